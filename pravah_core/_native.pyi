@@ -1,0 +1,128 @@
+"""The whole contract between Python and the engine.
+
+One job is one `start`: JSON in, a folder of Parquet out, progress pulled in between. Rows never cross
+this boundary as objects; the engine writes files and Python opens what it shows. Formats of the job
+specification, of the folder and of the outcome stand in ``docs/architecture.md``.
+"""
+
+from typing import final
+
+__all__ = [
+    "CancelledError",
+    "EngineError",
+    "InternalError",
+    "InvalidOptionsError",
+    "Issue",
+    "JobHandle",
+    "LimitExceededError",
+    "OutputError",
+    "Progress",
+    "Shard",
+    "SourceForbiddenError",
+    "SourceNotFoundError",
+    "engine_version",
+    "preview",
+    "start",
+]
+
+def engine_version() -> str:
+    """Return the engine's version, e.g. ``"0.1.0"``."""
+
+def start(spec_json: bytes) -> JobHandle:
+    """Validate a job specification, start the job on its own threads and return at once.
+
+    Args:
+        spec_json: a JobSpec as UTF-8 JSON.
+
+    Raises:
+        InvalidOptionsError: the JSON, an option or a rule is not acceptable; nothing was started.
+        SourceNotFoundError: the source does not exist or is not a directory.
+        SourceForbiddenError: the source cannot be opened.
+        OutputError: the output directory cannot be created.
+    """
+
+def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
+    """Walk without reading any file and count what a job would touch.
+
+    Returns:
+        UTF-8 JSON ``{"files", "bytes", "directories", "first_names": [str, …] (at most 20), "complete": bool}``;
+        ``complete`` is false when a limit ended the walk first. The GIL is released.
+    """
+
+@final
+class JobHandle:
+    """A running or finished job. Dropping it cancels the job and joins its threads."""
+
+    def wait(self, seconds: float) -> bool:
+        """Block for at most `seconds` with the GIL released; return True when the job has finished."""
+
+    def progress(self) -> Progress:
+        """Return a snapshot of the counters. Costs well under a microsecond; callable from any thread."""
+
+    def issues(self, after: int, limit: int = 1000) -> list[Issue]:
+        """Return up to `limit` issues with index > `after` (0 = from the first), oldest first.
+
+        The engine keeps the first 10,000 in memory for this call; ``issues.parquet`` has all of them.
+        """
+
+    def shards(self, after: int) -> list[Shard]:
+        """Return the shards that became final, with index > `after`, oldest first."""
+
+    def cancel(self) -> None:
+        """Ask the job to stop; idempotent; `wait` answers True within 200 ms."""
+
+    def result(self) -> bytes:
+        """Wait for the end and return the outcome (``outcome.json``) as bytes.
+
+        Raises:
+            CancelledError: the job was cancelled.
+            EngineError: the error that ended the job, as one of its subclasses.
+        """
+
+@final
+class Progress:
+    """A frozen snapshot. ``None`` means "not known yet", never 0."""
+
+    stage: str
+    stage_index: int
+    stage_count: int
+    files_done: int
+    files_total: int | None
+    bytes_done: int
+    bytes_total: int | None
+    issues: int
+    bytes_per_second: float | None
+    elapsed_seconds: float
+
+@final
+class Issue:
+    """Trouble with one file; counted and listed, never fatal."""
+
+    index: int
+    stage: str
+    path: bytes
+    kind: str
+    message: str
+
+@final
+class Shard:
+    """A part of a result table that is final on disk."""
+
+    index: int
+    table: str
+    path: str
+    rows: int
+    size_bytes: int
+
+class EngineError(Exception):
+    """Base of what ends a job. ``code`` is the error table's code."""
+
+    code: str
+
+class InvalidOptionsError(EngineError, ValueError): ...
+class SourceNotFoundError(EngineError, FileNotFoundError): ...
+class SourceForbiddenError(EngineError, PermissionError): ...
+class LimitExceededError(EngineError): ...
+class OutputError(EngineError, OSError): ...
+class CancelledError(EngineError): ...
+class InternalError(EngineError, RuntimeError): ...
