@@ -1,0 +1,199 @@
+//! What the outside sees of a running job: counters, the cancel flag, issues, finished shards.
+//!
+//! Progress is pulled: the job adds to atomics, an observer reads a [`Snapshot`] when it likes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+use crate::error::{EngineError, Result};
+use crate::issue::{Issue, IssueKind, IssueLog, lock};
+
+const UNKNOWN: u64 = u64::MAX;
+
+/// A part of a table that is final on disk.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Shard {
+    /// The table it belongs to.
+    pub table: String,
+    /// Its path below the job folder.
+    pub path: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// A consistent-enough reading of the counters; `None` means "not known yet".
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// The stage's name.
+    pub stage: &'static str,
+    /// Its place, from 0.
+    pub stage_index: usize,
+    /// How many stages the job has.
+    pub stage_count: usize,
+    /// Files finished.
+    pub files_done: u64,
+    /// Files to do.
+    pub files_total: Option<u64>,
+    /// Bytes finished.
+    pub bytes_done: u64,
+    /// Bytes to do.
+    pub bytes_total: Option<u64>,
+    /// Issues so far.
+    pub issues: u64,
+    /// Mean rate since the start; none in the first half second.
+    pub bytes_per_second: Option<f64>,
+    /// Seconds since the start, or the job's whole time once it has finished.
+    pub elapsed_seconds: f64,
+}
+
+/// Shared between a job and its observers.
+#[derive(Debug)]
+pub struct Control {
+    started: Instant,
+    finished: OnceLock<f64>,
+    cancelled: AtomicBool,
+    stages: OnceLock<&'static [&'static str]>,
+    stage: AtomicUsize,
+    stage_starts: Mutex<Vec<f64>>,
+    files_done: AtomicU64,
+    files_total: AtomicU64,
+    bytes_done: AtomicU64,
+    bytes_total: AtomicU64,
+    issues: IssueLog,
+    shards: Mutex<Vec<Shard>>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Control {
+    /// A control for a job that starts now.
+    pub fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            finished: OnceLock::new(),
+            cancelled: AtomicBool::new(false),
+            stages: OnceLock::new(),
+            stage: AtomicUsize::new(0),
+            stage_starts: Mutex::new(Vec::new()),
+            files_done: AtomicU64::new(0),
+            files_total: AtomicU64::new(UNKNOWN),
+            bytes_done: AtomicU64::new(0),
+            bytes_total: AtomicU64::new(UNKNOWN),
+            issues: IssueLog::default(),
+            shards: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Ask the job to stop; idempotent.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Relaxed);
+    }
+
+    /// True once [`Control::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Relaxed)
+    }
+
+    /// # Errors
+    /// [`EngineError::Cancelled`] once [`Control::cancel`] was called.
+    pub fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Name the job's stages and enter the first.
+    pub fn set_stages(&self, stages: &'static [&'static str]) {
+        let _ = self.stages.set(stages);
+        self.enter_stage(0);
+    }
+
+    /// Enter stage `index` and start its clock.
+    pub fn enter_stage(&self, index: usize) {
+        self.stage.store(index, Relaxed);
+        lock(&self.stage_starts).push(self.elapsed_seconds());
+    }
+
+    /// The stages entered so far with the seconds each took.
+    pub fn stage_seconds(&self) -> Vec<(&'static str, f64)> {
+        let starts = lock(&self.stage_starts).clone();
+        let names = self.stages.get().copied().unwrap_or(&[]);
+        let now = self.elapsed_seconds();
+        let ends = starts.iter().skip(1).copied().chain([now]);
+        names.iter().copied().zip(starts.iter().zip(ends).map(|(start, end)| end - start)).collect()
+    }
+
+    /// Count finished files and bytes.
+    pub fn add_done(&self, files: u64, bytes: u64) {
+        self.files_done.fetch_add(files, Relaxed);
+        self.bytes_done.fetch_add(bytes, Relaxed);
+    }
+
+    /// Say how much there is, once the walk knows.
+    pub fn set_totals(&self, files: u64, bytes: u64) {
+        self.files_total.store(files, Relaxed);
+        self.bytes_total.store(bytes, Relaxed);
+    }
+
+    /// Record trouble with one path (bytes, relative to the source).
+    pub fn issue(&self, stage: &'static str, path: &[u8], kind: IssueKind, message: impl Into<String>) {
+        self.issues.push(Issue { stage, path: path.to_vec(), kind, message: message.into() });
+    }
+
+    /// Record a system error on one path.
+    pub fn io_issue(&self, stage: &'static str, path: &[u8], error: &std::io::Error) {
+        self.issue(stage, path, IssueKind::from_io(error), error.to_string());
+    }
+
+    /// The issues so far.
+    pub fn issues(&self) -> &IssueLog {
+        &self.issues
+    }
+
+    /// Record a shard that is final on disk.
+    pub fn shard_done(&self, shard: Shard) {
+        lock(&self.shards).push(shard);
+    }
+
+    /// Finished shards after the first `after`.
+    pub fn shards(&self, after: usize) -> Vec<Shard> {
+        lock(&self.shards).iter().skip(after).cloned().collect()
+    }
+
+    /// Stop the clock.
+    pub fn finish(&self) {
+        let _ = self.finished.set(self.started.elapsed().as_secs_f64());
+    }
+
+    /// Seconds since the start, or until [`Control::finish`].
+    pub fn elapsed_seconds(&self) -> f64 {
+        self.finished.get().copied().unwrap_or_else(|| self.started.elapsed().as_secs_f64())
+    }
+
+    /// Read the counters.
+    pub fn snapshot(&self) -> Snapshot {
+        let known = |value: u64| (value != UNKNOWN).then_some(value);
+        let elapsed_seconds = self.elapsed_seconds();
+        let stages = self.stages.get().copied().unwrap_or(&["starting"]);
+        let stage_index = self.stage.load(Relaxed);
+        let bytes_done = self.bytes_done.load(Relaxed);
+        let observed = elapsed_seconds >= 0.5 || self.finished.get().is_some();
+        Snapshot {
+            stage: stages.get(stage_index).copied().unwrap_or("starting"),
+            stage_index,
+            stage_count: stages.len(),
+            files_done: self.files_done.load(Relaxed),
+            files_total: known(self.files_total.load(Relaxed)),
+            bytes_done,
+            bytes_total: known(self.bytes_total.load(Relaxed)),
+            issues: self.issues.count(),
+            bytes_per_second: observed.then(|| bytes_done as f64 / elapsed_seconds.max(1e-9)),
+            elapsed_seconds,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Pravah's engine: walks a tree, reads files, writes Parquet. It knows no Python.
+//!
+//! One job is one [`run`]: a [`spec::JobSpec`] in, a folder of tables out, progress pulled from a
+//! [`control::Control`] in between. Read next: [`walk`] (how a tree is visited), [`sink`] (how results
+//! become final), then one file of [`ops`].
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`spec`] | the job specification and the registry of operations |
+//! | [`control`] | counters, cancel flag, issues, finished shards |
+//! | [`walk`] | the only directory traversal |
+//! | [`pool`] | the only place that makes threads |
+//! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
+//! | [`digest`], [`manifest`] | digests of a file, lists of digests |
+//! | [`ops`] | the operations |
+
+pub mod columns;
+pub mod control;
+pub mod digest;
+pub mod error;
+pub mod issue;
+pub mod manifest;
+pub mod ops;
+pub mod outcome;
+pub mod owners;
+pub mod paths;
+pub mod pool;
+pub mod preview;
+pub mod sink;
+pub mod spec;
+pub mod walk;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use control::Control;
+use error::Result;
+use outcome::Outcome;
+use sink::Sink;
+use spec::JobSpec;
+use walk::open::Root;
+
+/// The engine's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A job that is validated and has its source open: what can be refused was refused.
+#[derive(Debug)]
+pub struct Job {
+    spec: JobSpec,
+    root: Arc<Root>,
+}
+
+impl Job {
+    /// Parse, validate, open the source.
+    ///
+    /// # Errors
+    /// Everything that can be known before work starts; see [`error::EngineError`].
+    pub fn prepare(spec_json: &[u8]) -> Result<Self> {
+        let spec = JobSpec::from_json(spec_json)?;
+        let root = Arc::new(Root::open(&spec.source, spec.walk.follow_links)?);
+        Ok(Self { spec, root })
+    }
+
+    /// Run to the end on threads of its own; blocks.
+    ///
+    /// # Errors
+    /// What ended the job; per-file trouble is an issue instead.
+    ///
+    /// # Cancellation
+    /// Answers a cancelled `control` within 200 ms.
+    pub fn run(&self, control: &Arc<Control>) -> Result<Outcome> {
+        let started = SystemTime::now();
+        let sink = Arc::new(Sink::create(&self.spec.output, control)?);
+        let context = ops::Context {
+            root: &self.root,
+            walk: &self.spec.walk,
+            sink: &sink,
+            control,
+            threads: self.spec.threads.unwrap_or_else(pool::default_threads),
+            started,
+        };
+        let outcome = ops::run(&self.spec.request, &context)
+            .and_then(|report| outcome::write(&self.spec, &sink, control, report, started));
+        control.finish();
+        outcome
+    }
+}
+
+/// [`Job::prepare`] and [`Job::run`] in one call.
+///
+/// # Errors
+/// As those two.
+pub fn run(spec_json: &[u8], control: &Arc<Control>) -> Result<Outcome> {
+    Job::prepare(spec_json)?.run(control)
+}

@@ -1,0 +1,178 @@
+//! inventory: what fills a tree.
+//!
+//! Every entry becomes a row on the thread that scanned it; sums are kept per thread and merged once.
+//! Each thread writes its own shards, so that rows are encoded where they are warm in the cache.
+//!
+//! Cost: O(entries) time. Memory: 64 bytes and a name for each directory, 100 bytes for each name of an
+//! inode that has several, the `largest_count` largest rows, and one row group per thread.
+
+mod entries;
+mod histogram;
+mod summary;
+mod tables;
+mod tree;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use self::entries::Collector;
+use self::summary::Summary;
+pub use self::tables::TABLES;
+use self::tree::{Totals, Tree};
+use super::Context;
+use crate::columns::Columns;
+use crate::error::{EngineError, Result};
+use crate::outcome::Report;
+use crate::owners::Owners;
+use crate::sink::{Staged, Table};
+use crate::walk::rules::nanoseconds;
+use crate::walk::walk;
+
+/// Options of inventory.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InventoryOptions {
+    /// Rows of `largest_files` and `largest_directories`.
+    pub largest_count: usize,
+    /// Time that ages are relative to, RFC 3339; none = the job's start.
+    pub age_reference: Option<String>,
+}
+
+impl Default for InventoryOptions {
+    fn default() -> Self {
+        Self { largest_count: 100, age_reference: None }
+    }
+}
+
+impl InventoryOptions {
+    /// # Errors
+    /// [`EngineError::InvalidOptions`] naming the option.
+    pub fn validate(&self) -> Result<()> {
+        if !(1..=10_000).contains(&self.largest_count) {
+            return Err(EngineError::invalid("options.largest_count must lie between 1 and 10,000"));
+        }
+        nanoseconds("options.age_reference", self.age_reference.as_deref()).map(|_| ())
+    }
+}
+
+/// A table of this operation; dictionaries where its columns say so.
+fn table(name: &'static str) -> Table {
+    // The names are listed once more because a static slice is wanted; unknown ones are ignored.
+    Table { name, dictionary: &["extension", "kind", "owner", "group", "mode", "reason"] }
+}
+
+/// Take the inventory of a tree.
+///
+/// # Errors
+/// What ended it; see [`EngineError`].
+pub fn run(options: &InventoryOptions, context: &Context<'_>) -> Result<Report> {
+    let control = context.control;
+    control.set_stages(&["walk", "write"]);
+    let started: DateTime<Utc> = context.started.into();
+    let reference = nanoseconds("options.age_reference", options.age_reference.as_deref())?
+        .or_else(|| started.timestamp_nanos_opt())
+        .unwrap_or(i64::MAX);
+    let collector = Arc::new(Collector::new(context, reference, options.largest_count));
+    let rules = context.walk.compile()?;
+    let totals = walk(Arc::clone(context.root), rules, Arc::clone(&collector), control, context.threads)?;
+    control.enter_stage(1);
+    let collector = Arc::into_inner(collector).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
+    let mut collected = collector.finish()?;
+    collected.tree.propagate();
+    collected.tree.finish();
+    let (staged, empty_directories, not_covered) = write(context, options, &mut collected)?;
+    context.sink.commit(staged)?;
+    let summary = summarise(&collected.summary, collected.tree.source(), empty_directories);
+    Ok(Report { totals, not_covered, files: Vec::new(), summary })
+}
+
+fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value {
+    let percentile = |percent| summary.histogram.percentile(percent);
+    json!({
+        "files": summary.kinds[0],
+        "directories": source.directories,
+        "symlinks": summary.kinds[1],
+        "others": summary.kinds[2],
+        "size_bytes": source.size,
+        "allocated_bytes": source.allocated,
+        "empty_files": summary.empty_files,
+        "empty_directories": empty_directories,
+        "small_files": summary.small_files,
+        "percentiles": {
+            "p10": percentile(10), "p25": percentile(25), "p50": percentile(50), "p75": percentile(75),
+            "p90": percentile(90), "p99": percentile(99), "max": (summary.kinds[0] > 0).then(|| summary.histogram.max()),
+        },
+    })
+}
+
+/// Write the tables that are known only at the end; gives the numbers of empty directories and uncovered paths.
+fn write(context: &Context<'_>, options: &InventoryOptions, collected: &mut entries::Collected) -> Result<(Vec<Staged>, u64, u64)> {
+    let sink = context.sink;
+    let owners = Owners::read();
+    let summary = &collected.summary;
+    let mut staged = std::mem::take(&mut collected.staged);
+    staged.push(sink.staged(table("by_extension"), &tables::by_extension(summary)?)?);
+    staged.push(sink.staged(table("by_owner"), &tables::by_owner(summary, &owners)?)?);
+    staged.push(sink.staged(table("by_age"), &tables::by_age(summary)?)?);
+    staged.push(sink.staged(table("size_histogram"), &tables::size_histogram(summary)?)?);
+    let mut rows = Columns::new(tables::columns("largest_files"));
+    let largest = std::mem::take(&mut collected.largest);
+    largest.write(&mut rows, &mut entries::OwnerNames::new(Arc::new(owners)));
+    staged.push(sink.staged(table("largest_files"), &rows.take()?)?);
+    staged.push(write_directories(context, &collected.tree)?);
+    staged.push(write_largest_directories(context, options, &collected.tree)?);
+    let uncovered = write_not_covered(context, collected)?;
+    staged.push(uncovered.0);
+    Ok((staged, collected.empty_directories, uncovered.1))
+}
+
+/// Rows of a batch: what is built before it is encoded.
+const BATCH_ROWS: usize = 8192;
+
+fn write_directories(context: &Context<'_>, tree: &Tree) -> Result<Staged> {
+    let mut rows = Columns::new(tables::columns("directories"));
+    let mut writer = context.sink.writer(table("directories"), rows.schema());
+    let mut path = Vec::new();
+    for id in tree.ids() {
+        tables::directory(&mut rows, tree, id, &mut path);
+        if rows.rows() >= BATCH_ROWS {
+            context.control.check()?;
+            writer.write(&rows.take()?)?;
+        }
+    }
+    writer.write(&rows.take()?)?;
+    writer.stage()
+}
+
+fn write_largest_directories(context: &Context<'_>, options: &InventoryOptions, tree: &Tree) -> Result<Staged> {
+    let mut ids: Vec<u32> = tree.ids().filter(|&id| id != 0).collect();
+    let key = |id: &u32| std::cmp::Reverse(tree.get(*id).1.size);
+    if ids.len() > options.largest_count {
+        ids.select_nth_unstable_by_key(options.largest_count, key);
+        ids.truncate(options.largest_count);
+    }
+    ids.sort_unstable_by_key(key);
+    let mut rows = Columns::new(tables::columns("largest_directories"));
+    let mut path = Vec::new();
+    ids.iter().for_each(|&id| tables::directory(&mut rows, tree, id, &mut path));
+    context.sink.staged(table("largest_directories"), &rows.take()?)
+}
+
+fn write_not_covered(context: &Context<'_>, collected: &entries::Collected) -> Result<(Staged, u64)> {
+    let mut rows = Columns::new(tables::columns("not_covered"));
+    context.control.issues().for_each(|issue| {
+        rows.path(if issue.path.is_empty() { b"." } else { &issue.path });
+        rows.text(issue.kind.as_str());
+        rows.text(&issue.message);
+    });
+    for (path, reason) in &collected.skipped {
+        rows.path(path);
+        rows.text(reason.as_str());
+        rows.text("left out by the job's rules");
+    }
+    let count = rows.rows() as u64;
+    Ok((context.sink.staged(table("not_covered"), &rows.take()?)?, count))
+}

@@ -1,0 +1,159 @@
+//! What a job says at its end: `issues.parquet`, then `outcome.json`, the last thing written.
+
+use std::fs::File;
+use std::time::SystemTime;
+
+use arrow_array::RecordBatch;
+use chrono::{DateTime, SecondsFormat, Utc};
+use parquet::arrow::ArrowWriter;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::columns::{Column, Columns};
+use crate::control::{Control, Shard};
+use crate::error::{EngineError, Result};
+use crate::issue::IssueLog;
+use crate::sink::Sink;
+use crate::spec::JobSpec;
+use crate::walk::WalkTotals;
+
+/// A file beside the tables, such as a manifest.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutputFile {
+    /// Its name in the job folder.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its media type.
+    pub media_type: &'static str,
+}
+
+/// What an operation gives back besides its tables.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What the walk counted.
+    pub totals: WalkTotals,
+    /// Paths in the not-covered list.
+    pub not_covered: u64,
+    /// Files beside the tables.
+    pub files: Vec<OutputFile>,
+    /// The operation's own summary.
+    pub summary: Value,
+}
+
+/// The outcome: what `outcome.json` holds.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The document.
+    pub document: Value,
+}
+
+impl Outcome {
+    /// The document as JSON text.
+    pub fn to_json(&self) -> Vec<u8> {
+        self.document.to_string().into_bytes()
+    }
+}
+
+/// The columns of `issues.parquet`.
+pub const ISSUE_COLUMNS: &[Column] = &[
+    Column::category("stage"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::category("kind"),
+    Column::text("message"),
+];
+
+/// Rows of issues as a batch.
+///
+/// # Errors
+/// [`EngineError::Internal`] when columns disagree, a bug.
+pub fn issue_batch(issues: &IssueLog) -> Result<RecordBatch> {
+    let mut columns = Columns::new(ISSUE_COLUMNS);
+    issues.for_each(|issue| {
+        columns.text(issue.stage);
+        columns.path(if issue.path.is_empty() { b"." } else { &issue.path });
+        columns.text(issue.kind.as_str());
+        columns.text(&issue.message);
+    });
+    columns.take()
+}
+
+/// Write issues and outcome; the job is complete when this returns.
+///
+/// # Errors
+/// [`EngineError::Output`].
+pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, started: SystemTime) -> Result<Outcome> {
+    let issues = write_issues(sink, control)?;
+    control.finish();
+    let stages: Vec<Value> =
+        control.stage_seconds().iter().map(|(name, seconds)| json!({"name": name, "seconds": seconds})).collect();
+    let totals = report.totals;
+    let tagged = serde_json::to_value(&spec.request).map_err(|error| EngineError::internal(error.to_string()))?;
+    let document = json!({
+        "version": 1,
+        "engine_version": crate::VERSION,
+        "operation": spec.request.name(),
+        "options": tagged["options"],
+        "walk": spec.walk,
+        "source": spec.source,
+        "started_at": rfc3339(started),
+        "finished_at": rfc3339(SystemTime::now()),
+        "elapsed_seconds": control.elapsed_seconds(),
+        "stages": stages,
+        "counts": {
+            "files": totals.files,
+            "directories": totals.directories,
+            "bytes": totals.bytes,
+            "issues": issues,
+            "filtered": totals.filtered,
+            "not_covered": report.not_covered,
+        },
+        "tables": tables(&control.shards(0)),
+        "files": report.files,
+        "summary": report.summary,
+    });
+    let outcome = Outcome { document };
+    sink.write_file("outcome.json", &outcome.to_json())?;
+    Ok(outcome)
+}
+
+fn write_issues(sink: &Sink, control: &Control) -> Result<u64> {
+    let path = sink.directory().join("issues.parquet");
+    let temporary = sink.directory().join(".issues.parquet.tmp");
+    let batch = issue_batch(control.issues())?;
+    let file = File::create(&temporary).map_err(|error| EngineError::output(&temporary, error))?;
+    let failed = |error: &dyn std::fmt::Display| EngineError::output(&path, error);
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|error| failed(&error))?;
+    writer.write(&batch).map_err(|error| failed(&error))?;
+    let file = writer.into_inner().map_err(|error| failed(&error))?;
+    file.sync_data().and_then(|()| std::fs::rename(&temporary, &path)).map_err(|error| failed(&error))?;
+    Ok(batch.num_rows() as u64)
+}
+
+fn tables(shards: &[Shard]) -> Vec<Value> {
+    let mut names: Vec<&str> = Vec::new();
+    for shard in shards {
+        if !names.contains(&shard.table.as_str()) {
+            names.push(&shard.table);
+        }
+    }
+    let describe = |name: &&str| {
+        let mut parts: Vec<&Shard> = shards.iter().filter(|shard| shard.table == **name).collect();
+        parts.sort_by(|one, other| one.path.cmp(&other.path));
+        let listed: Vec<Value> =
+            parts.iter().map(|part| json!({"path": part.path, "rows": part.rows, "bytes": part.bytes})).collect();
+        json!({
+            "name": name,
+            "rows": parts.iter().map(|part| part.rows).sum::<u64>(),
+            "bytes": parts.iter().map(|part| part.bytes).sum::<u64>(),
+            "shards": listed,
+        })
+    };
+    names.iter().map(describe).collect()
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+

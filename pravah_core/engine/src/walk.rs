@@ -1,0 +1,281 @@
+//! The only directory traversal.
+//!
+//! Directories are scanned concurrently: each is one task of a tokio runtime of its own, read with
+//! `getdents64` into a reused buffer, its entries looked up relative to the open directory. Entries reach
+//! the [`Visitor`] in batches, on the scanning threads; an operation that computes passes them on through
+//! a bounded channel.
+//!
+//! Order is not defined. Loops are impossible without `follow_links`; with it a directory that is its own
+//! ancestor is skipped. Without `follow_links` no symbolic link is followed anywhere below the source,
+//! also not in a race: paths are opened with `RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH` (openat2(2)).
+//!
+//! Cost: one task and one path per directory that waits to be scanned; nothing per file.
+//!
+//! # Cancellation
+//! Looked at per directory and per 512 entries.
+
+pub mod open;
+pub mod rules;
+mod scan;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+use crate::control::Control;
+use crate::error::{EngineError, Result};
+use open::Root;
+use rules::Rules;
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link that is not followed.
+    Symlink,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A block device.
+    BlockDevice,
+    /// A character device.
+    CharDevice,
+}
+
+impl Kind {
+    /// The kind's name in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Directory => "directory",
+            Self::Symlink => "symlink",
+            Self::Fifo => "fifo",
+            Self::Socket => "socket",
+            Self::BlockDevice => "block_device",
+            Self::CharDevice => "char_device",
+        }
+    }
+}
+
+/// What the file system says of an entry. Sizes in bytes, times in nanoseconds since the epoch.
+#[derive(Debug, Clone, Copy)]
+pub struct Meta {
+    /// What it is.
+    pub kind: Kind,
+    /// Apparent size.
+    pub size: u64,
+    /// Allocated size.
+    pub allocated: u64,
+    /// Last change of the content.
+    pub mtime_ns: i64,
+    /// Last change of the inode.
+    pub ctime_ns: i64,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Permission bits, with set-uid, set-gid and sticky.
+    pub mode: u32,
+    /// Inode number.
+    pub inode: u64,
+    /// Names of this inode.
+    pub links: u64,
+    /// The file system's device.
+    pub device: u64,
+}
+
+/// An entry of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    name_start: u32,
+    name_end: u32,
+    /// What the file system says of it.
+    pub meta: Meta,
+}
+
+/// The directory a batch comes from.
+#[derive(Debug)]
+pub struct Directory {
+    /// Its number, from 0 (the source) in order of discovery: always larger than its parent's.
+    pub id: u32,
+    /// Its parent's number; the source is its own parent.
+    pub parent: u32,
+    /// Its path relative to the source; empty for the source.
+    pub path: Vec<u8>,
+    /// Its depth; 0 for the source.
+    pub depth: u32,
+    /// What the file system says of it.
+    pub meta: Meta,
+}
+
+/// Some entries of one directory.
+#[derive(Debug)]
+pub struct Batch {
+    /// Where they are.
+    pub directory: Arc<Directory>,
+    names: Vec<u8>,
+    entries: Vec<Entry>,
+    /// True for the last batch of its directory.
+    pub last: bool,
+    /// True in the last batch of a directory that was read and holds nothing at all.
+    pub empty_directory: bool,
+}
+
+impl Batch {
+    /// The entries with their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Meta)> {
+        self.entries.iter().map(|entry| (self.name(entry), &entry.meta))
+    }
+
+    fn name(&self, entry: &Entry) -> &[u8] {
+        &self.names[entry.name_start as usize..entry.name_end as usize]
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+/// Why something below the source was not visited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// A hidden name.
+    Hidden,
+    /// An ignore glob.
+    Ignored,
+    /// Deeper than asked for.
+    Depth,
+    /// On another file system.
+    OtherFileSystem,
+    /// A directory that is its own ancestor.
+    Loop,
+    /// A link that leads out of the allowed directories.
+    OutsideBoundaries,
+}
+
+impl Skip {
+    /// The reason's name in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hidden => "hidden",
+            Self::Ignored => "ignored",
+            Self::Depth => "depth",
+            Self::OtherFileSystem => "other_file_system",
+            Self::Loop => "loop",
+            Self::OutsideBoundaries => "outside_boundaries",
+        }
+    }
+}
+
+/// What an operation does with a walk. Called from several threads at once.
+pub trait Visitor: Send + Sync + 'static {
+    /// Some entries of one directory; every directory gives at least one batch, its last.
+    ///
+    /// # Errors
+    /// An error ends the walk.
+    fn batch(&self, batch: Batch) -> Result<()>;
+
+    /// A subtree that is not visited, once at its top.
+    ///
+    /// # Errors
+    /// An error ends the walk.
+    fn skipped(&self, path: &[u8], reason: Skip) -> Result<()>;
+}
+
+/// What a walk counted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WalkTotals {
+    /// Directories scanned, the source included.
+    pub directories: u64,
+    /// Entries other than directories that no rule refused.
+    pub files: u64,
+    /// Their apparent bytes.
+    pub bytes: u64,
+    /// Entries other than directories that a rule refused.
+    pub filtered: u64,
+}
+
+pub(crate) struct Shared<V> {
+    root: Arc<Root>,
+    rules: Rules,
+    boundaries: Option<Vec<PathBuf>>,
+    visitor: Arc<V>,
+    control: Arc<Control>,
+    next_id: AtomicU32,
+    pending: AtomicUsize,
+    finished: tokio::sync::Notify,
+    failed: std::sync::Mutex<Option<EngineError>>,
+    stop: AtomicBool,
+    directories: AtomicU64,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    filtered: AtomicU64,
+}
+
+impl<V> Shared<V> {
+    fn fail(&self, error: EngineError) {
+        crate::issue::lock(&self.failed).get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.control.is_cancelled()
+    }
+}
+
+/// Walk a tree on `threads` threads and block until it is done.
+///
+/// # Errors
+/// [`EngineError::Cancelled`], the visitor's first error, or [`EngineError::Internal`] after a panic.
+pub fn walk<V: Visitor>(
+    root: Arc<Root>,
+    rules: Rules,
+    visitor: Arc<V>,
+    control: &Arc<Control>,
+    threads: usize,
+) -> Result<WalkTotals> {
+    let runtime = crate::pool::scan_runtime(threads)?;
+    let boundaries = root.boundaries.clone();
+    let shared = Arc::new(Shared {
+        rules,
+        boundaries,
+        visitor,
+        control: Arc::clone(control),
+        next_id: AtomicU32::new(1),
+        pending: AtomicUsize::new(1),
+        finished: tokio::sync::Notify::new(),
+        failed: std::sync::Mutex::new(None),
+        stop: AtomicBool::new(false),
+        directories: AtomicU64::new(0),
+        files: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+        filtered: AtomicU64::new(0),
+        root,
+    });
+    let top = Directory { id: 0, parent: 0, path: Vec::new(), depth: 0, meta: shared.root.meta };
+    runtime.block_on(async {
+        scan::spawn(Arc::clone(&shared), top, Vec::new());
+        shared.finished.notified().await;
+    });
+    drop(runtime);
+    if let Some(error) = crate::issue::lock(&shared.failed).take() {
+        return Err(error);
+    }
+    control.check()?;
+    Ok(WalkTotals {
+        directories: shared.directories.load(Ordering::Relaxed),
+        files: shared.files.load(Ordering::Relaxed),
+        bytes: shared.bytes.load(Ordering::Relaxed),
+        filtered: shared.filtered.load(Ordering::Relaxed),
+    })
+}

@@ -1,0 +1,166 @@
+//! Opening the source and what lies below it, without following a link that was not asked for.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+
+use super::{Kind, Meta};
+use crate::error::{EngineError, Result};
+use crate::spec::Source;
+
+/// Paths up to this length are handed to the kernel whole (PATH_MAX is 4096 with its NUL).
+const WHOLE_PATH_BYTES: usize = 4000;
+
+/// The open source directory.
+#[derive(Debug)]
+pub struct Root {
+    /// The path it was opened by.
+    pub path: PathBuf,
+    directory: OwnedFd,
+    follow_links: bool,
+    pub(super) meta: Meta,
+    pub(super) boundaries: Option<Vec<PathBuf>>,
+}
+
+impl Root {
+    /// Open the source.
+    ///
+    /// # Errors
+    /// [`EngineError::SourceNotFound`] when it is missing or no directory,
+    /// [`EngineError::PermissionDenied`] when it may not be read.
+    pub fn open(source: &Source, follow_links: bool) -> Result<Self> {
+        let path = source.to_path()?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&path, flags, Mode::empty())
+            .and_then(|directory| rustix::fs::fstat(&directory).map(|stat| (directory, stat)));
+        let (directory, stat) = opened.map_err(|error| refuse(&path, error))?;
+        let boundaries = source.boundaries.as_ref().map(|paths| {
+            paths.iter().map(|path| std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))).collect()
+        });
+        Ok(Self { path, directory, follow_links, meta: meta_of(&stat), boundaries })
+    }
+
+    /// Open a directory below the source for scanning.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open_directory(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        self.open_below(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
+    }
+
+    /// Open a file below the source for reading; a FIFO does not block.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open_file(&self, path: &[u8]) -> io::Result<OwnedFd> {
+        self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)
+    }
+
+    fn open_below(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        if path.is_empty() {
+            return open_at(&self.directory, b".", flags, self.follow_links);
+        }
+        if path.len() <= WHOLE_PATH_BYTES {
+            return open_at(&self.directory, path, flags, self.follow_links);
+        }
+        // Longer than the kernel takes at once: descend in pieces that it takes.
+        let mut rest = path;
+        let mut current: Option<OwnedFd> = None;
+        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        while rest.len() > WHOLE_PATH_BYTES {
+            let cut = rest[..WHOLE_PATH_BYTES].iter().rposition(|&byte| byte == b'/');
+            let cut = cut.ok_or_else(|| io::Error::from(rustix::io::Errno::NAMETOOLONG))?;
+            let from = current.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+            current = Some(open_at(from, &rest[..cut], step, self.follow_links)?);
+            rest = &rest[cut + 1..];
+        }
+        let from = current.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+        open_at(from, rest, flags, self.follow_links)
+    }
+}
+
+fn refuse(path: &std::path::Path, error: rustix::io::Errno) -> EngineError {
+    use rustix::io::Errno;
+    let path = path.to_path_buf();
+    match error {
+        Errno::NOENT => EngineError::SourceNotFound { path, message: "does not exist".into() },
+        Errno::NOTDIR => EngineError::SourceNotFound { path, message: "is not a directory".into() },
+        Errno::ACCESS | Errno::PERM => EngineError::PermissionDenied { path, message: error.to_string() },
+        other => EngineError::SourceNotFound { path, message: format!("cannot be opened: {other}") },
+    }
+}
+
+fn open_at(from: impl AsFd, path: &[u8], flags: OFlags, follow_links: bool) -> io::Result<OwnedFd> {
+    if follow_links {
+        return Ok(rustix::fs::openat(from, path, flags, Mode::empty())?);
+    }
+    let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(from.as_fd(), path, flags, Mode::empty(), resolve) {
+        // Old kernels and some sandboxes lack openat2: the last name is still not followed.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
+            Ok(rustix::fs::openat(from, path, flags | OFlags::NOFOLLOW, Mode::empty())?)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// Look an entry up relative to its directory.
+///
+/// # Errors
+/// The system's error.
+pub fn stat_at(directory: impl AsFd, name: &std::ffi::CStr, follow: bool) -> io::Result<Meta> {
+    let flags = if follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
+    Ok(meta_of(&rustix::fs::statat(directory, name, flags)?))
+}
+
+/// What the system says of an open file.
+///
+/// # Errors
+/// The system's error.
+pub fn stat_file(file: impl AsFd) -> io::Result<Meta> {
+    Ok(meta_of(&rustix::fs::fstat(file)?))
+}
+
+/// The real path of an open directory or file.
+///
+/// # Errors
+/// The system's error.
+pub fn real_path(file: impl AsFd) -> io::Result<PathBuf> {
+    use std::os::fd::AsRawFd;
+    let link = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
+    let target = rustix::fs::readlink(link, Vec::new())?;
+    Ok(PathBuf::from(std::ffi::OsStr::from_bytes(target.to_bytes())))
+}
+
+#[allow(clippy::unnecessary_cast)] // the fields' widths differ between architectures
+fn meta_of(stat: &Stat) -> Meta {
+    let nanoseconds = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Meta {
+        kind: kind_of(stat.st_mode),
+        size: stat.st_size.max(0) as u64,
+        allocated: stat.st_blocks.max(0) as u64 * 512,
+        mtime_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+        ctime_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        mode: stat.st_mode & 0o7777,
+        inode: stat.st_ino,
+        links: stat.st_nlink as u64,
+        device: stat.st_dev,
+    }
+}
+
+fn kind_of(mode: u32) -> Kind {
+    match FileType::from_raw_mode(mode) {
+        FileType::Directory => Kind::Directory,
+        FileType::Symlink => Kind::Symlink,
+        FileType::Fifo => Kind::Fifo,
+        FileType::Socket => Kind::Socket,
+        FileType::BlockDevice => Kind::BlockDevice,
+        FileType::CharacterDevice => Kind::CharDevice,
+        _ => Kind::File,
+    }
+}
