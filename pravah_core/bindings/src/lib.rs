@@ -1,1 +1,51 @@
-//! x
+//! The native module: converts, releases the GIL, maps errors. It names no operation.
+
+mod errors;
+mod handle;
+
+use std::time::Duration;
+
+use pravah_engine::Job;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[pyfunction]
+fn engine_version() -> &'static str {
+    pravah_engine::VERSION
+}
+
+#[pyfunction]
+fn start(py: Python<'_>, spec_json: &[u8]) -> PyResult<handle::JobHandle> {
+    py.detach(|| Job::prepare(spec_json).and_then(handle::JobHandle::spawn)).map_err(errors::to_python)
+}
+
+#[pyfunction]
+fn preview<'py>(
+    py: Python<'py>,
+    spec_json: &[u8],
+    limit_files: u64,
+    limit_seconds: f64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let limit = Duration::try_from_secs_f64(limit_seconds)
+        .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("limit_seconds: {error}")))?;
+    let counted = py
+        .detach(|| Job::prepare(spec_json).and_then(|job| job.preview(limit_files, limit)))
+        .map_err(errors::to_python)?;
+    Ok(PyBytes::new(py, counted.to_string().as_bytes()))
+}
+
+/// The module `pravah_core._native`; its manual is `_native.pyi`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(engine_version, module)?)?;
+    module.add_function(wrap_pyfunction!(start, module)?)?;
+    module.add_function(wrap_pyfunction!(preview, module)?)?;
+    module.add_class::<handle::JobHandle>()?;
+    module.add_class::<handle::Progress>()?;
+    module.add_class::<handle::Issue>()?;
+    module.add_class::<handle::Shard>()?;
+    errors::register(module)
+}
