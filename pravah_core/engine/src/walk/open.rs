@@ -59,6 +59,14 @@ impl Root {
         self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)
     }
 
+    /// Look a path below the source up, without following a link at its end.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn stat(&self, path: &[u8]) -> io::Result<Meta> {
+        stat_file(self.open_below(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?)
+    }
+
     fn open_below(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
         if path.is_empty() {
             return open_at(&self.directory, b".", flags, self.follow_links);
@@ -122,6 +130,14 @@ pub fn stat_at(directory: impl AsFd, name: &std::ffi::CStr, follow: bool) -> io:
 /// The system's error.
 pub fn stat_file(file: impl AsFd) -> io::Result<Meta> {
     Ok(meta_of(&rustix::fs::fstat(file)?))
+}
+
+/// What the system says of a path, links followed.
+///
+/// # Errors
+/// The system's error.
+pub fn stat_path(path: &std::path::Path) -> io::Result<Meta> {
+    Ok(meta_of(&rustix::fs::stat(path)?))
 }
 
 /// The real path of an open directory or file.

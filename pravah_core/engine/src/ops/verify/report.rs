@@ -1,0 +1,188 @@
+//! Statuses, rows and the verdict.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+use serde_json::json;
+
+use super::expected::Expected;
+use crate::columns::{Column, Columns};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::ops::{Context, TableColumns};
+use crate::outcome::Report;
+use crate::sink::Table;
+use crate::walk::WalkTotals;
+
+const RESULT: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::category("status"),
+    Column::category("algorithm"),
+    Column::text("expected"),
+    Column::text("actual"),
+    Column::text("moved_from"),
+    Column::integer("size_bytes"),
+];
+const BY_STATUS: &[Column] = &[Column::text("status"), Column::integer("files"), Column::integer("size_bytes")];
+
+/// Every table with its columns.
+pub const TABLES: &[TableColumns] = &[("result", RESULT), ("by_status", BY_STATUS)];
+const BATCH_ROWS: usize = 8192;
+
+/// What is true of one path; each has exactly one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// There with the listed digest.
+    Ok,
+    /// There with another digest.
+    Changed,
+    /// Not listed, with the digest of a listed path where nothing is.
+    Moved,
+    /// Not listed.
+    New,
+    /// Listed, and nothing is there.
+    Missing,
+    /// Listed, there, and it cannot be read.
+    Unreadable,
+    /// Listed, there, and no digest was compared.
+    NotVerified,
+}
+
+impl Status {
+    const ALL: [Self; 7] =
+        [Self::Ok, Self::Changed, Self::Moved, Self::New, Self::Missing, Self::Unreadable, Self::NotVerified];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Changed => "changed",
+            Self::Moved => "moved",
+            Self::New => "new",
+            Self::Missing => "missing",
+            Self::Unreadable => "unreadable",
+            Self::NotVerified => "not_verified",
+        }
+    }
+}
+
+/// One path's result.
+#[derive(Debug)]
+pub struct Row {
+    /// Where it stands in the manifest.
+    listed: Option<u32>,
+    /// Its path when it is not listed.
+    path: Vec<u8>,
+    status: Status,
+    actual: Option<Digest>,
+    size: u64,
+}
+
+impl Row {
+    /// A listed path.
+    pub fn listed(index: u32, size: u64) -> Self {
+        Self { listed: Some(index), path: Vec::new(), status: Status::NotVerified, actual: None, size }
+    }
+
+    /// A file that is not listed.
+    pub fn unlisted(path: Vec<u8>, size: u64, actual: Option<Digest>) -> Self {
+        Self { listed: None, path, status: Status::New, actual, size }
+    }
+
+    /// With this status.
+    pub fn with(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With this digest.
+    pub fn found(mut self, digest: Digest) -> Self {
+        self.actual = Some(digest);
+        self
+    }
+
+    /// This new file is where a listed path went.
+    pub fn claim(&mut self, listed: u32) {
+        self.listed = Some(listed);
+        self.status = Status::Moved;
+    }
+}
+
+/// New files that could explain a missing path, by digest.
+pub fn new_files_by_digest(rows: &[Row]) -> HashMap<Digest, Vec<usize>, RandomState> {
+    let mut files: HashMap<Digest, Vec<usize>, RandomState> = HashMap::default();
+    for (index, row) in rows.iter().enumerate() {
+        if let (Status::New, Some(digest)) = (row.status, row.actual) {
+            files.entry(digest).or_default().push(index);
+        }
+    }
+    // The last of each list is claimed first: sorted so, a run's answer does not depend on its threads.
+    files.values_mut().for_each(|same| same.sort_unstable_by(|&one, &other| rows[other].path.cmp(&rows[one].path)));
+    files
+}
+
+/// Write the tables and give the verdict.
+///
+/// # Errors
+/// [`crate::error::EngineError::Output`].
+pub fn write(context: &Context<'_>, expected: &Expected, rows: Vec<Row>, totals: WalkTotals) -> Result<Report> {
+    let table = Table { name: "result", dictionary: &["status", "algorithm"] };
+    let mut columns = Columns::new(RESULT);
+    let mut writer = context.sink.writer(table, columns.schema());
+    for row in &rows {
+        append(&mut columns, expected, row);
+        if columns.rows() >= BATCH_ROWS {
+            context.control.check()?;
+            writer.write(&columns.take()?)?;
+        }
+    }
+    writer.write(&columns.take()?)?;
+    let counts = Status::ALL.map(|status| {
+        let of_status = rows.iter().filter(|row| row.status == status);
+        of_status.fold((0u64, 0u64), |(files, bytes), row| (files + 1, bytes + row.size))
+    });
+    let mut by_status = Columns::new(BY_STATUS);
+    for (status, (files, bytes)) in Status::ALL.iter().zip(counts) {
+        by_status.text(status.name());
+        by_status.integer(files);
+        by_status.integer(bytes);
+    }
+    let by_status = context.sink.staged(Table { name: "by_status", dictionary: &[] }, &by_status.take()?)?;
+    context.sink.commit(vec![writer.stage()?, by_status])?;
+    let count = |status: Status| counts[status as usize].0;
+    let statuses: serde_json::Map<String, serde_json::Value> =
+        Status::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
+    let summary = json!({
+        "verdict": verdict(count),
+        "algorithm": expected.algorithm.name(),
+        "statuses": statuses,
+    });
+    let not_covered = context.control.issues().count();
+    Ok(Report { totals, not_covered, files: Vec::new(), summary })
+}
+
+fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
+    let moved = row.status == Status::Moved;
+    match row.listed {
+        Some(index) if !moved => columns.path(expected.path(index)),
+        _ => columns.path(&row.path),
+    }
+    columns.text(row.status.name());
+    columns.text(expected.algorithm.name());
+    columns.optional_text(row.listed.map(|index| expected.digest(index).to_hex()).as_deref());
+    columns.optional_text(row.actual.map(|digest| digest.to_hex()).as_deref());
+    let from = row.listed.filter(|_| moved).map(|index| crate::paths::escape(expected.path(index)));
+    columns.optional_text(from.as_deref());
+    columns.integer(row.size);
+}
+
+/// Three-valued: something differs; nothing differs but something was not compared; all is as listed.
+fn verdict(count: impl Fn(Status) -> u64) -> &'static str {
+    if count(Status::Changed) + count(Status::Missing) + count(Status::Moved) > 0 {
+        "failed"
+    } else if count(Status::Unreadable) + count(Status::NotVerified) > 0 {
+        "incomplete"
+    } else {
+        "verified"
+    }
+}
