@@ -21,9 +21,10 @@ pub struct Line {
     pub path: Vec<u8>,
 }
 
-/// Append a line in GNU form.
-pub fn write_line(out: &mut Vec<u8>, digest: &Digest, path: &[u8], hex: &mut String) {
-    let escape = path.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\\'));
+/// Append a line in GNU form. `b3sum` knows no `\r` escape and takes the byte as it is.
+pub fn write_line(out: &mut Vec<u8>, algorithm: Algorithm, digest: &Digest, path: &[u8], hex: &mut String) {
+    let special = |byte: &u8| matches!(byte, b'\n' | b'\\') || (*byte == b'\r' && algorithm != Algorithm::Blake3);
+    let escape = path.iter().any(special);
     if escape {
         out.push(b'\\');
     }
@@ -37,7 +38,7 @@ pub fn write_line(out: &mut Vec<u8>, digest: &Digest, path: &[u8], hex: &mut Str
         for &byte in path {
             match byte {
                 b'\n' => out.extend_from_slice(b"\\n"),
-                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\r' if algorithm != Algorithm::Blake3 => out.extend_from_slice(b"\\r"),
                 b'\\' => out.extend_from_slice(b"\\\\"),
                 other => out.push(other),
             }

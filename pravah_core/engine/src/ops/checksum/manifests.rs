@@ -62,7 +62,7 @@ impl Manifests {
                     control.issue("write", path, IssueKind::Unsupported, message);
                     continue;
                 }
-                write_line(&mut lines, &digested.digests[index], path, &mut hex);
+                write_line(&mut lines, manifest.algorithm, &digested.digests[index], path, &mut hex);
             }
             let written = lock(&manifest.file).write_all(&lines);
             written.map_err(|error| EngineError::output(&manifest.temporary, error))?;
