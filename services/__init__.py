@@ -1,1 +1,11 @@
-"""Services."""
+"""Everything of Pravah that is neither engine nor page.
+
+- ``bootstrap``: wires real things together; the only place that does
+- ``settings``, ``errors``, ``units``: one model, one table, one way to write numbers
+- ``operations``: the declarations that form, API, CLI and docs follow from
+- ``jobs``: use-cases on a job, its rows, its runner
+- ``sources``, ``storage``, ``artifacts``, ``results``: where data comes from, goes to, is read back
+- ``engine``: the only importer of ``pravah_core``
+- ``db``: connection, tables, migrations
+- ``api``, ``cli``: two faces of the above; ``pages`` is the third
+"""

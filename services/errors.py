@@ -1,0 +1,202 @@
+"""What can go wrong, in one table: code, HTTP status, exit status, message, remedy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+class PravahError(Exception):
+    """Base of every error that a user is told about.
+
+    Args:
+        message: what happened, and where.
+        remedy: what to do; the class's own by default.
+        details: JSON values that help to find the place, e.g. ``field``.
+    """
+
+    code = "internal"
+    title = "Internal error"
+    http_status = 500
+    exit_status = 70
+    remedy = "This is a bug in Pravah; the log holds the details."
+
+    def __init__(self, message: str, *, remedy: str | None = None, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy or type(self).remedy
+        self.details = details
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InvalidOptionsError(PravahError, ValueError):
+    """An option, a filter or a rule is not acceptable."""
+
+    code = "invalid_options"
+    title = "Invalid options"
+    http_status = 422
+    exit_status = 2
+    remedy = "Correct the named field; `pravah operations` lists every option with its bounds."
+
+
+class SourceNotFoundError(PravahError, FileNotFoundError):
+    """The source does not exist or is no directory."""
+
+    code = "source_not_found"
+    title = "Source not found"
+    http_status = 404
+    exit_status = 3
+    remedy = "Check the path; it must be an existing directory on the machine that runs Pravah."
+
+
+class SourceForbiddenError(PravahError, PermissionError):
+    """The source lies outside the allowed roots or may not be read."""
+
+    code = "source_forbidden"
+    title = "Source not allowed"
+    http_status = 403
+    exit_status = 3
+    remedy = "Choose a directory below an allowed root, or add one to PRAVAH_ALLOWED_ROOTS and restart."
+
+
+class JobNotFoundError(PravahError, LookupError):
+    """No job has this id."""
+
+    code = "job_not_found"
+    title = "Job not found"
+    http_status = 404
+    exit_status = 3
+    remedy = "`pravah jobs list` shows the jobs there are; it may have been deleted."
+
+
+class ArtifactNotFoundError(PravahError, LookupError):
+    """The job has no such file or table."""
+
+    code = "artifact_not_found"
+    title = "Artifact not found"
+    http_status = 404
+    exit_status = 3
+    remedy = "List the job's artifacts; a job has them once it is completed."
+
+
+class JobConflictError(PravahError):
+    """The job's state does not allow this."""
+
+    code = "job_conflict"
+    title = "Conflict with the job's state"
+    http_status = 409
+    exit_status = 3
+    remedy = "Look at the job's state; cancel a running job before deleting it."
+
+
+class LimitExceededError(PravahError):
+    """A stated limit was reached."""
+
+    code = "limit_exceeded"
+    title = "Limit exceeded"
+    http_status = 413
+    exit_status = 4
+    remedy = "Narrow the job, or raise the limit in the settings."
+
+
+class OutputError(PravahError, OSError):
+    """The result could not be written."""
+
+    code = "output_failed"
+    title = "Output failed"
+    http_status = 500
+    exit_status = 5
+    remedy = "Check free space and permissions of the data directory (PRAVAH_DATA_DIR)."
+
+
+class StorageError(PravahError, ConnectionError):
+    """The result storage does not answer."""
+
+    code = "storage_unavailable"
+    title = "Storage unavailable"
+    http_status = 503
+    exit_status = 5
+    remedy = "Check PRAVAH_STORAGE, the endpoint and the credentials of boto3's chain, then retry."
+
+
+class DatabaseError(PravahError, ConnectionError):
+    """PostgreSQL does not answer."""
+
+    code = "database_unavailable"
+    title = "Database unavailable"
+    http_status = 503
+    exit_status = 5
+    remedy = "Check that the server of PRAVAH_DATABASE_URL runs, or unset it to use the embedded PostgreSQL."
+
+
+class CancelledError(PravahError):
+    """The job was cancelled."""
+
+    code = "cancelled"
+    title = "Cancelled"
+    http_status = 409
+    exit_status = 130
+    remedy = "Retry the job to run it again."
+
+
+class InternalError(PravahError, RuntimeError):
+    """A bug."""
+
+
+@dataclass(frozen=True)
+class ErrorRow:
+    """A row of the error table."""
+
+    code: str
+    cls: type[PravahError]
+    http_status: int
+    exit_status: int
+    title: str
+    remedy: str
+
+
+_CLASSES: tuple[type[PravahError], ...] = (
+    InvalidOptionsError,
+    SourceNotFoundError,
+    SourceForbiddenError,
+    JobNotFoundError,
+    ArtifactNotFoundError,
+    JobConflictError,
+    LimitExceededError,
+    OutputError,
+    StorageError,
+    DatabaseError,
+    CancelledError,
+    InternalError,
+)
+
+ERRORS: tuple[ErrorRow, ...] = tuple(
+    ErrorRow(cls.code, cls, cls.http_status, cls.exit_status, cls.title, cls.remedy) for cls in _CLASSES
+)
+
+
+def of_code(code: str, message: str) -> PravahError:
+    """Return the error of a code; an unknown code is an internal error."""
+    for row in ERRORS:
+        if row.code == code:
+            return row.cls(message)
+    return InternalError(message)
+
+
+def as_problem(error: PravahError, instance: str | None = None) -> dict[str, Any]:
+    """Return the RFC 9457 problem of an error."""
+    problem: dict[str, Any] = {
+        "type": f"urn:pravah:error:{error.code}",
+        "title": error.title,
+        "status": error.http_status,
+        "detail": error.message,
+        "code": error.code,
+        "remedy": error.remedy,
+    }
+    if instance is not None:
+        problem["instance"] = instance
+    if error.details:
+        problem["details"] = error.details
+    return problem

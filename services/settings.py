@@ -1,0 +1,148 @@
+"""Settings: one frozen model, read from ``PRAVAH_*``; ``docs/settings.md`` is generated from it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+import pydantic_settings
+from pydantic import Field, SecretStr
+
+from services import errors
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pravah"
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """Every setting with default, unit and reason."""
+
+    model_config = pydantic_settings.SettingsConfigDict(env_prefix="PRAVAH_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Directory of everything Pravah keeps: embedded PostgreSQL, results, work folders, the sample.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL server, `postgresql://user:password@host/name`; unset = the embedded one.",
+    )
+    storage: str = Field(
+        default="local",
+        pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?)$",
+        description="Where results are kept: `local`, or `s3://bucket/prefix` with credentials of boto3's own chain.",
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="Endpoint of an S3 server that is not Amazon's.")
+    allowed_roots: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Directories a job may read below, separated by `:`; "
+        "unset = home, current directory and the sample directory.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; the API has no log-in, so keep it local.")
+    port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
+    concurrency_limit: int = Field(
+        default=2, ge=1, le=64, description="Jobs that run at once; others wait their turn. Jobs use all cores."
+    )
+    engine_threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads of one job; unset = one per core."
+    )
+    lease_seconds: float = Field(
+        default=15, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
+    )
+    heartbeat_seconds: float = Field(default=3, gt=0.1, le=600, description="Seconds between two heartbeats.")
+    shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
+    shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
+    min_free_disk_bytes: int = Field(
+        default=256 << 20, ge=0, description="No job starts with less free space (bytes) in the data directory."
+    )
+    s3_source_limit_bytes: int = Field(
+        default=100 << 30, ge=1, description="Largest S3 prefix (bytes) that is staged as a source."
+    )
+    result_cache_bytes: int = Field(
+        default=10 << 30, ge=0, description="Space (bytes) for local copies of results that are kept in S3."
+    )
+    page_rows_limit: int = Field(default=1_000, ge=1, le=100_000, description="Most rows of one result page.")
+    log_level: str = Field(
+        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."
+    )
+
+    @pydantic.field_validator("allowed_roots", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(Path(part).expanduser() for part in value.split(os.pathsep) if part)
+        return value
+
+    @pydantic.field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute_data_dir(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def sample_dir(self) -> Path:
+        """The directory with something to click on."""
+        return self.data_dir / "sample"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where running jobs write."""
+        return self.data_dir / "work"
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The allowed roots in force."""
+        return self.allowed_roots or (Path.home(), Path.cwd(), self.sample_dir)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` win.
+
+    Raises:
+        InvalidOptionsError: a variable is not acceptable; it is named.
+    """
+    try:
+        return Settings(**overrides)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        variable = f"PRAVAH_{'_'.join(str(part) for part in first['loc']).upper()}"
+        raise errors.InvalidOptionsError(
+            f"{variable}: {first['msg']}", remedy="Correct the variable; docs/settings.md lists all of them."
+        ) from None
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Return the settings in force as JSON values, secrets masked."""
+    values: dict[str, Any] = settings.model_dump(mode="json")
+    values["allowed_roots"] = [str(root) for root in settings.roots]
+    if settings.database_url is not None:
+        values["database_url"] = mask_url(settings.database_url.get_secret_value())
+    return values
+
+
+def mask_url(url: str) -> str:
+    """Return a database URL without its password."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user + ':***' if at else ''}{at}{host.partition('?')[0]}"
+
+
+def document() -> str:
+    """Return ``docs/settings.md``."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `services/settings.py` by `make docs`. Every setting is an environment variable.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "`~/.local/share/pravah`" if name == "data_dir" else f"`{field.default}`"
+        if field.default is None or field.default == ():
+            default = "unset"
+        lines.append(f"| `PRAVAH_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,64 @@
+"""Numbers as people read them: separators, units, relative times. Used by pages, CLI and docs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_SPANS = (("year", 31_556_952), ("month", 2_629_746), ("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+
+
+def format_count(count: int | None) -> str:
+    """Return e.g. ``1,234,567``; a dash for ``None``."""
+    return "–" if count is None else f"{count:,}"
+
+
+def format_bytes(size_bytes: float | None) -> str:
+    """Return e.g. ``1.2 GiB`` (binary units); a dash for ``None``."""
+    if size_bytes is None:
+        return "–"
+    size = float(size_bytes)
+    for unit in _BINARY:
+        if abs(size) < 1024 or unit == _BINARY[-1]:
+            break
+        size /= 1024
+    return f"{size:,.0f} {unit}" if unit == "B" or abs(size) >= 100 else f"{size:,.1f} {unit}"
+
+
+def format_rate(bytes_per_second: float | None) -> str:
+    """Return e.g. ``1.2 GiB/s``; a dash for ``None``."""
+    return "–" if bytes_per_second is None else f"{format_bytes(bytes_per_second)}/s"
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return e.g. ``420 ms``, ``12.3 s``, ``3 min 20 s``, ``5 h 07 min``; a dash for ``None``."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02d} min"
+
+
+def format_ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """Return e.g. ``3 minutes ago``; a dash for ``None``."""
+    if moment is None:
+        return "–"
+    seconds = ((now or datetime.now(UTC)) - moment).total_seconds()
+    if seconds < 5:
+        return "just now"
+    for unit, length in _SPANS:
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def format_moment(moment: datetime | None) -> str:
+    """Return the exact time in UTC, e.g. ``2026-11-24 13:05:07 UTC``; a dash for ``None``."""
+    return "–" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
