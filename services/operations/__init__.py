@@ -1,0 +1,25 @@
+"""The operations: an explicit, ordered tuple. Adding one is one import and one line here."""
+
+from services.operations import checksum, inventory, verify
+from services.operations._spec import Column, Example, Operation, Options, Table
+from services.operations.walk import WalkOptions
+
+OPERATIONS: tuple[Operation, ...] = (
+    inventory.OPERATION,
+    checksum.OPERATION,
+    verify.OPERATION,
+)
+
+_BY_NAME = {operation.name: operation for operation in OPERATIONS}
+
+
+def get(name: str) -> Operation:
+    """Return an operation.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    return _BY_NAME[name]
+
+
+__all__ = ["OPERATIONS", "Column", "Example", "Operation", "Options", "Table", "WalkOptions", "get"]

@@ -1,0 +1,115 @@
+"""The vocabulary of a declaration. Pure: pydantic and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pydantic
+
+Category = Literal["basic", "advanced"]
+Dtype = Literal["text", "binary", "integer", "unsigned", "timestamp"]
+
+
+class Options(pydantic.BaseModel):
+    """Base of an operation's options: frozen, unknown fields refused."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Record(pydantic.BaseModel):
+    """Base of the declaration's own parts."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+
+class Column(Record):
+    """A column of a result table.
+
+    Attributes:
+        unit: of the values; ``None`` for names and texts.
+        optional: present only when an option asks for it.
+    """
+
+    name: str
+    dtype: Dtype
+    meaning: str
+    unit: str | None = None
+    optional: bool = False
+
+
+class Table(Record):
+    """A result table; the first one of an operation is its main table, ``result``."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+
+
+class Example(Record):
+    """Input, options and what the summary then says; executed by the tests.
+
+    Attributes:
+        files: relative path → content; made below an empty directory.
+        options: the operation's options; ``{source}`` in a text stands for that directory.
+        expect: keys of the outcome's summary → value.
+    """
+
+    title: str
+    files: Mapping[str, bytes]
+    options: Mapping[str, Any] = {}
+    expect: Mapping[str, Any]
+
+
+class Operation(Record):
+    """One operation: what form, API, CLI and docs follow from.
+
+    Attributes:
+        name: snake_case noun, the same in every layer.
+        icon: a Material symbol name.
+        cost: time and memory in files and bytes.
+    """
+
+    name: str
+    title: str
+    summary: str
+    icon: str
+    options: type[Options]
+    tables: tuple[Table, ...]
+    cost: str
+    examples: tuple[Example, ...]
+
+
+def field(
+    default: Any = ...,
+    *,
+    title: str,
+    description: str,
+    category: Category = "basic",
+    unit: str | None = None,
+    widget: str | None = None,
+    **bounds: Any,
+) -> Any:
+    """Return a pydantic field with what a form needs.
+
+    Args:
+        widget: a hint where the type does not tell: ``path``, ``time``, ``bytes``, ``globs``.
+    """
+    extra: dict[str, Any] = {"category": category}
+    if unit:
+        extra["unit"] = unit
+    if widget:
+        extra["widget"] = widget
+    if isinstance(default, (list, tuple)):
+        values = list(default)
+        bounds["default_factory"] = lambda: list(values)
+        return pydantic.Field(title=title, description=description, json_schema_extra=extra, **bounds)
+    return pydantic.Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+
+
+def path_columns() -> tuple[Column, ...]:
+    """Return the two columns that carry a name without losing a byte."""
+    return (
+        Column(name="path", dtype="text", meaning="Path relative to the source; bytes that are not text are escaped"),
+        Column(name="path_raw", dtype="binary", meaning="The path's bytes where they differ from the shown text"),
+    )

@@ -1,0 +1,91 @@
+"""verify: a tree against a manifest. The engine's side is ``ops/verify.rs``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from services.operations._spec import Column, Example, Operation, Options, Table, field, path_columns
+
+
+class VerifyAlgorithm(StrEnum):
+    """The algorithm of a manifest, or ``auto`` to find it."""
+
+    AUTO = "auto"
+    BLAKE3 = "blake3"
+    SHA256 = "sha256"
+    SHA1 = "sha1"
+    MD5 = "md5"
+    XXH3_128 = "xxh3_128"
+    CRC32C = "crc32c"
+
+
+class VerifyOptions(Options):
+    """Options of verify."""
+
+    manifest: str = field(
+        title="Manifest",
+        description="Absolute path of a manifest (sha256sum, md5sum, b3sum or BSD form) or of a checksum result.",
+        widget="path",
+        min_length=1,
+        max_length=16_384,
+    )
+    algorithm: VerifyAlgorithm = field(
+        VerifyAlgorithm.AUTO,
+        title="Algorithm",
+        description="Algorithm of the manifest; auto finds it from its lines and its name.",
+        category="advanced",
+    )
+    detect_moves: bool = field(
+        True,
+        title="Find moves",
+        description="Digest files that are not listed, to tell a moved file from a missing and a new one.",
+        category="advanced",
+    )
+
+
+_HELLO = b"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+OPERATION = Operation(
+    name="verify",
+    title="Verify",
+    summary="Is everything still there and unchanged? Compares files with a manifest; every path gets one status.",
+    icon="verified",
+    options=VerifyOptions,
+    tables=(
+        Table(
+            name="result",
+            title="Paths",
+            columns=(
+                *path_columns(),
+                Column(
+                    name="status",
+                    dtype="text",
+                    meaning="ok, changed, moved, new, missing, unreadable or not_verified; exactly one",
+                ),
+                Column(name="algorithm", dtype="text", meaning="Algorithm of both digests"),
+                Column(name="expected", dtype="text", unit="hexadecimal", meaning="Digest in the manifest"),
+                Column(name="actual", dtype="text", unit="hexadecimal", meaning="Digest of the file"),
+                Column(name="moved_from", dtype="text", meaning="Listed path of a moved file"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the file"),
+            ),
+        ),
+        Table(
+            name="by_status",
+            title="By status",
+            columns=(
+                Column(name="status", dtype="text", meaning="Each of the seven"),
+                Column(name="files", dtype="integer", unit="files", meaning="Paths with it"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Their bytes"),
+            ),
+        ),
+    ),
+    cost="O(bytes) reading; memory: path and digest of each listed and each new file",
+    examples=(
+        Example(
+            title="One file as listed, one that is not listed",
+            files={"a.txt": b"hello", "new.txt": b"new", "SHA256SUMS": _HELLO + b"  a.txt\n"},
+            options={"manifest": "{source}/SHA256SUMS"},
+            expect={"verdict": "verified", "algorithm": "sha256"},
+        ),
+    ),
+)
