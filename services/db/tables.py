@@ -1,0 +1,126 @@
+"""The tables, as SQLAlchemy sees them; the migrations make them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import UUID as PG_UUID
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Base with the types our annotations mean."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own form
+        datetime: TIMESTAMP(timezone=True),
+        dict[str, Any]: JSONB,
+        list[Any]: JSONB,
+        str: Text,
+        int: BigInteger,
+        UUID: PG_UUID(as_uuid=True),
+    }
+
+
+class JobRow(Base):
+    """A job. `request` is re-validated by its model when it is read."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("jobs_newest", "created_at", "id"),
+        Index("jobs_waiting", "status", "created_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    operation: Mapped[str]
+    label: Mapped[str]
+    """Name and source in one text, for the search field."""
+    request: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    attempt: Mapped[int]
+    retry_of: Mapped[UUID | None]
+    idempotency_key: Mapped[str | None] = mapped_column(unique=True)
+    cancel_requested: Mapped[bool]
+    fencing_token: Mapped[int | None]
+    """Of the runner that may write; a newer claim has a larger one."""
+    lease_expires_at: Mapped[datetime | None]
+    heartbeat_at: Mapped[datetime | None]
+    progress: Mapped[dict[str, Any] | None]
+    samples: Mapped[list[Any]]
+    issues_count: Mapped[int]
+    outcome: Mapped[dict[str, Any] | None]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class JobEventRow(Base):
+    """A change of a job's state."""
+
+    __tablename__ = "job_events"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    status: Mapped[str]
+    note: Mapped[str]
+
+
+class JobIssueRow(Base):
+    """One of the first issues of a job, while it runs; `issues.parquet` has all."""
+
+    __tablename__ = "job_issues"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    index: Mapped[int] = mapped_column(primary_key=True)
+    stage: Mapped[str]
+    path: Mapped[str]
+    kind: Mapped[str]
+    message: Mapped[str]
+
+
+class ShardRow(Base):
+    """A shard that is final on disk, with the token of the runner that wrote it."""
+
+    __tablename__ = "shards"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    fencing_token: Mapped[int] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True)
+    table_name: Mapped[str]
+    rows: Mapped[int]
+    size_bytes: Mapped[int]
+
+
+class ArtifactRow(Base):
+    """A stored file of a completed job."""
+
+    __tablename__ = "artifacts"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    media_type: Mapped[str]
+    size_bytes: Mapped[int]
+
+
+class PresetRow(Base):
+    """A job request kept under a name."""
+
+    __tablename__ = "presets"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    request: Mapped[dict[str, Any]]
+    saved_at: Mapped[datetime]
+
+
+class PlaceRow(Base):
+    """A favourite directory."""
+
+    __tablename__ = "places"
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    added_at: Mapped[datetime]

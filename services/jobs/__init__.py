@@ -1,0 +1,1 @@
+"""The use-cases on a job: its request, its rows, its runner."""
