@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -43,11 +44,13 @@ class Source(Model):
     """Where a job reads: a directory, or an S3 prefix that is staged first.
 
     Attributes:
-        path: absolute path; bytes that are not UTF-8 as ``surrogateescape`` characters.
+        path: absolute path.
+        path_bytes: the path's bytes in hexadecimal, for a name that is not UTF-8; wins over `path`.
         s3_uri: ``s3://bucket/prefix``.
     """
 
     path: str | None = Field(default=None, max_length=16_384, examples=["/data/incoming"])
+    path_bytes: str | None = Field(default=None, max_length=32_768, pattern="^([0-9a-f]{2})+$")
     s3_uri: str | None = Field(default=None, max_length=2_048, pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/.*)?$")
 
     @pydantic.model_validator(mode="after")
@@ -58,10 +61,22 @@ class Source(Model):
             raise ValueError("path must be absolute")
         return self
 
+    @classmethod
+    def of_path(cls, path: str | os.PathLike[str]) -> Source:
+        """Return the source of a path that may hold ``surrogateescape`` characters."""
+        raw = os.fsencode(path)
+        shown = raw.decode("utf-8", "backslashreplace")
+        return cls(path=shown, path_bytes=raw.hex() if shown.encode() != raw else None)
+
+    @property
+    def os_path(self) -> str:
+        """The path for the ``os`` module; empty for an S3 prefix."""
+        return os.fsdecode(bytes.fromhex(self.path_bytes)) if self.path_bytes else self.path or ""
+
     @property
     def label(self) -> str:
-        """The source in one line of text, safe to encode."""
-        return (self.path or self.s3_uri or "").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        """The source in one line of text."""
+        return self.path or self.s3_uri or ""
 
 
 class JobRequest(Model):

@@ -1,0 +1,272 @@
+"""Every query on jobs. Takes a session; never commits. Times are the database's: one clock for all runners."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from services import errors
+from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ShardRow
+from services.jobs.models import (
+    Artifact,
+    IssueView,
+    JobError,
+    JobEvent,
+    JobFilter,
+    JobRequest,
+    JobView,
+    Progress,
+    Status,
+)
+
+NOTIFY_CHANNEL = "pravah_jobs"
+# Serialises claims, so that the concurrency limit holds over all processes.
+_CLAIM_LOCK = 0x70726163
+ISSUES_WHILE_RUNNING = 1_000
+
+
+def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UUID | None) -> JobRow:
+    """Add a PENDING job and wake the runners when the transaction commits."""
+    row = JobRow(
+        id=job_id,
+        operation=request.operation,
+        label=f"{request.name or ''} {request.source.label}".strip(),
+        request=request.model_dump(mode="json", exclude={"idempotency_key"}),
+        status=Status.PENDING,
+        attempt=1,
+        retry_of=retry_of,
+        idempotency_key=request.idempotency_key,
+        cancel_requested=False,
+        samples=[],
+        issues_count=0,
+        created_at=session.scalar(sa.select(sa.func.clock_timestamp())),
+    )
+    session.add(row)
+    session.flush()
+    add_event(session, job_id, Status.PENDING, "submitted")
+    session.execute(sa.select(sa.func.pg_notify(NOTIFY_CHANNEL, str(job_id))))
+    return row
+
+
+def add_event(session: Session, job_id: UUID, status: Status, note: str) -> None:
+    """Record a change of state."""
+    values = {"job_id": job_id, "at": sa.func.clock_timestamp(), "status": status.value, "note": note}
+    session.execute(sa.insert(JobEventRow).values(**values))
+
+
+def find_by_key(session: Session, key: str) -> JobRow | None:
+    """Return the job of an idempotency key."""
+    return session.scalar(sa.select(JobRow).where(JobRow.idempotency_key == key))
+
+
+def get_row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
+    """Return a job's row.
+
+    Raises:
+        JobNotFoundError: there is none.
+    """
+    query = sa.select(JobRow).where(JobRow.id == job_id)
+    row = session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        raise errors.JobNotFoundError(f"there is no job {job_id}")
+    return row
+
+
+def events(session: Session, job_id: UUID) -> list[JobEvent]:
+    """Return a job's history, oldest first."""
+    rows = session.scalars(sa.select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id))
+    return [JobEvent(at=row.at, status=Status(row.status), note=row.note) for row in rows]
+
+
+def queue_positions(session: Session) -> dict[UUID, int]:
+    """Return the place of each waiting job, 1 = next."""
+    query = sa.select(JobRow.id).where(JobRow.status == Status.PENDING).order_by(JobRow.created_at, JobRow.id)
+    return {job_id: place for place, job_id in enumerate(session.scalars(query), start=1)}
+
+
+def list_rows(session: Session, wanted: JobFilter, cursor: str | None, limit: int) -> tuple[Sequence[JobRow], str | None]:
+    """Return up to `limit` rows, newest first, and the cursor of the following page."""
+    query = sa.select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
+    if wanted.status is not None:
+        query = query.where(JobRow.status == wanted.status)
+    if wanted.operation is not None:
+        query = query.where(JobRow.operation == wanted.operation)
+    if wanted.text:
+        query = query.where(JobRow.label.icontains(wanted.text, autoescape=True))
+    if cursor is not None:
+        query = query.where(sa.tuple_(JobRow.created_at, JobRow.id) < sa.tuple_(*_decode_cursor(cursor)))
+    rows = session.scalars(query).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return rows, _encode_cursor(rows[-1]) if more else None
+
+
+def _encode_cursor(row: JobRow) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.created_at.isoformat(), str(row.id)]).encode()).decode()
+
+
+def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        created_at, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        moment = datetime.fromisoformat(created_at)
+        if moment.tzinfo is None:
+            raise ValueError("no zone")
+        return moment, UUID(job_id)
+    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
+        raise errors.InvalidOptionsError("cursor is not one that was given out", field="cursor") from error
+
+
+def counts(session: Session) -> dict[Status, int]:
+    """Return how many jobs there are in each state."""
+    found = dict(session.execute(sa.select(JobRow.status, sa.func.count()).group_by(JobRow.status)).tuples().all())
+    return {status: found.get(status.value, 0) for status in Status}
+
+
+def claim(session: Session, limit: int, lease_seconds: float) -> JobRow | None:
+    """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row."""
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
+    running = session.scalar(sa.select(sa.func.count()).where(JobRow.status == Status.RUNNING)) or 0
+    if running >= limit:
+        return None
+    query = (
+        sa.select(JobRow)
+        .where(JobRow.status == Status.PENDING)
+        .order_by(JobRow.created_at, JobRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    row = session.scalar(query)
+    if row is None:
+        return None
+    now = session.scalar(sa.select(sa.func.clock_timestamp()))
+    row.status = Status.RUNNING
+    row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
+    row.heartbeat_at = now
+    row.started_at = now
+    row.lease_expires_at = session.scalar(sa.select(_lease_end(lease_seconds)))
+    row.progress = None
+    row.samples = []
+    row.issues_count = 0
+    session.execute(sa.delete(JobIssueRow).where(JobIssueRow.job_id == row.id))
+    session.execute(sa.delete(ShardRow).where(ShardRow.job_id == row.id))
+    add_event(session, row.id, Status.RUNNING, f"attempt {row.attempt}")
+    return row
+
+
+def _lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
+    return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
+
+
+def fenced_update(session: Session, job_id: UUID, token: int, **values: Any) -> bool:
+    """Write to a running job; False when another runner, or nobody, holds it now."""
+    held = (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.RUNNING)
+    result = session.execute(sa.update(JobRow).where(held).values(**values))
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> bool:
+    """Extend the lease and write progress; False when the lease is lost."""
+    now = sa.func.clock_timestamp()
+    return fenced_update(
+        session, job_id, token, heartbeat_at=now, lease_expires_at=_lease_end(lease_seconds), **values
+    )
+
+
+def is_cancel_requested(session: Session, job_id: UUID) -> bool:
+    """Return whether somebody asked to cancel; True for a job that is gone."""
+    asked = session.scalar(sa.select(JobRow.cancel_requested).where(JobRow.id == job_id))
+    return asked is not False
+
+
+def expired(session: Session) -> Sequence[JobRow]:
+    """Lock and return running jobs whose lease has ended."""
+    stale = (JobRow.status == Status.RUNNING) & (JobRow.lease_expires_at < sa.func.clock_timestamp())
+    return session.scalars(sa.select(JobRow).where(stale).with_for_update(skip_locked=True)).all()
+
+
+def interrupt(session: Session, row: JobRow, note: str) -> None:
+    """Mark a running job INTERRUPTED and queue it again, or end it if somebody asked to cancel."""
+    add_event(session, row.id, Status.INTERRUPTED, note)
+    row.fencing_token = None
+    row.lease_expires_at = None
+    if row.cancel_requested:
+        row.status = Status.CANCELLED
+        row.finished_at = session.scalar(sa.select(sa.func.clock_timestamp()))
+        add_event(session, row.id, Status.CANCELLED, "cancelled while interrupted")
+        return
+    row.status = Status.PENDING
+    row.attempt += 1
+    add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt}")
+    session.execute(sa.select(sa.func.pg_notify(NOTIFY_CHANNEL, str(row.id))))
+
+
+def add_issues(session: Session, job_id: UUID, issues: Iterable[IssueView]) -> None:
+    """Keep some of the first issues of a running job."""
+    values = [{"job_id": job_id, **issue.model_dump()} for issue in issues if issue.index <= ISSUES_WHILE_RUNNING]
+    if values:
+        session.execute(insert(JobIssueRow).values(values).on_conflict_do_nothing())
+
+
+def issues(session: Session, job_id: UUID, after: int, limit: int) -> list[IssueView]:
+    """Return kept issues with index > `after`."""
+    query = sa.select(JobIssueRow).where(JobIssueRow.job_id == job_id, JobIssueRow.index > after)
+    rows = session.scalars(query.order_by(JobIssueRow.index).limit(limit))
+    return [IssueView(index=r.index, stage=r.stage, path=r.path, kind=r.kind, message=r.message) for r in rows]
+
+
+def add_shards(session: Session, job_id: UUID, token: int, shards: Iterable[dict[str, Any]]) -> None:
+    """Record shards that are final."""
+    values = [{"job_id": job_id, "fencing_token": token, **shard} for shard in shards]
+    if values:
+        session.execute(insert(ShardRow).values(values).on_conflict_do_nothing())
+
+
+def replace_artifacts(session: Session, job_id: UUID, artifacts: Iterable[Artifact]) -> None:
+    """Set the list of a job's stored files."""
+    session.execute(sa.delete(ArtifactRow).where(ArtifactRow.job_id == job_id))
+    values = [{"job_id": job_id, **artifact.model_dump()} for artifact in artifacts]
+    if values:
+        session.execute(sa.insert(ArtifactRow).values(values))
+
+
+def artifacts(session: Session, job_id: UUID) -> list[Artifact]:
+    """Return a job's stored files by name."""
+    rows = session.scalars(sa.select(ArtifactRow).where(ArtifactRow.job_id == job_id).order_by(ArtifactRow.name))
+    return [Artifact(name=row.name, media_type=row.media_type, size_bytes=row.size_bytes) for row in rows]
+
+
+def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | None = None) -> JobView:
+    """Return the job that everybody sees."""
+    request = JobRequest.model_validate(row.request)
+    return JobView(
+        id=row.id,
+        operation=row.operation,
+        name=request.name,
+        source=request.source,
+        walk=request.walk,
+        options=request.options,
+        status=Status(row.status),
+        attempt=row.attempt,
+        retry_of=row.retry_of,
+        queue_position=position,
+        cancel_requested=row.cancel_requested,
+        progress=Progress.model_validate(row.progress) if row.progress else None,
+        samples=row.samples,
+        issues_count=row.issues_count,
+        outcome=row.outcome,
+        error=JobError.model_validate(row.error) if row.error else None,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        heartbeat_at=row.heartbeat_at,
+        events=history or [],
+    )

@@ -1,0 +1,200 @@
+"""The use-cases on a job; one public method is one transaction."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from uuid import UUID
+
+import sqlalchemy.exc
+
+from services import engine, errors, settings
+from services.db.engine import Database
+from services.jobs import repository, spec
+from services.jobs.models import (
+    FINAL,
+    IssueView,
+    JobFilter,
+    JobPage,
+    JobRequest,
+    JobView,
+    Preview,
+    Status,
+)
+from services.sources import SourceService
+from services.storage import Storage
+
+_PREVIEW_FILES = 200_000
+_PREVIEW_SECONDS = 1.5
+
+
+class JobService:
+    """Submit, look at, cancel, retry, delete jobs."""
+
+    def __init__(
+        self, database: Database, sources: SourceService, storage: Storage, config: settings.Settings
+    ) -> None:
+        """Keep the parts; nothing is opened."""
+        self._database = database
+        self._sources = sources
+        self._storage = storage
+        self._config = config
+        self.submitted = threading.Event()
+        """Set by every submit: a runner in this process starts at once."""
+        self.read_issues: Callable[[UUID, int, int], list[IssueView]] | None = None
+        """How to read a finished job's issues; set by bootstrap."""
+
+    def submit(self, request: JobRequest, *, retry_of: UUID | None = None) -> tuple[JobView, bool]:
+        """Queue a job.
+
+        Returns:
+            The job, and whether it is new: the same idempotency key with the same request gives the old one.
+
+        Raises:
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was queued.
+            JobConflictError: the key was used for another request.
+        """
+        request = self._check(request)
+        try:
+            with self._database.transaction() as session:
+                known = request.idempotency_key and repository.find_by_key(session, request.idempotency_key)
+                if known:
+                    return repository.to_view(self._same(known, request)), False
+                row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
+                position = repository.queue_positions(session).get(row.id)
+                view = repository.to_view(row, position)
+        except sqlalchemy.exc.IntegrityError:
+            # Two submits with one key at once: the other one was first.
+            with self._database.transaction() as session:
+                row = repository.find_by_key(session, request.idempotency_key or "") or errors_missing()
+                return repository.to_view(self._same(row, request)), False
+        self.submitted.set()
+        return view, True
+
+    def _check(self, request: JobRequest) -> JobRequest:
+        request = request.validated()
+        if request.source.path is not None:
+            resolved = self._sources.resolve(request.source.os_path)
+            request = request.model_copy(update={"source": type(request.source).of_path(resolved)})
+        spec.check_paths(request, self._sources)
+        return request
+
+    def _same(self, row: repository.JobRow, request: JobRequest) -> repository.JobRow:
+        if row.request != request.model_dump(mode="json", exclude={"idempotency_key"}):
+            raise errors.JobConflictError(
+                f"the idempotency key {row.idempotency_key!r} was used for another request",
+                remedy="Use a new key for a new request.",
+                job_id=str(row.id),
+            )
+        return row
+
+    def preview(self, request: JobRequest) -> Preview:
+        """Count what a job would touch, for at most 1.5 s; no file is read.
+
+        Raises:
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
+        """
+        request = self._check(request.model_copy(update={"idempotency_key": None}))
+        if request.source.path is None:
+            return self._sources.preview_s3(request.source.s3_uri or "")
+        document = spec.engine_spec(request, self._config, self._sources, self._config.work_dir / "preview")
+        return Preview.model_validate_json(engine.preview(document, _PREVIEW_FILES, _PREVIEW_SECONDS))
+
+    def get(self, job_id: UUID) -> JobView:
+        """Return a job.
+
+        Raises:
+            JobNotFoundError: there is none.
+        """
+        with self._database.transaction() as session:
+            row = repository.get_row(session, job_id)
+            waiting = row.status == Status.PENDING
+            position = repository.queue_positions(session).get(job_id) if waiting else None
+            return repository.to_view(row, position, repository.events(session, job_id))
+
+    def list(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
+        """Return jobs, newest first.
+
+        Raises:
+            InvalidOptionsError: the cursor is not one that was given out.
+        """
+        with self._database.transaction() as session:
+            rows, following = repository.list_rows(session, wanted or JobFilter(), cursor, limit)
+            waiting = any(row.status == Status.PENDING for row in rows)
+            positions = repository.queue_positions(session) if waiting else {}
+            views = [repository.to_view(row, positions.get(row.id)) for row in rows]
+        return JobPage(items=views, next_cursor=following)
+
+    def counts(self) -> dict[Status, int]:
+        """Return how many jobs there are in each state."""
+        with self._database.transaction() as session:
+            return repository.counts(session)
+
+    def cancel(self, job_id: UUID) -> JobView:
+        """Ask a job to stop; one that waits is cancelled at once; a finished one stays as it is.
+
+        Raises:
+            JobNotFoundError: there is none.
+        """
+        with self._database.transaction() as session:
+            row = repository.get_row(session, job_id, lock=True)
+            if row.status not in FINAL:
+                row.cancel_requested = True
+            if row.status == Status.PENDING:
+                repository.add_event(session, job_id, Status.CANCELLED, "cancelled while it waited")
+                row.status = Status.CANCELLED
+                row.finished_at = session.scalar(sqlalchemy.select(sqlalchemy.func.clock_timestamp()))
+            return repository.to_view(row)
+
+    def retry(self, job_id: UUID) -> JobView:
+        """Queue a new job with the same request.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it has not ended yet.
+        """
+        view = self.get(job_id)
+        if not view.is_final:
+            raise errors.JobConflictError(f"job {job_id} is {view.status}", remedy="Wait for its end or cancel it.")
+        return self.submit(view.request, retry_of=job_id)[0]
+
+    def delete(self, job_id: UUID) -> None:
+        """Delete a job with its result.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it is running.
+            StorageError: its files could not be removed; the job stays.
+        """
+        with self._database.transaction() as session:
+            row = repository.get_row(session, job_id, lock=True)
+            if row.status == Status.RUNNING:
+                raise errors.JobConflictError(f"job {job_id} is running", remedy="Cancel it first.")
+            self._storage.delete(f"jobs/{job_id}/")
+            session.delete(row)
+        shutil.rmtree(self._config.work_dir / str(job_id), ignore_errors=True)
+
+    def wait(self, job_id: UUID, timeout_seconds: float | None = None) -> JobView:
+        """Poll until the job has ended or the time is over; return it as it then is."""
+        end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while True:
+            view = self.get(job_id)
+            if view.is_final or (end is not None and time.monotonic() >= end):
+                return view
+            time.sleep(0.05)
+
+    def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
+        """Return issues with index > `after`; while a job runs, of its first 1,000 only."""
+        view = self.get(job_id)
+        if view.status == Status.COMPLETED and self.read_issues is not None:
+            return self.read_issues(job_id, after, limit)
+        with self._database.transaction() as session:
+            return repository.issues(session, job_id, after, limit)
+
+
+def errors_missing() -> repository.JobRow:
+    """Raise for a row that a unique constraint has just seen."""
+    raise errors.JobConflictError("the job of this idempotency key was deleted at this moment", remedy="Submit again.")

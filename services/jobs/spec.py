@@ -1,0 +1,73 @@
+"""From a request to what the engine takes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from services import operations, settings
+from services.jobs.models import JobRequest
+
+if TYPE_CHECKING:
+    from services.sources import SourceService
+
+JOB_REFERENCE = "job:"
+"""A path option may name an earlier job's result: ``job:<id>``."""
+
+
+def path_options(request: JobRequest) -> dict[str, str]:
+    """Return the options that are paths."""
+    fields = operations.get(request.operation).options.model_fields
+    return {
+        name: request.options[name]
+        for name, field in fields.items()
+        if isinstance(field.json_schema_extra, dict)
+        and field.json_schema_extra.get("widget") == "path"
+        and request.options.get(name)
+    }
+
+
+def check_paths(request: JobRequest, sources: SourceService) -> None:
+    """Refuse path options outside the allowed roots: they are read as the source is.
+
+    Raises:
+        InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: naming the path.
+    """
+    for value in path_options(request).values():
+        if not value.startswith(JOB_REFERENCE):
+            sources.resolve_path(value)
+
+
+def engine_spec(
+    request: JobRequest,
+    config: settings.Settings,
+    sources: SourceService,
+    output: Path,
+    overrides: dict[str, Any] | None = None,
+) -> bytes:
+    """Return the engine's job specification (``docs/architecture.md``) as JSON.
+
+    Args:
+        overrides: options that differ from the request's, e.g. a resolved ``job:`` reference.
+    """
+    source = request.source
+    document = {
+        "version": 1,
+        "operation": request.operation,
+        "options": {**request.options, **(overrides or {})},
+        "source": {
+            "path": source.path,
+            "path_bytes": source.path_bytes,
+            "boundaries": [os.fspath(root) for root in sources.roots()],
+        },
+        "walk": request.walk.model_dump(mode="json"),
+        "output": {
+            "directory": os.fspath(output),
+            "shard_rows": config.shard_rows,
+            "shard_bytes": config.shard_bytes,
+        },
+        "threads": config.engine_threads,
+    }
+    return json.dumps(document).encode()
