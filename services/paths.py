@@ -1,0 +1,28 @@
+"""Names are bytes: the same lossless form as the engine's ``paths.rs`` (a contract test compares them)."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+
+def escape(raw: bytes) -> str:
+    r"""Return the shown form: UTF-8 where ``\`` is ``\\``, newline ``\n``, other control bytes ``\xNN``."""
+    shown = []
+    for character in raw.decode("utf-8", "surrogateescape"):
+        if character == "\\":
+            shown.append("\\\\")
+        elif character == "\n":
+            shown.append("\\n")
+        elif "\udc80" <= character <= "\udcff":
+            shown.append(f"\\x{ord(character) - 0xDC00:02x}")
+        elif unicodedata.category(character) == "Cc":
+            shown.extend(f"\\x{byte:02x}" for byte in character.encode())
+        else:
+            shown.append(character)
+    return "".join(shown)
+
+
+def escape_os(path: str | os.PathLike[str]) -> str:
+    """Return the shown form of a path of the ``os`` module."""
+    return escape(os.fsencode(path))

@@ -1,0 +1,77 @@
+"""The storage protocol. A key is a relative path with ``/``; every implementation raises the same errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from services import errors, settings
+
+CHUNK_BYTES = 1 << 20
+
+
+class Storage(Protocol):
+    """Objects by key."""
+
+    def put(self, key: str, path: Path) -> None:
+        """Store a file's content; the object is visible only when it is whole. The file may be moved away.
+
+        Raises:
+            StorageError: it could not be stored.
+        """
+
+    def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Return the bytes from `start` to before `end` in chunks of at most 1 MiB.
+
+        Raises:
+            ArtifactNotFoundError: there is no such object.
+            StorageError: it could not be read.
+        """
+
+    def size(self, key: str) -> int:
+        """Return an object's size in bytes.
+
+        Raises:
+            ArtifactNotFoundError: there is no such object.
+        """
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the keys that start with `prefix`, sorted."""
+
+    def delete(self, prefix: str) -> None:
+        """Delete every object whose key starts with `prefix`; none is fine."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Return a path to read the object by, or ``None`` where there is none."""
+
+    def check(self) -> str:
+        """Return a line about the storage.
+
+        Raises:
+            StorageError: it does not answer.
+        """
+
+
+def check_key(key: str) -> str:
+    """Return `key` if it stays inside the storage.
+
+    Raises:
+        ArtifactNotFoundError: it has an empty, ``.`` or ``..`` part, or starts with a slash.
+    """
+    parts = key.split("/")
+    if any(part in {"", ".", ".."} for part in parts) or "\0" in key or "\\" in key:
+        raise errors.ArtifactNotFoundError(f"{key!r} is not the name of an artifact")
+    return key
+
+
+def open_storage(config: settings.Settings) -> Storage:
+    """Return the storage of the settings."""
+    if config.storage == "local":
+        from services.storage.local import LocalStorage
+
+        return LocalStorage(config.data_dir / "results")
+    from services.storage.s3 import S3Storage
+
+    bucket, _, prefix = config.storage.removeprefix("s3://").partition("/")
+    return S3Storage(bucket, prefix.strip("/"), config.s3_endpoint_url)
