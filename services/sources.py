@@ -1,0 +1,226 @@
+"""Directories a user may read: allowed roots, browsing, favourites, S3 prefixes staged as directories."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services import errors, paths, settings
+from services.db.engine import Database
+from services.db.tables import JobRow, PlaceRow
+from services.jobs.models import Preview, Source
+
+_LISTED_FOLDERS = 500
+_COUNTED_ENTRIES = 10_000
+_SUGGESTIONS = 20
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder one can enter.
+
+    Attributes:
+        files: its own files; ``None`` when it cannot be read.
+        more: true when there are more than were counted.
+    """
+
+    path: str
+    name: str
+    files: int | None
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a directory holds.
+
+    Attributes:
+        parents: (path, name) from an allowed root down to the directory itself.
+        hidden_folders: folders beyond the listed ones.
+    """
+
+    path: str
+    parents: tuple[tuple[str, str], ...]
+    folders: tuple[Folder, ...]
+    files: int
+    size_bytes: int
+    hidden_folders: int
+
+
+class SourceService:
+    """What may be read, and how it is found."""
+
+    def __init__(self, config: settings.Settings, database: Database) -> None:
+        """Resolve the allowed roots once."""
+        self._config = config
+        self._database = database
+        self._roots = tuple(dict.fromkeys(Path(os.path.realpath(root)) for root in config.roots if root.is_dir()))
+        data = config.data_dir
+        # Inside an allowed root, but ours: reading them would show other people's results or database.
+        self._closed = tuple(Path(os.path.realpath(data / name)) for name in ("postgres", "work", "results", "cache"))
+
+    def roots(self) -> tuple[Path, ...]:
+        """Return the allowed roots, links resolved."""
+        return self._roots
+
+    def resolve_path(self, path: str) -> Path:
+        """Return the real path of something below an allowed root.
+
+        Raises:
+            SourceNotFoundError: there is nothing.
+            SourceForbiddenError: it lies, links and ``..`` resolved, outside the roots or in Pravah's own data.
+        """
+        if "\0" in path:
+            raise errors.InvalidOptionsError("a path holds no NUL character", field="source.path")
+        try:
+            real = Path(os.path.realpath(os.path.expanduser(path), strict=True))
+        except FileNotFoundError:
+            raise errors.SourceNotFoundError(f"{paths.escape_os(path)} does not exist") from None
+        except PermissionError as error:
+            raise errors.SourceForbiddenError(f"{paths.escape_os(path)}: {error.strerror}") from None
+        except OSError as error:
+            raise errors.SourceNotFoundError(f"{paths.escape_os(path)}: {error.strerror}") from None
+        if not any(real.is_relative_to(root) for root in self._roots):
+            allowed = ", ".join(paths.escape_os(root) for root in self._roots)
+            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} lies outside the allowed roots ({allowed})")
+        if any(real.is_relative_to(closed) for closed in self._closed):
+            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} belongs to Pravah itself")
+        return real
+
+    def resolve(self, path: str) -> Path:
+        """Return the real path of a directory below an allowed root.
+
+        Raises:
+            SourceNotFoundError, SourceForbiddenError: as `resolve_path`; also when it is no directory.
+        """
+        real = self.resolve_path(path)
+        if not real.is_dir():
+            raise errors.SourceNotFoundError(f"{paths.escape_os(real)} is not a directory")
+        if not os.access(real, os.R_OK | os.X_OK):
+            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} may not be read by this process")
+        return real
+
+    def browse(self, path: str) -> Listing:
+        """Return what a directory holds, folders with the number of their own files.
+
+        Raises:
+            SourceNotFoundError, SourceForbiddenError: as `resolve`.
+        """
+        real = self.resolve(path)
+        folders: list[str] = []
+        files = size_bytes = 0
+        for entry in _entries(real):
+            with contextlib.suppress(OSError):
+                if entry.is_dir():
+                    folders.append(entry.name)
+                elif entry.is_file(follow_symlinks=False):
+                    files += 1
+                    size_bytes += entry.stat(follow_symlinks=False).st_size
+        folders.sort(key=str.casefold)
+        shown = [self._folder(real / name) for name in folders[:_LISTED_FOLDERS]]
+        return Listing(
+            path=os.fspath(real),
+            parents=self._parents(real),
+            folders=tuple(folder for folder in shown if folder),
+            files=files,
+            size_bytes=size_bytes,
+            hidden_folders=max(0, len(folders) - _LISTED_FOLDERS),
+        )
+
+    def _folder(self, path: Path) -> Folder | None:
+        name = paths.escape_os(path.name)
+        if any(Path(os.path.realpath(path)).is_relative_to(closed) for closed in self._closed):
+            return None
+        try:
+            entries = 0
+            files = 0
+            with os.scandir(path) as scan:
+                for entry in scan:
+                    entries += 1
+                    files += not entry.is_dir(follow_symlinks=False)
+                    if entries >= _COUNTED_ENTRIES:
+                        return Folder(os.fspath(path), name, files, more=True)
+        except OSError:
+            return Folder(os.fspath(path), name, None)
+        return Folder(os.fspath(path), name, files)
+
+    def _parents(self, path: Path) -> tuple[tuple[str, str], ...]:
+        root = max((root for root in self._roots if path.is_relative_to(root)), key=lambda one: -len(one.parts))
+        chain = [path, *path.parents]
+        inside = [one for one in reversed(chain) if one.is_relative_to(root)]
+        return tuple((os.fspath(one), paths.escape_os(one if one == root else one.name)) for one in inside)
+
+    def suggest(self, prefix: str) -> list[str]:
+        """Return folders that complete a typed path, at most 20; nothing outside the roots."""
+        directory, _, start = os.path.expanduser(prefix).rpartition("/")
+        with contextlib.suppress(errors.PravahError):
+            real = self.resolve(directory or "/")
+            names = sorted(e.name for e in _entries(real) if e.name.startswith(start) and e.is_dir())
+            return [os.fspath(real / name) for name in names[:_SUGGESTIONS]]
+        typed = os.path.expanduser(prefix)
+        return [os.fspath(root) for root in self._roots if typed and os.fspath(root).startswith(typed)]
+
+    def recent(self, limit: int = 8) -> list[str]:
+        """Return the sources of the newest jobs, each once."""
+        source = JobRow.request["source"]
+        newest = sa.func.max(JobRow.created_at)
+        with self._database.transaction() as session:
+            query = sa.select(source).group_by(source).order_by(newest.desc()).limit(limit)
+            found = [Source.model_validate(value) for value in session.scalars(query)]
+        return [one.os_path for one in found if one.os_path and os.path.isdir(one.os_path)]
+
+    def favourites(self) -> list[str]:
+        """Return the favourite directories."""
+        with self._database.transaction() as session:
+            return list(session.scalars(sa.select(PlaceRow.path).order_by(PlaceRow.path)))
+
+    def add_favourite(self, path: str) -> None:
+        """Keep a directory as a favourite.
+
+        Raises:
+            SourceNotFoundError, SourceForbiddenError: as `resolve`.
+            InvalidOptionsError: its name is not UTF-8.
+        """
+        real = os.fspath(self.resolve(path))
+        try:
+            real.encode()
+        except UnicodeEncodeError:
+            raise errors.InvalidOptionsError("a favourite's name must be UTF-8") from None
+        with self._database.transaction() as session:
+            values = insert(PlaceRow).values(path=real, added_at=sa.func.now())
+            session.execute(values.on_conflict_do_nothing())
+
+    def remove_favourite(self, path: str) -> None:
+        """Forget a favourite; one that is none is fine."""
+        with self._database.transaction() as session:
+            session.execute(sa.delete(PlaceRow).where(PlaceRow.path == path))
+
+    def preview_s3(self, uri: str) -> Preview:
+        """Count the objects of a prefix, at most 10,000.
+
+        Raises:
+            StorageError: S3 does not answer.
+        """
+        from services import s3_source
+
+        return s3_source.preview(uri, self._config.s3_endpoint_url)
+
+    def stage_s3(self, uri: str, directory: Path) -> None:
+        """Copy a prefix below `directory`; see ``services.s3_source``."""
+        from services import s3_source
+
+        s3_source.stage(uri, directory, self._config.s3_endpoint_url, self._config.s3_source_limit_bytes)
+
+
+def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(directory) as scan:
+            yield from scan
+    except OSError as error:
+        raise errors.SourceForbiddenError(f"{paths.escape_os(directory)}: {error.strerror}") from None
