@@ -50,9 +50,9 @@ class Settings(pydantic_settings.BaseSettings):
         default=None, ge=1, le=1024, description="Threads of one job; unset = one per core."
     )
     lease_seconds: float = Field(
-        default=15, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
+        default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
     )
-    heartbeat_seconds: float = Field(default=3, gt=0.1, le=600, description="Seconds between two heartbeats.")
+    heartbeat_seconds: float = Field(default=2, gt=0.1, le=600, description="Seconds between two heartbeats.")
     shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
     shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
     min_free_disk_bytes: int = Field(

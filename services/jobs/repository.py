@@ -28,14 +28,13 @@ from services.jobs.models import (
     Status,
 )
 
-NOTIFY_CHANNEL = "pravah_jobs"
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
 ISSUES_WHILE_RUNNING = 1_000
 
 
 def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UUID | None) -> JobRow:
-    """Add a PENDING job and wake the runners when the transaction commits."""
+    """Add a PENDING job."""
     row = JobRow(
         id=job_id,
         operation=request.operation,
@@ -53,7 +52,6 @@ def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UU
     session.add(row)
     session.flush()
     add_event(session, job_id, Status.PENDING, "submitted")
-    session.execute(sa.select(sa.func.pg_notify(NOTIFY_CHANNEL, str(job_id))))
     return row
 
 
@@ -206,7 +204,6 @@ def interrupt(session: Session, row: JobRow, note: str) -> None:
     row.status = Status.PENDING
     row.attempt += 1
     add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt}")
-    session.execute(sa.select(sa.func.pg_notify(NOTIFY_CHANNEL, str(row.id))))
 
 
 def add_issues(session: Session, job_id: UUID, issues: Iterable[IssueView]) -> None:

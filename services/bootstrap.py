@@ -1,0 +1,149 @@
+"""Wires real things together; the only place that does."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from services import engine, errors, presets, results, sample, settings, sources, storage
+from services.artifacts import ArtifactService
+from services.db.engine import Database
+from services.jobs.runner import Runner
+from services.jobs.service import JobService
+
+
+@dataclass(frozen=True)
+class Health:
+    """State of one part: a line about it, or what is wrong and what to do."""
+
+    part: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+
+
+@dataclass
+class Services:
+    """Everything the three faces use."""
+
+    settings: settings.Settings
+    database: Database
+    storage: storage.Storage
+    jobs: JobService
+    artifacts: ArtifactService
+    results: results.ResultService
+    sources: sources.SourceService
+    presets: presets.PresetService
+    _runner: Runner | None = field(default=None)
+
+    def start_runner(self) -> Runner:
+        """Start running jobs in this process; a second call gives the same runner."""
+        if self._runner is None:
+            self._runner = Runner(
+                self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings
+            )
+            self._runner.start()
+        return self._runner
+
+    def close(self) -> None:
+        """Stop the runner, close the connections."""
+        if self._runner is not None:
+            self._runner.stop()
+            self._runner = None
+        self.results.close()
+        self.database.close()
+
+    def health(self) -> list[Health]:
+        """Look at every part; an error becomes a line, never an exception."""
+        free = shutil.disk_usage(self.settings.data_dir).free
+        floor = self.settings.min_free_disk_bytes
+        runner = self._runner
+        return [
+            _look("engine", lambda: f"version {engine.version()}"),
+            _look("database", self._database_line),
+            _look("storage", self.storage.check),
+            Health("disk", free >= floor, f"{free:,} bytes free", "" if free >= floor else "Delete old jobs."),
+            Health("runner", runner is None or runner.is_alive, "running here" if runner else "none in this process"),
+        ]
+
+    def _database_line(self) -> str:
+        return f"PostgreSQL {self.database.version()}, {'embedded' if self.database.embedded else self.database.url}"
+
+
+def _look(part: str, check: Any) -> Health:
+    try:
+        return Health(part, True, check())
+    except errors.PravahError as error:
+        return Health(part, False, error.message, error.remedy)
+    except Exception as error:  # a health page must never be what breaks
+        return Health(part, False, f"{type(error).__name__}: {error}", "See the log.")
+
+
+def create_services(config: settings.Settings) -> Services:
+    """Open database and storage and make the sample directory.
+
+    Raises:
+        DatabaseError, StorageError, OutputError: a part cannot be opened.
+    """
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        sample.make(config.sample_dir)
+    except OSError as error:
+        raise errors.OutputError(f"the data directory {config.data_dir} cannot be written: {error}") from error
+    database = Database(config)
+    store = storage.open_storage(config)
+    source_service = sources.SourceService(config, database)
+    jobs = JobService(database, source_service, store, config)
+    files = ArtifactService(database, store)
+    result_service = results.ResultService(files, jobs, config)
+    jobs.read_issues = result_service.issues
+    return Services(
+        settings=config,
+        database=database,
+        storage=store,
+        jobs=jobs,
+        artifacts=files,
+        results=result_service,
+        sources=source_service,
+        presets=presets.PresetService(database),
+    )
+
+
+@contextlib.contextmanager
+def open_services(config: settings.Settings) -> Iterator[Services]:
+    """Yield services that are closed at the end.
+
+    Raises:
+        DatabaseError, StorageError, OutputError: a part cannot be opened.
+    """
+    opened = create_services(config)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+_shared: Services | None = None
+_shared_lock = threading.Lock()
+
+
+def shared_services() -> Services:
+    """Return this process's one set of services, opened on first use; dashboard and API share it."""
+    global _shared  # noqa: PLW0603 - Streamlit's script threads and the ASGI lifespan have no other common place
+    with _shared_lock:
+        if _shared is None:
+            _shared = create_services(settings.load_settings())
+        return _shared
+
+
+def close_shared_services() -> None:
+    """Close what `shared_services` opened."""
+    global _shared  # noqa: PLW0603 - see above
+    with _shared_lock:
+        if _shared is not None:
+            _shared.close()
+            _shared = None
