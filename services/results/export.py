@@ -1,0 +1,121 @@
+"""A table as a stream of CSV, JSON Lines or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from services import paths
+
+Form = Literal["parquet", "csv", "jsonl"]
+MEDIA_TYPES: dict[str, str] = {
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl",
+}
+# A spreadsheet runs a cell that starts so. Source: OWASP, "CSV Injection".
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def stream(reader: pa.RecordBatchReader, form: Form, close: Callable[[], None]) -> Iterator[bytes]:
+    """Return the rows of `reader` in chunks; `close` is called at the end, also when it comes early."""
+    writers = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
+    return _closing(writers[form](reader), close)
+
+
+def _closing(chunks: Iterator[bytes], close: Callable[[], None]) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    finally:
+        close()
+
+
+def safe_cell(value: Any) -> Any:
+    """Return a CSV cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    if isinstance(value, bytes):
+        value = paths.escape(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def _csv(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(reader.schema.names)
+    for batch in reader:
+        columns = [_values(column) for column in batch.columns]
+        writer.writerows([safe_cell(value) for value in row] for row in zip(*columns, strict=True))
+        yield buffer.getvalue().encode()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _jsonl(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+    names = reader.schema.names
+    for batch in reader:
+        columns = [_values(column) for column in batch.columns]
+        lines = (json.dumps(dict(zip(names, row, strict=True)), default=_plain) for row in zip(*columns, strict=True))
+        yield "".join(f"{line}\n" for line in lines).encode()
+
+
+def _values(column: pa.Array) -> list[Any]:
+    if pa.types.is_timestamp(column.type):
+        # Python's datetime holds microseconds; text keeps the nanoseconds.
+        return [None if value is None else value.replace(" ", "T") for value in column.cast(pa.string()).to_pylist()]
+    return column.to_pylist()
+
+
+def _plain(value: Any) -> Any:
+    return paths.escape(value) if isinstance(value, bytes) else str(value)
+
+
+class _Sink(io.RawIOBase):
+    """Collects what the Parquet writer has written since it was last taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._chunks: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        chunk = bytes(data)
+        self._chunks.append(chunk)
+        self._position += len(chunk)
+        return len(chunk)
+
+    def tell(self) -> int:
+        return self._position
+
+    def take(self) -> bytes:
+        taken = b"".join(self._chunks)
+        self._chunks.clear()
+        return taken
+
+
+def _parquet(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+    sink = _Sink()
+    with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
+        rows: list[pa.RecordBatch] = []
+        for batch in reader:
+            rows.append(batch)
+            if sum(one.num_rows for one in rows) >= 131_072:
+                writer.write_table(pa.Table.from_batches(rows))
+                rows.clear()
+                yield sink.take()
+        if rows:
+            writer.write_table(pa.Table.from_batches(rows))
+    yield sink.take()
