@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import pydantic
@@ -45,20 +45,34 @@ class Source(Model):
 
     Attributes:
         path: absolute path.
-        path_bytes: the path's bytes in hexadecimal, for a name that is not UTF-8; wins over `path`.
+        path_bytes: the absolute path's bytes in hexadecimal, for a name that is not UTF-8; wins over `path`.
         s3_uri: ``s3://bucket/prefix``.
     """
 
-    path: str | None = Field(default=None, max_length=16_384, examples=["/data/incoming"])
-    path_bytes: str | None = Field(default=None, max_length=32_768, pattern="^([0-9a-f]{2})+$")
-    s3_uri: str | None = Field(default=None, max_length=2_048, pattern=r"^s3://[a-z0-9][a-z0-9.-]+(/.*)?$")
+    # Exactly one of the two is given; JSON Schema has no shorter way to say so.
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["path"], "properties": {"path": {"type": "string"}}},
+                {"required": ["s3_uri"], "properties": {"s3_uri": {"type": "string"}}},
+            ]
+        }
+    )
+
+    path: Annotated[str, Field(max_length=16_384, json_schema_extra={"pattern": r"^/[^\u0000]*$"})] | None = Field(
+        default=None, examples=["/data/incoming"]
+    )
+    path_bytes: str | None = Field(default=None, max_length=32_768, pattern="^2f([1-9a-f][0-9a-f]|0[1-9a-f])*$")
+    s3_uri: str | None = Field(
+        default=None, max_length=2_048, pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\u0000]*)?$"
+    )
 
     @pydantic.model_validator(mode="after")
     def _one(self) -> Source:
         if (self.path is None) == (self.s3_uri is None):
             raise ValueError("give either path or s3_uri")
         if self.path is not None and ("\0" in self.path or not self.path.startswith("/")):
-            raise ValueError("path must be absolute")
+            raise ValueError("path must be absolute, without a NUL character")
         return self
 
     @classmethod
@@ -82,12 +96,12 @@ class Source(Model):
 class JobRequest(Model):
     """What a user asks for; the same from form, API and command line."""
 
-    operation: str
+    operation: operations.Text
     source: Source
     walk: operations.WalkOptions = operations.WalkOptions()
     options: dict[str, Any] = Field(default_factory=dict)
-    name: str | None = Field(default=None, max_length=200)
-    idempotency_key: str | None = Field(default=None, min_length=1, max_length=200)
+    name: operations.Text | None = Field(default=None, max_length=200)
+    idempotency_key: operations.Text | None = Field(default=None, min_length=1, max_length=200)
 
     def validated(self) -> JobRequest:
         """Return the request with its options completed by the declaration's defaults.
@@ -208,8 +222,8 @@ class JobFilter(Model):
     """Which jobs to list."""
 
     status: Status | None = None
-    operation: str | None = None
-    text: str | None = Field(default=None, max_length=500)
+    operation: operations.Text | None = None
+    text: operations.Text | None = Field(default=None, max_length=500)
 
 
 class JobPage(Model):

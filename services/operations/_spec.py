@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pydantic
 
 Category = Literal["basic", "advanced"]
 Dtype = Literal["text", "binary", "integer", "unsigned", "timestamp"]
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("a text holds no NUL character")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text holds no lone surrogate") from None
+    return value
+
+
+Text = Annotated[
+    str,
+    pydantic.AfterValidator(_storable),
+    pydantic.Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
+]
+"""A text that PostgreSQL, JSON and a file name can hold."""
 
 
 class Options(pydantic.BaseModel):

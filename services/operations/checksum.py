@@ -30,7 +30,9 @@ def _unique(values: list[Algorithm]) -> list[Algorithm]:
 class ChecksumOptions(Options):
     """Options of checksum."""
 
-    algorithms: Annotated[list[Algorithm], pydantic.AfterValidator(_unique)] = field(
+    algorithms: Annotated[
+        list[Algorithm], pydantic.AfterValidator(_unique), pydantic.Field(json_schema_extra={"uniqueItems": True})
+    ] = field(
         [Algorithm.BLAKE3],
         title="Algorithms",
         description="Digests to compute, all in one read of the data. BLAKE3 is the fastest safe one.",

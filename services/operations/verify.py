@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.operations._spec import Column, Example, Operation, Options, Table, field, path_columns
+from services.operations._spec import Column, Example, Operation, Options, Table, Text, field, path_columns
 
 
 class VerifyAlgorithm(StrEnum):
@@ -22,7 +22,7 @@ class VerifyAlgorithm(StrEnum):
 class VerifyOptions(Options):
     """Options of verify."""
 
-    manifest: str = field(
+    manifest: Text = field(
         title="Manifest",
         description="Absolute path of a manifest (sha256sum, md5sum, b3sum or BSD form) or of a checksum result.",
         widget="path",

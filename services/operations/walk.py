@@ -7,12 +7,17 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Options, field
+from services.operations._spec import Options, Text, field
 
 
 def _utc(value: datetime) -> datetime:
     # A time without a zone is taken as UTC, so that a job means the same on every machine.
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time lies, as UTC, outside of the years 1 to 9999") from None
 
 
 Moment = Annotated[datetime, pydantic.AfterValidator(_utc)]
@@ -24,16 +29,16 @@ class WalkOptions(Options):
     include_hidden: bool = field(
         True, title="Hidden files", description="Visit files and folders whose name starts with a dot."
     )
-    ignore_globs: list[str] = field(
+    ignore_globs: list[Text] = field(
         [],
         title="Leave out",
         description="Patterns of what to leave out, as in .gitignore; one without a slash matches at any depth.",
         widget="globs",
     )
-    extensions: list[str] = field(
+    extensions: list[Text] = field(
         [], title="Only extensions", description="Take only files with these extensions; none = all.", widget="globs"
     )
-    include_globs: list[str] = field(
+    include_globs: list[Text] = field(
         [],
         title="Only matching",
         description="Take only files whose path matches one of these patterns; none = all.",
