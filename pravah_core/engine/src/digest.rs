@@ -86,7 +86,7 @@ impl Digest {
 
     /// A digest from hexadecimal text of either case.
     pub fn from_hex(hex: &[u8]) -> Option<Self> {
-        if hex.len() % 2 != 0 || hex.len() > 64 || hex.is_empty() {
+        if !hex.len().is_multiple_of(2) || hex.len() > 64 || hex.is_empty() {
             return None;
         }
         let mut bytes = [0; 32];

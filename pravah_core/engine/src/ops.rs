@@ -52,7 +52,11 @@ pub type TableColumns = (&'static str, &'static [Column]);
 pub fn declarations() -> serde_json::Value {
     let tables = |tables: &[TableColumns]| -> serde_json::Value {
         let names = |columns: &[Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();
-        tables.iter().map(|(name, columns)| ((*name).to_owned(), names(columns).into())).collect::<serde_json::Map<_, _>>().into()
+        tables
+            .iter()
+            .map(|(name, columns)| ((*name).to_owned(), names(columns).into()))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     };
     serde_json::json!({
         "walk": WalkOptions::default(),

@@ -156,4 +156,3 @@ fn tables(shards: &[Shard]) -> Vec<Value> {
 fn rfc3339(time: SystemTime) -> String {
     DateTime::<Utc>::from(time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
-

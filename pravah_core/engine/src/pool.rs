@@ -61,7 +61,10 @@ impl<T> Slots<T> {
 
     /// The states, once all threads are done.
     pub fn into_inner(self) -> Vec<T> {
-        self.slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect()
+        self.slots
+            .into_iter()
+            .map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+            .collect()
     }
 }
 

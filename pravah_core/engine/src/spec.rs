@@ -71,7 +71,7 @@ impl Source {
 fn decode_hex(hex: &str) -> Result<Vec<u8>> {
     let digits: Option<Vec<u8>> = hex.bytes().map(hex_digit).collect();
     match digits {
-        Some(digits) if digits.len() % 2 == 0 => Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()),
+        Some(digits) if digits.len().is_multiple_of(2) => Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()),
         _ => Err(EngineError::invalid("source.path_bytes is not hexadecimal")),
     }
 }
@@ -138,8 +138,8 @@ impl JobSpec {
     /// # Errors
     /// [`EngineError::InvalidOptions`] naming the field that is missing, unknown or out of bounds.
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let raw: RawSpec =
-            serde_json::from_slice(json).map_err(|error| EngineError::invalid(format!("job specification: {error}")))?;
+        let raw: RawSpec = serde_json::from_slice(json)
+            .map_err(|error| EngineError::invalid(format!("job specification: {error}")))?;
         if raw.version != SPEC_VERSION {
             return Err(EngineError::invalid(format!("version {} is unknown; send {SPEC_VERSION}", raw.version)));
         }

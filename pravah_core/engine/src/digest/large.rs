@@ -59,8 +59,7 @@ pub fn read_exact_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> Result<()
 /// Looked at per block.
 pub fn blake3_parallel(file: &OwnedFd, size: u64, control: &Control) -> Result<Digest, Stop> {
     let left = left_subtree_len(size);
-    let (one, other) =
-        rayon::join(|| subtree(file, 0, left, control), || subtree(file, left, size - left, control));
+    let (one, other) = rayon::join(|| subtree(file, 0, left, control), || subtree(file, left, size - left, control));
     let root = merge_subtrees_root(&one?, &other?, Mode::Hash);
     Ok(Digest::new(root.as_bytes()))
 }
@@ -79,10 +78,8 @@ fn subtree(file: &OwnedFd, offset: u64, length: u64, control: &Control) -> Resul
         });
     }
     let left = left_subtree_len(length);
-    let (one, other) = rayon::join(
-        || subtree(file, offset, left, control),
-        || subtree(file, offset + left, length - left, control),
-    );
+    let (one, other) =
+        rayon::join(|| subtree(file, offset, left, control), || subtree(file, offset + left, length - left, control));
     Ok(merge_subtrees_non_root(&one?, &other?, Mode::Hash))
 }
 

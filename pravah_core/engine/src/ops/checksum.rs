@@ -50,7 +50,11 @@ impl ChecksumOptions {
             }
             seen.push(*algorithm);
         }
-        if seen.is_empty() { Err(EngineError::invalid("options.algorithms is empty; name at least one")) } else { Ok(()) }
+        if seen.is_empty() {
+            Err(EngineError::invalid("options.algorithms is empty; name at least one"))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -101,7 +105,9 @@ pub fn run(options: &ChecksumOptions, context: &Context<'_>) -> Result<Report> {
     let algorithms: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(chosen).collect();
     let columns: Vec<Column> = RESULT
         .iter()
-        .filter(|column| column.kind != Type::Text || column.name == "path" || algorithms.iter().any(|one| one.name() == column.name))
+        .filter(|column| {
+            column.kind != Type::Text || column.name == "path" || algorithms.iter().any(|one| one.name() == column.name)
+        })
         .copied()
         .collect();
     let worker = || {
@@ -112,7 +118,10 @@ pub fn run(options: &ChecksumOptions, context: &Context<'_>) -> Result<Report> {
         context,
         reader: FileReader::new(context.root, &algorithms, control),
         workers: Slots::new(context.threads, worker),
-        manifests: options.write_manifests.then(|| Manifests::create(context.sink.directory(), &algorithms)).transpose()?,
+        manifests: options
+            .write_manifests
+            .then(|| Manifests::create(context.sink.directory(), &algorithms))
+            .transpose()?,
         algorithms,
         files: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
@@ -128,8 +137,11 @@ impl Checksum<'_> {
     fn batch(&self, batch: &Batch) -> Result<()> {
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
         // A task per file; small ones are taken a few at a time to pay for the hand-over.
-        let digested: Vec<Option<(Vec<u8>, Digested)>> =
-            entries.par_iter().with_min_len(4).map(|(name, meta)| self.file(batch, name, meta)).collect::<Result<_>>()?;
+        let digested: Vec<Option<(Vec<u8>, Digested)>> = entries
+            .par_iter()
+            .with_min_len(4)
+            .map(|(name, meta)| self.file(batch, name, meta))
+            .collect::<Result<_>>()?;
         // The slot is held only while rows are appended: a thread that waits inside a large file may be
         // given another batch, and must not find its own slot locked.
         let mut worker = self.workers.acquire();

@@ -109,7 +109,11 @@ fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value
 }
 
 /// Write the tables that are known only at the end; gives the numbers of empty directories and uncovered paths.
-fn write(context: &Context<'_>, options: &InventoryOptions, collected: &mut entries::Collected) -> Result<(Vec<Staged>, u64, u64)> {
+fn write(
+    context: &Context<'_>,
+    options: &InventoryOptions,
+    collected: &mut entries::Collected,
+) -> Result<(Vec<Staged>, u64, u64)> {
     let sink = context.sink;
     let owners = Owners::read();
     let summary = &collected.summary;

@@ -22,8 +22,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::expected::Expected;
-use self::report::{Row, Status};
 pub use self::report::TABLES;
+use self::report::{Row, Status};
 use super::Context;
 use crate::digest::{Algorithm, FileReader, Trouble};
 use crate::error::{EngineError, Result};
@@ -69,9 +69,9 @@ impl VerifyOptions {
         }
         let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == self.algorithm);
         let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-        known
-            .map(Some)
-            .ok_or_else(|| EngineError::invalid(format!("options.algorithm {:?} is not auto or one of {names}", self.algorithm)))
+        known.map(Some).ok_or_else(|| {
+            EngineError::invalid(format!("options.algorithm {:?} is not auto or one of {names}", self.algorithm))
+        })
     }
 }
 
@@ -86,7 +86,15 @@ pub fn run(options: &VerifyOptions, context: &Context<'_>) -> Result<Report> {
     control.enter_stage(1);
     let seen = (0..expected.len()).map(|_| AtomicBool::new(false)).collect();
     let reader = FileReader::new(context.root, &[expected.algorithm], control);
-    let verify = Verify { options, context, reader, expected, seen, rows: Mutex::new(Vec::new()), manifest: manifest_identity(options) };
+    let verify = Verify {
+        options,
+        context,
+        reader,
+        expected,
+        seen,
+        rows: Mutex::new(Vec::new()),
+        manifest: manifest_identity(options),
+    };
     let totals = walk_and_work(context, |_, _| Ok(()), |batch| verify.batch(&batch))?;
     control.enter_stage(2);
     let Verify { expected, seen, rows, .. } = verify;
@@ -191,4 +199,3 @@ fn settle(context: &Context<'_>, expected: &Expected, absent: Vec<u32>, rows: &m
     }
     Ok(())
 }
-

@@ -70,7 +70,15 @@ impl<'a, V: Visitor> Scan<'a, V> {
         if shared.rules.follow_links {
             ancestors.push((directory.meta.device, directory.meta.inode));
         }
-        Self { shared, directory: Arc::new(directory), ancestors, names: Vec::new(), entries: Vec::new(), seen: 0, opened: false }
+        Self {
+            shared,
+            directory: Arc::new(directory),
+            ancestors,
+            names: Vec::new(),
+            entries: Vec::new(),
+            seen: 0,
+            opened: false,
+        }
     }
 
     fn run(&mut self) -> Result<()> {
@@ -108,7 +116,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 continue;
             }
             self.seen += 1;
-            if self.seen % CANCEL_EVERY == 0 && self.shared.stopped() {
+            if self.seen.is_multiple_of(CANCEL_EVERY) && self.shared.stopped() {
                 break;
             }
             self.take(opened, name)?;
@@ -228,4 +236,3 @@ impl<'a, V: Visitor> Scan<'a, V> {
         self.shared.visitor.batch(batch)
     }
 }
-

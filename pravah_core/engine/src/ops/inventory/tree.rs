@@ -67,7 +67,13 @@ impl Tree {
             let name_start = names.len() as u64;
             names.extend_from_slice(name);
             let own = Totals { allocated: directory.meta.allocated, ..Totals::default() };
-            Node { parent: directory.parent, depth: directory.depth, name_start, name_length: name.len() as u32, totals: own }
+            Node {
+                parent: directory.parent,
+                depth: directory.depth,
+                name_start,
+                name_length: name.len() as u32,
+                totals: own,
+            }
         });
         node.totals.add(totals);
     }

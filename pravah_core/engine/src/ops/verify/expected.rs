@@ -111,7 +111,7 @@ impl Expected {
         };
         let algorithm = self.algorithm;
         manifest::read(BufReader::new(file), |number, line| -> std::result::Result<(), Failed> {
-            if number % 4096 == 0 {
+            if number.is_multiple_of(4096) {
                 context.control.check().map_err(Failed::Engine)?;
             }
             match line {
@@ -188,7 +188,8 @@ impl From<std::io::Error> for Failed {
 /// The shards of a checksum result: the folder itself, or `result` in it.
 fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
     let list = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
         let is_shard = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().as_encoded_bytes();
             name.starts_with(b"part-") && name.ends_with(b".parquet")
