@@ -43,9 +43,7 @@ class Services:
     def start_runner(self) -> Runner:
         """Start running jobs in this process; a second call gives the same runner."""
         if self._runner is None:
-            self._runner = Runner(
-                self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings
-            )
+            self._runner = Runner(self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
             self._runner.start()
         return self._runner
 
@@ -133,7 +131,7 @@ _shared_lock = threading.Lock()
 
 def shared_services() -> Services:
     """Return this process's one set of services, opened on first use; dashboard and API share it."""
-    global _shared  # noqa: PLW0603 - Streamlit's script threads and the ASGI lifespan have no other common place
+    global _shared
     with _shared_lock:
         if _shared is None:
             _shared = create_services(settings.load_settings())
@@ -142,7 +140,7 @@ def shared_services() -> Services:
 
 def close_shared_services() -> None:
     """Close what `shared_services` opened."""
-    global _shared  # noqa: PLW0603 - see above
+    global _shared
     with _shared_lock:
         if _shared is not None:
             _shared.close()

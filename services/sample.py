@@ -21,16 +21,20 @@ def make(directory: Path) -> None:
         for month in range(1, 13):
             _write(directory / "sales" / str(year) / f"orders-{year}-{month:02d}.csv", _orders(generator, year, month))
     for number in range(40):
-        text = "\n".join(f"2025-03-{1 + number % 28:02d} INFO request {generator.randrange(10**6)} served" for _ in range(200))
+        text = "\n".join(
+            f"2025-03-{1 + number % 28:02d} INFO request {generator.randrange(10**6)} served" for _ in range(200)
+        )
         _write(directory / "logs" / f"web-{number:02d}.log", text.encode(), age_days=number * 20)
     for number in range(24):
-        _write(directory / "photos" / f"IMG_{number:04d}.JPG", generator.randbytes(20_000 + 4_000 * number), age_days=900)
+        _write(
+            directory / "photos" / f"IMG_{number:04d}.JPG", generator.randbytes(20_000 + 4_000 * number), age_days=900
+        )
     (directory / "photos" / "backup").mkdir(parents=True, exist_ok=True)
     for number in range(0, 24, 3):
         original = directory / "photos" / f"IMG_{number:04d}.JPG"
         _write(directory / "photos" / "backup" / original.name, original.read_bytes(), age_days=850)
     _write(directory / "docs" / "README.md", b"# A small archive\n\nMade by Pravah to be looked at.\n")
-    _write(directory / "docs" / "na\u00efve caf\u00e9.txt", "Names may hold any letter.\n".encode())
+    _write(directory / "docs" / "na\u00efve caf\u00e9.txt", b"Names may hold any letter.\n")
     _write(directory / "docs" / "empty.txt", b"")
     (directory / "docs" / "empty folder").mkdir(exist_ok=True)
     with contextlib.suppress(FileExistsError, OSError):
@@ -46,7 +50,9 @@ def _orders(generator: random.Random, year: int, month: int) -> bytes:
         amount = f"{generator.uniform(1, 900):.2f}" if generator.random() > 0.01 else "NA"
         country = generator.choice(["DE", "FR", "IN", "US", "BR", ""])
         day = generator.randrange(1, 29)
-        rows.append(f"{year}{month:02d}{number:05d},{year}-{month:02d}-{day:02d},C{generator.randrange(5000)},{amount},{country}")
+        rows.append(
+            f"{year}{month:02d}{number:05d},{year}-{month:02d}-{day:02d},C{generator.randrange(5000)},{amount},{country}"
+        )
     return ("\n".join(rows) + "\n").encode()
 
 

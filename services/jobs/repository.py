@@ -91,7 +91,9 @@ def queue_positions(session: Session) -> dict[UUID, int]:
     return {job_id: place for place, job_id in enumerate(session.scalars(query), start=1)}
 
 
-def list_rows(session: Session, wanted: JobFilter, cursor: str | None, limit: int) -> tuple[Sequence[JobRow], str | None]:
+def list_rows(
+    session: Session, wanted: JobFilter, cursor: str | None, limit: int
+) -> tuple[Sequence[JobRow], str | None]:
     """Return up to `limit` rows, newest first, and the cursor of the following page."""
     query = sa.select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
     if wanted.status is not None:
@@ -174,9 +176,7 @@ def fenced_update(session: Session, job_id: UUID, token: int, **values: Any) -> 
 def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> bool:
     """Extend the lease and write progress; False when the lease is lost."""
     now = sa.func.clock_timestamp()
-    return fenced_update(
-        session, job_id, token, heartbeat_at=now, lease_expires_at=_lease_end(lease_seconds), **values
-    )
+    return fenced_update(session, job_id, token, heartbeat_at=now, lease_expires_at=_lease_end(lease_seconds), **values)
 
 
 def is_cancel_requested(session: Session, job_id: UUID) -> bool:

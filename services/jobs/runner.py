@@ -161,7 +161,9 @@ class Runner:
 
     def _stage(self, request: JobRequest, work: Path) -> JobRequest:
         if request.source.path is not None:
-            return request.model_copy(update={"source": request.source.of_path(self._sources.resolve(request.source.os_path))})
+            return request.model_copy(
+                update={"source": request.source.of_path(self._sources.resolve(request.source.os_path))}
+            )
         staged = work / "source"
         staged.mkdir()
         self._sources.stage_s3(request.source.s3_uri or "", staged)
@@ -255,7 +257,7 @@ class Runner:
             self._storage.delete(prefix)
 
     def _end_cancelled(self, job_id: UUID, token: int, lease: Lease) -> None:
-        """The engine was cancelled: by the user, by a lost lease, or because this runner stops."""
+        """End a job whose engine was cancelled: by the user, by a lost lease, or because this runner stops."""
         if lease.lost.is_set():
             return
         with self._database.transaction() as session:

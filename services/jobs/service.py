@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import shutil
 import threading
 import time
@@ -13,6 +14,7 @@ import sqlalchemy.exc
 
 from services import engine, errors, settings
 from services.db.engine import Database
+from services.db.tables import JobRow
 from services.jobs import repository, spec
 from services.jobs.models import (
     FINAL,
@@ -34,9 +36,7 @@ _PREVIEW_SECONDS = 1.5
 class JobService:
     """Submit, look at, cancel, retry, delete jobs."""
 
-    def __init__(
-        self, database: Database, sources: SourceService, storage: Storage, config: settings.Settings
-    ) -> None:
+    def __init__(self, database: Database, sources: SourceService, storage: Storage, config: settings.Settings) -> None:
         """Keep the parts; nothing is opened."""
         self._database = database
         self._sources = sources
@@ -82,7 +82,7 @@ class JobService:
         spec.check_paths(request, self._sources)
         return request
 
-    def _same(self, row: repository.JobRow, request: JobRequest) -> repository.JobRow:
+    def _same(self, row: JobRow, request: JobRequest) -> JobRow:
         if row.request != request.model_dump(mode="json", exclude={"idempotency_key"}):
             raise errors.JobConflictError(
                 f"the idempotency key {row.idempotency_key!r} was used for another request",
@@ -186,7 +186,7 @@ class JobService:
                 return view
             time.sleep(0.05)
 
-    def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
+    def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> builtins.list[IssueView]:
         """Return issues with index > `after`; while a job runs, of its first 1,000 only."""
         view = self.get(job_id)
         if view.status == Status.COMPLETED and self.read_issues is not None:
@@ -195,6 +195,6 @@ class JobService:
             return repository.issues(session, job_id, after, limit)
 
 
-def errors_missing() -> repository.JobRow:
+def errors_missing() -> JobRow:
     """Raise for a row that a unique constraint has just seen."""
     raise errors.JobConflictError("the job of this idempotency key was deleted at this moment", remedy="Submit again.")

@@ -98,7 +98,7 @@ class WalkOptions(Options):
 
     @pydantic.model_validator(mode="after")
     def _bounds(self) -> WalkOptions:
-        if self.min_size_bytes is not None and self.max_size_bytes is not None:
-            if self.min_size_bytes > self.max_size_bytes:
-                raise ValueError("min_size_bytes exceeds max_size_bytes")
+        low, high = self.min_size_bytes, self.max_size_bytes
+        if low is not None and high is not None and low > high:
+            raise ValueError("min_size_bytes exceeds max_size_bytes")
         return self

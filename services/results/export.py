@@ -73,7 +73,8 @@ def _values(column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         # Python's datetime holds microseconds; text keeps the nanoseconds.
         return [None if value is None else value.replace(" ", "T") for value in column.cast(pa.string()).to_pylist()]
-    return column.to_pylist()
+    values: list[Any] = column.to_pylist()
+    return values
 
 
 def _plain(value: Any) -> Any:

@@ -72,7 +72,7 @@ def parse_filter(text: str) -> Filter:
     column, _, rest = text.partition(":")
     operator, _, value = rest.partition(":")
     try:
-        return Filter(column=column, operator=operator, value=value)  # type: ignore[arg-type]
+        return Filter(column=column, operator=operator, value=value)
     except pydantic.ValidationError:
         known = ", ".join([*_COMPARE, "contains", "starts_with", "in", "is_null", "not_null"])
         message = f"filter {text!r} is not column:operator:value with an operator of {known}"

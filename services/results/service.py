@@ -61,9 +61,13 @@ class ResultService:
                 columns = [column.model_dump() for column in table.columns if column.name in present]
                 size = written[name]["bytes"]
                 found.append(
-                    TableInfo(name=name, title=table.title, rows=written[name]["rows"], size_bytes=size, columns=columns)
+                    TableInfo(
+                        name=name, title=table.title, rows=written[name]["rows"], size_bytes=size, columns=columns
+                    )
                 )
-        columns = [{"name": name, "dtype": "text", "unit": None, "meaning": ""} for name in self._schema(job_id, ISSUES).types]
+        columns = [
+            {"name": name, "dtype": "text", "unit": None, "meaning": ""} for name in self._schema(job_id, ISSUES).types
+        ]
         issues = TableInfo(name=ISSUES, title="Issues", rows=view.issues_count, size_bytes=0, columns=columns)
         return [*found, issues]
 
@@ -83,14 +87,17 @@ class ResultService:
         limit = min(query.limit, self._config.page_rows_limit)
         selected = ", ".join(schema.quoted(name) for name in columns)
         clause, values = where(schema, query)
-        sql = f"SELECT {selected} FROM {schema.source} {clause} {order(schema, query)} LIMIT {limit} OFFSET {query.offset}"
+        page_of = f"{order(schema, query)} LIMIT {limit} OFFSET {query.offset}"
+        sql = f"SELECT {selected} FROM {schema.source} {clause} {page_of}"
         rows = self._fetch(sql, values)
         total = self._count(job_id, table, schema, clause, values)
         page = [dict(zip(columns, (to_json(value) for value in row), strict=True)) for row in rows]
         elapsed = time.perf_counter() - started
         return ResultPage(columns=columns, rows=page, total_rows=total, elapsed_seconds=elapsed)
 
-    def export(self, job_id: UUID, table: str, form: exporter.Form, query: ResultQuery | None = None) -> Iterator[bytes]:
+    def export(
+        self, job_id: UUID, table: str, form: exporter.Form, query: ResultQuery | None = None
+    ) -> Iterator[bytes]:
         """Return a whole table, filtered and sorted, as a stream; memory is bounded.
 
         Raises:
@@ -130,7 +137,9 @@ class ResultService:
         """Return issues with index > `after` (1 = the first)."""
         page = self.query(job_id, ISSUES, ResultQuery(offset=after, limit=limit))
         return [
-            IssueView(index=after + place, stage=row["stage"], path=row["path"], kind=row["kind"], message=row["message"])
+            IssueView(
+                index=after + place, stage=row["stage"], path=row["path"], kind=row["kind"], message=row["message"]
+            )
             for place, row in enumerate(page.rows, start=1)
         ]
 
@@ -177,7 +186,9 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> duck
         return cursor.execute(sql, values)
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         message = str(error).partition("\n")[0]
-        raise errors.InvalidOptionsError(f"a filter's value does not fit its column: {message}", field="filter") from None
+        raise errors.InvalidOptionsError(
+            f"a filter's value does not fit its column: {message}", field="filter"
+        ) from None
     except duckdb.IOException as error:
         raise errors.StorageError(f"a result file cannot be read: {str(error).partition(chr(10))[0]}") from error
 

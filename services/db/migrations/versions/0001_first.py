@@ -1,5 +1,7 @@
 """Make the first tables."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, UUID
@@ -12,7 +14,7 @@ depends_on = None
 _TIME = sa.TIMESTAMP(timezone=True)
 
 
-def _job() -> sa.Column:
+def _job() -> sa.Column[Any]:
     return sa.Column("job_id", UUID, sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
 
 
