@@ -1,0 +1,89 @@
+# `make run` opens the dashboard, `make test` runs every test. Both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Outside the tree: a clean clone builds from a warm cache.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/target
+CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
+RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+WORKERS ?= 2
+
+.PHONY: help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: $(VENV)/.built ## Open the dashboard and the API on one address, on an embedded PostgreSQL
+	@exec $(BIN)/pravah serve
+
+test: rust-test python-test ## Run every test, with a real PostgreSQL, S3 server and browser
+
+rust-test: $(VENV)/.built
+	@export PRAVAH_FUZZ_SECONDS=$${PRAVAH_FUZZ_SECONDS:-2}
+	if command -v cargo-nextest >/dev/null; then cargo nextest run --release --workspace --exclude pravah-core-py --no-fail-fast
+	else cargo test --release --workspace --exclude pravah-core-py; fi
+
+python-test: $(VENV)/.built system-test
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+install: $(VENV)/.built ## Set up the environment and build the engine
+
+$(VENV)/.installed: requirements.lock
+	@echo "Setting up Python packages (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=" >&2; exit 1; }
+	@if ! $(PYTHON) -m venv $(VENV) >/dev/null 2>&1; then
+	  echo "Python's venv module is missing; installing Debian's python3-venv ..."
+	  $(call apt,python3-venv)
+	  $(PYTHON) -m venv $(VENV)
+	fi
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	touch $@
+
+$(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
+	@command -v cargo >/dev/null || { echo "Rust is missing: install cargo and rustc (rustup or Debian's packages), then run make again" >&2; exit 1; }
+	@echo "Building the engine (a few minutes the first time) ..."
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --skip-install
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings=build-args=--quiet --editable . >/dev/null
+	touch $@
+
+# $(call apt,packages): install Debian packages, as root or through sudo.
+apt = $$( [ "$$(id -u)" = 0 ] || echo sudo ) env DEBIAN_FRONTEND=noninteractive sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends $(1) >/dev/null"
+
+system-test:
+	@missing=""
+	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"
+	command -v b3sum >/dev/null || missing="$$missing b3sum"
+	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
+
+lint: $(VENV)/.built types ## Check form, types and imports
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	cargo fmt --all --check
+	cargo clippy --release --workspace --all-targets --quiet -- -D warnings
+
+types: $(VENV)/.built ## Check types
+	@$(BIN)/mypy
+
+fmt: $(VENV)/.installed ## Format all code
+	@$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+	cargo fmt --all
+
+bench: $(VENV)/.built ## Time the engine against other tools; CORPORA=directory made by make-corpora
+	@for tool in gdu b3sum; do command -v $$tool >/dev/null || { echo "$$tool is missing: apt-get install gdu b3sum" >&2; exit 1; }; done
+	$(BIN)/python -m tests.benchmarks --corpora $(CORPORA) --write
+
+docs: $(VENV)/.built ## Write the generated pages of docs/
+	@$(BIN)/python -m docs.generate
+
+screenshots: $(VENV)/.built system-test ## Take docs/screenshots anew
+	@PRAVAH_UPDATE_SCREENSHOTS=1 $(BIN)/pytest -q tests/e2e -k screenshots
+
+clean: ## Remove what was set up here; the data directory stays
+	rm -rf $(VENV) pravah_core/_native*.so dist

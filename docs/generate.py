@@ -1,0 +1,74 @@
+"""Write the generated pages of ``docs/``: ``make docs``. A test compares them with the code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services import operations, settings
+
+_HERE = Path(__file__).parent
+
+
+def operations_page() -> str:
+    """Return ``docs/operations.md`` from the declarations."""
+    lines = [
+        "# Operations",
+        "",
+        "Generated from `services/operations/` by `make docs`. Form, API, command line and this page follow from the",
+        "same declarations.",
+        "",
+    ]
+    for operation in operations.OPERATIONS:
+        lines += _operation(operation)
+    lines += ["## Rules of the walk", "", "Shared by all operations: what of the source is visited.", ""]
+    lines += _options(operations.WalkOptions)
+    return "\n".join(lines) + "\n"
+
+
+def _operation(operation: operations.Operation) -> list[str]:
+    lines = [f"## {operation.title} (`{operation.name}`)", "", operation.summary, "", f"Cost: {operation.cost}.", ""]
+    lines += _options(operation.options)
+    for table in operation.tables:
+        lines += [
+            f"### {operation.title}: {table.title} (`{table.name}`)",
+            "",
+            "| column | type | unit | meaning |",
+            "|---|---|---|---|",
+        ]
+        lines += [
+            f"| `{c.name}` | {c.dtype} | {c.unit or ''} | {c.meaning}{' (if asked for)' if c.optional else ''} |"
+            for c in table.columns
+        ]
+        lines.append("")
+    return lines
+
+
+def _options(model: type[operations.Options]) -> list[str]:
+    lines = ["| option | default | meaning |", "|---|---|---|"]
+    for name, field in model.model_fields.items():
+        if field.is_required():
+            default = "required"
+        else:
+            value = field.get_default(call_default_factory=True)  # type: ignore[call-arg]
+            default = "none" if value is None or value == [] else f"`{_plain(value)}`"
+        lines.append(f"| `{name}` | {default} | {field.title}: {field.description} |")
+    return [*lines, ""]
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(str(one) for one in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+PAGES = {"operations.md": operations_page, "settings.md": settings.document}
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (_HERE / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

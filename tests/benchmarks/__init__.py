@@ -1,0 +1,1 @@
+"""Whole-path timings against other tools; `make bench`. Not tests: nothing here asserts a time."""

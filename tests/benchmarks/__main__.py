@@ -1,0 +1,82 @@
+"""Run the benchmarks: ``python -m tests.benchmarks --corpora DIR [--only NAME …] [--runs N] [--write]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.benchmarks import engine_cases, service_cases
+from tests.benchmarks.measure import Row
+
+_REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+_BEGIN, _END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+
+
+def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], Iterator[Row]]]:
+    return {
+        "inventory": lambda: engine_cases.inventory(corpora, scratch, runs),
+        "checksum": lambda: engine_cases.checksum(corpora, scratch, runs),
+        "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
+        "pages": lambda: service_cases.pages(scratch, runs),
+        "memory": lambda: engine_cases.memory(scratch),
+    }
+
+
+def main() -> int:
+    """Print the table; `--write` puts it into docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--corpora", type=Path, default=service_cases.default_corpora())
+    parser.add_argument("--scratch", type=Path, default=None, help="default: beside the corpora")
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--only", nargs="*", default=None)
+    parser.add_argument("--write", action="store_true")
+    wanted = parser.parse_args()
+    if not (wanted.corpora / "linux").is_dir():
+        parser.error(f"{wanted.corpora} holds no linux/; set CORPORA to a directory made by make-corpora")
+    scratch = wanted.scratch or wanted.corpora / "bench-scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    rows: list[Row] = []
+    for name, case in _cases(wanted.corpora.resolve(), scratch.resolve(), wanted.runs).items():
+        if wanted.only is None or name in wanted.only:
+            for row in case():
+                rows.append(row)
+                _show(row)
+    if wanted.write:
+        _write(rows, wanted.runs)
+    return 0
+
+
+def _show(row: Row) -> None:
+    verdict = "met   " if row.met else "MISSED"
+    print(f"{verdict} {row.work} / {row.against}: {row.ours} / {row.theirs} = {row.ratio} ({row.reach})", flush=True)
+
+
+def _line(row: Row) -> str:
+    met = "yes" if row.met else "**no**"
+    cells = (row.work, row.against, row.ours, row.theirs, row.ratio, row.reach, met, row.note)
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _write(rows: list[Row], runs: int) -> None:
+    lines = [
+        _BEGIN,
+        f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, {platform.machine()}, Python "
+        f"{platform.python_version()}; medians (lowest–highest) of {runs} runs in turn, caches warm.",
+        "",
+        "| work | against | ours | theirs | ratio | reach | met | answers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [_line(row) for row in rows]
+    lines.append(_END)
+    text = _REPORT.read_text() if _REPORT.exists() else f"{_BEGIN}\n{_END}\n"
+    before, _, rest = text.partition(_BEGIN)
+    _REPORT.write_text(before + "\n".join(lines) + rest.partition(_END)[2])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
