@@ -47,8 +47,11 @@ $(VENV)/.installed: requirements.lock
 $(VENV)/.built: $(VENV)/.installed $(RUST_SOURCES) pyproject.toml
 	@command -v cargo >/dev/null || { echo "Rust is missing: install cargo and rustc (rustup or Debian's packages), then run make again" >&2; exit 1; }
 	@echo "Building the engine (a few minutes the first time) ..."
-	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --quiet --skip-install
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings=build-args=--quiet --editable . >/dev/null
+	@build() {
+	  VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --skip-install &&
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	}
+	build >$(VENV)/build.log 2>&1 || { cat $(VENV)/build.log >&2; exit 1; }
 	touch $@
 
 # $(call apt,packages): install Debian packages, as root or through sudo.
