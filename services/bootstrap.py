@@ -111,6 +111,11 @@ def create_services(config: settings.Settings) -> Services:
     )
 
 
+def version() -> str:
+    """Return Pravah's version; the engine carries it."""
+    return engine.version()
+
+
 @contextlib.contextmanager
 def open_services(config: settings.Settings) -> Iterator[Services]:
     """Yield services that are closed at the end.

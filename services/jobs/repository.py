@@ -148,6 +148,14 @@ def claim(session: Session, limit: int, lease_seconds: float) -> JobRow | None:
     if row is None:
         return None
     now = session.scalar(sa.select(sa.func.clock_timestamp()))
+def totals(session: Session) -> dict[str, tuple[int, int]]:
+    """Return files and bytes done by operation, of every job there is."""
+    done = {key: sa.cast(JobRow.progress[key].astext, sa.BigInteger) for key in ("files_done", "bytes_done")}
+    files, size = (sa.func.sum(column) for column in done.values())
+    query = sa.select(JobRow.operation, files, size).group_by(JobRow.operation)
+    return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
+
+
     row.status = Status.RUNNING
     row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
     row.heartbeat_at = now

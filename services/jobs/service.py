@@ -133,6 +133,11 @@ class JobService:
         with self._database.transaction() as session:
             return repository.counts(session)
 
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Return the files and bytes that the jobs of each operation have processed so far."""
+        with self._database.transaction() as session:
+            return repository.totals(session)
+
     def cancel(self, job_id: UUID) -> JobView:
         """Ask a job to stop; one that waits is cancelled at once; a finished one stays as it is.
 
