@@ -1,0 +1,67 @@
+"""The API as one application. Its paths have no prefix: it is mounted below ``/api``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+
+from services import bootstrap
+from services import settings as settings_module
+from services.api import docs, guard, head, metrics, problems
+from services.api.routes import artifacts, health, jobs, operations
+
+_VERSION = "1.0"
+_DESCRIPTION = """Pick a directory, run an operation on it, read the result.
+
+A job is queued by `POST /jobs`, looked at with `GET /jobs/{job_id}` until its `status` is COMPLETED, FAILED or
+CANCELLED, and then has tables (`GET /jobs/{job_id}/results`) and files (`GET /jobs/{job_id}/artifacts`).
+Every error is a problem of RFC 9457 with a stable `code` and a `remedy`. Sizes are in bytes, times in UTC.
+"""
+
+
+def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Iterable[str] = ()) -> FastAPI:
+    """Return the API.
+
+    Args:
+        services: what to serve; ``None`` = the process's own (`bootstrap.shared_services`), opened by the
+            first request that needs them. They are not closed here.
+        extra_hosts: names besides loopback and the configured host that the header Host may hold.
+
+    Raises:
+        InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.
+    """
+    config = settings_module.load_settings() if services is None else services.settings
+    app = FastAPI(
+        title="Pravah",
+        version=_VERSION,
+        description=_DESCRIPTION,
+        docs_url=None,  # FastAPI's pages load their scripts from a CDN
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.services = services
+    app.state.settings = config
+    app.state.metrics = metrics.Metrics(lambda: services or bootstrap.shared_services())
+    for router in (jobs.router, artifacts.router, operations.router, health.router, docs.router):
+        app.include_router(router)
+    problems.install(app)
+    _document(app)
+    # The last one added is the outermost: refused requests are counted too.
+    app.add_middleware(problems.Boundary)
+    app.add_middleware(head.Head)
+    app.add_middleware(guard.Guard, host=config.host, extra_hosts=extra_hosts)
+    app.add_middleware(metrics.Measured, metrics=app.state.metrics)
+    return app
+
+
+def _document(app: FastAPI) -> None:
+    plain = app.openapi
+
+    def with_problems() -> dict[str, Any]:
+        document = plain()
+        problems.add_schema(document)
+        return document
+
+    app.openapi = with_problems  # type: ignore[method-assign]

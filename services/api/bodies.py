@@ -1,0 +1,206 @@
+"""What comes in and goes out where it is not a model of the services: one request model per operation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from uuid import UUID
+
+import pydantic
+from pydantic import Field
+
+from services import operations, results
+from services.jobs import models
+from services.operations import Operation
+
+_EXAMPLE_SOURCE = "/data/incoming"
+
+
+class OperationBody(models.Model):
+    """A job to run: the part that all operations share."""
+
+    operation: str
+    source: models.Source
+    walk: operations.WalkOptions = operations.WalkOptions()
+    name: operations.Text | None = Field(default=None, max_length=200, description="To find the job by.")
+    idempotency_key: operations.Text | None = Field(
+        default=None, min_length=1, max_length=200, description="The same key again gives the same job, not a second."
+    )
+
+    def request(self, header_key: str | None = None) -> models.JobRequest:
+        """Return the request as the services take it.
+
+        Args:
+            header_key: the idempotency key of the header.
+        """
+        values = self.model_dump(mode="json")
+        values["idempotency_key"] = self.idempotency_key or header_key
+        return models.JobRequest.model_validate(values)
+
+
+def example(operation: Operation) -> dict[str, Any]:
+    """Return a request body that asks for an operation, from its first declared example."""
+    options = {
+        name: value.replace("{source}", _EXAMPLE_SOURCE) if isinstance(value, str) else value
+        for name, value in operation.examples[0].options.items()
+    }
+    return {"operation": operation.name, "source": {"path": _EXAMPLE_SOURCE}, "options": options}
+
+
+def _body(operation: Operation) -> type[OperationBody]:
+    required = any(field.is_required() for field in operation.options.model_fields.values())
+    default = Field() if required else Field(default_factory=operation.options)
+    body = pydantic.create_model(
+        f"{operation.name.title().replace('_', '')}Job",
+        __base__=OperationBody,
+        __doc__=operation.summary,
+        operation=(Literal[operation.name], ...),  # type: ignore[arg-type]
+        options=(operation.options, default),
+    )
+    body.model_config["json_schema_extra"] = {"examples": [example(operation)]}
+    body.model_rebuild(force=True)
+    return body
+
+
+BODIES = tuple(_body(operation) for operation in operations.OPERATIONS)
+EXAMPLES = {one.name: {"summary": one.title, "value": example(one)} for one in operations.OPERATIONS}
+if TYPE_CHECKING:
+    JobBody = OperationBody
+else:
+    JobBody = Annotated[Union[BODIES], Field(discriminator="operation")]  # noqa: UP007 - made from a tuple
+
+
+class JobSummary(models.Model):
+    """A job in a list; ``GET /jobs/{job_id}`` has all of it."""
+
+    id: UUID
+    operation: str
+    name: str | None
+    source: models.Source
+    status: models.Status
+    attempt: int
+    retry_of: UUID | None
+    queue_position: int | None
+    cancel_requested: bool
+    progress: models.Progress | None
+    issues_count: int
+    error: models.JobError | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @classmethod
+    def of(cls, view: models.JobView) -> JobSummary:
+        """Return what of a job a list shows."""
+        return cls(**{name: getattr(view, name) for name in cls.model_fields})
+
+
+class JobList(models.Model):
+    """Some jobs, newest first; ``next_cursor`` asks for the following ones, null at the end."""
+
+    items: list[JobSummary]
+    next_cursor: str | None
+
+
+class IssueList(models.Model):
+    """Some issues, oldest first; ``next_after`` asks for the following ones, null at the end."""
+
+    items: list[models.IssueView]
+    next_after: int | None
+
+
+class ResultList(models.Model):
+    """What a completed job has: tables to ask for rows, files to download."""
+
+    tables: list[results.TableInfo]
+    artifacts: list[models.Artifact]
+
+
+class RowPage(models.Model):
+    """Some rows of a table: JSON values, times in ISO 8601, names that are no text escaped."""
+
+    table: str
+    columns: list[str]
+    rows: list[dict[str, Any]]
+    total_rows: int
+    offset: int
+    limit: int
+    elapsed_seconds: float
+
+
+class ArtifactList(models.Model):
+    """The files of a completed job."""
+
+    items: list[models.Artifact]
+
+
+class ExampleView(models.Model):
+    """Options, and what the summary of the outcome then says."""
+
+    title: str
+    options: dict[str, Any]
+    expect: dict[str, Any]
+
+
+class OperationView(models.Model):
+    """The declaration of an operation; `options` is a JSON schema."""
+
+    name: str
+    title: str
+    summary: str
+    icon: str
+    cost: str
+    options: dict[str, Any]
+    tables: list[operations.Table]
+    examples: list[ExampleView]
+
+    @classmethod
+    def of(cls, operation: Operation) -> OperationView:
+        """Return what a client may know of an operation."""
+        return cls(
+            name=operation.name,
+            title=operation.title,
+            summary=operation.summary,
+            icon=operation.icon,
+            cost=operation.cost,
+            options=operation.options.model_json_schema(),
+            tables=list(operation.tables),
+            examples=[
+                ExampleView(title=one.title, options=dict(one.options), expect=dict(one.expect))
+                for one in operation.examples
+            ],
+        )
+
+
+class OperationList(models.Model):
+    """Every operation, and the JSON schema of the walk rules that all of them take."""
+
+    operations: list[OperationView]
+    walk: dict[str, Any]
+
+
+class Liveness(models.Model):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class PartState(models.Model):
+    """State of one part."""
+
+    part: str
+    ok: bool
+    detail: str
+    remedy: str
+
+
+class Readiness(models.Model):
+    """Every part answers."""
+
+    status: Literal["ok"] = "ok"
+    parts: list[PartState]
+
+
+def download_name(view: models.JobView, table: str, form: str) -> str:
+    """Return a name to save a table by that tells one job's from another's."""
+    return f"{view.operation}-{table}-{str(view.id)[:8]}.{form}"

@@ -1,0 +1,123 @@
+"""Prometheus: requests of this process, jobs of the database; each application has a registry of its own."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator
+
+import prometheus_client
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services import bootstrap, errors
+from services.jobs.models import Status
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# From a row read from memory to an export that streams for a minute.
+_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """The numbers of one application."""
+
+    def __init__(self, services: Callable[[], bootstrap.Services]) -> None:
+        """Keep how to get at the services; nothing is opened."""
+        self._registry = prometheus_client.CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = prometheus_client.Counter(
+            "pravah_http_requests", "Requests answered.", labels, registry=self._registry
+        )
+        self._seconds = prometheus_client.Histogram(
+            "pravah_http_request_duration_seconds",
+            "Seconds from request to end of the answer.",
+            labels,
+            buckets=_BUCKETS_SECONDS,
+            registry=self._registry,
+        )
+        prometheus_client.ProcessCollector(registry=self._registry)
+        self._registry.register(_Jobs(services))
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """Count one request; its route is the template, so that ids make no new series."""
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", None)
+        values = (method, route or "none", str(status))
+        self._requests.labels(*values).inc()
+        self._seconds.labels(*values).observe(seconds)
+
+    def render(self) -> tuple[bytes, str]:
+        """Return the text and its media type."""
+        return prometheus_client.generate_latest(self._registry), prometheus_client.CONTENT_TYPE_LATEST
+
+
+class _Jobs(Collector):
+    """Reads the database when it is asked; a database that does not answer is a metric, not an error."""
+
+    def __init__(self, services: Callable[[], bootstrap.Services]) -> None:
+        self._services = services
+
+    def describe(self) -> list[Metric]:
+        return []  # registering must not open the database
+
+    def collect(self) -> Iterator[Metric]:
+        build = GaugeMetricFamily(
+            "pravah_build_info", "Always 1; the labels tell the versions.", labels=["version", "python"]
+        )
+        build.add_metric([bootstrap.version(), platform.python_version()], 1)
+        yield build
+        is_up = GaugeMetricFamily("pravah_database_up", "1 when PostgreSQL answers.")
+        try:
+            jobs = self._services().jobs
+            counts, totals = jobs.counts(), jobs.totals()
+        except errors.PravahError:
+            is_up.add_metric([], 0)
+            yield is_up
+            return
+        is_up.add_metric([], 1)
+        yield is_up
+        states = GaugeMetricFamily("pravah_jobs", "Jobs in each state.", labels=["status"])
+        for status in Status:
+            states.add_metric([status.value], counts[status])
+        yield states
+        yield GaugeMetricFamily("pravah_queue_length", "Jobs that wait for a runner.", value=counts[Status.PENDING])
+        files = GaugeMetricFamily(
+            "pravah_processed_files", "Files processed by the jobs there are.", labels=["operation"]
+        )
+        size = GaugeMetricFamily(
+            "pravah_processed_bytes", "Bytes processed by the jobs there are.", labels=["operation"]
+        )
+        for operation, (files_done, bytes_done) in totals.items():
+            files.add_metric([operation], files_done)
+            size.add_metric([operation], bytes_done)
+        yield files
+        yield size
+
+
+class Measured:
+    """ASGI middleware: counts and times every request, refused ones too."""
+
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+        """Wrap `app`."""
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the wrapped application."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        started = time.perf_counter()
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            self._metrics.observe(scope, status, time.perf_counter() - started)

@@ -1,0 +1,160 @@
+"""The results of a completed job: rows of its tables, and its files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from services import errors, operations, results
+from services.api import access, bodies, head, problems, ranges
+from services.jobs import models
+from services.results import export
+
+router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
+
+_MAIN_TABLE = "result"
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_ERRORS = (errors.JobNotFoundError, errors.ArtifactNotFoundError, errors.InvalidOptionsError, errors.StorageError)
+_RANGE_HEADERS = ("Range", "If-Range", "If-Match", "If-None-Match")
+
+
+class ResultsQuery(models.Model):
+    """Which rows of which table."""
+
+    table: operations.Text | None = Field(default=None, max_length=100, description="Name of a table.")
+    filter: list[operations.Text] = Field(
+        default_factory=list,
+        max_length=50,
+        description="`column:operator:value`; several are joined by AND. Operators: eq, ne, lt, le, gt, ge, contains, "
+        "starts_with, in (values separated by commas), is_null, not_null.",
+        examples=[["size_bytes:ge:1048576", "extension:in:csv,json"]],
+    )
+    sort: operations.Text = Field(
+        default="", max_length=2_000, description="Columns, `-` for descending.", examples=["-size_bytes,path"]
+    )
+    search: operations.Text = Field(default="", max_length=500, description="Text that any text column contains.")
+    columns: operations.Text = Field(
+        default="", max_length=2_000, description="Columns to give, by commas; all of them by default."
+    )
+    offset: int = Field(default=0, ge=0, le=2**62, description="Rows to leave out.")
+    limit: int = Field(
+        default=100, ge=1, le=100_000, description="Most rows of the page; PRAVAH_PAGE_ROWS_LIMIT bounds it further."
+    )
+    format: Literal["json", "csv", "jsonl", "parquet"] = Field(
+        default="json", description="json is one page of rows; the others download all that match, in one stream."
+    )
+
+    @property
+    def wanted_table(self) -> str | None:
+        """The table; the main one where rows are asked for without a name."""
+        asks = self.filter or self.sort or self.search or self.columns or self.format != "json"
+        return self.table or (_MAIN_TABLE if asks else None)
+
+    def question(self) -> results.ResultQuery:
+        """Return the query as the services take it.
+
+        Raises:
+            InvalidOptionsError: a filter is malformed.
+        """
+        return results.ResultQuery(
+            columns=tuple(dict.fromkeys(results.parse_sort(self.columns))),
+            filters=tuple(results.parse_filter(text) for text in self.filter),
+            sort=results.parse_sort(self.sort),
+            search=self.search,
+            offset=self.offset,
+            limit=self.limit,
+        )
+
+
+@router.get(
+    "/results",
+    response_model=bodies.ResultList | bodies.RowPage,
+    responses={
+        200: {"content": dict.fromkeys(export.MEDIA_TYPES.values(), _BINARY)},
+        **problems.responses(*_ERRORS),
+    },
+)
+def get_results(
+    job_id: access.JobId, query: Annotated[ResultsQuery, Query()], services: access.Services, request: Request
+) -> Any:
+    """List a completed job's tables and files; with `table`, give rows of it or download all of it."""
+    table = query.wanted_table
+    if table is None:
+        return bodies.ResultList(tables=services.results.tables(job_id), artifacts=services.artifacts.list(job_id))
+    question = query.question()
+    if query.format != "json":
+        return _download(job_id, table, query.format, question, services, is_head=head.is_asked(request.scope))
+    page = services.results.query(job_id, table, question)
+    limit = min(query.limit, services.settings.page_rows_limit)
+    return bodies.RowPage(table=table, offset=query.offset, limit=limit, **page.model_dump())
+
+
+def _download(
+    job_id: access.JobId,
+    table: str,
+    form: export.Form,
+    question: results.ResultQuery,
+    services: access.Services,
+    *,
+    is_head: bool,
+) -> Response:
+    name = bodies.download_name(services.jobs.get(job_id), table, form)
+    headers = {"Content-Disposition": ranges.attachment(name), "Content-Type": export.MEDIA_TYPES[form]}
+    if is_head:
+        services.results.query(job_id, table, question.model_copy(update={"limit": 0}))
+        return Response(headers=headers)
+    return StreamingResponse(services.results.export(job_id, table, form, question), headers=headers)
+
+
+@router.get("/artifacts", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.ArtifactList:
+    """List a job's files by name; none before it is completed."""
+    return bodies.ArtifactList(items=services.artifacts.list(job_id))
+
+
+@router.get(
+    "/artifacts/{name:path}",
+    response_class=Response,
+    responses={
+        200: {"description": "The whole file", "content": {"application/octet-stream": _BINARY}},
+        206: {"description": "The range asked for", "content": {"application/octet-stream": _BINARY}},
+        304: {"description": "The version that If-None-Match names is the present one"},
+        **problems.responses(*_ERRORS, problems.PreconditionFailedError, problems.RangeNotSatisfiableError),
+    },
+    openapi_extra={
+        "parameters": [
+            {"name": name, "in": "header", "required": False, "schema": {"type": "string", "maxLength": 1000}}
+            for name in _RANGE_HEADERS
+        ]
+    },
+)
+def get_artifact(
+    job_id: access.JobId,
+    name: Annotated[
+        str, Path(description="Name as listed; it may hold slashes.", examples=["result/part-00000.parquet"])
+    ],
+    services: access.Services,
+    request: Request,
+) -> Response:
+    """Download a file, or a range of its bytes (RFC 9110: one range, If-Range, ETag)."""
+    artifact, key = services.artifacts.key(job_id, name)
+    tag = ranges.etag(key, artifact.size_bytes)
+    chosen = ranges.select(request.headers, tag, artifact.size_bytes)
+    headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if chosen.status == 304:
+        return Response(status_code=304, headers=headers)
+    headers |= {
+        "Content-Length": str(chosen.end - chosen.start),
+        "Content-Disposition": ranges.attachment(name),
+        "Content-Type": artifact.media_type,
+    }
+    if chosen.status == 206:
+        headers["Content-Range"] = f"bytes {chosen.start}-{chosen.end - 1}/{artifact.size_bytes}"
+    if head.is_asked(request.scope):
+        return Response(status_code=chosen.status, headers=headers)
+    chunks: Iterator[bytes] = services.artifacts.open(job_id, name, chosen.start, chosen.end).chunks
+    return StreamingResponse(chunks, chosen.status, headers)

@@ -1,0 +1,57 @@
+"""Is it well, how is it set, how much has it done."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from services import errors, settings
+from services.api import access, bodies, problems
+
+router = APIRouter(tags=["health"])
+
+
+class NotReadyError(errors.PravahError):
+    """A part does not work."""
+
+    code = "not_ready"
+    title = "Not ready"
+    http_status = 503
+    remedy = "Follow the remedy of each part that is not ok."
+
+
+@router.get("/health/live", responses=problems.responses())
+def live() -> bodies.Liveness:
+    """Say that the process answers; looks at nothing else."""
+    return bodies.Liveness()
+
+
+@router.get("/health/ready", responses=problems.responses(NotReadyError, errors.StorageError))
+def ready(services: access.Services) -> bodies.Readiness:
+    """Look at engine, database, storage, disk and runner; a 503 problem names what does not work."""
+    parts = [dataclasses.asdict(part) for part in services.health()]
+    broken = [part for part in parts if not part["ok"]]
+    if broken:
+        what = "; ".join(f"{part['part']}: {part['detail']}" for part in broken)
+        remedies = " ".join(part["remedy"] for part in broken if part["remedy"])
+        raise NotReadyError(what, remedy=remedies or None, parts=parts)
+    return bodies.Readiness(parts=[bodies.PartState(**part) for part in parts])
+
+
+@router.get("/config", responses=problems.responses())
+def config(request: Request) -> dict[str, Any]:
+    """Return the settings in force; secrets are masked."""
+    return settings.effective(request.app.state.settings)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems.responses()},
+)
+def metrics(request: Request) -> Response:
+    """Return counters and gauges in the Prometheus text format."""
+    text, media_type = request.app.state.metrics.render()
+    return Response(text, media_type=media_type)
