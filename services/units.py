@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -23,6 +24,20 @@ def format_bytes(size_bytes: float | None) -> str:
             break
         size /= 1024
     return f"{size:,.0f} {unit}" if unit == "B" or abs(size) >= 100 else f"{size:,.1f} {unit}"
+
+
+def parse_bytes(text: str) -> int:
+    """Read e.g. ``10 MiB``, ``1.5G`` or ``4096``; units are binary, as in `format_bytes`.
+
+    Raises:
+        ValueError: it is no such text; the message names a right one.
+    """
+    found = re.fullmatch(r"([0-9][0-9,_ ]*(?:\.[0-9]+)?)\s*(?:([kmgtpe])i?b?|b|bytes)?", text.strip().lower())
+    if not found:
+        raise ValueError(f"{text!r} is no size; write e.g. 4096, 10 MiB or 1.5 GiB")
+    number = re.sub("[,_ ]", "", found[1])
+    factor = 1024 ** ("bkmgtpe".index(found[2] or "b"))
+    return int(number) * factor if number.isdecimal() else round(float(number) * factor)
 
 
 def format_rate(bytes_per_second: float | None) -> str:

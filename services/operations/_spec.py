@@ -106,18 +106,22 @@ def field(
     category: Category = "basic",
     unit: str | None = None,
     widget: str | None = None,
+    result_of: str | None = None,
     **bounds: Any,
 ) -> Any:
     """Return a pydantic field with what a form needs.
 
     Args:
         widget: a hint where the type does not tell: ``path``, ``time``, ``bytes``, ``globs``.
+        result_of: an operation whose earlier jobs may be named here as ``job:<id>``.
     """
     extra: dict[str, Any] = {"category": category}
     if unit:
         extra["unit"] = unit
     if widget:
         extra["widget"] = widget
+    if result_of:
+        extra["result_of"] = result_of
     if isinstance(default, (list, tuple)):
         values = list(default)
         bounds["default_factory"] = lambda: list(values)

@@ -26,6 +26,7 @@ class VerifyOptions(Options):
         title="Manifest",
         description="Absolute path of a manifest (sha256sum, md5sum, b3sum or BSD form) or of a checksum result.",
         widget="path",
+        result_of="checksum",
         min_length=1,
         max_length=16_384,
     )
