@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from services.results.query import ResultPage, ResultQuery, Schema, TableInfo, o
 
 _REMEMBERED = 512
 _TREEMAP_CHILDREN = 60
+_EXPORT_ROWS = 16_384
 ISSUES = "issues"
 
 
@@ -109,7 +111,9 @@ class ResultService:
         clause, values = where(schema, query)
         sql = f"SELECT {selected} FROM {schema.source} {clause} {order(schema, query)}"
         cursor = self._connection.cursor()
-        reader = _run(cursor, sql, values).to_arrow_reader(16_384)
+        # A relation streams; `execute` would hold the whole answer in memory first.
+        with _translated():
+            reader = cursor.sql(sql, params=values).to_arrow_reader(_EXPORT_ROWS)
         return exporter.stream(reader, form, cursor.close)
 
     def treemap(self, job_id: UUID, path: str = ".", limit: int = _TREEMAP_CHILDREN) -> list[dict[str, Any]]:
@@ -177,13 +181,14 @@ class ResultService:
         return count
 
     def _fetch(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor:
-            return _run(cursor, sql, values).fetchall()
+        with self._connection.cursor() as cursor, _translated():
+            return cursor.execute(sql, values).fetchall()
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str, values: list[Any]) -> duckdb.DuckDBPyConnection:
+@contextlib.contextmanager
+def _translated() -> Iterator[None]:
     try:
-        return cursor.execute(sql, values)
+        yield
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         message = str(error).partition("\n")[0]
         raise errors.InvalidOptionsError(
