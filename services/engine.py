@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from services import errors, paths
@@ -13,21 +18,38 @@ if TYPE_CHECKING:
     import pravah_core
 
 
+@functools.cache
+def _core() -> ModuleType:
+    """Return ``pravah_core``, imported at the first call: declarations, docs and the API's schema do without.
+
+    It is loaded on a thread that never ends. The native module's allocator takes the thread that loads it for
+    the process's main one, and crashes in a later thread that gets the number of a dead one.
+    Source: mimalloc 3, ``_mi_is_main_thread`` in init.c; seen with jobs that loaded the module first.
+    """
+    loaded: Future[ModuleType] = Future()
+
+    def load() -> None:
+        try:
+            loaded.set_result(importlib.import_module("pravah_core"))
+        except BaseException as error:
+            loaded.set_exception(error)
+            return
+        threading.Event().wait()
+
+    threading.Thread(target=load, name="pravah-engine-loader", daemon=True).start()
+    return loaded.result()
+
+
 def version() -> str:
     """Return the engine's version."""
-    import pravah_core
-
-    return pravah_core.engine_version()
+    return str(_core().engine_version())
 
 
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    # Imported at the call: declarations, docs and the API's schema need no native module.
-    import pravah_core
-
     try:
         yield
-    except pravah_core.EngineError as error:
+    except _core().EngineError as error:
         raise errors.of_code(error.code, str(error)) from error
 
 
@@ -37,8 +59,6 @@ class Handle:
     def __init__(self, handle: pravah_core.JobHandle) -> None:
         """Wrap a handle of the engine."""
         self._handle = handle
-        self._issues_seen = 0
-        self._shards_seen = 0
 
     def wait(self, seconds: float) -> bool:
         """Wait for at most `seconds`; return True when the job has finished."""
@@ -53,10 +73,8 @@ class Handle:
         snapshot = self._handle.progress()
         return Progress(**{name: getattr(snapshot, name) for name in Progress.model_fields})
 
-    def new_issues(self, limit: int) -> list[IssueView]:
-        """Return up to `limit` issues that were not returned before."""
-        found = self._handle.issues(self._issues_seen, limit)
-        self._issues_seen += len(found)
+    def issues(self, after: int, limit: int) -> list[IssueView]:
+        """Return up to `limit` issues with index > `after`, oldest first."""
         return [
             IssueView(
                 index=issue.index,
@@ -65,14 +83,15 @@ class Handle:
                 kind=issue.kind,
                 message=issue.message.replace("\0", "\\0"),
             )
-            for issue in found
+            for issue in self._handle.issues(after, limit)
         ]
 
-    def new_shards(self) -> list[dict[str, object]]:
-        """Return the shards that became final since the last call, as columns of the shards table."""
-        found = self._handle.shards(self._shards_seen)
-        self._shards_seen += len(found)
-        return [{"path": s.path, "table_name": s.table, "rows": s.rows, "size_bytes": s.size_bytes} for s in found]
+    def shards(self, after: int) -> list[dict[str, object]]:
+        """Return the shards that became final, with index > `after`, as columns of the shards table."""
+        return [
+            {"path": shard.path, "table_name": shard.table, "rows": shard.rows, "size_bytes": shard.size_bytes}
+            for shard in self._handle.shards(after)
+        ]
 
     def result(self) -> bytes:
         """Wait for the end and return the outcome as JSON.
@@ -90,10 +109,8 @@ def start(spec_json: bytes) -> Handle:
     Raises:
         PravahError: the specification or the source is not acceptable.
     """
-    import pravah_core
-
     with _translated():
-        return Handle(pravah_core.start(spec_json))
+        return Handle(_core().start(spec_json))
 
 
 def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
@@ -102,7 +119,5 @@ def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
     Raises:
         PravahError: the specification or the source is not acceptable.
     """
-    import pravah_core
-
     with _translated():
-        return pravah_core.preview(spec_json, limit_files, limit_seconds)
+        return bytes(_core().preview(spec_json, limit_files, limit_seconds))

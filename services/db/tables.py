@@ -46,6 +46,10 @@ class JobRow(Base):
     cancel_requested: Mapped[bool]
     fencing_token: Mapped[int | None]
     """Of the runner that may write; a newer claim has a larger one."""
+    runner: Mapped[str | None]
+    """The process that holds the job; see ``services.jobs.identity``."""
+    deaths: Mapped[int]
+    """How often a runner died on it."""
     lease_expires_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     progress: Mapped[dict[str, Any] | None]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 from uuid import UUID
+
+from sqlalchemy.orm import Session
 
 from services import errors, settings
 from services.db.engine import Database
@@ -14,23 +18,36 @@ from services.jobs import repository
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.2
+"""How soon a cancel is seen."""
+_AGAIN_SECONDS = 0.5
+
+T = TypeVar("T")
+
 
 class Lease:
-    """Heartbeats from enter to exit.
+    """Heartbeats, and a look at the cancel flag, from enter to exit.
 
     Attributes:
         lost: set once the database refused a heartbeat, or did not answer for a whole lease.
+        cancelled: set once somebody asked to cancel.
+        stopping: set by the runner when it stops.
     """
 
-    def __init__(self, database: Database, job_id: UUID, token: int, config: settings.Settings) -> None:
+    def __init__(
+        self, database: Database, job_id: UUID, token: int, config: settings.Settings, stopping: threading.Event
+    ) -> None:
         """Keep what a heartbeat needs."""
         self.lost = threading.Event()
+        self.cancelled = threading.Event()
+        self.stopping = stopping
         self._database = database
         self._job_id = job_id
         self._token = token
         self._config = config
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name=f"pravah-lease-{job_id}", daemon=True)
+        self._stop_work: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._watch, name=f"pravah-lease-{job_id}", daemon=True)
 
     def __enter__(self) -> Lease:
         """Start the heartbeats."""
@@ -44,18 +61,61 @@ class Lease:
         self._ended.set()
         self._thread.join()
 
-    def _beat(self) -> None:
-        held_until = time.monotonic() + self._config.lease_seconds
-        while not self._ended.wait(self._config.heartbeat_seconds):
-            asked = time.monotonic()
+    @property
+    def is_over(self) -> bool:
+        """True when the work shall end."""
+        return self.lost.is_set() or self.cancelled.is_set() or self.stopping.is_set()
+
+    def check(self) -> None:
+        """Return while the work shall go on.
+
+        Raises:
+            CancelledError: it is lost or cancelled, or the runner stops.
+        """
+        if self.is_over:
+            raise errors.CancelledError(f"job {self._job_id} was cancelled")
+
+    def when_over(self, stop_work: Callable[[], None]) -> None:
+        """Have `stop_work` called, possibly more than once, from when the work shall end."""
+        self._stop_work = stop_work
+
+    def insist(self, write: Callable[[Session], T]) -> T:
+        """Run a transaction, again while the database is away and the lease may still be held.
+
+        Raises:
+            DatabaseError: the database did not come back in time.
+        """
+        while True:
             try:
                 with self._database.transaction() as session:
-                    kept = repository.heartbeat(session, self._job_id, self._token, self._config.lease_seconds)
+                    return write(session)
+            except errors.DatabaseError:
+                if self.stopping.is_set() or self.lost.wait(_AGAIN_SECONDS):
+                    raise
+
+    def _watch(self) -> None:
+        held_until = time.monotonic() + self._config.lease_seconds
+        beat_at = time.monotonic() + self._config.heartbeat_seconds
+        while not self._ended.wait(_LOOK_SECONDS):
+            asked = time.monotonic()
+            try:
+                hold = self._ask(beat=asked >= beat_at)
+                if asked >= beat_at:
+                    held_until, beat_at = asked + self._config.lease_seconds, asked + self._config.heartbeat_seconds
             except errors.DatabaseError as error:
                 log.warning("no heartbeat for job %s: %s", self._job_id, error)
-                kept = time.monotonic() < held_until
-            else:
-                held_until = asked + self._config.lease_seconds
-            if not kept:
+                hold = repository.Hold.LOST if time.monotonic() >= held_until else repository.Hold.HELD
+            if hold is repository.Hold.LOST:
                 self.lost.set()
+            elif hold is repository.Hold.CANCEL:
+                self.cancelled.set()
+            if self.is_over:
+                self._stop_work()
+            if self.lost.is_set():
                 return
+
+    def _ask(self, *, beat: bool) -> repository.Hold:
+        with self._database.transaction() as session:
+            if beat:
+                return repository.heartbeat(session, self._job_id, self._token, self._config.lease_seconds)
+            return repository.look(session, self._job_id, self._token)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
+import pydantic
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from services import errors
 from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ShardRow
+from services.jobs import identity
 from services.jobs.models import (
     Artifact,
     IssueView,
@@ -25,12 +28,25 @@ from services.jobs.models import (
     JobRequest,
     JobView,
     Progress,
+    Source,
     Status,
 )
 
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
 ISSUES_WHILE_RUNNING = 1_000
+# A job that kills its runner (out of memory, say) must not do so for ever; ends that were asked for do not count.
+MOST_DEATHS = 5
+
+
+class Hold(Enum):
+    """How a runner stands to its job."""
+
+    HELD = "held"
+    CANCEL = "cancel"
+    """Held, and somebody asked to cancel."""
+    LOST = "lost"
+    """Another runner holds it, or nobody, or it is gone."""
 
 
 def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UUID | None) -> JobRow:
@@ -45,6 +61,7 @@ def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UU
         retry_of=retry_of,
         idempotency_key=request.idempotency_key,
         cancel_requested=False,
+        deaths=0,
         samples=[],
         issues_count=0,
         created_at=session.scalar(sa.select(sa.func.clock_timestamp())),
@@ -85,10 +102,12 @@ def events(session: Session, job_id: UUID) -> list[JobEvent]:
     return [JobEvent(at=row.at, status=Status(row.status), note=row.note) for row in rows]
 
 
-def queue_positions(session: Session) -> dict[UUID, int]:
-    """Return the place of each waiting job, 1 = next."""
-    query = sa.select(JobRow.id).where(JobRow.status == Status.PENDING).order_by(JobRow.created_at, JobRow.id)
-    return {job_id: place for place, job_id in enumerate(session.scalars(query), start=1)}
+def queue_positions(session: Session, job_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the place of those of the jobs that wait, 1 = next."""
+    place = sa.func.row_number().over(order_by=(JobRow.created_at, JobRow.id)).label("place")
+    waiting = sa.select(JobRow.id, place).where(JobRow.status == Status.PENDING).subquery()
+    query = sa.select(waiting.c.id, waiting.c.place).where(waiting.c.id.in_(list(job_ids)))
+    return {row.id: row.place for row in session.execute(query)}
 
 
 def list_rows(
@@ -127,8 +146,17 @@ def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
 
 def counts(session: Session) -> dict[Status, int]:
     """Return how many jobs there are in each state."""
-    found = dict(session.execute(sa.select(JobRow.status, sa.func.count()).group_by(JobRow.status)).tuples().all())
+    query = sa.select(JobRow.status, sa.func.count().label("jobs")).group_by(JobRow.status)
+    found = {row.status: row.jobs for row in session.execute(query)}
     return {status: found.get(status.value, 0) for status in Status}
+
+
+def totals(session: Session) -> dict[str, tuple[int, int]]:
+    """Return files and bytes done by operation, of every job there is."""
+    done = {key: sa.cast(JobRow.progress[key].astext, sa.BigInteger) for key in ("files_done", "bytes_done")}
+    files, size = (sa.func.sum(column) for column in done.values())
+    query = sa.select(JobRow.operation, files, size).group_by(JobRow.operation)
+    return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
 
 
 def claim(session: Session, limit: int, lease_seconds: float) -> JobRow | None:
@@ -147,19 +175,10 @@ def claim(session: Session, limit: int, lease_seconds: float) -> JobRow | None:
     row = session.scalar(query)
     if row is None:
         return None
-    now = session.scalar(sa.select(sa.func.clock_timestamp()))
-def totals(session: Session) -> dict[str, tuple[int, int]]:
-    """Return files and bytes done by operation, of every job there is."""
-    done = {key: sa.cast(JobRow.progress[key].astext, sa.BigInteger) for key in ("files_done", "bytes_done")}
-    files, size = (sa.func.sum(column) for column in done.values())
-    query = sa.select(JobRow.operation, files, size).group_by(JobRow.operation)
-    return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
-
-
-    row.status = Status.RUNNING
     row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
-    row.heartbeat_at = now
-    row.started_at = now
+    row.status = Status.RUNNING
+    row.runner = identity.own()
+    row.heartbeat_at = row.started_at = _now(session)
     row.lease_expires_at = session.scalar(sa.select(_lease_end(lease_seconds)))
     row.progress = None
     row.samples = []
@@ -170,55 +189,122 @@ def totals(session: Session) -> dict[str, tuple[int, int]]:
     return row
 
 
+def _now(session: Session) -> datetime:
+    now: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return now
+
+
 def _lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
     return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
 
 
 def fenced_update(session: Session, job_id: UUID, token: int, **values: Any) -> bool:
     """Write to a running job; False when another runner, or nobody, holds it now."""
-    held = (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.RUNNING)
-    result = session.execute(sa.update(JobRow).where(held).values(**values))
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return update_held(session, job_id, token, **values) is not Hold.LOST
 
 
-def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> bool:
-    """Extend the lease and write progress; False when the lease is lost."""
+def _hold(asked: bool | None) -> Hold:
+    if asked is None:
+        return Hold.LOST
+    return Hold.CANCEL if asked else Hold.HELD
+
+
+def _held(job_id: UUID, token: int) -> sa.ColumnElement[bool]:
+    return (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.RUNNING)
+
+
+def update_held(session: Session, job_id: UUID, token: int, **values: Any) -> Hold:
+    """Write to a running job, unless it is lost; its row stays locked until the transaction ends."""
+    query = sa.update(JobRow).where(_held(job_id, token)).values(**values).returning(JobRow.cancel_requested)
+    return _hold(session.scalar(query))
+
+
+def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> Hold:
+    """Extend the lease and write progress."""
     now = sa.func.clock_timestamp()
-    return fenced_update(session, job_id, token, heartbeat_at=now, lease_expires_at=_lease_end(lease_seconds), **values)
+    end = _lease_end(lease_seconds)
+    return update_held(session, job_id, token, heartbeat_at=now, lease_expires_at=end, **values)
 
 
-def is_cancel_requested(session: Session, job_id: UUID) -> bool:
-    """Return whether somebody asked to cancel; True for a job that is gone."""
-    asked = session.scalar(sa.select(JobRow.cancel_requested).where(JobRow.id == job_id))
-    return asked is not False
+def look(session: Session, job_id: UUID, token: int) -> Hold:
+    """Return how a runner stands to its job."""
+    return _hold(session.scalar(sa.select(JobRow.cancel_requested).where(_held(job_id, token))))
 
 
-def expired(session: Session) -> Sequence[JobRow]:
-    """Lock and return running jobs whose lease has ended."""
-    stale = (JobRow.status == Status.RUNNING) & (JobRow.lease_expires_at < sa.func.clock_timestamp())
-    return session.scalars(sa.select(JobRow).where(stale).with_for_update(skip_locked=True)).all()
+def held_row(session: Session, job_id: UUID, token: int) -> JobRow | None:
+    """Lock and return a running job's row; ``None`` when another runner, or nobody, holds it now."""
+    return session.scalar(sa.select(JobRow).where(_held(job_id, token)).with_for_update())
 
 
-def interrupt(session: Session, row: JobRow, note: str) -> None:
-    """Mark a running job INTERRUPTED and queue it again, or end it if somebody asked to cancel."""
+def running_tokens(session: Session) -> set[str]:
+    """Return the fencing tokens of the running jobs, as text."""
+    tokens = session.scalars(sa.select(JobRow.fencing_token).where(JobRow.status == Status.RUNNING))
+    return {str(token) for token in tokens}
+
+
+def is_abandoned(session: Session, row: JobRow) -> bool:
+    """Return whether a running job's runner is dead: its lease has ended, or its process on this machine."""
+    if row.status != Status.RUNNING:
+        return False
+    expired = row.lease_expires_at is None or row.lease_expires_at < _now(session)
+    return expired or identity.is_gone(row.runner)
+
+
+def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRow]:
+    """Lock and return the running jobs whose runner is dead.
+
+    Args:
+        held_tokens: of jobs that the caller itself runs: a machine that slept wakes with its leases expired.
+    """
+    query = sa.select(JobRow).where(JobRow.status == Status.RUNNING).with_for_update(skip_locked=True)
+    rows = [row for row in session.scalars(query) if row.fencing_token not in held_tokens]
+    return [row for row in rows if is_abandoned(session, row)]
+
+
+def interrupt(session: Session, row: JobRow, note: str, *, died: bool) -> None:
+    """Mark a running job INTERRUPTED; a runner queues it again."""
     add_event(session, row.id, Status.INTERRUPTED, note)
+    row.status = Status.INTERRUPTED
     row.fencing_token = None
+    row.runner = None
     row.lease_expires_at = None
-    if row.cancel_requested:
-        row.status = Status.CANCELLED
-        row.finished_at = session.scalar(sa.select(sa.func.clock_timestamp()))
-        add_event(session, row.id, Status.CANCELLED, "cancelled while interrupted")
-        return
-    row.status = Status.PENDING
-    row.attempt += 1
-    add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt}")
+    row.deaths += died
+
+
+def requeue(session: Session) -> list[JobRow]:
+    """Queue interrupted jobs again; one that somebody cancelled or that too many runners died on ends."""
+    query = sa.select(JobRow).where(JobRow.status == Status.INTERRUPTED).with_for_update(skip_locked=True)
+    rows = list(session.scalars(query))
+    for row in rows:
+        if row.cancel_requested:
+            end(session, row, Status.CANCELLED, "cancelled while interrupted")
+        elif row.deaths >= MOST_DEATHS:
+            message = f"its runner died {row.deaths} times while it ran this job"
+            remedy = "Look at the log for the cause, e.g. too little memory; then narrow the job, or retry it."
+            end(session, row, Status.FAILED, message, JobError(code="limit_exceeded", message=message, remedy=remedy))
+        else:
+            row.status = Status.PENDING
+            row.attempt += 1
+            add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt}")
+    return rows
+
+
+def end(session: Session, row: JobRow, status: Status, note: str, error: JobError | None = None) -> None:
+    """Give a job that nobody runs its final state."""
+    row.status = status
+    row.finished_at = _now(session)
+    row.fencing_token = None
+    row.runner = None
+    row.lease_expires_at = None
+    row.error = error.model_dump() if error else None
+    add_event(session, row.id, status, note)
 
 
 def add_issues(session: Session, job_id: UUID, issues: Iterable[IssueView]) -> None:
     """Keep some of the first issues of a running job."""
     values = [{"job_id": job_id, **issue.model_dump()} for issue in issues if issue.index <= ISSUES_WHILE_RUNNING]
     if values:
-        session.execute(insert(JobIssueRow).values(values).on_conflict_do_nothing())
+        session.execute(insert(JobIssueRow).on_conflict_do_nothing(), values)
 
 
 def issues(session: Session, job_id: UUID, after: int, limit: int) -> list[IssueView]:
@@ -232,7 +318,7 @@ def add_shards(session: Session, job_id: UUID, token: int, shards: Iterable[dict
     """Record shards that are final."""
     values = [{"job_id": job_id, "fencing_token": token, **shard} for shard in shards]
     if values:
-        session.execute(insert(ShardRow).values(values).on_conflict_do_nothing())
+        session.execute(insert(ShardRow).on_conflict_do_nothing(), values)
 
 
 def replace_artifacts(session: Session, job_id: UUID, artifacts: Iterable[Artifact]) -> None:
@@ -240,7 +326,7 @@ def replace_artifacts(session: Session, job_id: UUID, artifacts: Iterable[Artifa
     session.execute(sa.delete(ArtifactRow).where(ArtifactRow.job_id == job_id))
     values = [{"job_id": job_id, **artifact.model_dump()} for artifact in artifacts]
     if values:
-        session.execute(sa.insert(ArtifactRow).values(values))
+        session.execute(sa.insert(ArtifactRow), values)
 
 
 def artifacts(session: Session, job_id: UUID) -> list[Artifact]:
@@ -249,9 +335,18 @@ def artifacts(session: Session, job_id: UUID) -> list[Artifact]:
     return [Artifact(name=row.name, media_type=row.media_type, size_bytes=row.size_bytes) for row in rows]
 
 
+def _request(row: JobRow) -> JobRequest:
+    try:
+        return JobRequest.model_validate(row.request)
+    except pydantic.ValidationError:
+        # Of another version: it must not hide the other jobs, and can still be looked at and deleted.
+        source = Source.model_construct(path=str(row.request.get("source", {}).get("path") or row.label))
+        return JobRequest.model_construct(operation=row.operation, source=source, name=row.request.get("name"))
+
+
 def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | None = None) -> JobView:
     """Return the job that everybody sees."""
-    request = JobRequest.model_validate(row.request)
+    request = _request(row)
     return JobView(
         id=row.id,
         operation=row.operation,

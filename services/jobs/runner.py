@@ -11,17 +11,21 @@ import json
 import logging
 import shutil
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pydantic
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from services import artifacts, engine, errors, settings
 from services.db.engine import Database
 from services.jobs import repository, spec
 from services.jobs.lease import Lease
-from services.jobs.models import Artifact, JobRequest, Progress, RateSample, Status
+from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
+from services.jobs.report import Report
 from services.jobs.service import JobService
 from services.sources import SourceService
 from services.storage import Storage
@@ -30,7 +34,30 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.25
-_SAMPLES = 240
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A job that this runner holds."""
+
+    job_id: UUID
+    token: int
+    attempt: int
+    request: JobRequest
+
+    @property
+    def prefix(self) -> str:
+        """Where its files are stored."""
+        return artifacts.storage_prefix(self.job_id, self.token)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the engine left."""
+
+    outcome: dict[str, Any]
+    progress: Progress
+    report: Report
 
 
 class Runner:
@@ -53,7 +80,7 @@ class Runner:
         self._files = files
         self._config = config
         self._stop = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[int, threading.Thread] = {}
         self._loop: threading.Thread | None = None
 
     @property
@@ -70,11 +97,13 @@ class Runner:
         """Stop: running jobs become INTERRUPTED and wait for the next runner."""
         self._stop.set()
         self._jobs.submitted.set()
-        for thread in [self._loop, *self._threads]:
+        for thread in [self._loop, *self._threads.values()]:
             if thread is not None:
                 thread.join()
 
     def _look(self) -> None:
+        with contextlib.suppress(errors.DatabaseError, OSError):
+            self._sweep()
         while not self._stop.is_set():
             self._jobs.submitted.clear()
             try:
@@ -83,91 +112,121 @@ class Runner:
                     pass
             except errors.DatabaseError as error:
                 log.warning("the runner waits for the database: %s", error)
+                self._revive()
             except Exception:
                 log.exception("the runner's look for work failed")
             self._jobs.submitted.wait(_POLL_SECONDS)
 
+    def _revive(self) -> None:
+        try:
+            self._database.revive()
+        except errors.DatabaseError as error:
+            log.warning("%s", error)
+
+    def _sweep(self) -> None:
+        """Remove work folders that a killed process left. A new attempt never uses a name that is seen here."""
+        folders = [path for path in self._config.work_dir.glob("*/*") if path.is_dir()]
+        with self._database.transaction() as session:
+            running = repository.running_tokens(session)
+        for folder in folders:
+            if folder.name not in running:
+                shutil.rmtree(folder, ignore_errors=True)
+                _remove_empty(folder.parent)
+
     def _recover(self) -> None:
         with self._database.transaction() as session:
-            for row in repository.expired(session):
-                log.warning("job %s lost its runner and is queued again", row.id)
-                repository.interrupt(session, row, "its runner stopped answering")
+            for row in repository.abandoned(session, self._threads.keys()):
+                log.warning("the runner of job %s died", row.id)
+                repository.interrupt(session, row, "its runner died", died=True)
+        with self._database.transaction() as session:
+            repository.requeue(session)
 
     def _claim(self) -> bool:
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        self._threads = {token: thread for token, thread in self._threads.items() if thread.is_alive()}
         if len(self._threads) >= self._config.concurrency_limit:
             return False
         with self._database.transaction() as session:
             row = repository.claim(session, self._config.concurrency_limit, self._config.lease_seconds)
             if row is None or row.fencing_token is None:
                 return False
-            claimed = (row.id, row.fencing_token, JobRequest.model_validate(row.request))
-        thread = threading.Thread(target=self._run, args=claimed, name=f"pravah-job-{row.id}", daemon=True)
-        self._threads.append(thread)
+            try:
+                request = JobRequest.model_validate(row.request)
+            except pydantic.ValidationError as error:
+                message = f"this version does not understand the request: {error.errors()[0]['msg']}"
+                failure = errors.InvalidOptionsError(message, remedy="Submit the job anew.")
+                repository.end(session, row, Status.FAILED, message, _job_error(failure))
+                return True
+            claim = Claim(row.id, row.fencing_token, row.attempt, request)
+        thread = threading.Thread(target=self._run, args=(claim,), name=f"pravah-job-{claim.job_id}", daemon=True)
+        self._threads[claim.token] = thread
         thread.start()
         return True
 
-    def _run(self, job_id: UUID, token: int, request: JobRequest) -> None:
-        work = self._config.work_dir / str(job_id) / str(token)
-        lease = Lease(self._database, job_id, token, self._config)
+    def _run(self, claim: Claim) -> None:
+        work = self._config.work_dir / str(claim.job_id) / str(claim.token)
         try:
-            with lease:
-                outcome, progress, issues = self._execute(job_id, token, request, work, lease)
-                self._complete(job_id, token, work / "out", outcome, progress, issues, lease)
-        except errors.CancelledError:
-            self._end_cancelled(job_id, token, lease)
+            with Lease(self._database, claim.job_id, claim.token, self._config, self._stop) as lease:
+                self._hold(claim, work, lease)
         except errors.DatabaseError as error:
-            log.warning("job %s lost the database and will be taken up again: %s", job_id, error)
-        except errors.PravahError as error:
-            self._end(job_id, token, Status.FAILED, error)
-        except Exception as error:
-            log.exception("job %s failed", job_id)
-            self._end(job_id, token, Status.FAILED, errors.InternalError(f"{type(error).__name__}: {error}"))
+            log.warning("job %s lost the database and will be taken up again: %s", claim.job_id, error)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                work.parent.rmdir()
+            _remove_empty(work.parent)
             self._jobs.submitted.set()
 
-    def _execute(
-        self, job_id: UUID, token: int, request: JobRequest, work: Path, lease: Lease
-    ) -> tuple[dict[str, Any], Progress, int]:
-        work.mkdir(parents=True, exist_ok=True)
-        self._check_disk()
-        request = self._stage(request, work)
+    def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
+        """Run the job and write its end; only a database that stays away is raised."""
+        try:
+            self._complete(claim, work / "out", self._execute(claim, work, lease), lease)
+        except errors.DatabaseError:
+            raise
+        except errors.CancelledError:
+            self._discard(claim)
+            self._end_cancelled(claim, lease)
+        except errors.PravahError as error:
+            self._discard(claim)
+            self._end_failed(claim, lease, error)
+        except Exception as error:
+            log.exception("job %s failed", claim.job_id)
+            self._discard(claim)
+            self._end_failed(claim, lease, errors.InternalError(f"{type(error).__name__}: {error}"))
+
+    def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
+        self._make_work(work)
+        request = self._stage(claim.request, work, lease)
         overrides = self._resolve_references(request, work)
         document = spec.engine_spec(request, self._config, self._sources, work / "out", overrides)
+        lease.check()
         handle = engine.start(document)
-        samples: list[RateSample] = []
+        lease.when_over(handle.cancel)
+        report = Report(self._database, claim.job_id, claim.token, handle, self._config)
         while not handle.wait(_PROGRESS_SECONDS):
-            if self._stop.is_set() or lease.lost.is_set():
+            if lease.is_over:
                 handle.cancel()
-                continue
-            self._report(job_id, token, handle, samples, lease)
-        outcome = json.loads(handle.result())
-        progress = handle.progress()
-        with self._database.transaction() as session:
-            repository.add_issues(session, job_id, handle.new_issues(repository.ISSUES_WHILE_RUNNING))
-            repository.add_shards(session, job_id, token, handle.new_shards())
-        return outcome, progress, progress.issues
+            else:
+                report.write()
+        return Finished(json.loads(handle.result()), handle.progress(), report)
 
-    def _check_disk(self) -> None:
-        free = shutil.disk_usage(self._config.data_dir).free
+    def _make_work(self, work: Path) -> None:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(work).free
+        except OSError as error:
+            raise errors.OutputError(f"the work folder cannot be made: {error}") from error
         if free < self._config.min_free_disk_bytes:
             raise errors.LimitExceededError(
                 f"only {free:,} bytes are free in the data directory, less than PRAVAH_MIN_FREE_DISK_BYTES",
                 remedy="Free space or delete old jobs, then retry.",
             )
 
-    def _stage(self, request: JobRequest, work: Path) -> JobRequest:
-        if request.source.path is not None:
-            return request.model_copy(
-                update={"source": request.source.of_path(self._sources.resolve(request.source.os_path))}
-            )
+    def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
+        source = request.source
+        if source.path is not None:
+            return request.model_copy(update={"source": source.of_path(self._sources.resolve(source.os_path))})
         staged = work / "source"
         staged.mkdir()
-        self._sources.stage_s3(request.source.s3_uri or "", staged)
-        return request.model_copy(update={"source": request.source.of_path(staged)})
+        self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
+        return request.model_copy(update={"source": source.of_path(staged)})
 
     def _resolve_references(self, request: JobRequest, work: Path) -> dict[str, Any]:
         overrides: dict[str, Any] = {}
@@ -196,90 +255,84 @@ class Runner:
                 copy.writelines(self._files.open(job_id, name).chunks)
         return folder
 
-    def _report(self, job_id: UUID, token: int, handle: engine.Handle, samples: list[RateSample], lease: Lease) -> None:
-        progress = handle.progress()
-        samples.append(
-            RateSample(
-                elapsed_seconds=round(progress.elapsed_seconds, 3),
-                files_done=progress.files_done,
-                bytes_done=progress.bytes_done,
-            )
-        )
-        if len(samples) > _SAMPLES:
-            del samples[1:-1:2]  # every second one: the chart keeps its shape at half the density
-        values = {
-            "progress": progress.model_dump(mode="json"),
-            "samples": [sample.model_dump(mode="json") for sample in samples],
-            "issues_count": progress.issues,
-        }
-        with self._database.transaction() as session:
-            if not repository.heartbeat(session, job_id, token, self._config.lease_seconds, **values):
-                lease.lost.set()
-                return
-            repository.add_issues(session, job_id, handle.new_issues(repository.ISSUES_WHILE_RUNNING))
-            repository.add_shards(session, job_id, token, handle.new_shards())
-            if repository.is_cancel_requested(session, job_id):
-                handle.cancel()
-
-    def _complete(
-        self,
-        job_id: UUID,
-        token: int,
-        folder: Path,
-        outcome: dict[str, Any],
-        progress: Progress,
-        issues: int,
-        lease: Lease,
-    ) -> None:
-        prefix = artifacts.storage_prefix(job_id, token)
+    def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
         stored = []
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            if lease.lost.is_set():
-                break
+            lease.check()
             name = path.relative_to(folder).as_posix()
             stored.append(Artifact(name=name, media_type=artifacts.media_type(name), size_bytes=path.stat().st_size))
-            self._storage.put(prefix + name, path)
+            self._storage.put(claim.prefix + name, path)
+        issues = finished.progress.issues
         values = {
             "status": Status.COMPLETED,
-            "outcome": outcome,
-            "progress": progress.model_dump(mode="json"),
+            "outcome": finished.outcome,
+            "progress": finished.progress.model_dump(mode="json"),
             "issues_count": issues,
             "finished_at": sa.func.clock_timestamp(),
             "lease_expires_at": None,
+            "runner": None,
         }
-        with self._database.transaction() as session:
-            written = not lease.lost.is_set() and repository.fenced_update(session, job_id, token, **values)
-            if written:
-                repository.replace_artifacts(session, job_id, stored)
-                repository.add_event(session, job_id, Status.COMPLETED, f"{issues:,} issues" if issues else "no issues")
-        if not written:
-            log.warning("job %s lost its lease; its result is dropped", job_id)
-            self._storage.delete(prefix)
 
-    def _end_cancelled(self, job_id: UUID, token: int, lease: Lease) -> None:
-        """End a job whose engine was cancelled: by the user, by a lost lease, or because this runner stops."""
-        if lease.lost.is_set():
-            return
-        with self._database.transaction() as session:
-            row = repository.get_row(session, job_id, lock=True)
-            if row.fencing_token != token or row.status != Status.RUNNING:
-                return
-            if self._stop.is_set() and not row.cancel_requested:
-                repository.interrupt(session, row, "its runner was stopped")
-                return
-        self._end(job_id, token, Status.CANCELLED, None)
+        def write(session: Session) -> bool:
+            # First of all, so that the row is ours and locked for what follows.
+            if not repository.held_row(session, claim.job_id, claim.token):
+                return False
+            finished.report.finish(session)
+            repository.replace_artifacts(session, claim.job_id, stored)
+            repository.fenced_update(session, claim.job_id, claim.token, **values)
+            note = f"{issues:,} issues" if issues else "no issues"
+            repository.add_event(session, claim.job_id, Status.COMPLETED, note)
+            return True
 
-    def _end(self, job_id: UUID, token: int, status: Status, error: errors.PravahError | None) -> None:
-        values: dict[str, Any] = {
-            "status": status,
-            "finished_at": sa.func.clock_timestamp(),
-            "lease_expires_at": None,
-        }
-        if error is not None:
-            values["error"] = {"code": error.code, "message": error.message, "remedy": error.remedy}
-        try:
-            with self._database.transaction() as session:
-                if repository.fenced_update(session, job_id, token, **values):
-                    repository.add_event(session, job_id, status, error.message if error else "cancelled")
-        except errors.DatabaseError as failure:
-            log.warning("job %s ended %s, which could not be written: %s", job_id, status, failure)
+        if not lease.insist(write):
+            log.warning("job %s lost its lease; its result is dropped", claim.job_id)
+            self._discard(claim)
+        elif claim.attempt > 1:
+            self._discard_earlier(claim)
+
+    def _discard(self, claim: Claim) -> None:
+        """Remove what was stored of this attempt."""
+        with contextlib.suppress(errors.StorageError):
+            self._storage.delete(claim.prefix)
+
+    def _discard_earlier(self, claim: Claim) -> None:
+        """Remove what attempts before this one stored and could not remove."""
+        with contextlib.suppress(errors.StorageError):
+            keys = self._storage.list(f"jobs/{claim.job_id}/")
+            for token in {key.split("/")[2] for key in keys} - {str(claim.token)}:
+                self._storage.delete(artifacts.storage_prefix(claim.job_id, int(token)))
+
+    def _end_cancelled(self, claim: Claim, lease: Lease) -> None:
+        """End a job whose work was cancelled: by the user, by a lost lease, or because this runner stops."""
+
+        def write(session: Session) -> None:
+            row = repository.held_row(session, claim.job_id, claim.token)
+            if row is None:
+                return
+            if row.cancel_requested:
+                repository.end(session, row, Status.CANCELLED, "cancelled")
+            else:
+                repository.interrupt(session, row, "its runner was stopped", died=False)
+
+        lease.insist(write)
+
+    def _end_failed(self, claim: Claim, lease: Lease, error: errors.PravahError) -> None:
+        failure = _job_error(error)
+
+        def write(session: Session) -> None:
+            row = repository.held_row(session, claim.job_id, claim.token)
+            if row is not None:
+                repository.end(session, row, Status.FAILED, failure.message, failure)
+
+        lease.insist(write)
+
+
+def _job_error(error: errors.PravahError) -> JobError:
+    # A message may quote a file name: PostgreSQL takes neither NUL nor bytes that are not text.
+    message = error.message.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+    return JobError(code=error.code, message=message, remedy=error.remedy)
+
+
+def _remove_empty(directory: Path) -> None:
+    with contextlib.suppress(OSError):
+        directory.rmdir()

