@@ -1,0 +1,188 @@
+"""Where a job reads: one box that holds the path, and what is there to click on."""
+
+from __future__ import annotations
+
+import os
+
+import pydantic
+import streamlit as st
+
+from pages.components import draft, failure, text
+from services import bootstrap, errors, sources, units
+from services.jobs.models import Source
+
+PATH = "path"
+S3 = "s3"
+_SHOWN_FOLDERS = 60
+_LOCAL, _REMOTE = "On this machine", "In S3"
+_S3_HELP = "Objects below a prefix are copied here, read, and removed again. Credentials come from the AWS chain."
+
+
+def show(services: bootstrap.Services) -> Source | None:
+    """Let one pick a source; its state is in the URL (`path` or `s3`).
+
+    Returns:
+        The source when it can be used as it stands.
+    """
+    kinds = [_LOCAL, _REMOTE]
+    chosen = _REMOTE if S3 in st.query_params else _LOCAL
+    kind = st.segmented_control(
+        "Where the files are", kinds, default=chosen, required=True, key="picker_kind", label_visibility="collapsed"
+    )
+    if kind == _REMOTE:
+        return _s3()
+    _places(services)
+    if PATH not in st.session_state and PATH not in st.query_params:
+        st.session_state[PATH] = draft.encode_path(_start(services))
+    _browser(services)
+    return current(services)
+
+
+def current(services: bootstrap.Services) -> Source | None:
+    """Return the local source that the box names, if a job may read it."""
+    typed = draft.decode_path(st.session_state.get(PATH, "").strip())
+    try:
+        return Source.of_path(services.sources.resolve(typed)) if typed else None
+    except (errors.PravahError, pydantic.ValidationError):
+        return None
+
+
+def _start(services: bootstrap.Services) -> str:
+    recent = services.sources.recent(limit=1)
+    return recent[0] if recent else os.fspath(services.settings.sample_dir)
+
+
+def _go(path: str) -> None:
+    st.session_state[PATH] = draft.encode_path(path)
+
+
+@st.fragment
+def _browser(services: bootstrap.Services) -> None:
+    before = current(services)
+    typed = st.text_input(
+        "Folder",
+        key=PATH,
+        bind="query-params",
+        live=True,
+        autocomplete="off",
+        placeholder="/path/to/a/folder",
+        icon=":material/folder_open:",
+        help="Type a path, or click through the folders below. `~` is your home.",
+    )
+    path = draft.decode_path((typed or "").strip())
+    try:
+        listing = services.sources.browse(path or "/")
+    except errors.PravahError as error:
+        _incomplete(services, path, error)
+    else:
+        _listing(services, listing)
+    # The rest of the page follows only when there is another folder to follow, not at each letter.
+    if st.session_state.get("picker_seen") not in {None, _key(before)}:
+        st.session_state["picker_seen"] = _key(before)
+        st.rerun()
+    st.session_state["picker_seen"] = _key(before)
+
+
+def _key(source: Source | None) -> str:
+    return draft.encode_path(source.os_path) if source else ""
+
+
+def _incomplete(services: bootstrap.Services, path: str, error: errors.PravahError) -> None:
+    found = services.sources.suggest(path) if path else []
+    if not found:
+        failure.show(error)
+        return
+    count = units.format_count(len(found))
+    st.caption(f"There is no such folder yet; {count} {'begins' if len(found) == 1 else 'begin'} like this:")
+    for place, suggestion in enumerate(found):
+        label = f":material/folder: {text.plain(suggestion, limit=90)}"
+        st.button(label, key=f"suggestion_{place}", type="tertiary", on_click=_go, args=(suggestion,))
+
+
+def _listing(services: bootstrap.Services, listing: sources.Listing) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="breadcrumbs"):
+        for place, (path, name) in enumerate(listing.parents):
+            if place:
+                st.markdown(":gray[/]", width="content")
+            last = place == len(listing.parents) - 1
+            label = f"**{text.plain(name, limit=40)}**" if last else text.plain(name, limit=40)
+            st.button(label, key=f"crumb_{place}", type="tertiary", on_click=_go, args=(path,), disabled=last)
+        _favourite(services, listing.path)
+    noun = "file" if listing.files == 1 else "files"
+    size = units.format_bytes(listing.size_bytes)
+    st.caption(f"{units.format_count(listing.files)} {noun} directly in this folder, {size}")
+    _folders(listing)
+
+
+def _folders(listing: sources.Listing) -> None:
+    ordered = sorted(listing.folders, key=lambda folder: folder.name.startswith("."))
+    many = len(ordered) > _SHOWN_FOLDERS
+    shown = ordered if not many or st.session_state.get("picker_all") else ordered[:_SHOWN_FOLDERS]
+    with st.grid(3, min_column_width=210, gap=("xxsmall", "small"), key="folders"):
+        for place, folder in enumerate(shown):
+            st.button(
+                _folder_label(folder),
+                key=f"folder_{place}",
+                type="tertiary",
+                on_click=_go,
+                args=(folder.path,),
+                disabled=folder.files is None,
+                wrap=False,
+            )
+    if not ordered:
+        st.caption("No folders in here. This one can be used as it is.")
+    if many:
+        st.toggle(f"Show all {len(ordered)} folders", key="picker_all")
+    if listing.hidden_folders:
+        count = units.format_count(listing.hidden_folders)
+        st.caption(f"{count} more folders are not listed; type the beginning of a name to find them.")
+
+
+def _folder_label(folder: sources.Folder) -> str:
+    name = text.plain(folder.name, limit=34)
+    if folder.files is None:
+        return f":material/lock: {name}"
+    more = "+" if folder.more else ""
+    noun = "file" if folder.files == 1 else "files"
+    return f":material/folder: {name} :gray[:small[{units.format_count(folder.files)}{more} {noun}]]"
+
+
+def _favourite(services: bootstrap.Services, path: str) -> None:
+    kept = path in services.sources.favourites()
+    icon = ":material/star:" if not kept else ":material/star_half:"
+    hint = "Forget this favourite" if kept else "Keep as a favourite"
+    if st.button("", icon=icon, key="favourite", type="tertiary", help=hint):
+        (services.sources.remove_favourite if kept else services.sources.add_favourite)(path)
+        st.rerun()
+
+
+def _places(services: bootstrap.Services) -> None:
+    sample = os.fspath(services.settings.sample_dir)
+    shown: dict[str, tuple[str, str]] = {sample: (":material/science:", "Sample")}
+    for path in services.sources.favourites():
+        shown.setdefault(path, (":material/star:", _last(path)))
+    for path in services.sources.recent():
+        shown.setdefault(path, (":material/history:", _last(path)))
+    for root in services.sources.roots():
+        shown.setdefault(os.fspath(root), (":material/hard_drive:", os.fspath(root)))
+    with st.container(horizontal=True, gap="xsmall", key="places"):
+        for place, (path, (icon, name)) in enumerate(shown.items()):
+            hint = text.code(path)
+            label = text.plain(name, limit=28)
+            st.button(label, icon=icon, key=f"place_{place}", help=hint, on_click=_go, args=(path,))
+
+
+def _last(path: str) -> str:
+    return os.path.basename(path) or path
+
+
+def _s3() -> Source | None:
+    uri = st.text_input("S3 prefix", key=S3, bind="query-params", placeholder="s3://bucket/prefix", help=_S3_HELP)
+    if not uri:
+        st.caption(_S3_HELP)
+        return None
+    try:
+        return Source(s3_uri=uri.strip())
+    except pydantic.ValidationError:
+        st.error("This is not an S3 address; it looks like `s3://bucket/prefix`.", icon=":material/error:")
+        return None

@@ -1,0 +1,32 @@
+"""The operations as cards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.components import text
+from services import operations
+
+
+def show(action: Callable[[operations.Operation], None], *, selected: str | None = None) -> None:
+    """Show a card for each operation.
+
+    Args:
+        action: draws what can be pressed at the end of a card.
+        selected: name of the operation that is chosen already.
+    """
+    with st.grid(3, min_column_width=240):
+        for operation in operations.OPERATIONS:
+            kind = "chosen" if operation.name == selected else "card"
+            with st.container(border=True, key=f"{kind}_{operation.name}", height="stretch"):
+                st.markdown(f"**{icon(operation)} {text.plain(operation.title)}**")
+                st.markdown(f":gray[:small[{text.plain(operation.summary)}]]")
+                st.space("stretch")
+                action(operation)
+
+
+def icon(operation: operations.Operation) -> str:
+    """Return an operation's icon as Markdown."""
+    return f":material/{operation.icon}:"

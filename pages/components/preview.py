@@ -1,0 +1,47 @@
+"""What a job would touch, before it starts."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import failure, text
+from services import bootstrap, errors, units
+from services.jobs.models import JobRequest, Preview
+
+
+def show(services: bootstrap.Services, request: JobRequest) -> None:
+    """Count files and bytes and show the first names; an S3 prefix is counted when asked for."""
+    if request.source.s3_uri is not None and not st.button("Count the objects", icon=":material/search:"):
+        return
+    _counted(services, request)
+
+
+@st.fragment
+def _counted(services: bootstrap.Services, request: JobRequest) -> None:
+    try:
+        with st.skeleton(height=120):
+            found = _preview(request.model_dump_json(exclude={"name", "idempotency_key"}), services)
+    except errors.PravahError as error:
+        failure.show(error)
+        return
+    _figures(found)
+
+
+@st.cache_data(ttl=20, max_entries=100, show_spinner=False)
+def _preview(request_json: str, _services: bootstrap.Services) -> Preview:
+    # The text is the cache's key: the same form is counted once, whatever else changes on the page.
+    return _services.jobs.preview(JobRequest.model_validate_json(request_json))
+
+
+def _figures(found: Preview) -> None:
+    more = "" if found.complete else "+"
+    files, size = st.columns(2)
+    files.metric("Files", f"{units.format_count(found.files)}{more}")
+    size.metric("Size", f"{units.format_bytes(found.bytes)}{more}")
+    if not found.complete:
+        st.caption("Counting stopped early; the job itself takes all of them.")
+    if not found.files:
+        st.warning("No file here matches; the result would be empty.", icon=":material/info:")
+        return
+    with st.expander(f"The first {len(found.first_names)} names", key="preview_names"):
+        st.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)

@@ -1,0 +1,60 @@
+"""One ASGI application: the dashboard, the API below ``/api`` and, unless told otherwise, a runner."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.routing import Mount
+from streamlit.starlette import App
+
+from pages import shell
+from pages.components import failure
+from services import bootstrap
+from services.api import app as api
+
+PAGES = ("home", "new_job", "jobs", "job", "settings")
+APP_SCRIPT = Path(__file__).resolve().parent.parent / "app.py"
+
+
+@contextlib.asynccontextmanager
+async def _with_runner(_: App) -> AsyncIterator[None]:
+    bootstrap.shared_services().start_runner()
+    async with _web(_):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def _web(_: App) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        # Waits for running jobs to stop, which takes up to 200 ms each: not on the event loop.
+        await anyio.to_thread.run_sync(bootstrap.close_shared_services)
+
+
+def create() -> App:
+    """Return dashboard, API and runner as one application; for ``uvicorn --factory``.
+
+    Raises:
+        DatabaseError, StorageError, OutputError, InvalidOptionsError: before anything listens.
+    """
+    return _create(_with_runner)
+
+
+def create_web() -> App:
+    """Return dashboard and API without a runner; jobs wait for a ``pravah serve worker``.
+
+    Raises:
+        DatabaseError, StorageError, OutputError, InvalidOptionsError: before anything listens.
+    """
+    return _create(_web)
+
+
+def _create(lifespan: contextlib._AsyncGeneratorContextManager) -> App:  # type: ignore[type-arg]
+    # Opened here and not in the lifespan, where an error would end in the server's own traceback.
+    bootstrap.shared_services()
+    routes = [Mount("/api", app=api.create_app()), *shell.routes(PAGES)]
+    return App(APP_SCRIPT, lifespan=lifespan, routes=routes, on_script_error=failure.on_script_error)
