@@ -1,0 +1,89 @@
+"""A client of the API mounted as the product mounts it, and jobs that have run to their end."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from services import bootstrap
+from services.api import app as api
+from services.jobs.models import FINAL
+from tests.conftest import TreeBuilder, wait_until
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # starlette would rather have httpx2; httpx does the same
+    from starlette.testclient import TestClient
+
+TEST_HOST = "testserver"
+FILES: dict[str | bytes, bytes | None] = {
+    "a.txt": b"hello",
+    "logs/b.log": b"x" * 100,
+    "logs/empty.log": b"",
+    "=1+1.csv": b"a,b\n",
+    "caf\u00e9.bin": bytes(range(256)) * 40,
+    b"not-utf8-\xff.txt": b"?",
+}
+
+RunJob = Callable[..., dict[str, Any]]
+
+
+def mounted(services: bootstrap.Services | None) -> Starlette:
+    """Return the API below ``/api``, reachable by the test client's name."""
+    return Starlette(routes=[Mount("/api", api.create_app(services, extra_hosts=(TEST_HOST,)))])
+
+
+@pytest.fixture
+def client(services: bootstrap.Services) -> Iterator[TestClient]:
+    with TestClient(mounted(services)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def source(tree: TreeBuilder) -> Path:
+    return tree(FILES)
+
+
+def ended(client: TestClient, job_id: str) -> dict[str, Any]:
+    """Poll a job by its address until it has ended; return it."""
+    view: dict[str, Any] = {}
+
+    def look() -> bool:
+        view.update(client.get(f"/api/jobs/{job_id}").json())
+        return view["status"] in FINAL
+
+    wait_until(look, f"job {job_id} ends")
+    return view
+
+
+@pytest.fixture
+def run_job(running: bootstrap.Services, client: TestClient, source: Path) -> RunJob:
+    """Return a function that submits a job on the small tree by POST and polls it to COMPLETED."""
+
+    def run(operation: str = "checksum", **options: Any) -> dict[str, Any]:
+        body = {"operation": operation, "source": {"path": str(source)}, "options": options}
+        answer = client.post("/api/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        view = ended(client, answer.json()["id"])
+        assert view["status"] == "COMPLETED", view
+        return view
+
+    return run
+
+
+def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """Assert that an answer is a problem of this status and code, complete and without a trace; return it."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = answer.json()
+    assert found["status"] == status
+    assert found["code"] == code, found
+    assert found["type"] == f"urn:pravah:error:{code}"
+    assert all(found[member] for member in ("title", "detail", "remedy", "instance"))
+    assert "Traceback" not in answer.text
+    return found

@@ -1,0 +1,92 @@
+"""The whole road by HTTP: submit, poll, rows, bytes, range; two clients at once; many kinds of names."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from starlette.testclient import TestClient
+
+from services import bootstrap
+from tests.integration.api.conftest import FILES, RunJob, ended, mounted
+
+
+def test_checksum_from_post_to_bytes(client: TestClient, run_job: RunJob) -> None:
+    view = run_job("checksum", algorithms=["sha256", "blake3"])
+
+    assert view["progress"]["files_done"] == len(FILES)
+    assert view["outcome"]["summary"]["files"] == len(FILES)
+    assert [event["status"] for event in view["events"]] == ["PENDING", "RUNNING", "COMPLETED"]
+
+    address = f"/api/jobs/{view['id']}"
+    page = client.get(f"{address}/results", params={"table": "result", "sort": "path"}).json()
+    digests = {row["path"]: row["sha256"] for row in page["rows"]}
+    assert digests == {
+        (name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name): hashlib.sha256(
+            content
+        ).hexdigest()
+        for name, content in FILES.items()
+        if content is not None
+    }
+
+    names = [one["name"] for one in client.get(f"{address}/artifacts").json()["items"]]
+    assert {"manifest.sha256", "outcome.json", "issues.parquet"} <= set(names)
+    for name in names:
+        whole = client.get(f"{address}/artifacts/{name}")
+        assert whole.status_code == 200
+        assert int(whole.headers["content-length"]) == len(whole.content)
+        part = client.get(f"{address}/artifacts/{name}", headers={"Range": "bytes=3-9"})
+        assert (part.status_code, part.content) == (206, whole.content[3:10])
+    shard = client.get(f"{address}/artifacts/{next(n for n in names if n.startswith('result/'))}").content
+    assert pq.read_table(io.BytesIO(shard)).num_rows == len(FILES)
+
+
+def test_verify_reads_an_earlier_jobs_manifest(client: TestClient, run_job: RunJob, source: Path) -> None:
+    first = run_job("checksum")
+    (source / "a.txt").write_bytes(b"HELLO")
+
+    view = run_job("verify", manifest=f"job:{first['id']}")
+
+    assert view["outcome"]["summary"]["verdict"] == "failed"
+    rows = client.get(f"/api/jobs/{view['id']}/results", params={"filter": "status:eq:changed"}).json()["rows"]
+    assert [row["path"] for row in rows] == ["a.txt"]
+
+
+def test_two_clients_at_once_each_get_their_own_job(running: bootstrap.Services, source: Path) -> None:
+    found: dict[str, list[str]] = {"inventory": [], "checksum": []}
+    failures: list[BaseException] = []
+    start = threading.Barrier(2)
+
+    def use(operation: str) -> None:
+        try:
+            with TestClient(mounted(running)) as client:
+                start.wait(10)
+                for _ in range(3):
+                    body = {"operation": operation, "source": {"path": str(source)}}
+                    view = ended(client, client.post("/api/jobs", json=body).json()["id"])
+                    rows = client.get(f"/api/jobs/{view['id']}/results?table=result&columns=path&sort=path").json()
+                    assert view["operation"] == operation
+                    found[operation].append(json.dumps([row["path"] for row in rows["rows"]]))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=use, args=(operation,)) for operation in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert not failures
+    assert [len(set(answers)) for answers in found.values()] == [1, 1]
+    assert [len(answers) for answers in found.values()] == [3, 3]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_the_same_job_again_downloads_the_same_table(client: TestClient, run_job: RunJob, form: str) -> None:
+    address = f"/api/jobs/{run_job()['id']}/results?format={form}&sort=path"
+    assert client.get(address).content == client.get(address).content != b""
