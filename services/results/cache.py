@@ -35,7 +35,7 @@ class ShardCache:
             for artifact in self._files.list(job_id)
             if artifact.name == wanted or (artifact.name.startswith(f"{table}/") and artifact.name.endswith(".parquet"))
         ]
-        if not names:
+        if not names or "/" in table:  # a shard is no table
             raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table!r}")
         return [os.fspath(self._local(job_id, name)) for name in names]
 
