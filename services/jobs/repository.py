@@ -96,6 +96,13 @@ def get_row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
     return row
 
 
+def find_ids(session: Session, digits: str, limit: int) -> list[UUID]:
+    """Return up to `limit` jobs whose id starts with these hexadecimal digits, newest first."""
+    text = sa.func.replace(sa.cast(JobRow.id, sa.Text), "-", "")
+    query = sa.select(JobRow.id).where(text.startswith(digits, autoescape=True))
+    return list(session.scalars(query.order_by(JobRow.created_at.desc()).limit(limit)))
+
+
 def events(session: Session, job_id: UUID) -> list[JobEvent]:
     """Return a job's history, oldest first."""
     rows = session.scalars(sa.select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id))
@@ -159,15 +166,19 @@ def totals(session: Session) -> dict[str, tuple[int, int]]:
     return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
 
 
-def claim(session: Session, limit: int, lease_seconds: float) -> JobRow | None:
-    """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row."""
+def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None = None) -> JobRow | None:
+    """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row.
+
+    Args:
+        only: take this job or none.
+    """
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
     running = session.scalar(sa.select(sa.func.count()).where(JobRow.status == Status.RUNNING)) or 0
     if running >= limit:
         return None
     query = (
         sa.select(JobRow)
-        .where(JobRow.status == Status.PENDING)
+        .where(JobRow.status == Status.PENDING, sa.true() if only is None else JobRow.id == only)
         .order_by(JobRow.created_at, JobRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)

@@ -71,14 +71,20 @@ class Runner:
         storage: Storage,
         files: artifacts.ArtifactService,
         config: settings.Settings,
+        only: UUID | None = None,
     ) -> None:
-        """Keep the parts; `start` begins."""
+        """Keep the parts; `start` begins.
+
+        Args:
+            only: run this job and no other, as a command in the foreground does.
+        """
         self._database = database
         self._jobs = jobs
         self._sources = sources
         self._storage = storage
         self._files = files
         self._config = config
+        self._only = only
         self._stop = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
         self._loop: threading.Thread | None = None
@@ -102,12 +108,13 @@ class Runner:
                 thread.join()
 
     def _look(self) -> None:
-        with contextlib.suppress(errors.DatabaseError, OSError):
-            self._sweep()
+        swept = False
         while not self._stop.is_set():
             self._jobs.submitted.clear()
             try:
-                self._recover()
+                if self._recover() or not swept:
+                    self._sweep()
+                    swept = True
                 while not self._stop.is_set() and self._claim():
                     pass
             except errors.DatabaseError as error:
@@ -133,20 +140,23 @@ class Runner:
                 shutil.rmtree(folder, ignore_errors=True)
                 _remove_empty(folder.parent)
 
-    def _recover(self) -> None:
+    def _recover(self) -> bool:
+        """Queue jobs without a runner again; return True when a runner died."""
         with self._database.transaction() as session:
-            for row in repository.abandoned(session, self._threads.keys()):
+            rows = repository.abandoned(session, self._threads.keys())
+            for row in rows:
                 log.warning("the runner of job %s died", row.id)
                 repository.interrupt(session, row, "its runner died", died=True)
         with self._database.transaction() as session:
             repository.requeue(session)
+        return bool(rows)
 
     def _claim(self) -> bool:
         self._threads = {token: thread for token, thread in self._threads.items() if thread.is_alive()}
         if len(self._threads) >= self._config.concurrency_limit:
             return False
         with self._database.transaction() as session:
-            row = repository.claim(session, self._config.concurrency_limit, self._config.lease_seconds)
+            row = repository.claim(session, self._config.concurrency_limit, self._config.lease_seconds, self._only)
             if row is None or row.fencing_token is None:
                 return False
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import re
 import shutil
 import threading
 import time
@@ -114,6 +115,33 @@ class JobService:
             waiting = row.status == Status.PENDING
             position = repository.queue_positions(session, [job_id]).get(job_id) if waiting else None
             return repository.to_view(row, position, repository.events(session, job_id))
+
+    def find(self, text: str) -> UUID:
+        """Return the job that a person means: an id, its first four or more digits, or ``latest``.
+
+        Raises:
+            JobNotFoundError: there is none.
+            InvalidOptionsError: it is no id, or the beginning of several.
+        """
+        if text == "latest":
+            newest = self.list(limit=1).items
+            if not newest:
+                raise errors.JobNotFoundError("there is no job yet", remedy="Start one: `pravah run --help`.")
+            return newest[0].id
+        digits = text.strip().lower().replace("-", "")
+        if not re.fullmatch("[0-9a-f]{4,32}", digits):
+            message = f"{text!r} is no job id"
+            remedy = "Give an id, at least its first 4 hexadecimal digits, or latest; `pravah jobs list` shows them."
+            raise errors.InvalidOptionsError(message, remedy=remedy, field="id")
+        with self._database.transaction() as session:
+            found = repository.find_ids(session, digits, 6)
+        if not found:
+            raise errors.JobNotFoundError(f"there is no job {text}")
+        if len(found) > 1:
+            several = ", ".join(str(job_id) for job_id in found[:5]) + (", …" if len(found) > 5 else "")
+            message = f"several jobs begin with {text}: {several}"
+            raise errors.InvalidOptionsError(message, remedy="Give more digits.", field="id")
+        return found[0]
 
     def list(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
         """Return jobs, newest first.

@@ -7,11 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+import sqlalchemy as sa
 
 from services import bootstrap
 from services import settings as settings_module
+from services.db.tables import JobRow
+from services.jobs import repository
 from services.jobs.models import JobRequest, JobView, Source, Status
 from tests.conftest import TreeBuilder, wait_until
 
@@ -92,3 +96,25 @@ def wait_for(services: bootstrap.Services, job: JobView, status: Status, seconds
 def statuses(view: JobView) -> list[str]:
     """Return the states a job went through."""
     return [event.status.value for event in view.events]
+
+
+def claim(services: bootstrap.Services, limit: int = 10, lease_seconds: float = 10) -> tuple[UUID, int] | None:
+    """Claim as a runner does."""
+    with services.database.transaction() as session:
+        row = repository.claim(session, limit, lease_seconds)
+        return None if row is None else (row.id, row.fencing_token or 0)
+
+
+def take_over(services: bootstrap.Services, job_id: UUID) -> int:
+    """Let the lease of a claim end and claim the job anew; return the new token."""
+    with services.database.transaction() as session:
+        session.get_one(JobRow, job_id).lease_expires_at = sa.func.now() - sa.text("interval '1 second'")
+    with services.database.transaction() as session:
+        for row in repository.abandoned(session):
+            repository.interrupt(session, row, "test", died=True)
+    with services.database.transaction() as session:
+        repository.requeue(session)
+    claimed = claim(services)
+    assert claimed is not None
+    assert claimed[0] == job_id
+    return claimed[1]

@@ -17,9 +17,7 @@ from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import statuses, wait_for
 
 
-def test_a_job_goes_from_pending_over_running_to_completed(
-    running: bootstrap.Services, small_job: JobRequest
-) -> None:
+def test_a_job_goes_from_pending_over_running_to_completed(running: bootstrap.Services, small_job: JobRequest) -> None:
     view, is_new = running.jobs.submit(small_job)
     assert is_new
     assert view.status == Status.PENDING
@@ -217,9 +215,7 @@ def test_a_request_that_this_version_does_not_understand_fails_and_blocks_nobody
     assert failed.error.code == "invalid_options"
 
 
-def test_issues_are_seen_while_the_job_runs_and_after_its_end(
-    running: bootstrap.Services, slow_source: Path
-) -> None:
+def test_issues_are_seen_while_the_job_runs_and_after_its_end(running: bootstrap.Services, slow_source: Path) -> None:
     manifest = slow_source / "MD5SUMS"
     manifest.write_text("no digest\n" * 3 + f"{'0' * 32}  large\n")
     options = {"manifest": str(manifest)}

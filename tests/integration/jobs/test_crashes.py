@@ -1,0 +1,142 @@
+"""Runners that stop or die, and who takes their jobs up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from services import bootstrap
+from services import settings as settings_module
+from services.db.tables import JobRow
+from services.jobs import identity, repository
+from services.jobs.models import JobRequest, Status
+from tests.conftest import wait_until
+from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
+
+
+def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it_up(
+    settings: settings_module.Settings, slow_job: JobRequest
+) -> None:
+    with bootstrap.open_services(settings) as first:
+        first.start_runner()
+        view = first.jobs.submit(slow_job)[0]
+        wait_for(first, view, Status.RUNNING)
+    with bootstrap.open_services(settings) as second:
+        stopped = second.jobs.get(view.id)
+        assert stopped.status == Status.INTERRUPTED
+        assert not stopped.is_final
+        assert not settings.work_dir.exists() or list(settings.work_dir.iterdir()) == []
+        second.start_runner()
+        again = wait_for(second, view, Status.RUNNING, seconds=5)
+        assert again.attempt == 2
+        assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
+        second.jobs.cancel(view.id)
+        second.jobs.wait(view.id, 10)
+
+
+def test_an_interrupted_job_is_cancelled_at_once(settings: settings_module.Settings, slow_job: JobRequest) -> None:
+    with bootstrap.open_services(settings) as first:
+        first.start_runner()
+        view = first.jobs.submit(slow_job)[0]
+        wait_for(first, view, Status.RUNNING)
+    with bootstrap.open_services(settings) as second:
+        assert second.jobs.cancel(view.id).status == Status.CANCELLED
+        second.jobs.delete(view.id)
+
+
+def test_after_kill_9_a_restart_shows_interrupted_and_takes_the_job_up_at_once(
+    services: bootstrap.Services, slow_job: JobRequest, spawn: Spawn
+) -> None:
+    process = spawn()
+    view = services.jobs.submit(slow_job)[0]
+    wait_for(services, view, Status.RUNNING)
+    wait_until(lambda: services.jobs.get(view.id).progress, "the job works")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert services.jobs.get(view.id).status == Status.RUNNING
+    left = list(services.settings.work_dir.glob("*/*"))
+    assert left
+    restarted = time.monotonic()
+    spawn()
+    wait_until(lambda: services.jobs.get(view.id).attempt == 2, "the job is taken up", seconds=5)
+    again = wait_for(services, view, Status.RUNNING, seconds=5)
+    assert time.monotonic() - restarted < 5
+    assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
+    assert not left[0].exists()
+    services.jobs.cancel(view.id)
+    assert services.jobs.wait(view.id, 10).status == Status.CANCELLED
+
+
+def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
+    settings: settings_module.Settings, small_job: JobRequest
+) -> None:
+    with bootstrap.open_services(settings) as services:
+        view = services.jobs.submit(small_job)[0]
+        assert claim(services, lease_seconds=1.5)
+        with services.database.transaction() as session:
+            session.get_one(JobRow, view.id).runner = "another-boot pid:[1] 1 1"
+        services.start_runner()
+        claimed_at = time.monotonic()
+        done = services.jobs.wait(view.id, 30)
+        assert time.monotonic() - claimed_at > 1
+        assert done.status == Status.COMPLETED
+        assert done.attempt == 2
+
+
+def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Services, small_job: JobRequest) -> None:
+    view = services.jobs.submit(small_job)[0]
+    for attempt in range(1, repository.MOST_DEATHS + 1):
+        assert claim(services)
+        assert services.jobs.get(view.id).attempt == attempt
+        with services.database.transaction() as session:
+            repository.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+        with services.database.transaction() as session:
+            repository.requeue(session)
+    failed = services.jobs.get(view.id)
+    assert failed.status == Status.FAILED
+    assert failed.error is not None
+    assert failed.error.code == "limit_exceeded"
+    assert "died 5 times" in failed.error.message
+    assert failed.finished_at is not None
+    assert claim(services) is None
+    assert services.jobs.retry(view.id).attempt == 1
+
+
+def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, small_job: JobRequest) -> None:
+    view = services.jobs.submit(small_job)[0]
+    for _ in range(3 * repository.MOST_DEATHS):
+        assert claim(services)
+        with services.database.transaction() as session:
+            repository.interrupt(session, repository.get_row(session, view.id), "stopped", died=False)
+        with services.database.transaction() as session:
+            repository.requeue(session)
+    assert services.jobs.get(view.id).status == Status.PENDING
+
+
+def test_a_job_whose_runner_is_dead_can_be_cancelled_and_deleted_without_a_runner(
+    services: bootstrap.Services, small_job: JobRequest
+) -> None:
+    view = services.jobs.submit(small_job)[0]
+    assert claim(services)
+    own = identity.own()
+    assert own is not None
+    with services.database.transaction() as session:
+        session.get_one(JobRow, view.id).runner = own.rpartition(" ")[0] + " 1"
+    assert services.jobs.cancel(view.id).status == Status.CANCELLED
+    services.jobs.delete(view.id)
+
+
+def test_identity_tells_a_dead_process_from_a_living_one(spawn: Spawn) -> None:
+    process = spawn()
+    own = identity.own()
+    assert own is not None
+    assert not identity.is_gone(own)
+    started = identity._started(process.pid)
+    other = " ".join([*own.split(" ")[:-2], str(process.pid), str(started)])
+    assert not identity.is_gone(other)
+    os.kill(process.pid, signal.SIGKILL)
+    wait_until(lambda: identity.is_gone(other), "the killed process is gone, also before it is waited for")
+    assert not identity.is_gone(None)
+    assert not identity.is_gone("nonsense")
+    assert not identity.is_gone("boot pid:[9] 1 2")
