@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from services import engine, errors, presets, results, sample, settings, sources, storage
 from services.artifacts import ArtifactService
@@ -40,10 +41,15 @@ class Services:
     presets: presets.PresetService
     _runner: Runner | None = field(default=None)
 
-    def start_runner(self) -> Runner:
-        """Start running jobs in this process; a second call gives the same runner."""
+    def start_runner(self, only: UUID | None = None) -> Runner:
+        """Start running jobs in this process; a second call gives the same runner.
+
+        Args:
+            only: run this job, unless another process takes it first, and no other.
+        """
         if self._runner is None:
-            self._runner = Runner(self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
+            parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
+            self._runner = Runner(*parts, only=only)
             self._runner.start()
         return self._runner
 
