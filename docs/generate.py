@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services import operations, settings
+from services import errors, operations, settings
+from services.api import app as api
 
 _HERE = Path(__file__).parent
 
@@ -61,7 +62,38 @@ def _plain(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-PAGES = {"operations.md": operations_page, "settings.md": settings.document}
+def api_page() -> str:
+    """Return ``docs/api.md`` from the API's own schema."""
+    schema = api.create_app().openapi()
+    lines = [
+        "# API",
+        "",
+        "Generated from the API's schema by `make docs`. `/api/docs` shows it with every field and example,",
+        "`/api/openapi.json` is the schema itself. All paths are below `/api`.",
+        "",
+        schema["info"]["description"].strip(),
+        "",
+    ]
+    for path, methods in schema["paths"].items():
+        for method, route in methods.items():
+            lines += [f"## `{method.upper()} {path}`", "", route.get("description", route["summary"]).strip(), ""]
+            parameters = [p for p in route.get("parameters", []) if p["in"] != "path"]
+            if parameters:
+                lines += ["| parameter | in | meaning |", "|---|---|---|"]
+                lines += [f"| `{p['name']}` | {p['in']} | {_cell(p.get('description', ''))} |" for p in parameters]
+                lines.append("")
+    lines += ["## Errors", "", "| code | HTTP | exit | title | remedy |", "|---|---|---|---|---|"]
+    lines += [
+        f"| `{e.code}` | {e.http_status} | {e.exit_status} | {e.title} | {_cell(e.remedy)} |" for e in errors.ERRORS
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+PAGES = {"api.md": api_page, "operations.md": operations_page, "settings.md": settings.document}
 
 
 def main() -> None:
