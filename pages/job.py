@@ -1,2 +1,116 @@
+"""Job: its progress while it runs, then its result."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
 import streamlit as st
-st.title("soon")
+
+from pages.components import (
+    download,
+    failure,
+    history,
+    issues,
+    job_actions,
+    moments,
+    operation_cards,
+    progress,
+    result_table,
+    same_as,
+    status,
+    text,
+    views,
+)
+from services import bootstrap, errors, operations, units
+from services.jobs.models import JobView, Status
+
+_REFRESH_SECONDS = 1.0
+
+
+def show(services: bootstrap.Services) -> None:
+    """Draw the page of the job that the URL names."""
+    try:
+        job = services.jobs.get(UUID(st.query_params.get("id", "")))
+    except (ValueError, errors.JobNotFoundError):
+        _unknown()
+        return
+    _head(services, job)
+    if job.is_final:
+        _ended(services, job)
+    else:
+        _live(services, job.id)
+
+
+def _unknown() -> None:
+    st.title("No such job")
+    st.markdown("The address names no job there is; it may have been deleted.")
+    st.page_link("pages/jobs.py", label="All jobs", icon=":material/list_alt:")
+
+
+def _head(services: bootstrap.Services, job: JobView) -> None:
+    operation = operations.get(job.operation)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(text.plain(job.name or operation.title), width="content")
+        status.show(job)
+        with st.container(horizontal=True, horizontal_alignment="right"):
+            for action in job_actions.available(job):
+                if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
+                    job_actions.run(services, job, action)
+    facts = [
+        f"{text.html(operation.title)} of <code>{text.html(job.source.label)}</code>",
+        f"submitted {moments.html(job.created_at)}",
+    ]
+    if job.started_at and job.finished_at:
+        facts.append(f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}")
+    st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')
+    if job.attempt > 1:
+        st.caption(f"Attempt {job.attempt}: it was interrupted before and began again.")
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _live(services: bootstrap.Services, job_id: UUID) -> None:
+    job = services.jobs.get(job_id)
+    if job.is_final:
+        st.rerun()
+    progress.show(services, job)
+    issues.show(services, job)
+    with st.expander("History", icon=":material/history:", key="history"):
+        history.show(job)
+
+
+def _ended(services: bootstrap.Services, job: JobView) -> None:
+    if job.status != Status.COMPLETED:
+        _without_result(job)
+        return
+    labels = ["Overview", "Table", "Files", "Details"]
+    overview, table, files, details = st.tabs(labels, key="tab", bind="query-params")
+    if overview.open:
+        with overview:
+            views.show(services, job)
+    if table.open:
+        with table:
+            result_table.show(services, job.id, services.results.tables(job.id))
+    if files.open:
+        with files:
+            download.files(job.id, services.artifacts.list(job.id))
+    if details.open:
+        with details:
+            _details(job)
+
+
+def _without_result(job: JobView) -> None:
+    if job.error is not None:
+        failure.show(errors.of_code(job.error.code, job.error.message))
+    else:
+        st.info("It was cancelled; what it had written is removed.", icon=":material/block:")
+    _details(job)
+
+
+def _details(job: JobView) -> None:
+    st.subheader("The same without the dashboard", anchor=False)
+    same_as.show(job.request)
+    st.subheader("History", anchor=False)
+    history.show(job)
+
+
+show(bootstrap.shared_services())

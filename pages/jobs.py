@@ -1,2 +1,87 @@
+"""Jobs: all of them, newest first; find, cancel, retry, delete."""
+
+from __future__ import annotations
+
 import streamlit as st
-st.title("soon")
+
+from pages.components import failure, job_list, status, text
+from services import bootstrap, errors, operations, units
+from services.jobs.models import JobFilter, Status
+
+_ROWS = 20
+_REFRESH_SECONDS = 2.0
+_ANY = "any"
+
+
+def show(services: bootstrap.Services) -> None:
+    """Draw the page; filters and place are in the URL."""
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Jobs", width="content")
+        st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
+    if name := st.session_state.pop("deleted", None):
+        st.toast(f"{text.code(name, limit=60)} is deleted.", icon=":material/delete:")
+    counts = services.jobs.counts()
+    if not any(counts.values()):
+        _empty()
+        return
+    _filters(counts)
+    _list(services)
+
+
+def _empty() -> None:
+    st.info("There is no job yet. A job reads a directory and keeps what it found.", icon=":material/info:")
+    st.page_link("pages/new_job.py", label="Start the first one", icon=":material/play_arrow:")
+
+
+def _filters(counts: dict[Status, int]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Search", key="text", bind="query-params", type="search", live="300ms", max_chars=500,
+            placeholder="Name or folder", width=280, on_change=_first_page,
+        )
+        names = [operation.name for operation in operations.OPERATIONS]
+        st.selectbox(
+            "Operation", [_ANY, *names], key="operation", bind="query-params", width=180, on_change=_first_page,
+            format_func=lambda name: "All operations" if name == _ANY else operations.get(name).title,
+        )
+        states = [state for state in Status if counts[state]]
+        st.pills(
+            "State", [state.value for state in states], key="state", bind="query-params", on_change=_first_page,
+            format_func=lambda name: f"{status.LOOKS[Status(name)].label} {units.format_count(counts[Status(name)])}",
+        )
+
+
+def _first_page() -> None:
+    st.query_params.pop("cursor", None)
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _list(services: bootstrap.Services) -> None:
+    operation, state = st.session_state.get("operation", _ANY), st.session_state.get("state")
+    wanted = JobFilter(
+        status=Status(state) if state else None,
+        operation=None if operation == _ANY else operation,
+        text=st.session_state.get("text") or None,
+    )
+    cursor = st.query_params.get("cursor")
+    try:
+        page = services.jobs.list(wanted, cursor, _ROWS)
+    except errors.InvalidOptionsError as error:
+        failure.show(error)
+        st.button("Newest jobs", on_click=_first_page)
+        return
+    if not page.items:
+        st.info("No job matches these filters.", icon=":material/info:")
+    job_list.show(services, page.items)
+    with st.container(horizontal=True):
+        if cursor:
+            st.button("Newest", icon=":material/first_page:", on_click=_first_page)
+        if page.next_cursor:
+            st.button("Older", icon=":material/navigate_next:", on_click=_older, args=(page.next_cursor,))
+
+
+def _older(cursor: str) -> None:
+    st.query_params["cursor"] = cursor
+
+
+show(bootstrap.shared_services())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio.to_thread
 from starlette.routing import Mount
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 
 from pages import shell
@@ -56,5 +57,8 @@ def create_web() -> App:
 def _create(lifespan: contextlib._AsyncGeneratorContextManager) -> App:  # type: ignore[type-arg]
     # Opened here and not in the lifespan, where an error would end in the server's own traceback.
     bootstrap.shared_services()
+    # Else the first visitor of a fresh process who asks for /jobs, and not for /, gets `pages/jobs.py` alone:
+    # Streamlit takes a folder `pages` for its legacy kind of application until `st.navigation` has run once.
+    PagesManager.uses_pages_directory = False
     routes = [Mount("/api", app=api.create_app()), *shell.routes(PAGES)]
     return App(APP_SCRIPT, lifespan=lifespan, routes=routes, on_script_error=failure.on_script_error)

@@ -13,6 +13,7 @@ from services.jobs.models import Source
 
 PATH = "path"
 S3 = "s3"
+_WHOLE, _SEEN = "picker_whole_page", "picker_seen"
 _SHOWN_FOLDERS = 60
 _LOCAL, _REMOTE = "On this machine", "In S3"
 _S3_HELP = "Objects below a prefix are copied here, read, and removed again. Credentials come from the AWS chain."
@@ -34,8 +35,12 @@ def show(services: bootstrap.Services) -> Source | None:
     _places(services)
     if PATH not in st.session_state and PATH not in st.query_params:
         st.session_state[PATH] = draft.encode_path(_start(services))
+    st.session_state[_WHOLE] = True
     _browser(services)
-    return current(services)
+    st.session_state[_WHOLE] = False
+    source = current(services)
+    st.session_state[_SEEN] = _key(source)
+    return source
 
 
 def current(services: bootstrap.Services) -> Source | None:
@@ -58,7 +63,6 @@ def _go(path: str) -> None:
 
 @st.fragment
 def _browser(services: bootstrap.Services) -> None:
-    before = current(services)
     typed = st.text_input(
         "Folder",
         key=PATH,
@@ -76,11 +80,10 @@ def _browser(services: bootstrap.Services) -> None:
         _incomplete(services, path, error)
     else:
         _listing(services, listing)
-    # The rest of the page follows only when there is another folder to follow, not at each letter.
-    if st.session_state.get("picker_seen") not in {None, _key(before)}:
-        st.session_state["picker_seen"] = _key(before)
+    # When this box alone has run again, the rest of the page follows only if there is another folder to follow,
+    # not at each letter.
+    if not st.session_state[_WHOLE] and st.session_state.get(_SEEN) != _key(current(services)):
         st.rerun()
-    st.session_state["picker_seen"] = _key(before)
 
 
 def _key(source: Source | None) -> str:

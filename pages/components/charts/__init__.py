@@ -1,0 +1,1 @@
+"""Charts, one a file; each takes plain values and follows the theme."""

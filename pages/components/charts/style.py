@@ -1,0 +1,47 @@
+"""What all charts share: colours of the theme, margins, no toolbar over the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def is_dark() -> bool:
+    """Return whether the browser shows the dark theme."""
+    return bool(st.context.theme.type == "dark")
+
+
+def accent() -> str:
+    """Return the theme's accent colour."""
+    return str(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.primaryColor"))
+
+
+def palette() -> list[str]:
+    """Return the theme's colours for categories."""
+    return list(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.chartCategoricalColors"))
+
+
+def surface() -> str:
+    """Return the page's background."""
+    return str(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor"))
+
+
+def draw(figure: go.Figure, *, key: str, height: int, alt: str, **arguments: Any) -> Any:
+    """Draw a figure.
+
+    Args:
+        height: pixels.
+        alt: what a screen reader says.
+    """
+    figure.update_layout(
+        height=height,
+        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        showlegend=False,
+        hoverlabel={"align": "left"},
+        dragmode=False,
+    )
+    return st.plotly_chart(figure, key=key, config=CONFIG, alt=alt, **arguments)

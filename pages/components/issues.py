@@ -1,0 +1,26 @@
+"""What a job could not read, and why."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import grid
+from services import bootstrap, units
+from services.jobs.models import JobView
+
+_SHOWN = 100
+_COLUMNS = tuple({"name": name, "dtype": "text", "meaning": ""} for name in ("path", "kind", "message", "stage"))
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show the first issues; the table "Issues" of a completed job has all of them."""
+    if not job.issues_count:
+        return
+    count = units.format_count(job.issues_count)
+    noun = "path" if job.issues_count == 1 else "paths"
+    with st.expander(f"{count} {noun} with an issue", icon=":material/warning:", expanded=True, key="issues"):
+        found = services.jobs.issues(job.id, limit=_SHOWN)
+        rows = [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]
+        grid.show(rows, _COLUMNS, key="issue_rows", height=min(300, 40 + 32 * max(1, len(rows))))
+        if job.issues_count > len(found):
+            st.caption(f"The first {units.format_count(len(found))} are listed.")

@@ -1,0 +1,67 @@
+"""What can be done to a job: cancel, retry, delete after a question."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import streamlit as st
+
+from pages.components import draft, failure, text
+from services import bootstrap, errors
+from services.jobs.models import JobView, Status
+
+CANCEL, RETRY, EDIT, DELETE = "Cancel", "Run again", "Change and run", "Delete"
+ICONS = {
+    CANCEL: ":material/block:",
+    RETRY: ":material/replay:",
+    EDIT: ":material/edit:",
+    DELETE: ":material/delete:",
+}
+
+
+def available(job: JobView) -> list[str]:
+    """Return the actions that the job's state allows."""
+    if not job.is_final:
+        return [] if job.cancel_requested else [CANCEL]
+    return [RETRY, EDIT, DELETE]
+
+
+def run(services: bootstrap.Services, job: JobView, action: str) -> None:
+    """Do an action; pages change and dialogs open as it needs."""
+    try:
+        if action == CANCEL:
+            services.jobs.cancel(job.id)
+            st.toast("Cancelling. What it has written is dropped.", icon=":material/block:")
+        elif action == RETRY:
+            again = services.jobs.retry(job.id)
+            st.switch_page("pages/job.py", query_params={"id": str(again.id)})
+        elif action == EDIT:
+            st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
+        elif action == DELETE:
+            _delete(services, [job.id], title(job))
+    except errors.PravahError as error:
+        failure.show(error)
+
+
+def title(job: JobView) -> str:
+    """Return what a job is called: its name, or its source."""
+    return job.name or job.source.label
+
+
+@st.dialog("Delete this job?", icon=":material/delete:")
+def _delete(services: bootstrap.Services, ids: list[UUID], name: str) -> None:
+    st.markdown(f"{text.code(name, limit=120)}")
+    st.markdown("Its result, its manifests and its history are removed. The files it read stay as they are.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Keep it", key="delete_no"):
+            st.rerun()
+        if st.button("Delete", type="primary", icon=":material/delete:", key="delete_yes"):
+            for job_id in ids:
+                services.jobs.delete(job_id)
+            st.session_state["deleted"] = name
+            st.switch_page("pages/jobs.py")
+
+
+def is_running(job: JobView) -> bool:
+    """Return whether there is progress to show."""
+    return job.status == Status.RUNNING

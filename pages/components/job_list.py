@@ -1,0 +1,54 @@
+"""Jobs as a list that one can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import streamlit as st
+
+from pages.components import job_actions, moments, operation_cards, status, text
+from services import bootstrap, operations, units
+from services.jobs.models import JobView
+
+
+def show(services: bootstrap.Services, jobs: Iterable[JobView]) -> None:
+    """Show a row for each job: state, what, where, when, how much, and what can be done."""
+    for job in jobs:
+        with st.container(border=True, key=f"job_{job.id}", gap="xxsmall"):
+            _row(services, job)
+
+
+def _row(services: bootstrap.Services, job: JobView) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.page_link(
+            "pages/job.py",
+            label=f"**{text.plain(job_actions.title(job), limit=80)}**",
+            icon=operation_cards.icon(operations.get(job.operation)),
+            query_params={"id": str(job.id)},
+            width="stretch",
+        )
+        status.show(job)
+        actions = job_actions.available(job)
+        picked = st.menu_button(
+            "", actions, icon=":material/more_vert:", key=f"menu_{job.id}", type="tertiary", disabled=not actions
+        )
+    st.html(f'<div class="pravah-line">{" · ".join(_facts(job))}</div>')
+    if job_actions.is_running(job) and job.progress is not None and job.progress.fraction is not None:
+        st.progress(job.progress.fraction)
+    if picked:
+        job_actions.run(services, job, picked)
+
+
+def _facts(job: JobView) -> Iterable[str]:
+    yield text.html(operations.get(job.operation).title)
+    if job.name:
+        yield f"<code>{text.html(text.visible(job.source.label, 80))}</code>"
+    yield moments.html(job.finished_at or job.started_at or job.created_at)
+    if job.progress is not None:
+        noun = "file" if job.progress.files_done == 1 else "files"
+        yield f"{units.format_count(job.progress.files_done)} {noun}"
+        yield units.format_bytes(job.progress.bytes_done)
+    if job.started_at and job.finished_at:
+        yield f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}"
+    if job.error is not None:
+        yield f'<span class="pravah-bad">{text.html(text.visible(job.error.message, 160))}</span>'

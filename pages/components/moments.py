@@ -1,0 +1,16 @@
+"""Times: relative to read, exact in UTC to hover."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pages.components import text
+from services import units
+
+
+def html(moment: datetime | None) -> str:
+    """Return HTML with the time as "3 minutes ago" and the exact time on hovering."""
+    if moment is None:
+        return units.format_ago(None)
+    exact = text.html(units.format_moment(moment))
+    return f'<time datetime="{moment.isoformat()}" title="{exact}">{units.format_ago(moment)}</time>'

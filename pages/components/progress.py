@@ -1,0 +1,60 @@
+"""A job that is not over: how far it is, how fast, how long it will take."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import moments, text
+from pages.components.charts import rate
+from services import bootstrap, units
+from services.jobs.models import JobView, Progress, Status
+
+_NOTHING = "The job has just started."
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show queue place or progress, as it is now."""
+    if job.status != Status.RUNNING:
+        _waiting(services, job)
+        return
+    if job.progress is None:
+        st.progress(0.0, text=_NOTHING)
+        return
+    _bar(job.progress)
+    _figures(job.progress)
+    rate.show(job.samples, key="rate_live")
+
+
+def _waiting(services: bootstrap.Services, job: JobView) -> None:
+    running = services.jobs.counts()[Status.RUNNING]
+    limit = services.settings.concurrency_limit
+    place = units.format_count(job.queue_position or 1)
+    noun = "job runs" if running == 1 else "jobs run"
+    st.info(
+        f"Place **{place}** in the queue. {running} of at most {limit} {noun} now; this one starts by itself.",
+        icon=":material/schedule:",
+    )
+    if running == 0 and not any(line.part == "runner" and line.detail == "running here" for line in services.health()):
+        st.caption("No runner is in this process: start one with `pravah serve worker`.")
+    st.html(f'<div class="pravah-line">Submitted {moments.html(job.created_at)}</div>')
+
+
+def _bar(progress: Progress) -> None:
+    stage = f"{progress.stage.capitalize()}, stage {progress.stage_index + 1} of {progress.stage_count}"
+    done = progress.fraction
+    if done is None:
+        found = f"{units.format_count(progress.files_done)} files so far"
+        st.progress(0.0, text=f":shimmer[{text.plain(stage)}] · {found}")
+        return
+    st.progress(done, text=f"**{done:.0%}** · {text.plain(stage)}")
+
+
+def _figures(progress: Progress) -> None:
+    total_files = f" of {units.format_count(progress.files_total)}" if progress.files_total is not None else ""
+    total_bytes = f" of {units.format_bytes(progress.bytes_total)}" if progress.bytes_total is not None else ""
+    left = progress.remaining_seconds
+    with st.grid(4, min_column_width=150):
+        st.metric("Files", units.format_count(progress.files_done), total_files or None, delta_color="off", delta_arrow="off")
+        st.metric("Data", units.format_bytes(progress.bytes_done), total_bytes or None, delta_color="off", delta_arrow="off")
+        st.metric("Rate", units.format_rate(progress.bytes_per_second))
+        st.metric("Time left", "–" if left is None else f"about {units.format_duration(left)}")

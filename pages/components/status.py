@@ -1,0 +1,43 @@
+"""A job's state, in words, colour and icon; never by colour alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from services import units
+from services.jobs.models import JobView, Status
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is shown."""
+
+    label: str
+    icon: str
+    color: str
+
+
+LOOKS = {
+    Status.PENDING: Look("Waiting", ":material/schedule:", "gray"),
+    Status.RUNNING: Look("Running", ":material/progress_activity:", "blue"),
+    Status.COMPLETED: Look("Completed", ":material/check_circle:", "green"),
+    Status.FAILED: Look("Failed", ":material/error:", "red"),
+    Status.CANCELLED: Look("Cancelled", ":material/block:", "gray"),
+    Status.INTERRUPTED: Look("Interrupted", ":material/power_off:", "orange"),
+}
+
+
+def show(job: JobView) -> None:
+    """Show a job's state as a badge."""
+    look = LOOKS[job.status]
+    label, color = look.label, look.color
+    if job.cancel_requested and not job.is_final:
+        label = "Cancelling"
+    elif job.queue_position is not None:
+        label = f"Waiting, place {units.format_count(job.queue_position)}"
+    elif job.status == Status.COMPLETED and job.issues_count:
+        noun = "issue" if job.issues_count == 1 else "issues"
+        label, color = f"Completed, {units.format_count(job.issues_count)} {noun}", "orange"
+    st.badge(label, icon=look.icon, color=color)  # type: ignore[arg-type]
