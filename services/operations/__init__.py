@@ -1,7 +1,7 @@
 """The operations: an explicit, ordered tuple. Adding one is one import and one line here."""
 
 from services.operations import checksum, inventory, verify
-from services.operations._spec import Column, Example, Operation, Options, Table, Text
+from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
 from services.operations.walk import WalkOptions
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -22,4 +22,4 @@ def get(name: str) -> Operation:
     return _BY_NAME[name]
 
 
-__all__ = ["OPERATIONS", "Column", "Example", "Operation", "Options", "Table", "Text", "WalkOptions", "get"]
+__all__ = ["OPERATIONS", "Column", "Example", "Figure", "Operation", "Options", "Table", "Text", "WalkOptions", "get"]

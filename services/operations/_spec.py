@@ -64,6 +64,19 @@ class Table(Record):
     columns: tuple[Column, ...]
 
 
+class Figure(Record):
+    """A figure of the outcome's summary, for faces that show them in words.
+
+    Attributes:
+        key: in the summary; a dot leads into a nested object.
+        unit: ``bytes``, ``bytes/s``, ``files`` or ``directories``; ``None`` for words.
+    """
+
+    key: str
+    title: str
+    unit: str | None = None
+
+
 class Example(Record):
     """Input, options and what the summary then says; executed by the tests.
 
@@ -85,6 +98,7 @@ class Operation(Record):
     Attributes:
         name: snake_case noun, the same in every layer.
         icon: a Material symbol name.
+        figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
     """
 
@@ -94,6 +108,7 @@ class Operation(Record):
     icon: str
     options: type[Options]
     tables: tuple[Table, ...]
+    figures: tuple[Figure, ...]
     cost: str
     examples: tuple[Example, ...]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Column, Example, Operation, Options, Table, field, path_columns
+from services.operations._spec import Column, Example, Figure, Operation, Options, Table, field, path_columns
 
 
 class Algorithm(StrEnum):
@@ -71,6 +71,12 @@ OPERATION = Operation(
                 ),
             ),
         ),
+    ),
+    figures=(
+        Figure(key="files", title="Files", unit="files"),
+        Figure(key="bytes", title="Size", unit="bytes"),
+        Figure(key="algorithms", title="Algorithms"),
+        Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
     cost="O(bytes) reading and hashing; memory does not grow with the tree",
     examples=(

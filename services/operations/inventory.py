@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.operations._spec import Column, Example, Operation, Options, Table, field, path_columns
+from services.operations._spec import Column, Example, Figure, Operation, Options, Table, field, path_columns
 from services.operations.walk import Moment
 
 
@@ -119,6 +119,20 @@ OPERATION = Operation(
                 Column(name="message", dtype="text", meaning="The cause in words"),
             ),
         ),
+    ),
+    figures=(
+        Figure(key="files", title="Files", unit="files"),
+        Figure(key="directories", title="Folders", unit="directories"),
+        Figure(key="symlinks", title="Links", unit="files"),
+        Figure(key="others", title="Other entries", unit="files"),
+        Figure(key="size_bytes", title="Size", unit="bytes"),
+        Figure(key="allocated_bytes", title="Size on disk", unit="bytes"),
+        Figure(key="percentiles.p50", title="Half of the files up to", unit="bytes"),
+        Figure(key="percentiles.p99", title="99 of 100 files up to", unit="bytes"),
+        Figure(key="percentiles.max", title="Largest file", unit="bytes"),
+        Figure(key="small_files", title="Files up to 4 KiB", unit="files"),
+        Figure(key="empty_files", title="Empty files", unit="files"),
+        Figure(key="empty_directories", title="Empty folders", unit="directories"),
     ),
     cost="O(entries) time, no file is opened; memory: 64 bytes and a name for each folder",
     examples=(
