@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.operations._spec import Column, Example, Operation, Options, Table, Text, field, path_columns
+from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text, field, path_columns
 
 
 class VerifyAlgorithm(StrEnum):
@@ -79,6 +79,17 @@ OPERATION = Operation(
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Their bytes"),
             ),
         ),
+    ),
+    figures=(
+        Figure(key="verdict", title="Verdict"),
+        Figure(key="algorithm", title="Algorithm"),
+        Figure(key="statuses.ok", title="Ok", unit="files"),
+        Figure(key="statuses.changed", title="Changed", unit="files"),
+        Figure(key="statuses.moved", title="Moved", unit="files"),
+        Figure(key="statuses.new", title="New", unit="files"),
+        Figure(key="statuses.missing", title="Missing", unit="files"),
+        Figure(key="statuses.unreadable", title="Unreadable", unit="files"),
+        Figure(key="statuses.not_verified", title="Not verified", unit="files"),
     ),
     cost="O(bytes) reading; memory: path and digest of each listed and each new file",
     examples=(
