@@ -181,7 +181,13 @@ class JobEvent(Model):
 
 
 class JobView(Model):
-    """A job as everybody sees it."""
+    """A job as everybody sees it.
+
+    Attributes:
+        queue_position: 1 = next; only while it waits.
+        samples: points of the rate chart; empty in a list of jobs.
+        events: its history, oldest first; empty in a list of jobs.
+    """
 
     id: UUID
     operation: str

@@ -14,7 +14,7 @@ from uuid import UUID
 import pydantic
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from services import errors
 from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ShardRow
@@ -120,8 +120,13 @@ def queue_positions(session: Session, job_ids: Iterable[UUID]) -> dict[UUID, int
 def list_rows(
     session: Session, wanted: JobFilter, cursor: str | None, limit: int
 ) -> tuple[Sequence[JobRow], str | None]:
-    """Return up to `limit` rows, newest first, and the cursor of the following page."""
-    query = sa.select(JobRow).order_by(JobRow.created_at.desc(), JobRow.id.desc()).limit(limit + 1)
+    """Return up to `limit` rows without their samples, newest first, and the cursor of the following page."""
+    query = (
+        sa.select(JobRow)
+        .options(defer(JobRow.samples, raiseload=True))
+        .order_by(JobRow.created_at.desc(), JobRow.id.desc())
+        .limit(limit + 1)
+    )
     if wanted.status is not None:
         query = query.where(JobRow.status == wanted.status)
     if wanted.operation is not None:
@@ -371,7 +376,7 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         queue_position=position,
         cancel_requested=row.cancel_requested,
         progress=Progress.model_validate(row.progress) if row.progress else None,
-        samples=row.samples,
+        samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,
         issues_count=row.issues_count,
         outcome=row.outcome,
         error=JobError.model_validate(row.error) if row.error else None,
