@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from services import engine, errors, presets, results, sample, settings, sources, storage
+from services import engine, errors, presets, results, sample, settings, sources, storage, units
 from services.artifacts import ArtifactService
 from services.db.engine import Database
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
+
+
+# Results name every file of a source: they are for the user alone.
+_PRIVATE = ("work", "results", "cache")
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,25 @@ class Services:
 
     def health(self) -> list[Health]:
         """Look at every part; an error becomes a line, never an exception."""
-        free = shutil.disk_usage(self.settings.data_dir).free
-        floor = self.settings.min_free_disk_bytes
         runner = self._runner
         return [
             _look("engine", lambda: f"version {engine.version()}"),
             _look("database", self._database_line),
             _look("storage", self.storage.check),
-            Health("disk", free >= floor, f"{free:,} bytes free", "" if free >= floor else "Delete old jobs."),
+            _look("disk", self._disk_line),
             Health("runner", runner is None or runner.is_alive, "running here" if runner else "none in this process"),
         ]
+
+    def _disk_line(self) -> str:
+        try:
+            free = shutil.disk_usage(self.settings.data_dir).free
+        except OSError as error:
+            raise errors.OutputError(f"the data directory is not there: {error.strerror}") from error
+        if free < self.settings.min_free_disk_bytes:
+            raise errors.LimitExceededError(
+                f"only {units.format_bytes(free)} free; no job starts", remedy="Free space or delete old jobs."
+            )
+        return f"{units.format_bytes(free)} free"
 
     def _database_line(self) -> str:
         return f"PostgreSQL {self.database.version()}, {'embedded' if self.database.embedded else self.database.url}"
@@ -95,11 +108,13 @@ def create_services(config: settings.Settings) -> Services:
     """
     try:
         config.data_dir.mkdir(parents=True, exist_ok=True)
+        for name in _PRIVATE:
+            (config.data_dir / name).mkdir(mode=0o700, exist_ok=True)
         sample.make(config.sample_dir)
     except OSError as error:
         raise errors.OutputError(f"the data directory {config.data_dir} cannot be written: {error}") from error
-    database = Database(config)
     store = storage.open_storage(config)
+    database = Database(config)
     source_service = sources.SourceService(config, database)
     jobs = JobService(database, source_service, store, config)
     files = ArtifactService(database, store)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,9 @@ def _default_data_dir() -> Path:
 class Settings(pydantic_settings.BaseSettings):
     """Every setting with default, unit and reason."""
 
-    model_config = pydantic_settings.SettingsConfigDict(env_prefix="PRAVAH_", frozen=True, extra="ignore")
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix="PRAVAH_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data_dir: Path = Field(
         default_factory=_default_data_dir,
@@ -39,7 +42,7 @@ class Settings(pydantic_settings.BaseSettings):
     allowed_roots: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
         default=(),
         description="Directories a job may read below, separated by `:`; "
-        "unset = home, current directory and the sample directory.",
+        "unset = home, current directory (unless it is `/`) and the sample directory.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on; the API has no log-in, so keep it local.")
     port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
@@ -52,7 +55,9 @@ class Settings(pydantic_settings.BaseSettings):
     lease_seconds: float = Field(
         default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
     )
-    heartbeat_seconds: float = Field(default=2, gt=0.1, le=600, description="Seconds between two heartbeats.")
+    heartbeat_seconds: float = Field(
+        default=2, gt=0.1, le=600, description="Seconds between two heartbeats; at most half of a lease."
+    )
     shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
     shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
     min_free_disk_bytes: int = Field(
@@ -81,6 +86,20 @@ class Settings(pydantic_settings.BaseSettings):
     def _absolute_data_dir(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @pydantic.field_validator("heartbeat_seconds", mode="after")
+    @classmethod
+    def _several_beats_in_a_lease(cls, value: float, info: pydantic.ValidationInfo) -> float:
+        if value > info.data.get("lease_seconds", value * 2) / 2:
+            raise ValueError("must be at most half of PRAVAH_LEASE_SECONDS")
+        return value
+
+    @pydantic.field_validator("s3_endpoint_url", mode="after")
+    @classmethod
+    def _is_an_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@\s]+/?", value):
+            raise ValueError("must be http://host:port or https://host, without credentials")
+        return value
+
     @property
     def sample_dir(self) -> Path:
         """The directory with something to click on."""
@@ -94,7 +113,11 @@ class Settings(pydantic_settings.BaseSettings):
     @property
     def roots(self) -> tuple[Path, ...]:
         """The allowed roots in force."""
-        return self.allowed_roots or (Path.home(), Path.cwd(), self.sample_dir)
+        if self.allowed_roots:
+            return self.allowed_roots
+        # A service is often started in `/`: that must not open the whole machine unasked.
+        current = [path for path in (Path.home(), Path.cwd()) if path != Path("/")]
+        return (*current, self.sample_dir)
 
 
 def load_settings(**overrides: Any) -> Settings:

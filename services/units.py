@@ -20,7 +20,8 @@ def format_bytes(size_bytes: float | None) -> str:
         return "–"
     size = float(size_bytes)
     for unit in _BINARY:
-        if abs(size) < 1024 or unit == _BINARY[-1]:
+        # 1,023.95 KiB would be shown as 1,024.0 KiB: it is 1.0 MiB.
+        if abs(size) < (1024 if unit == "B" else 1023.5) or unit == _BINARY[-1]:
             break
         size /= 1024
     return f"{size:,.0f} {unit}" if unit == "B" or abs(size) >= 100 else f"{size:,.1f} {unit}"
@@ -36,7 +37,7 @@ def parse_bytes(text: str) -> int:
     if not found:
         raise ValueError(f"{text!r} is no size; write e.g. 4096, 10 MiB or 1.5 GiB")
     number = re.sub("[,_ ]", "", found[1])
-    factor = 1024 ** ("bkmgtpe".index(found[2] or "b"))
+    factor = 1 << (10 * "bkmgtpe".index(found[2] or "b"))
     return int(number) * factor if number.isdecimal() else round(float(number) * factor)
 
 
@@ -49,9 +50,9 @@ def format_duration(seconds: float | None) -> str:
     """Return e.g. ``420 ms``, ``12.3 s``, ``3 min 20 s``, ``5 h 07 min``; a dash for ``None``."""
     if seconds is None:
         return "–"
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
