@@ -16,7 +16,6 @@ from services.db.engine import Database
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
 
-
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
 
