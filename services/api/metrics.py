@@ -39,11 +39,14 @@ class Metrics:
         prometheus_client.ProcessCollector(registry=self._registry)
         self._registry.register(_Jobs(services))
 
-    def observe(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count one request; its route is the template, so that ids make no new series."""
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        route = getattr(scope.get("route"), "path", None)
-        values = (method, route or "none", str(status))
+    def observe(self, method: str, route: object, status: int, seconds: float) -> None:
+        """Count one request.
+
+        Args:
+            route: the router's object; its template is the label, so that ids make no new series.
+        """
+        template = getattr(route, "path_format", None) or "none"
+        values = (method if method in _METHODS else "other", template, str(status))
         self._requests.labels(*values).inc()
         self._seconds.labels(*values).observe(seconds)
 
@@ -109,6 +112,7 @@ class Measured:
             await self._app(scope, receive, send)
             return
         status = 500
+        mount = scope.get("route")  # of the application around this one
         started = time.perf_counter()
 
         async def noting(message: Message) -> None:
@@ -120,4 +124,6 @@ class Measured:
         try:
             await self._app(scope, receive, noting)
         finally:
-            self._metrics.observe(scope, status, time.perf_counter() - started)
+            route = scope.get("route")
+            seconds = time.perf_counter() - started
+            self._metrics.observe(scope["method"], None if route is mount else route, status, seconds)
