@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
 
 from services import engine, errors, presets, results, sample, settings, sources, storage, units
@@ -68,10 +67,10 @@ class Services:
         """Look at every part; an error becomes a line, never an exception."""
         runner = self._runner
         return [
-            _look("engine", lambda: f"version {engine.version()}"),
-            _look("database", self._database_line),
-            _look("storage", self.storage.check),
-            _look("disk", self._disk_line),
+            look("engine", lambda: f"version {engine.version()}"),
+            look("database", self._database_line),
+            look("storage", self.storage.check),
+            look("disk", self._disk_line),
             Health("runner", runner is None or runner.is_alive, "running here" if runner else "none in this process"),
         ]
 
@@ -90,7 +89,8 @@ class Services:
         return f"PostgreSQL {self.database.version()}, {'embedded' if self.database.embedded else self.database.url}"
 
 
-def _look(part: str, check: Any) -> Health:
+def look(part: str, check: Callable[[], str]) -> Health:
+    """Return what a check of a part says; an error becomes a line, never an exception."""
     try:
         return Health(part, True, check())
     except errors.PravahError as error:

@@ -111,6 +111,11 @@ class Settings(pydantic_settings.BaseSettings):
         return self.data_dir / "work"
 
     @property
+    def manifest_dir(self) -> Path:
+        """Where manifests that came from a pipe are kept, so that any runner finds them."""
+        return self.data_dir / "manifests"
+
+    @property
     def roots(self) -> tuple[Path, ...]:
         """The allowed roots in force."""
         if self.allowed_roots:

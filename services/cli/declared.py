@@ -1,0 +1,267 @@
+"""Commands and their options, made from the declarations. Nothing here knows an operation."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import annotated_types
+import pydantic
+import typer
+import typer.core
+import typer.main
+from pydantic.fields import FieldInfo
+
+from services import errors, operations, units
+from services.jobs import spec
+from services.jobs.models import JobRequest, Source
+
+ADVANCED = "Advanced options"
+WALK = "Which files to visit"
+Callback = Callable[[operations.Operation, dict[str, Any]], int]
+Values = Mapping[str, Any]
+
+
+class Sectioned(typer.core.TyperCommand):
+    """A command whose help has a section for each panel."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, then options by panel, in the order of their first ones."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            kind = "Arguments" if isinstance(param, typer.core.TyperArgument) else "Options"
+            if record is not None:
+                sections.setdefault(getattr(param, "rich_help_panel", None) or kind, []).append(record)
+        for title, records in ((title, records) for title, records in sections.items() if records):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+class _ListOption(typer.core.TyperOption):
+    """An option that may be repeated and also takes several values with commas between them."""
+
+    def process_value(self, ctx: Any, value: Any) -> Any:
+        parts = [part for text in value or () for part in (split(text) if isinstance(text, str) else [text])]
+        return super().process_value(ctx, tuple(parts))
+
+
+def split(text: str) -> list[str]:
+    r"""Split at commas, not at those inside ``{}``, nor at ``\,``, which stands for a comma."""
+    parts = [""]
+    depth = 0
+    for piece in re.findall(r"\\.|[^\\]|\\$", text, re.DOTALL):
+        depth += (piece == "{") - (piece == "}" and depth > 0)
+        if piece == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += "," if piece == r"\," and depth == 0 else piece
+    return [part.strip() for part in parts if part.strip()]
+
+
+def command(
+    operation: operations.Operation,
+    callback: Callback,
+    common: Sequence[inspect.Parameter],
+    positional: str | None = None,
+    **texts: Any,
+) -> Any:
+    """Return the command of an operation.
+
+    Args:
+        callback: called with the operation and all values by parameter name; gives the exit status.
+        common: parameters that are no option of the declaration; first of all the directory.
+        positional: an option that is an argument here, the first one.
+        texts: ``name``, ``help``, ``epilog`` where they differ from the declaration's.
+    """
+    parameters = [*common, *_parameters(operation, positional)]
+    parameters.sort(key=lambda one: one.name != f"options__{positional}")
+
+    def call(**values: Any) -> int:
+        return callback(operation, values)
+
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {one.name: one.annotation for one in parameters}
+    name = operation.name.replace("_", "-")
+    about = {"name": name, "help": f"{operation.summary}\n\nCost: {operation.cost}.", "epilog": ""} | texts
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(about["name"], cls=Sectioned, help=about["help"], epilog=about["epilog"], no_args_is_help=True)(call)
+    made = typer.main.get_command(app)
+    for option in made.params:
+        if isinstance(option, typer.core.TyperOption) and option.multiple:
+            option.__class__ = _ListOption
+    return made
+
+
+def flags(name: str, field: FieldInfo) -> list[str]:
+    """Return how a field is written as an option: a list also by the name of one of its values."""
+    flag = name.replace("_", "-")
+    kind, many = _kind(field)
+    if kind is bool:
+        return [f"--{flag}/--no-{flag}"]
+    if many and flag.endswith("s"):
+        return [f"--{flag}", f"--{flag.removesuffix('s')}"]
+    return [f"--{flag}"]
+
+
+def _parameters(operation: operations.Operation, positional: str | None) -> Iterator[inspect.Parameter]:
+    for name, field in operation.options.model_fields.items():
+        panel = ADVANCED if _extra(field).get("category") == "advanced" else None
+        yield _parameter("options", name, field, panel, positional=name == positional)
+    for name, field in operations.WalkOptions.model_fields.items():
+        yield _parameter("walk", name, field, WALK)
+
+
+def _parameter(
+    group: str, name: str, field: FieldInfo, panel: str | None, *, positional: bool = False
+) -> inspect.Parameter:
+    kind, many = _kind(field)
+    about: dict[str, Any] = {"help": field.description or "", "rich_help_panel": panel}
+    parser = _parser(kind, field)
+    if parser is not None:
+        about |= parser
+    elif kind in {int, float}:
+        about |= _bounds(field)
+    default: Any = ... if field.is_required() else field.get_default(call_default_factory=True)
+    about["show_default"] = default not in (None, ...) and default != []
+    if positional:
+        argument: Any = typer.Argument(..., metavar=name.upper(), help=about["help"], show_default=False)
+        return _keyword(f"{group}__{name}", str, argument)
+    annotation: Any = list[kind] if many else kind  # type: ignore[valid-type]
+    option: Any = typer.Option(default, *flags(name, field), **about)
+    return _keyword(f"{group}__{name}", annotation if default is not None else annotation | None, option)
+
+
+def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def of_function(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the parameters that a function written by hand has, to be put before a declaration's."""
+    signature = inspect.signature(function, eval_str=True)
+    return [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in signature.parameters.values()]
+
+
+def _kind(field: FieldInfo) -> tuple[Any, bool]:
+    """Return the type of a field's value, or of its values, and whether there are several."""
+    kind = _bare(field.annotation)
+    if get_origin(kind) is list:
+        return _bare(get_args(kind)[0]), True
+    return kind, False
+
+
+def _bare(annotation: Any) -> Any:
+    while True:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        elif get_origin(annotation) in {Union, types.UnionType}:
+            annotation = next(one for one in get_args(annotation) if one is not type(None))
+        else:
+            return annotation
+
+
+def _extra(field: FieldInfo) -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
+def _parser(kind: Any, field: FieldInfo) -> dict[str, Any] | None:
+    """Return how a text is read that people write in a form of their own."""
+    if kind is int and _extra(field).get("unit") == "bytes":
+        return {"parser": _validated(field, units.parse_bytes), "metavar": "SIZE"}
+    if kind is datetime:
+        return {"parser": _validated(field, str), "metavar": "TIME"}
+    if _extra(field).get("widget") == "path":
+        return {"metavar": "PATH"}
+    if kind is str:
+        return {"metavar": "TEXT"}
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {"case_sensitive": False, "metavar": f"[{'|'.join(kind)}]"}
+    return None
+
+
+def _validated(field: FieldInfo, read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    def parse(value: Any) -> Any:
+        # Made when a value is there: an adapter takes a millisecond, and there are many options.
+        bounded: Any = Annotated.__class_getitem__((field.annotation, pydantic.Field(), *field.metadata))  # type: ignore[attr-defined]
+        adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(bounded)
+        try:
+            return adapter.validate_python(read(value) if isinstance(value, str) else value)
+        except pydantic.ValidationError as error:
+            raise ValueError(error.errors()[0]["msg"]) from None
+
+    return parse
+
+
+def _bounds(field: FieldInfo) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in field.metadata:
+        if isinstance(one, annotated_types.Ge):
+            found["min"] = one.ge
+        # A bound that only says what an integer holds would be noise in the help; the model checks it.
+        if isinstance(one, annotated_types.Le) and one.le < 2**31:  # type: ignore[operator]
+            found["max"] = one.le
+    return found
+
+
+def request(operation: operations.Operation, directory: str, values: Values) -> JobRequest:
+    """Return the request of a command's values; relative paths are below the current directory.
+
+    Raises:
+        InvalidOptionsError: a value is not acceptable; ``details["field"]`` names it.
+    """
+    given: dict[str, dict[str, Any]] = {"options": {}, "walk": {}}
+    for parameter, value in values.items():
+        group, _, name = parameter.partition("__")
+        if group in given and value is not None:
+            given[group][name] = value
+    for name, field in operation.options.model_fields.items():
+        if _extra(field).get("widget") == "path" and name in given["options"]:
+            given["options"][name] = absolute(given["options"][name])
+    try:
+        walk = operations.WalkOptions.model_validate(given["walk"])
+        extra = {key: values.get(key) for key in ("name", "idempotency_key")}
+        return JobRequest(
+            operation=operation.name, source=source(directory), walk=walk, options=given["options"], **extra
+        ).validated()
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        field_name = ".".join(str(part) for part in first["loc"]) or "walk"
+        raise errors.InvalidOptionsError(f"{field_name}: {first['msg']}", field=field_name) from None
+
+
+def absolute(path: str) -> str:
+    """Return a path below the current directory; a reference to a job stays as it is.
+
+    Links and ``..`` are left alone: only the kernel knows where ``link/..`` leads.
+    """
+    if not path or path.startswith(spec.JOB_REFERENCE):
+        return path
+    try:
+        return os.path.join(os.getcwd(), path)
+    except FileNotFoundError:
+        raise errors.SourceNotFoundError("the current directory was deleted", remedy="Change to another one.") from None
+
+
+def source(directory: str) -> Source:
+    """Return the source that a person typed: a directory, or an S3 prefix.
+
+    Raises:
+        InvalidOptionsError: it is empty, as an unset variable of a script, or no S3 prefix.
+    """
+    if not directory:
+        message = "the directory is empty text"
+        raise errors.InvalidOptionsError(message, remedy="Give a directory; `.` is the current one.", field="source")
+    try:
+        if directory.startswith("s3://"):
+            return Source(s3_uri=directory)
+        return Source.of_path(absolute(directory))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in ("source", *first["loc"]))
+        raise errors.InvalidOptionsError(f"{field}: {first['msg']}", field=field) from None

@@ -1,0 +1,91 @@
+"""``pravah jobs show``: everything about one job in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services import operations, units
+from services.cli import output, progress, summary
+from services.cli.foreground import short
+from services.jobs.models import JobView, Status
+
+if TYPE_CHECKING:
+    from services.bootstrap import Services
+
+_TOP_ISSUES = 5
+
+
+def show(services: Services, view: JobView) -> None:
+    """Print what was asked for, how it stands, what happened, and what came out."""
+    output.styled(f"Job {view.id}", "bold")
+    _fields(view)
+    if view.error is not None:
+        output.line()
+        output.styled(output.plain(view.error.message), "bold red")
+        output.line(f"  {output.plain(view.error.remedy)}")
+    if view.status == Status.COMPLETED:
+        output.line()
+        summary.figures(view)
+    if view.issues_count:
+        output.line()
+        summary.issues(services.jobs.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
+    output.line()
+    output.styled("History", "bold")
+    for event in view.events:
+        output.line(output.plain(f"  {units.format_moment(event.at)}  {event.status.lower():<11}  {event.note}"))
+    files = services.artifacts.list(view.id)
+    if files:
+        output.line()
+        output.styled(f"Files (pravah jobs download {short(view.id)} NAME)", "bold")
+        wide = max(len(file.name) for file in files)
+        for file in files:
+            output.line(output.plain(f"  {file.name:<{wide}}  {units.format_bytes(file.size_bytes):>9}"))
+
+
+def _fields(view: JobView) -> None:
+    rows = [
+        ("Operation", view.operation),
+        ("Source", view.source.label),
+        ("Name", view.name or ""),
+        ("Options", _changed(view)),
+        ("State", _state(view)),
+        ("Submitted", f"{units.format_moment(view.created_at)}, {units.format_ago(view.created_at)}"),
+        ("Attempt", f"{view.attempt}" if view.attempt > 1 else ""),
+        ("Retry of", str(view.retry_of) if view.retry_of else ""),
+    ]
+    for title, value in rows:
+        if value:
+            output.line(output.plain(f"  {title:<10}{value}"))
+
+
+def _state(view: JobView) -> str:
+    if view.status == Status.RUNNING:
+        figures = f" · {progress.figures(view.progress)}" if view.progress else ""
+        return f"running: {progress.describe(view)}{figures}"
+    if view.status == Status.PENDING:
+        return progress.describe(view)
+    if view.finished_at and view.started_at:
+        took = units.format_duration((view.finished_at - view.started_at).total_seconds())
+        return f"{view.status.lower()} in {took}"
+    return view.status.lower()
+
+
+def _changed(view: JobView) -> str:
+    """Return the options that differ from the defaults, as they are typed."""
+    model = operations.get(view.operation).options
+    defaults: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if not field.is_required():
+            defaults[name] = model.__pydantic_serializer__.to_python(
+                field.get_default(call_default_factory=True), mode="json"
+            )
+    given = {name: value for name, value in view.options.items() if name not in defaults or value != defaults[name]}
+    given |= view.walk.model_dump(mode="json", exclude_defaults=True)
+    return "  ".join(_option(name.replace("_", "-"), value) for name, value in given.items())
+
+
+def _option(flag: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{flag}" if value else f"--no-{flag}"
+    shown = ",".join(str(one) for one in value) if isinstance(value, list) else str(value)
+    return f"--{flag} {shown}"

@@ -1,0 +1,255 @@
+"""``pravah jobs``: look at jobs, cancel, retry, delete them, fetch their results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from services import errors
+from services.cli import arguments, output, session
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from services.bootstrap import Services
+    from services.jobs.models import JobView, Status
+
+app = typer.Typer(
+    help="Look at jobs, cancel, retry, delete them, fetch their results.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("list")
+def list_jobs(
+    status: Annotated[str | None, typer.Option(metavar="STATE", help="Only of this state, e.g. running.")] = None,
+    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this operation.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this in name or source.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
+    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on after an earlier page.")] = None,
+    json: arguments.Json = False,
+) -> int:
+    """List jobs, newest first."""
+    from services.jobs.models import JobFilter
+
+    wanted = JobFilter(status=_status(status), operation=operation, text=search)
+    with session.opened() as services:
+        page = services.jobs.list(wanted, cursor, limit)
+    if json:
+        output.data(page.model_dump(mode="json"))
+        return 0
+    if not page.items:
+        filtered = status or operation or search
+        output.line("No such job." if filtered else "No jobs yet. Start one: pravah run inventory ~", error=True)
+        return 0
+    _table(page.items)
+    if page.next_cursor:
+        output.line(f"… older ones: --limit, or --cursor {page.next_cursor}", error=True)
+    return 0
+
+
+def _status(text: str | None) -> Status | None:
+    from services.jobs.models import Status as States
+
+    if text is None:
+        return None
+    try:
+        return States(text.upper())
+    except ValueError:
+        known = ", ".join(one.value.lower() for one in States)
+        message = f"{text!r} is no state of a job; there are {known}"
+        raise errors.InvalidOptionsError(message, field="status") from None
+
+
+def _table(views: list[JobView]) -> None:
+    from services import units
+    from services.cli.foreground import short
+
+    headers = ("ID", "OPERATION", "STATE", "FILES", "ISSUES", "STARTED", "TOOK", "SOURCE")
+    rows = []
+    for view in views:
+        files = view.progress.files_done if view.progress else None
+        took = (view.finished_at - view.started_at).total_seconds() if view.finished_at and view.started_at else None
+        state = view.status.lower() + (f" ({view.queue_position} in queue)" if view.queue_position else "")
+        name = f"{view.name}: " if view.name else ""
+        cells = (
+            short(view.id),
+            view.operation,
+            state,
+            units.format_count(files),
+            units.format_count(view.issues_count),
+        )
+        rows.append((*cells, units.format_ago(view.created_at), units.format_duration(took), name + view.source.label))
+    output.table(headers, rows, right=frozenset({3, 4, 6}))
+
+
+@app.command()
+def show(job: arguments.JobId, json: arguments.Json = False) -> int:
+    """Show one job: state, progress, history, figures and files."""
+    from services.cli import details, run
+
+    with session.opened() as services:
+        view = services.jobs.get(services.jobs.find(job))
+        if json:
+            output.data(run.document(services, view))
+        else:
+            details.show(services, view)
+    return 0
+
+
+@app.command()
+def wait(
+    job: arguments.JobId,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when there are issues.")] = False,
+    quiet: arguments.Quiet = False,
+    json: arguments.Json = False,
+) -> int:
+    """Watch a job to its end; exit as `pravah run` does. Ctrl-C leaves the job alone."""
+    from services.cli import foreground, run, summary
+
+    with session.opened() as services:
+        view = foreground.wait(services, services.jobs.find(job), quiet=quiet or json)
+        if json:
+            output.data(run.document(services, view))
+        elif not quiet:
+            summary.show(services, view)
+    foreground.report_end(view, as_json=json)
+    return foreground.exit_status(view, strict=strict)
+
+
+@app.command()
+def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Ask jobs to stop; one that has ended stays as it is."""
+    with session.opened() as services:
+        views = [services.jobs.cancel(job_id) for job_id in _found(services, jobs)]
+    _tell(views, json=json, verb="cancel requested")
+    return 0
+
+
+@app.command()
+def retry(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Queue new jobs with the same requests; print their ids."""
+    with session.opened() as services:
+        views = [services.jobs.retry(job_id) for job_id in _found(services, jobs)]
+    if json:
+        output.data([view.model_dump(mode="json") for view in views])
+    else:
+        for view in views:
+            output.line(str(view.id))
+    return 0
+
+
+@app.command()
+def delete(
+    jobs: arguments.JobIds,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: arguments.Json = False,
+) -> int:
+    """Delete jobs with their results."""
+    with session.opened() as services:
+        ids = _found(services, jobs)
+        if not yes:
+            _confirm(ids)
+        for job_id in ids:
+            services.jobs.delete(job_id)
+    if json:
+        output.data({"deleted": [str(job_id) for job_id in ids]})
+    else:
+        output.line(f"Deleted {len(ids)} job{'s' if len(ids) > 1 else ''}.")
+    return 0
+
+
+def _confirm(ids: list[UUID]) -> None:
+    if not output.is_terminal(sys.stdin):
+        message = "a deletion must be confirmed"
+        raise errors.InvalidOptionsError(message, remedy="Add --yes where nobody can be asked.", field="yes")
+    for job_id in ids:
+        output.line(f"  {job_id}", error=True)
+    what = "this job and its result" if len(ids) == 1 else f"these {len(ids)} jobs and their results"
+    if not typer.confirm(f"Delete {what}?", err=True):
+        raise typer.Exit(1)
+
+
+@app.command()
+def download(
+    job: arguments.JobId,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Files of the job; none = all.", show_default=False)
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="PATH", help="A directory; for one file also its path, or - for stdout."
+        ),
+    ] = None,
+    force: arguments.Force = False,
+    json: arguments.Json = False,
+) -> int:
+    """Download files of a completed job. Without --output: into ./pravah-<operation>-<id>, one file into ."""
+    from services.cli import download as downloads
+
+    with session.opened() as services:
+        job_id = services.jobs.find(job)
+        wanted = _names(services, job_id, names or [])
+        if out == downloads.STDOUT:
+            _only_one(wanted)
+            stream = services.artifacts.open(job_id, wanted[0])
+            downloads.to_stdout(stream.chunks, stream.artifact.media_type)
+            return 0
+        saved = _save(services, job_id, wanted, Path(out) if out else None, force=force, single=bool(names))
+    if json:
+        output.data({"saved": [str(path) for path in saved]})
+    else:
+        for path in saved:
+            output.line(output.plain(str(path)))
+    return 0
+
+
+def _save(
+    services: Services, job_id: UUID, wanted: list[str], place: Path | None, *, force: bool, single: bool
+) -> list[Path]:
+    from services.cli import download as downloads
+    from services.cli.foreground import short
+
+    if len(wanted) == 1 and single:
+        target = place or Path(Path(wanted[0]).name)
+        if target.is_dir():
+            target /= Path(wanted[0]).name
+        downloads.to_file(services.artifacts.open(job_id, wanted[0]).chunks, target, force=force)
+        return [target]
+    folder = place or Path(f"pravah-{services.jobs.get(job_id).operation}-{short(job_id)}")
+    return downloads.to_folder(services.artifacts, job_id, wanted, folder, force=force)
+
+
+def _names(services: Services, job_id: UUID, names: list[str]) -> list[str]:
+    known = [artifact.name for artifact in services.artifacts.list(job_id)]
+    if not known:
+        status = services.jobs.get(job_id).status
+        raise errors.ArtifactNotFoundError(f"job {job_id} has no files; it is {status.lower()}")
+    for name in names:
+        if name not in known:
+            remedy = f"There are {', '.join(known)}."
+            raise errors.ArtifactNotFoundError(f"job {job_id} has no file {output.plain(name)!r}", remedy=remedy)
+    return names or known
+
+
+def _only_one(wanted: list[str]) -> None:
+    if len(wanted) != 1:
+        remedy = f"Name one of {', '.join(wanted)}."
+        raise errors.InvalidOptionsError("only one file can go to stdout", remedy=remedy, field="output")
+
+
+def _found(services: Services, jobs: list[str]) -> list[UUID]:
+    """Return the ids that are meant, each once: all of them are looked up before anything is done."""
+    return list(dict.fromkeys(services.jobs.find(job) for job in jobs))
+
+
+def _tell(views: list[JobView], *, json: bool, verb: str) -> None:
+    if json:
+        output.data([view.model_dump(mode="json") for view in views])
+        return
+    for view in views:
+        state = view.status.lower() if view.is_final else verb
+        output.line(f"{view.id} {state}")

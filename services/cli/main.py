@@ -1,0 +1,146 @@
+"""``pravah``: puts the commands together; the one place where errors become exit statuses."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from services import errors
+from services.cli import about, doctor, interrupts, jobs, output, results, run, serve
+
+_BROKEN_PIPE = 128 + signal.SIGPIPE
+_JSON = "--json"
+
+_HELP = """What is in this directory, and is it still the same? Reads directories at native speed.
+
+Start with: pravah run inventory DIR, or pravah serve for the dashboard."""
+
+
+_ORDER = ("run", "verify", "submit", "jobs", "serve", "operations", "settings", "doctor")
+
+
+class _Group(typer.core.TyperGroup):
+    """The top level; `verify` is made from its declaration when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands, in the order in which a newcomer wants them."""
+        return list(_ORDER)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command."""
+        if cmd_name == "verify" and "verify" not in self.commands:
+            from services.cli import verify
+
+            self.commands["verify"] = verify.command()
+        return super().get_command(ctx, cmd_name)
+
+
+def _app() -> typer.Typer:
+    app = typer.Typer(cls=_Group, help=_HELP, no_args_is_help=True, rich_markup_mode=None)
+    app.callback(invoke_without_command=True)(_callback)
+    app.add_typer(run.group(run.OperationGroup, "Run an operation and wait for its result."), name="run")
+    app.add_typer(
+        run.group(run.SubmitGroup, "Queue an operation for a running server and print its id."), name="submit"
+    )
+    jobs.app.command("results")(results.results)
+    jobs.app.command("issues")(results.issues)
+    app.add_typer(jobs.app, name="jobs")
+    app.command()(about.operations)
+    app.command()(serve.serve)
+    app.command()(doctor.doctor)
+    app.command()(about.settings)
+    return app
+
+
+def _callback(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        output.line(f"pravah {about.version()}")
+        raise typer.Exit
+
+
+command = typer.main.get_command(_app())
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its status."""
+    given = list(sys.argv[1:] if args is None else args)
+    output.prepare()
+    signal.signal(signal.SIGTERM, _terminate)
+    status = _status(given)
+    interrupts.leave_on_interrupt()
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.exit(status)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    # An exit, so that files are closed and the embedded database is left in order.
+    raise SystemExit(128 + number)
+
+
+def _status(given: list[str]) -> int:
+    """Run a command; every error becomes a message and a status here."""
+    before_end = given[: given.index("--")] if "--" in given else given
+    as_json = _JSON in before_end
+    try:
+        found = command.main(args=given, prog_name="pravah", standalone_mode=False)
+        sys.stdout.flush()
+    except errors.PravahError as error:
+        output.problem(error, as_json=as_json)
+        return error.exit_status
+    except typer.TyperException as error:
+        return _usage(error, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        output.line(error=True)
+        return errors.CancelledError.exit_status
+    except BrokenPipeError:
+        _quiet_stdout()
+        return _BROKEN_PIPE
+    except Exception as error:  # a person gets a sentence, not a trace
+        return _bug(error, as_json=as_json)
+    return found if isinstance(found, int) else 0
+
+
+def _usage(error: typer.TyperException, *, as_json: bool) -> int:
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        output.line(message, error=True)
+        return error.exit_code
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "pravah"
+    problem = errors.InvalidOptionsError(message, remedy=f"`{path} --help` lists what it takes.")
+    output.problem(problem, as_json=as_json)
+    return problem.exit_status
+
+
+def _bug(error: Exception, *, as_json: bool) -> int:
+    import logging
+
+    logging.getLogger(__name__).debug("unexpected", exc_info=error)
+    problem = errors.InternalError(
+        f"{type(error).__name__}: {error}",
+        remedy="This is a bug in Pravah. PRAVAH_LOG_LEVEL=DEBUG shows the trace; please report both.",
+    )
+    output.problem(problem, as_json=as_json)
+    return problem.exit_status
+
+
+def _quiet_stdout() -> None:
+    """Let the interpreter's last flush go nowhere: who read our output has gone."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

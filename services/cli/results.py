@@ -1,0 +1,189 @@
+"""``pravah jobs results`` and ``pravah jobs issues``: rows of a result, on the terminal or through a pipe."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services import errors
+from services.cli import arguments, output, session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from services.bootstrap import Services
+    from services.jobs.models import IssueView
+    from services.results.query import ResultPage, ResultQuery, TableInfo
+
+_ROWS = 20
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    JSONL = "jsonl"
+    PARQUET = "parquet"
+
+
+Table = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="Table; none = the main one.", show_default=False)]
+Filters = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--filter", metavar="COLUMN:OP:VALUE", help="E.g. size_bytes:gt:1000000, status:eq:new; all must hold."
+    ),
+]
+Sort = Annotated[str, typer.Option(metavar="COLUMNS", help="E.g. -size_bytes,path; a dash for descending.")]
+Columns = Annotated[str, typer.Option(metavar="COLUMNS", help="Only these columns, with commas between them.")]
+Search = Annotated[str, typer.Option(metavar="TEXT", help="Only rows with this in any text column.")]
+Form = Annotated[Format, typer.Option("--format", metavar="[table|json|csv|jsonl|parquet]", help="How to print.")]
+Limit = Annotated[
+    int | None, typer.Option(min=0, help=f"Rows at most; {_ROWS} of a table by default, else all.", show_default=False)
+]
+
+
+def results(  # noqa: PLR0913 - its options
+    job: arguments.JobId,
+    table: Table = None,
+    filters: Filters = None,
+    sort: Sort = "",
+    columns: Columns = "",
+    search: Search = "",
+    limit: Limit = None,
+    offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
+    form: Form = Format.TABLE,
+    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write here; - is stdout.")] = "-",
+    force: arguments.Force = False,
+    json: arguments.Json = False,
+) -> int:
+    """Print rows of a result table. csv, jsonl and parquet stream all rows; --limit is for table and json."""
+    from services.results import query as queries
+
+    form = Format.JSON if json else form
+    if form not in {Format.TABLE, Format.JSON} and (limit is not None or offset):
+        remedy = "Filter the rows, or cut the stream, e.g. with head."
+        raise errors.InvalidOptionsError("--limit and --offset are for table and json", remedy=remedy, field="limit")
+    query = queries.ResultQuery(
+        columns=queries.parse_sort(columns),
+        filters=tuple(queries.parse_filter(text) for text in filters or []),
+        sort=queries.parse_sort(sort),
+        search=search,
+        offset=offset,
+    )
+    with session.opened() as services:
+        job_id = services.jobs.find(job)
+        info = _table(services, job_id, table)
+        if form in {Format.TABLE, Format.JSON}:
+            _page(services, job_id, info, query, limit, as_json=form == Format.JSON)
+        else:
+            _stream(services, job_id, info.name, form, query, out, force=force)
+    return 0
+
+
+def issues(
+    job: arguments.JobId,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    json: arguments.Json = False,
+) -> int:
+    """List paths that were trouble, and why; while a job runs, the first 1,000."""
+    with session.opened() as services:
+        job_id = services.jobs.find(job)
+        found = list(_issues(services, job_id, after, limit))
+        count = services.jobs.get(job_id).issues_count
+    if json:
+        output.data([issue.model_dump(mode="json") for issue in found])
+        return 0
+    if found:
+        rows = [(str(one.index), one.stage, one.kind, one.path, one.message) for one in found]
+        output.table(("#", "STAGE", "KIND", "PATH", "MESSAGE"), rows, right=frozenset({0}))
+    last = found[-1].index if found else after
+    if count > last and found:
+        output.line(f"… {count - last:,} more: --after {last}", error=True)
+    elif not found:
+        output.line("No issues." if not after else "No more issues.", error=True)
+    return 0
+
+
+def _issues(services: Services, job_id: UUID, after: int, limit: int) -> Iterator[IssueView]:
+    """Return issues page by page: one answer is limited."""
+    page_rows = services.settings.page_rows_limit
+    while limit > 0:
+        page = services.jobs.issues(job_id, after, min(limit, page_rows))
+        yield from page
+        if len(page) < min(limit, page_rows):
+            return
+        after, limit = page[-1].index, limit - len(page)
+
+
+def _table(services: Services, job_id: UUID, name: str | None) -> TableInfo:
+    tables = services.results.tables(job_id)
+    for info in tables:
+        if name in {None, info.name}:
+            return info
+    remedy = f"There are {', '.join(info.name for info in tables)}."
+    raise errors.ArtifactNotFoundError(f"the result has no table {name!r}", remedy=remedy)
+
+
+def _page(
+    services: Services, job_id: UUID, info: TableInfo, query: ResultQuery, limit: int | None, *, as_json: bool
+) -> None:
+    if as_json:
+        wanted = query.model_copy(update={"limit": services.settings.page_rows_limit if limit is None else limit})
+        output.data(services.results.query(job_id, info.name, wanted).model_dump(mode="json"))
+        return
+    update: dict[str, Any] = {"limit": _ROWS if limit is None else limit}
+    if not query.columns:
+        # The raw bytes of a name are for programs.
+        update["columns"] = tuple(one["name"] for one in info.columns if one["name"] != "path_raw")
+    page = services.results.query(job_id, info.name, query.model_copy(update=update))
+    dtypes = {one["name"]: one["dtype"] for one in info.columns}
+    rows = [[_cell(row[name], dtypes.get(name)) for name in page.columns] for row in page.rows]
+    shown = len(page.columns) if query.columns else output.columns_that_fit([page.columns, *rows])
+    right = frozenset(place for place, name in enumerate(page.columns) if dtypes.get(name) in {"integer", "unsigned"})
+    output.table(page.columns[:shown], [row[:shown] for row in rows], right)
+    _more(page, query, len(page.columns) - shown)
+
+
+def _more(page: ResultPage, query: ResultQuery, hidden: int) -> None:
+    last = query.offset + len(page.rows)
+    if last < page.total_rows:
+        rows = (
+            f"rows {query.offset + 1:,} to {last:,} of {page.total_rows:,}"
+            if page.rows
+            else f"0 of {page.total_rows:,}"
+        )
+        output.line(f"… {rows}: --limit, --offset, or all with --format csv", error=True)
+    if hidden:
+        output.line(f"… {hidden} more columns: --columns {','.join(page.columns[-hidden:])}", error=True)
+    if page.total_rows == 0:
+        output.line("No rows.", error=True)
+
+
+def _cell(value: Any, dtype: str | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and dtype == "integer":
+        return f"{value:,}"
+    if dtype == "timestamp":
+        return str(value).replace("T", " ").partition("+")[0].partition(".")[0]
+    return str(value)
+
+
+def _stream(
+    services: Services, job_id: UUID, table: str, form: Format, query: ResultQuery, out: str, *, force: bool
+) -> None:
+    from services.cli import download
+    from services.results import export
+
+    chunks = services.results.export(job_id, table, form.value, query)  # type: ignore[arg-type]
+    if out == download.STDOUT:
+        download.to_stdout(chunks, export.MEDIA_TYPES[form.value])
+    else:
+        download.to_file(chunks, Path(out), force=force)

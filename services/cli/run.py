@@ -1,0 +1,208 @@
+"""``pravah run`` and ``pravah submit``: one sub-command for each declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+
+import typer
+import typer.core
+
+from services import errors
+from services.cli import output, session
+
+if TYPE_CHECKING:
+    from services import operations
+    from services.bootstrap import Services
+    from services.jobs.models import JobRequest, JobView
+
+RESULT = "Result and output"
+Directory: TypeAlias = Annotated[
+    str, typer.Argument(metavar="DIR", help="Directory, or s3://bucket/prefix.", show_default=False)
+]
+Output: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Download the result here.", rich_help_panel=RESULT),
+]
+Force: TypeAlias = Annotated[
+    bool, typer.Option("--force", "-f", help="Overwrite files in --output.", rich_help_panel=RESULT)
+]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Exit 1 when there are issues.", rich_help_panel=RESULT)
+]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RESULT)
+]
+Json: TypeAlias = Annotated[
+    bool, typer.Option("--json", help="Print the job as one JSON document.", rich_help_panel=RESULT)
+]
+Name: TypeAlias = Annotated[
+    str | None,
+    typer.Option("--name", metavar="TEXT", help="A name for the job, to find it by.", rich_help_panel=RESULT),
+]
+Key: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--idempotency-key",
+        metavar="TEXT",
+        help="The same key never starts a second job: the first one is taken.",
+        rich_help_panel=RESULT,
+    ),
+]
+
+
+def run_arguments(  # noqa: PLR0913 - its options
+    directory: Directory,
+    output: Output = None,
+    force: Force = False,
+    strict: Strict = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    name: Name = None,
+    idempotency_key: Key = None,
+) -> None:
+    """Declare what every ``run`` takes beside an operation's own options."""
+
+
+def submit_arguments(
+    directory: Directory,
+    json: Json = False,
+    name: Name = None,
+    idempotency_key: Key = None,
+) -> None:
+    """Declare what every ``submit`` takes beside an operation's own options."""
+
+
+class OperationGroup(typer.core.TyperGroup):
+    """A group whose commands are made from the declarations when one is needed."""
+
+    common: Callable[..., None] = staticmethod(run_arguments)
+    verb = "run"
+
+    def _load(self) -> None:
+        if not self.commands:
+            from services import operations
+            from services.cli import declared
+
+            common = declared.of_function(self.common)
+            call = run if self.verb == "run" else submit
+            for operation in operations.OPERATIONS:
+                epilog = f"Example: pravah {self.verb} {operation.name.replace('_', '-')} ~/data"
+                made = declared.command(operation, call, common, epilog=epilog)
+                self.commands[made.name] = made
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the operations' names."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return an operation's command; an underscore is as good as a dash."""
+        self._load()
+        return super().get_command(ctx, cmd_name.replace("_", "-"))
+
+
+class SubmitGroup(OperationGroup):
+    """As `OperationGroup`, for jobs that run elsewhere."""
+
+    common = staticmethod(submit_arguments)
+    verb = "submit"
+
+
+def run(operation: operations.Operation, values: dict[str, Any]) -> int:
+    """Run a job in the foreground; return the exit status."""
+    from services.cli import declared
+
+    request = declared.request(operation, values["directory"], values)
+    with session.opened() as services:
+        return in_foreground(services, with_job_ids(services, request), values)
+
+
+def in_foreground(services: Services, request: JobRequest, values: dict[str, Any], show: Any = None) -> int:
+    """Run a request and print what came out.
+
+    Args:
+        show: prints a result in words, instead of the usual summary.
+    """
+    from services.cli import download, foreground, summary
+
+    folder = check_output(values["output"], force=values["force"])
+    view = foreground.run(services, request, quiet=values["quiet"] or values["json"])
+    files = []
+    if folder is not None and view.outcome is not None:
+        names = [artifact.name for artifact in services.artifacts.list(view.id)]
+        files = download.to_folder(services.artifacts, view.id, names, folder, force=values["force"])
+    if values["json"]:
+        output.data(document(services, view))
+    elif not values["quiet"]:
+        (show or summary.show)(services, view)
+        if files:
+            output.line(f"Saved:  {output.plain(str(folder))}, {len(files)} files")
+    foreground.report_end(view, as_json=values["json"])
+    return foreground.exit_status(view, strict=values["strict"])
+
+
+def check_output(folder: str | None, *, force: bool) -> Path | None:
+    """Return the folder of ``--output``, made and looked at before a job takes its time.
+
+    Raises:
+        InvalidOptionsError: it is ``-``; a result has several files.
+        OutputError: it cannot be used.
+    """
+    from services.cli import download
+
+    if folder is None:
+        return None
+    if folder in {download.STDOUT, ""}:
+        remedy = "Give a directory, or run first and then: pravah jobs download latest NAME -o -"
+        raise errors.InvalidOptionsError("a result has several files: --output takes a directory", remedy=remedy)
+    download.check_folder(Path(folder), force=force)
+    return Path(folder)
+
+
+def with_job_ids(services: Services, request: JobRequest) -> JobRequest:
+    """Return the request with ``job:latest`` and abbreviated ids in its path options written out.
+
+    Raises:
+        JobNotFoundError, InvalidOptionsError: as `JobService.find`.
+    """
+    from services.jobs import spec
+
+    found = {
+        name: f"{spec.JOB_REFERENCE}{services.jobs.find(value.removeprefix(spec.JOB_REFERENCE))}"
+        for name, value in spec.path_options(request).items()
+        if value.startswith(spec.JOB_REFERENCE)
+    }
+    return request.model_copy(update={"options": {**request.options, **found}})
+
+
+def submit(operation: operations.Operation, values: dict[str, Any]) -> int:
+    """Queue a job and print its id; return the exit status."""
+    from services.cli import declared
+
+    request = declared.request(operation, values["directory"], values)
+    with session.opened() as services:
+        view, _ = services.jobs.submit(with_job_ids(services, request))
+        if values["json"]:
+            output.data(view.model_dump(mode="json"))
+        else:
+            output.line(str(view.id))
+    return 0
+
+
+def document(services: Services, view: JobView) -> dict[str, Any]:
+    """Return a job as JSON values, with its files."""
+    files = [artifact.model_dump(mode="json") for artifact in services.artifacts.list(view.id)]
+    return {**view.model_dump(mode="json"), "artifacts": files}
+
+
+def group(cls: type[OperationGroup], summary: str) -> typer.Typer:
+    """Return a Typer application whose commands `cls` makes."""
+    app = typer.Typer(cls=cls, help=summary, no_args_is_help=True, rich_markup_mode=None)
+
+    @app.callback()
+    def _callback() -> None:
+        pass
+
+    return app

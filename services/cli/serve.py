@@ -1,0 +1,187 @@
+"""``pravah serve``: the dashboard, the API or a worker, until Ctrl-C or SIGTERM."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from enum import StrEnum
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services import errors
+from services.cli import arguments, output, session
+
+if TYPE_CHECKING:
+    from services.settings import Settings
+
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+_BACKLOG = 2048
+_PROBE_SECONDS = 1.0
+_CLOSE_SECONDS = 5
+
+
+class Part(StrEnum):
+    """What to serve."""
+
+    ALL = "all"
+    WEB = "web"
+    API = "api"
+    WORKER = "worker"
+
+
+# Strings: the command line knows neither the pages nor the API, uvicorn does.
+_FACTORIES = {
+    Part.ALL: "pages.server:create",
+    Part.WEB: "pages.server:create_web",
+    Part.API: "services.api.asgi:create",
+}
+
+
+def serve(
+    part: Annotated[
+        Part,
+        typer.Argument(
+            metavar="[all|web|api|worker]",
+            help="all: dashboard, API and runner; web: dashboard and API; api: the API alone; worker: only runs jobs.",
+        ),
+    ] = Part.ALL,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; PRAVAH_HOST.", show_default=False)] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 = any; PRAVAH_PORT.", show_default=False)
+    ] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    json: arguments.Json = False,
+) -> int:
+    """Serve the dashboard and the API on one address, or a part of it."""
+    # The factories read the settings for themselves.
+    if host is not None:
+        os.environ["PRAVAH_HOST"] = host
+    if port is not None:
+        os.environ["PRAVAH_PORT"] = str(port)
+    config = session.load_settings()
+    if part == Part.WORKER:
+        return _work(json=json)
+    return _listen(part, config, browser=browser, json=json)
+
+
+def _work(*, json: bool) -> int:
+    """Run jobs until a signal."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    with session.opened() as services:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, ask)
+        runner = services.start_runner()
+        database = "the embedded database" if services.database.embedded else services.database.url
+        _announce(f"Pravah runs jobs of {database}; Ctrl-C stops it", {"part": "worker"}, json=json)
+        while not stop.wait(1):
+            if not runner.is_alive:
+                raise errors.InternalError("the runner ended by itself")
+    return 0
+
+
+def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
+    import uvicorn
+
+    listener = _bind(config)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    url = f"http://{'127.0.0.1' if host in _EVERYWHERE else shown}:{port}"
+    page = f"{url}/api/docs" if part == Part.API else url
+
+    class Server(uvicorn.Server):
+        """Says where it is, once it is there."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                _announce(f"Pravah is at {page} (Ctrl-C stops it)", {"part": part.value, "url": page}, json=json)
+                _warn(host)
+                if browser:
+                    _open(page)
+
+    logging.getLogger("uvicorn").setLevel(max(logging.getLevelName(config.log_level), logging.ERROR))
+    server_config = uvicorn.Config(
+        _FACTORIES[part],
+        factory=True,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_CLOSE_SECONDS,
+    )
+    with session.waiting("Starting …"):
+        server_config.load()
+    # Uvicorn gives a signal on when it has closed: without a handler SIGTERM would end the process before
+    # the embedded database is stopped.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    try:
+        Server(server_config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _bind(config: Settings) -> socket.socket:
+    """Return a socket on the address of the settings; nothing answers on it yet.
+
+    Raises:
+        InvalidOptionsError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        field = "port"
+        remedy = "Stop what listens there, or choose another with --port (0 = any that is free)."
+        if _is_pravah(config):
+            remedy = f"Pravah is already there: open http://{config.host}:{config.port}, or choose another --port."
+        elif isinstance(error, socket.gaierror) or config.port == 0:
+            field, remedy = "host", "Give an address of this machine with --host; 127.0.0.1 is the safe one."
+        reason = error.strerror or str(error)
+        message = f"cannot listen on {config.host}:{config.port}: {reason.lower()}"
+        raise errors.InvalidOptionsError(message, remedy=remedy, field=field) from None
+
+
+def _is_pravah(config: Settings) -> bool:
+    import urllib.error
+    import urllib.request
+
+    try:
+        url = f"http://{config.host}:{config.port}/api/health/live"
+        with urllib.request.urlopen(url, timeout=_PROBE_SECONDS) as answer:
+            return b"status" in answer.read(1000)
+    except (OSError, ValueError, urllib.error.URLError):
+        return False
+
+
+def _announce(text: str, document: dict[str, Any], *, json: bool) -> None:
+    if json:
+        output.data({**document, "pid": os.getpid()})
+    else:
+        output.line(text)
+    sys.stdout.flush()
+
+
+def _warn(host: str) -> None:
+    if not host.startswith("127.") and host != "::1":
+        output.line("Anybody who reaches this address can use it: there is no log-in.", error=True)
+
+
+def _open(url: str) -> None:
+    import webbrowser
+
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

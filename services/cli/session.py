@@ -1,0 +1,55 @@
+"""The services as a command opens them: for its own length, with a word to a person who waits."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from services.cli import output
+
+if TYPE_CHECKING:
+    from services import bootstrap, settings
+
+
+def load_settings(**overrides: Any) -> settings.Settings:
+    """Read the settings and log by them to stderr.
+
+    Raises:
+        InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.
+    """
+    from services import settings as settings_module
+
+    config = settings_module.load_settings(**overrides)
+    logging.basicConfig(level=config.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    return config
+
+
+@contextlib.contextmanager
+def opened(**overrides: Any) -> Iterator[bootstrap.Services]:
+    """Yield the services; they are closed at the end.
+
+    Raises:
+        InvalidOptionsError, DatabaseError, StorageError, OutputError: a part cannot be opened.
+    """
+    config = load_settings(**overrides)
+    with waiting("Opening the database …"):
+        from services import bootstrap
+
+        services = bootstrap.create_services(config)
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+@contextlib.contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Show what is waited for, as long as it lasts, to a person."""
+    if not output.is_terminal(sys.stderr):
+        yield
+        return
+    with output.console(error=True).status(what):
+        yield

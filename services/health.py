@@ -1,0 +1,86 @@
+"""Every part looked at on its own, also when the others do not work: what ``pravah doctor`` prints."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from services import bootstrap, engine, errors, paths, settings, storage, units
+from services.bootstrap import Health
+from services.db.engine import Database
+
+
+def diagnose(config: settings.Settings) -> list[Health]:
+    """Return a line for each part; an error becomes a line, never an exception."""
+    directory = bootstrap.look("data directory", lambda: _data_directory(config))
+    return [
+        bootstrap.look("versions", _versions),
+        bootstrap.look("engine", lambda: f"version {engine.version()}"),
+        directory,
+        bootstrap.look("disk", lambda: _disk(config)),
+        *_roots(config),
+        bootstrap.look("database", lambda: _database(config)),
+        bootstrap.look("storage", lambda: _storage(config, directory)),
+    ]
+
+
+def _versions() -> str:
+    return f"Python {platform.python_version()}, {platform.system()} {platform.release()}, {os.cpu_count()} cores"
+
+
+def _data_directory(config: settings.Settings) -> str:
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=config.data_dir):
+            pass
+    except OSError as error:
+        remedy = "Make it writable, or name another one in PRAVAH_DATA_DIR."
+        raise errors.OutputError(f"{config.data_dir} cannot be written: {error.strerror}", remedy=remedy) from error
+    return paths.escape_os(config.data_dir)
+
+
+def _disk(config: settings.Settings) -> str:
+    there = next((path for path in (config.data_dir, *config.data_dir.parents) if path.exists()), Path("/"))
+    free = shutil.disk_usage(there).free
+    line = f"{units.format_bytes(free)} free"
+    if free < config.min_free_disk_bytes:
+        remedy = "Free space, delete old jobs (pravah jobs delete), or lower PRAVAH_MIN_FREE_DISK_BYTES."
+        floor = units.format_bytes(config.min_free_disk_bytes)
+        raise errors.LimitExceededError(f"{line}, less than the {floor} a job needs", remedy=remedy)
+    return line
+
+
+def _roots(config: settings.Settings) -> list[Health]:
+    """Return a line for each allowed root; one that is set and cannot be read is wrong, as it does nothing."""
+    return [bootstrap.look("allowed root", lambda root=root: _root(root)) for root in config.roots]  # type: ignore[misc]
+
+
+def _root(root: Path) -> str:
+    shown = paths.escape_os(root)
+    # The sample is made when services are opened first.
+    if root.name == "sample" and not root.exists():
+        return f"{shown} (made at first use)"
+    remedy = "Correct PRAVAH_ALLOWED_ROOTS: directories, separated by `:`."
+    if not root.is_dir():
+        raise errors.SourceNotFoundError(f"{shown} is not a directory", remedy=remedy)
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise errors.SourceForbiddenError(f"{shown} may not be read by this user", remedy=remedy)
+    return shown
+
+
+def _database(config: settings.Settings) -> str:
+    database = Database(config)
+    try:
+        where = "embedded" if database.embedded else database.url
+        return f"PostgreSQL {database.version()}, {where}"
+    finally:
+        database.close()
+
+
+def _storage(config: settings.Settings, directory: Health) -> str:
+    if config.storage == "local" and not directory.ok:
+        raise errors.StorageError("local results need the data directory", remedy=directory.remedy)
+    return storage.open_storage(config).check()
