@@ -103,9 +103,11 @@ class Runner:
         """Stop: running jobs become INTERRUPTED and wait for the next runner."""
         self._stop.set()
         self._jobs.submitted.set()
-        for thread in [self._loop, *self._threads.values()]:
-            if thread is not None:
-                thread.join()
+        # The loop first: it may be about to start one more job, which must be waited for too.
+        if self._loop is not None:
+            self._loop.join()
+        for thread in list(self._threads.values()):
+            thread.join()
 
     def _look(self) -> None:
         swept = False
