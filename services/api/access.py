@@ -5,15 +5,23 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, FastAPI, Path, Request
 
 from services import bootstrap
 
 
-def _services(request: Request) -> bootstrap.Services:
-    # The process's own ones are opened by the first request that needs them; a failure is that request's problem.
-    given: bootstrap.Services | None = request.app.state.services
+def services_of(app: FastAPI) -> bootstrap.Services:
+    """Return what `app` serves; the process's own services are opened by the first request that needs them.
+
+    Raises:
+        DatabaseError, StorageError, OutputError: they cannot be opened; the next request tries again.
+    """
+    given: bootstrap.Services | None = app.state.services
     return bootstrap.shared_services() if given is None else given
+
+
+def _services(request: Request) -> bootstrap.Services:
+    return services_of(request.app)
 
 
 Services = Annotated[bootstrap.Services, Depends(_services)]

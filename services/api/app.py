@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from services import bootstrap
 from services import settings as settings_module
-from services.api import docs, guard, head, metrics, problems
+from services.api import access, bodies, docs, guard, head, metrics, problems
 from services.api.routes import artifacts, health, jobs, operations
 
 _VERSION = "1.0"
@@ -43,7 +43,7 @@ def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Itera
     )
     app.state.services = services
     app.state.settings = config
-    app.state.metrics = metrics.Metrics(lambda: services or bootstrap.shared_services())
+    app.state.metrics = metrics.Metrics(lambda: access.services_of(app))
     for router in (jobs.router, artifacts.router, operations.router, health.router, docs.router):
         app.include_router(router)
     problems.install(app)
@@ -62,6 +62,7 @@ def _document(app: FastAPI) -> None:
     def with_problems() -> dict[str, Any]:
         document = plain()
         problems.add_schema(document)
+        bodies.restore_options(document)
         return document
 
     app.openapi = with_problems  # type: ignore[method-assign]

@@ -6,12 +6,15 @@ import contextlib
 from collections.abc import AsyncIterator
 
 import anyio.to_thread
+from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
+from starlette.types import Lifespan
 
 from services import bootstrap
-from services.api import app
+from services.api import app, problems
 
 
 @contextlib.asynccontextmanager
@@ -27,10 +30,19 @@ async def _to_docs(_: object) -> RedirectResponse:
     return RedirectResponse("/api/docs")
 
 
+def around(api: FastAPI, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """Return `api` mounted below ``/api``; what the mount does not take is a problem too."""
+    return Starlette(
+        routes=[Mount("/api", app=api), Route("/", _to_docs)],
+        exception_handlers={HTTPException: problems.http},
+        lifespan=lifespan,
+    )
+
+
 def create() -> Starlette:
     """Return the API below ``/api``, without a runner.
 
     Raises:
         InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.
     """
-    return Starlette(routes=[Mount("/api", app=app.create_app()), Route("/", _to_docs)], lifespan=_lifespan)
+    return around(app.create_app(), _lifespan)

@@ -70,6 +70,19 @@ else:
     JobBody = Annotated[Union[BODIES], Field(discriminator="operation")]  # noqa: UP007 - made from a tuple
 
 
+def restore_options(document: dict[str, Any]) -> None:
+    """Put the declarations' own schemas into an OpenAPI document.
+
+    FastAPI makes floats of their bounds, and no float is 2**63 - 1.
+    """
+    schemas = document["components"]["schemas"]
+    declared: list[type[operations.Options]] = [operations.WalkOptions, *(one.options for one in operations.OPERATIONS)]
+    for options in declared:
+        schema = options.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(schema.pop("$defs", {}))
+        schemas[options.__name__] = schema
+
+
 class JobSummary(models.Model):
     """A job in a list; ``GET /jobs/{job_id}`` has all of it."""
 

@@ -189,7 +189,7 @@ def install(app: FastAPI) -> None:
     """Let `app` answer every error as a problem."""
     app.add_exception_handler(errors.PravahError, _ours)
     app.add_exception_handler(fastapi.exceptions.RequestValidationError, _validation)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
 
 
 async def _ours(request: Request, error: Exception) -> ProblemResponse:
@@ -204,7 +204,7 @@ async def _ours(request: Request, error: Exception) -> ProblemResponse:
 async def _validation(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, fastapi.exceptions.RequestValidationError)
     found = [
-        {"field": _shown(".".join(_shown(str(part), 100) for part in one["loc"])), "message": _shown(one["msg"])}
+        {"field": _shown(".".join(_shown(str(part), 100) for part in one["loc"])), "message": _message(one["msg"])}
         for one in error.errors()
     ]
     first = found[0]
@@ -213,11 +213,16 @@ async def _validation(request: Request, error: Exception) -> ProblemResponse:
     return response_of(problem, request.scope, fields=found[:_SHOWN_ERRORS])
 
 
+def _message(text: str) -> str:
+    return _shown(text.removeprefix("Value error, "))
+
+
 def _shown(text: str, limit: int = _SHOWN_CHARACTERS) -> str:
     return text if len(text) <= limit else f"{text[:limit]}…"
 
 
-async def _http(request: Request, error: Exception) -> ProblemResponse:
+async def http(request: Request, error: Exception) -> ProblemResponse:
+    """Answer what the router refused."""
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 404:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
 from services import bootstrap
 from services.api import app as api
+from services.api import asgi
 from services.jobs.models import FINAL
 from tests.conftest import TreeBuilder, wait_until
 
@@ -35,7 +35,7 @@ RunJob = Callable[..., dict[str, Any]]
 
 def mounted(services: bootstrap.Services | None) -> Starlette:
     """Return the API below ``/api``, reachable by the test client's name."""
-    return Starlette(routes=[Mount("/api", api.create_app(services, extra_hosts=(TEST_HOST,)))])
+    return asgi.around(api.create_app(services, extra_hosts=(TEST_HOST,)))
 
 
 @pytest.fixture
