@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 
 
@@ -21,6 +22,16 @@ def escape(raw: bytes) -> str:
         else:
             shown.append(character)
     return "".join(shown)
+
+
+def unescape(text: str) -> bytes:
+    r"""Return the bytes of a shown form; a backslash that begins no escape stands for itself."""
+
+    def raw(found: re.Match[bytes]) -> bytes:
+        code = found[1]
+        return {b"n": b"\n", b"\\": b"\\"}.get(code) or bytes.fromhex(code[1:].decode())
+
+    return re.sub(rb"\\(n|\\|x[0-9a-f]{2})", raw, text.encode("utf-8", "surrogateescape"))
 
 
 def escape_os(path: str | os.PathLike[str]) -> str:

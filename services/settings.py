@@ -69,6 +69,9 @@ class Settings(pydantic_settings.BaseSettings):
     result_cache_bytes: int = Field(
         default=10 << 30, ge=0, description="Space (bytes) for local copies of results that are kept in S3."
     )
+    query_memory_bytes: int = Field(
+        default=1 << 30, ge=64 << 20, description="Memory (bytes) of sorts and filters of results; more spills to disk."
+    )
     page_rows_limit: int = Field(default=1_000, ge=1, le=100_000, description="Most rows of one result page.")
     log_level: str = Field(
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."

@@ -143,6 +143,11 @@ class JobService:
             raise errors.InvalidOptionsError(message, remedy="Give more digits.", field="id")
         return found[0]
 
+    def exists(self, job_id: UUID) -> bool:
+        """Return whether there is such a job; cheaper than `get`."""
+        with self._database.transaction() as session:
+            return session.scalar(sqlalchemy.select(JobRow.id).where(JobRow.id == job_id)) is not None
+
     def list(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
         """Return jobs, newest first.
 

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
 import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
 from services import errors, settings
 from services.artifacts import ArtifactService
+
+_TEMPORARY = ".fetch-"
+_ABANDONED_SECONDS = 3600
+"""Age from which a temporary file is a killed process's."""
 
 
 class ShardCache:
@@ -21,6 +30,8 @@ class ShardCache:
         self._directory = config.data_dir / "cache"
         self._limit_bytes = config.result_cache_bytes
         self._lock = threading.Lock()
+        self._fetching: dict[Path, threading.Lock] = {}
+        self._pinned: Counter[Path] = Counter()
 
     def files(self, job_id: UUID, table: str) -> list[str]:
         """Return the paths of a table's shards.
@@ -28,6 +39,7 @@ class ShardCache:
         Raises:
             JobNotFoundError: there is no such job.
             ArtifactNotFoundError: it has no such table.
+            StorageError, OutputError: a copy could not be made.
         """
         wanted = f"{table}.parquet"
         names = [
@@ -37,11 +49,40 @@ class ShardCache:
         ]
         if not names or "/" in table:  # a shard is no table
             raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table!r}")
-        return [os.fspath(self._local(job_id, name)) for name in names]
+        with self.pinned(self._directory / str(job_id) / name for name in names):
+            found = [os.fspath(self._local(job_id, name)) for name in names]
+            self._evict()
+        return found
 
-    def is_there(self, path: str) -> bool:
-        """Return whether a file is still there: a copy may have been evicted, a job deleted."""
-        return os.path.exists(path)
+    def are_there(self, files: Iterable[str]) -> bool:
+        """Return whether files are still there, and count as used: a copy may have been evicted, a job deleted."""
+        for file in files:
+            path = Path(file)
+            try:
+                if path.is_relative_to(self._directory):
+                    os.utime(path)
+                elif not path.exists():
+                    return False
+            except OSError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def pinned(self, files: Iterable[str | Path]) -> Iterator[None]:
+        """Keep copies from being evicted by this process."""
+        paths = [Path(file) for file in files]
+        with self._lock:
+            self._pinned.update(paths)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pinned.subtract(paths)
+                self._pinned += Counter()  # forgets what is no longer pinned
+
+    def forget(self, job_id: UUID) -> None:
+        """Remove the copies of a job."""
+        shutil.rmtree(self._directory / str(job_id), ignore_errors=True)
 
     def _local(self, job_id: UUID, name: str) -> Path:
         stored = self._files.local_path(job_id, name)
@@ -49,22 +90,49 @@ class ShardCache:
             return stored
         copy = self._directory / str(job_id) / name
         with self._lock:
-            if copy.exists():
-                os.utime(copy)
+            fetching = self._fetching.setdefault(copy, threading.Lock())
+        with fetching:
+            if self.are_there([os.fspath(copy)]):
                 return copy
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as temporary:
-                temporary.writelines(self._files.open(job_id, name).chunks)
-            os.replace(temporary.name, copy)
-            self._evict(copy)
+            self._fetch(job_id, name, copy)
+        with self._lock:
+            self._fetching.pop(copy, None)
         return copy
 
-    def _evict(self, newest: Path) -> None:
-        copies = sorted((p for p in self._directory.rglob("*") if p.is_file()), key=lambda p: p.stat().st_mtime)
-        total = sum(path.stat().st_size for path in copies)
-        for path in copies:
-            if total <= self._limit_bytes:
-                return
-            if path != newest:
-                total -= path.stat().st_size
-                path.unlink(missing_ok=True)
+    def _fetch(self, job_id: UUID, name: str, copy: Path) -> None:
+        chunks = self._files.open(job_id, name).chunks
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=copy.parent, prefix=_TEMPORARY)
+        except OSError as error:
+            raise errors.OutputError(f"the cache cannot be written: {error}") from error
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.writelines(chunks)
+            os.replace(temporary, copy)
+        except BaseException as error:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            if isinstance(error, OSError) and not isinstance(error, errors.PravahError):
+                raise errors.OutputError(f"the cache cannot be written: {error}") from error
+            raise
+
+    def _evict(self) -> None:
+        found = []
+        for path in self._directory.glob("*/**/*"):
+            with contextlib.suppress(OSError):
+                if path.is_file() and not path.relative_to(self._directory).parts[0].startswith("spill-"):
+                    found.append((path, path.stat()))
+        total = sum(stat.st_size for _, stat in found)
+        for path, stat in sorted(found, key=lambda pair: pair[1].st_mtime):
+            with self._lock:
+                if self._keeps(path, stat):
+                    continue
+                if total > self._limit_bytes or path.name.startswith(_TEMPORARY):
+                    total -= stat.st_size
+                    path.unlink(missing_ok=True)
+
+    def _keeps(self, path: Path, stat: os.stat_result) -> bool:
+        if path.name.startswith(_TEMPORARY):
+            return time.time() - stat.st_mtime < _ABANDONED_SECONDS
+        return path in self._pinned

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -24,25 +23,22 @@ MEDIA_TYPES: dict[str, str] = {
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def stream(reader: pa.RecordBatchReader, form: Form, close: Callable[[], None]) -> Iterator[bytes]:
-    """Return the rows of `reader` in chunks; `close` is called at the end, also when it comes early."""
-    writers = {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}
-    return _closing(writers[form](reader), close)
+def stream(reader: pa.RecordBatchReader, form: Form) -> Iterator[bytes]:
+    """Return the rows of `reader` in chunks."""
+    return {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}[form](reader)
 
 
-def _closing(chunks: Iterator[bytes], close: Callable[[], None]) -> Iterator[bytes]:
-    try:
-        yield from chunks
-    finally:
-        close()
+def iso_time(text: str) -> str:
+    """Return a time of DuckDB or Arrow in ISO 8601, to the nanosecond where it has any."""
+    date, _, time = text.partition(" ")
+    time = time.removesuffix("Z").removesuffix("+00")
+    return f"{date}T{time.rstrip('0').rstrip('.') if '.' in time else time}Z"
 
 
 def safe_cell(value: Any) -> Any:
     """Return a CSV cell that no spreadsheet takes for a formula; numbers stay numbers."""
     if isinstance(value, bytes):
         value = paths.escape(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return value
@@ -72,7 +68,7 @@ def _jsonl(reader: pa.RecordBatchReader) -> Iterator[bytes]:
 def _values(column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(column.type):
         # Python's datetime holds microseconds; text keeps the nanoseconds.
-        return [None if value is None else value.replace(" ", "T") for value in column.cast(pa.string()).to_pylist()]
+        return [None if value is None else iso_time(value) for value in column.cast(pa.string()).to_pylist()]
     values: list[Any] = column.to_pylist()
     return values
 

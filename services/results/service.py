@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 from uuid import UUID
-
-import duckdb
 
 from services import errors, operations, paths, settings
 from services.artifacts import ArtifactService
 from services.jobs.models import IssueView, JobView, Status
 from services.jobs.service import JobService
 from services.results import export as exporter
+from services.results import treemap
 from services.results.cache import ShardCache
-from services.results.query import ResultPage, ResultQuery, Schema, TableInfo, order, where
+from services.results.duck import Duck
+from services.results.query import ResultPage, ResultQuery, TableInfo
+from services.results.sql import Question, Schema, Statement
 
 _REMEMBERED = 512
 _TREEMAP_CHILDREN = 60
-_EXPORT_ROWS = 16_384
 ISSUES = "issues"
+
+K = TypeVar("K")
+T = TypeVar("T")
 
 
 class ResultService:
@@ -36,15 +38,14 @@ class ResultService:
         self._jobs = jobs
         self._config = config
         self._cache = ShardCache(files, config)
-        self._connection = duckdb.connect(config={"TimeZone": "UTC", "autoinstall_known_extensions": "false"})
-        self._connection.execute("SET parquet_metadata_cache = true")
+        self._duck = Duck(config)
         self._lock = threading.Lock()
         self._schemas: OrderedDict[tuple[UUID, str], Schema] = OrderedDict()
-        self._counts: OrderedDict[tuple[UUID, str, str, tuple[Any, ...]], int] = OrderedDict()
+        self._totals: OrderedDict[tuple[UUID, str, Statement], int] = OrderedDict()
 
     def close(self) -> None:
         """Close DuckDB."""
-        self._connection.close()
+        self._duck.close()
 
     def tables(self, job_id: UUID) -> list[TableInfo]:
         """Return the tables of a job's result, the main one first; `issues` last.
@@ -76,26 +77,46 @@ class ResultService:
     def query(self, job_id: UUID, table: str, query: ResultQuery | None = None) -> ResultPage:
         """Return one page of a table.
 
-        Cost: one scan of the columns a filter or sort needs, then the page's rows; counts are remembered.
+        Cost: one scan of the columns a filter or sort needs, then the page's rows; totals are remembered.
 
         Raises:
             JobNotFoundError, ArtifactNotFoundError: there is no such table.
             InvalidOptionsError: a column, filter or sort is not acceptable.
+            StorageError: it could not be read.
         """
         started = time.perf_counter()
-        query = query or ResultQuery()
-        schema = self._schema(job_id, table)
-        columns = list(query.columns) or list(schema.types)
-        limit = min(query.limit, self._config.page_rows_limit)
-        selected = ", ".join(schema.quoted(name) for name in columns)
-        clause, values = where(schema, query)
-        page_of = f"{order(schema, query)} LIMIT {limit} OFFSET {query.offset}"
-        sql = f"SELECT {selected} FROM {schema.source} {clause} {page_of}"
-        rows = self._fetch(sql, values)
-        total = self._count(job_id, table, schema, clause, values)
-        page = [dict(zip(columns, (to_json(value) for value in row), strict=True)) for row in rows]
-        elapsed = time.perf_counter() - started
-        return ResultPage(columns=columns, rows=page, total_rows=total, elapsed_seconds=elapsed)
+        wanted = query or ResultQuery()
+        limit = min(wanted.limit, self._config.page_rows_limit)
+
+        def ask(schema: Schema) -> ResultPage:
+            question = Question(schema, wanted, limit)
+            rows, total = self._page((job_id, table, question.where), question, limit)
+            shown = [shown_as(schema.types[column]) for column in question.columns]
+            page = [
+                {column: show(value) for column, show, value in zip(question.columns, shown, row, strict=False)}
+                for row in rows
+            ]
+            elapsed = time.perf_counter() - started
+            return ResultPage(columns=question.columns, rows=page, total_rows=total, elapsed_seconds=elapsed)
+
+        return self._ask(job_id, table, ask)
+
+    def _page(
+        self, key: tuple[UUID, str, Statement], question: Question, limit: int
+    ) -> tuple[list[tuple[Any, ...]], int]:
+        with self._lock:
+            total = self._totals.get(key)
+        rows: list[tuple[Any, ...]] | None = None
+        if total is None and question.where.text and limit:
+            rows = self._duck.fetch(question.counted_page())
+            total = int(rows[0][-1]) if rows else None
+        if total is None:
+            total = int(self._duck.fetch(question.count())[0][0])
+        if rows is None:
+            rows = self._duck.fetch(question.page()) if limit else []
+        with self._lock:
+            _remember(self._totals, key, total)
+        return rows, total
 
     def export(
         self, job_id: UUID, table: str, form: exporter.Form, query: ResultQuery | None = None
@@ -104,38 +125,51 @@ class ResultService:
 
         Raises:
             JobNotFoundError, ArtifactNotFoundError, InvalidOptionsError: before the first byte.
+            StorageError: also in the middle.
         """
-        query = query or ResultQuery()
         schema = self._schema(job_id, table)
-        selected = ", ".join(schema.quoted(name) for name in query.columns or schema.types)
-        clause, values = where(schema, query)
-        sql = f"SELECT {selected} FROM {schema.source} {clause} {order(schema, query)}"
-        cursor = self._connection.cursor()
-        # A relation streams; `execute` would hold the whole answer in memory first.
-        with _translated():
-            reader = cursor.sql(sql, params=values).to_arrow_reader(_EXPORT_ROWS)
-        return exporter.stream(reader, form, cursor.close)
+        statement = Question(schema, query or ResultQuery(), 0).everything()
+        chunks = self._exported(schema, statement, form)
+        # Run to the first chunk now: a value that does not fit is an error of this call.
+        return itertools.chain([next(chunks, b"")], chunks)
 
-    def treemap(self, job_id: UUID, path: str = ".", limit: int = _TREEMAP_CHILDREN) -> list[dict[str, Any]]:
-        """Return the children of a folder of an inventory, the largest first.
+    def _exported(self, schema: Schema, statement: Statement, form: exporter.Form) -> Iterator[bytes]:
+        with self._cache.pinned(schema.files), self._duck.reader(statement) as reader:
+            yield from exporter.stream(reader, form)
+
+    def treemap(
+        self,
+        job_id: UUID,
+        path: str = ".",
+        limit: int = _TREEMAP_CHILDREN,
+        *,
+        by: treemap.Measure = "size_bytes",
+        inner_limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Return what a folder of an inventory holds, the largest first.
+
+        Args:
+            limit: most children of the folder.
+            by: what "largest" means.
+            inner_limit: most children of each of these children; 0 = one level only.
 
         Returns:
-            ``{"path", "name", "kind", "size_bytes", "allocated_bytes", "files"}`` per child; files and
-            folders beyond `limit` are left out. `kind` is ``directory`` or ``file``.
+            ``{"path", "parent", "name", "kind", "size_bytes", "allocated_bytes", "files"}`` for each; what is
+            beyond the limits is left out. `kind` is ``directory`` or ``file``. A child comes before its own.
+
+        Cost: one scan of the columns path, kind and sizes, whatever the limits.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such inventory.
+            InvalidOptionsError: `by` is no size.
         """
-        folders = self._schema(job_id, "directories")
-        entries = self._schema(job_id, "result")
-        prefix = "" if path == "." else f"{path}/"
-        below = "starts_with(path, ?) AND strpos(substr(path, length(?) + 1), '/') = 0 AND path <> '.'"
-        sql = f"""
-            SELECT path, 'directory' AS kind, size_bytes, allocated_bytes, files FROM {folders.source} WHERE {below}
-            UNION ALL
-            SELECT path, 'file', size_bytes, allocated_bytes, 1 FROM {entries.source}
-            WHERE kind <> 'directory' AND {below}
-            ORDER BY size_bytes DESC, path LIMIT {int(limit)}"""
-        rows = self._fetch(sql, [prefix, prefix, prefix, prefix])
-        names = ("path", "kind", "size_bytes", "allocated_bytes", "files")
-        return [{**dict(zip(names, row, strict=True)), "name": row[0].removeprefix(prefix)} for row in rows]
+
+        def ask(entries: Schema) -> list[dict[str, Any]]:
+            folders = self._schema(job_id, "directories")
+            rows = self._duck.fetch(treemap.children(folders, entries, path, limit, by=by, inner_limit=inner_limit))
+            return [treemap.node(row) for row in rows]
+
+        return self._ask(job_id, "result", ask)
 
     def issues(self, job_id: UUID, after: int, limit: int) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first)."""
@@ -153,55 +187,40 @@ class ResultService:
             raise errors.ArtifactNotFoundError(f"job {job_id} has no result; it is {view.status}")
         return view
 
+    def _ask(self, job_id: UUID, table: str, ask: Callable[[Schema], T]) -> T:
+        """Answer a question, once more when a copy was evicted in the middle of it."""
+        try:
+            return ask(self._schema(job_id, table))
+        except errors.StorageError:
+            return ask(self._schema(job_id, table))
+
     def _schema(self, job_id: UUID, table: str) -> Schema:
+        if not self._jobs.exists(job_id):
+            self._cache.forget(job_id)
+            raise errors.JobNotFoundError(f"there is no job {job_id}")
         with self._lock:
             known = self._schemas.get((job_id, table))
-        if known is not None and all(self._cache.is_there(path) for path in known.files[:1]):
+        if known is not None and self._cache.are_there(known.files):
             return known
-        files = self._cache.files(job_id, table)
-        schema = Schema(types={}, files=tuple(files))
-        types = {row[0]: row[1] for row in self._fetch(f"DESCRIBE SELECT * FROM {schema.source}", [])}
-        schema = Schema(types=types, files=schema.files)
+        files = Schema(types={}, files=tuple(self._cache.files(job_id, table)))
+        described = self._duck.fetch(Statement(f"DESCRIBE SELECT * FROM {files.source}"))
+        schema = Schema(types={row[0]: row[1] for row in described}, files=files.files)
         with self._lock:
-            self._schemas[job_id, table] = schema
-            if len(self._schemas) > _REMEMBERED:
-                self._schemas.popitem(last=False)
+            _remember(self._schemas, (job_id, table), schema)
         return schema
 
-    def _count(self, job_id: UUID, table: str, schema: Schema, clause: str, values: list[Any]) -> int:
-        key = (job_id, table, clause, tuple(values))
-        with self._lock:
-            if key in self._counts:
-                return self._counts[key]
-        count = int(self._fetch(f"SELECT count(*) FROM {schema.source} {clause}", values)[0][0])
-        with self._lock:
-            self._counts[key] = count
-            if len(self._counts) > _REMEMBERED:
-                self._counts.popitem(last=False)
-        return count
 
-    def _fetch(self, sql: str, values: list[Any]) -> list[tuple[Any, ...]]:
-        with self._connection.cursor() as cursor, _translated():
-            return cursor.execute(sql, values).fetchall()
+def _remember(answers: OrderedDict[K, T], key: K, answer: T) -> None:
+    answers[key] = answer
+    answers.move_to_end(key)
+    if len(answers) > _REMEMBERED:
+        answers.popitem(last=False)
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
-        message = str(error).partition("\n")[0]
-        raise errors.InvalidOptionsError(
-            f"a filter's value does not fit its column: {message}", field="filter"
-        ) from None
-    except duckdb.IOException as error:
-        raise errors.StorageError(f"a result file cannot be read: {str(error).partition(chr(10))[0]}") from error
-
-
-def to_json(value: Any) -> Any:
-    """Return a value that JSON holds: bytes as escaped text, times in ISO 8601."""
-    if isinstance(value, bytes):
-        return paths.escape(value)
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return value
+def shown_as(kind: str) -> Callable[[Any], Any]:
+    """Return how a column's values become JSON values: bytes as escaped text, times in ISO 8601."""
+    if kind == "BLOB":
+        return lambda value: None if value is None else paths.escape(value)
+    if kind.startswith("TIMESTAMP"):
+        return lambda value: None if value is None else exporter.iso_time(value)
+    return lambda value: value

@@ -1,0 +1,96 @@
+"""DuckDB, held on a short lead: it reads result files and nothing else, within bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from services import errors, settings
+from services.results.sql import Statement
+
+_EXPORT_ROWS = 16_384
+
+
+class Duck:
+    """An in-memory DuckDB; it holds no data, the result files do."""
+
+    def __init__(self, config: settings.Settings) -> None:
+        """Open it, with access to the results and their cached copies only."""
+        self._spill = config.data_dir / "cache" / f"spill-{os.getpid()}"
+        self._connection = duckdb.connect()
+        readable = [config.data_dir / "results", config.data_dir / "cache"]
+        for statement in (
+            "SET TimeZone = 'UTC'",
+            "SET parquet_metadata_cache = true",
+            "SET python_enable_replacements = false",
+            f"SET memory_limit = '{config.query_memory_bytes // 1024}KiB'",
+            f"SET temp_directory = {_quoted(self._spill)}",
+            f"SET allowed_directories = [{', '.join(map(_quoted, readable))}]",
+            "SET enable_external_access = false",
+            "SET lock_configuration = true",
+        ):
+            self._connection.execute(statement)
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+        with contextlib.suppress(OSError):
+            self._spill.rmdir()
+
+    def fetch(self, statement: Statement) -> list[tuple[Any, ...]]:
+        """Return all rows.
+
+        Raises:
+            InvalidOptionsError: a value does not fit its column.
+            StorageError: a file could not be read.
+        """
+        with translated(), self._connection.cursor() as cursor:
+            return cursor.execute(statement.text, _bound(statement)).fetchall()
+
+    @contextlib.contextmanager
+    def reader(self, statement: Statement) -> Iterator[pa.RecordBatchReader]:
+        """Yield a reader of all rows; memory is bounded.
+
+        Raises:
+            InvalidOptionsError, StorageError: as `fetch`.
+        """
+        with translated(), self._connection.cursor() as cursor:
+            # A relation streams; `execute` would hold the whole answer in memory first.
+            relation = cursor.sql(statement.text, params=_bound(statement))
+            yield relation.to_arrow_reader(_EXPORT_ROWS)
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turn DuckDB's errors into ours."""
+    try:
+        yield
+    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
+        raise errors.InvalidOptionsError(
+            f"a filter's value does not fit its column: {_first_line(error)}", field="filter"
+        ) from None
+    except duckdb.IOException as error:
+        raise errors.StorageError(f"a result file cannot be read: {_first_line(error)}") from error
+    except duckdb.OutOfMemoryException as error:
+        raise errors.LimitExceededError(
+            f"the question needs more memory than it may take: {_first_line(error)}",
+            remedy="Filter more, or raise PRAVAH_QUERY_MEMORY_BYTES.",
+        ) from error
+
+
+def _bound(statement: Statement) -> list[Any] | dict[str, Any]:
+    return statement.values if isinstance(statement.values, dict) else list(statement.values)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _quoted(path: Path) -> str:
+    return "'" + os.fspath(path).replace("'", "''") + "'"
