@@ -28,9 +28,7 @@ Everything stays on this machine. The same is there as a command, `pravah`, and 
 
 def main() -> None:
     """Draw the page that the URL names."""
-    st.set_page_config(
-        page_title="Pravah", page_icon=ICON, layout="wide", menu_items={"About": ABOUT}
-    )
+    st.set_page_config(page_title="Pravah", page_icon=ICON, layout="wide", menu_items={"About": ABOUT})
     pages = [
         st.Page(
             f"pages/{name}.py",

@@ -1,26 +1,70 @@
-"""Home: what one can do, and what was done lately."""
+"""Home: what one can do, what was done lately, and whether all is well."""
 
 from __future__ import annotations
 
+import os
+
 import streamlit as st
 
-from pages.components import operation_cards, text
+from pages.components import draft, health, job_list, operation_cards
 from services import bootstrap, operations
+from services.jobs.models import JobRequest, JobView, Source
+
+_RECENT = 5
+_REFRESH_SECONDS = 2.0
 
 
 def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     st.title("Pravah")
+    st.markdown("Pick a directory, let the engine read it, look at what it found.")
+    jobs = services.jobs.list(limit=_RECENT).items
+    if not jobs:
+        _first(services)
+    st.subheader("What it can do", anchor=False)
     operation_cards.show(_begin)
+    if jobs:
+        _recent(services, jobs)
+    st.subheader("State", anchor=False)
+    health.brief(services)
+    health.space(services)
+
+
+def _first(services: bootstrap.Services) -> None:
+    request = JobRequest(
+        operation=operations.OPERATIONS[0].name, source=Source.of_path(os.fspath(services.settings.sample_dir))
+    )
+    with st.container(border=True, key="first"):
+        st.markdown("**Try it on the sample**")
+        st.markdown("A small archive of about 120 files is ready to be looked at. Nothing of yours is touched.")
+        clicked = st.button("Begin with the sample", type="primary", icon=":material/science:", key="begin")
+        if clicked:
+            st.switch_page("pages/new_job.py", query_params=draft.encode(request))
 
 
 def _begin(operation: operations.Operation) -> None:
     st.page_link(
         "pages/new_job.py",
-        label=f"Start {text.plain(operation.title.lower())}",
+        label="Choose a folder",
         icon=":material/arrow_forward:",
         query_params={"operation": operation.name},
     )
+
+
+def _recent(services: bootstrap.Services, jobs: list[JobView]) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Recent jobs", anchor=False, width="content")
+        st.page_link("pages/jobs.py", label="All jobs", icon=":material/list_alt:")
+    # Only where something moves is there something to ask for again.
+    moving = any(not job.is_final for job in jobs)
+    st.fragment(_rows, run_every=_REFRESH_SECONDS if moving else None)(services, moving)
+
+
+def _rows(services: bootstrap.Services, moving: bool) -> None:
+    jobs = services.jobs.list(limit=_RECENT).items
+    if moving and all(job.is_final for job in jobs):
+        st.rerun()
+    job_list.show(services, jobs)
 
 
 show(bootstrap.shared_services())

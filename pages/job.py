@@ -13,7 +13,6 @@ from pages.components import (
     issues,
     job_actions,
     moments,
-    operation_cards,
     progress,
     result_table,
     same_as,

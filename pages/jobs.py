@@ -36,17 +36,33 @@ def _empty() -> None:
 def _filters(counts: dict[Status, int]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.text_input(
-            "Search", key="text", bind="query-params", type="search", live="300ms", max_chars=500,
-            placeholder="Name or folder", width=280, on_change=_first_page,
+            "Search",
+            key="text",
+            bind="query-params",
+            type="search",
+            live="300ms",
+            max_chars=500,
+            placeholder="Name or folder",
+            width=280,
+            on_change=_first_page,
         )
         names = [operation.name for operation in operations.OPERATIONS]
         st.selectbox(
-            "Operation", [_ANY, *names], key="operation", bind="query-params", width=180, on_change=_first_page,
+            "Operation",
+            [_ANY, *names],
+            key="operation",
+            bind="query-params",
+            width=180,
+            on_change=_first_page,
             format_func=lambda name: "All operations" if name == _ANY else operations.get(name).title,
         )
         states = [state for state in Status if counts[state]]
         st.pills(
-            "State", [state.value for state in states], key="state", bind="query-params", on_change=_first_page,
+            "State",
+            [state.value for state in states],
+            key="state",
+            bind="query-params",
+            on_change=_first_page,
             format_func=lambda name: f"{status.LOOKS[Status(name)].label} {units.format_count(counts[Status(name)])}",
         )
 

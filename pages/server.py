@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import anyio.to_thread
@@ -54,7 +54,7 @@ def create_web() -> App:
     return _create(_web)
 
 
-def _create(lifespan: contextlib._AsyncGeneratorContextManager) -> App:  # type: ignore[type-arg]
+def _create(lifespan: Callable[[App], contextlib.AbstractAsyncContextManager[None]]) -> App:
     # Opened here and not in the lifespan, where an error would end in the server's own traceback.
     bootstrap.shared_services()
     # Else the first visitor of a fresh process who asks for /jobs, and not for /, gets `pages/jobs.py` alone:

@@ -17,7 +17,9 @@ from streamlit import file_util
 ICON = Path(__file__).with_name("assets") / "pravah.svg"
 _STYLE = Path(__file__).with_name("assets") / "pravah.css"
 _ADDRESS = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL("./", location.href).href}</script>'
-_NO_SCRIPT = "<noscript><p>The dashboard needs JavaScript. Without it, use the command pravah or /api/docs.</p></noscript>"
+_NO_SCRIPT = (
+    "<noscript><p>The dashboard needs JavaScript. Without it, use the command pravah or /api/docs.</p></noscript>"
+)
 
 
 def routes(pages: tuple[str, ...]) -> list[Route]:

@@ -17,7 +17,7 @@ FEW = 8
 """Choices that are shown side by side; more go into a list."""
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """What was typed is no value of this field; the message says why."""
 
 
@@ -33,7 +33,7 @@ def show(name: str, schema: Mapping[str, Any], value: Any, key: str) -> Any:
         The JSON value; ``None`` for an empty field.
 
     Raises:
-        Unreadable: the text in the widget is no such value.
+        UnreadableError: the text in the widget is no such value.
     """
     label = text.plain(schema.get("title") or name)
     arguments = {"label": label, "key": key, "help": text.plain(schema.get("description", ""))}
@@ -120,9 +120,10 @@ def _number(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) ->
         arguments["label"] += f" :gray[({text.plain(schema['unit'])})]"
     # The browser's numbers are exact up to 2^53 only.
     low, high = schema.get("minimum"), schema.get("maximum")
-    bounds = {"min_value": low, "max_value": high if high is not None and high <= 2**53 - 1 else None}
+    bounds: dict[str, Any] = {"min_value": low, "max_value": high if high is not None and high <= 2**53 - 1 else None}
     placeholder = "no limit" if schema.get("nullable") else None
-    return st.number_input(value=value, step=1, placeholder=placeholder, **bounds, **arguments)
+    number: int | float | None = st.number_input(value=value, step=1, placeholder=placeholder, **bounds, **arguments)
+    return number
 
 
 def _bytes(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> int | None:
@@ -133,7 +134,7 @@ def _bytes(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> 
     try:
         return units.parse_bytes(typed)
     except ValueError as error:
-        raise Unreadable(str(error)) from None
+        raise UnreadableError(str(error)) from None
 
 
 def _plain_bytes(size_bytes: int) -> str:

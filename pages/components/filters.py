@@ -74,7 +74,7 @@ def _add(column: Mapping[str, Any], operator: str, typed: str) -> None:
     except ValueError as error:
         st.markdown(f":red[:material/error: {text.plain(str(error))}]")
         return
-    add(results.Filter(column=column["name"], operator=operator, value=value))  # type: ignore[arg-type]
+    add(results.Filter(column=column["name"], operator=operator, value=value))
     st.rerun()
 
 

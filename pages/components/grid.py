@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -56,11 +56,10 @@ def _config(column: Mapping[str, Any], heading: str) -> Any:
         help=text.plain(column.get("meaning") or "") or None,
         alignment="right" if number else "left",
         width=_width(column),
-        pinned=column["name"] == "path",
     )
 
 
-def _width(column: Mapping[str, Any]) -> int | str | None:
+def _width(column: Mapping[str, Any]) -> int | Literal["medium", "large"] | None:
     if column["name"] == "path":
         return "large"
     if column.get("unit") == "hexadecimal":
@@ -68,8 +67,16 @@ def _width(column: Mapping[str, Any]) -> int | str | None:
     return 170 if column["dtype"] == "timestamp" else None
 
 
-def show(rows: Sequence[Mapping[str, Any]], columns: Columns, *, key: str, height: int | str = "auto") -> None:
+def show(
+    rows: Sequence[Mapping[str, Any]], columns: Columns, *, key: str, height: int | Literal["auto"] = "auto"
+) -> None:
     """Show a short table that is whole: nothing is sorted or paged by the server."""
     st.dataframe(
-        frame(rows, columns), column_config=config(columns), hide_index=True, key=key, height=height, row_height=32
+        frame(rows, columns),
+        column_config=config(columns),
+        hide_index=True,
+        key=key,
+        height=height,
+        row_height=32,
+        placeholder="",
     )

@@ -20,7 +20,9 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     noun = "path" if job.issues_count == 1 else "paths"
     with st.expander(f"{count} {noun} with an issue", icon=":material/warning:", expanded=True, key="issues"):
         found = services.jobs.issues(job.id, limit=_SHOWN)
-        rows = [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]
+        rows = (
+            [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]
+        )
         grid.show(rows, _COLUMNS, key="issue_rows", height=min(300, 40 + 32 * max(1, len(rows))))
         if job.issues_count > len(found):
             st.caption(f"The first {units.format_count(len(found))} are listed.")

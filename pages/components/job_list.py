@@ -44,11 +44,19 @@ def _facts(job: JobView) -> Iterable[str]:
     if job.name:
         yield f"<code>{text.html(text.visible(job.source.label, 80))}</code>"
     yield moments.html(job.finished_at or job.started_at or job.created_at)
-    if job.progress is not None:
-        noun = "file" if job.progress.files_done == 1 else "files"
-        yield f"{units.format_count(job.progress.files_done)} {noun}"
-        yield units.format_bytes(job.progress.bytes_done)
+    yield from _amounts(job)
     if job.started_at and job.finished_at:
         yield f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}"
     if job.error is not None:
         yield f'<span class="pravah-bad">{text.html(text.visible(job.error.message, 160))}</span>'
+
+
+def _amounts(job: JobView) -> Iterable[str]:
+    if job.outcome is not None:
+        files, size = job.outcome["counts"]["files"], job.outcome["counts"]["bytes"]
+    elif job.progress is not None:
+        files, size = job.progress.files_done, job.progress.bytes_done
+    else:
+        return
+    yield f"{units.format_count(files)} {'file' if files == 1 else 'files'}"
+    yield units.format_bytes(size)

@@ -102,7 +102,7 @@ class _Part:
                     self._filled[name] = earlier_results.show(self._services, name, schema, start, key)
                 else:
                     self._filled[name] = fields.show(name, schema, start, key)
-            except fields.Unreadable as error:
+            except fields.UnreadableError as error:
                 self._unreadable = True
                 self._say(name, str(error))
 
@@ -132,4 +132,3 @@ class _Part:
     def _say(self, name: str, message: str) -> None:
         place = self._slots.get(name) or st.container()
         place.markdown(f":red[:material/error: {text.plain(message)}]")
-

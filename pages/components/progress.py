@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.components import moments, text
@@ -50,11 +52,14 @@ def _bar(progress: Progress) -> None:
 
 
 def _figures(progress: Progress) -> None:
-    total_files = f" of {units.format_count(progress.files_total)}" if progress.files_total is not None else ""
-    total_bytes = f" of {units.format_bytes(progress.bytes_total)}" if progress.bytes_total is not None else ""
     left = progress.remaining_seconds
     with st.grid(4, min_column_width=150):
-        st.metric("Files", units.format_count(progress.files_done), total_files or None, delta_color="off", delta_arrow="off")
-        st.metric("Data", units.format_bytes(progress.bytes_done), total_bytes or None, delta_color="off", delta_arrow="off")
+        _of_total("Files", progress.files_done, progress.files_total, units.format_count)
+        _of_total("Data", progress.bytes_done, progress.bytes_total, units.format_bytes)
         st.metric("Rate", units.format_rate(progress.bytes_per_second))
         st.metric("Time left", "–" if left is None else f"about {units.format_duration(left)}")
+
+
+def _of_total(label: str, done: int, total: int | None, words: Callable[[int], str]) -> None:
+    more = None if total is None else f"of {words(total)}"
+    st.metric(label, words(done), more, delta_color="off", delta_arrow="off")

@@ -88,6 +88,7 @@ def _rows(
         on_select=lambda: _sort_by_click(key),
         selection_mode="single-column",
         row_height=32,
+        placeholder="",
         height=min(600, 40 + 32 * len(found.rows)),
         alt=f"{table.title}, page {page} of {pages}",
     )

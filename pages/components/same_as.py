@@ -55,7 +55,7 @@ def _option(name: str, value: Any) -> Iterator[str]:
 
 
 def _quoted(word: str) -> str:
-    """Return a word for the shell; bytes that no terminal can show are written as ``\\xNN``."""
+    """Return a word for the shell; bytes that no terminal can show are written as escapes."""
     if word.isprintable():
         return shlex.quote(word)
     shown = []
@@ -72,7 +72,9 @@ def _quoted(word: str) -> str:
 def call_of(request: JobRequest, base: str) -> str:
     """Return a ``curl`` command that queues the same job."""
     body = json.dumps(_document(request), ensure_ascii=False)
-    return f"curl -X POST {shlex.quote(f'{base}/api/jobs')} \\\n  -H 'Content-Type: application/json' \\\n  -d {shlex.quote(body)}"
+    address = shlex.quote(f"{base}/api/jobs")
+    header = "'Content-Type: application/json'"
+    return f"curl -X POST {address} \\\n  -H {header} \\\n  -d {shlex.quote(body)}"
 
 
 def _document(request: JobRequest) -> Mapping[str, Any]:

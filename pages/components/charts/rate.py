@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -11,15 +12,15 @@ from pages.components.charts import style
 from services import units
 from services.jobs.models import RateSample
 
-_FEWEST = 3
+_FEWEST = 2
 
 
 def show(samples: Sequence[RateSample], *, key: str) -> None:
     """Draw the rate; of files where no bytes are read; nothing while there are too few points."""
-    points = rates(samples)
-    if len(points) < _FEWEST - 1:
+    if not is_drawable(samples):
         st.caption("The rate is drawn as soon as there is something to draw.")
         return
+    points = rates(samples)
     counts_bytes = any(sample.bytes_done for sample in samples)
     label = units.format_rate if counts_bytes else (lambda rate: f"{rate:,.0f} files/s")
     times = [seconds for seconds, _ in points]
@@ -41,11 +42,16 @@ def show(samples: Sequence[RateSample], *, key: str) -> None:
     style.draw(figure, key=key, height=200, alt=f"Rate over time, at most {label(max(values))}")
 
 
+def is_drawable(samples: Sequence[RateSample]) -> bool:
+    """Return whether there are enough points for a line."""
+    return len(rates(samples)) >= _FEWEST
+
+
 def rates(samples: Sequence[RateSample]) -> list[tuple[float, float]]:
     """Return (seconds, rate since the sample before); bytes per second, or files where no bytes are read."""
     by_bytes = any(sample.bytes_done for sample in samples)
     found = []
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in itertools.pairwise(samples):
         seconds = after.elapsed_seconds - before.elapsed_seconds
         done = after.bytes_done - before.bytes_done if by_bytes else after.files_done - before.files_done
         if seconds > 0:

@@ -30,16 +30,22 @@ def surface() -> str:
     return str(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor"))
 
 
-def draw(figure: go.Figure, *, key: str, height: int, alt: str, **arguments: Any) -> Any:
+def quiet() -> str:
+    """Return a grey for what is not of interest."""
+    return "#39464a" if is_dark() else "#e3e8e8"
+
+
+def draw(figure: go.Figure, *, key: str, height: int, alt: str, top: int = 8, **arguments: Any) -> Any:
     """Draw a figure.
 
     Args:
         height: pixels.
         alt: what a screen reader says.
+        top: margin above the drawing in pixels.
     """
     figure.update_layout(
         height=height,
-        margin={"l": 0, "r": 0, "t": 8, "b": 0},
+        margin={"l": 0, "r": 0, "t": top, "b": 0},
         showlegend=False,
         hoverlabel={"align": "left"},
         dragmode=False,

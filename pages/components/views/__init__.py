@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pages.components.views import generic
+from pages.components.views import checksum, generic, inventory, verify
 from services import bootstrap
 from services.jobs.models import JobView
 
 View = Callable[[bootstrap.Services, JobView], None]
 
-VIEWS: dict[str, View] = {}
+VIEWS: dict[str, View] = {
+    "inventory": inventory.show,
+    "checksum": checksum.show,
+    "verify": verify.show,
+}
 """An operation that is not here is shown by `generic`: nothing has to be done for a new one."""
 
 

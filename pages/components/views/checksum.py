@@ -1,0 +1,57 @@
+"""checksum: how much, how fast, the manifests, and the way to compare with it later."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components import download, draft, operation_cards, table_link, text
+from pages.components.charts import rate
+from services import bootstrap, operations, units
+from services.jobs.models import JobRequest, JobView
+
+_VERIFY = "verify"
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show numbers, manifests, the action "verify" and the rate over time."""
+    outcome = job.outcome or {}
+    summary = outcome.get("summary", {})
+    with st.grid(4, min_column_width=150):
+        st.metric("Files", units.format_count(summary.get("files")))
+        st.metric("Read", units.format_bytes(summary.get("bytes")))
+        st.metric("Rate", units.format_rate(summary.get("bytes_per_second")))
+        st.metric("Time", units.format_duration(outcome.get("elapsed_seconds")))
+    algorithms = ", ".join(text.plain(name) for name in summary.get("algorithms", []))
+    st.markdown(f"Digests: **{algorithms}**, all computed in one read.")
+    left, right = st.columns(2, gap="medium")
+    with left, st.container(border=True, height="stretch", key="manifests"):
+        _manifests(services, job)
+    with right, st.container(border=True, height="stretch", key="verify_this"):
+        _verify(job)
+    if rate.is_drawable(job.samples):
+        st.subheader("Rate over time", anchor=False)
+        rate.show(job.samples, key="rate_final")
+    table_link.button("All digests", "result", key="to_digests")
+
+
+def _manifests(services: bootstrap.Services, job: JobView) -> None:
+    st.markdown("**Manifests**")
+    found = [artifact for artifact in services.artifacts.list(job.id) if artifact.name.startswith("manifest.")]
+    if not found:
+        st.caption("None were asked for.")
+        return
+    st.caption("Lists of digests and names that `sha256sum -c`, `md5sum -c` and `b3sum --check` read.")
+    download.files(job.id, found)
+
+
+def _verify(job: JobView) -> None:
+    st.markdown("**Is it still so?**")
+    st.caption("Compare a directory with these digests: this one later, or its copy elsewhere now.")
+    options = {"manifest": f"job:{job.id}"}
+    request = JobRequest(operation=_VERIFY, source=job.source, walk=job.walk, options=options)
+    st.page_link(
+        "pages/new_job.py",
+        label="Verify against this result",
+        icon=operation_cards.icon(operations.get(_VERIFY)),
+        query_params=draft.encode(request),
+    )

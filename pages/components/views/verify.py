@@ -1,0 +1,98 @@
+"""verify: the verdict, the counts behind it, and what is not as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.components import grid, table_link, text
+from services import bootstrap, operations, results, units
+from services.jobs.models import JobView
+
+_LISTED = 100
+_LOOKS = {
+    "ok": ("As listed", ":material/check_circle:", "green"),
+    "changed": ("Changed", ":material/edit:", "red"),
+    "missing": ("Missing", ":material/remove_circle:", "red"),
+    "moved": ("Moved", ":material/drive_file_move:", "red"),
+    "unreadable": ("Unreadable", ":material/lock:", "orange"),
+    "not_verified": ("Not verified", ":material/help:", "orange"),
+    "new": ("New", ":material/add_circle:", "blue"),
+}
+# The worst first.
+_ORDER = ("changed", "missing", "moved", "unreadable", "not_verified", "new")
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show verdict, counts and the paths that are not ok."""
+    summary = (job.outcome or {}).get("summary", {})
+    statuses: Mapping[str, int] = summary.get("statuses", {})
+    _verdict(str(summary.get("verdict")), statuses, str(summary.get("algorithm")))
+    _counts(statuses)
+    _not_ok(services, job, statuses)
+
+
+def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
+    total = units.format_count(sum(statuses.values()))
+    by = f"Compared by {text.plain(algorithm)}, {total} paths in all."
+    new = statuses.get("new", 0)
+    more = f" {_count(new, 'new file is', 'new files are')} not in the manifest." if new else ""
+    if verdict == "verified":
+        ok = units.format_count(statuses.get("ok", 0))
+        st.success(
+            f"**Verified.** All {ok} listed files are there and unchanged.{more} {by}", icon=":material/verified:"
+        )
+    elif verdict == "failed":
+        wrong = sum(statuses.get(name, 0) for name in ("changed", "missing", "moved"))
+        st.error(
+            f"**Failed.** {_count(wrong, 'path is', 'paths are')} changed, missing or moved.{more} {by}",
+            icon=":material/gpp_bad:",
+        )
+    else:
+        open_ = sum(statuses.get(name, 0) for name in ("unreadable", "not_verified"))
+        st.warning(
+            f"**Incomplete.** Nothing is known to be wrong, but {_count(open_, 'path', 'paths')} could not be "
+            f"compared.{more} {by}",
+            icon=":material/gpp_maybe:",
+        )
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{units.format_count(count)} {one if count == 1 else many}"
+
+
+def _counts(statuses: Mapping[str, int]) -> None:
+    with st.grid(7, min_column_width=120):
+        for name, (label, icon, color) in _LOOKS.items():
+            count = statuses.get(name, 0)
+            shown = f":{color}[{icon}] {label}" if count else f":gray[{icon} {label}]"
+            st.metric(shown, units.format_count(count), border=True)
+    st.caption(f"Each path has exactly one status; together they are {units.format_count(sum(statuses.values()))}.")
+
+
+def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, int]) -> None:
+    wrong = [name for name in _ORDER if statuses.get(name)]
+    if not wrong:
+        return
+    st.subheader("What is not as listed", anchor=False)
+    rows: list[dict[str, Any]] = []
+    for name in wrong:
+        if len(rows) < _LISTED:
+            found = results.Filter(column="status", operator="eq", value=name)
+            question = results.ResultQuery(filters=(found,), sort=("path",), limit=_LISTED - len(rows))
+            rows += services.results.query(job.id, "result", question).rows
+    columns = [column.model_dump() for column in operations.get(job.operation).tables[0].columns]
+    shown = [
+        column
+        for column in columns
+        if column["name"] in {"status", "path", "moved_from", "size_bytes", "expected", "actual"}
+    ]
+    shown.sort(key=lambda column: column["name"] != "status")
+    grid.show(rows, shown, key="not_ok")
+    count = sum(statuses[name] for name in wrong)
+    if count > len(rows):
+        st.caption(f"The first {units.format_count(len(rows))} of {units.format_count(count)}, the worst first.")
+    not_ok = [results.Filter(column="status", operator="ne", value="ok")]
+    table_link.button("Open in the table", "result", not_ok, sort="status", key="to_not_ok")
