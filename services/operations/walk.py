@@ -9,15 +9,19 @@ import pydantic
 
 from services.operations._spec import Options, Text, field
 
+# What 64 bits of nanoseconds hold, as the engine's times are.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+
 
 def _utc(value: datetime) -> datetime:
     # A time without a zone is taken as UTC, so that a job means the same on every machine.
-    if value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
     try:
-        return value.astimezone(UTC)
+        moment = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
-        raise ValueError("the time lies, as UTC, outside of the years 1 to 9999") from None
+        moment = None
+    if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"the time lies outside of the years {_FIRST_YEAR} to {_LAST_YEAR}")
+    return moment
 
 
 Moment = Annotated[datetime, pydantic.AfterValidator(_utc)]
