@@ -72,13 +72,8 @@ def _state(view: JobView) -> str:
 
 def _changed(view: JobView) -> str:
     """Return the options that differ from the defaults, as they are typed."""
-    model = operations.get(view.operation).options
-    defaults: dict[str, Any] = {}
-    for name, field in model.model_fields.items():
-        if not field.is_required():
-            defaults[name] = model.__pydantic_serializer__.to_python(
-                field.get_default(call_default_factory=True), mode="json"
-            )
+    # Not validated: an option without default may be missing.
+    defaults = operations.get(view.operation).options.model_construct().model_dump(mode="json", warnings=False)
     given = {name: value for name, value in view.options.items() if name not in defaults or value != defaults[name]}
     given |= view.walk.model_dump(mode="json", exclude_defaults=True)
     return "  ".join(_option(name.replace("_", "-"), value) for name, value in given.items())

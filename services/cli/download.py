@@ -87,9 +87,9 @@ def to_stdout(chunks: Iterable[bytes], media_type: str) -> None:
 def _check_free(targets: Iterable[Path], *, force: bool) -> None:
     there = [target for target in targets if not force and os.path.lexists(target)]
     if there:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        more = f", as do {len(there) - 1} more" if len(there) > 1 else ""
         remedy = "Name another place with --output, or overwrite with --force."
-        raise errors.OutputError(f"{there[0]}{more} exists already", remedy=remedy, field="output")
+        raise errors.OutputError(f"{there[0]} exists already{more}", remedy=remedy, field="output")
 
 
 @contextlib.contextmanager

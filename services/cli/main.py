@@ -113,7 +113,8 @@ def _status(given: list[str]) -> int:
 
 
 def _usage(error: typer.TyperException, *, as_json: bool) -> int:
-    message = error.format_message()
+    # Pydantic's word before ours.
+    message = error.format_message().replace("Value error, ", "")
     if type(error).__name__ == "NoArgsIsHelpError":
         output.line(message, error=True)
         return error.exit_code

@@ -26,6 +26,7 @@ class Bar:
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=None),
                 TextColumn("{task.fields[figures]}", markup=False),
+                TextColumn("   "),  # room for the "^C" that a terminal prints, which would wrap the line
             )
             self._bar = RichProgress(*columns, console=output.console(error=True), transient=True, expand=True)
             self._task = self._bar.add_task("submitting", total=None, figures="")

@@ -172,7 +172,7 @@ def _cell(value: Any, dtype: str | None) -> str:
     if isinstance(value, int) and dtype == "integer":
         return f"{value:,}"
     if dtype == "timestamp":
-        return str(value).replace("T", " ").partition("+")[0].partition(".")[0]
+        return str(value).replace("T", " ")[:19]
     return str(value)
 
 

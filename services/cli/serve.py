@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import signal
@@ -145,14 +146,14 @@ def _bind(config: Settings) -> socket.socket:
     try:
         return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        field = "port"
-        remedy = "Stop what listens there, or choose another with --port (0 = any that is free)."
-        if _is_pravah(config):
+        field, remedy = "host", "Give an address of this machine with --host; 127.0.0.1 is the safe one."
+        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+            field, remedy = "port", "Stop what listens there, or choose another with --port (0 = any that is free)."
+        if error.errno == errno.EADDRINUSE and _is_pravah(config):
             remedy = f"Pravah is already there: open http://{config.host}:{config.port}, or choose another --port."
-        elif isinstance(error, socket.gaierror) or config.port == 0:
-            field, remedy = "host", "Give an address of this machine with --host; 127.0.0.1 is the safe one."
-        reason = error.strerror or str(error)
-        message = f"cannot listen on {config.host}:{config.port}: {reason.lower()}"
+        # Python repeats the address in parentheses.
+        reason = str(error.strerror or error).partition(" (")[0].lower()
+        message = f"cannot listen on {config.host}:{config.port}: {reason}"
         raise errors.InvalidOptionsError(message, remedy=remedy, field=field) from None
 
 
