@@ -1,9 +1,8 @@
 //! A job's handle and the frozen records it gives out.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pravah_engine::Job;
 use pravah_engine::control::Control;
@@ -13,12 +12,22 @@ use pyo3::types::PyBytes;
 
 use crate::errors;
 
-/// The end of a job, once there is one.
-type End = std::result::Result<Vec<u8>, (EngineError, &'static str)>;
+/// Between two looks for a signal, such as the one of Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);
 
 struct Ending {
-    end: Mutex<Option<End>>,
+    /// The end of the job, once there is one.
+    end: Mutex<Option<Result<Vec<u8>>>>,
     ended: Condvar,
+}
+
+impl Ending {
+    /// True when the job ends within `limit`.
+    fn wait(&self, limit: Duration) -> bool {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.ended.wait_timeout_while(end, limit, |end| end.is_none());
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_some()
+    }
 }
 
 #[pyclass(frozen, module = "pravah_core._native")]
@@ -29,19 +38,15 @@ pub struct JobHandle {
 }
 
 impl JobHandle {
-    /// Run a prepared job on a thread of its own. A panic becomes an internal error.
+    /// Run a prepared job on a thread of its own.
     pub fn spawn(job: Job) -> Result<Self> {
+        job.create_output()?;
         let control = Arc::new(Control::new());
         let ending = Arc::new(Ending { end: Mutex::new(None), ended: Condvar::new() });
         let (running, ended) = (Arc::clone(&control), Arc::clone(&ending));
         let body = move || {
-            let run = catch_unwind(AssertUnwindSafe(|| job.run(&running).map(|outcome| outcome.to_json())));
-            let end = run.unwrap_or_else(|panic| Err(EngineError::internal(panic_message(&*panic))));
-            running.finish();
-            let end = end.map_err(|error| {
-                let code = error.code();
-                (error, code)
-            });
+            // A panic of the job is an error of its already.
+            let end = job.run(&running).map(|outcome| outcome.to_json());
             *ended.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
             ended.ended.notify_all();
         };
@@ -52,27 +57,20 @@ impl JobHandle {
         Ok(Self { control, ending, thread: Mutex::new(Some(thread)) })
     }
 
-    fn wait_for(&self, limit: Option<Duration>) -> bool {
-        let end = self.ending.end.lock().unwrap_or_else(PoisonError::into_inner);
-        match limit {
-            None => {
-                drop(self.ending.ended.wait_while(end, |end| end.is_none()));
-                true
+    /// Wait with the GIL released, and look for signals meanwhile; true when the job has ended.
+    fn wait_until(&self, py: Python<'_>, deadline: Option<Instant>) -> PyResult<bool> {
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let slice = left.unwrap_or(LOOK).min(LOOK);
+            if py.detach(|| self.ending.wait(slice)) {
+                return Ok(true);
             }
-            Some(limit) => self
-                .ending
-                .ended
-                .wait_timeout_while(end, limit, |end| end.is_none())
-                .unwrap_or_else(PoisonError::into_inner)
-                .0
-                .is_some(),
+            py.check_signals()?;
+            if left.is_some_and(|left| left <= slice) {
+                return Ok(false);
+            }
         }
     }
-}
-
-fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "the engine panicked".into())
 }
 
 impl Drop for JobHandle {
@@ -86,12 +84,18 @@ impl Drop for JobHandle {
     }
 }
 
+/// The end of a wait of so many seconds; none for one so far away that it never comes.
+fn deadline_after(seconds: f64) -> PyResult<Option<Instant>> {
+    if seconds.is_nan() || seconds < 0.0 {
+        return Err(pyo3::exceptions::PyValueError::new_err(format!("seconds must be at least 0, not {seconds}")));
+    }
+    Ok(Duration::try_from_secs_f64(seconds).ok().and_then(|wait| Instant::now().checked_add(wait)))
+}
+
 #[pymethods]
 impl JobHandle {
     fn wait(&self, py: Python<'_>, seconds: f64) -> PyResult<bool> {
-        let limit = Duration::try_from_secs_f64(seconds)
-            .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("seconds: {error}")))?;
-        Ok(py.detach(|| self.wait_for(Some(limit))))
+        self.wait_until(py, deadline_after(seconds)?)
     }
 
     fn progress(&self) -> Progress {
@@ -139,11 +143,11 @@ impl JobHandle {
     }
 
     fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        py.detach(|| self.wait_for(None));
+        self.wait_until(py, None)?;
         let end = self.ending.end.lock().unwrap_or_else(PoisonError::into_inner);
         match end.as_ref() {
             Some(Ok(outcome)) => Ok(PyBytes::new(py, outcome)),
-            Some(Err((error, _))) => Err(errors::of(error)),
+            Some(Err(error)) => Err(errors::of(error)),
             None => Err(errors::to_python(EngineError::internal("the job ended without a result"))),
         }
     }

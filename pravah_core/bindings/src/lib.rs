@@ -29,8 +29,11 @@ fn preview<'py>(
     limit_files: u64,
     limit_seconds: f64,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let limit = Duration::try_from_secs_f64(limit_seconds)
-        .map_err(|error| pyo3::exceptions::PyValueError::new_err(format!("limit_seconds: {error}")))?;
+    if limit_seconds.is_nan() || limit_seconds < 0.0 {
+        let message = format!("limit_seconds must be at least 0, not {limit_seconds}");
+        return Err(pyo3::exceptions::PyValueError::new_err(message));
+    }
+    let limit = Duration::try_from_secs_f64(limit_seconds).unwrap_or(Duration::MAX);
     let counted = py
         .detach(|| Job::prepare(spec_json).and_then(|job| job.preview(limit_files, limit)))
         .map_err(errors::to_python)?;

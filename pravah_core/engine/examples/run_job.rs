@@ -1,38 +1,43 @@
 //! Runs one job without Python: a job specification on standard input, its outcome on standard output.
 //!
-//! `--defaults` prints every operation's default options and tables instead. Errors are one JSON object on
-//! standard error and exit status 1; this is the seed of a service of its own.
+//! `--defaults` prints every operation's default options and tables instead. An error is one JSON object,
+//! `{"code", "message"}`, on standard error, and the exit status of the error table (2 for an unacceptable
+//! specification, 3 for the source, 5 for the output, 70 for a bug); this is the seed of a service of its own.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use pravah_engine::{control::Control, ops, run};
+use pravah_engine::{control::Control, error::EngineError, ops, run};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() == Some("--defaults") {
-        return print(ops::declarations().to_string().as_bytes());
-    }
-    let mut spec = Vec::new();
-    if let Err(error) = std::io::stdin().read_to_end(&mut spec) {
-        eprintln!("cannot read the job specification: {error}");
-        return ExitCode::FAILURE;
-    }
-    match run(&spec, &Arc::new(Control::new())) {
-        Ok(outcome) => print(&outcome.to_json()),
+    let document = match std::env::args().nth(1).as_deref() {
+        Some("--defaults") => Ok(ops::declarations().to_string().into_bytes()),
+        Some(_) => Err(EngineError::invalid("usage: run_job [--defaults] < job specification")),
+        None => read_and_run(),
+    };
+    match document {
+        Ok(document) => print(&document),
         Err(error) => {
             eprintln!("{}", serde_json::json!({"code": error.code(), "message": error.to_string()}));
-            ExitCode::FAILURE
+            ExitCode::from(error.exit_status())
         }
     }
 }
 
+fn read_and_run() -> Result<Vec<u8>, EngineError> {
+    let mut spec = Vec::new();
+    let read = io::stdin().read_to_end(&mut spec);
+    read.map_err(|error| EngineError::invalid(format!("the job specification cannot be read: {error}")))?;
+    run(&spec, &Arc::new(Control::new())).map(|outcome| outcome.to_json())
+}
+
 fn print(document: &[u8]) -> ExitCode {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(document).and_then(|()| out.write_all(b"\n")) {
+    let mut out = io::stdout().lock();
+    match out.write_all(document).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

@@ -61,6 +61,17 @@ impl Column {
         Self { name, kind: Type::Time, dictionary: false }
     }
 
+    /// The type's name in the declarations.
+    pub fn type_name(self) -> &'static str {
+        match self.kind {
+            Type::Text => "text",
+            Type::Binary => "binary",
+            Type::Integer => "integer",
+            Type::Unsigned => "unsigned",
+            Type::Time => "timestamp",
+        }
+    }
+
     fn data_type(self) -> DataType {
         match self.kind {
             Type::Text => DataType::Utf8,
@@ -86,12 +97,19 @@ enum Builder {
     Time(TimestampNanosecondBuilder),
 }
 
+/// Rows that are built before they are encoded.
+const FULL_ROWS: usize = 8192;
+/// Bytes of text that are built before they are encoded: paths may be of any length, and a column's
+/// offsets are 32 bits wide.
+const FULL_BYTES: usize = 8 << 20;
+
 /// Builders for one table. A row is one call per column, in the order of the declaration.
 pub struct Columns {
     schema: SchemaRef,
     builders: Vec<Builder>,
     next: usize,
     rows: usize,
+    bytes: usize,
 }
 
 impl Columns {
@@ -104,7 +122,13 @@ impl Columns {
             Type::Unsigned => Builder::Unsigned(UInt64Builder::new()),
             Type::Time => Builder::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
         };
-        Self { schema: schema(columns), builders: columns.iter().map(builder).collect(), next: 0, rows: 0 }
+        Self { schema: schema(columns), builders: columns.iter().map(builder).collect(), next: 0, rows: 0, bytes: 0 }
+    }
+
+    /// True when the rows are many or large enough to be encoded; look at it after every row.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.rows >= FULL_ROWS || self.bytes >= FULL_BYTES
     }
 
     /// Complete rows so far.
@@ -131,6 +155,7 @@ impl Columns {
     /// The next column, a text.
     #[inline]
     pub fn text(&mut self, value: &str) {
+        self.bytes += value.len();
         match self.slot() {
             Builder::Text(builder) => builder.append_value(value),
             _ => unreachable!("the column is not text"),
@@ -140,6 +165,7 @@ impl Columns {
     /// The next column, a text or null.
     #[inline]
     pub fn optional_text(&mut self, value: Option<&str>) {
+        self.bytes += value.map_or(0, str::len);
         match self.slot() {
             Builder::Text(builder) => builder.append_option(value),
             _ => unreachable!("the column is not text"),
@@ -153,7 +179,10 @@ impl Columns {
         self.text(&shown);
         let differs = matches!(shown, std::borrow::Cow::Owned(_));
         match self.slot() {
-            Builder::Binary(builder) if differs => builder.append_value(bytes),
+            Builder::Binary(builder) if differs => {
+                builder.append_value(bytes);
+                self.bytes += bytes.len();
+            }
             Builder::Binary(builder) => builder.append_null(),
             _ => unreachable!("the column is not binary"),
         }
@@ -184,11 +213,15 @@ impl Columns {
         }
     }
 
-    /// The next column, nanoseconds since the epoch or null.
+    /// The next column, nanoseconds since the epoch.
+    ///
+    /// The two ends of the range are null: they stand for times that 64 bits of nanoseconds cannot hold
+    /// (before 1678, after 2262), and readers take them for "not a time" or for infinity.
     #[inline]
-    pub fn time(&mut self, nanoseconds: Option<i64>) {
+    pub fn time(&mut self, nanoseconds: i64) {
+        let known = (nanoseconds != i64::MIN && nanoseconds != i64::MAX).then_some(nanoseconds);
         match self.slot() {
-            Builder::Time(builder) => builder.append_option(nanoseconds),
+            Builder::Time(builder) => builder.append_option(known),
             _ => unreachable!("the column is not a time"),
         }
     }
@@ -212,6 +245,7 @@ impl Columns {
         };
         let arrays = self.builders.iter_mut().map(finish).collect();
         self.rows = 0;
+        self.bytes = 0;
         RecordBatch::try_new(self.schema(), arrays).map_err(|error| EngineError::internal(error.to_string()))
     }
 }

@@ -55,6 +55,7 @@ pub struct Control {
     started: Instant,
     finished: OnceLock<f64>,
     cancelled: AtomicBool,
+    failure: Mutex<Option<EngineError>>,
     stages: OnceLock<&'static [&'static str]>,
     stage: AtomicUsize,
     stage_starts: Mutex<Vec<f64>>,
@@ -79,6 +80,7 @@ impl Control {
             started: Instant::now(),
             finished: OnceLock::new(),
             cancelled: AtomicBool::new(false),
+            failure: Mutex::new(None),
             stages: OnceLock::new(),
             stage: AtomicUsize::new(0),
             stage_starts: Mutex::new(Vec::new()),
@@ -96,13 +98,27 @@ impl Control {
         self.cancelled.store(true, Relaxed);
     }
 
-    /// True once [`Control::cancel`] was called.
+    /// End the job with `error`: everything stops as if it were cancelled. What came first counts, an
+    /// earlier failure or a cancel.
+    pub fn fail(&self, error: EngineError) {
+        let mut failure = lock(&self.failure);
+        if !self.cancelled.swap(true, Relaxed) {
+            *failure = Some(error);
+        }
+    }
+
+    /// What [`Control::fail`] was told, once.
+    pub fn take_failure(&self) -> Option<EngineError> {
+        lock(&self.failure).take()
+    }
+
+    /// True once [`Control::cancel`] or [`Control::fail`] was called.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Relaxed)
     }
 
     /// # Errors
-    /// [`EngineError::Cancelled`] once [`Control::cancel`] was called.
+    /// [`EngineError::Cancelled`] once the job is to stop; [`Control::take_failure`] has the cause.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
     }
@@ -140,9 +156,12 @@ impl Control {
         self.bytes_total.store(bytes, Relaxed);
     }
 
-    /// Record trouble with one path (bytes, relative to the source).
+    /// Record trouble with one path (bytes, relative to the source). A list of issues that cannot be
+    /// written ends the job: none of them may be lost.
     pub fn issue(&self, stage: &'static str, path: &[u8], kind: IssueKind, message: impl Into<String>) {
-        self.issues.push(Issue { stage, path: path.to_vec(), kind, message: message.into() });
+        if let Err(error) = self.issues.push(Issue { stage, path: path.to_vec(), kind, message: message.into() }) {
+            self.fail(error);
+        }
     }
 
     /// Record a system error on one path.
@@ -182,6 +201,7 @@ impl Control {
         let stages = self.stages.get().copied().unwrap_or(&["starting"]);
         let stage_index = self.stage.load(Relaxed);
         let bytes_done = self.bytes_done.load(Relaxed);
+        let bytes_total = known(self.bytes_total.load(Relaxed));
         let observed = elapsed_seconds >= 0.5 || self.finished.get().is_some();
         Snapshot {
             stage: stages.get(stage_index).copied().unwrap_or("starting"),
@@ -189,8 +209,9 @@ impl Control {
             stage_count: stages.len(),
             files_done: self.files_done.load(Relaxed),
             files_total: known(self.files_total.load(Relaxed)),
-            bytes_done,
-            bytes_total: known(self.bytes_total.load(Relaxed)),
+            // A file that grew since it was listed, or is read twice because it changed, is no progress.
+            bytes_done: bytes_total.map_or(bytes_done, |total| bytes_done.min(total)),
+            bytes_total,
             issues: self.issues.count(),
             bytes_per_second: observed.then(|| bytes_done as f64 / elapsed_seconds.max(1e-9)),
             elapsed_seconds,

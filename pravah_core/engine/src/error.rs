@@ -70,6 +70,25 @@ impl EngineError {
         }
     }
 
+    /// The exit status of a program that ends with this error, by the same table.
+    pub fn exit_status(&self) -> u8 {
+        match self {
+            Self::InvalidOptions { .. } => 2,
+            Self::SourceNotFound { .. } | Self::PermissionDenied { .. } => 3,
+            Self::LimitExceeded { .. } => 4,
+            Self::Output { .. } => 5,
+            Self::Cancelled => 130,
+            Self::Internal { .. } => 70,
+        }
+    }
+
+    /// An [`EngineError::Internal`] from what a panic left.
+    pub fn from_panic(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::internal(text.unwrap_or_else(|| "a panic without a message".into()))
+    }
+
     /// An [`EngineError::InvalidOptions`] from a message.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::InvalidOptions { message: message.into() }
@@ -84,6 +103,16 @@ impl EngineError {
     pub fn output(path: &Path, error: impl std::fmt::Display) -> Self {
         Self::Output { path: path.to_path_buf(), message: error.to_string() }
     }
+}
+
+/// Run `work`; a panic in it becomes [`EngineError::Internal`] with the panic's message.
+///
+/// # Errors
+/// Those of `work`, and that one.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Sound to assert: a job that panicked gives no result, whatever state it leaves behind.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(EngineError::from_panic(&*panic)))
 }
 
 /// The engine's result type.

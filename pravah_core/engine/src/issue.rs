@@ -1,6 +1,13 @@
 //! Per-file trouble: counted and listed, never fatal, never silent.
 
+mod file;
+
+pub use file::{COLUMNS, IssueFile};
+
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::error::Result;
 
 /// What kind of trouble a file made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +22,7 @@ pub enum IssueKind {
     ChangedWhileRead,
     /// It exceeds a stated limit.
     TooLarge,
-    /// It is of a kind that is not handled.
+    /// It is of a kind that is not handled, such as a link where a file was.
     Unsupported,
 }
 
@@ -34,8 +41,11 @@ impl IssueKind {
 
     /// The kind of a system error on a file that was listed a moment ago.
     pub fn from_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind::{NotADirectory, NotFound};
         match error.kind() {
-            std::io::ErrorKind::NotFound => Self::Vanished,
+            // The second: a directory above it is gone, and a file has its name.
+            NotFound | NotADirectory => Self::Vanished,
+            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Unsupported,
             _ => Self::Unreadable,
         }
     }
@@ -56,31 +66,57 @@ pub struct Issue {
 
 /// All issues of a job, in the order they were met.
 ///
-/// Cost: a path and about 100 bytes for each issue: trouble is rare, and none of it may be lost.
+/// Cost: the first [`KEPT`] stay in memory for [`IssueLog::page`]; every one goes to `issues.parquet` as it
+/// comes, so that millions of unreadable files cost a row group of memory, not a heap object each.
 #[derive(Debug, Default)]
 pub struct IssueLog {
-    issues: Mutex<Vec<Issue>>,
+    count: AtomicU64,
+    kept: Mutex<Vec<Issue>>,
+    // Held while rows are encoded; readers never take it, so that progress does not wait for a disk.
+    file: Mutex<Option<IssueFile>>,
 }
 
+/// Issues that stay in memory for an observer.
+pub const KEPT: usize = 10_000;
+
 impl IssueLog {
+    /// Write every issue from now on also to `file`.
+    pub fn write_to(&self, file: IssueFile) {
+        *lock(&self.file) = Some(file);
+    }
+
     /// Record one issue.
-    pub fn push(&self, issue: Issue) {
-        lock(&self.issues).push(issue);
+    ///
+    /// # Errors
+    /// [`crate::error::EngineError::Output`] when it cannot be written.
+    pub fn push(&self, issue: Issue) -> Result<()> {
+        // Taken first and held to the end: memory and file have the same order.
+        let mut file = lock(&self.file);
+        let written = file.as_mut().map_or(Ok(()), |file| file.push(&issue));
+        let mut kept = lock(&self.kept);
+        if kept.len() < KEPT {
+            kept.push(issue);
+        }
+        self.count.fetch_add(1, Relaxed);
+        written
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        lock(&self.issues).len() as u64
+        self.count.load(Relaxed)
     }
 
-    /// Up to `limit` issues after the first `after`, oldest first.
+    /// Up to `limit` of the kept issues after the first `after`, oldest first.
     pub fn page(&self, after: usize, limit: usize) -> Vec<Issue> {
-        lock(&self.issues).iter().skip(after).take(limit).cloned().collect()
+        lock(&self.kept).iter().skip(after).take(limit).cloned().collect()
     }
 
-    /// Look at each issue, oldest first.
-    pub fn for_each(&self, visit: impl FnMut(&Issue)) {
-        lock(&self.issues).iter().for_each(visit);
+    /// Make the file final; further issues are counted and not written.
+    ///
+    /// # Errors
+    /// [`crate::error::EngineError::Output`].
+    pub fn finish(&self) -> Result<()> {
+        lock(&self.file).take().map_or(Ok(()), IssueFile::finish)
     }
 }
 

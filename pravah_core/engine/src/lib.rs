@@ -61,16 +61,34 @@ impl Job {
         Ok(Self { spec, root })
     }
 
+    /// Make the job folder, so that a place where nothing can be written is known before the start.
+    ///
+    /// # Errors
+    /// [`error::EngineError::Output`].
+    pub fn create_output(&self) -> Result<()> {
+        sink::create_folder(&self.spec.output.directory)
+    }
+
     /// Run to the end on threads of its own; blocks.
     ///
     /// # Errors
-    /// What ended the job; per-file trouble is an issue instead.
+    /// What ended the job, a panic included; per-file trouble is an issue instead.
     ///
     /// # Cancellation
     /// Answers a cancelled `control` within 200 ms.
     pub fn run(&self, control: &Arc<Control>) -> Result<Outcome> {
+        let outcome = error::guarded(|| self.work(control));
+        control.finish();
+        match control.take_failure() {
+            Some(failure) => Err(failure),
+            None => outcome,
+        }
+    }
+
+    fn work(&self, control: &Arc<Control>) -> Result<Outcome> {
         let started = SystemTime::now();
         let sink = Arc::new(Sink::create(&self.spec.output, control)?);
+        self.root.leave_out(sink.directory());
         let context = ops::Context {
             root: &self.root,
             walk: &self.spec.walk,
@@ -79,10 +97,8 @@ impl Job {
             threads: self.spec.threads.unwrap_or_else(pool::default_threads),
             started,
         };
-        let outcome = ops::run(&self.spec.request, &context)
-            .and_then(|report| outcome::write(&self.spec, &sink, control, report, started));
-        control.finish();
-        outcome
+        let report = ops::run(&self.spec.request, &context)?;
+        outcome::write(&self.spec, &sink, control, report, started)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Lists of digests as `sha256sum`, `md5sum`, `b3sum` and BSD's `--tag` write them.
 //!
-//! Source: GNU coreutils manual, "md5sum invocation" (escaping, text and binary markers, `--tag`);
-//! b3sum's README (same lines, names must be UTF-8).
+//! Source: GNU coreutils manual, "md5sum invocation" (escaping, text and binary markers, `--tag`) and its
+//! `split_3` (leading blanks, one blank before the name, OpenSSL's `NAME(file)= digest`); b3sum's source (same
+//! lines, names must be UTF-8).
 
 use std::io::{self, BufRead};
 
 use crate::digest::{Algorithm, Digest};
 
-/// A longer line is malformed: no path is longer on Linux, also when every byte is escaped.
+/// A longer line is malformed: it bounds memory, and no tool opens a path of that length.
 const LINE_BYTES: u64 = 1 << 20;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// One line's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,20 @@ pub struct Line {
     pub digest: Digest,
     /// The name as written, unescaped.
     pub path: Vec<u8>,
+}
+
+/// Why a manifest of this algorithm cannot list `path` so that the tool that reads it finds it; none when it can.
+pub fn cannot_hold(algorithm: Algorithm, path: &[u8]) -> Option<&'static str> {
+    if algorithm != Algorithm::Blake3 {
+        return None;
+    }
+    match std::str::from_utf8(path) {
+        Err(_) => Some("whose format holds UTF-8 names only"),
+        Ok(text) if text.contains('\u{fffd}') => Some("whose readers refuse U+FFFD in a name"),
+        // Newer versions of b3sum take it for a line's end; older ones do not know it escaped.
+        Ok(text) if text.ends_with('\r') => Some("whose readers disagree on a name that ends with a carriage return"),
+        Ok(_) => None,
+    }
 }
 
 /// Append a line in GNU form. `b3sum` knows no `\r` escape and takes the byte as it is.
@@ -53,7 +70,9 @@ pub fn write_line(out: &mut Vec<u8>, algorithm: Algorithm, digest: &Digest, path
 /// What is wrong with it, in words.
 pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
+    // No name ends so: coreutils writes it escaped, and see [`cannot_hold`].
     let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line.trim_ascii_start();
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
@@ -64,9 +83,7 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     let (algorithm, hex, name) = match parse_tag(body) {
         Some((algorithm, name, hex)) => (Some(algorithm), hex, name),
         None => {
-            let end = body.iter().position(|byte| !byte.is_ascii_hexdigit()).ok_or("has no file name")?;
-            let (hex, rest) = body.split_at(end);
-            let name = rest.strip_prefix(b"  ").or_else(|| rest.strip_prefix(b" *")).ok_or("is not «digest  name»")?;
+            let (hex, name) = parse_plain(body)?;
             (None, hex, name)
         }
     };
@@ -81,18 +98,30 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     Ok(Some(Line { algorithm, digest, path }))
 }
 
-/// `SHA256 (name) = hex`.
+/// `hex  name`, `hex *name`; with one blank also BSD's `-r` form, `hex name`.
+fn parse_plain(body: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+    let end = body.iter().position(|byte| !byte.is_ascii_hexdigit()).ok_or("has no file name")?;
+    let (hex, rest) = body.split_at(end);
+    let name = match rest {
+        [b' ', b' ' | b'*', name @ ..] | [b' ' | b'\t', name @ ..] => name,
+        _ => return Err("is not «digest  name»"),
+    };
+    Ok((hex, name))
+}
+
+/// `SHA256 (name) = hex`, or OpenSSL's `SHA256(name)= hex`.
 fn parse_tag(body: &[u8]) -> Option<(Algorithm, &[u8], &[u8])> {
     let open = body.iter().position(|&byte| byte == b'(')?;
-    let algorithm = algorithm_of_tag(body[..open].strip_suffix(b" ")?)?;
-    let close = body.windows(4).rposition(|window| window == b") = ")?;
-    (close > open).then(|| (algorithm, &body[open + 1..close], &body[close + 4..]))
+    let algorithm = algorithm_of_tag(body[..open].trim_ascii_end())?;
+    let close = body.iter().rposition(|&byte| byte == b')')?;
+    let hex = body[close + 1..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
+    (close > open).then(|| (algorithm, &body[open + 1..close], hex))
 }
 
 fn algorithm_of_tag(tag: &[u8]) -> Option<Algorithm> {
     match tag.to_ascii_uppercase().as_slice() {
         b"BLAKE3" => Some(Algorithm::Blake3),
-        b"SHA256" => Some(Algorithm::Sha256),
+        b"SHA256" | b"SHA2-256" => Some(Algorithm::Sha256),
         b"SHA1" => Some(Algorithm::Sha1),
         b"MD5" => Some(Algorithm::Md5),
         b"XXH3" | b"XXH128" | b"XXH3_128" => Some(Algorithm::Xxh3),
@@ -122,16 +151,18 @@ fn unescape(name: &[u8]) -> Option<Vec<u8>> {
 pub fn algorithm_of_name(name: &[u8]) -> Option<Algorithm> {
     let lower = name.to_ascii_lowercase();
     let has = |part: &[u8]| lower.windows(part.len()).any(|window| window == part);
-    let table: [(&[u8], Algorithm); 9] = [
+    let table: [(&[u8], Algorithm); 11] = [
         (b"blake3", Algorithm::Blake3),
-        (b"b3", Algorithm::Blake3),
+        (b"b3sum", Algorithm::Blake3),
         (b"sha256", Algorithm::Sha256),
+        (b"sha-256", Algorithm::Sha256),
         (b"sha1", Algorithm::Sha1),
+        (b"sha-1", Algorithm::Sha1),
         (b"md5", Algorithm::Md5),
         (b"xxh128", Algorithm::Xxh3),
         (b"xxh3", Algorithm::Xxh3),
         (b"crc32c", Algorithm::Crc32c),
-        (b"sha-256", Algorithm::Sha256),
+        (b".b3", Algorithm::Blake3),
     ];
     table.iter().find(|(part, _)| has(part)).map(|&(_, algorithm)| algorithm)
 }
@@ -143,7 +174,8 @@ pub fn algorithms_of_length(bytes: usize) -> Vec<Algorithm> {
     likely.into_iter().filter(|algorithm| algorithm.digest_bytes() == bytes).collect()
 }
 
-/// Read a manifest line by line: `visit` gets the line's number from 1 and its content or its fault.
+/// Read a manifest line by line: `visit` gets the line's number from 1 and its content or its fault. A byte
+/// order mark before the first line is no part of it.
 ///
 /// # Errors
 /// The system's error, or the first that `visit` returns.
@@ -165,7 +197,8 @@ pub fn read<E: From<io::Error>>(
             visit(number, Err("is longer than 1 MiB"))?;
             continue;
         }
-        match parse_line(&line) {
+        let content = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line) } else { &line };
+        match parse_line(content) {
             Ok(None) => {}
             Ok(Some(line)) => visit(number, Ok(line))?,
             Err(fault) => visit(number, Err(fault))?,

@@ -50,16 +50,15 @@ pub type TableColumns = (&'static str, &'static [Column]);
 
 /// Every operation with its default options and its tables: what the contract test compares.
 pub fn declarations() -> serde_json::Value {
+    let columns = |columns: &[Column]| -> serde_json::Value {
+        columns.iter().map(|column| serde_json::json!({"name": column.name, "dtype": column.type_name()})).collect()
+    };
     let tables = |tables: &[TableColumns]| -> serde_json::Value {
-        let names = |columns: &[Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();
-        tables
-            .iter()
-            .map(|(name, columns)| ((*name).to_owned(), names(columns).into()))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
+        tables.iter().map(|(name, of)| ((*name).to_owned(), columns(of))).collect::<serde_json::Map<_, _>>().into()
     };
     serde_json::json!({
         "walk": WalkOptions::default(),
+        "issues": columns(crate::issue::COLUMNS),
         "operations": {
             "inventory": {"options": inventory::InventoryOptions::default(), "tables": tables(inventory::TABLES)},
             "checksum": {"options": checksum::ChecksumOptions::default(), "tables": tables(checksum::TABLES)},

@@ -1,18 +1,13 @@
 //! What a job says at its end: `issues.parquet`, then `outcome.json`, the last thing written.
 
-use std::fs::File;
 use std::time::SystemTime;
 
-use arrow_array::RecordBatch;
 use chrono::{DateTime, SecondsFormat, Utc};
-use parquet::arrow::ArrowWriter;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::columns::{Column, Columns};
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
-use crate::issue::IssueLog;
 use crate::sink::Sink;
 use crate::spec::JobSpec;
 use crate::walk::WalkTotals;
@@ -55,36 +50,15 @@ impl Outcome {
     }
 }
 
-/// The columns of `issues.parquet`.
-pub const ISSUE_COLUMNS: &[Column] = &[
-    Column::category("stage"),
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::category("kind"),
-    Column::text("message"),
-];
-
-/// Rows of issues as a batch.
-///
-/// # Errors
-/// [`EngineError::Internal`] when columns disagree, a bug.
-pub fn issue_batch(issues: &IssueLog) -> Result<RecordBatch> {
-    let mut columns = Columns::new(ISSUE_COLUMNS);
-    issues.for_each(|issue| {
-        columns.text(issue.stage);
-        columns.path(if issue.path.is_empty() { b"." } else { &issue.path });
-        columns.text(issue.kind.as_str());
-        columns.text(&issue.message);
-    });
-    columns.take()
-}
-
 /// Write issues and outcome; the job is complete when this returns.
 ///
 /// # Errors
 /// [`EngineError::Output`].
 pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, started: SystemTime) -> Result<Outcome> {
-    let issues = write_issues(sink, control)?;
+    // The last look: after it the job completes, whoever asks it to stop.
+    control.check()?;
+    control.issues().finish()?;
+    let issues = control.issues().count();
     control.finish();
     let stages: Vec<Value> =
         control.stage_seconds().iter().map(|(name, seconds)| json!({"name": name, "seconds": seconds})).collect();
@@ -118,19 +92,6 @@ pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, sta
     Ok(outcome)
 }
 
-fn write_issues(sink: &Sink, control: &Control) -> Result<u64> {
-    let path = sink.directory().join("issues.parquet");
-    let temporary = sink.directory().join(".issues.parquet.tmp");
-    let batch = issue_batch(control.issues())?;
-    let file = File::create(&temporary).map_err(|error| EngineError::output(&temporary, error))?;
-    let failed = |error: &dyn std::fmt::Display| EngineError::output(&path, error);
-    let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|error| failed(&error))?;
-    writer.write(&batch).map_err(|error| failed(&error))?;
-    let file = writer.into_inner().map_err(|error| failed(&error))?;
-    file.sync_data().and_then(|()| std::fs::rename(&temporary, &path)).map_err(|error| failed(&error))?;
-    Ok(batch.num_rows() as u64)
-}
-
 fn tables(shards: &[Shard]) -> Vec<Value> {
     let mut names: Vec<&str> = Vec::new();
     for shard in shards {
@@ -138,6 +99,8 @@ fn tables(shards: &[Shard]) -> Vec<Value> {
             names.push(&shard.table);
         }
     }
+    // The main table first, whichever shard was final first.
+    names.sort_by_key(|name| *name != "result");
     let describe = |name: &&str| {
         let mut parts: Vec<&Shard> = shards.iter().filter(|shard| shard.table == **name).collect();
         parts.sort_by(|one, other| one.path.cmp(&other.path));

@@ -38,5 +38,10 @@ fn names(path: &str) -> HashMap<u32, String> {
         let id = fields.nth(1)?.parse().ok()?;
         Some((id, name))
     };
-    String::from_utf8_lossy(&content).lines().filter_map(line).collect()
+    let mut names = HashMap::new();
+    for (id, name) in String::from_utf8_lossy(&content).lines().filter_map(line) {
+        // Of several names the first counts, as in getpwuid(3).
+        names.entry(id).or_insert(name);
+    }
+    names
 }

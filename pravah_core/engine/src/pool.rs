@@ -1,8 +1,13 @@
 //! The only place where threads are made: tokio for scanning directories, rayon for computing.
 
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::time::Duration;
 
-use crate::error::{EngineError, Result};
+use crossbeam_channel::RecvTimeoutError;
+
+use crate::control::Control;
+use crate::error::{EngineError, Result, guarded};
+use crate::walk::{Batch, Skipped, Visitor, WalkTotals, walk};
 
 /// Threads to use when the specification names none: one per available core.
 pub fn default_threads() -> usize {
@@ -21,6 +26,10 @@ pub fn scan_runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
         .map_err(|error| EngineError::internal(format!("cannot start scan threads: {error}")))
 }
 
+/// A thread that waits for a part of its batch may be given further batches meanwhile, one upon the other.
+/// Only the pages that are used take memory.
+const COMPUTE_STACK_BYTES: usize = 16 << 20;
+
 /// The pool that hashes and encodes.
 ///
 /// # Errors
@@ -28,6 +37,7 @@ pub fn scan_runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
 pub fn compute_pool(threads: usize) -> Result<rayon::ThreadPool> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
+        .stack_size(COMPUTE_STACK_BYTES)
         .thread_name(|index| format!("pravah-compute-{index}"))
         .build()
         .map_err(|error| EngineError::internal(format!("cannot start compute threads: {error}")))
@@ -35,7 +45,8 @@ pub fn compute_pool(threads: usize) -> Result<rayon::ThreadPool> {
 
 /// One state per thread, without tying it to a thread: a free one is found by trying.
 ///
-/// With as many slots as threads, and each thread holding at most one, a free slot always exists.
+/// With as many slots as threads, and each thread holding at most one, a free slot always exists. A holder
+/// must not wait for rayon: a waiting thread is given other work, which may ask for a slot of its own.
 #[derive(Debug)]
 pub struct Slots<T> {
     slots: Vec<Mutex<T>>,
@@ -74,69 +85,120 @@ const WAITING_BATCHES_PER_THREAD: usize = 8;
 
 /// Walk on scanning threads and work on every batch in the compute pool, with a bounded channel between.
 ///
-/// `skipped` gets the subtrees that the rules leave out. Totals reach the progress as soon as the walk ends.
+/// Totals reach the progress as soon as the walk ends.
 ///
 /// # Errors
-/// The first error of the walk or of `work`; cancel is looked at per batch by this function.
+/// The first error of the walk or of `work`, a panic included; it stops both at once.
+///
+/// # Cancellation
+/// Looked at per batch; longer work looks for itself.
 pub fn walk_and_work(
     context: &crate::ops::Context<'_>,
-    skipped: impl Fn(&[u8], crate::walk::Skip) -> Result<()> + Send + Sync + 'static,
-    work: impl Fn(crate::walk::Batch) -> Result<()> + Sync,
-) -> Result<crate::walk::WalkTotals> {
+    work: impl Fn(Batch) -> Result<()> + Sync,
+) -> Result<WalkTotals> {
     let pool = compute_pool(context.threads)?;
+    let rules = context.walk.compile()?;
     let waiting = WAITING_BATCHES_PER_THREAD * context.threads;
     let (send, receive) = crossbeam_channel::bounded(waiting);
-    // A token for each batch in work: `spawn` itself does not bound its queue.
-    let (give_back, take) = crossbeam_channel::bounded(waiting);
-    for _ in 0..waiting {
-        let _ = give_back.send(());
-    }
-    let failure: Mutex<Option<EngineError>> = Mutex::new(None);
-    let forward = std::sync::Arc::new(Forward { send, skipped });
     let (root, control, threads) = (context.root, context.control, context.threads);
-    let rules = context.walk.compile()?;
-    std::thread::scope(|threads_scope| {
-        let walking = threads_scope.spawn(move || {
-            let totals = crate::walk::walk(std::sync::Arc::clone(root), rules, forward, control, threads)?;
+    std::thread::scope(|scope| {
+        let walking = std::thread::Builder::new().name("pravah-walk".into()).spawn_scoped(scope, move || {
+            let totals = walk(Arc::clone(root), rules, Arc::new(Forward(send)), control, threads)?;
             control.set_totals(totals.files, totals.bytes);
             Ok(totals)
         });
-        pool.in_place_scope(|scope| {
-            for batch in &receive {
-                let _ = take.recv();
-                let (give_back, failure, work) = (give_back.clone(), &failure, &work);
-                scope.spawn(move |_| {
-                    if let Err(error) = control.check().and_then(|()| work(batch)) {
-                        // The walk is told to stop by cancelling; the first error is what is reported.
-                        crate::issue::lock(failure).get_or_insert(error);
-                        control.cancel();
-                    }
-                    let _ = give_back.send(());
-                });
+        let walking = walking.map_err(|error| EngineError::internal(format!("cannot start the walk: {error}")))?;
+        drain(&pool, &receive, waiting, |batch| {
+            if let Err(error) = control.check().and_then(|()| guarded(|| work(batch))) {
+                // An error stops the walk, too; one that only says "stopped" changes nothing.
+                control.fail(error);
             }
         });
-        let walked = walking.join().unwrap_or_else(|_| Err(EngineError::internal("the walk panicked")));
-        match crate::issue::lock(&failure).take() {
-            Some(error) => Err(error),
+        let walked = walking.join().unwrap_or_else(|panic| Err(EngineError::from_panic(&*panic)));
+        match control.take_failure() {
+            Some(failure) => Err(failure),
             None => walked,
         }
     })
 }
 
-struct Forward<S> {
-    send: crossbeam_channel::Sender<crate::walk::Batch>,
-    skipped: S,
+/// Hand every batch to the pool until the channel ends. `work` must not panic.
+fn drain(
+    pool: &rayon::ThreadPool,
+    receive: &crossbeam_channel::Receiver<Batch>,
+    waiting: usize,
+    work: impl Fn(Batch) + Sync,
+) {
+    // A token for each batch in work: `spawn` itself does not bound its queue.
+    let (give_back, take) = crossbeam_channel::bounded(waiting);
+    for _ in 0..waiting {
+        let _ = give_back.send(());
+    }
+    pool.in_place_scope(|scope| {
+        for batch in receive {
+            let _ = take.recv();
+            let (give_back, work) = (give_back.clone(), &work);
+            scope.spawn(move |_| {
+                work(batch);
+                let _ = give_back.send(());
+            });
+        }
+    });
 }
 
-impl<S: Fn(&[u8], crate::walk::Skip) -> Result<()> + Send + Sync + 'static> crate::walk::Visitor for Forward<S> {
-    fn batch(&self, batch: crate::walk::Batch) -> Result<()> {
+struct Forward(crossbeam_channel::Sender<Batch>);
+
+impl Visitor for Forward {
+    fn batch(&self, batch: Batch) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        self.send.send(batch).map_err(|_| EngineError::internal("the compute pool is gone"))
+        self.0.send(batch).map_err(|_| EngineError::internal("the compute pool is gone"))
     }
 
-    fn skipped(&self, path: &[u8], reason: crate::walk::Skip) -> Result<()> {
-        (self.skipped)(path, reason)
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
+        Ok(())
     }
+}
+
+/// Threads that wait for the disk at once.
+const SYNC_THREADS: usize = 8;
+/// Between two looks at the cancel flag.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Do to each item what no signal can interrupt, such as fsync, on threads of its own. When the job is
+/// cancelled meanwhile, the threads are left behind: each ends with the system call it is in.
+///
+/// # Errors
+/// The first error of `work`; [`EngineError::Cancelled`].
+pub fn uninterrupted<T: Send + 'static>(
+    control: &Arc<Control>,
+    items: Vec<T>,
+    work: fn(T, &Control) -> Result<()>,
+) -> Result<()> {
+    let count = items.len();
+    let (give, take) = crossbeam_channel::unbounded();
+    let (done, results) = crossbeam_channel::unbounded();
+    items.into_iter().for_each(|item| drop(give.send(item)));
+    drop(give);
+    for _ in 0..count.min(SYNC_THREADS) {
+        let (take, done, control) = (take.clone(), done.clone(), Arc::clone(control));
+        let body = move || take.iter().for_each(|item| drop(done.send(guarded(|| work(item, &control)))));
+        let thread = std::thread::Builder::new().name("pravah-sync".into()).spawn(body);
+        thread.map_err(|error| EngineError::internal(format!("cannot start a thread that syncs: {error}")))?;
+    }
+    drop(done);
+    let mut finished = 0;
+    while finished < count {
+        match results.recv_timeout(LOOK) {
+            Ok(result) => result?,
+            Err(RecvTimeoutError::Timeout) => {
+                control.check()?;
+                continue;
+            }
+            Err(RecvTimeoutError::Disconnected) => return Err(EngineError::internal("a thread that syncs is gone")),
+        }
+        finished += 1;
+    }
+    Ok(())
 }

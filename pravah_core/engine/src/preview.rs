@@ -1,6 +1,6 @@
 //! What a job would touch: a walk that reads no file and stops at a limit.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 
 use crate::Job;
 use crate::control::Control;
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, Result, guarded};
 use crate::issue::lock;
 use crate::paths;
-use crate::walk::{Batch, Kind, Skip, Visitor, walk};
+use crate::walk::{Batch, Kind, Skipped, Visitor, walk};
 
 /// Names shown to the user before a start.
 const FIRST_NAMES: usize = 20;
+/// Also a limit: a deadline further away than this is none.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 struct Count {
-    control: Arc<Control>,
     limit_files: u64,
     deadline: Instant,
     files: AtomicU64,
     bytes: AtomicU64,
     directories: AtomicU64,
-    limited: AtomicBool,
     names: Mutex<Vec<String>>,
 }
 
@@ -38,40 +38,40 @@ impl Visitor for Count {
                 lock(&self.names).push(paths::escape(&paths::join(&batch.directory.path, name)).into_owned());
             }
         }
-        if self.files.load(Relaxed) >= self.limit_files || Instant::now() >= self.deadline {
-            self.limited.store(true, Relaxed);
-            self.control.cancel();
-        }
         Ok(())
     }
 
-    fn skipped(&self, _path: &[u8], _reason: Skip) -> Result<()> {
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
         Ok(())
+    }
+
+    fn is_sated(&self) -> bool {
+        self.files.load(Relaxed) > self.limit_files || Instant::now() >= self.deadline
     }
 }
 
 impl Job {
-    /// Count files and bytes until a limit is reached.
+    /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what
+    /// was looked at already is told.
     ///
     /// # Errors
     /// As [`crate::walk::walk`]; reaching a limit is none.
     pub fn preview(&self, limit_files: u64, limit: Duration) -> Result<Value> {
         let control = Arc::new(Control::new());
         let count = Arc::new(Count {
-            control: Arc::clone(&control),
             limit_files,
-            deadline: Instant::now() + limit,
+            deadline: Instant::now() + limit.min(LONGEST),
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             directories: AtomicU64::new(0),
-            limited: AtomicBool::new(false),
             names: Mutex::new(Vec::new()),
         });
         let threads = self.spec.threads.unwrap_or_else(crate::pool::default_threads);
-        let walked = walk(Arc::clone(&self.root), self.spec.walk.compile()?, Arc::clone(&count), &control, threads);
-        let complete = match walked {
+        let rules = self.spec.walk.compile()?;
+        // Nobody else holds this control: a walk that was cancelled was sated.
+        let complete = match guarded(|| walk(Arc::clone(&self.root), rules, Arc::clone(&count), &control, threads)) {
             Ok(_) => true,
-            Err(EngineError::Cancelled) if count.limited.load(Relaxed) => false,
+            Err(EngineError::Cancelled) => false,
             Err(error) => return Err(error),
         };
         let mut names = lock(&count.names).clone();

@@ -2,12 +2,15 @@
 //!
 //! A shard is written as `.part-NNNNN.parquet.tmp`, synced, renamed, its directory synced; then a line in
 //! `shards.jsonl` is synced and [`Control`] is told. After a crash every `part-*.parquet` is whole.
+//!
+//! # Cancellation
+//! Looked at before each shard; one that is being synced is left to the kernel (see [`pool::uninterrupted`]).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
@@ -16,11 +19,11 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
-use rayon::prelude::*;
 
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
-use crate::issue::lock;
+use crate::issue::{IssueFile, lock};
+use crate::pool;
 use crate::spec::Output;
 
 /// Rows of a row group: a reader's grain for skipping, and what a writer holds encoded in memory.
@@ -47,15 +50,16 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Make the job folder and open its journal.
+    /// Make the job folder and open its journal and its list of issues.
     ///
     /// # Errors
-    /// [`EngineError::Output`] when that cannot be done.
+    /// [`EngineError::Output`] when that cannot be done, or when the folder holds something.
     pub fn create(output: &Output, control: &Arc<Control>) -> Result<Self> {
         let directory = output.directory.clone();
-        fs::create_dir_all(&directory).map_err(|error| EngineError::output(&directory, error))?;
+        create_folder(&directory)?;
         let path = directory.join("shards.jsonl");
-        let journal = File::create(&path).map_err(|error| EngineError::output(&path, error))?;
+        let journal = File::create_new(&path).map_err(|error| EngineError::output(&path, error))?;
+        control.issues().write_to(IssueFile::create(&directory)?);
         Ok(Self {
             directory,
             shard_rows: output.shard_rows,
@@ -74,7 +78,7 @@ impl Sink {
     /// A writer for `table`; several may write one table at once, each its own shards.
     pub fn writer(self: &Arc<Self>, table: Table, schema: SchemaRef) -> TableWriter {
         let part = Arc::clone(lock(&self.parts).entry(table.name).or_default());
-        TableWriter { sink: Arc::clone(self), properties: properties(table, &schema), table, schema, part, open: None }
+        TableWriter { sink: Arc::clone(self), table, schema, part, open: None }
     }
 
     /// Write one small table whole.
@@ -90,19 +94,19 @@ impl Sink {
     /// Make staged shards final: all files are synced at once, then renamed, then their directories.
     ///
     /// # Errors
-    /// [`EngineError::Output`] for the first that fails.
+    /// [`EngineError::Output`] for the first that fails, [`EngineError::Cancelled`].
     pub fn commit(&self, staged: Vec<Staged>) -> Result<()> {
         let staged: Vec<Pending> = staged.into_iter().flat_map(|staged| staged.0).collect();
-        staged.par_iter().try_for_each(|shard| {
-            shard.file.sync_data().map_err(|error| EngineError::output(&shard.temporary, error))?;
-            fs::rename(&shard.temporary, &shard.path).map_err(|error| EngineError::output(&shard.path, error))
-        })?;
-        let mut folders: Vec<&Path> = staged.iter().filter_map(|shard| shard.path.parent()).collect();
-        folders.push(&self.directory);
+        let mut folders: Vec<PathBuf> =
+            staged.iter().filter_map(|shard| shard.path.parent().map(Path::to_path_buf)).collect();
+        folders.push(self.directory.clone());
         folders.sort_unstable();
         folders.dedup();
-        folders.par_iter().try_for_each(|folder| sync_directory(folder))?;
-        self.record(staged.into_iter().map(|shard| shard.shard).collect())
+        let shards = staged.iter().map(|shard| shard.shard.clone()).collect();
+        let control = &self.control;
+        pool::uninterrupted(control, staged, |shard, control| shard.publish(control))?;
+        pool::uninterrupted(control, folders, |folder, _| sync_directory(&folder))?;
+        self.record(shards)
     }
 
     fn record(&self, shards: Vec<Shard>) -> Result<()> {
@@ -134,6 +138,29 @@ impl Sink {
             .map_err(|error| EngineError::output(&path, error))?;
         sync_directory(&self.directory)
     }
+}
+
+/// Make a job folder, or take an empty one: files of an earlier result would mix with this one's.
+///
+/// # Errors
+/// [`EngineError::Output`].
+pub fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| EngineError::output(path, error))?;
+    match fs::read_dir(path).map(|mut entries| entries.next()) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(EngineError::output(path, "it is not empty; a result needs a folder of its own")),
+        Err(error) => Err(EngineError::output(path, error)),
+    }
+}
+
+/// Begin a Parquet file.
+///
+/// # Errors
+/// [`EngineError::Output`].
+pub fn parquet_writer(path: &Path, table: Table, schema: SchemaRef) -> Result<ArrowWriter<File>> {
+    let properties = properties(table, &schema);
+    let file = File::create(path).map_err(|error| EngineError::output(path, error))?;
+    ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| EngineError::output(path, error))
 }
 
 /// Sync a directory, so that a rename in it survives a power cut.
@@ -171,6 +198,16 @@ struct Pending {
     shard: Shard,
 }
 
+impl Pending {
+    /// Sync and rename. Also after a cancel it stays whole: it has its name only once it is synced.
+    fn publish(self, control: &Control) -> Result<()> {
+        control.check()?;
+        self.file.sync_data().map_err(|error| EngineError::output(&self.temporary, error))?;
+        control.check()?;
+        fs::rename(&self.temporary, &self.path).map_err(|error| EngineError::output(&self.path, error))
+    }
+}
+
 /// Shards that are written and not yet final.
 #[derive(Debug, Default)]
 pub struct Staged(Vec<Pending>);
@@ -188,27 +225,37 @@ pub struct TableWriter {
     sink: Arc<Sink>,
     table: Table,
     schema: SchemaRef,
-    properties: WriterProperties,
     part: Arc<AtomicU32>,
     open: Option<Open>,
 }
 
 impl TableWriter {
-    /// Append rows; closes the shard when it is full.
+    /// Append rows; a shard is closed when it is full, so that none has more rows than asked for.
     ///
     /// # Errors
-    /// [`EngineError::Output`].
+    /// [`EngineError::Output`], [`EngineError::Cancelled`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        if self.open.is_none() {
-            self.open = Some(self.begin()?);
-        }
-        let Some(open) = &mut self.open else { return Ok(()) };
-        open.writer.write(batch).map_err(|error| EngineError::output(&open.temporary, error))?;
-        open.rows += batch.num_rows() as u64;
-        let bytes = open.writer.bytes_written() + open.writer.in_progress_size();
-        if open.rows >= self.sink.shard_rows || bytes as u64 >= self.sink.shard_bytes {
-            let staged = self.close()?;
-            self.sink.commit(vec![staged])?;
+        let mut start = 0;
+        while start < batch.num_rows() {
+            self.sink.control.check()?;
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => self.begin(self.part.fetch_add(1, Relaxed))?,
+            };
+            let room = usize::try_from(self.sink.shard_rows - open.rows).unwrap_or(usize::MAX);
+            let length = room.min(batch.num_rows() - start);
+            open.writer
+                .write(&batch.slice(start, length))
+                .map_err(|error| EngineError::output(&open.temporary, error))?;
+            start += length;
+            open.rows += length as u64;
+            let bytes = (open.writer.bytes_written() + open.writer.in_progress_size()) as u64;
+            let full = open.rows >= self.sink.shard_rows || bytes >= self.sink.shard_bytes;
+            self.open = Some(open);
+            if full {
+                let staged = self.close()?;
+                self.sink.commit(vec![staged])?;
+            }
         }
         Ok(())
     }
@@ -219,22 +266,19 @@ impl TableWriter {
     /// [`EngineError::Output`].
     pub fn stage(mut self) -> Result<Staged> {
         // A table without a row still has one shard: its schema is part of the result.
-        if self.open.is_none() && self.part.load(Ordering::Relaxed) == 0 {
-            self.open = Some(self.begin()?);
+        if self.open.is_none() && self.part.compare_exchange(0, 1, Relaxed, Relaxed).is_ok() {
+            self.open = Some(self.begin(0)?);
         }
         self.close()
     }
 
-    fn begin(&self) -> Result<Open> {
-        let part = self.part.fetch_add(1, Ordering::Relaxed);
+    fn begin(&self, part: u32) -> Result<Open> {
         let folder = self.sink.directory.join(self.table.name);
         fs::create_dir_all(&folder).map_err(|error| EngineError::output(&folder, error))?;
         let name = format!("part-{part:05}.parquet");
         let temporary = folder.join(format!(".{name}.tmp"));
         let path = folder.join(&name);
-        let file = File::create(&temporary).map_err(|error| EngineError::output(&temporary, error))?;
-        let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(self.properties.clone()))
-            .map_err(|error| EngineError::output(&temporary, error))?;
+        let writer = parquet_writer(&temporary, self.table, Arc::clone(&self.schema))?;
         Ok(Open { writer, temporary, path, relative: format!("{}/{name}", self.table.name), rows: 0 })
     }
 

@@ -71,7 +71,9 @@ impl Source {
 fn decode_hex(hex: &str) -> Result<Vec<u8>> {
     let digits: Option<Vec<u8>> = hex.bytes().map(hex_digit).collect();
     match digits {
-        Some(digits) if digits.len().is_multiple_of(2) => Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()),
+        Some(digits) if digits.len().is_multiple_of(2) => {
+            Ok(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+        }
         _ => Err(EngineError::invalid("source.path_bytes is not hexadecimal")),
     }
 }

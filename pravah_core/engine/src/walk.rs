@@ -1,29 +1,32 @@
 //! The only directory traversal.
 //!
-//! Directories are scanned concurrently: each is one task of a tokio runtime of its own, read with
-//! `getdents64` into a reused buffer, its entries looked up relative to the open directory. Entries reach
-//! the [`Visitor`] in batches, on the scanning threads; an operation that computes passes them on through
-//! a bounded channel.
+//! Directories are scanned concurrently by tasks of a tokio runtime of its own: each takes a directory from
+//! a shared queue, reads it with `getdents64` into a reused buffer and looks its entries up relative to the
+//! open directory. Entries reach the [`Visitor`] in batches, on the scanning threads; an operation that
+//! computes passes them on through a bounded channel.
 //!
 //! Order is not defined. Loops are impossible without `follow_links`; with it a directory that is its own
-//! ancestor is skipped. Without `follow_links` no symbolic link is followed anywhere below the source,
-//! also not in a race: paths are opened with `RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH` (openat2(2)).
+//! ancestor is skipped, and what two links lead to is visited twice, as by `find -L`. Without `follow_links`
+//! no symbolic link is followed anywhere below the source, also not in a race: paths are opened with
+//! `RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH` (openat2(2)), or name by name where the kernel lacks it.
 //!
-//! Cost: one task and one path per directory that waits to be scanned; nothing per file.
+//! Cost: a path for each directory that waits to be scanned, 16 MiB of them and the children of one
+//! directory at most; nothing per file.
 //!
 //! # Cancellation
 //! Looked at per directory and per 512 entries.
 
 pub mod open;
+mod queue;
 pub mod rules;
 mod scan;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::control::Control;
 use crate::error::{EngineError, Result};
+use crate::issue::IssueKind;
 use open::Root;
 use rules::Rules;
 
@@ -161,6 +164,8 @@ pub enum Skip {
     Loop,
     /// A link that leads out of the allowed directories.
     OutsideBoundaries,
+    /// The folder this very job writes.
+    OwnOutput,
 }
 
 impl Skip {
@@ -173,8 +178,35 @@ impl Skip {
             Self::OtherFileSystem => "other_file_system",
             Self::Loop => "loop",
             Self::OutsideBoundaries => "outside_boundaries",
+            Self::OwnOutput => "own_output",
         }
     }
+
+    /// The reason in words.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Hidden => "its name begins with a dot, and hidden names are left out",
+            Self::Ignored => "a pattern of what to leave out matches it",
+            Self::Depth => "deeper than the levels asked for",
+            Self::OtherFileSystem => "on another file system than the source",
+            Self::Loop => "a link back to a directory above it",
+            Self::OutsideBoundaries => "a link that leads out of the allowed directories",
+            Self::OwnOutput => "the folder this job writes its result to",
+        }
+    }
+}
+
+/// A subtree that is not visited, told once at its top.
+#[derive(Debug)]
+pub struct Skipped<'a> {
+    /// Its path relative to the source.
+    pub path: &'a [u8],
+    /// The directory it lies in; itself when it was refused only when it was opened.
+    pub directory: &'a Directory,
+    /// What the file system says of it, when it was given as an entry all the same.
+    pub listed: Option<&'a Meta>,
+    /// Why.
+    pub reason: Skip,
 }
 
 /// What an operation does with a walk. Called from several threads at once.
@@ -185,11 +217,24 @@ pub trait Visitor: Send + Sync + 'static {
     /// An error ends the walk.
     fn batch(&self, batch: Batch) -> Result<()>;
 
-    /// A subtree that is not visited, once at its top.
+    /// A subtree that is not visited.
     ///
     /// # Errors
     /// An error ends the walk.
-    fn skipped(&self, path: &[u8], reason: Skip) -> Result<()>;
+    fn skipped(&self, skipped: Skipped<'_>) -> Result<()>;
+
+    /// A path that could not be read; it is recorded as an issue already.
+    ///
+    /// # Errors
+    /// An error ends the walk.
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// True when the visitor has seen enough: the walk ends as if it were cancelled.
+    fn is_sated(&self) -> bool {
+        false
+    }
 }
 
 /// What a walk counted.
@@ -205,38 +250,39 @@ pub struct WalkTotals {
     pub filtered: u64,
 }
 
-pub(crate) struct Shared<V> {
+struct Shared<V> {
     root: Arc<Root>,
     rules: Rules,
-    boundaries: Option<Vec<PathBuf>>,
     visitor: Arc<V>,
     control: Arc<Control>,
+    queue: queue::Queue,
     next_id: AtomicU32,
-    pending: AtomicUsize,
-    finished: tokio::sync::Notify,
-    failed: std::sync::Mutex<Option<EngineError>>,
-    stop: AtomicBool,
     directories: AtomicU64,
     files: AtomicU64,
     bytes: AtomicU64,
     filtered: AtomicU64,
 }
 
-impl<V> Shared<V> {
-    fn fail(&self, error: EngineError) {
-        crate::issue::lock(&self.failed).get_or_insert(error);
-        self.stop.store(true, Ordering::Relaxed);
+impl<V: Visitor> Shared<V> {
+    fn is_stopped(&self) -> bool {
+        self.control.is_cancelled() || self.visitor.is_sated()
     }
 
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.control.is_cancelled()
+    fn totals(&self) -> WalkTotals {
+        WalkTotals {
+            directories: self.directories.load(Relaxed),
+            files: self.files.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            filtered: self.filtered.load(Relaxed),
+        }
     }
 }
 
 /// Walk a tree on `threads` threads and block until it is done.
 ///
 /// # Errors
-/// [`EngineError::Cancelled`], the visitor's first error, or [`EngineError::Internal`] after a panic.
+/// [`EngineError::Cancelled`], the visitor's first error, or [`EngineError::Internal`] after a panic. The
+/// `control` is told of it at once, so that all who work with it stop.
 pub fn walk<V: Visitor>(
     root: Arc<Root>,
     rules: Rules,
@@ -245,37 +291,32 @@ pub fn walk<V: Visitor>(
     threads: usize,
 ) -> Result<WalkTotals> {
     let runtime = crate::pool::scan_runtime(threads)?;
-    let boundaries = root.boundaries.clone();
+    let top = Directory { id: 0, parent: 0, path: Vec::new(), depth: 0, meta: root.meta };
     let shared = Arc::new(Shared {
         rules,
-        boundaries,
         visitor,
         control: Arc::clone(control),
+        queue: queue::Queue::default(),
         next_id: AtomicU32::new(1),
-        pending: AtomicUsize::new(1),
-        finished: tokio::sync::Notify::new(),
-        failed: std::sync::Mutex::new(None),
-        stop: AtomicBool::new(false),
         directories: AtomicU64::new(0),
         files: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
         filtered: AtomicU64::new(0),
         root,
     });
-    let top = Directory { id: 0, parent: 0, path: Vec::new(), depth: 0, meta: shared.root.meta };
-    runtime.block_on(async {
-        scan::spawn(Arc::clone(&shared), top, Vec::new());
-        shared.finished.notified().await;
-    });
+    shared.queue.push(queue::Waiting { directory: top, ancestors: Vec::new() });
+    // Spawned from outside: a task that a scanning thread spawns might wait for that thread alone.
+    let tasks: Vec<_> = (0..threads).map(|_| runtime.spawn(scan::scan_all(Arc::clone(&shared)))).collect();
+    let ends: Vec<_> = tasks.into_iter().map(|task| runtime.block_on(task)).collect();
     drop(runtime);
-    if let Some(error) = crate::issue::lock(&shared.failed).take() {
-        return Err(error);
+    for end in ends {
+        end.unwrap_or_else(|error| control.fail(EngineError::internal(format!("a scanning task broke: {error}"))));
     }
-    control.check()?;
-    Ok(WalkTotals {
-        directories: shared.directories.load(Ordering::Relaxed),
-        files: shared.files.load(Ordering::Relaxed),
-        bytes: shared.bytes.load(Ordering::Relaxed),
-        filtered: shared.filtered.load(Ordering::Relaxed),
-    })
+    if let Some(failure) = control.take_failure() {
+        return Err(failure);
+    }
+    if shared.is_stopped() {
+        return Err(EngineError::Cancelled);
+    }
+    Ok(shared.totals())
 }

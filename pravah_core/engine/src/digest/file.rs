@@ -1,10 +1,16 @@
 //! One file: opened, read, digested, and known not to have changed meanwhile.
+//!
+//! A change is seen by the file's times. The kernel stamps them with a clock that ticks every few
+//! milliseconds, so a file that changed within the last tick may change again under the same stamp: such a
+//! file is let rest for a moment before it is read. (Git calls such entries racy.) What a program writes
+//! through a mapping that it has open all the time is beyond any reader's sight.
 
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, SystemTime};
 
-use super::large::{BLOCK_BYTES, Stop, blake3_parallel, digests, with_block};
+use super::large::{BLOCK_BYTES, blake3_parallel, digests, read_at, with_block};
 use super::{Algorithm, Digest, digest_bytes};
 use crate::control::Control;
 use crate::issue::IssueKind;
@@ -29,24 +35,52 @@ pub enum Trouble {
     Cancelled,
 }
 
-impl From<io::Error> for Trouble {
-    fn from(error: io::Error) -> Self {
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
         Self::Issue(IssueKind::from_io(&error), error.to_string())
     }
 }
 
-impl From<Stop> for Trouble {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::Io(error) => error.into(),
-            Stop::Short => changed("became shorter while it was read"),
-            Stop::Cancelled => Self::Cancelled,
-        }
+/// Why reading stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The system's error.
+    Io(std::io::Error),
+    /// It holds fewer or more bytes than its size.
+    OtherSize,
+    /// The job was cancelled.
+    Cancelled,
+}
+
+/// Counts the bytes of one file into the progress: never more than the walk saw, and all of them at its end,
+/// however it ends.
+pub(super) struct Meter<'a> {
+    control: &'a Control,
+    left: AtomicU64,
+}
+
+impl<'a> Meter<'a> {
+    fn new(control: &'a Control, size: u64) -> Self {
+        Self { control, left: AtomicU64::new(size) }
+    }
+
+    /// Count some bytes.
+    pub fn add(&self, bytes: u64) {
+        let before = self.left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(bytes)));
+        self.control.add_done(0, before.unwrap_or(0).min(bytes));
+    }
+
+    /// # Errors
+    /// [`Stop::Cancelled`] once the job is to stop.
+    pub fn check(&self) -> Result<(), Stop> {
+        if self.control.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 }
 
-fn changed(message: &str) -> Trouble {
-    Trouble::Issue(IssueKind::ChangedWhileRead, message.to_owned())
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        self.control.add_done(0, *self.left.get_mut());
+    }
 }
 
 /// Reads and digests files below a source.
@@ -65,7 +99,7 @@ impl FileReader {
 
     /// Digest the file at `path` (bytes relative to the source) that the walk saw as `seen`.
     ///
-    /// Adds its bytes to the progress; the caller adds the file.
+    /// Adds the bytes that the walk saw to the progress, also when there is trouble; the caller adds the file.
     ///
     /// # Errors
     /// [`Trouble`]: unreadable, vanished, changed while it was read, no regular file, cancelled.
@@ -73,68 +107,129 @@ impl FileReader {
     /// # Cancellation
     /// Looked at per block of 512 KiB.
     pub fn digest(&self, path: &[u8], seen: &Meta) -> Result<Digested, Trouble> {
+        let meter = Meter::new(&self.control, seen.size);
         let file = self.root.open_file(path)?;
         // A read that ends with the state the walk saw needs no look before it.
-        if let Ok(digested) = self.read(&file, seen)
+        if racy_for(seen).is_none()
+            && let Ok(digests) = self.read(&file, seen, &meter)
             && same(&stat_file(&file)?, seen)
         {
-            return Ok(digested);
+            return Ok(Digested { digests, meta: *seen });
         }
         // It changed since it was listed, which is allowed, or it changes now, which is not.
         let before = stat_file(&file)?;
         if before.kind != Kind::File {
             return Err(Trouble::Issue(IssueKind::Unsupported, "is no longer a regular file".into()));
         }
-        let digested = self.read(&file, &before)?;
-        let after = stat_file(&file)?;
-        if same(&before, &after) { Ok(digested) } else { Err(changed("changed while it was read")) }
-    }
-
-    fn read(&self, file: &OwnedFd, meta: &Meta) -> Result<Digested, Trouble> {
-        if self.control.is_cancelled() {
-            return Err(Trouble::Cancelled);
-        }
-        let digests = if meta.size > BLOCK_BYTES as u64 {
-            match self.algorithms[..] {
-                [Algorithm::Blake3] => vec![blake3_parallel(file, meta.size, &self.control)?],
-                _ => digests(file, meta.size, &self.algorithms, &self.control)?,
+        self.rest(&before)?;
+        let digests = self.read(&file, &before, &meter);
+        let unchanged = same(&before, &stat_file(&file)?);
+        match digests {
+            Ok(digests) if unchanged => Ok(Digested { digests, meta: before }),
+            Err(Stop::Cancelled) => Err(Trouble::Cancelled),
+            Err(Stop::Io(error)) => Err(error.into()),
+            Err(Stop::OtherSize) if unchanged => {
+                let message = format!("holds another number of bytes than its size, {}, says", before.size);
+                Err(Trouble::Issue(IssueKind::Unsupported, message))
             }
-        } else {
-            self.read_small(file, meta.size as usize)?
-        };
-        Ok(Digested { digests, meta: *meta })
+            Ok(_) | Err(Stop::OtherSize) => {
+                Err(Trouble::Issue(IssueKind::ChangedWhileRead, "changed while it was read".into()))
+            }
+        }
     }
 
-    fn read_small(&self, file: &OwnedFd, size: usize) -> Result<Vec<Digest>, Trouble> {
+    /// Wait until a further change of the file would show in its times.
+    fn rest(&self, meta: &Meta) -> Result<(), Trouble> {
+        let until = racy_for(meta).map(|wait| std::time::Instant::now() + wait);
+        while let Some(left) = until.and_then(|until| until.checked_duration_since(std::time::Instant::now())) {
+            if self.control.is_cancelled() {
+                return Err(Trouble::Cancelled);
+            }
+            std::thread::sleep(left.min(TICK));
+        }
+        Ok(())
+    }
+
+    fn read(&self, file: &OwnedFd, meta: &Meta, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
+        meter.check()?;
+        if meta.size <= BLOCK_BYTES as u64 {
+            return self.read_small(file, meta.size as usize, meter);
+        }
+        let digests = match self.algorithms[..] {
+            [Algorithm::Blake3] => vec![blake3_parallel(file, meta.size, meter)?],
+            _ => digests(file, meta.size, &self.algorithms, meter)?,
+        };
+        match read_at(file, &mut [0], meta.size)? {
+            0 => Ok(digests),
+            _ => Err(Stop::OtherSize),
+        }
+    }
+
+    fn read_small(&self, file: &OwnedFd, size: usize, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
         // One byte more than its size: a file that grew, or whose size is a lie (/proc), is noticed.
         with_block(size + 1, |block| {
             let mut filled = 0;
             while filled < block.len() {
-                match rustix::io::pread(file, &mut block[filled..], filled as u64) {
-                    Ok(0) => break,
-                    Ok(read) => {
-                        filled += read;
-                        if filled == size {
-                            break;
-                        }
-                    }
-                    Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(io::Error::from(error).into()),
+                match read_at(file, &mut block[filled..], filled as u64)? {
+                    0 => break,
+                    read => filled += read,
+                }
+                // The end is not read once more: a regular file gives all it has.
+                if filled == size {
+                    break;
                 }
             }
-            match filled.cmp(&size) {
-                std::cmp::Ordering::Less => Err(changed("became shorter while it was read")),
-                std::cmp::Ordering::Greater => Err(changed("holds more bytes than its size says")),
-                std::cmp::Ordering::Equal => {
-                    self.control.add_done(0, size as u64);
-                    Ok(digest_bytes(&self.algorithms, &block[..size]))
-                }
+            if filled != size {
+                return Err(Stop::OtherSize);
             }
+            meter.add(size as u64);
+            Ok(digest_bytes(&self.algorithms, &block[..size]))
         })
     }
+}
+
+/// Longer than the kernel's clock for file times ticks (10 ms at most, CONFIG_HZ = 100).
+const TICK: Duration = Duration::from_millis(20);
+/// As long as the coarsest clock of a file system ticks (FAT: 2 s); told by stamps of whole seconds.
+const COARSE_TICK: Duration = Duration::from_secs(2);
+
+/// How long a change may still go unseen; none for a file that rests. A stamp in the future says nothing.
+fn racy_for(meta: &Meta) -> Option<Duration> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
+    let tick = if meta.ctime_ns % 1_000_000_000 == 0 { COARSE_TICK } else { TICK };
+    let changed = Duration::from_nanos(u64::try_from(meta.ctime_ns).ok()?);
+    let rests_at = changed.checked_add(tick)?;
+    if changed > now + tick { None } else { rests_at.checked_sub(now).filter(|wait| !wait.is_zero()) }
 }
 
 fn same(one: &Meta, other: &Meta) -> bool {
     let key = |meta: &Meta| (meta.kind, meta.size, meta.mtime_ns, meta.ctime_ns, meta.inode, meta.device);
     key(one) == key(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changed_ago(seconds: f64) -> Meta {
+        let mut meta = stat_file(std::fs::File::open("/proc/self/exe").unwrap()).unwrap();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as i64;
+        meta.ctime_ns = now - (seconds * 1e9) as i64;
+        meta
+    }
+
+    #[test]
+    fn only_a_file_that_changed_a_moment_ago_is_racy() {
+        assert_eq!(racy_for(&changed_ago(0.1)), None);
+        assert_eq!(racy_for(&changed_ago(-10.0)), None, "a stamp in the future would never rest");
+        let wait = racy_for(&changed_ago(0.005)).expect("changed 5 ms ago");
+        assert!(wait <= Duration::from_millis(15), "{wait:?}");
+    }
+
+    #[test]
+    fn stamps_of_whole_seconds_tell_a_coarse_clock() {
+        let mut meta = changed_ago(0.5);
+        meta.ctime_ns -= meta.ctime_ns % 1_000_000_000;
+        assert!(racy_for(&meta).is_some());
+    }
 }

@@ -1,11 +1,13 @@
 //! checksum: digests of every regular file, several algorithms in one read, and manifests for other tools.
 //!
 //! Links and special files are not digested; they are counted. A file that changes while it is read is an
-//! issue and has no row.
+//! issue and has no row. Hard links are files like others: each name has its row.
 //!
 //! Cost: O(bytes) reading and hashing; memory: the batches in flight and one row group per thread.
 
 mod manifests;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,6 @@ use crate::paths;
 use crate::pool::{Slots, walk_and_work};
 use crate::sink::{Table, TableWriter};
 use crate::walk::{Batch, Kind, Meta};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Options of checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -74,11 +75,11 @@ const RESULT: &[Column] = &[
 /// Every table with its columns; of the digests only the chosen ones are present.
 pub const TABLES: &[TableColumns] = &[("result", RESULT)];
 const TABLE: Table = Table { name: "result", dictionary: &[] };
-const BATCH_ROWS: usize = 8192;
 
 struct Worker {
     rows: Columns,
     writer: TableWriter,
+    path: Vec<u8>,
 }
 
 struct Checksum<'a> {
@@ -112,7 +113,7 @@ pub fn run(options: &ChecksumOptions, context: &Context<'_>) -> Result<Report> {
         .collect();
     let worker = || {
         let rows = Columns::new(&columns);
-        Worker { writer: context.sink.writer(TABLE, rows.schema()), rows }
+        Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new() }
     };
     let checksum = Checksum {
         context,
@@ -128,7 +129,7 @@ pub fn run(options: &ChecksumOptions, context: &Context<'_>) -> Result<Report> {
         symlinks: AtomicU64::new(0),
         others: AtomicU64::new(0),
     };
-    let totals = walk_and_work(context, |_, _| Ok(()), |batch| checksum.batch(&batch))?;
+    let totals = walk_and_work(context, |batch| checksum.batch(&batch))?;
     control.enter_stage(1);
     checksum.finish(totals)
 }
@@ -137,71 +138,70 @@ impl Checksum<'_> {
     fn batch(&self, batch: &Batch) -> Result<()> {
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
         // A task per file; small ones are taken a few at a time to pay for the hand-over.
-        let digested: Vec<Option<(Vec<u8>, Digested)>> = entries
+        let digested: Vec<Option<Digested>> = entries
             .par_iter()
             .with_min_len(4)
-            .map(|(name, meta)| self.file(batch, name, meta))
+            .map(|(name, meta)| self.file(&batch.directory.path, name, meta))
             .collect::<Result<_>>()?;
+        let named = || entries.iter().zip(&digested).filter_map(|((name, _), one)| Some((*name, one.as_ref()?)));
         // The slot is held only while rows are appended: a thread that waits inside a large file may be
         // given another batch, and must not find its own slot locked.
         let mut worker = self.workers.acquire();
-        for (path, digested) in digested.iter().flatten() {
-            worker.rows.path(path);
-            worker.rows.integer(digested.meta.size);
-            worker.rows.time(Some(digested.meta.mtime_ns));
-            digested.digests.iter().for_each(|digest| worker.rows.text(&digest.to_hex()));
-        }
-        if worker.rows.rows() >= BATCH_ROWS {
-            let Worker { rows, writer } = &mut *worker;
-            writer.write(&rows.take()?)?;
+        let Worker { rows, writer, path } = &mut *worker;
+        for (name, digested) in named() {
+            paths::join_into(path, &batch.directory.path, name);
+            rows.path(path);
+            rows.integer(digested.meta.size);
+            rows.time(digested.meta.mtime_ns);
+            digested.digests.iter().for_each(|digest| rows.text(&digest.to_hex()));
+            if rows.is_full() {
+                writer.write(&rows.take()?)?;
+            }
         }
         drop(worker);
         match &self.manifests {
-            Some(manifests) => manifests.append(digested.iter().flatten(), self.context.control),
+            Some(manifests) => manifests.append(&batch.directory.path, named, self.context.control),
             None => Ok(()),
         }
     }
 
-    fn file(&self, batch: &Batch, name: &[u8], meta: &Meta) -> Result<Option<(Vec<u8>, Digested)>> {
-        match meta.kind {
-            Kind::File => {}
+    fn file(&self, directory: &[u8], name: &[u8], meta: &Meta) -> Result<Option<Digested>> {
+        let others = match meta.kind {
+            Kind::File => return self.regular_file(&paths::join(directory, name), meta),
             Kind::Directory => return Ok(None),
-            Kind::Symlink => {
-                self.symlinks.fetch_add(1, Relaxed);
-                self.context.control.add_done(1, meta.size);
-                return Ok(None);
-            }
-            _ => {
-                self.others.fetch_add(1, Relaxed);
-                self.context.control.add_done(1, meta.size);
-                return Ok(None);
-            }
-        }
-        let path = paths::join(&batch.directory.path, name);
-        let digested = self.reader.digest(&path, meta);
+            Kind::Symlink => &self.symlinks,
+            _ => &self.others,
+        };
+        others.fetch_add(1, Relaxed);
+        self.context.control.add_done(1, meta.size);
+        Ok(None)
+    }
+
+    fn regular_file(&self, path: &[u8], meta: &Meta) -> Result<Option<Digested>> {
+        let digested = self.reader.digest(path, meta);
         self.context.control.add_done(1, 0);
         match digested {
             Ok(digested) => {
                 self.files.fetch_add(1, Relaxed);
                 self.bytes.fetch_add(digested.meta.size, Relaxed);
-                Ok(Some((path, digested)))
+                Ok(Some(digested))
             }
             Err(Trouble::Cancelled) => Err(EngineError::Cancelled),
             Err(Trouble::Issue(kind, message)) => {
-                self.context.control.issue("digest", &path, kind, message);
+                self.context.control.issue("digest", path, kind, message);
                 Ok(None)
             }
         }
     }
 
     fn finish(self, totals: crate::walk::WalkTotals) -> Result<Report> {
-        let finish = |mut worker: Worker| -> Result<_> {
-            worker.writer.write(&worker.rows.take()?)?;
-            worker.writer.stage()
-        };
-        let staged = self.workers.into_inner().into_iter().map(finish).collect::<Result<Vec<_>>>()?;
+        let mut workers = self.workers.into_inner();
+        // All rows first: only then is it known which table has none.
+        workers.iter_mut().try_for_each(|worker| worker.writer.write(&worker.rows.take()?))?;
+        let staged = workers.into_iter().map(|worker| worker.writer.stage()).collect::<Result<Vec<_>>>()?;
         self.context.sink.commit(staged)?;
-        let files = self.manifests.map(Manifests::finish).transpose()?.unwrap_or_default();
+        let control = self.context.control;
+        let files = self.manifests.map(|manifests| manifests.finish(control)).transpose()?.unwrap_or_default();
         let bytes = self.bytes.into_inner();
         let names: Vec<&str> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let seconds = self.context.control.elapsed_seconds();

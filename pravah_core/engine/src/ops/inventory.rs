@@ -4,7 +4,8 @@
 //! Each thread writes its own shards, so that rows are encoded where they are warm in the cache.
 //!
 //! Cost: O(entries) time. Memory: 64 bytes and a name for each directory, 100 bytes for each name of an
-//! inode that has several, the `largest_count` largest rows, and one row group per thread.
+//! inode that has several, 65,536 extensions and the `largest_count` largest rows per thread, and one row
+//! group per thread. Nothing for each file, each issue or each path that is not covered.
 
 mod entries;
 mod histogram;
@@ -82,11 +83,11 @@ pub fn run(options: &InventoryOptions, context: &Context<'_>) -> Result<Report> 
     let collector = Arc::into_inner(collector).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
     let mut collected = collector.finish()?;
     collected.tree.propagate();
-    collected.tree.finish();
-    let (staged, empty_directories, not_covered) = write(context, options, &mut collected)?;
+    collected.tree.finish(control)?;
+    let staged = write(context, options, &mut collected)?;
     context.sink.commit(staged)?;
-    let summary = summarise(&collected.summary, collected.tree.source(), empty_directories);
-    Ok(Report { totals, not_covered, files: Vec::new(), summary })
+    let summary = summarise(&collected.summary, collected.tree.source(), collected.empty_directories);
+    Ok(Report { totals, not_covered: collected.not_covered, files: Vec::new(), summary })
 }
 
 fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value {
@@ -108,12 +109,8 @@ fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value
     })
 }
 
-/// Write the tables that are known only at the end; gives the numbers of empty directories and uncovered paths.
-fn write(
-    context: &Context<'_>,
-    options: &InventoryOptions,
-    collected: &mut entries::Collected,
-) -> Result<(Vec<Staged>, u64, u64)> {
+/// Write the tables that are known only at the end.
+fn write(context: &Context<'_>, options: &InventoryOptions, collected: &mut entries::Collected) -> Result<Vec<Staged>> {
     let sink = context.sink;
     let owners = Owners::read();
     let summary = &collected.summary;
@@ -122,33 +119,29 @@ fn write(
     staged.push(sink.staged(table("by_owner"), &tables::by_owner(summary, &owners)?)?);
     staged.push(sink.staged(table("by_age"), &tables::by_age(summary)?)?);
     staged.push(sink.staged(table("size_histogram"), &tables::size_histogram(summary)?)?);
-    let mut rows = Columns::new(tables::columns("largest_files"));
-    let largest = std::mem::take(&mut collected.largest);
-    largest.write(&mut rows, &mut entries::OwnerNames::new(Arc::new(owners)));
-    staged.push(sink.staged(table("largest_files"), &rows.take()?)?);
+    staged.push(write_largest_files(context, std::mem::take(&mut collected.largest), owners)?);
     staged.push(write_directories(context, &collected.tree)?);
     staged.push(write_largest_directories(context, options, &collected.tree)?);
-    let uncovered = write_not_covered(context, collected)?;
-    staged.push(uncovered.0);
-    Ok((staged, collected.empty_directories, uncovered.1))
+    Ok(staged)
 }
 
-/// Rows of a batch: what is built before it is encoded.
-const BATCH_ROWS: usize = 8192;
-
-fn write_directories(context: &Context<'_>, tree: &Tree) -> Result<Staged> {
-    let mut rows = Columns::new(tables::columns("directories"));
-    let mut writer = context.sink.writer(table("directories"), rows.schema());
-    let mut path = Vec::new();
-    for id in tree.ids() {
-        tables::directory(&mut rows, tree, id, &mut path);
-        if rows.rows() >= BATCH_ROWS {
-            context.control.check()?;
+fn write_largest_files(context: &Context<'_>, largest: entries::Largest, owners: Owners) -> Result<Staged> {
+    let mut rows = Columns::new(tables::columns("largest_files"));
+    let mut writer = context.sink.writer(table("largest_files"), rows.schema());
+    let mut names = entries::OwnerNames::new(Arc::new(owners));
+    for (path, meta) in largest.into_sorted() {
+        let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+        names.write(&mut rows, &path, &path[start..], &meta);
+        if rows.is_full() {
             writer.write(&rows.take()?)?;
         }
     }
     writer.write(&rows.take()?)?;
     writer.stage()
+}
+
+fn write_directories(context: &Context<'_>, tree: &Tree) -> Result<Staged> {
+    write_rows_of(context, "directories", tree, tree.ids())
 }
 
 fn write_largest_directories(context: &Context<'_>, options: &InventoryOptions, tree: &Tree) -> Result<Staged> {
@@ -159,24 +152,24 @@ fn write_largest_directories(context: &Context<'_>, options: &InventoryOptions, 
         ids.truncate(options.largest_count);
     }
     ids.sort_unstable_by_key(key);
-    let mut rows = Columns::new(tables::columns("largest_directories"));
-    let mut path = Vec::new();
-    ids.iter().for_each(|&id| tables::directory(&mut rows, tree, id, &mut path));
-    context.sink.staged(table("largest_directories"), &rows.take()?)
+    write_rows_of(context, "largest_directories", tree, ids.into_iter())
 }
 
-fn write_not_covered(context: &Context<'_>, collected: &entries::Collected) -> Result<(Staged, u64)> {
-    let mut rows = Columns::new(tables::columns("not_covered"));
-    context.control.issues().for_each(|issue| {
-        rows.path(if issue.path.is_empty() { b"." } else { &issue.path });
-        rows.text(issue.kind.as_str());
-        rows.text(&issue.message);
-    });
-    for (path, reason) in &collected.skipped {
-        rows.path(path);
-        rows.text(reason.as_str());
-        rows.text("left out by the job's rules");
+fn write_rows_of(
+    context: &Context<'_>,
+    name: &'static str,
+    tree: &Tree,
+    ids: impl Iterator<Item = u32>,
+) -> Result<Staged> {
+    let mut rows = Columns::new(tables::columns(name));
+    let mut writer = context.sink.writer(table(name), rows.schema());
+    let mut path = Vec::new();
+    for id in ids {
+        tables::directory(&mut rows, tree, id, &mut path);
+        if rows.is_full() {
+            writer.write(&rows.take()?)?;
+        }
     }
-    let count = rows.rows() as u64;
-    Ok((context.sink.staged(table("not_covered"), &rows.take()?)?, count))
+    writer.write(&rows.take()?)?;
+    writer.stage()
 }

@@ -2,13 +2,16 @@
 //!
 //! 1. A file at a listed path is digested: `ok` or `changed`, `unreadable` when it cannot be read,
 //!    `not_verified` when there is no file to digest (a link, a directory) or it changed while read.
-//! 2. A file at a path that is not listed is `new`.
-//! 3. A listed path where nothing is: `missing`, or, when a new file has its digest, that file is `moved`
-//!    and carries the old path in `moved_from`. A file that stands at its own listed path never explains
-//!    a missing one: deleting one of two identical files is `missing`.
-//! 4. A listed path that exists and that the rules leave out is `not_verified`.
+//! 2. A file at a path that is not listed is `new`; the manifest itself is not.
+//! 3. A listed path where nothing is: `missing`, or, when a new file that is not empty has its digest, that
+//!    file is `moved` and carries the old path in `moved_from`. A file that stands at its own listed path
+//!    never explains a missing one: deleting one of two identical files is `missing`.
+//! 4. `not_verified` is also a listed path that exists and that the rules leave out, one that leads outside
+//!    the source (`..`, absolute), and one that is listed twice with different digests.
 //!
-//! The statuses' counts add up to the listed paths plus the new files.
+//! The statuses' counts add up to the listed paths plus the new files. The verdict is `failed` when a path is
+//! changed, missing or moved; else `incomplete` when one is unreadable or not verified, or a line of the
+//! manifest could not be used; else `verified`.
 //!
 //! Cost: O(bytes) reading; memory: path and digest of each listed and each new path.
 
@@ -95,12 +98,12 @@ pub fn run(options: &VerifyOptions, context: &Context<'_>) -> Result<Report> {
         rows: Mutex::new(Vec::new()),
         manifest: manifest_identity(options),
     };
-    let totals = walk_and_work(context, |_, _| Ok(()), |batch| verify.batch(&batch))?;
+    let totals = walk_and_work(context, |batch| verify.batch(&batch))?;
     control.enter_stage(2);
     let Verify { expected, seen, rows, .. } = verify;
     let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let absent: Vec<u32> = (0..expected.len() as u32).filter(|&index| !seen[index as usize].load(Relaxed)).collect();
-    settle(context, &expected, absent, &mut rows)?;
+    let unseen: Vec<u32> = (0..expected.len() as u32).filter(|&index| !seen[index as usize].load(Relaxed)).collect();
+    settle(context, &expected, unseen, &mut rows)?;
     report::write(context, &expected, rows, totals)
 }
 
@@ -133,35 +136,60 @@ impl Verify<'_> {
     }
 
     fn entry(&self, path: Vec<u8>, meta: &Meta) -> Result<Option<Row>> {
-        let listed = self.expected.find(&path);
+        let is_file = meta.kind == Kind::File;
+        let row = match self.expected.find(&path) {
+            Some(index) => {
+                self.seen[index as usize].store(true, Relaxed);
+                self.listed(index, &path, meta).map(Some)?
+            }
+            None if is_file && self.manifest != Some((meta.device, meta.inode)) => Some(self.new_file(path, meta)?),
+            None => {
+                self.pass(meta);
+                None
+            }
+        };
         if meta.kind != Kind::Directory {
             self.context.control.add_done(1, 0);
         }
-        let Some(index) = listed else {
-            return if meta.kind == Kind::File && self.manifest != Some((meta.device, meta.inode)) {
-                self.new_file(path, meta).map(Some)
-            } else {
-                Ok(None)
-            };
-        };
-        self.seen[index as usize].store(true, Relaxed);
+        Ok(row)
+    }
+
+    /// Count what is not read as done.
+    fn pass(&self, meta: &Meta) {
+        if meta.kind != Kind::Directory {
+            self.context.control.add_done(0, meta.size);
+        }
+    }
+
+    fn listed(&self, index: u32, path: &[u8], meta: &Meta) -> Result<Row> {
         let row = Row::listed(index, meta.size);
         if meta.kind != Kind::File {
+            self.pass(meta);
             let message = format!("is a {}, not a regular file", meta.kind.as_str().replace('_', " "));
-            self.context.control.issue("verify", &path, IssueKind::Unsupported, message);
-            return Ok(Some(row.with(Status::NotVerified)));
+            self.context.control.issue("verify", path, IssueKind::Unsupported, message);
+            return Ok(row.with(Status::NotVerified));
         }
-        let digested = self.digest(&path, meta)?;
-        Ok(Some(match digested {
+        if self.expected.fault(index).is_some() {
+            self.pass(meta);
+            return Ok(row.with(Status::NotVerified));
+        }
+        Ok(match self.digest(path, meta)? {
             Ok(digest) if digest == self.expected.digest(index) => row.with(Status::Ok).found(digest),
             Ok(digest) => row.with(Status::Changed).found(digest),
             Err(IssueKind::Unreadable) => row.with(Status::Unreadable),
+            // It went after it was listed: what stands at the path at the end decides.
+            Err(IssueKind::Vanished) => row.with(absent(self.context, path)),
             Err(_) => row.with(Status::NotVerified),
-        }))
+        })
     }
 
     fn new_file(&self, path: Vec<u8>, meta: &Meta) -> Result<Row> {
-        let digest = if self.options.detect_moves { self.digest(&path, meta)?.ok() } else { None };
+        let digest = if self.options.detect_moves {
+            self.digest(&path, meta)?.ok()
+        } else {
+            self.pass(meta);
+            None
+        };
         Ok(Row::unlisted(path, meta.size, digest))
     }
 
@@ -177,16 +205,28 @@ impl Verify<'_> {
     }
 }
 
+/// The status of a listed path that the walk did not meet.
+fn absent(context: &Context<'_>, path: &[u8]) -> Status {
+    use std::io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
+    match context.root.stat(path) {
+        Ok(_) => Status::NotVerified,
+        Err(error) => match error.kind() {
+            NotFound | NotADirectory | InvalidFilename => Status::Missing,
+            PermissionDenied => Status::Unreadable,
+            // Behind a link, for one.
+            _ => Status::NotVerified,
+        },
+    }
+}
+
 /// Give the listed paths that the walk did not meet their status.
-fn settle(context: &Context<'_>, expected: &Expected, absent: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
+fn settle(context: &Context<'_>, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
     let mut unclaimed = report::new_files_by_digest(rows);
-    for index in absent {
+    for index in unseen {
         context.control.check()?;
-        let path = expected.path(index);
-        let status = match context.root.stat(path) {
-            Ok(_) => Status::NotVerified,
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Status::Unreadable,
-            Err(_) => Status::Missing,
+        let status = match expected.fault(index) {
+            Some(_) => Status::NotVerified,
+            None => absent(context, expected.path(index)),
         };
         let moved = match status {
             Status::Missing => unclaimed.get_mut(&expected.digest(index)).and_then(Vec::pop),

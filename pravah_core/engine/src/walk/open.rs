@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 
@@ -22,7 +23,8 @@ pub struct Root {
     directory: OwnedFd,
     follow_links: bool,
     pub(super) meta: Meta,
-    pub(super) boundaries: Option<Vec<PathBuf>>,
+    boundaries: Option<Vec<PathBuf>>,
+    own_output: OnceLock<(u64, u64)>,
 }
 
 impl Root {
@@ -40,7 +42,25 @@ impl Root {
         let boundaries = source.boundaries.as_ref().map(|paths| {
             paths.iter().map(|path| std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))).collect()
         });
-        Ok(Self { path, directory, follow_links, meta: meta_of(&stat), boundaries })
+        Ok(Self { path, directory, follow_links, meta: meta_of(&stat), boundaries, own_output: OnceLock::new() })
+    }
+
+    /// Name the folder that the job writes: when it lies below the source it is not visited.
+    pub fn leave_out(&self, output: &std::path::Path) {
+        if let Ok(meta) = stat_path(output) {
+            let _ = self.own_output.set((meta.device, meta.inode));
+        }
+    }
+
+    pub(super) fn is_own_output(&self, meta: &Meta) -> bool {
+        self.own_output.get() == Some(&(meta.device, meta.inode))
+    }
+
+    /// True when a followed link has led out of the allowed directories.
+    pub(super) fn is_outside(&self, opened: impl AsFd) -> bool {
+        let Some(boundaries) = self.boundaries.as_ref().filter(|_| self.follow_links) else { return false };
+        // A place that cannot be told counts as outside.
+        real_path(opened).map_or(true, |path| !boundaries.iter().any(|boundary| path.starts_with(boundary)))
     }
 
     /// Open a directory below the source for scanning.
@@ -56,7 +76,12 @@ impl Root {
     /// # Errors
     /// The system's error.
     pub fn open_file(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)
+        let file = self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+        // Looked at once more on what is open: a link may have been turned since the walk followed it.
+        if self.is_outside(&file) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "leads out of the allowed directories"));
+        }
+        Ok(file)
     }
 
     /// Look a path below the source up, without following a link at its end.
@@ -107,12 +132,24 @@ fn open_at(from: impl AsFd, path: &[u8], flags: OFlags, follow_links: bool) -> i
     }
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(from.as_fd(), path, flags, Mode::empty(), resolve) {
-        // Old kernels and some sandboxes lack openat2: the last name is still not followed.
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => {
-            Ok(rustix::fs::openat(from, path, flags | OFlags::NOFOLLOW, Mode::empty())?)
-        }
+        // Old kernels and some sandboxes lack openat2.
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::PERM) => open_by_name(from, path, flags),
         opened => Ok(opened?),
     }
+}
+
+/// Open name by name, none of which may be a link.
+fn open_by_name(from: impl AsFd, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut current: Option<OwnedFd> = None;
+    let mut rest = path;
+    while let Some(slash) = rest.iter().position(|&byte| byte == b'/') {
+        let from = current.as_ref().map_or(from.as_fd(), AsFd::as_fd);
+        current = Some(rustix::fs::openat(from, &rest[..slash], step, Mode::empty())?);
+        rest = &rest[slash + 1..];
+    }
+    let from = current.as_ref().map_or(from.as_fd(), AsFd::as_fd);
+    Ok(rustix::fs::openat(from, rest, flags | OFlags::NOFOLLOW, Mode::empty())?)
 }
 
 /// Look an entry up relative to its directory.
@@ -144,7 +181,7 @@ pub fn stat_path(path: &std::path::Path) -> io::Result<Meta> {
 ///
 /// # Errors
 /// The system's error.
-pub fn real_path(file: impl AsFd) -> io::Result<PathBuf> {
+fn real_path(file: impl AsFd) -> io::Result<PathBuf> {
     use std::os::fd::AsRawFd;
     let link = format!("/proc/self/fd/{}", file.as_fd().as_raw_fd());
     let target = rustix::fs::readlink(link, Vec::new())?;

@@ -1,17 +1,23 @@
 //! What of a tree is visited. Rules apply in this order, the first that refuses wins:
 //!
-//! 1. `max_depth`: a directory deeper than it is listed as an entry and not entered.
-//! 2. `include_hidden`: names that start with a dot, files and whole directories.
-//! 3. `ignore_globs`: files and whole directories.
-//! 4. `follow_links`, `one_file_system`: whether a directory is entered.
-//! 5. `include_globs`, `extensions`, `min_size_bytes`, `max_size_bytes`, `modified_since`,
-//!    `modified_before`: entries other than directories.
+//! 1. `include_hidden`: names below the source that start with a dot, files and whole directories.
+//! 2. `ignore_globs`: files and whole directories.
+//! 3. `max_depth`, `one_file_system`, loops of `follow_links`: whether a directory is entered; it is listed
+//!    all the same.
+//! 4. `min_size_bytes`, `max_size_bytes`, `modified_since`, `modified_before`, `extensions`,
+//!    `include_globs`: entries other than directories.
+//!
+//! Globs are gitignore's (gitignore(5)): one without an inner slash matches at any depth, a leading slash
+//! anchors, `*` does not match a slash, `**` does. In `ignore_globs` a pattern that ends with a slash matches
+//! directories only, and one that begins with `!` takes back what earlier ones ignored, except below a
+//! directory that is ignored as a whole. In `include_globs` a trailing slash means all below that directory.
+//! A pattern without a character is skipped, as a blank line is; `#` begins no comment.
 
 use chrono::DateTime;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::{Deserialize, Serialize};
 
-use super::Meta;
+use super::{Meta, Skip};
 use crate::error::{EngineError, Result};
 use crate::paths;
 
@@ -77,13 +83,9 @@ impl WalkOptions {
         }
         Ok(Rules {
             include_hidden: self.include_hidden,
-            ignore: globs("ignore_globs", &self.ignore_globs)?,
-            include: globs("include_globs", &self.include_globs)?,
-            extensions: self
-                .extensions
-                .iter()
-                .map(|extension| extension.trim_start_matches('.').to_ascii_lowercase().into_bytes())
-                .collect(),
+            ignore: Globs::compile("ignore_globs", &self.ignore_globs)?,
+            include: Globs::compile("include_globs", &included(&self.include_globs)?)?,
+            extensions: self.extensions.iter().map(|text| text.trim_start_matches('.').as_bytes().to_vec()).collect(),
             min_size: self.min_size_bytes.unwrap_or(0),
             max_size: self.max_size_bytes.unwrap_or(u64::MAX),
             since_ns: nanoseconds("modified_since", self.modified_since.as_deref())?.unwrap_or(i64::MIN),
@@ -108,31 +110,89 @@ pub fn nanoseconds(field: &str, text: Option<&str>) -> Result<Option<i64>> {
         .ok_or_else(|| EngineError::invalid(format!("{field} {text:?} lies outside the years 1678 to 2261")))
 }
 
-fn globs(field: &str, patterns: &[String]) -> Result<Option<GlobSet>> {
-    if patterns.is_empty() {
-        return Ok(None);
+/// Longer patterns are refused: nested ones take stack to compile.
+const PATTERN_BYTES: usize = 4096;
+/// More patterns are refused: a set takes memory to compile.
+const PATTERNS: usize = 10_000;
+
+/// Patterns of which the last that matches decides.
+#[derive(Debug)]
+struct Globs {
+    set: GlobSet,
+    /// Of each pattern: whether it takes back, and whether it matches directories only.
+    marks: Vec<(bool, bool)>,
+    plain: bool,
+}
+
+impl Globs {
+    fn compile(field: &str, patterns: &[String]) -> Result<Option<Self>> {
+        let bad = |message: String| EngineError::invalid(format!("walk.{field}: {message}"));
+        if patterns.len() > PATTERNS || patterns.iter().any(|pattern| pattern.len() > PATTERN_BYTES) {
+            return Err(bad(format!("more than {PATTERNS} patterns, or one of more than {PATTERN_BYTES} bytes")));
+        }
+        let mut set = GlobSetBuilder::new();
+        let mut marks = Vec::new();
+        for pattern in patterns {
+            let (takes_back, pattern) = match pattern.strip_prefix('!') {
+                Some(rest) => (true, rest),
+                None => (false, pattern.as_str()),
+            };
+            let trimmed = pattern.trim_end_matches('/');
+            if trimmed.is_empty() {
+                continue;
+            }
+            let anchored = match trimmed.strip_prefix('/') {
+                Some(rest) => rest.to_owned(),
+                None if trimmed.contains('/') => trimmed.to_owned(),
+                None => format!("**/{trimmed}"),
+            };
+            let glob = GlobBuilder::new(&anchored).literal_separator(true).backslash_escape(true).build();
+            set.add(glob.map_err(|error| bad(error.to_string()))?);
+            marks.push((takes_back, pattern.len() > trimmed.len()));
+        }
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let set = set.build().map_err(|error| bad(error.to_string()))?;
+        let plain = marks.iter().all(|mark| *mark == (false, false));
+        Ok(Some(Self { set, marks, plain }))
     }
-    let bad = |error: globset::Error| EngineError::invalid(format!("walk.{field}: {error}"));
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        // As in gitignore: a pattern without an inner slash matches at any depth; a leading slash anchors.
-        let trimmed = pattern.trim_end_matches('/');
-        let anchored = match trimmed.strip_prefix('/') {
-            Some(rest) => rest.to_owned(),
-            None if trimmed.contains('/') => trimmed.to_owned(),
-            None => format!("**/{trimmed}"),
-        };
-        set.add(GlobBuilder::new(&anchored).literal_separator(true).backslash_escape(true).build().map_err(bad)?);
+
+    fn matches(&self, directory: &[u8], name: &[u8], is_directory: bool) -> bool {
+        use std::os::unix::ffi::OsStrExt;
+        let path = paths::join(directory, name);
+        let path = std::ffi::OsStr::from_bytes(&path);
+        if self.plain {
+            return self.set.is_match(path);
+        }
+        let matching = self.set.matches(path).into_iter().map(|index| self.marks[index]);
+        let last = matching.rev().find(|&(_, only_directories)| is_directory || !only_directories);
+        last.is_some_and(|(takes_back, _)| !takes_back)
     }
-    set.build().map(Some).map_err(bad)
+}
+
+/// Include patterns in the form of [`Globs`].
+fn included(patterns: &[String]) -> Result<Vec<String>> {
+    let pattern = |pattern: &String| match pattern {
+        back if back.starts_with('!') => {
+            Err(EngineError::invalid(format!("walk.include_globs: {back:?}: use ignore_globs to leave out")))
+        }
+        // Anchored where it has an inner slash, at any depth where it has none, as without the slash.
+        directory if directory.ends_with('/') && !directory.trim_end_matches('/').is_empty() => {
+            let trimmed = directory.trim_end_matches('/');
+            Ok(if trimmed.contains('/') { format!("{trimmed}/**") } else { format!("**/{trimmed}/**") })
+        }
+        file => Ok(file.clone()),
+    };
+    patterns.iter().map(pattern).collect()
 }
 
 /// The rules, resolved once for a job.
 #[derive(Debug)]
 pub struct Rules {
     include_hidden: bool,
-    ignore: Option<GlobSet>,
-    include: Option<GlobSet>,
+    ignore: Option<Globs>,
+    include: Option<Globs>,
     extensions: Vec<Vec<u8>>,
     min_size: u64,
     max_size: u64,
@@ -144,14 +204,13 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// True when the name is hidden and hidden names are left out.
-    pub(super) fn hides(&self, name: &[u8]) -> bool {
-        !self.include_hidden && name.first() == Some(&b'.')
-    }
-
-    /// True when an ignore glob matches the path relative to the source.
-    pub(super) fn ignores(&self, directory: &[u8], name: &[u8]) -> bool {
-        self.ignore.as_ref().is_some_and(|set| matches(set, directory, name))
+    /// Why an entry is left out with all below it, by its name and path alone.
+    pub(super) fn refuses(&self, directory: &[u8], name: &[u8], is_directory: bool) -> Option<Skip> {
+        if !self.include_hidden && name.first() == Some(&b'.') {
+            return Some(Skip::Hidden);
+        }
+        let ignore = self.ignore.as_ref()?;
+        ignore.matches(directory, name, is_directory).then_some(Skip::Ignored)
     }
 
     /// True when an entry other than a directory is taken.
@@ -164,18 +223,19 @@ impl Rules {
         {
             return false;
         }
-        if !self.extensions.is_empty() {
-            let extension = paths::extension(name);
-            if !self.extensions.iter().any(|wanted| wanted.eq_ignore_ascii_case(extension)) {
-                return false;
-            }
+        if !self.extensions.is_empty() && !self.extensions.iter().any(|wanted| has_extension(name, wanted)) {
+            return false;
         }
-        self.include.as_ref().is_none_or(|set| matches(set, directory, name))
+        self.include.as_ref().is_none_or(|set| set.matches(directory, name, false))
     }
 }
 
-fn matches(set: &GlobSet, directory: &[u8], name: &[u8]) -> bool {
-    use std::os::unix::ffi::OsStrExt;
-    let path = paths::join(directory, name);
-    set.is_match(std::ffi::OsStr::from_bytes(&path))
+/// True when `name` ends with a dot and `wanted`, in any case; more than one dot may be wanted (`tar.gz`). An
+/// empty one wants names without an extension.
+fn has_extension(name: &[u8], wanted: &[u8]) -> bool {
+    if wanted.is_empty() {
+        return paths::extension(name).is_empty();
+    }
+    let Some(dot) = name.len().checked_sub(wanted.len() + 1) else { return false };
+    dot > 0 && name[dot] == b'.' && name[dot + 1..].eq_ignore_ascii_case(wanted)
 }

@@ -1,6 +1,7 @@
-//! One directory: read its names, look each up, hand batches on, spawn its children.
+//! One directory: read its names, look each up, hand batches on, queue its children.
 
 use std::cell::RefCell;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::RawDir;
 
-use super::open::{real_path, stat_at};
-use super::{Batch, Directory, Entry, Kind, Meta, Shared, Skip, Visitor};
-use crate::error::Result;
+use super::open::stat_at;
+use super::queue::{Ancestors, Waiting};
+use super::{Batch, Directory, Entry, Kind, Meta, Shared, Skip, Skipped, Visitor};
+use crate::error::{EngineError, Result, guarded};
+use crate::issue::IssueKind;
 use crate::paths;
 
 /// Entries per batch: large enough to pay for its hand-over, small enough to bound memory.
@@ -19,40 +22,37 @@ const BATCH_ENTRIES: usize = 4096;
 const CANCEL_EVERY: u64 = 512;
 /// As large as glibc's own directory buffer; larger ones measured no faster.
 const DIRECTORY_BUFFER_BYTES: usize = 32 << 10;
+/// Directories a thread has open at once while it helps with a crowded queue; bounds descriptors and stack.
+const OPEN_AT_ONCE: u32 = 4;
 
 thread_local! {
-    static BUFFER: RefCell<Vec<MaybeUninit<u8>>> = RefCell::new(vec![MaybeUninit::uninit(); DIRECTORY_BUFFER_BYTES]);
+    static BUFFER: RefCell<Vec<MaybeUninit<u8>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// (device, inode) of the directories above, kept only while links are followed.
-type Ancestors = Vec<(u64, u64)>;
-
-/// Counts one scan down also when it panics, so that the walk always ends.
-struct Pending<V: Visitor>(Arc<Shared<V>>);
-
-impl<V: Visitor> Drop for Pending<V> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.fail(crate::error::EngineError::internal("a directory scan panicked"));
-        }
-        if self.0.pending.fetch_sub(1, std::sync::atomic::Ordering::AcqRel) == 1 {
-            self.0.finished.notify_one();
-        }
+/// Scan directories until none is left.
+pub(super) async fn scan_all<V: Visitor>(shared: Arc<Shared<V>>) {
+    while let Some(waiting) = shared.queue.next().await {
+        scan(&shared, waiting, 1);
     }
 }
 
-/// Scan `directory` as a task; the caller has counted it as pending.
-pub(super) fn spawn<V: Visitor>(shared: Arc<Shared<V>>, directory: Directory, ancestors: Ancestors) {
-    tokio::spawn(async move {
-        let pending = Pending(shared);
-        if pending.0.stopped() {
-            return;
+/// Scan a directory that was taken from the queue; a failure or panic ends the walk.
+fn scan<V: Visitor>(shared: &Arc<Shared<V>>, waiting: Waiting, open: u32) {
+    // Told last, also after a panic: until then the queue may grow.
+    struct Done<'a>(&'a super::queue::Queue);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.done();
         }
-        let mut scan = Scan::new(&pending.0, directory, ancestors);
-        if let Err(error) = scan.run() {
-            pending.0.fail(error);
-        }
-    });
+    }
+    let _done = Done(&shared.queue);
+    if shared.is_stopped() {
+        shared.queue.clear();
+        return;
+    }
+    if let Err(error) = guarded(|| Scan::new(shared, waiting, open).run()) {
+        shared.control.fail(error);
+    }
 }
 
 struct Scan<'a, V: Visitor> {
@@ -62,11 +62,13 @@ struct Scan<'a, V: Visitor> {
     names: Vec<u8>,
     entries: Vec<Entry>,
     seen: u64,
-    opened: bool,
+    was_read: bool,
+    open: u32,
 }
 
 impl<'a, V: Visitor> Scan<'a, V> {
-    fn new(shared: &'a Arc<Shared<V>>, directory: Directory, mut ancestors: Ancestors) -> Self {
+    fn new(shared: &'a Arc<Shared<V>>, waiting: Waiting, open: u32) -> Self {
+        let Waiting { directory, mut ancestors } = waiting;
         if shared.rules.follow_links {
             ancestors.push((directory.meta.device, directory.meta.inode));
         }
@@ -77,20 +79,22 @@ impl<'a, V: Visitor> Scan<'a, V> {
             names: Vec::new(),
             entries: Vec::new(),
             seen: 0,
-            opened: false,
+            was_read: false,
+            open,
         }
     }
 
     fn run(&mut self) -> Result<()> {
         self.shared.directories.fetch_add(1, Relaxed);
-        match self.shared.root.open_directory(&self.directory.path) {
-            Err(error) => self.shared.control.io_issue("walk", &self.directory.path, &error),
-            Ok(opened) if self.leaves_boundaries(&opened) => {
-                self.shared.visitor.skipped(&self.directory.path, Skip::OutsideBoundaries)?;
+        let path = &self.directory.path;
+        match self.shared.root.open_directory(path) {
+            Err(error) => self.trouble(path, &error)?,
+            Ok(opened) if self.shared.root.is_outside(&opened) => {
+                let reason = Skip::OutsideBoundaries;
+                self.shared.visitor.skipped(Skipped { path, directory: &self.directory, listed: None, reason })?;
             }
             Ok(opened) => {
-                self.opened = true;
-                // Taken out of its cell: a visitor that walks on this thread must not find it borrowed.
+                // Taken out of its cell: this thread may scan another directory before it is done with this one.
                 let mut buffer = BUFFER.with(RefCell::take);
                 buffer.resize(DIRECTORY_BUFFER_BYTES, MaybeUninit::uninit());
                 let read = self.read(&opened, &mut buffer);
@@ -102,13 +106,14 @@ impl<'a, V: Visitor> Scan<'a, V> {
     }
 
     fn read(&mut self, opened: &OwnedFd, buffer: &mut [MaybeUninit<u8>]) -> Result<()> {
+        self.was_read = true;
         let mut reader = RawDir::new(opened, buffer);
         while let Some(entry) = reader.next() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
-                    self.shared.control.io_issue("walk", &self.directory.path, &error.into());
-                    break;
+                    self.was_read = false;
+                    return self.trouble(&self.directory.path, &error.into());
                 }
             };
             let name = entry.file_name();
@@ -116,78 +121,85 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 continue;
             }
             self.seen += 1;
-            if self.seen.is_multiple_of(CANCEL_EVERY) && self.shared.stopped() {
-                break;
+            if self.seen.is_multiple_of(CANCEL_EVERY) && self.shared.is_stopped() {
+                return Ok(());
             }
             self.take(opened, name)?;
         }
         Ok(())
     }
 
+    /// Record a path that could not be read.
+    fn trouble(&self, path: &[u8], error: &io::Error) -> Result<()> {
+        self.shared.control.io_issue("walk", path, error);
+        self.shared.visitor.trouble(path, IssueKind::from_io(error), &error.to_string())
+    }
+
+    fn skip(&self, path: &[u8], listed: Option<&Meta>, reason: Skip) -> Result<()> {
+        self.shared.visitor.skipped(Skipped { path, directory: &self.directory, listed, reason })
+    }
+
     fn take(&mut self, opened: &OwnedFd, name: &std::ffi::CStr) -> Result<()> {
         let bytes = name.to_bytes();
         let rules = &self.shared.rules;
-        let hidden = rules.hides(bytes);
-        let ignored = !hidden && rules.ignores(&self.directory.path, bytes);
-        let meta = match self.look_up(opened, name) {
-            Ok(meta) => meta,
-            Err(error) => {
-                self.shared.control.io_issue("walk", &paths::join(&self.directory.path, bytes), &error);
-                return Ok(());
-            }
+        let (meta, leads_outside) = match self.look_up(opened, name) {
+            Ok(found) => found,
+            Err(_) if rules.refuses(&self.directory.path, bytes, false).is_some() => return self.filter(),
+            Err(error) => return self.trouble(&paths::join(&self.directory.path, bytes), &error),
         };
-        if meta.kind == Kind::Directory {
-            if hidden || ignored {
-                let reason = if hidden { Skip::Hidden } else { Skip::Ignored };
-                return self.shared.visitor.skipped(&paths::join(&self.directory.path, bytes), reason);
-            }
-            self.push(bytes, meta)?;
+        let is_directory = meta.kind == Kind::Directory;
+        if let Some(reason) = rules.refuses(&self.directory.path, bytes, is_directory) {
+            return if is_directory {
+                self.skip(&paths::join(&self.directory.path, bytes), None, reason)
+            } else {
+                self.filter()
+            };
+        }
+        if is_directory {
             return self.descend(bytes, meta);
         }
-        if hidden || ignored || !rules.takes(&self.directory.path, bytes, &meta) {
-            self.shared.filtered.fetch_add(1, Relaxed);
-            return Ok(());
+        if !rules.takes(&self.directory.path, bytes, &meta) {
+            return self.filter();
+        }
+        if leads_outside {
+            self.skip(&paths::join(&self.directory.path, bytes), Some(&meta), Skip::OutsideBoundaries)?;
         }
         self.push(bytes, meta)
     }
 
-    fn look_up(&self, opened: &OwnedFd, name: &std::ffi::CStr) -> std::io::Result<Meta> {
+    fn filter(&self) -> Result<()> {
+        self.shared.filtered.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// What an entry is, and whether it is a link that is not followed because it leads outside.
+    fn look_up(&self, opened: &OwnedFd, name: &std::ffi::CStr) -> io::Result<(Meta, bool)> {
         let meta = stat_at(opened, name, false)?;
         if !self.shared.rules.follow_links || meta.kind != Kind::Symlink {
-            return Ok(meta);
+            return Ok((meta, false));
         }
-        // A dangling link stays what it is: a link.
         match stat_at(opened, name, true) {
-            Ok(target) if target.kind == Kind::Directory || self.target_is_inside(opened, name) => Ok(target),
-            _ => Ok(meta),
+            Ok(target) if self.target_is_inside(opened, name) => Ok((target, false)),
+            Ok(_) => Ok((meta, true)),
+            // A dangling link stays what it is: a link.
+            Err(_) => Ok((meta, false)),
         }
     }
 
-    /// Followed files are checked here; followed directories when they are opened.
     fn target_is_inside(&self, opened: &OwnedFd, name: &std::ffi::CStr) -> bool {
-        if self.shared.boundaries.is_none() {
-            return true;
-        }
         let flags = rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC;
-        rustix::fs::openat(opened, name, flags, rustix::fs::Mode::empty())
-            .is_ok_and(|target| !self.leaves_boundaries(&target))
-    }
-
-    fn leaves_boundaries(&self, opened: &impl AsFd) -> bool {
-        let Some(boundaries) = &self.shared.boundaries else { return false };
-        if !self.shared.rules.follow_links {
-            return false;
-        }
-        match real_path(opened) {
-            Ok(path) => !boundaries.iter().any(|boundary| path.starts_with(boundary)),
-            Err(_) => true,
-        }
+        let target = rustix::fs::openat(opened.as_fd(), name, flags, rustix::fs::Mode::empty());
+        target.is_ok_and(|target| !self.shared.root.is_outside(target))
     }
 
     fn descend(&mut self, name: &[u8], meta: Meta) -> Result<()> {
         let shared = self.shared;
         let path = paths::join(&self.directory.path, name);
         let depth = self.directory.depth + 1;
+        if shared.root.is_own_output(&meta) {
+            return self.skip(&path, None, Skip::OwnOutput);
+        }
+        self.push(name, meta)?;
         let refused = if depth >= shared.rules.max_depth {
             Some(Skip::Depth)
         } else if shared.rules.one_file_system && meta.device != self.directory.meta.device {
@@ -198,19 +210,23 @@ impl<'a, V: Visitor> Scan<'a, V> {
             None
         };
         if let Some(reason) = refused {
-            return shared.visitor.skipped(&path, reason);
+            return self.skip(&path, Some(&meta), reason);
         }
         let id = shared.next_id.fetch_add(1, Relaxed);
         if id == u32::MAX {
-            return Err(crate::error::EngineError::LimitExceeded {
+            return Err(EngineError::LimitExceeded {
                 what: "directories of one job".into(),
                 limit: u64::from(u32::MAX),
                 unit: "directories",
             });
         }
-        shared.pending.fetch_add(1, Relaxed);
-        let child = Directory { id, parent: self.directory.id, path, depth, meta };
-        spawn(Arc::clone(shared), child, self.ancestors.clone());
+        let directory = Directory { id, parent: self.directory.id, path, depth, meta };
+        let is_crowded = shared.queue.push(Waiting { directory, ancestors: self.ancestors.clone() });
+        if is_crowded && self.open < OPEN_AT_ONCE {
+            while let Some(waiting) = shared.queue.take_if_crowded() {
+                scan(shared, waiting, self.open + 1);
+            }
+        }
         Ok(())
     }
 
@@ -227,10 +243,11 @@ impl<'a, V: Visitor> Scan<'a, V> {
             names: std::mem::take(&mut self.names),
             entries: std::mem::take(&mut self.entries),
             last,
-            empty_directory: last && self.opened && self.seen == 0,
+            empty_directory: last && self.was_read && self.seen == 0,
         };
         let files = batch.entries.iter().filter(|entry| entry.meta.kind != Kind::Directory);
-        let (files, bytes) = files.fold((0, 0), |(files, bytes), entry| (files + 1, bytes + entry.meta.size));
+        let (files, bytes) =
+            files.fold((0, 0u64), |(files, bytes), entry| (files + 1, bytes.saturating_add(entry.meta.size)));
         self.shared.files.fetch_add(files, Relaxed);
         self.shared.bytes.fetch_add(bytes, Relaxed);
         self.shared.visitor.batch(batch)

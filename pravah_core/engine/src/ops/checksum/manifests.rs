@@ -3,17 +3,22 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::control::Control;
 use crate::digest::{Algorithm, Digested};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
-use crate::manifest::write_line;
+use crate::manifest::{cannot_hold, write_line};
 use crate::outcome::OutputFile;
+use crate::paths;
+use crate::pool::uninterrupted;
 use crate::sink::sync_directory;
 
-/// Open manifests; lines of a batch stay together.
+/// Lines are handed to the file system in pieces of about this size.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// Open manifests.
 pub struct Manifests {
     directory: PathBuf,
     manifests: Vec<Manifest>,
@@ -42,30 +47,34 @@ impl Manifests {
         Ok(Self { directory: directory.to_path_buf(), manifests })
     }
 
-    /// Append the lines of a batch.
+    /// Append the lines of a directory's files.
     ///
     /// # Errors
     /// [`EngineError::Output`].
-    pub fn append<'a>(
+    pub fn append<'a, I: Iterator<Item = (&'a [u8], &'a Digested)>>(
         &self,
-        digested: impl Iterator<Item = &'a (Vec<u8>, Digested)> + Clone,
+        directory: &[u8],
+        files: impl Fn() -> I,
         control: &Control,
     ) -> Result<()> {
         let mut lines = Vec::new();
         let mut hex = String::new();
+        let mut path = Vec::new();
         for (index, manifest) in self.manifests.iter().enumerate() {
-            lines.clear();
-            for (path, digested) in digested.clone() {
-                if manifest.algorithm == Algorithm::Blake3 && std::str::from_utf8(path).is_err() {
-                    let message = "is missing from manifest.b3, whose format holds UTF-8 names only; \
-                                   the result table has its digest";
-                    control.issue("write", path, IssueKind::Unsupported, message);
+            for (name, digested) in files() {
+                paths::join_into(&mut path, directory, name);
+                if let Some(fault) = cannot_hold(manifest.algorithm, &path) {
+                    let message =
+                        format!("is missing from {}, {fault}; the result table has its digest", manifest.name);
+                    control.issue("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }
-                write_line(&mut lines, manifest.algorithm, &digested.digests[index], path, &mut hex);
+                write_line(&mut lines, manifest.algorithm, &digested.digests[index], &path, &mut hex);
+                if lines.len() >= WRITE_BYTES {
+                    manifest.write(&mut lines)?;
+                }
             }
-            let written = lock(&manifest.file).write_all(&lines);
-            written.map_err(|error| EngineError::output(&manifest.temporary, error))?;
+            manifest.write(&mut lines)?;
         }
         Ok(())
     }
@@ -73,19 +82,31 @@ impl Manifests {
     /// Sync and rename them.
     ///
     /// # Errors
-    /// [`EngineError::Output`].
-    pub fn finish(self) -> Result<Vec<OutputFile>> {
-        let finish = |manifest: Manifest| {
-            let file = manifest.file.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// [`EngineError::Output`], [`EngineError::Cancelled`].
+    pub fn finish(self, control: &Arc<Control>) -> Result<Vec<OutputFile>> {
+        let files = self.manifests.iter().map(|manifest| {
             let path = self.directory.join(&manifest.name);
-            file.sync_data()
-                .and_then(|()| fs::rename(&manifest.temporary, &path))
-                .and_then(|()| fs::metadata(&path))
-                .map(|metadata| OutputFile { name: manifest.name, bytes: metadata.len(), media_type: "text/plain" })
-                .map_err(|error| EngineError::output(&path, error))
-        };
-        let files = self.manifests.into_iter().map(finish).collect::<Result<_>>()?;
-        sync_directory(&self.directory)?;
+            let metadata = fs::metadata(&manifest.temporary).map_err(|error| EngineError::output(&path, error))?;
+            Ok(OutputFile { name: manifest.name.clone(), bytes: metadata.len(), media_type: "text/plain" })
+        });
+        let files = files.collect::<Result<_>>()?;
+        uninterrupted(control, self.manifests, |manifest, control| manifest.publish(control))?;
+        uninterrupted(control, vec![self.directory], |directory, _| sync_directory(&directory))?;
         Ok(files)
+    }
+}
+
+impl Manifest {
+    fn write(&self, lines: &mut Vec<u8>) -> Result<()> {
+        let written = lock(&self.file).write_all(lines);
+        lines.clear();
+        written.map_err(|error| EngineError::output(&self.temporary, error))
+    }
+
+    fn publish(self, control: &Control) -> Result<()> {
+        control.check()?;
+        let path = self.temporary.with_file_name(&self.name);
+        let synced = lock(&self.file).sync_data();
+        synced.and_then(|()| fs::rename(&self.temporary, &path)).map_err(|error| EngineError::output(&path, error))
     }
 }

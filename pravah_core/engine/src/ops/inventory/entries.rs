@@ -2,23 +2,23 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::fast::RandomState;
 
 use super::summary::Summary;
+use super::tables;
 use super::tree::{Totals, Tree};
-use super::{BATCH_ROWS, table, tables};
 use crate::columns::Columns;
 use crate::control::Control;
 use crate::error::Result;
-use crate::issue::lock;
+use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
 use crate::owners::Owners;
 use crate::paths;
 use crate::pool::Slots;
 use crate::sink::{Staged, TableWriter};
-use crate::walk::{Batch, Kind, Meta, Skip, Visitor};
+use crate::walk::{Batch, Kind, Meta, Skipped, Visitor};
 
 /// Names of owners and modes as text, looked up once per id and thread.
 #[derive(Debug)]
@@ -44,8 +44,8 @@ impl OwnerNames {
         rows.text(meta.kind.as_str());
         rows.integer(meta.size);
         rows.integer(meta.allocated);
-        rows.time(Some(meta.mtime_ns));
-        rows.time(Some(meta.ctime_ns));
+        rows.time(meta.mtime_ns);
+        rows.time(meta.ctime_ns);
         rows.text(users.entry(meta.uid).or_insert_with(|| owners.user(meta.uid).into()));
         rows.text(groups.entry(meta.gid).or_insert_with(|| owners.group(meta.gid).into()));
         rows.text(modes.entry(meta.mode).or_insert_with(|| format!("{:04o}", meta.mode).into()));
@@ -123,12 +123,9 @@ impl Largest {
         }
     }
 
-    /// Append them as rows, largest first.
-    pub fn write(self, rows: &mut Columns, names: &mut OwnerNames) {
-        for Reverse(Candidate { path, meta }) in self.heap.into_sorted_vec() {
-            let start = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-            names.write(rows, &path, &path[start..], &meta);
-        }
+    /// Paths and metadata, largest first.
+    pub fn into_sorted(self) -> impl Iterator<Item = (Vec<u8>, Meta)> {
+        self.heap.into_sorted_vec().into_iter().map(|Reverse(Candidate { path, meta })| (path, meta))
     }
 }
 
@@ -144,11 +141,33 @@ struct Worker {
     path: Vec<u8>,
 }
 
+/// Rows of `not_covered`, written as they come: there may be millions.
+struct NotCovered {
+    rows: Columns,
+    writer: TableWriter,
+    count: u64,
+}
+
+impl NotCovered {
+    fn push(&mut self, path: &[u8], reason: &str, message: &str) -> Result<()> {
+        self.rows.path(if path.is_empty() { b"." } else { path });
+        self.rows.text(reason);
+        self.rows.text(message);
+        self.count += 1;
+        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+
+    fn finish(mut self) -> Result<(Staged, u64)> {
+        self.writer.write(&self.rows.take()?)?;
+        Ok((self.writer.stage()?, self.count))
+    }
+}
+
 /// The visitor of an inventory.
 pub struct Collector {
     workers: Slots<Worker>,
     tree: Mutex<Tree>,
-    skipped: Mutex<Vec<(Vec<u8>, Skip)>>,
+    not_covered: Mutex<NotCovered>,
     control: Arc<Control>,
 }
 
@@ -160,10 +179,10 @@ pub struct Collected {
     pub largest: Largest,
     /// Directories, not yet added up.
     pub tree: Tree,
-    /// Shards of `result` and `empty`.
+    /// Shards of `result`, `empty` and `not_covered`.
     pub staged: Vec<Staged>,
-    /// Subtrees the rules left out, each once.
-    pub skipped: Vec<(Vec<u8>, Skip)>,
+    /// Rows of `not_covered`.
+    pub not_covered: u64,
     /// Directories without an entry.
     pub empty_directories: u64,
 }
@@ -172,14 +191,18 @@ impl Collector {
     /// A collector with one worker per thread.
     pub fn new(context: &Context<'_>, reference_ns: i64, largest_count: usize) -> Self {
         let owners = Arc::new(Owners::read());
+        let table = |name| {
+            let rows = Columns::new(tables::columns(name));
+            (context.sink.writer(super::table(name), rows.schema()), rows)
+        };
         let worker = || {
-            let rows = Columns::new(tables::columns("result"));
-            let empty = Columns::new(tables::columns("empty"));
+            let (writer, rows) = table("result");
+            let (empty_writer, empty) = table("empty");
             Worker {
-                writer: context.sink.writer(table("result"), rows.schema()),
-                empty_writer: context.sink.writer(table("empty"), empty.schema()),
                 rows,
+                writer,
                 empty,
+                empty_writer,
                 empty_directories: 0,
                 names: OwnerNames::new(Arc::clone(&owners)),
                 summary: Summary::new(reference_ns),
@@ -187,10 +210,11 @@ impl Collector {
                 path: Vec::new(),
             }
         };
+        let (writer, rows) = table("not_covered");
         Self {
             workers: Slots::new(context.threads, worker),
             tree: Mutex::new(Tree::default()),
-            skipped: Mutex::new(Vec::new()),
+            not_covered: Mutex::new(NotCovered { rows, writer, count: 0 }),
             control: Arc::clone(context.control),
         }
     }
@@ -201,7 +225,10 @@ impl Collector {
     /// [`crate::error::EngineError::Output`].
     pub fn finish(self) -> Result<Collected> {
         use rayon::prelude::*;
-        let finished: Result<Vec<_>> = self.workers.into_inner().into_par_iter().map(Worker::finish).collect();
+        let mut workers = self.workers.into_inner();
+        // All rows first: only then is it known which table has none.
+        workers.par_iter_mut().try_for_each(Worker::write)?;
+        let finished: Result<Vec<_>> = workers.into_par_iter().map(Worker::finish).collect();
         let mut workers = finished?.into_iter();
         let Some((mut summary, mut largest, mut staged, mut empty_directories)) = workers.next() else {
             return Err(crate::error::EngineError::internal("an inventory has no worker"));
@@ -212,9 +239,11 @@ impl Collector {
             staged.extend(more_staged);
             empty_directories += more_empty;
         }
-        let tree = self.tree.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let skipped = self.skipped.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(Collected { summary, largest, tree, staged, skipped, empty_directories })
+        let tree = self.tree.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let not_covered = self.not_covered.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (uncovered, not_covered) = not_covered.finish()?;
+        staged.push(uncovered);
+        Ok(Collected { summary, largest, tree, staged, not_covered, empty_directories })
     }
 
     /// Count an entry into the batch's totals; true when it is its inode's first name.
@@ -223,21 +252,25 @@ impl Collector {
         if meta.links > 1 {
             return lock(&self.tree).link(batch.directory.id, meta);
         }
-        totals.size += meta.size;
-        totals.allocated += meta.allocated;
+        totals.size = totals.size.saturating_add(meta.size);
+        totals.allocated = totals.allocated.saturating_add(meta.allocated);
         true
     }
 }
 
 impl Worker {
-    fn finish(mut self) -> Result<(Summary, Largest, Vec<Staged>, u64)> {
+    /// Encode the rows that wait.
+    fn write(&mut self) -> Result<()> {
         self.writer.write(&self.rows.take()?)?;
-        self.empty_writer.write(&self.empty.take()?)?;
+        self.empty_writer.write(&self.empty.take()?)
+    }
+
+    fn finish(self) -> Result<(Summary, Largest, Vec<Staged>, u64)> {
         let staged = vec![self.writer.stage()?, self.empty_writer.stage()?];
         Ok((self.summary, self.largest, staged, self.empty_directories))
     }
 
-    fn entry(&mut self, directory: &[u8], name: &[u8], meta: &Meta) {
+    fn entry(&mut self, directory: &[u8], name: &[u8], meta: &Meta) -> Result<()> {
         paths::join_into(&mut self.path, directory, name);
         self.names.write(&mut self.rows, &self.path, name, meta);
         if meta.kind == Kind::File {
@@ -247,19 +280,21 @@ impl Worker {
                 self.empty.text(Kind::File.as_str());
             }
         }
+        self.encode()
     }
 
-    fn empty_directory(&mut self, path: &[u8]) {
+    fn empty_directory(&mut self, path: &[u8]) -> Result<()> {
         self.empty_directories += 1;
         self.empty.path(if path.is_empty() { b"." } else { path });
         self.empty.text(Kind::Directory.as_str());
+        self.encode()
     }
 
     fn encode(&mut self) -> Result<()> {
-        if self.rows.rows() >= BATCH_ROWS {
+        if self.rows.is_full() {
             self.writer.write(&self.rows.take()?)?;
         }
-        if self.empty.rows() >= BATCH_ROWS {
+        if self.empty.is_full() {
             self.empty_writer.write(&self.empty.take()?)?;
         }
         Ok(())
@@ -269,28 +304,35 @@ impl Worker {
 impl Visitor for Collector {
     fn batch(&self, batch: Batch) -> Result<()> {
         let mut totals = Totals::default();
-        let mut bytes = 0;
+        let mut bytes = 0u64;
         let mut worker = self.workers.acquire();
         for (name, meta) in batch.iter() {
-            worker.entry(&batch.directory.path, name, meta);
+            worker.entry(&batch.directory.path, name, meta)?;
             if meta.kind != Kind::Directory {
                 let first = self.total(&batch, meta, &mut totals);
                 worker.summary.count(name, meta, first);
-                bytes += meta.size;
+                bytes = bytes.saturating_add(meta.size);
             }
         }
         if batch.empty_directory {
-            worker.empty_directory(&batch.directory.path);
+            worker.empty_directory(&batch.directory.path)?;
         }
-        worker.encode()?;
         drop(worker);
         lock(&self.tree).add(&batch.directory, &totals);
         self.control.add_done(totals.files, bytes);
         Ok(())
     }
 
-    fn skipped(&self, path: &[u8], reason: Skip) -> Result<()> {
-        lock(&self.skipped).push((path.to_vec(), reason));
-        Ok(())
+    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
+        // A directory that is listed and not entered counts as one of its parent's.
+        if let Some(meta) = skipped.listed.filter(|meta| meta.kind == Kind::Directory) {
+            let own = Totals { directories: 1, allocated: meta.allocated, ..Totals::default() };
+            lock(&self.tree).add(skipped.directory, &own);
+        }
+        lock(&self.not_covered).push(skipped.path, skipped.reason.as_str(), skipped.reason.message())
+    }
+
+    fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
+        lock(&self.not_covered).push(path, kind.as_str(), message)
     }
 }

@@ -22,6 +22,12 @@ const AGES: [(&str, i64); 7] = [
 pub const AGE_COUNT: usize = AGES.len() + 2;
 const DAY_NS: i64 = 86_400 * 1_000_000_000;
 
+/// Extensions that have a group of their own, per thread: a tree of numbered files (`core.1`, `core.2`, …)
+/// would make a group of each file.
+const EXTENSIONS: usize = 1 << 16;
+/// The group of further ones.
+const OTHER_EXTENSIONS: &[u8] = b"(other extensions)";
+
 /// Files and bytes of one group; an inode's bytes are counted at its first name.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Group {
@@ -36,14 +42,14 @@ pub struct Group {
 impl Group {
     fn count(&mut self, size: u64, allocated: u64) {
         self.files += 1;
-        self.size += size;
-        self.allocated += allocated;
+        self.size = self.size.saturating_add(size);
+        self.allocated = self.allocated.saturating_add(allocated);
     }
 
     fn merge(&mut self, other: &Self) {
         self.files += other.files;
-        self.size += other.size;
-        self.allocated += other.allocated;
+        self.size = self.size.saturating_add(other.size);
+        self.allocated = self.allocated.saturating_add(other.allocated);
     }
 }
 
@@ -114,7 +120,10 @@ impl Summary {
         };
         match self.extensions.get_mut(key) {
             Some(group) => group.count(size, allocated),
-            None => self.extensions.entry(key.into()).or_default().count(size, allocated),
+            None => {
+                let key = if self.extensions.len() < EXTENSIONS { key } else { OTHER_EXTENSIONS };
+                self.extensions.entry(key.into()).or_default().count(size, allocated);
+            }
         }
     }
 
@@ -155,6 +164,18 @@ pub fn age_label(index: usize) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbered_extensions_do_not_make_a_group_each() {
+        let file = std::fs::File::open("/proc/self/exe").unwrap();
+        let meta = Meta { size: 1, ..crate::walk::open::stat_file(file).unwrap() };
+        let mut summary = Summary::new(0);
+        let files = EXTENSIONS + 10;
+        (0..files).for_each(|number| summary.count(format!("core.{number}").as_bytes(), &meta, true));
+        assert_eq!(summary.extensions.len(), EXTENSIONS + 1);
+        assert_eq!(summary.extensions[OTHER_EXTENSIONS].files, 10);
+        assert_eq!(summary.extensions.values().map(|group| group.size).sum::<u64>(), files as u64);
+    }
 
     #[test]
     fn ages_fall_into_their_buckets() {

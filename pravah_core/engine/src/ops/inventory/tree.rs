@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::walk::{Directory, Meta};
 
 /// Totals of one directory. `size` counts entries other than directories; `allocated` counts all, as `du`.
@@ -24,8 +26,8 @@ impl Totals {
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;
         self.directories += other.directories;
-        self.size += other.size;
-        self.allocated += other.allocated;
+        self.size = self.size.saturating_add(other.size);
+        self.allocated = self.allocated.saturating_add(other.allocated);
     }
 }
 
@@ -86,23 +88,32 @@ impl Tree {
         link.directories.len() == 1
     }
 
-    /// Add up from the leaves, and add each linked inode once to every directory above one of its names.
-    pub fn finish(&mut self) {
-        for link in std::mem::take(&mut self.links).into_values() {
-            let mut above: HashSet<u32, RandomState> = HashSet::default();
+    /// Add each linked inode once to every directory above one of its names; call after
+    /// [`Tree::propagate`].
+    ///
+    /// # Errors
+    /// [`crate::error::EngineError::Cancelled`].
+    pub fn finish(&mut self, control: &Control) -> Result<()> {
+        let mut above: HashSet<u32, RandomState> = HashSet::default();
+        for (number, link) in std::mem::take(&mut self.links).into_values().enumerate() {
+            if number.is_multiple_of(4096) {
+                control.check()?;
+            }
+            above.clear();
             for mut directory in link.directories {
                 // Stop at the first directory that has it: those above it have it too.
                 while above.insert(directory) {
                     directory = self.parent(directory);
                 }
             }
-            for directory in above {
+            for &directory in &above {
                 if let Some(Some(node)) = self.nodes.get_mut(directory as usize) {
-                    node.totals.size += link.size;
-                    node.totals.allocated += link.allocated;
+                    node.totals.size = node.totals.size.saturating_add(link.size);
+                    node.totals.allocated = node.totals.allocated.saturating_add(link.allocated);
                 }
             }
         }
+        Ok(())
     }
 
     fn parent(&self, directory: u32) -> u32 {

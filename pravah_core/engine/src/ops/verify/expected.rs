@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Seek};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Component, Path, PathBuf};
 
 use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
 use foldhash::fast::RandomState;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::VerifyOptions;
+use crate::control::Control;
 use crate::digest::{Algorithm, Digest, FileReader};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
@@ -21,10 +22,24 @@ use crate::paths;
 pub struct Expected {
     /// The algorithm of all digests.
     pub algorithm: Algorithm,
+    /// Lines that name no path and digest to compare: malformed ones, and those of another algorithm.
+    pub unusable: u64,
+    usable: u64,
     arena: Vec<u8>,
-    entries: Vec<(u64, u32, Digest)>,
+    entries: Vec<Entry>,
     index: HashMap<Box<[u8]>, u32, RandomState>,
 }
+
+struct Entry {
+    start: u64,
+    length: u32,
+    digest: Digest,
+    /// Why its file is not compared, if it is not.
+    fault: Option<&'static str>,
+}
+
+const OUTSIDE: &str = "leads outside the source and is not verified";
+const CONTRADICTED: &str = "is listed twice with different digests and is not verified";
 
 impl Expected {
     /// Read the manifest of the options.
@@ -35,10 +50,16 @@ impl Expected {
     pub fn read(options: &VerifyOptions, context: &Context<'_>) -> Result<Self> {
         let path = Path::new(&options.manifest);
         let unreadable =
-            |error: std::io::Error| EngineError::invalid(format!("options.manifest {path:?} cannot be read: {error}"));
+            |error: io::Error| EngineError::invalid(format!("options.manifest {path:?} cannot be read: {error}"));
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
-        let mut expected =
-            Self { algorithm: Algorithm::Blake3, arena: Vec::new(), entries: Vec::new(), index: HashMap::default() };
+        let mut expected = Self {
+            algorithm: Algorithm::Blake3,
+            unusable: 0,
+            usable: 0,
+            arena: Vec::new(),
+            entries: Vec::new(),
+            index: HashMap::default(),
+        };
         let chosen = options.chosen()?;
         if metadata.is_dir() {
             expected.read_parquet(&shards(path)?, chosen, context)?;
@@ -47,10 +68,9 @@ impl Expected {
         } else if path.extension().is_some_and(|extension| extension == "parquet") {
             expected.read_parquet(&[path.to_path_buf()], chosen, context)?;
         } else {
-            let file = File::open(path).map_err(unreadable)?;
-            expected.read_lines(file, path, chosen, context)?;
+            expected.read_lines(File::open(path).map_err(unreadable)?, path, chosen, context)?;
         }
-        if expected.entries.is_empty() {
+        if expected.usable == 0 {
             return Err(EngineError::invalid(format!("options.manifest {path:?} lists no file that can be verified")));
         }
         Ok(expected)
@@ -68,71 +88,80 @@ impl Expected {
 
     /// A listed path.
     pub fn path(&self, index: u32) -> &[u8] {
-        let (start, length, _) = self.entries[index as usize];
+        let Entry { start, length, .. } = self.entries[index as usize];
         &self.arena[start as usize..start as usize + length as usize]
     }
 
     /// A listed digest.
     pub fn digest(&self, index: u32) -> Digest {
-        self.entries[index as usize].2
+        self.entries[index as usize].digest
     }
 
-    fn add(&mut self, path: &[u8], digest: Digest, context: &Context<'_>) {
-        let Some(path) = relative(path, &context.root.path) else {
-            let message = "leads outside the source and is not verified";
-            context.control.issue("read", path, IssueKind::Malformed, message);
-            return;
+    /// Why a listed path is not compared, if it is not.
+    pub fn fault(&self, index: u32) -> Option<&'static str> {
+        self.entries[index as usize].fault
+    }
+
+    fn add(&mut self, written: &[u8], digest: Digest, context: &Context<'_>) -> Result<()> {
+        let inside = relative(written, &context.root.path);
+        let (path, fault) = match &inside {
+            Some(path) => (path.as_slice(), None),
+            None => (written, Some(OUTSIDE)),
         };
-        if let Some(&before) = self.index.get(path.as_slice()) {
-            if self.digest(before) != digest {
-                let message = "is listed twice with different digests; the first is used";
-                context.control.issue("read", &path, IssueKind::Malformed, message);
+        if let Some(&before) = self.index.get(path) {
+            let entry = &mut self.entries[before as usize];
+            if entry.digest != digest && entry.fault.is_none() {
+                entry.fault = Some(CONTRADICTED);
+                context.control.issue("read", path, IssueKind::Malformed, CONTRADICTED);
             }
-            return;
+            return Ok(());
         }
-        let index = self.entries.len() as u32;
-        self.entries.push((self.arena.len() as u64, path.len() as u32, digest));
-        self.arena.extend_from_slice(&path);
-        self.index.insert(path.into_boxed_slice(), index);
+        let Ok(index) = u32::try_from(self.entries.len()) else {
+            let (what, limit) = ("paths of a manifest".into(), u64::from(u32::MAX));
+            return Err(EngineError::LimitExceeded { what, limit, unit: "paths" });
+        };
+        self.entries.push(Entry { start: self.arena.len() as u64, length: path.len() as u32, digest, fault });
+        self.arena.extend_from_slice(path);
+        // What leads outside is the path of no file below, so that it cannot be found by mistake.
+        self.index.insert(path.into(), index);
+        match fault {
+            Some(fault) => context.control.issue("read", path, IssueKind::Malformed, fault),
+            None => self.usable += 1,
+        }
+        Ok(())
     }
 
-    fn read_lines(&mut self, file: File, path: &Path, chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
-        let mut file = file;
-        let failed = |error: std::io::Error| EngineError::invalid(format!("options.manifest cannot be read: {error}"));
-        self.algorithm = match chosen {
-            Some(algorithm) => algorithm,
-            None => find_algorithm(BufReader::new(&file), path, context)?,
-        };
-        file.rewind().map_err(failed)?;
-        let name = path.as_os_str().as_encoded_bytes();
-        let malformed = |number: u64, fault: &str| {
-            let message = format!("line {number} {fault}");
-            context.control.issue("read", name, IssueKind::Malformed, message);
-        };
-        let algorithm = self.algorithm;
-        manifest::read(BufReader::new(file), |number, line| -> std::result::Result<(), Failed> {
-            if number.is_multiple_of(4096) {
-                context.control.check().map_err(Failed::Engine)?;
-            }
-            match line {
-                Err(fault) => malformed(number, fault),
+    fn read_lines(
+        &mut self,
+        mut file: File,
+        path: &Path,
+        chosen: Option<Algorithm>,
+        context: &Context<'_>,
+    ) -> Result<()> {
+        let algorithm = find_algorithm(&file, path, chosen, context)?;
+        self.algorithm = algorithm;
+        file.rewind().map_err(|error| Failed::Io(error).explain(path, context.control))?;
+        manifest::read(Interruptible::new(&file, context.control), |number, line| -> std::result::Result<(), Failed> {
+            let fault = match line {
+                Err(fault) => fault,
                 Ok(Line { algorithm: Some(tagged), .. }) if tagged != algorithm => {
-                    malformed(number, "is of another algorithm than the one being verified");
+                    "is of another algorithm than the one being verified"
                 }
                 Ok(line) if line.digest.as_bytes().len() != algorithm.digest_bytes() => {
-                    malformed(number, "has a digest of another length than the algorithm's");
+                    "has a digest of another length than the algorithm's"
                 }
-                Ok(line) => self.add(&line.path, line.digest, context),
-            }
+                Ok(line) => return self.add(&line.path, line.digest, context).map_err(Failed::Engine),
+            };
+            self.unusable += 1;
+            let name = path.as_os_str().as_encoded_bytes();
+            context.control.issue("read", name, IssueKind::Malformed, format!("line {number} {fault}"));
             Ok(())
         })
-        .map_err(|failure| match failure {
-            Failed::Io(error) => failed(error),
-            Failed::Engine(error) => error,
-        })
+        .map_err(|failed| failed.explain(path, context.control))
     }
 
     fn read_parquet(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
+        let mut chosen = chosen;
         for path in files {
             let refused = |error: &dyn std::fmt::Display| {
                 EngineError::invalid(format!("options.manifest {path:?} is no checksum result: {error}"))
@@ -145,43 +174,96 @@ impl Expected {
                 Some(algorithm) => return Err(refused(&format!("it has no column {}", algorithm.name()))),
                 None => Algorithm::ALL.into_iter().find(has).ok_or_else(|| refused(&"it has no column of digests"))?,
             };
+            chosen = Some(self.algorithm);
             for batch in builder.build().map_err(|error| refused(&error))? {
                 context.control.check()?;
                 let batch = batch.map_err(|error| refused(&error))?;
-                self.add_batch(&batch, context).ok_or_else(|| refused(&"its columns are of other types"))?;
+                let columns = self.columns(&batch).ok_or_else(|| refused(&"its columns are of other types"))?;
+                self.add_batch(&columns, context)?;
             }
         }
         Ok(())
     }
 
-    fn add_batch(&mut self, batch: &RecordBatch, context: &Context<'_>) -> Option<()> {
+    fn columns<'a>(&self, batch: &'a RecordBatch) -> Option<ResultColumns<'a>> {
         let text = |name: &str| batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>();
-        let shown = text("path")?;
-        let digests = text(self.algorithm.name())?;
         let raw = batch.column_by_name("path_raw").and_then(|column| column.as_any().downcast_ref::<BinaryArray>());
-        for row in 0..batch.num_rows() {
-            let bytes = match raw {
-                Some(raw) if raw.is_valid(row) => raw.value(row).to_vec(),
-                _ => paths::unescape(shown.value(row))?,
+        Some(ResultColumns { shown: text("path")?, raw, digests: text(self.algorithm.name())? })
+    }
+
+    fn add_batch(&mut self, columns: &ResultColumns<'_>, context: &Context<'_>) -> Result<()> {
+        for row in 0..columns.shown.len() {
+            let shown = if columns.shown.is_valid(row) { columns.shown.value(row) } else { "" };
+            let bytes = match columns.raw {
+                Some(raw) if raw.is_valid(row) => Some(raw.value(row).to_vec()),
+                _ => paths::unescape(shown),
             };
-            let digest = Digest::from_hex(digests.value(row).as_bytes());
-            match digest {
-                Some(digest) => self.add(&bytes, digest, context),
-                None => context.control.issue("read", &bytes, IssueKind::Malformed, "has no hexadecimal digest"),
+            let digest = columns.digests.is_valid(row).then(|| columns.digests.value(row).as_bytes());
+            let digest = digest.and_then(Digest::from_hex);
+            match (bytes.filter(|bytes| !bytes.is_empty()), digest) {
+                (Some(bytes), Some(digest)) if digest.as_bytes().len() == self.algorithm.digest_bytes() => {
+                    self.add(&bytes, digest, context)?;
+                }
+                _ => {
+                    self.unusable += 1;
+                    let message = "has no path or no digest of its algorithm";
+                    context.control.issue("read", shown.as_bytes(), IssueKind::Malformed, message);
+                }
             }
         }
-        Some(())
+        Ok(())
     }
 }
 
-enum Failed {
-    Io(std::io::Error),
-    Engine(EngineError),
+struct ResultColumns<'a> {
+    shown: &'a StringArray,
+    raw: Option<&'a BinaryArray>,
+    digests: &'a StringArray,
 }
 
-impl From<std::io::Error> for Failed {
-    fn from(error: std::io::Error) -> Self {
+/// Why reading a manifest stopped.
+enum Failed {
+    Io(io::Error),
+    Engine(EngineError),
+    /// Enough was read.
+    Enough,
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl Failed {
+    fn explain(self, manifest: &Path, control: &Control) -> EngineError {
+        match self {
+            Self::Io(_) if control.is_cancelled() => EngineError::Cancelled,
+            Self::Io(error) => EngineError::invalid(format!("options.manifest {manifest:?} cannot be read: {error}")),
+            Self::Engine(error) => error,
+            Self::Enough => EngineError::internal("a manifest was not read to its end"),
+        }
+    }
+}
+
+/// A file whose reading ends when the job is cancelled: one line may be of any length.
+struct Interruptible<'a> {
+    file: &'a File,
+    control: &'a Control,
+}
+
+impl<'a> Interruptible<'a> {
+    fn new(file: &'a File, control: &'a Control) -> BufReader<Self> {
+        BufReader::with_capacity(1 << 18, Self { file, control })
+    }
+}
+
+impl Read for Interruptible<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.control.is_cancelled() {
+            return Err(io::Error::other("the job was cancelled"));
+        }
+        self.file.read(buffer)
     }
 }
 
@@ -209,65 +291,68 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
 
 /// A path relative to the source, without `.` and empty parts; none when it leads outside.
 fn relative(path: &[u8], source: &Path) -> Option<Vec<u8>> {
-    let inside = if path.first() == Some(&b'/') {
-        path.strip_prefix(source.as_os_str().as_encoded_bytes())?.strip_prefix(b"/")?
-    } else {
-        path
-    };
-    let mut result = Vec::with_capacity(inside.len());
-    for part in inside.split(|&byte| byte == b'/') {
+    use std::os::unix::ffi::OsStrExt;
+    let path = Path::new(std::ffi::OsStr::from_bytes(path));
+    let inside = if path.is_absolute() { path.strip_prefix(source).ok()? } else { path };
+    let mut result = Vec::with_capacity(inside.as_os_str().len());
+    for part in inside.components() {
         match part {
-            b"" | b"." => {}
-            b".." => return None,
-            part => {
+            Component::CurDir => {}
+            Component::Normal(part) => {
                 if !result.is_empty() {
                     result.push(b'/');
                 }
-                result.extend_from_slice(part);
+                result.extend_from_slice(part.as_bytes());
             }
+            // Also one that would lead back inside: where it leads depends on links.
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
         }
     }
     (!result.is_empty()).then_some(result)
 }
 
-/// Tell the algorithm from a tag, the manifest's name, or the digests' length; where two have that length,
-/// try both on the first listed file that is there.
-fn find_algorithm(reader: impl std::io::BufRead, manifest: &Path, context: &Context<'_>) -> Result<Algorithm> {
-    let mut first: Option<Line> = None;
-    let mut candidates: Vec<Line> = Vec::new();
-    let read = manifest::read(reader, |_, line| -> std::io::Result<()> {
-        let Ok(line) = line else { return Ok(()) };
-        if candidates.len() < 64 {
-            candidates.push(line.clone());
-        }
-        first.get_or_insert(line);
-        Ok(())
+/// Lines that are tried where a digest's length fits several algorithms.
+const SAMPLE: usize = 64;
+
+/// Tell the algorithm from the options, a tag, the manifest's name, or the digests' length; where two have
+/// that length, try both on the first listed files that are there.
+fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: &Context<'_>) -> Result<Algorithm> {
+    let mut sample: Vec<Line> = Vec::new();
+    let read = manifest::read(Interruptible::new(file, context.control), |_, line| {
+        sample.extend(line.ok());
+        if sample.len() < SAMPLE && chosen.is_none() || sample.is_empty() { Ok(()) } else { Err(Failed::Enough) }
     });
-    read.map_err(|error| EngineError::invalid(format!("options.manifest {manifest:?} cannot be read: {error}")))?;
-    let none = || EngineError::invalid(format!("options.manifest {manifest:?} has no line that lists a digest"));
-    let first = first.ok_or_else(none)?;
-    if let Some(algorithm) = first.algorithm {
+    match read {
+        Ok(()) | Err(Failed::Enough) => {}
+        Err(failed) => return Err(failed.explain(path, context.control)),
+    }
+    let none = || EngineError::invalid(format!("options.manifest {path:?} has no line that lists a digest"));
+    let first = sample.first().ok_or_else(none)?;
+    if let Some(algorithm) = chosen.or(first.algorithm) {
         return Ok(algorithm);
     }
     let possible = manifest::algorithms_of_length(first.digest.as_bytes().len());
-    let name = manifest.file_name().unwrap_or_default().as_encoded_bytes();
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     if let Some(named) = manifest::algorithm_of_name(name).filter(|named| possible.contains(named)) {
         return Ok(named);
     }
     match possible[..] {
         [] => Err(none()),
         [only] => Ok(only),
-        [likeliest, ..] => Ok(try_algorithms(&candidates, &possible, context).unwrap_or(likeliest)),
+        [likeliest, ..] => Ok(try_algorithms(&sample, &possible, context).unwrap_or(likeliest)),
     }
 }
 
+/// Larger files are not read to find an algorithm.
+const SAMPLE_BYTES: u64 = 64 << 20;
+
 fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context<'_>) -> Option<Algorithm> {
-    // Counters of its own: these reads are no progress of the job.
-    let control = std::sync::Arc::new(crate::control::Control::new());
+    // Counters of its own: these reads are no progress of the job. Large files would not see its cancel.
+    let control = std::sync::Arc::new(Control::new());
     let reader = FileReader::new(context.root, possible, &control);
     lines.iter().find_map(|line| {
         let path = relative(&line.path, &context.root.path)?;
-        let meta = context.root.stat(&path).ok()?;
+        let meta = context.root.stat(&path).ok().filter(|meta| meta.size <= SAMPLE_BYTES)?;
         let digested = reader.digest(&path, &meta).ok()?;
         digested.digests.iter().position(|digest| *digest == line.digest).map(|index| possible[index])
     })

@@ -28,7 +28,6 @@ const BY_STATUS: &[Column] = &[Column::text("status"), Column::integer("files"),
 
 /// Every table with its columns.
 pub const TABLES: &[TableColumns] = &[("result", RESULT), ("by_status", BY_STATUS)];
-const BATCH_ROWS: usize = 8192;
 
 /// What is true of one path; each has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +111,8 @@ impl Row {
 pub fn new_files_by_digest(rows: &[Row]) -> HashMap<Digest, Vec<usize>, RandomState> {
     let mut files: HashMap<Digest, Vec<usize>, RandomState> = HashMap::default();
     for (index, row) in rows.iter().enumerate() {
-        if let (Status::New, Some(digest)) = (row.status, row.actual) {
+        // All empty files are alike: that tells nothing of where one went.
+        if let (Status::New, Some(digest), 1..) = (row.status, row.actual, row.size) {
             files.entry(digest).or_default().push(index);
         }
     }
@@ -131,7 +131,7 @@ pub fn write(context: &Context<'_>, expected: &Expected, rows: Vec<Row>, totals:
     let mut writer = context.sink.writer(table, columns.schema());
     for row in &rows {
         append(&mut columns, expected, row);
-        if columns.rows() >= BATCH_ROWS {
+        if columns.is_full() {
             context.control.check()?;
             writer.write(&columns.take()?)?;
         }
@@ -153,9 +153,11 @@ pub fn write(context: &Context<'_>, expected: &Expected, rows: Vec<Row>, totals:
     let statuses: serde_json::Map<String, serde_json::Value> =
         Status::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
     let summary = json!({
-        "verdict": verdict(count),
+        "verdict": verdict(count, expected.unusable),
         "algorithm": expected.algorithm.name(),
         "statuses": statuses,
+        "listed": expected.len(),
+        "unusable_lines": expected.unusable,
     });
     let not_covered = context.control.issues().count();
     Ok(Report { totals, not_covered, files: Vec::new(), summary })
@@ -177,10 +179,10 @@ fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
 }
 
 /// Three-valued: something differs; nothing differs but something was not compared; all is as listed.
-fn verdict(count: impl Fn(Status) -> u64) -> &'static str {
+fn verdict(count: impl Fn(Status) -> u64, unusable_lines: u64) -> &'static str {
     if count(Status::Changed) + count(Status::Missing) + count(Status::Moved) > 0 {
         "failed"
-    } else if count(Status::Unreadable) + count(Status::NotVerified) > 0 {
+    } else if count(Status::Unreadable) + count(Status::NotVerified) + unusable_lines > 0 {
         "incomplete"
     } else {
         "verified"
