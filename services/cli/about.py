@@ -24,7 +24,7 @@ def version() -> str:
 
 
 def operations(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One operation.", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One operation.", show_default=False)] = None,
     json: arguments.Json = False,
 ) -> int:
     """List what can be done, or one operation with its options, tables and figures."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
+import typer.core
 
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout, and an error as a problem document on stderr.")
@@ -15,7 +16,25 @@ JobId: TypeAlias = Annotated[
 ]
 JobIds: TypeAlias = Annotated[
     list[str],
-    typer.Argument(metavar="ID...", help="Ids, their first four or more digits, or latest.", show_default=False),
+    typer.Argument(metavar="ID", help="Ids, their first four or more digits, or latest.", show_default=False),
 ]
 Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary and no progress.")]
 Force: TypeAlias = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that are there.")]
+
+
+class Sectioned(typer.core.TyperCommand):
+    """A command whose help has a section for each panel."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments, then options by panel, in the order of their first ones."""
+        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            kind = "Options"
+            if isinstance(param, typer.core.TyperArgument):
+                kind, record = "Arguments", (param.metavar or param.name, param.help or "")
+            if record is not None:
+                sections.setdefault(getattr(param, "rich_help_panel", None) or kind, []).append(record)
+        for title, records in ((title, records) for title, records in sections.items() if records):
+            with formatter.section(title):
+                formatter.write_dl(records)

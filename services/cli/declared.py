@@ -19,6 +19,7 @@ import typer.main
 from pydantic.fields import FieldInfo
 
 from services import errors, operations, units
+from services.cli import arguments
 from services.jobs import spec
 from services.jobs.models import JobRequest, Source
 
@@ -26,22 +27,6 @@ ADVANCED = "Advanced options"
 WALK = "Which files to visit"
 Callback = Callable[[operations.Operation, dict[str, Any]], int]
 Values = Mapping[str, Any]
-
-
-class Sectioned(typer.core.TyperCommand):
-    """A command whose help has a section for each panel."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write arguments, then options by panel, in the order of their first ones."""
-        sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
-            kind = "Arguments" if isinstance(param, typer.core.TyperArgument) else "Options"
-            if record is not None:
-                sections.setdefault(getattr(param, "rich_help_panel", None) or kind, []).append(record)
-        for title, records in ((title, records) for title, records in sections.items() if records):
-            with formatter.section(title):
-                formatter.write_dl(records)
 
 
 class _ListOption(typer.core.TyperOption):
@@ -91,7 +76,9 @@ def command(
     name = operation.name.replace("_", "-")
     about = {"name": name, "help": f"{operation.summary}\n\nCost: {operation.cost}.", "epilog": ""} | texts
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
-    app.command(about["name"], cls=Sectioned, help=about["help"], epilog=about["epilog"], no_args_is_help=True)(call)
+    app.command(
+        about["name"], cls=arguments.Sectioned, help=about["help"], epilog=about["epilog"], no_args_is_help=True
+    )(call)
     made = typer.main.get_command(app)
     for option in made.params:
         if isinstance(option, typer.core.TyperOption) and option.multiple:
@@ -232,7 +219,8 @@ def request(operation: operations.Operation, directory: str, values: Values) -> 
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field_name = ".".join(str(part) for part in first["loc"]) or "walk"
-        raise errors.InvalidOptionsError(f"{field_name}: {first['msg']}", field=field_name) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise errors.InvalidOptionsError(f"{field_name}: {message}", field=field_name) from None
 
 
 def absolute(path: str) -> str:
@@ -262,6 +250,7 @@ def source(directory: str) -> Source:
             return Source(s3_uri=directory)
         return Source.of_path(absolute(directory))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in ("source", *first["loc"]))
-        raise errors.InvalidOptionsError(f"{field}: {first['msg']}", field=field) from None
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        if directory.startswith("s3://"):
+            message = f"{directory} is not s3://bucket/prefix; a bucket's name has small letters, digits, . and -"
+        raise errors.InvalidOptionsError(message, remedy="Correct the source.", field="source") from None

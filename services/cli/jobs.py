@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 
 
-@app.command("list")
+@app.command("list", cls=arguments.Sectioned)
 def list_jobs(
     status: Annotated[str | None, typer.Option(metavar="STATE", help="Only of this state, e.g. running.")] = None,
     operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this operation.")] = None,
@@ -85,7 +85,7 @@ def _table(views: list[JobView]) -> None:
     output.table(headers, rows, right=frozenset({3, 4, 6}))
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def show(job: arguments.JobId, json: arguments.Json = False) -> int:
     """Show one job: state, progress, history, figures and files."""
     from services.cli import details, run
@@ -99,7 +99,7 @@ def show(job: arguments.JobId, json: arguments.Json = False) -> int:
     return 0
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def wait(
     job: arguments.JobId,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when there are issues.")] = False,
@@ -119,7 +119,7 @@ def wait(
     return foreground.exit_status(view, strict=strict)
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     """Ask jobs to stop; one that has ended stays as it is."""
     with session.opened() as services:
@@ -128,7 +128,7 @@ def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     return 0
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def retry(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     """Queue new jobs with the same requests; print their ids."""
     with session.opened() as services:
@@ -141,7 +141,7 @@ def retry(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     return 0
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def delete(
     jobs: arguments.JobIds,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -172,11 +172,11 @@ def _confirm(ids: list[UUID]) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=arguments.Sectioned)
 def download(
     job: arguments.JobId,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Files of the job; none = all.", show_default=False)
+        list[str] | None, typer.Argument(metavar="NAME", help="Files of the job; none = all.", show_default=False)
     ] = None,
     out: Annotated[
         str | None,

@@ -15,7 +15,7 @@ import typer.core
 import typer.main
 
 from services import errors
-from services.cli import about, doctor, interrupts, jobs, output, results, run, serve
+from services.cli import about, arguments, doctor, interrupts, jobs, output, results, run, serve
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
@@ -51,13 +51,13 @@ def _app() -> typer.Typer:
     app.add_typer(
         run.group(run.SubmitGroup, "Queue an operation for a running server and print its id."), name="submit"
     )
-    jobs.app.command("results")(results.results)
-    jobs.app.command("issues")(results.issues)
+    jobs.app.command("results", cls=arguments.Sectioned)(results.results)
+    jobs.app.command("issues", cls=arguments.Sectioned)(results.issues)
     app.add_typer(jobs.app, name="jobs")
-    app.command()(about.operations)
-    app.command()(serve.serve)
-    app.command()(doctor.doctor)
-    app.command()(about.settings)
+    app.command(cls=arguments.Sectioned)(about.operations)
+    app.command(cls=arguments.Sectioned)(serve.serve)
+    app.command(cls=arguments.Sectioned)(doctor.doctor)
+    app.command(cls=arguments.Sectioned)(about.settings)
     return app
 
 
@@ -104,9 +104,13 @@ def _status(given: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         output.line(error=True)
         return errors.CancelledError.exit_status
+    except SystemExit as end:
+        # Typer ends with 1 when nobody reads its output, which here means that something was found.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        return _nobody_reads()
     except BrokenPipeError:
-        _quiet_stdout()
-        return _BROKEN_PIPE
+        return _nobody_reads()
     except Exception as error:  # a person gets a sentence, not a trace
         return _bug(error, as_json=as_json)
     return found if isinstance(found, int) else 0
@@ -137,10 +141,11 @@ def _bug(error: Exception, *, as_json: bool) -> int:
     return problem.exit_status
 
 
-def _quiet_stdout() -> None:
-    """Let the interpreter's last flush go nowhere: who read our output has gone."""
+def _nobody_reads() -> int:
+    """Let the interpreter's last flush go nowhere, and end as a program that SIGPIPE ended."""
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return _BROKEN_PIPE
 
 
 if __name__ == "__main__":

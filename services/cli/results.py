@@ -32,7 +32,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-Table = Annotated[str | None, typer.Argument(metavar="[TABLE]", help="Table; none = the main one.", show_default=False)]
+Table = Annotated[str | None, typer.Argument(metavar="TABLE", help="Table; none = the main one.", show_default=False)]
 Filters = Annotated[
     list[str] | None,
     typer.Option(

@@ -48,7 +48,7 @@ def serve(
     part: Annotated[
         Part,
         typer.Argument(
-            metavar="[all|web|api|worker]",
+            metavar="all|web|api|worker",
             help="all: dashboard, API and runner; web: dashboard and API; api: the API alone; worker: only runs jobs.",
         ),
     ] = Part.ALL,

@@ -31,7 +31,7 @@ def _arguments(
     directory: Annotated[
         str | None,
         typer.Argument(
-            metavar="[DIR]",
+            metavar="DIR",
             help="What is verified; by default the manifest's own directory, for `-` the current one.",
             show_default=False,
         ),
