@@ -120,7 +120,9 @@ class JobRequest(Model):
         except pydantic.ValidationError as error:
             first = error.errors(include_url=False, include_context=False)[0]
             field = ".".join(["options", *(str(part) for part in first["loc"])])
-            raise errors.InvalidOptionsError(f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field) from None
+            raise errors.InvalidOptionsError(
+                f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field
+            ) from None
         return self.model_copy(update={"options": options.model_dump(mode="json")})
 
 
