@@ -143,8 +143,10 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     names = ("master.port", "master.port.grpc", "volume.port", "volume.port.grpc")
     names += ("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc")
     ports = {name: free_port() for name in names}
-    command = [weed, "-logtostderr=true", "server", f"-dir={directory}", "-s3", "-ip=127.0.0.1", "-volume.max=20"]
-    command += ["-master.volumeSizeLimitMB=64", "-s3.iam=false", *(f"-{name}={port}" for name, port in ports.items())]
+    command = [weed, "-logtostderr=true", "server", f"-dir={directory}", "-s3", "-ip=127.0.0.1", "-volume.max=5000"]
+    command += ["-master.volumeSizeLimitMB=64", "-master.telemetry=false", "-s3.iam=false"]
+    # Two services more on fixed ports: they would collide between test processes.
+    command += ["-s3.port.iceberg=0", "-s3.port.lance=0", *(f"-{name}={port}" for name, port in ports.items())]
     with (directory / "log").open("wb") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     endpoint = f"http://127.0.0.1:{ports['s3.port']}"
@@ -152,8 +154,11 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         wait_until(lambda: _answers(endpoint), f"the S3 server answers; see {directory}/log", seconds=90)
         yield endpoint
     finally:
-        server.terminate()
-        server.wait(timeout=20)
+        server.kill()  # it would wait ten seconds for others to notice
+        server.wait()
+        for port in ports.values():
+            for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                left.unlink(missing_ok=True)
 
 
 def _answers(endpoint: str) -> bool:

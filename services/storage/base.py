@@ -22,7 +22,7 @@ class Storage(Protocol):
         """
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Return the bytes from `start` to before `end` in chunks of at most 1 MiB.
+        """Return the bytes from `start` to before `end` in chunks of at most 1 MiB; none from behind the object's end.
 
         Raises:
             ArtifactNotFoundError: there is no such object.
@@ -37,10 +37,20 @@ class Storage(Protocol):
         """
 
     def list(self, prefix: str) -> list[str]:
-        """Return the keys that start with `prefix`, sorted."""
+        """Return the keys that start with `prefix`, sorted.
+
+        Raises:
+            ArtifactNotFoundError: the prefix leads out of the storage.
+            StorageError: they could not be listed.
+        """
 
     def delete(self, prefix: str) -> None:
-        """Delete every object whose key starts with `prefix`; none is fine."""
+        """Delete every object whose key starts with `prefix`; none is fine.
+
+        Raises:
+            ArtifactNotFoundError: the prefix is empty, or leads out of the storage.
+            StorageError: they could not be deleted.
+        """
 
     def local_path(self, key: str) -> Path | None:
         """Return a path to read the object by, or ``None`` where there is none."""
@@ -63,6 +73,22 @@ def check_key(key: str) -> str:
     if any(part in {"", ".", ".."} for part in parts) or "\0" in key or "\\" in key:
         raise errors.ArtifactNotFoundError(f"{key!r} is not the name of an artifact")
     return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` if it stays inside the storage; it may end in the middle of a name.
+
+    Raises:
+        ArtifactNotFoundError: it does not.
+    """
+    folder, _, rest = prefix.rpartition("/")
+    if folder:
+        check_key(folder)
+    elif prefix.startswith("/"):
+        check_key(prefix)
+    if rest:
+        check_key(rest)
+    return prefix
 
 
 def open_storage(config: settings.Settings) -> Storage:

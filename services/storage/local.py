@@ -10,22 +10,31 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services import errors
-from services.storage.base import CHUNK_BYTES, check_key
+from services.storage.base import CHUNK_BYTES, check_key, check_prefix
+
+_TEMPORARY = ".put-"
 
 
 class LocalStorage:
     """Objects as files below a directory."""
 
     def __init__(self, root: Path) -> None:
-        """Make the directory if it is missing."""
+        """Make the directory if it is missing.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
         self._root = root
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise errors.OutputError(f"{root} cannot be made: {error}") from error
 
     def put(self, key: str, path: Path) -> None:
         """Move the file in; across file systems copy, sync, rename."""
         target = self._root / check_key(key)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            _make_directory(target.parent)
             try:
                 # The engine has synced its files; on one file system a rename is all that is left.
                 os.replace(path, target)
@@ -37,7 +46,7 @@ class LocalStorage:
 
     @staticmethod
     def _copy(path: Path, target: Path) -> None:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".put-")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(handle, "wb") as copy, path.open("rb") as original:
                 shutil.copyfileobj(original, copy, CHUNK_BYTES)
@@ -80,21 +89,30 @@ class LocalStorage:
 
     def list(self, prefix: str) -> list[str]:
         """Walk the directory of the prefix."""
-        directory = self._root / prefix.rpartition("/")[0]
-        keys = (path.relative_to(self._root).as_posix() for path in directory.rglob("*") if path.is_file())
+        directory = self._root / check_prefix(prefix).rpartition("/")[0]
+        try:
+            files = [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(_TEMPORARY)]
+        except OSError as error:
+            raise errors.StorageError(f"cannot list {prefix}: {error}") from error
+        keys = (path.relative_to(self._root).as_posix() for path in files)
         return sorted(key for key in keys if key.startswith(prefix))
 
     def delete(self, prefix: str) -> None:
         """Remove the files, and the directory a prefix with a final slash names."""
+        if not prefix:
+            raise errors.ArtifactNotFoundError("an empty prefix would delete everything")
+        check_prefix(prefix)
         try:
             if prefix.endswith("/"):
-                directory = self._root / check_key(prefix.rstrip("/"))
+                directory = self._root / prefix
                 if directory.exists():
                     shutil.rmtree(directory)
                 return
             for key in self.list(prefix):
                 (self._root / key).unlink(missing_ok=True)
         except OSError as error:
+            if isinstance(error, errors.PravahError):
+                raise
             raise errors.StorageError(f"cannot delete {prefix}: {error}") from error
 
     def local_path(self, key: str) -> Path | None:
@@ -104,11 +122,19 @@ class LocalStorage:
     def check(self) -> str:
         """Write and remove a probe."""
         try:
-            with tempfile.NamedTemporaryFile(dir=self._root, prefix=".probe-"):
+            with tempfile.NamedTemporaryFile(dir=self._root, prefix=_TEMPORARY):
                 pass
         except OSError as error:
             raise errors.StorageError(f"{self._root} cannot be written: {error}") from error
         return f"local directory {self._root}"
+
+
+def _make_directory(path: Path) -> None:
+    """Make a directory that survives a power failure, as the files in it do."""
+    if not path.is_dir():
+        _make_directory(path.parent)
+        path.mkdir(exist_ok=True)
+        _sync_directory(path.parent)
 
 
 def _sync_directory(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,29 @@ import botocore.exceptions
 from boto3.s3.transfer import TransferConfig
 
 from services import errors
-from services.storage.base import CHUNK_BYTES, check_key
+from services.storage.base import CHUNK_BYTES, check_key, check_prefix
+
+log = logging.getLogger(__name__)
 
 _PART_BYTES = 8 << 20
+_RESUMES = 3
 _MISSING = {"NoSuchKey", "404", "NotFound"}
 
 
 def client(endpoint_url: str | None) -> Any:
-    """Return an S3 client: adaptive retries, bounded waits."""
+    """Return an S3 client: some retries, bounded waits."""
     config = botocore.config.Config(
-        retries={"max_attempts": 5, "mode": "adaptive"},
-        connect_timeout=5,
-        read_timeout=60,
+        # With waits of at most 1, 2 and 4 s in between: a server that is gone is told of within seconds.
+        retries={"total_max_attempts": 4, "mode": "standard"},
+        connect_timeout=3,
+        read_timeout=30,
+        max_pool_connections=32,
         s3={"addressing_style": "path"} if endpoint_url else {},
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    return boto3.client("s3", endpoint_url=endpoint_url, config=config)
+    # A session of its own: boto3's default one is not safe between threads.
+    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
 
 
 @contextlib.contextmanager
@@ -43,8 +50,14 @@ def translated(what: str) -> Iterator[None]:
         if code in _MISSING:
             raise errors.ArtifactNotFoundError(f"{what}: not found") from None
         raise errors.StorageError(f"{what}: {code}") from error
-    except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error) as error:
+    except errors.PravahError:
+        raise
+    except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError) as error:
         raise errors.StorageError(f"{what}: {error}") from error
+
+
+class _BehindTheEndError(Exception):
+    """A range begins behind the object's end."""
 
 
 class S3Storage:
@@ -54,7 +67,8 @@ class S3Storage:
         """Keep the names; nothing is contacted yet."""
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = client(endpoint_url)
+        with self._translated(""):
+            self._client = client(endpoint_url)
         # Multipart above one part; boto3 aborts the upload when a part fails for good.
         self._transfer = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES)
 
@@ -66,22 +80,49 @@ class S3Storage:
 
     def put(self, key: str, path: Path) -> None:
         """Upload, in parts where it is large; an object appears only when it is whole."""
-        with self._translated(key):
-            self._client.upload_file(str(path), self._bucket, self._key(key), Config=self._transfer)
+        try:
+            with self._translated(key):
+                self._client.upload_file(str(path), self._bucket, self._key(key), Config=self._transfer)
+        except OSError as error:
+            if isinstance(error, errors.PravahError):
+                raise
+            raise errors.StorageError(f"cannot read {path.name} to store it: {error.strerror}") from error
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-        """Ask for the range and stream it."""
+        """Ask for the range and stream it; a stream that breaks is taken up again where it broke."""
         if end is not None and end <= start:
             return iter(())
+        try:
+            body = self._body(key, start, end)
+        except _BehindTheEndError:
+            return iter(())
+        return self._chunks(body, key, start, end)
+
+    def _body(self, key: str, start: int, end: int | None) -> Any:
         wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         with self._translated(key):
-            body = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **wanted)["Body"]
+            try:
+                return self._client.get_object(Bucket=self._bucket, Key=self._key(key), **wanted)["Body"]
+            except botocore.exceptions.ClientError as error:
+                if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
+                    raise _BehindTheEndError from None
+                raise
 
-        def chunks() -> Iterator[bytes]:
-            with self._translated(key), contextlib.closing(body):
-                yield from body.iter_chunks(CHUNK_BYTES)
-
-        return chunks()
+    def _chunks(self, body: Any, key: str, start: int, end: int | None) -> Iterator[bytes]:
+        for attempt in range(_RESUMES + 1):
+            try:
+                with self._translated(key), contextlib.closing(body):
+                    for chunk in body.iter_chunks(CHUNK_BYTES):
+                        start += len(chunk)
+                        yield chunk
+                return
+            except errors.StorageError:
+                if attempt == _RESUMES:
+                    raise
+                log.warning(
+                    "s3://%s/%s%s broke off at byte %d and is taken up again", self._bucket, self._prefix, key, start
+                )
+                body = self._body(key, start, end)
 
     def size(self, key: str) -> int:
         """Ask for the object's head."""
@@ -90,6 +131,7 @@ class S3Storage:
 
     def list(self, prefix: str) -> list[str]:
         """List all pages."""
+        check_prefix(prefix)
         with self._translated(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix + prefix
@@ -99,6 +141,8 @@ class S3Storage:
 
     def delete(self, prefix: str) -> None:
         """Delete in batches of 1,000, the most a request takes."""
+        if not prefix:
+            raise errors.ArtifactNotFoundError("an empty prefix would delete everything")
         keys = [{"Key": self._prefix + key} for key in self.list(prefix)]
         for first in range(0, len(keys), 1000):
             with self._translated(prefix):
