@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
+import sqlalchemy
 from schemathesis.core.failures import Failure, ServerError
 from schemathesis.openapi.checks import RejectedPositiveData
 
@@ -32,8 +34,11 @@ SETTINGS = hypothesis.settings(
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 # What JSON Schema cannot say: names of columns, the form of a cursor or a glob, which of two bounds is the larger
-# one, that two places hold the same key. Such a value fits the schema, and a problem names one of these fields.
-_BEYOND_SCHEMA = re.compile(r"(query\.)?filter|column|cursor|body\.(\w+\.walk|idempotency_key)|size_bytes|modified")
+# one, which years fit, that two places hold the same key. Such a value fits the schema, and a problem names a field.
+_BEYOND_SCHEMA = re.compile(
+    r"(query\.)?filter|column|cursor|size_bytes|modified|body\.idempotency_key"
+    r"|body\.\w+\.(walk|walk\.modified_\w+|options\.age_reference)"
+)
 _CONDITIONS = {412, 416}
 APP = api.create_app(extra_hosts=(TEST_HOST,))
 SCHEMA = schemathesis.openapi.from_asgi("/api/openapi.json", asgi.around(APP))
@@ -50,14 +55,19 @@ class Known:
 KNOWN = Known()
 
 
-@pytest.fixture
-def served(running: bootstrap.Services, source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the application serve a database that holds one completed job."""
+def no_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave boto3 without credentials: a source in S3 is a problem at once."""
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, os.devnull)
+
+
+@pytest.fixture
+def served(running: bootstrap.Services, source: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the application serve a database that holds one completed job."""
+    no_s3(monkeypatch)
     request = JobRequest(operation="checksum", source=Source.of_path(source))
     done = running.jobs.wait(running.jobs.submit(request)[0].id, timeout_seconds=60)
     assert done.status == Status.COMPLETED
@@ -71,7 +81,7 @@ def served(running: bootstrap.Services, source: Path, monkeypatch: pytest.Monkey
 @SCHEMA.hook
 def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[str, Any]:
     found = dict(path_parameters or {})
-    if _is_even(found.get("job_id")):
+    if KNOWN.job_id and _is_even(found.get("job_id")):
         found["job_id"] = KNOWN.job_id
         if "name" in found and len(str(found["name"])) % 2:
             found["name"] = "manifest.b3"
@@ -118,6 +128,21 @@ def test_every_operation_keeps_its_schema(case: Any, served: None) -> None:
     case.call_and_validate()
 
 
-def test_sequences_of_operations_keep_their_schema(served: None) -> None:
-    machine = SCHEMA.as_state_machine()
-    machine.run(settings=hypothesis.settings(SETTINGS, max_examples=EXAMPLES // 2, stateful_step_count=8))
+def test_sequences_of_operations_keep_their_schema(
+    services: bootstrap.Services, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Jobs that are made, looked at, cancelled, retried, deleted and looked for again; nothing runs."""
+    no_s3(monkeypatch)
+    monkeypatch.setattr(KNOWN, "path", str(source))
+    APP.state.services = services
+
+    class Scenario(SCHEMA.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            # Each scenario begins with the same database and gives the same ids: Hypothesis replays them.
+            with services.database.transaction() as session:
+                session.execute(sqlalchemy.text("TRUNCATE jobs CASCADE"))
+            ids = random.Random(4)
+            monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
+
+    Scenario.run(settings=hypothesis.settings(SETTINGS, max_examples=EXAMPLES // 2, stateful_step_count=8))
+    APP.state.services = None
