@@ -77,7 +77,7 @@ def main(args: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if args is None else args)
     output.prepare()
     signal.signal(signal.SIGTERM, _terminate)
-    status = _status(given)
+    status = run_command(given)
     interrupts.leave_on_interrupt()
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
@@ -89,8 +89,8 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-def _status(given: list[str]) -> int:
-    """Run a command; every error becomes a message and a status here."""
+def run_command(given: list[str]) -> int:
+    """Run a command and return its exit status; every error becomes a message here."""
     before_end = given[: given.index("--")] if "--" in given else given
     as_json = _JSON in before_end
     try:

@@ -1,0 +1,161 @@
+"""``pravah run`` and ``pravah submit``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap, operations
+from services.jobs.models import JobRequest, Source, Status
+from tests.conftest import TreeBuilder
+from tests.integration.cli.conftest import Cli
+
+
+@pytest.mark.parametrize("operation", operations.OPERATIONS, ids=lambda one: one.name)
+def test_every_example_runs_and_its_figures_are_printed(
+    operation: operations.Operation, cli: Cli, tree: TreeBuilder
+) -> None:
+    example = operation.examples[0]
+    source = tree(dict(example.files))
+    args = ["run", operation.name, source]
+    for name, value in example.options.items():
+        values = value if isinstance(value, list) else [value]
+        args += [f"--{name.replace('_', '-')}={str(one).format(source=source)}" for one in values]
+    outcome = cli(*args, "--json").document["outcome"]
+    for key, expected in example.expect.items():
+        assert outcome["summary"][key] == expected
+    printed = cli(*args).out
+    for figure in operation.figures:
+        value = outcome["summary"]
+        for part in figure.key.split("."):
+            value = value[part]
+        assert value is None or f"  {figure.title} " in printed
+
+
+def test_run_prints_counts_with_units_and_where_the_result_is(cli: Cli, small: Path) -> None:
+    done = cli("run", "inventory", "small")
+    lines = [" ".join(line.split()) for line in done.out.splitlines()]
+    assert lines[0].startswith(f"Inventory of {small}, done in ")
+    assert "Files 3" in lines
+    assert "Size 2.0 KiB (2,005 bytes)" in lines
+    assert any(line.startswith("Result: pravah jobs results ") for line in lines)
+    assert done.err == ""
+
+
+def test_run_is_a_job_that_everybody_sees(cli: Cli, small: Path, services: bootstrap.Services) -> None:
+    document = cli("run", "checksum", small, "--algorithm", "md5,sha1", "--name", "nightly", "--json").document
+    job = services.jobs.list().items[0]
+    assert str(job.id) == document["id"]
+    assert (job.status, job.name, job.options["algorithms"]) == (Status.COMPLETED, "nightly", ["md5", "sha1"])
+    assert "manifest.md5" in [file["name"] for file in document["artifacts"]]
+
+
+def test_run_takes_no_other_job_from_the_queue(cli: Cli, small: Path, services: bootstrap.Services) -> None:
+    request = JobRequest(operation="inventory", source=Source.of_path(small))
+    waiting, _ = services.jobs.submit(request)
+    cli("run", "inventory", small, "-q")
+    assert services.jobs.get(waiting.id).status == Status.PENDING
+    assert services.jobs.get(waiting.id).attempt == 1
+
+
+def test_run_leaves_the_job_to_a_runner_that_is_quicker(
+    cli: Cli, small: Path, running: bootstrap.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # This command's own runner is kept from starting: only the other one can take the job.
+    monkeypatch.setattr(bootstrap.Services, "start_runner", lambda self, only=None: None)
+    assert cli("run", "inventory", small, "--json").document["status"] == "COMPLETED"
+
+
+def test_walk_rules_and_advanced_options_reach_the_engine(cli: Cli, small: Path) -> None:
+    args = ("--ignore-globs", "*.csv,nothing", "--no-include-hidden", "--min-size-bytes", "1", "--largest-count", "1")
+    document = cli("run", "inventory", small, *args, "--json").document
+    assert document["walk"]["ignore_globs"] == ["*.csv", "nothing"]
+    assert document["walk"]["include_hidden"] is False
+    assert document["outcome"]["summary"]["files"] == 1
+    tables = {table["name"]: table["rows"] for table in document["outcome"]["tables"]}
+    assert tables["largest_files"] == 1
+
+
+def test_output_downloads_every_artifact(cli: Cli, small: Path, tmp_path: Path) -> None:
+    document = cli("run", "checksum", small, "--output", "proof", "--json").document
+    saved = {path.relative_to(tmp_path / "proof").as_posix(): path for path in (tmp_path / "proof").rglob("*.*")}
+    assert {file["name"]: file["size_bytes"] for file in document["artifacts"]} == {
+        name: path.stat().st_size for name, path in saved.items()
+    }
+
+
+def test_output_is_refused_before_the_job_when_an_earlier_result_is_there(
+    cli: Cli, small: Path, services: bootstrap.Services
+) -> None:
+    cli("run", "inventory", small, "-o", "out")
+    done = cli("run", "inventory", small, "-o", "out", "--json", status=5)
+    assert done.problem["code"] == "output_failed"
+    assert "--force" in done.problem["remedy"]
+    assert len(services.jobs.list().items) == 1
+    cli("run", "inventory", small, "-o", "out", "--force")
+
+
+@pytest.mark.parametrize("place", ["-", "a-file", "/proc/nowhere"])
+def test_output_that_cannot_be_a_folder_is_refused_before_the_job(
+    place: str, cli: Cli, small: Path, tmp_path: Path, services: bootstrap.Services
+) -> None:
+    (tmp_path / "a-file").touch()
+    cli("run", "inventory", small, "-o", place, status=2 if place == "-" else 5)
+    assert services.jobs.list().items == []
+
+
+def test_issues_are_told_and_fail_with_strict_only(cli: Cli, tree: TreeBuilder) -> None:
+    source = tree({b"not-utf8-\xff": b"x", "good": b"y"})  # b3sum's format cannot hold the name: an issue
+    done = cli("run", "checksum", source)
+    assert "1 issue\n  unsupported: not-utf8-\\xff: " in done.out
+    cli("run", "checksum", source, "--strict", status=1)
+    cli("run", "checksum", source, "--strict", "--no-write-manifests")
+
+
+def test_quiet_prints_nothing(cli: Cli, small: Path) -> None:
+    done = cli("run", "inventory", small, "--quiet")
+    assert (done.raw, done.err) == (b"", "")
+
+
+def test_a_refused_path_says_what_to_set(cli: Cli) -> None:
+    done = cli("run", "inventory", "/etc", status=3)
+    assert "/etc lies outside the allowed roots" in done.err
+    assert "PRAVAH_ALLOWED_ROOTS" in done.err
+
+
+def test_an_empty_directory_argument_is_not_the_current_directory(cli: Cli) -> None:
+    assert "empty" in cli("run", "inventory", "", status=2).err
+
+
+def test_the_same_idempotency_key_gives_the_same_job(cli: Cli, small: Path) -> None:
+    first = cli("run", "inventory", small, "--idempotency-key", "k", "--json").document
+    assert cli("run", "inventory", small, "--idempotency-key", "k", "--json").document["id"] == first["id"]
+    other = cli("run", "checksum", small, "--idempotency-key", "k", "--json", status=3)
+    assert other.problem["code"] == "job_conflict"
+
+
+def test_names_of_any_bytes_are_sources(cli: Cli, tree: TreeBuilder) -> None:
+    source = tree({"f": b"1"}, name="new\nline \udcff")
+    document = cli("run", "inventory", source, "--json").document
+    assert document["outcome"]["summary"]["files"] == 1
+    shown = cli("run", "inventory", source).out.splitlines()[0]
+    assert "new\\x0aline " in shown
+
+
+def test_an_s3_prefix_is_a_source(cli: Cli, s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+
+    boto3.client("s3", endpoint_url=s3_server).put_object(Bucket=s3_bucket, Key="in/a.txt", Body=b"hello")
+    monkeypatch.setenv("PRAVAH_S3_ENDPOINT_URL", s3_server)
+    document = cli("run", "checksum", f"s3://{s3_bucket}/in", "--algorithm", "md5", "--json").document
+    assert document["outcome"]["summary"]["files"] == 1
+    assert document["source"]["s3_uri"] == f"s3://{s3_bucket}/in"
+
+
+def test_submit_prints_the_id_and_runs_nothing(cli: Cli, small: Path, services: bootstrap.Services) -> None:
+    job_id = cli("submit", "inventory", small).out.strip()
+    job = services.jobs.list().items[0]
+    assert str(job.id) == job_id
+    assert (job.status, job.queue_position) == (Status.PENDING, 1)
+    assert cli("submit", "checksum", small, "--json").document["queue_position"] == 2

@@ -1,0 +1,87 @@
+"""``pravah`` as a process of its own, as a shell starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Pravah:
+    """Starts the command line with an environment of its own; `close` ends what was started."""
+
+    environment: Mapping[str, str]
+    directory: Path
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start(self, *args: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own; stdout and stderr are pipes unless `options` say otherwise."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PRAVAH_")}
+        environment |= {"PYTHONPATH": str(REPOSITORY), **self.environment, **options.pop("env", {})}
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
+        command = [sys.executable, "-m", "services.cli.main", *args]
+        options.setdefault("cwd", self.directory)
+        process = subprocess.Popen(command, env=environment, start_new_session=True, **options)
+        self.started.append(process)
+        return process
+
+    def run(self, *args: str | bytes, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end."""
+        process = self.start(*args, stdin=subprocess.PIPE, **options)
+        out, err = process.communicate(stdin, timeout=120)
+        return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def json(self, *args: str | bytes, status: int = 0, **options: Any) -> Any:
+        """Run a command with ``--json`` and return its document."""
+        done = self.run(*args, "--json", **options)
+        assert done.returncode == status, (done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def on_terminal(self, *args: str, **options: Any) -> tuple[int, str]:
+        """Run a command on a terminal; return its status and everything the terminal got."""
+        ours, theirs = pty.openpty()
+        process = self.start(*args, stdin=theirs, stdout=theirs, stderr=theirs, **options)
+        os.close(theirs)
+        shown = bytearray()
+
+        def read() -> None:
+            try:
+                while chunk := os.read(ours, 65_536):
+                    shown.extend(chunk)
+            except OSError:
+                pass  # Linux says EIO when the last writer has gone
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        status = process.wait(timeout=120)
+        reader.join()
+        os.close(ours)
+        return status, shown.decode()
+
+    def close(self) -> None:
+        """Kill what still runs, and close the pipes."""
+        for process in self.started:
+            kill_group(process)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process of `Pravah.start` and all its children as ``kill -9`` does."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
