@@ -10,7 +10,9 @@ from starlette.responses import Response
 router = APIRouter(include_in_schema=False)
 
 # The page's own files only; it cannot be framed, and what a job holds is never run.
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; "
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; "
+)
 _POLICY += "frame-ancestors 'none'; base-uri 'none'"
 
 

@@ -24,6 +24,7 @@ _KNOWN: dict[int | str, dict[str, Any]] = {
 _IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
@@ -36,6 +37,8 @@ _JobBody = Annotated[bodies.JobBody, Body(openapi_examples=bodies.EXAMPLES)]
 class ListQuery(models.JobFilter):
     """Which jobs to list."""
 
+    status: models.Status | None = Field(default=None, description="State.")
+    operation: operations.Text | None = Field(default=None, description="Name of an operation.")
     text: operations.Text | None = Field(default=None, max_length=500, description="Part of name or source, any case.")
     cursor: operations.Text | None = Field(default=None, max_length=500, description="`next_cursor` of a page before.")
     limit: int = Field(default=50, ge=1, le=200, description="Most jobs of the page.")

@@ -1,0 +1,133 @@
+"""The standalone application under a real server: start, docs in a browser, ranges over the wire, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services import bootstrap
+from services import settings as settings_module
+from services.api import docs
+from tests.conftest import free_port, wait_until
+from tests.integration.api.conftest import RunJob, ended, problem
+
+
+@pytest.fixture
+def server(settings: settings_module.Settings, tmp_path: Path) -> Iterator[httpx.Client]:
+    """Yield a client of ``uvicorn --factory services.api.asgi:create`` in a process of its own."""
+    port = free_port()
+    assert settings.database_url is not None
+    environment = {
+        **os.environ,
+        "PRAVAH_DATA_DIR": str(settings.data_dir),
+        "PRAVAH_DATABASE_URL": settings.database_url.get_secret_value(),
+        "PRAVAH_ALLOWED_ROOTS": str(tmp_path),
+    }
+    command = [sys.executable, "-m", "uvicorn", "--factory", "services.api.asgi:create", "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            wait_until(lambda: _answers(client), f"the server answers; see {tmp_path}/log")
+            yield client
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" not in text
+    assert "Finished server process" in text
+
+
+def _answers(client: httpx.Client) -> bool:
+    with contextlib.suppress(httpx.HTTPError):
+        return client.get("/api/health/live").status_code == 200
+    return False
+
+
+def test_the_road_over_the_wire(server: httpx.Client, running: bootstrap.Services, source: Path) -> None:
+    """The server has no runner: one in another process takes the job, as a worker does."""
+    answer = server.post("/api/jobs", json={"operation": "checksum", "source": {"path": str(source)}})
+    assert answer.status_code == 201
+    address = answer.headers["location"]
+    view = ended(server, answer.json()["id"])
+    assert view["status"] == "COMPLETED"
+
+    whole = server.get(f"{address}/artifacts/manifest.b3")
+    part = server.get(f"{address}/artifacts/manifest.b3", headers={"Range": "bytes=-7"})
+    head = server.head(f"{address}/artifacts/manifest.b3")
+    assert (part.status_code, part.content) == (206, whole.content[-7:])
+    assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
+    assert server.get(f"{address}/results?format=csv").headers["transfer-encoding"] == "chunked"
+
+    # What a raw client can send and a library cannot.
+    problem(server.get("/api/jobs", headers={"Host": "evil.example"}), 403, "request_forbidden")
+    problem(server.post("/api/jobs", content=iter([b"x" * (1 << 20), b"x"])), 413, "limit_exceeded")
+    problem(server.post("/", json={}), 405, "method_not_allowed")
+    problem(server.get("/nothing"), 404, "not_found")
+    assert server.delete(address).status_code == 204
+
+
+def test_the_root_leads_to_docs_that_know_where_they_are(server: httpx.Client) -> None:
+    answer = server.get("/", follow_redirects=True)
+    assert answer.url.path == "/api/docs"
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert server.get("/api/openapi.json").json()["servers"] == [{"url": "/api"}]
+    assert server.get("/api/docs/page.js").headers["content-type"] == "text/javascript; charset=utf-8"
+    assert server.get("/api/docs/page.css").headers["content-type"] == "text/css; charset=utf-8"
+
+
+def test_docs_name_no_other_place() -> None:
+    for name in ("page.html", "page.js", "page.css"):
+        text = (Path(docs.__file__).parent / name).read_text()
+        assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", text), name
+        assert "innerHTML" not in text
+
+
+@pytest.mark.browser
+def test_docs_send_a_request_from_the_browser(
+    server: httpx.Client, running: bootstrap.Services, source: Path, tmp_path: Path
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    errors: list[str] = []
+    asked: set[str] = set()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("request", lambda request: asked.add(request.url.split("/")[2]))
+        page.goto(f"{server.base_url}/api/docs")
+        page.locator("details.operation").first.wait_for()
+        assert page.locator("details.operation").count() == 16
+        submit = page.locator("#submit")
+        submit.locator("summary").first.click()
+        submit.get_by_label("Example").select_option("checksum")
+        body = submit.get_by_label("Body")
+        body.fill(body.input_value().replace("/data/incoming", str(source)))
+        submit.get_by_role("button", name="Send").click()
+        submit.get_by_text("201 Created").wait_for()
+        page.screenshot(path=tmp_path / "docs.png", full_page=True)
+
+        page.get_by_label("Find").fill("artifacts/{name}")
+        assert page.locator("details.operation:visible").count() == 1
+        browser.close()
+    assert not errors
+    assert asked == {server.base_url.netloc.decode()}
+    wait_until(lambda: running.jobs.list().items[0].is_final, "the job that the page sent ends")
+
+
+def test_rows_by_http_are_those_of_the_services(server: httpx.Client, run_job: RunJob) -> None:
+    """Two processes over one database and one data directory."""
+    job_id = run_job("inventory")["id"]
+    found = server.get(f"/api/jobs/{job_id}/results", params={"filter": "kind:eq:file", "sort": "path"}).json()
+    assert [row["path"] for row in found["rows"]] == sorted(row["path"] for row in found["rows"])
+    assert found["total_rows"] == 6
