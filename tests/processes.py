@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -80,8 +81,6 @@ class Pravah:
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
     """End a process of `Pravah.start` and all its children as ``kill -9`` does."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

@@ -1,0 +1,213 @@
+"""Declaration ↔ command line: every option is there, with the same default, choices and help."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import subprocess
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import typer.core
+
+from pages.components import same_as
+from services import operations
+from services.cli import arguments, declared, main, run, serve, verify
+from services.jobs.models import JobRequest, Source
+
+COMMONS = {"run": run.run_arguments, "submit": run.submit_arguments}
+
+
+def _command(path: str) -> Any:
+    """Return a command by the words one types."""
+    command: Any = main.command
+    for word in path.split():
+        command = command.get_command(None, word)
+        assert command is not None, path
+    return command
+
+
+def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name in command.list_commands(None):
+        child = command.get_command(None, name)
+        if isinstance(child, typer.core.TyperGroup):
+            yield from _commands(child, f"{path}{name} ")
+        else:
+            yield f"{path}{name}", child
+
+
+COMMANDS = dict(_commands(main.command))
+OPTIONS = [
+    pytest.param(verb, operation, group, name, id=f"{verb}-{operation.name}-{group}-{name}")
+    for verb in COMMONS
+    for operation in operations.OPERATIONS
+    for group, model in (("options", operation.options), ("walk", operations.WalkOptions))
+    for name in model.model_fields
+]
+
+
+@pytest.mark.parametrize(("verb", "operation", "group", "name"), OPTIONS)
+def test_each_field_is_an_option(verb: str, operation: operations.Operation, group: str, name: str) -> None:
+    command = _command(f"{verb} {operation.name}")
+    field = (operation.options if group == "options" else operations.WalkOptions).model_fields[name]
+    option = next(one for one in command.params if one.name == f"{group}__{name}")
+    assert f"--{name.replace('_', '-')}" in option.opts
+    assert option.help == field.description
+    assert option.required == field.is_required()
+    if not field.is_required():
+        default = field.get_default(call_default_factory=True)
+        assert (option.default or None) == (default or None)
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict)
+    panel = arguments_panel(group, str(extra.get("category")))
+    assert option.rich_help_panel == panel
+    for choices in _enums(field.annotation):
+        assert option.metavar == f"[{'|'.join(choices)}]"
+        assert list(option.type_descriptor.choices) == list(choices)
+
+
+def arguments_panel(group: str, category: str) -> str | None:
+    """Return the section of the help in which an option stands."""
+    if group == "walk":
+        return declared.WALK
+    return declared.ADVANCED if category == "advanced" else None
+
+
+def _enums(annotation: Any) -> Iterator[type[Enum]]:
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield annotation
+    for one in get_args(annotation):
+        yield from _enums(one)
+
+
+@pytest.mark.parametrize("operation", operations.OPERATIONS, ids=lambda one: one.name)
+def test_no_option_has_the_flag_of_another(operation: operations.Operation) -> None:
+    for verb in COMMONS:
+        flags = [
+            flag for one in _command(f"{verb} {operation.name}").params for flag in (*one.opts, *one.secondary_opts)
+        ]
+        assert sorted(set(flags)) == sorted(flags)
+
+
+@pytest.mark.parametrize("operation", operations.OPERATIONS, ids=lambda one: one.name)
+def test_an_unknown_option_is_refused(operation: operations.Operation, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run_command(["run", operation.name, ".", "--no-such-option"]) == 2
+    assert "No such option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_has_help_and_json(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert any("--json" in one.opts for one in command.params)
+    assert all(one.help for one in command.params)
+    assert main.run_command([*path.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: pravah {path} [OPTIONS]")
+    assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_help_has_a_section_for_each_panel(capsys: pytest.CaptureFixture[str]) -> None:
+    main.run_command(["run", "verify", "--help"])
+    titles = re.findall(r"^(\w.*):$", capsys.readouterr().out, re.MULTILINE)
+    assert titles == ["Arguments", "Options", run.RESULT, declared.ADVANCED, declared.WALK]
+
+
+def test_verify_has_the_options_of_run_verify() -> None:
+    own = {one.name for one in verify.command().params}
+    assert own == {one.name for one in _command("run verify").params} - {"idempotency_key"}
+
+
+@pytest.mark.parametrize("factory", serve._FACTORIES.values())
+def test_what_serve_names_is_there(factory: str) -> None:
+    module, _, name = factory.partition(":")
+    assert callable(getattr(importlib.import_module(module), name))
+
+
+def _requests() -> list[JobRequest]:
+    """Return requests with every option set to something that is not its default."""
+    values: dict[str, Any] = {
+        "algorithms": ["md5", "blake3"],
+        "write_manifests": False,
+        "largest_count": 7,
+        "age_reference": "2026-01-02T03:04:05Z",
+        "manifest": "/data/SHA256 SUMS",
+        "algorithm": "sha256",
+        "detect_moves": False,
+    }
+    walk = operations.WalkOptions(
+        include_hidden=False,
+        ignore_globs=["*.tmp", "-dash", "it's {a,b}"],
+        extensions=["csv"],
+        include_globs=["**/x y"],
+        min_size_bytes=1,
+        max_size_bytes=10_000_000,
+        modified_since="2026-01-01T00:00:00Z",
+        modified_before="2026-02-01T00:00:00Z",
+        max_depth=3,
+        follow_links=True,
+        one_file_system=True,
+    )
+    source = Source.of_path("/data/na\u00efve \udcff\n'x'")
+    return [
+        JobRequest(
+            operation=operation.name,
+            source=source,
+            walk=walk,
+            options={name: values[name] for name in operation.options.model_fields},
+            name="a name",
+        ).validated()
+        for operation in operations.OPERATIONS
+    ]
+
+
+@pytest.mark.parametrize("request_", _requests(), ids=lambda one: one.operation)
+def test_the_command_that_the_dashboard_shows_is_the_same_job(request_: JobRequest) -> None:
+    text = same_as.command_of(request_)
+    words = subprocess.run(["bash", "-c", f"printf '%s\\0' {text}"], capture_output=True, check=True).stdout
+    args = [word.decode("utf-8", "surrogateescape") for word in words.split(b"\0")[:-1]]
+    assert args[:3] == ["pravah", "run", request_.operation]
+    found: list[JobRequest] = []
+
+    def keep(operation: operations.Operation, values: dict[str, Any]) -> int:
+        found.append(declared.request(operation, values["directory"], values))
+        return 0
+
+    command = declared.command(operations.get(request_.operation), keep, declared.of_function(run.run_arguments))
+    assert command.main(args=args[3:], standalone_mode=False) == 0
+    assert found == [request_]
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("a,b", ["a", "b"]),
+        (" a , b ,", ["a", "b"]),
+        ("*.{c,h},x", ["*.{c,h}", "x"]),
+        (r"a\,b,c", ["a,b", "c"]),
+        (r"\*,\\,x", [r"\*", r"\\", "x"]),
+        ("}a,b", ["}a", "b"]),
+        ("", []),
+    ],
+)
+def test_lists_are_split_at_commas_outside_of_braces(text: str, parts: list[str]) -> None:
+    assert declared.split(text) == parts
+
+
+def test_adding_an_operation_changes_nothing_in_the_command_line() -> None:
+    names = {operation.name for operation in operations.OPERATIONS} - {"verify"}  # has a command by its own name
+    folder = Path(inspect.getfile(main)).parent
+    for path in folder.glob("*.py"):
+        code = re.sub(r'"""[\s\S]*?"""|#.*', "", path.read_text())
+        for name in names:
+            # In examples of help texts only.
+            assert not re.search(rf'(["\']){name}\1', code), f"{path.name} knows {name}"
+
+
+def test_the_help_of_shared_arguments_is_one_sentence_each() -> None:
+    for alias in (arguments.Json, arguments.JobId, arguments.JobIds, arguments.Quiet, arguments.Force):
+        assert get_args(alias)[1].help.endswith(".")
