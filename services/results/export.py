@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ MEDIA_TYPES: dict[str, str] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl",
 }
+_UTC = re.compile(r"(Z|\+00(:?00)?)$")
 # A spreadsheet runs a cell that starts so. Source: OWASP, "CSV Injection".
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -31,7 +33,7 @@ def stream(reader: pa.RecordBatchReader, form: Form) -> Iterator[bytes]:
 def iso_time(text: str) -> str:
     """Return a time of DuckDB or Arrow in ISO 8601, to the nanosecond where it has any."""
     date, _, time = text.partition(" ")
-    time = time.removesuffix("Z").removesuffix("+00")
+    time = _UTC.sub("", time)
     return f"{date}T{time.rstrip('0').rstrip('.') if '.' in time else time}Z"
 
 

@@ -27,7 +27,10 @@ def fill(services: bootstrap.Services, template: JobView, count: int = MANY) -> 
                CASE WHEN n % 10 = 0 THEN 'PENDING' ELSE 'COMPLETED' END, 1, false, 0, CAST(:samples AS jsonb), 0,
                CAST(:outcome AS jsonb), created_at - n * interval '1 millisecond'
         FROM jobs, generate_series(1, :count) AS n WHERE id = :id""")
-    outcome = {"summary": {"files": 1}, "tables": [{"name": f"t{n}", "shards": [{"path": "x" * 40}]} for n in range(10)]}
+    outcome = {
+        "summary": {"files": 1},
+        "tables": [{"name": f"t{n}", "shards": [{"path": "x" * 40}]} for n in range(10)],
+    }
     values = {"samples": json.dumps(samples), "outcome": json.dumps(outcome), "count": count, "id": template.id}
     with services.database.transaction() as session:
         session.execute(statement, values)
