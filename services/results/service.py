@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -131,9 +130,9 @@ class ResultService:
         statement = Question(schema, query or ResultQuery(), 0).everything()
         chunks = self._exported(schema, statement, form)
         # Run to the first chunk now: a value that does not fit is an error of this call.
-        return itertools.chain([next(chunks, b"")], chunks)
+        return _Resumed(next(chunks, b""), chunks)
 
-    def _exported(self, schema: Schema, statement: Statement, form: exporter.Form) -> Iterator[bytes]:
+    def _exported(self, schema: Schema, statement: Statement, form: exporter.Form) -> Generator[bytes]:
         with self._cache.pinned(schema.files), self._duck.reader(statement) as reader:
             yield from exporter.stream(reader, form)
 
@@ -208,6 +207,21 @@ class ResultService:
         with self._lock:
             _remember(self._schemas, (job_id, table), schema)
         return schema
+
+
+class _Resumed(Iterator[bytes]):
+    """A stream whose first chunk was taken already; `close` ends its query, also before anybody took a chunk."""
+
+    def __init__(self, first: bytes, rest: Generator[bytes]) -> None:
+        self._first: bytes | None = first
+        self._rest = rest
+
+    def __next__(self) -> bytes:
+        chunk, self._first = self._first, None
+        return next(self._rest) if chunk is None else chunk
+
+    def close(self) -> None:
+        self._rest.close()
 
 
 def _remember(answers: OrderedDict[K, T], key: K, answer: T) -> None:
