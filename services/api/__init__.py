@@ -3,7 +3,8 @@
 - ``app``: `create_app`, to be mounted below ``/api``; ``asgi``: the same on its own
 - ``bodies``: request and response models that are not the services' own; one request model per operation
 - ``problems``: every error as an RFC 9457 problem; ``guard``: what is refused before any route
-- ``ranges``: RFC 9110 conditions, ranges and file names; ``metrics``: Prometheus
+- ``ranges``, ``head``, ``streams``: RFC 9110 conditions, ranges, file names, HEAD, bodies in chunks
+- ``metrics``: Prometheus; ``access``: how a route gets at the services
 - ``docs``: a page on ``openapi.json`` that needs no network
 - ``routes``: the endpoints
 """

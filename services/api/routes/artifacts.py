@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from services import errors, operations, results
-from services.api import access, bodies, head, problems, ranges
+from services.api import access, bodies, head, problems, ranges, streams
 from services.jobs import models
 from services.results import export
 
@@ -107,7 +107,7 @@ def _download(
     if is_head:
         services.results.query(job_id, table, question.model_copy(update={"limit": 0}))
         return Response(headers=headers)
-    return StreamingResponse(services.results.export(job_id, table, form, question), headers=headers)
+    return streams.Stream(services.results.export(job_id, table, form, question), headers=headers)
 
 
 @router.get("/artifacts", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
@@ -156,4 +156,4 @@ def get_artifact(
     if head.is_asked(request.scope):
         return Response(status_code=chosen.status, headers=headers)
     chunks: Iterator[bytes] = services.artifacts.open(job_id, name, chosen.start, chosen.end).chunks
-    return StreamingResponse(chunks, chosen.status, headers)
+    return streams.Stream(chunks, chosen.status, headers)
