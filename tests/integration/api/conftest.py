@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.parse
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,8 @@ from starlette.applications import Starlette
 from services import bootstrap
 from services.api import app as api
 from services.api import asgi
-from services.jobs.models import FINAL
+from services.jobs import repository
+from services.jobs.models import FINAL, Artifact
 from tests.conftest import TreeBuilder, wait_until
 
 with warnings.catch_warnings():
@@ -74,6 +77,18 @@ def run_job(running: bootstrap.Services, client: TestClient, source: Path) -> Ru
         return view
 
     return run
+
+
+def store(services: bootstrap.Services, job_id: uuid.UUID, name: str, content: bytes, folder: Path) -> str:
+    """Put a file beside a job's own ones, as the runner would; return its address."""
+    with services.database.transaction() as session:
+        kept = repository.artifacts(session, job_id)
+        added = Artifact(name=name, media_type="text/html", size_bytes=len(content))
+        repository.replace_artifacts(session, job_id, [*kept, added])
+    file = folder / "content"
+    file.write_bytes(content)
+    services.storage.put(services.artifacts.key(job_id, name)[1], file)
+    return f"/api/jobs/{job_id}/artifacts/{urllib.parse.quote(name)}"
 
 
 def problem(answer: Any, status: int, code: str) -> dict[str, Any]:

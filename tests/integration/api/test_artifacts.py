@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import email.message
-import urllib.parse
 import uuid
 from pathlib import Path
 
@@ -15,9 +14,7 @@ from starlette.testclient import TestClient
 
 from services import bootstrap, errors
 from services.api import problems, ranges
-from services.jobs import repository
-from services.jobs.models import Artifact
-from tests.integration.api.conftest import RunJob, problem
+from tests.integration.api.conftest import RunJob, problem, store
 
 TAG = '"abc"'
 
@@ -136,25 +133,13 @@ def test_a_name_that_is_not_listed_is_not_found(client: TestClient, address: str
     assert answer.json()["code"] in {"artifact_not_found", "not_found"}
 
 
-def _store(services: bootstrap.Services, job_id: uuid.UUID, name: str, content: bytes, folder: Path) -> str:
-    """Put a file beside a job's own ones, as the runner would; return its address."""
-    with services.database.transaction() as session:
-        kept = repository.artifacts(session, job_id)
-        added = Artifact(name=name, media_type="text/html", size_bytes=len(content))
-        repository.replace_artifacts(session, job_id, [*kept, added])
-    file = folder / "content"
-    file.write_bytes(content)
-    services.storage.put(services.artifacts.key(job_id, name)[1], file)
-    return f"/api/jobs/{job_id}/artifacts/{urllib.parse.quote(name)}"
-
-
 def test_an_empty_file_and_one_of_many_chunks(
     client: TestClient, run_job: RunJob, services: bootstrap.Services, tmp_path: Path
 ) -> None:
     job_id = uuid.UUID(run_job()["id"])
-    empty = _store(services, job_id, "empty.bin", b"", tmp_path)
+    empty = store(services, job_id, "empty.bin", b"", tmp_path)
     large = bytes(range(256)) * 14_000  # three and a half of the storage's chunks
-    address = _store(services, job_id, "large.bin", large, tmp_path)
+    address = store(services, job_id, "large.bin", large, tmp_path)
 
     assert client.get(empty).content == b""
     problem(client.get(empty, headers={"Range": "bytes=0-"}), 416, "range_not_satisfiable")
@@ -167,7 +152,7 @@ def test_a_name_that_would_break_a_header_is_made_safe(
     client: TestClient, run_job: RunJob, services: bootstrap.Services, tmp_path: Path
 ) -> None:
     job_id = uuid.UUID(run_job()["id"])
-    address = _store(services, job_id, 'é" <b>.html', b"<script>alert(1)</script>", tmp_path)
+    address = store(services, job_id, 'é" <b>.html', b"<script>alert(1)</script>", tmp_path)
     answer = client.get(address)
     assert answer.status_code == 200
     disposition = answer.headers["content-disposition"]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -17,13 +18,17 @@ from services import bootstrap
 from services import settings as settings_module
 from services.api import docs
 from tests.conftest import free_port, wait_until
-from tests.integration.api.conftest import RunJob, ended, problem
+from tests.integration.api.conftest import RunJob, ended, problem, store
 
 
 @pytest.fixture
-def server(settings: settings_module.Settings, tmp_path: Path) -> Iterator[httpx.Client]:
-    """Yield a client of ``uvicorn --factory services.api.asgi:create`` in a process of its own."""
-    port = free_port()
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def process(settings: settings_module.Settings, tmp_path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """Yield ``uvicorn --factory services.api.asgi:create``; it ends without a trace in its log."""
     assert settings.database_url is not None
     environment = {
         **os.environ,
@@ -33,17 +38,23 @@ def server(settings: settings_module.Settings, tmp_path: Path) -> Iterator[httpx
     }
     command = [sys.executable, "-m", "uvicorn", "--factory", "services.api.asgi:create", "--port", str(port)]
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        started = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            wait_until(lambda: _answers(client), f"the server answers; see {tmp_path}/log")
-            yield client
+        yield started
     finally:
-        process.terminate()
-        process.wait(timeout=20)
+        started.terminate()
+        started.wait(timeout=20)
     text = (tmp_path / "log").read_text()
     assert "Traceback" not in text
     assert "Finished server process" in text
+
+
+@pytest.fixture
+def server(process: subprocess.Popen[bytes], port: int) -> Iterator[httpx.Client]:
+    """Yield a client of the process, once it answers."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        wait_until(lambda: _answers(client), "the server answers; its log lies in the test's directory", seconds=60)
+        yield client
 
 
 def _answers(client: httpx.Client) -> bool:
@@ -131,3 +142,27 @@ def test_rows_by_http_are_those_of_the_services(server: httpx.Client, run_job: R
     found = server.get(f"/api/jobs/{job_id}/results", params={"filter": "kind:eq:file", "sort": "path"}).json()
     assert [row["path"] for row in found["rows"]] == sorted(row["path"] for row in found["rows"])
     assert found["total_rows"] == 6
+
+
+def test_a_download_that_is_broken_off_leaves_no_file_open(
+    server: httpx.Client,
+    process: subprocess.Popen[bytes],
+    services: bootstrap.Services,
+    run_job: RunJob,
+    tmp_path: Path,
+) -> None:
+    job_id = UUID(run_job()["id"])
+    address = store(services, job_id, "large.bin", bytes(64 << 20), tmp_path)
+    results = str(services.settings.data_dir / "results")
+
+    def opened() -> list[str]:
+        with contextlib.suppress(FileNotFoundError):  # one was closed while we looked
+            links = [link.readlink() for link in Path(f"/proc/{process.pid}/fd").iterdir()]
+            return [str(link) for link in links if str(link).startswith(results)]
+        return ["?"]
+
+    for _ in range(5):
+        with server.stream("GET", address) as answer:
+            assert len(next(answer.iter_raw())) > 0
+            assert opened()
+    wait_until(lambda: not opened(), "the server closes the files of downloads that nobody takes", seconds=10)
