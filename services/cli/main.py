@@ -75,6 +75,8 @@ command = typer.main.get_command(_app())
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     given = list(sys.argv[1:] if args is None else args)
+    if sys.getfilesystemencoding() != "utf-8":
+        _in_utf8_mode(given)
     output.prepare()
     signal.signal(signal.SIGTERM, _terminate)
     status = run_command(given)
@@ -82,6 +84,12 @@ def main(args: Sequence[str] | None = None) -> None:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.exit(status)
+
+
+def _in_utf8_mode(given: list[str]) -> None:
+    """Start again so that names are UTF-8, or bytes that survive, whatever the locale; text for people stays in it."""
+    environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+    os.execve(sys.executable, [sys.executable, "-m", "services.cli.main", *given], environment)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -51,7 +51,10 @@ def data(value: Any) -> None:
 def raw(chunk: bytes) -> None:
     """Write bytes to stdout."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(chunk)
+    # With PYTHONUNBUFFERED the buffer is the file itself, which may take a part only.
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[sys.stdout.buffer.write(rest) :]
 
 
 def is_terminal(stream: IO[str]) -> bool:
