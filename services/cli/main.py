@@ -89,7 +89,7 @@ def main(args: Sequence[str] | None = None) -> None:
 def _in_utf8_mode(given: list[str]) -> None:
     """Start again so that names are UTF-8, or bytes that survive, whatever the locale; text for people stays in it."""
     environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
-    os.execve(sys.executable, [sys.executable, "-m", "services.cli.main", *given], environment)
+    os.execve(sys.executable, [sys.executable, "-m", "services.cli.main", *given], environment)  # noqa: S606 - itself
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
@@ -121,14 +122,14 @@ def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
     )
     with session.waiting("Starting …"):
         server_config.load()
+    server = Server(server_config)
     # Uvicorn gives a signal on when it has closed: without a handler SIGTERM would end the process before
-    # the embedded database is stopped.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
-    try:
-        Server(server_config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        return 0
+    # the embedded database is stopped. It does not know SIGHUP.
+    signal.signal(signal.SIGTERM, _leave)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _, frame: server.handle_exit(signal.SIGTERM, frame))
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run(sockets=[listener])
     return 0
 
 

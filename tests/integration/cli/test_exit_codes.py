@@ -13,7 +13,6 @@ from services.jobs.service import JobService
 from tests.conftest import free_port
 from tests.integration.cli.conftest import Cli, Done
 
-
 RUN = ("run", "inventory", "small")
 # What is set up first, and what then fails.
 BY_ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {

@@ -1,0 +1,133 @@
+"""``pravah serve``: starts, says where it is in one line, stops in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap
+from services.jobs.models import JobRequest, Source, Status
+from tests.conftest import free_port, wait_until
+from tests.processes import Pravah
+
+
+def _line(process: subprocess.Popen[bytes]) -> str:
+    """Return the line that says that it is there."""
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    assert line, process.stderr and process.stderr.read().decode()
+    return line
+
+
+def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
+    """End it; return what else it said."""
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    return (out + err).decode()
+
+
+def _get(url: str) -> tuple[int, bytes]:
+    with urllib.request.urlopen(url, timeout=30) as answer:
+        return answer.status, answer.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_all_serves_dashboard_api_and_runner(number: signal.Signals, pravah: Pravah, small: Path) -> None:
+    port = free_port()
+    server = pravah.start("serve", "--port", str(port))
+    assert _line(server) == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n"
+    assert b"<title>" in _get(f"http://127.0.0.1:{port}/")[1]
+    assert json.loads(_get(f"http://127.0.0.1:{port}/api/health/live")[1])
+    job = pravah.run("submit", "inventory", str(small)).stdout.decode().strip()
+    assert pravah.json("jobs", "wait", job)["status"] == "COMPLETED"
+    assert _stop(server, number) == ""
+
+
+@pytest.mark.parametrize(("part", "path"), [("web", "/"), ("api", "/api/jobs")])
+def test_a_face_alone_runs_no_jobs(
+    part: str, path: str, pravah: Pravah, small: Path, services: bootstrap.Services
+) -> None:
+    server = pravah.start("serve", part, "--port", "0", "--json")
+    assert server.stdout is not None
+    document = ""
+    while not document.endswith("}\n"):
+        document += server.stdout.readline().decode()
+    told = json.loads(document)
+    assert told["part"] == part
+    assert told["pid"] == server.pid
+    assert _get(told["url"].removesuffix("/api/docs") + path)[0] == 200
+    job, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(small)))
+    assert _get(told["url"])[0] == 200
+    assert _stop(server, signal.SIGTERM) == ""
+    assert services.jobs.get(job.id).status == Status.PENDING
+
+
+def test_a_worker_runs_jobs_and_hands_them_on_when_it_stops(
+    pravah: Pravah, slow: Path, small: Path, services: bootstrap.Services
+) -> None:
+    worker = pravah.start("serve", "worker")
+    assert _line(worker).startswith("Pravah runs jobs of ")
+    done, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(small)))
+    assert services.jobs.wait(done.id, 30).status == Status.COMPLETED
+    request = JobRequest(operation="checksum", source=Source.of_path(slow), options={"algorithms": ["md5"]})
+    job, _ = services.jobs.submit(request)
+    wait_until(lambda: services.jobs.get(job.id).progress, "the job makes progress")
+    assert _stop(worker, signal.SIGTERM) == ""
+    view = services.jobs.get(job.id)
+    assert view.status in {Status.INTERRUPTED, Status.PENDING}
+    assert "INTERRUPTED" in [event.status for event in view.events]
+    pravah.start("serve", "worker")
+    wait_until(lambda: services.jobs.get(job.id).status == Status.RUNNING, "the next worker takes it")
+    assert services.jobs.get(job.id).attempt == 2
+    services.jobs.cancel(job.id)
+
+
+def test_a_taken_port_is_told_with_what_to_do(pravah: Pravah) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = pravah.run("serve", "--port", str(port))
+    assert done.returncode == 2
+    assert done.stderr.decode().splitlines() == [
+        f"pravah: cannot listen on 127.0.0.1:{port}: address already in use",
+        "  Stop what listens there, or choose another with --port (0 = any that is free).",
+    ]
+
+
+def test_a_second_server_says_that_the_first_is_there(pravah: Pravah) -> None:
+    port = str(free_port())
+    _line(pravah.start("serve", "api", "--port", port))
+    second = pravah.run("serve", "api", "--port", port)
+    assert second.returncode == 2
+    assert f"Pravah is already there: open http://127.0.0.1:{port}" in second.stderr.decode()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+def test_an_address_that_is_not_ours_is_told(host: str, pravah: Pravah) -> None:
+    done = pravah.run("serve", "--host", host, "--port", str(free_port()))
+    assert done.returncode == 2
+    assert "--host; 127.0.0.1 is the safe one" in done.stderr.decode()
+
+
+def test_an_address_for_everybody_is_warned_about(pravah: Pravah) -> None:
+    server = pravah.start("serve", "api", "--host", "0.0.0.0", "--port", "0")
+    assert _line(server).startswith("Pravah is at http://127.0.0.1:")
+    assert server.stderr is not None
+    assert b"there is no log-in" in server.stderr.readline()
+
+
+def test_a_database_that_is_away_is_told_before_anything_listens(pravah: Pravah) -> None:
+    env = {"PRAVAH_DATABASE_URL": f"postgresql://any@127.0.0.1:{free_port()}/none"}
+    for part in ("all", "web", "worker"):
+        done = pravah.run("serve", part, "--port", str(free_port()), env=env)
+        assert done.returncode == 5
+        assert done.stdout == b""
+        assert "Check that the server of PRAVAH_DATABASE_URL runs" in done.stderr.decode()
+        assert "Traceback" not in done.stderr.decode()
