@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pydantic
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -16,8 +20,12 @@ from services.db.engine import Database
 from services.db.tables import JobRow, PlaceRow
 from services.jobs.models import Preview, Source
 
+log = logging.getLogger(__name__)
+
 _LISTED_FOLDERS = 500
 _COUNTED_ENTRIES = 10_000
+_COUNT_SECONDS = 0.5
+"""For counting the files of all listed folders: what takes longer is shown without a number."""
 _SUGGESTIONS = 20
 
 
@@ -26,7 +34,7 @@ class Folder:
     """A folder one can enter.
 
     Attributes:
-        files: its own files; ``None`` when it cannot be read.
+        files: its own files; ``None`` when it cannot be read, or was not counted for lack of time.
         more: true when there are more than were counted.
     """
 
@@ -60,42 +68,60 @@ class SourceService:
         """Resolve the allowed roots once."""
         self._config = config
         self._database = database
-        self._roots = tuple(dict.fromkeys(Path(os.path.realpath(root)) for root in config.roots if root.is_dir()))
+        self._allowed = tuple(dict.fromkeys(Path(os.path.realpath(root)) for root in config.roots))
+        for root in self._allowed:
+            if not root.is_dir():
+                log.warning("the allowed root %s is no directory now", root)
         data = config.data_dir
-        # Manifests from a pipe: named by their content's digest, so that who names one knows it.
-        self._manifests = Path(os.path.realpath(config.manifest_dir))
         # Inside an allowed root, but ours: reading them would show other people's results or database.
         self._closed = tuple(Path(os.path.realpath(data / name)) for name in ("postgres", "work", "results", "cache"))
 
     def roots(self) -> tuple[Path, ...]:
-        """Return the allowed roots, links resolved."""
-        return self._roots
+        """Return the allowed roots that are there, links resolved."""
+        return tuple(root for root in self._allowed if root.is_dir())
+
+    def closed(self) -> tuple[Path, ...]:
+        """Return Pravah's own directories: no job reads them, also not from above."""
+        return self._closed
 
     def resolve_path(self, path: str) -> Path:
         """Return the real path of something below an allowed root.
 
         Raises:
+            InvalidOptionsError: it is no path.
             SourceNotFoundError: there is nothing.
             SourceForbiddenError: it lies, links and ``..`` resolved, outside the roots or in Pravah's own data.
         """
-        if "\0" in path:
-            raise errors.InvalidOptionsError("a path holds no NUL character", field="source.path")
+        if "\0" in path or not path:
+            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field="source.path")
+        typed = os.path.expanduser(path)
+        shown = paths.escape_os(typed)
+        real = Path(os.path.realpath(typed))
+        # Before anything is looked up there: what exists outside is nobody's business.
+        self._check_inside(real, shown)
         try:
-            real = Path(os.path.realpath(os.path.expanduser(path), strict=True))
+            strict = Path(os.path.realpath(typed, strict=True))
         except FileNotFoundError:
-            raise errors.SourceNotFoundError(f"{paths.escape_os(path)} does not exist") from None
+            raise errors.SourceNotFoundError(f"{shown} does not exist") from None
         except PermissionError as error:
-            raise errors.SourceForbiddenError(f"{paths.escape_os(path)}: {error.strerror}") from None
+            raise errors.SourceForbiddenError(f"{shown}: {error.strerror}") from None
         except OSError as error:
-            raise errors.SourceNotFoundError(f"{paths.escape_os(path)}: {error.strerror}") from None
-        if real.parent == self._manifests:
-            return real
-        if not any(real.is_relative_to(root) for root in self._roots):
-            allowed = ", ".join(paths.escape_os(root) for root in self._roots)
-            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} lies outside the allowed roots ({allowed})")
+            raise errors.SourceNotFoundError(f"{shown}: {error.strerror}") from None
+        self._check_inside(strict, shown)
+        return strict
+
+    def _check_inside(self, real: Path, shown: str) -> None:
+        if not any(real.is_relative_to(root) for root in self._allowed):
+            allowed = ", ".join(paths.escape_os(root) for root in self._allowed)
+            raise errors.SourceForbiddenError(f"{shown} lies outside the allowed roots ({allowed})")
         if any(real.is_relative_to(closed) for closed in self._closed):
-            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} belongs to Pravah itself")
-        return real
+            raise errors.SourceForbiddenError(f"{shown} belongs to Pravah itself")
+
+    def _is_open(self, path: Path) -> bool:
+        """Return whether a folder may be entered, where its links lead included."""
+        with contextlib.suppress(errors.PravahError):
+            return bool(self.resolve_path(os.fspath(path)))
+        return False
 
     def resolve(self, path: str) -> Path:
         """Return the real path of a directory below an allowed root.
@@ -127,7 +153,8 @@ class SourceService:
                     files += 1
                     size_bytes += entry.stat(follow_symlinks=False).st_size
         folders.sort(key=str.casefold)
-        shown = [self._folder(real / name) for name in folders[:_LISTED_FOLDERS]]
+        until = time.monotonic() + _COUNT_SECONDS
+        shown = [self._folder(real / name, until) for name in folders[:_LISTED_FOLDERS]]
         return Listing(
             path=os.fspath(real),
             parents=self._parents(real),
@@ -137,47 +164,56 @@ class SourceService:
             hidden_folders=max(0, len(folders) - _LISTED_FOLDERS),
         )
 
-    def _folder(self, path: Path) -> Folder | None:
+    def _folder(self, path: Path, until: float) -> Folder | None:
+        if not self._is_open(path):
+            return None  # a link that leads out, or our own
         name = paths.escape_os(path.name)
-        if any(Path(os.path.realpath(path)).is_relative_to(closed) for closed in self._closed):
-            return None
         try:
-            entries = 0
             files = 0
             with os.scandir(path) as scan:
-                for entry in scan:
-                    entries += 1
+                for entries, entry in enumerate(scan, start=1):
                     files += not entry.is_dir(follow_symlinks=False)
                     if entries >= _COUNTED_ENTRIES:
                         return Folder(os.fspath(path), name, files, more=True)
+                    if time.monotonic() > until:
+                        return Folder(os.fspath(path), name, None)
         except OSError:
             return Folder(os.fspath(path), name, None)
         return Folder(os.fspath(path), name, files)
 
     def _parents(self, path: Path) -> tuple[tuple[str, str], ...]:
-        root = max((root for root in self._roots if path.is_relative_to(root)), key=lambda one: -len(one.parts))
+        root = min((root for root in self._allowed if path.is_relative_to(root)), key=lambda one: len(one.parts))
         chain = [path, *path.parents]
         inside = [one for one in reversed(chain) if one.is_relative_to(root)]
         return tuple((os.fspath(one), paths.escape_os(one if one == root else one.name)) for one in inside)
 
     def suggest(self, prefix: str) -> list[str]:
         """Return folders that complete a typed path, at most 20; nothing outside the roots."""
-        directory, _, start = os.path.expanduser(prefix).rpartition("/")
+        if "\0" in prefix:
+            return []
+        typed = os.path.expanduser(prefix)
+        directory, _, start = typed.rpartition("/")
         with contextlib.suppress(errors.PravahError):
             real = self.resolve(directory or "/")
             names = sorted(e.name for e in _entries(real) if e.name.startswith(start) and e.is_dir())
-            return [os.fspath(real / name) for name in names[:_SUGGESTIONS]]
-        typed = os.path.expanduser(prefix)
-        return [os.fspath(root) for root in self._roots if typed and os.fspath(root).startswith(typed)]
+            found = (real / name for name in names)
+            return [os.fspath(path) for path in itertools.islice(filter(self._is_open, found), _SUGGESTIONS)]
+        return [os.fspath(root) for root in self.roots() if typed and os.fspath(root).startswith(typed)]
 
     def recent(self, limit: int = 8) -> list[str]:
-        """Return the sources of the newest jobs, each once."""
+        """Return the sources of the newest jobs that may still be read, each once."""
         source = JobRow.request["source"]
         newest = sa.func.max(JobRow.created_at)
         with self._database.transaction() as session:
-            query = sa.select(source).group_by(source).order_by(newest.desc()).limit(limit)
-            found = [Source.model_validate(value) for value in session.scalars(query)]
-        return [one.os_path for one in found if one.os_path and os.path.isdir(one.os_path)]
+            query = sa.select(source).group_by(source).order_by(newest.desc()).limit(4 * limit)
+            values = list(session.scalars(query))
+        found = []
+        for value in values:
+            with contextlib.suppress(pydantic.ValidationError, errors.PravahError):
+                path = Source.model_validate(value).os_path
+                if path:
+                    found.append(os.fspath(self.resolve(path)))
+        return found[:limit]
 
     def favourites(self) -> list[str]:
         """Return the favourite directories."""

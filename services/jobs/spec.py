@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,8 +61,9 @@ def engine_spec(
         "source": {
             "path": source.path,
             "path_bytes": source.path_bytes,
-            "boundaries": [os.fspath(root) for root in sources.roots()],
+            "boundaries": _texts(sources.roots()),
         },
+        "excluded": _texts(sources.closed()),
         "walk": request.walk.model_dump(mode="json"),
         "output": {
             "directory": os.fspath(output),
@@ -71,3 +73,8 @@ def engine_spec(
         "threads": config.engine_threads,
     }
     return json.dumps(document).encode()
+
+
+def _texts(paths: Iterable[Path]) -> list[str]:
+    # JSON holds no name that is not text; a link into such a root is then not followed.
+    return [os.fspath(path) for path in paths if os.fsencode(path).decode("utf-8", "replace") == os.fspath(path)]

@@ -57,8 +57,9 @@ impl Job {
     /// Everything that can be known before work starts; see [`error::EngineError`].
     pub fn prepare(spec_json: &[u8]) -> Result<Self> {
         let spec = JobSpec::from_json(spec_json)?;
-        let root = Arc::new(Root::open(&spec.source, spec.walk.follow_links)?);
-        Ok(Self { spec, root })
+        let mut root = Root::open(&spec.source, spec.walk.follow_links)?;
+        root.exclude(&spec.excluded);
+        Ok(Self { spec, root: Arc::new(root) })
     }
 
     /// Make the job folder, so that a place where nothing can be written is known before the start.

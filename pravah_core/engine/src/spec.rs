@@ -109,6 +109,8 @@ struct RawSpec {
     options: serde_json::Value,
     source: Source,
     #[serde(default)]
+    excluded: Vec<PathBuf>,
+    #[serde(default)]
     walk: WalkOptions,
     output: Output,
     #[serde(default)]
@@ -126,6 +128,8 @@ pub struct JobSpec {
     pub request: Request,
     /// The directory to work on.
     pub source: Source,
+    /// Directories that are never entered, wherever a walk comes upon them: the caller's own data.
+    pub excluded: Vec<PathBuf>,
     /// What of it to visit.
     pub walk: WalkOptions,
     /// Where the result goes.
@@ -148,7 +152,7 @@ impl JobSpec {
         let tagged = serde_json::json!({"operation": raw.operation, "options": raw.options});
         let request: Request =
             serde_json::from_value(tagged).map_err(|error| EngineError::invalid(format!("options: {error}")))?;
-        let spec = Self { request, source: raw.source, walk: raw.walk, output: raw.output, threads: raw.threads };
+        let spec = Self { request, source: raw.source, excluded: raw.excluded, walk: raw.walk, output: raw.output, threads: raw.threads };
         spec.validate()?;
         Ok(spec)
     }

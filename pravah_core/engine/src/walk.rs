@@ -166,6 +166,8 @@ pub enum Skip {
     OutsideBoundaries,
     /// The folder this very job writes.
     OwnOutput,
+    /// A directory that the specification excludes.
+    PravahData,
 }
 
 impl Skip {
@@ -179,6 +181,7 @@ impl Skip {
             Self::Loop => "loop",
             Self::OutsideBoundaries => "outside_boundaries",
             Self::OwnOutput => "own_output",
+            Self::PravahData => "pravah_data",
         }
     }
 
@@ -192,6 +195,7 @@ impl Skip {
             Self::Loop => "a link back to a directory above it",
             Self::OutsideBoundaries => "a link that leads out of the allowed directories",
             Self::OwnOutput => "the folder this job writes its result to",
+            Self::PravahData => "Pravah's own data: its database, results and work folders",
         }
     }
 }

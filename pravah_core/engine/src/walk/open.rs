@@ -25,6 +25,7 @@ pub struct Root {
     pub(super) meta: Meta,
     boundaries: Option<Vec<PathBuf>>,
     own_output: OnceLock<(u64, u64)>,
+    excluded: Vec<(u64, u64)>,
 }
 
 impl Root {
@@ -42,7 +43,18 @@ impl Root {
         let boundaries = source.boundaries.as_ref().map(|paths| {
             paths.iter().map(|path| std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))).collect()
         });
-        Ok(Self { path, directory, follow_links, meta: meta_of(&stat), boundaries, own_output: OnceLock::new() })
+        let meta = meta_of(&stat);
+        Ok(Self { path, directory, follow_links, meta, boundaries, own_output: OnceLock::new(), excluded: Vec::new() })
+    }
+
+    /// Name directories that are not visited, however a walk comes upon them; one that is missing is ignored.
+    pub fn exclude(&mut self, directories: &[PathBuf]) {
+        let found = directories.iter().filter_map(|path| stat_path(path).ok());
+        self.excluded.extend(found.map(|meta| (meta.device, meta.inode)));
+    }
+
+    pub(super) fn is_excluded(&self, meta: &Meta) -> bool {
+        self.excluded.contains(&(meta.device, meta.inode))
     }
 
     /// Name the folder that the job writes: when it lies below the source it is not visited.

@@ -199,6 +199,9 @@ impl<'a, V: Visitor> Scan<'a, V> {
         if shared.root.is_own_output(&meta) {
             return self.skip(&path, None, Skip::OwnOutput);
         }
+        if shared.root.is_excluded(&meta) {
+            return self.skip(&path, None, Skip::PravahData);
+        }
         self.push(name, meta)?;
         let refused = if depth >= shared.rules.max_depth {
             Some(Skip::Depth)
