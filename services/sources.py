@@ -238,8 +238,9 @@ class SourceService:
 
     def remove_favourite(self, path: str) -> None:
         """Forget a favourite; one that is none is fine."""
+        known = path.replace("\0", "").encode("utf-8", "replace").decode()  # what the table can hold
         with self._database.transaction() as session:
-            session.execute(sa.delete(PlaceRow).where(PlaceRow.path == path))
+            session.execute(sa.delete(PlaceRow).where(PlaceRow.path == known))
 
     def preview_s3(self, uri: str) -> Preview:
         """Count the objects of a prefix, at most 10,000.

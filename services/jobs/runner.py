@@ -241,19 +241,13 @@ class Runner:
         return request.model_copy(update={"source": source.of_path(staged)})
 
     def _resolve_references(self, request: JobRequest, work: Path) -> dict[str, Any]:
-        overrides: dict[str, Any] = {}
-        for name, value in spec.path_options(request).items():
-            if value.startswith(spec.JOB_REFERENCE):
-                overrides[name] = str(self._fetch_result(value.removeprefix(spec.JOB_REFERENCE), work))
-            else:
-                overrides[name] = str(self._sources.resolve_path(value))
-        return overrides
+        jobs = spec.referenced_jobs(request)
+        return {
+            name: str(self._fetch_result(jobs[name], work) if name in jobs else self._sources.resolve_path(value))
+            for name, value in spec.path_options(request).items()
+        }
 
-    def _fetch_result(self, text: str, work: Path) -> Path:
-        try:
-            job_id = UUID(text)
-        except ValueError:
-            raise errors.InvalidOptionsError(f"job:{text} names no job") from None
+    def _fetch_result(self, job_id: UUID, work: Path) -> Path:
         names = [a.name for a in self._files.list(job_id) if a.name.startswith("result/")]
         if not names:
             raise errors.ArtifactNotFoundError(f"job {job_id} has no result")

@@ -81,7 +81,18 @@ class JobService:
             resolved = self._sources.resolve(request.source.os_path)
             request = request.model_copy(update={"source": type(request.source).of_path(resolved)})
         spec.check_paths(request, self._sources)
+        for name, job_id in spec.referenced_jobs(request).items():
+            self._check_reference(f"options.{name}", job_id)
         return request
+
+    def _check_reference(self, field: str, job_id: UUID) -> None:
+        with self._database.transaction() as session:
+            status = session.scalar(sqlalchemy.select(JobRow.status).where(JobRow.id == job_id))
+        if status != Status.COMPLETED:
+            state = f"it is {status}" if status else "there is no such job"
+            raise errors.InvalidOptionsError(
+                f"job {job_id} has no result: {state}", remedy="Name a completed job.", field=field
+            )
 
     def _same(self, row: JobRow, request: JobRequest) -> JobRow:
         if row.request != request.model_dump(mode="json", exclude={"idempotency_key"}):

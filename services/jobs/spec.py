@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from services import operations, settings
+from services import errors, operations, settings
 from services.jobs.models import JobRequest
 
 if TYPE_CHECKING:
@@ -39,6 +40,22 @@ def check_paths(request: JobRequest, sources: SourceService) -> None:
     for value in path_options(request).values():
         if not value.startswith(JOB_REFERENCE):
             sources.resolve_path(value)
+
+
+def referenced_jobs(request: JobRequest) -> dict[str, UUID]:
+    """Return the jobs whose results path options name, by option.
+
+    Raises:
+        InvalidOptionsError: a reference holds no job id.
+    """
+    found = {}
+    for name, value in path_options(request).items():
+        if value.startswith(JOB_REFERENCE):
+            try:
+                found[name] = UUID(value.removeprefix(JOB_REFERENCE))
+            except ValueError:
+                raise errors.InvalidOptionsError(f"{value!r} names no job", field=f"options.{name}") from None
+    return found
 
 
 def engine_spec(
