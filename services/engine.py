@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import importlib
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -18,26 +15,9 @@ if TYPE_CHECKING:
     import pravah_core
 
 
-@functools.cache
 def _core() -> ModuleType:
-    """Return ``pravah_core``, imported at the first call: declarations, docs and the API's schema do without.
-
-    It is loaded on a thread that never ends. The native module's allocator takes the thread that loads it for
-    the process's main one, and crashes in a later thread that gets the number of a dead one.
-    Source: mimalloc 3, ``_mi_is_main_thread`` in init.c; seen with jobs that loaded the module first.
-    """
-    loaded: Future[ModuleType] = Future()
-
-    def load() -> None:
-        try:
-            loaded.set_result(importlib.import_module("pravah_core"))
-        except BaseException as error:
-            loaded.set_exception(error)
-            return
-        threading.Event().wait()
-
-    threading.Thread(target=load, name="pravah-engine-loader", daemon=True).start()
-    return loaded.result()
+    # Imported at the first call: declarations, docs and the API's schema need no native module.
+    return importlib.import_module("pravah_core")
 
 
 def version() -> str:
