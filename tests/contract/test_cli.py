@@ -6,6 +6,7 @@ import importlib
 import inspect
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -211,3 +212,13 @@ def test_adding_an_operation_changes_nothing_in_the_command_line() -> None:
 def test_the_help_of_shared_arguments_is_one_sentence_each() -> None:
     for alias in (arguments.Json, arguments.JobId, arguments.JobIds, arguments.Quiet, arguments.Force):
         assert get_args(alias)[1].help.endswith(".")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"sqlalchemy", "alembic", "duckdb", "pyarrow", "pandas", "boto3", "uvicorn", "fastapi", "streamlit", "rich"}
+    script = (
+        "import sys; from services.cli import main; status = main.run_command(['--help']);"
+        f"print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr); sys.exit(status)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stderr == b"[]\n"

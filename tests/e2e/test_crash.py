@@ -213,7 +213,7 @@ def test_a_paused_runner_that_lost_its_lease_writes_nothing(wakes: str, installa
     following = installation.pravah.run("submit", "inventory", str(installation.source)).stdout.decode().strip()
     installation.until_completed(following)
     os.killpg(paused.pid, signal.SIGTERM)
-    out, err = paused.communicate(timeout=60)
+    _, err = paused.communicate(timeout=60)
     assert paused.returncode == 0, err
 
     installation.worker()
