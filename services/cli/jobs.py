@@ -46,7 +46,7 @@ def list_jobs(
         return 0
     _table(page.items)
     if page.next_cursor:
-        output.line(f"… older ones: --limit, or --cursor {page.next_cursor}", error=True)
+        output.line("… and older ones: see more with --limit, or page by --json and --cursor", error=True)
     return 0
 
 
@@ -82,7 +82,10 @@ def _table(views: list[JobView]) -> None:
             units.format_count(view.issues_count),
         )
         rows.append((*cells, units.format_ago(view.created_at), units.format_duration(took), name + view.source.label))
-    output.table(headers, rows, right=frozenset({3, 4, 6}))
+    # A narrow terminal has no room for all of them and a source that can be recognised.
+    shown = (0, 1, 2, 5, 7) if output.is_narrow() else tuple(range(len(headers)))
+    right = frozenset(place for place, column in enumerate(shown) if column in {3, 4, 6})
+    output.table([headers[one] for one in shown], [[row[one] for one in shown] for row in rows], right)
 
 
 @app.command(cls=arguments.Sectioned)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _GAP = "  "
+_WIDE_CELLS = 110
 
 
 def prepare() -> None:
@@ -60,6 +61,11 @@ def raw(chunk: bytes) -> None:
 def is_terminal(stream: IO[str]) -> bool:
     """Return whether a person looks at a stream, and can be shown something that moves."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_narrow() -> bool:
+    """Return whether stdout is a terminal with little room in a line."""
+    return is_terminal(sys.stdout) and console().width < _WIDE_CELLS
 
 
 def console(*, error: bool = False) -> Console:
