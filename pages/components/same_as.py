@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -48,10 +49,19 @@ def _option(name: str, value: Any) -> Iterator[str]:
     if isinstance(value, bool):
         yield f"--{flag}" if value else f"--no-{flag}"
         return
-    for one in value if isinstance(value, list) else [value]:
+    for one in [_one_of_a_list(part) for part in value] if isinstance(value, list) else [value]:
         word = _quoted(str(one))
         # A value that begins with a dash would be taken for an option.
         yield f"--{flag}={word}" if str(one).startswith("-") else f"--{flag} {word}"
+
+
+def _one_of_a_list(value: Any) -> str:
+    r"""Return a value in which no comma, but those in ``{}``, separates two values: the command reads ``\,`` as one."""
+    shown, depth = "", 0
+    for piece in re.findall(r"\\.|[^\\]|\\$", str(value), re.DOTALL):
+        depth += (piece == "{") - (piece == "}" and depth > 0)
+        shown += r"\," if piece == "," and depth == 0 else piece
+    return shown
 
 
 def _quoted(word: str) -> str:

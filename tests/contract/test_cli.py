@@ -142,7 +142,7 @@ def _requests() -> list[JobRequest]:
     }
     walk = operations.WalkOptions(
         include_hidden=False,
-        ignore_globs=["*.tmp", "-dash", "it's {a,b}"],
+        ignore_globs=["*.tmp", "-dash", "it's {a,b}", "a,b.txt", "[!a]\\*"],
         extensions=["csv"],
         include_globs=["**/x y"],
         min_size_bytes=1,
