@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.components import failure
+from pages.components import failure, notice
 from services import errors
 
 # The whole list on every run: only then does Streamlit leave its legacy rules for a folder `pages/` aside.
@@ -41,6 +41,7 @@ def main() -> None:
         for name, title, icon, summary in PAGES
     ]
     page = st.navigation(pages, position="top")
+    notice.show()
     try:
         page.run()
     except errors.PravahError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import failure, job_list, status, text
+from pages.components import failure, job_list, status
 from services import bootstrap, errors, operations, units
 from services.jobs.models import JobFilter, Status
 
@@ -18,8 +18,6 @@ def show(services: bootstrap.Services) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Jobs", width="content")
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
-    if name := st.session_state.pop("deleted", None):
-        st.toast(f"{text.code(name, limit=60)} is deleted.", icon=":material/delete:")
     counts = services.jobs.counts()
     if not any(counts.values()):
         _empty()

@@ -34,7 +34,7 @@ def show(services: bootstrap.Services) -> None:
         filled = _form(services, operation)
     with summary, st.container(border=True, key="summary"):
         st.subheader("4. Check and start", anchor=False)
-        name = st.text_input("Name :gray[(optional)]", value=draft.name_of_url(), max_chars=200, key="job_name")
+        name = st.text_input("Name (optional)", value=draft.name_of_url(), max_chars=200, key="job_name")
         draft.write_form(filled.options, filled.walk, name)
         st.session_state["form_written"] = st.query_params.get("form", "")
         _summary(services, _request(operation, source, filled, name.strip() or None))

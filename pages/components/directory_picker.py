@@ -152,9 +152,8 @@ def _folder_label(folder: sources.Folder) -> str:
 
 def _favourite(services: bootstrap.Services, path: str) -> None:
     kept = path in services.sources.favourites()
-    icon = ":material/star:" if not kept else ":material/star_half:"
-    hint = "Forget this favourite" if kept else "Keep as a favourite"
-    if st.button("", icon=icon, key="favourite", type="tertiary", help=hint):
+    label = "Remove from favourites" if kept else "Add to favourites"
+    if st.button(label, icon=":material/star:", key="favourite", type="tertiary"):
         (services.sources.remove_favourite if kept else services.sources.add_favourite)(path)
         st.rerun()
 

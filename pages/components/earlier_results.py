@@ -31,7 +31,7 @@ def show(services: bootstrap.Services, name: str, schema: Mapping[str, Any], val
         if job is not None:
             known[value] = job
     picked = st.selectbox(
-        text.plain(schema.get("title") or name),
+        schema.get("title") or name,
         options,
         index=options.index(value) if value else None,
         key=key,

@@ -25,7 +25,8 @@ def show(name: str, schema: Mapping[str, Any], value: Any, key: str) -> Any:
     """Draw the widget of a field.
 
     Args:
-        name: of the field; the label when the schema has no title.
+        name: of the field; the label when the schema has no title. Titles are ours: nothing is escaped in them,
+            since a screen reader would read the escapes.
         schema: its part of the JSON schema, references resolved, ``null`` folded into ``nullable``.
         value: the JSON value to begin with.
 
@@ -35,7 +36,7 @@ def show(name: str, schema: Mapping[str, Any], value: Any, key: str) -> Any:
     Raises:
         UnreadableError: the text in the widget is no such value.
     """
-    label = text.plain(schema.get("title") or name)
+    label = schema.get("title") or name
     arguments = {"label": label, "key": key, "help": text.plain(schema.get("description", ""))}
     return _widget(schema)(schema, value, arguments)
 
@@ -117,7 +118,7 @@ def _texts(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> 
 
 def _number(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> int | float | None:
     if schema.get("unit"):
-        arguments["label"] += f" :gray[({text.plain(schema['unit'])})]"
+        arguments["label"] += f" ({schema['unit']})"
     # The browser's numbers are exact up to 2^53 only.
     low, high = schema.get("minimum"), schema.get("maximum")
     bounds: dict[str, Any] = {"min_value": low, "max_value": high if high is not None and high <= 2**53 - 1 else None}
@@ -146,7 +147,7 @@ def _plain_bytes(size_bytes: int) -> str:
 
 
 def _time(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str | None:
-    arguments["label"] += " :gray[(UTC)]"
+    arguments["label"] += " (UTC)"
     start = datetime.fromisoformat(value).astimezone(UTC).replace(tzinfo=None) if isinstance(value, str) else None
     picked = st.datetime_input(value=start, step=60, format="YYYY-MM-DD", **arguments)
     return picked.replace(tzinfo=UTC).isoformat() if picked else None

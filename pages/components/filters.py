@@ -53,29 +53,33 @@ def _write(conditions: Sequence[results.Filter]) -> None:
 def show(columns: Sequence[Mapping[str, Any]], key: str) -> None:
     """Offer to add a condition on one of a table's columns."""
     usable = {column["name"]: column for column in columns if column["dtype"] != "binary"}
-    with st.popover("Filter", icon=":material/filter_alt:", key=f"{key}_popover"):
+    popover = st.popover("Filter", icon=":material/filter_alt:", key=f"{key}_popover", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
         name = st.selectbox("Column", list(usable), key=f"{key}_column")
         kind = kind_of(usable[name])
         choices = _OPERATORS[kind]
         operator = st.selectbox("Condition", list(choices), format_func=choices.__getitem__, key=f"{key}_{kind}")
-        typed = ""
         if operator not in _EMPTY:
             hint = _BYTES_HINT if usable[name].get("unit") == "bytes" else _HINTS[kind]
-            typed = st.text_input("Value", placeholder=hint, key=f"{key}_value")
+            st.text_input("Value", placeholder=hint, key=f"{key}_value")
         if operator == "in":
             st.caption("Several values are separated by commas.")
-        if st.button("Add this filter", type="primary", key=f"{key}_add"):
-            _add(usable[name], operator, typed)
+        if mistake := st.session_state.pop(f"{key}_mistake", None):
+            st.markdown(f":red[:material/error: {text.plain(mistake)}]")
+        arguments = (usable[name], operator, key)
+        st.button("Add this filter", type="primary", key=f"{key}_add", on_click=_add, args=arguments)
 
 
-def _add(column: Mapping[str, Any], operator: str, typed: str) -> None:
+def _add(column: Mapping[str, Any], operator: str, key: str) -> None:
     try:
-        value = value_of(column, operator, typed)
+        value = value_of(column, operator, st.session_state.get(f"{key}_value", ""))
     except ValueError as error:
-        st.markdown(f":red[:material/error: {text.plain(str(error))}]")
+        st.session_state[f"{key}_mistake"] = str(error)
         return
     add(results.Filter(column=column["name"], operator=operator, value=value))
-    st.rerun()
+    st.session_state[f"{key}_popover"] = False
 
 
 def value_of(column: Mapping[str, Any], operator: str, typed: str) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import draft, failure, text
+from pages.components import draft, failure, notice, text
 from services import bootstrap, errors
 from services.jobs.models import JobView, Status
 
@@ -31,7 +31,8 @@ def run(services: bootstrap.Services, job: JobView, action: str) -> None:
     try:
         if action == CANCEL:
             services.jobs.cancel(job.id)
-            st.toast("Cancelling. What it has written is dropped.", icon=":material/block:")
+            notice.later("Cancelling. What it has written is dropped.", ":material/block:")
+            st.rerun()
         elif action == RETRY:
             again = services.jobs.retry(job.id)
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
@@ -58,7 +59,7 @@ def _delete(services: bootstrap.Services, ids: list[UUID], name: str) -> None:
         if st.button("Delete", type="primary", icon=":material/delete:", key="delete_yes"):
             for job_id in ids:
                 services.jobs.delete(job_id)
-            st.session_state["deleted"] = name
+            notice.later(f"{text.code(name, limit=60)} is deleted.", ":material/delete:")
             st.switch_page("pages/jobs.py")
 
 

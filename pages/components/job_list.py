@@ -29,9 +29,7 @@ def _row(services: bootstrap.Services, job: JobView) -> None:
         )
         status.show(job)
         actions = job_actions.available(job)
-        picked = st.menu_button(
-            "", actions, icon=":material/more_vert:", key=f"menu_{job.id}", type="tertiary", disabled=not actions
-        )
+        picked = st.menu_button("Actions", actions, key=f"menu_{job.id}", type="tertiary", disabled=not actions)
     st.html(f'<div class="pravah-line">{" · ".join(_facts(job))}</div>')
     if job_actions.is_running(job) and job.progress is not None and job.progress.fraction is not None:
         st.progress(job.progress.fraction)

@@ -4,42 +4,73 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import draft, failure, text
+from pages.components import draft, failure, notice, text
 from services import bootstrap, errors
 from services.jobs.models import JobRequest
+
+_POPOVER, _CHOSEN = "presets_popover", "preset_chosen"
 
 
 def show(services: bootstrap.Services) -> None:
     """Offer the kept presets to load or delete."""
     kept = services.presets.list()
-    with st.popover("Presets", icon=":material/bookmarks:", disabled=not kept):
+    if (chosen := st.session_state.pop(_CHOSEN, None)) in kept:
+        st.switch_page("pages/new_job.py", query_params=draft.encode(kept[chosen]))
+    popover = st.popover("Presets", icon=":material/bookmarks:", disabled=not kept, key=_POPOVER, on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
         for place, (name, request) in enumerate(kept.items()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.page_link(
-                    "pages/new_job.py",
-                    label=f"{text.plain(name, limit=50)} :gray[:small[{text.plain(request.operation)}]]",
-                    icon=":material/bookmark:",
-                    query_params=draft.encode(request),
-                    width="stretch",
-                )
-                hint = text.plain(f"Delete {name}")
-                if st.button("", icon=":material/delete:", key=f"preset_{place}", type="tertiary", help=hint):
-                    services.presets.delete(name)
-                    st.toast(f"Preset {text.code(name)} is deleted.")
-                    st.rerun()
+                _row(services, place, name, request)
+
+
+def _row(services: bootstrap.Services, place: int, name: str, request: JobRequest) -> None:
+    label = f"{text.plain(name, limit=50)} :gray[:small[{text.plain(request.operation)}]]"
+    st.button(
+        label,
+        icon=":material/bookmark:",
+        key=f"preset_{place}",
+        type="tertiary",
+        width="stretch",
+        on_click=_choose,
+        args=(name,),
+    )
+    arguments = (services, name)
+    icon = ":material/delete:"
+    st.button("Delete", icon=icon, key=f"delete_preset_{place}", type="tertiary", on_click=_delete, args=arguments)
+
+
+def _choose(name: str) -> None:
+    st.session_state[_POPOVER] = False
+    st.session_state[_CHOSEN] = name
+
+
+def _delete(services: bootstrap.Services, name: str) -> None:
+    st.session_state[_POPOVER] = False
+    services.presets.delete(name)
+    notice.later(f"Preset {text.code(name)} is deleted.", ":material/delete:")
 
 
 def save(services: bootstrap.Services, request: JobRequest | None) -> None:
     """Offer to keep what the form holds."""
-    with st.popover("Save as preset", icon=":material/bookmark_add:", disabled=request is None, key="save_preset"):
-        with st.form("preset_form", border=False):
-            name = st.text_input("Name of the preset", max_chars=100)
-            sure = st.form_submit_button("Save", type="primary")
-        if sure and request is not None:
-            try:
-                services.presets.save(name, request)
-            except errors.PravahError as error:
-                failure.show(error)
-            else:
-                st.toast(f"Preset {text.code(name)} is saved.")
-                st.rerun()
+    label = "Save as preset"
+    if st.button(label, icon=":material/bookmark_add:", disabled=request is None, key="save_preset") and request:
+        _ask_name(services, request)
+
+
+@st.dialog("Save as preset", icon=":material/bookmark_add:")
+def _ask_name(services: bootstrap.Services, request: JobRequest) -> None:
+    with st.form("preset_form", border=False):
+        name = st.text_input("Name of the preset", max_chars=100)
+        st.caption("Folder, operation and options are kept. An older preset of this name is replaced.")
+        sure = st.form_submit_button("Save", type="primary")
+    if not sure:
+        return
+    try:
+        services.presets.save(name, request)
+    except errors.PravahError as error:
+        failure.show(error)
+        return
+    notice.later(f"Preset {text.code(name.strip())} is saved.", ":material/bookmark:")
+    st.rerun()

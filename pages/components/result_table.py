@@ -74,7 +74,7 @@ def _rows(
         st.session_state[PAGE] = pages
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         words = st.container(width="content")
-        page = st.pagination(pages, key=PAGE, bind="query-params") if pages > 1 else 1
+        page = st.pagination(pages, key=PAGE, bind="query-params", width=400) if pages > 1 else 1
     offset = (page - 1) * ROWS
     found = services.results.query(job_id, table.name, question.model_copy(update={"offset": offset, "limit": ROWS}))
     last = offset + len(found.rows)

@@ -1,0 +1,172 @@
+"""A real server in a process of its own, and a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from psycopg import sql
+
+from tests.conftest import database_at, free_port, wait_until
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A running server.
+
+    Attributes:
+        root: what jobs may read, besides the sample.
+    """
+
+    url: str
+    root: Path
+    data_dir: Path
+    log: Path
+
+    @property
+    def sample(self) -> Path:
+        """The sample directory."""
+        return self.data_dir / "sample"
+
+
+@contextmanager
+def serving(directory: Path, database_url: str, factory: str = "pages.server:create") -> Iterator[Dashboard]:
+    """Run a server on a free port until the block ends."""
+    root, data, log = directory / "root", directory / "data", directory / "server.log"
+    root.mkdir(exist_ok=True)
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    environment = {
+        **os.environ,
+        "PRAVAH_DATA_DIR": str(data),
+        "PRAVAH_DATABASE_URL": database_url,
+        "PRAVAH_ALLOWED_ROOTS": f"{root}{os.pathsep}{data / 'sample'}",
+        "PRAVAH_MIN_FREE_DISK_BYTES": "0",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), "--no-access-log"]
+    # Not the repository: the settings of .streamlit must be found from anywhere.
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: server.poll() is not None or _answers(address), f"the server answers; see {log}", seconds=60)
+        assert server.poll() is None, log.read_text()
+        yield Dashboard(address, root, data, log)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres: str, template_database: str) -> Iterator[Callable[[], str]]:
+    """Return a function that makes an empty database and gives its URL."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"browser_{uuid.uuid4().hex}"
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template_database))
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(copy)
+        made.append(name)
+        return database_at(postgres, name)
+
+    yield make
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Iterator[Dashboard]:
+    """Yield a server that the tests of a module share."""
+    with serving(tmp_path_factory.mktemp("dashboard"), make_database()) as running:
+        yield running
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, make_database: Callable[[], str]) -> Iterator[Dashboard]:
+    """Yield a server that nobody has used."""
+    with serving(tmp_path, make_database()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Yield Chromium."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """Yield a fresh profile whose console must stay silent."""
+    expect.set_options(timeout=15_000)
+    found: list[str] = []
+
+    def keep(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            found.append(f"{message.text} at {message.location}")
+
+    opened = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened.on("console", keep)
+    opened.on("weberror", lambda error: found.append(str(error.error)))
+    yield opened
+    opened.close()
+    assert found == []
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    """Return a tab."""
+    return context.new_page()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's script has run and nothing of an earlier run is left."""
+    page.wait_for_selector(IDLE)
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+
+
+def open_page(page: Page, address: str) -> None:
+    """Go to an address and wait until it is drawn."""
+    page.goto(address)
+    page.wait_for_selector("[data-testid=stHeading]")
+    settled(page)
+
+
+def start_job(page: Page, dashboard: Dashboard, path: Path, operation: str, form: str = "") -> str:
+    """Start a job on page "New job"; return the address of its page."""
+    extra = f"&form={urllib.request.quote(form)}" if form else ""
+    open_page(page, f"{dashboard.url}/new_job?path={urllib.request.quote(str(path))}&operation={operation}{extra}")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    return page.url
+
+
+def completed(page: Page) -> None:
+    """Wait until the job on the page has its result."""
+    expect(page.get_by_role("tab", name="Overview")).to_be_visible(timeout=60_000)
+    settled(page)

@@ -1,0 +1,203 @@
+"""Journeys of a person with a browser: start, watch, look, download, cancel."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.e2e.conftest import Dashboard, completed, open_page, settled, start_job
+
+pytestmark = pytest.mark.browser
+SIX = '{"options":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]}}'
+
+
+def test_empty_database_leads_to_the_first_result_in_two_clicks(fresh: Dashboard, page: Page) -> None:
+    open_page(page, fresh.url)
+    page.get_by_role("button", name="Begin with the sample").click()
+    page.wait_for_url(re.compile("/new_job"))
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    completed(page)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Files").first).to_contain_text("113")
+    expect(page.get_by_role("figure").first).to_be_visible()
+    assert page.locator(".js-plotly-plot").count() == 5
+
+
+def test_treemap_is_entered_and_left_again(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample, "inventory")
+    completed(page)
+    folder = page.locator("g.treemaplayer g.slice").filter(has_text="sales").first
+    folder.locator("path").click(position={"x": 20, "y": 10})
+    page.wait_for_url(re.compile("folder=sales"))
+    expect(page.locator("g.treemaplayer").first).to_contain_text("2024")
+    page.get_by_role("button", name="Source", exact=True).click()
+    expect(page.locator("g.treemaplayer").first).to_contain_text("photos")
+    assert "folder=" not in page.url
+
+
+def test_bar_leads_to_its_files_and_their_download(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample, "inventory")
+    completed(page)
+    bar = page.locator(".st-key-by_extension .bars path").first
+    bar.evaluate("element => element.scrollIntoView({block: 'center'})")
+    bar.click(force=True)  # plotly's layer for dragging lies above its bars
+    expect(page.get_by_role("tab", name="Table")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("button", name="extension is jpg")).to_be_visible()
+    expect(page.get_by_text(re.compile("Rows 1 to 32 of 32"))).to_be_visible()
+    rows = _downloaded_rows(page)
+    assert len(rows) == 32
+    assert {row["extension"] for row in rows} == {"jpg"}
+    sizes = [int(row["size_bytes"]) for row in rows]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def _downloaded_rows(page: Page) -> list[dict[str, str]]:
+    page.get_by_role("button", name="Download", exact=True).click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    with Path(download.value.path()).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_filter_search_sort_and_pages_hold_over_a_reload(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample, "inventory")
+    completed(page)
+    page.get_by_role("tab", name="Table").click()
+    expect(page.get_by_text("Rows 1 to 100 of 123")).to_be_visible()
+    page.get_by_role("button", name="Page 2", exact=True).click()
+    expect(page.get_by_text("Rows 101 to 123 of 123")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Rows 101 to 123 of 123")).to_be_visible()
+    _add_filter(page, "size_bytes", "≥", "20 KiB")
+    expect(page.get_by_role("button", name="size_bytes ≥ 20.0 KiB")).to_be_visible()
+    page.get_by_label("Search", exact=True).fill("photos/")
+    expect(page.get_by_text("Rows 1 to 30 of 30")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("Rows 1 to 30 of 30")).to_be_visible()
+    page.get_by_role("button", name="size_bytes ≥ 20.0 KiB").click()
+    expect(page.get_by_text("Rows 1 to 33 of 33")).to_be_visible()
+
+
+def _add_filter(page: Page, column: str, condition: str, value: str) -> None:
+    page.get_by_role("button", name="Filter", exact=True).click()
+    _choose(page, "Column", column)
+    _choose(page, "Condition", condition)
+    page.get_by_label("Value", exact=True).fill(value)
+    page.get_by_role("button", name="Add this filter").click()
+
+
+def _choose(page: Page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=re.compile(label)).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def test_click_on_a_heading_sorts_all_rows(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample, "inventory")
+    completed(page)
+    page.get_by_role("tab", name="Table").click()
+    expect(page.get_by_text("Rows 1 to 100 of 123")).to_be_visible()
+    settled(page)
+    table = page.get_by_test_id("stDataFrame")
+    for _ in range(2):
+        # A canvas: the heading "Path" is at its left upper corner.
+        table.click(position={"x": 60, "y": 16})
+        page.wait_for_url(re.compile("sort="))
+        settled(page)
+    page.wait_for_url(re.compile("sort=-path"))
+    rows = _downloaded_rows(page)
+    paths = [row["path"] for row in rows]
+    assert paths == sorted(paths, reverse=True)
+
+
+def test_manifest_is_downloaded_and_verified(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample / "docs", "checksum", '{"options":{"algorithms":["sha256"]}}')
+    completed(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="manifest.sha256").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    readme = hashlib.sha256((dashboard.sample / "docs" / "README.md").read_bytes()).hexdigest()
+    assert f"{readme}  README.md" in lines
+    page.get_by_role("link", name="Verify against this result").click()
+    page.wait_for_url(re.compile("operation=verify"))
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    completed(page)
+    expect(page.get_by_text(re.compile("Verified. All 4 listed files are there"))).to_be_visible()
+
+
+def test_verify_tells_what_is_wrong(dashboard: Dashboard, page: Page) -> None:
+    copy = dashboard.root / "copy"
+    copy.mkdir()
+    (copy / "a.txt").write_text("hello")
+    (copy / "b.txt").write_text("changed")
+    digest = hashlib.sha256(b"hello").hexdigest()
+    (copy / "SUMS").write_text("".join(f"{digest}  {name}.txt\n" for name in "abc"))
+    form = f'{{"options":{{"manifest":"{copy}/SUMS"}}}}'
+    start_job(page, dashboard, copy, "verify", form)
+    completed(page)
+    expect(page.get_by_text(re.compile("Failed. 2 paths are changed, missing or moved"))).to_be_visible()
+    page.get_by_role("button", name="Open in the table").click()
+    expect(page.get_by_role("button", name="status is not ok")).to_be_visible()
+    statuses = {row["path"]: row["status"] for row in _downloaded_rows(page)}
+    # The manifest itself is not one of the files it is about.
+    assert statuses == {"b.txt": "changed", "c.txt": "missing"}
+
+
+@pytest.fixture
+def large(dashboard: Dashboard) -> Path:
+    """Return a directory whose digests take long: holes cost no disk, but are read and hashed."""
+    folder = dashboard.root / "large"
+    folder.mkdir(exist_ok=True)
+    for name in ("one", "two", "three"):
+        with (folder / name).open("wb") as file:
+            file.truncate(3 << 30)
+    return folder
+
+
+def test_progress_survives_a_reload_shows_in_a_second_tab_and_ends_by_cancel(
+    dashboard: Dashboard, large: Path, page: Page, context: BrowserContext
+) -> None:
+    address = start_job(page, dashboard, large, "checksum", SIX)
+    rate = page.get_by_test_id("stMetric").filter(has_text="Rate")
+    expect(rate).to_contain_text("iB/s")
+    expect(page.get_by_test_id("stProgress")).to_contain_text("%")
+    expect(page.locator(".st-key-rate_live .js-plotly-plot")).to_be_visible()
+    page.reload()
+    expect(page.get_by_test_id("stProgress")).to_contain_text("%")
+    second = context.new_page()
+    open_page(second, address)
+    expect(second.get_by_test_id("stProgress")).to_contain_text("%")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    for tab in (page, second):
+        expect(tab.get_by_text("It was cancelled")).to_be_visible()
+        expect(tab.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> None:
+    start_job(page, fresh, fresh.sample / "docs", "inventory", '{"name":"Docs of the sample"}')
+    completed(page)
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    completed(page)
+    open_page(page, f"{fresh.url}/jobs")
+    rows = page.get_by_role("link", name="Docs of the sample")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Search").fill("no such thing")
+    expect(page.get_by_text("No job matches these filters.")).to_be_visible()
+    page.get_by_label("Search").fill("docs of")
+    expect(rows).to_have_count(2)
+    rows.first.click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    completed(page)
+    page.get_by_role("button", name="Delete", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The files it read stay as they are.")
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    page.wait_for_url(re.compile("/jobs"))
+    expect(rows).to_have_count(1)
