@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from services.cli import about, arguments, doctor, interrupts, jobs, output, res
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 _HELP = """What is in this directory, and is it still the same? Reads directories at native speed.
 
@@ -81,8 +83,6 @@ def main(args: Sequence[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     status = run_command(given)
     interrupts.leave_on_interrupt()
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
     sys.exit(status)
 
 
@@ -116,9 +116,15 @@ def run_command(given: list[str]) -> int:
         # Typer ends with 1 when nobody reads its output, which here means that something was found.
         if not isinstance(end.__context__, BrokenPipeError):
             raise
-        return _nobody_reads()
+        return _drop_stdout(_BROKEN_PIPE)
     except BrokenPipeError:
-        return _nobody_reads()
+        return _drop_stdout(_BROKEN_PIPE)
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _bug(error, as_json=as_json)
+        full = errors.OutputError(f"stdout cannot be written: {error.strerror}", remedy="Free space where it leads to.")
+        output.problem(full, as_json=as_json)
+        return _drop_stdout(full.exit_status)
     except Exception as error:  # a person gets a sentence, not a trace
         return _bug(error, as_json=as_json)
     return found if isinstance(found, int) else 0
@@ -149,11 +155,11 @@ def _bug(error: Exception, *, as_json: bool) -> int:
     return problem.exit_status
 
 
-def _nobody_reads() -> int:
-    """Let the interpreter's last flush go nowhere, and end as a program that SIGPIPE ended."""
+def _drop_stdout(status: int) -> int:
+    """Let the interpreter's last flush go nowhere; return `status`."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    return _BROKEN_PIPE
+    return status
 
 
 if __name__ == "__main__":

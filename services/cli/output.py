@@ -7,6 +7,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from services import errors
@@ -19,7 +20,10 @@ _WIDE_CELLS = 110
 
 
 def prepare() -> None:
-    """Let both streams show any character, escaped where the terminal's encoding has none."""
+    """Let both streams show any character, escaped where the terminal's encoding has none; one that is closed, none."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - open until the process ends
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -141,3 +141,19 @@ def test_delete_asks_a_person(pravah: Pravah, small: Path) -> None:
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, timeout=60, check=False)
     assert b"Delete this job and its result?" in done.stdout
     assert pravah.json("jobs", "show", job)["id"] == job
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_stdout_is_told(unbuffered: str, pravah: Pravah) -> None:
+    with open("/dev/full", "wb") as full:
+        process = pravah.start("operations", "--json", stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
+        assert process.wait(timeout=60) == 5
+    assert process.stderr is not None
+    assert json.loads(process.stderr.read())["detail"] == "stdout cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_closed_stream_is_no_error(closed: str, pravah: Pravah) -> None:
+    script = f"{sys.executable} -m services.cli.main jobs list {closed}"
+    environment = {**os.environ, **pravah.environment, "PYTHONPATH": str(Path(__file__).parents[3])}
+    assert subprocess.run(["bash", "-c", script], env=environment, timeout=60, check=False).returncode == 0

@@ -140,12 +140,17 @@ def test_a_manifest_may_come_from_a_pipe_and_the_job_be_retried(
 ) -> None:
     source = tree({"a": b"1", "sub/b": b"2"})
     content = _manifest("sha256sum", source, tmp_path / "SUMS").read_bytes()
-    assert pravah.run("verify", "-", "source", stdin=content).returncode == 0
-    job = pravah.json("verify", "-", cwd=source, stdin=content)
+    # The data directory, where such a manifest is kept, is no allowed root.
+    env = {"PRAVAH_ALLOWED_ROOTS": str(source)}
+    assert pravah.run("verify", "-", "source", stdin=content, env=env).returncode == 0
+    job = pravah.json("verify", "-", cwd=source, stdin=content, env=env)
     assert job["outcome"]["summary"]["statuses"]["ok"] == 2
-    assert pravah.run("jobs", "retry", job["id"]).returncode == 0
-    pravah.start("serve", "worker")
+    assert pravah.run("jobs", "retry", job["id"], env=env).returncode == 0
+    pravah.start("serve", "worker", env=env)
     assert pravah.json("jobs", "wait", "latest")["outcome"]["summary"]["verdict"] == "verified"
+    kept = Path(job["options"]["manifest"])
+    for other in (kept.parent, kept.parent.parent / "results", kept.parent / ".." / "sample" / "docs" / "README.md"):
+        assert pravah.run("verify", str(other), "source", env=env).returncode == 3
 
 
 def test_an_earlier_result_is_a_manifest(cli: Cli, tree: TreeBuilder) -> None:
