@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+
+import pydantic
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
@@ -9,6 +12,8 @@ from services import errors
 from services.db.engine import Database
 from services.db.tables import PresetRow
 from services.jobs.models import JobRequest
+
+log = logging.getLogger(__name__)
 
 _NAME_LENGTH = 100
 
@@ -27,8 +32,9 @@ class PresetService:
             InvalidOptionsError: the name is empty or longer than 100 characters, or the request is not valid.
         """
         name = name.strip()
-        if not name or len(name) > _NAME_LENGTH or "\0" in name:
-            raise errors.InvalidOptionsError(f"a preset's name has 1 to {_NAME_LENGTH} characters", field="name")
+        if not name or len(name) > _NAME_LENGTH or not _is_text(name):
+            message = f"a preset's name has 1 to {_NAME_LENGTH} characters of text"
+            raise errors.InvalidOptionsError(message, field="name")
         document = request.validated().model_dump(mode="json", exclude={"idempotency_key"})
         values = insert(PresetRow).values(name=name, request=document, saved_at=sa.func.now())
         update = {"request": values.excluded.request, "saved_at": values.excluded.saved_at}
@@ -36,12 +42,24 @@ class PresetService:
             session.execute(values.on_conflict_do_update(index_elements=[PresetRow.name], set_=update))
 
     def list(self) -> dict[str, JobRequest]:
-        """Return the presets by name."""
+        """Return the presets by name; one that this version does not understand is left out."""
         with self._database.transaction() as session:
-            rows = session.scalars(sa.select(PresetRow).order_by(PresetRow.name))
-            return {row.name: JobRequest.model_validate(row.request) for row in rows}
+            rows = list(session.scalars(sa.select(PresetRow).order_by(PresetRow.name)))
+        presets = {}
+        for row in rows:
+            try:
+                presets[row.name] = JobRequest.model_validate(row.request)
+            except pydantic.ValidationError:
+                log.warning("the preset %r is of another version and is left out", row.name)
+        return presets
 
     def delete(self, name: str) -> None:
         """Forget a preset; one that is none is fine."""
+        if not _is_text(name):
+            return
         with self._database.transaction() as session:
             session.execute(sa.delete(PresetRow).where(PresetRow.name == name))
+
+
+def _is_text(name: str) -> bool:
+    return "\0" not in name and name.encode("utf-8", "replace").decode() == name
