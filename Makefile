@@ -13,7 +13,7 @@ CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WORKERS ?= 2
 
-.PHONY: help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
+.PHONY: rust-examples help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,12 +23,16 @@ run: $(VENV)/.built ## Open the dashboard and the API on one address, on an embe
 
 test: rust-test python-test ## Run every test, with a real PostgreSQL, S3 server and browser
 
+# The contract tests ask the engine without Python.
+rust-examples:
+	@cargo build --release --quiet --package pravah-engine --examples
+
 rust-test: $(VENV)/.built
 	@export PRAVAH_FUZZ_SECONDS=$${PRAVAH_FUZZ_SECONDS:-2}
 	if command -v cargo-nextest >/dev/null; then cargo nextest run --release --workspace --exclude pravah-core-py --no-fail-fast
 	else cargo test --release --workspace --exclude pravah-core-py; fi
 
-python-test: $(VENV)/.built system-test
+python-test: $(VENV)/.built rust-examples system-test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 install: $(VENV)/.built ## Set up the environment and build the engine

@@ -38,7 +38,18 @@ EXAMPLES = [
 @pytest.fixture(scope="module")
 def dumped() -> dict[str, Any]:
     """Return what the engine says of itself: its example dumps defaults and tables."""
-    command = ["cargo", "run", "--quiet", "--package", "pravah-engine", "--example", "run_job", "--", "--defaults"]
+    command = [
+        "cargo",
+        "run",
+        "--release",
+        "--quiet",
+        "--package",
+        "pravah-engine",
+        "--example",
+        "run_job",
+        "--",
+        "--defaults",
+    ]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return typing.cast(dict[str, Any], json.loads(answer.stdout))
 
