@@ -34,7 +34,7 @@ def show(services: bootstrap.Services) -> None:
         filled = _form(services, operation)
     with summary, st.container(border=True, key="summary"):
         st.subheader("4. Check and start", anchor=False)
-        name = st.text_input("Name (optional)", value=draft.name_of_url(), max_chars=200, key="job_name")
+        name = st.text_input("Name (optional)", max_chars=200, key="job_name")
         draft.write_form(filled.options, filled.walk, name)
         st.session_state["form_written"] = st.query_params.get("form", "")
         _summary(services, _request(operation, source, filled, name.strip() or None))
@@ -67,6 +67,7 @@ def _form(services: bootstrap.Services, operation: operations.Operation) -> oper
     # Another value than the one this page wrote came from a link or a preset: the form begins anew with it.
     if st.query_params.get("form", "") != st.session_state.get("form_written", ""):
         st.session_state["form_number"] = st.session_state.get("form_number", 0) + 1
+        st.session_state["job_name"] = draft.name_of_url()
     start = draft.form_of_url()
     known = set(operation.options.model_fields)
     options = {name: value for name, value in start["options"].items() if name in known}

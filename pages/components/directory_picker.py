@@ -13,6 +13,7 @@ from services.jobs.models import Source
 
 PATH = "path"
 S3 = "s3"
+_KIND, _S3_BOX = "picker_kind", "picker_s3"
 _WHOLE, _SEEN = "picker_whole_page", "picker_seen"
 _SHOWN_FOLDERS = 60
 _LOCAL, _REMOTE = "On this machine", "In S3"
@@ -25,10 +26,15 @@ def show(services: bootstrap.Services) -> Source | None:
     Returns:
         The source when it can be used as it stands.
     """
-    kinds = [_LOCAL, _REMOTE]
-    chosen = _REMOTE if S3 in st.query_params else _LOCAL
+    if _KIND not in st.session_state:
+        st.session_state[_KIND] = _REMOTE if S3 in st.query_params else _LOCAL
     kind = st.segmented_control(
-        "Where the files are", kinds, default=chosen, required=True, key="picker_kind", label_visibility="collapsed"
+        "Where the files are",
+        [_LOCAL, _REMOTE],
+        required=True,
+        key=_KIND,
+        label_visibility="collapsed",
+        on_change=_keep_kind,
     )
     if kind == _REMOTE:
         return _s3()
@@ -178,8 +184,31 @@ def _last(path: str) -> str:
     return os.path.basename(path) or path
 
 
+def choose(source: Source) -> None:
+    """Set the source, in a callback."""
+    st.session_state[_KIND] = _LOCAL if source.s3_uri is None else _REMOTE
+    if source.s3_uri is None:
+        st.query_params.pop(S3, None)
+        _go(source.os_path)
+    else:
+        st.query_params[S3] = st.session_state[_S3_BOX] = source.s3_uri
+
+
+def _keep_kind() -> None:
+    if st.session_state[_KIND] == _REMOTE:
+        st.query_params[S3] = st.session_state.get(_S3_BOX, "")
+    else:
+        st.query_params.pop(S3, None)
+
+
+def _keep_uri() -> None:
+    st.query_params[S3] = st.session_state[_S3_BOX]
+
+
 def _s3() -> Source | None:
-    uri = st.text_input("S3 prefix", key=S3, bind="query-params", placeholder="s3://bucket/prefix", help=_S3_HELP)
+    if _S3_BOX not in st.session_state:
+        st.session_state[_S3_BOX] = st.query_params.get(S3, "")
+    uri = st.text_input("S3 prefix", key=_S3_BOX, placeholder="s3://bucket/prefix", on_change=_keep_uri)
     if not uri:
         st.caption(_S3_HELP)
         return None

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import draft, failure, notice, text
+from pages.components import directory_picker, draft, failure, notice, text
 from services import bootstrap, errors
 from services.jobs.models import JobRequest
 
-_POPOVER, _CHOSEN = "presets_popover", "preset_chosen"
+_POPOVER = "presets_popover"
 
 
 def show(services: bootstrap.Services) -> None:
     """Offer the kept presets to load or delete."""
     kept = services.presets.list()
-    if (chosen := st.session_state.pop(_CHOSEN, None)) in kept:
-        st.switch_page("pages/new_job.py", query_params=draft.encode(kept[chosen]))
     popover = st.popover("Presets", icon=":material/bookmarks:", disabled=not kept, key=_POPOVER, on_change="rerun")
     if not popover.open:
         return
@@ -34,16 +32,21 @@ def _row(services: bootstrap.Services, place: int, name: str, request: JobReques
         type="tertiary",
         width="stretch",
         on_click=_choose,
-        args=(name,),
+        args=(request,),
     )
     arguments = (services, name)
     icon = ":material/delete:"
     st.button("Delete", icon=icon, key=f"delete_preset_{place}", type="tertiary", on_click=_delete, args=arguments)
 
 
-def _choose(name: str) -> None:
+def _choose(request: JobRequest) -> None:
     st.session_state[_POPOVER] = False
-    st.session_state[_CHOSEN] = name
+    directory_picker.choose(request.source)
+    found = draft.encode(request)
+    for parameter in ("operation", "form"):
+        st.query_params.pop(parameter, None)
+        if parameter in found:
+            st.query_params[parameter] = found[parameter]
 
 
 def _delete(services: bootstrap.Services, name: str) -> None:

@@ -17,17 +17,21 @@ def is_dark() -> bool:
 
 def accent() -> str:
     """Return the theme's accent colour."""
-    return str(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.primaryColor"))
+    return str(_option("primaryColor") or "#0f766e")
 
 
 def palette() -> list[str]:
     """Return the theme's colours for categories."""
-    return list(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.chartCategoricalColors"))
+    return list(_option("chartCategoricalColors") or ["#0f766e", "#c2570c"])
 
 
 def surface() -> str:
     """Return the page's background."""
-    return str(st.get_option(f"theme.{'dark' if is_dark() else 'light'}.backgroundColor"))
+    return str(_option("backgroundColor") or ("#111818" if is_dark() else "#ffffff"))
+
+
+def _option(name: str) -> Any:
+    return st.get_option(f"theme.{'dark' if is_dark() else 'light'}.{name}")
 
 
 def quiet() -> str:

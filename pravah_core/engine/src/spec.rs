@@ -152,7 +152,14 @@ impl JobSpec {
         let tagged = serde_json::json!({"operation": raw.operation, "options": raw.options});
         let request: Request =
             serde_json::from_value(tagged).map_err(|error| EngineError::invalid(format!("options: {error}")))?;
-        let spec = Self { request, source: raw.source, excluded: raw.excluded, walk: raw.walk, output: raw.output, threads: raw.threads };
+        let spec = Self {
+            request,
+            source: raw.source,
+            excluded: raw.excluded,
+            walk: raw.walk,
+            output: raw.output,
+            threads: raw.threads,
+        };
         spec.validate()?;
         Ok(spec)
     }

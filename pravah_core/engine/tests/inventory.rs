@@ -25,7 +25,8 @@ fn result_has_every_column_of_every_kind_of_entry() {
     let done = spec("inventory", &tree.path()).run();
     let rows = done.by_path("result");
     let kinds: Vec<_> = rows.iter().map(|(path, row)| (path.as_slice(), row.text("kind"))).collect();
-    let expected = [("a.TXT", "file"), ("d", "directory"), ("d/second", "file"), ("f", "fifo"), ("l", "symlink"), ("s", "socket")];
+    let expected =
+        [("a.TXT", "file"), ("d", "directory"), ("d/second", "file"), ("f", "fifo"), ("l", "symlink"), ("s", "socket")];
     assert_eq!(kinds, expected.map(|(path, kind)| (path.as_bytes(), kind)));
     let row = &rows[&b"a.TXT"[..]];
     let metadata = fs::metadata(tree.at("a.TXT")).unwrap();
@@ -277,7 +278,7 @@ fn sparse_files_differ_in_apparent_and_allocated_size() {
 
 #[test]
 fn small_shards_hold_every_row_exactly_once() {
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     for number in 0..1000 {
         tree.file(format!("d{}/f{number}", number % 37), if number % 3 == 0 { "" } else { "x" });
     }
@@ -295,7 +296,7 @@ fn small_shards_hold_every_row_exactly_once() {
 
 #[test]
 fn one_directory_of_many_entries_is_complete() {
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     for number in 0..10_000 {
         fs::write(tree.at(format!("f{number}")), "").unwrap();
     }
@@ -347,9 +348,8 @@ enum Step {
 
 fn name() -> impl Strategy<Value = Vec<u8>> {
     let byte = prop_oneof![4 => b'a'..=b'e', 1 => Just(b'.'), 1 => 1..=255u8];
-    proptest::collection::vec(byte, 1..8).prop_filter("no name", |name| {
-        !name.contains(&b'/') && name != b"." && name != b".."
-    })
+    proptest::collection::vec(byte, 1..8)
+        .prop_filter("no name", |name| !name.contains(&b'/') && name != b"." && name != b"..")
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -365,7 +365,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 fn build(steps: &[Step]) -> Tree {
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     let mut directories = vec![Vec::new()];
     let mut files: Vec<Vec<u8>> = Vec::new();
     for step in steps {

@@ -112,7 +112,10 @@ fn each_status_has_its_case_and_its_columns() {
     assert_eq!(cells("missing"), (sha("gone"), none(), none(), 0, sha256.clone()));
     assert_eq!(cells("link"), (sha("x"), none(), none(), 6, sha256));
     assert_eq!(done.summary()["verdict"], "failed");
-    assert_eq!(done.issue_kinds(), [("unsupported".into(), b"directory".to_vec()), ("unsupported".into(), b"link".to_vec())]);
+    assert_eq!(
+        done.issue_kinds(),
+        [("unsupported".into(), b"directory".to_vec()), ("unsupported".into(), b"link".to_vec())]
+    );
 }
 
 #[test]
@@ -147,7 +150,8 @@ fn a_result_of_several_algorithms_and_shards_is_read_whole() {
     (0..100).for_each(|number| {
         tree.file(format!("f{number}"), format!("{number}"));
     });
-    let sums = spec("checksum", &tree.path()).option("algorithms", json!(["md5", "sha1"])).output("shard_rows", 9).run();
+    let sums =
+        spec("checksum", &tree.path()).option("algorithms", json!(["md5", "sha1"])).output("shard_rows", 9).run();
     assert!(sums.shards("result").len() > 10);
     let done = verify(&tree, &sums.folder()).option("algorithm", "md5").run();
     check(&done);
@@ -183,7 +187,10 @@ fn manifests_of_all_forms_are_read() {
         let done = verify(&tree, &manifest(&tree, "sums", &text)).run();
         check(&done);
         let counts = &done.summary()["statuses"];
-        let bad: u64 = ["changed", "moved", "missing", "unreadable", "not_verified"].iter().map(|name| counts[name].as_u64().unwrap()).sum();
+        let bad: u64 = ["changed", "moved", "missing", "unreadable", "not_verified"]
+            .iter()
+            .map(|name| counts[name].as_u64().unwrap())
+            .sum();
         assert_eq!(bad, 0, "{form}: {}", done.summary());
         assert!(counts["ok"].as_u64().unwrap() >= 1, "{form}: {}", done.summary());
         assert_eq!(done.summary()["algorithm"], "sha256", "{form}");
@@ -281,7 +288,8 @@ fn manifests_without_a_usable_line_are_refused_in_words() {
 fn the_algorithm_is_found_from_tag_name_length_or_content() {
     let tree = Tree::new();
     tree.file("a", "content").file("b", "more");
-    let line = |algorithm: &str, file: &str, content: &str| format!("{}  {file}\n", digest(algorithm, content.as_bytes()));
+    let line =
+        |algorithm: &str, file: &str, content: &str| format!("{}  {file}\n", digest(algorithm, content.as_bytes()));
     let found = |name: &str, text: &str| {
         let done = verify(&tree, &manifest(&tree, name, text)).run();
         check(&done);
@@ -297,7 +305,8 @@ fn the_algorithm_is_found_from_tag_name_length_or_content() {
     let tag = format!("BLAKE3 (a) = {}\n", digest("blake3", b"content"));
     assert_eq!(found("SHA256SUMS", &tag), "blake3", "a tag says more than a name");
     // The first listed file is gone: the next one tells.
-    let done = verify(&tree, &manifest(&tree, "sums", line("blake3", "gone", "?") + &line("blake3", "b", "more"))).run();
+    let done =
+        verify(&tree, &manifest(&tree, "sums", line("blake3", "gone", "?") + &line("blake3", "b", "more"))).run();
     assert_eq!((&done.summary()["algorithm"], &done.summary()["statuses"]["ok"]), (&json!("blake3"), &json!(1)));
     // None is there: the likelier one, and all are missing.
     let done = verify(&tree, &manifest(&tree, "sums", line("blake3", "gone", "?"))).run();
@@ -337,7 +346,8 @@ fn what_the_rules_leave_out_is_not_verified_rather_than_missing() {
     let tree = Tree::new();
     tree.file(".hidden/a", "1").file("deep/er/b", "2").file("log.txt", "3").file("ok", "4");
     tree.file("real/c", "5").link("alias", "real");
-    let names = [(".hidden/a", "1"), ("deep/er/b", "2"), ("log.txt", "3"), ("ok", "4"), ("alias/c", "5"), ("ok/below", "x")];
+    let names =
+        [(".hidden/a", "1"), ("deep/er/b", "2"), ("log.txt", "3"), ("ok", "4"), ("alias/c", "5"), ("ok/below", "x")];
     let text: String = names.iter().map(|(name, content)| format!("{}  {name}\n", sha(content))).collect();
     let spec = verify(&tree, &manifest(&tree, "sums.sha256", text));
     let spec = spec.walk("include_hidden", false).walk("max_depth", 2).walk("ignore_globs", json!(["*.txt"]));

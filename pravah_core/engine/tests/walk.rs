@@ -113,7 +113,8 @@ fn every_entry_is_shown_once_with_its_kind() {
     assert_eq!(entries[&b"s"[..]], Kind::Socket);
     assert_eq!(totals.directories, 5);
     assert_eq!(totals.files, 5 - 1 + 1 + hostile_names().len() as u64);
-    let device = walk_of(&Source { path: "/dev".into(), path_bytes: None, boundaries: None }, json!({"max_depth": 1}), 1).0;
+    let device =
+        walk_of(&Source { path: "/dev".into(), path_bytes: None, boundaries: None }, json!({"max_depth": 1}), 1).0;
     assert_eq!(device.entries.lock().unwrap()[&b"null"[..]], Kind::CharDevice);
 }
 
@@ -133,7 +134,17 @@ fn hidden_names_are_left_out_with_all_below_them() {
 #[test]
 fn ignore_globs_are_gitignores() {
     let tree = Tree::new();
-    for path in ["build/out", "src/build/out", "src/build.rs", "a.log", "src/b.log", "src/deep/c.log", "keep.log", "x/y/z", "[1]"] {
+    for path in [
+        "build/out",
+        "src/build/out",
+        "src/build.rs",
+        "a.log",
+        "src/b.log",
+        "src/deep/c.log",
+        "keep.log",
+        "x/y/z",
+        "[1]",
+    ] {
         tree.file(path, "");
     }
     let left = |globs: &[&str]| notes(&tree, json!({ "ignore_globs": globs })).paths();
@@ -167,7 +178,11 @@ fn include_globs_and_extensions_take_files() {
     let files = |rules: serde_json::Value| -> Vec<String> {
         let notes = notes(&tree, rules);
         let entries = notes.entries.lock().unwrap();
-        entries.iter().filter(|(_, kind)| **kind == Kind::File).map(|(path, _)| String::from_utf8(path.clone()).unwrap()).collect()
+        entries
+            .iter()
+            .filter(|(_, kind)| **kind == Kind::File)
+            .map(|(path, _)| String::from_utf8(path.clone()).unwrap())
+            .collect()
     };
     assert_eq!(files(json!({"extensions": ["txt"]})), ["a.TXT"]);
     assert_eq!(files(json!({"extensions": [".Gz"]})), ["b.tar.gz", "c.gz"]);
@@ -177,7 +192,11 @@ fn include_globs_and_extensions_take_files() {
     assert_eq!(files(json!({"include_globs": ["docs/"]})), ["docs/e.md", "src/docs/f.md"], "all below it");
     assert_eq!(files(json!({"include_globs": ["/docs/"]})), ["docs/e.md"]);
     assert_eq!(files(json!({"include_globs": ["src/docs/", "d"]})), ["d", "src/docs/f.md"]);
-    assert_eq!(files(json!({"include_globs": ["*.md"], "extensions": ["gz"]})), Vec::<String>::new(), "both must match");
+    assert_eq!(
+        files(json!({"include_globs": ["*.md"], "extensions": ["gz"]})),
+        Vec::<String>::new(),
+        "both must match"
+    );
     assert_eq!(files(json!({"include_globs": [""]})).len(), 8);
 }
 
@@ -261,7 +280,8 @@ fn followed_links_stay_within_the_boundaries() {
     fs::write(allowed.join("open"), "open").unwrap();
     tree.file("own", "").link("to-dir", outside.to_str().unwrap()).link("to-file", "../outside/secret");
     tree.link("to-allowed", "../allowed").link("through", "to-allowed/../outside/sub");
-    let boundaries = |paths: &[&std::path::Path]| Some(paths.iter().map(|path| path.to_str().unwrap().to_owned()).collect());
+    let boundaries =
+        |paths: &[&std::path::Path]| Some(paths.iter().map(|path| path.to_str().unwrap().to_owned()).collect());
     let source = Source { boundaries: boundaries(&[&tree.path(), &allowed]), ..source_of(&tree) };
     let (notes, _) = walk_of(&source, json!({"follow_links": true}), 2);
     assert_eq!(notes.paths(), ["own", "through", "to-allowed", "to-allowed/open", "to-dir", "to-file"]);
@@ -346,7 +366,7 @@ fn paths_longer_than_path_max_are_walked() {
 #[test]
 fn many_directories_wait_for_each_other_in_bounded_memory() {
     // More than fit into the queue (16 MiB): their finder scans them itself, at several levels.
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     let long = "n".repeat(220);
     for number in 0..50_000 {
         fs::create_dir(tree.at(format!("{number:05}{long}"))).unwrap();
@@ -362,7 +382,7 @@ fn many_directories_wait_for_each_other_in_bounded_memory() {
 
 #[test]
 fn a_source_that_is_removed_while_walking_ends_the_job_with_issues() {
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     for number in 0..2000 {
         tree.file(format!("d{number}/sub/f"), "x");
     }
@@ -418,7 +438,7 @@ impl Visitor for Failing {
 }
 
 fn directories(count: usize) -> Tree {
-    let tree = Tree::new();
+    let tree = Tree::in_memory();
     for number in 0..count {
         tree.file(format!("{}/{number}/f", number % 50), "x");
     }
@@ -585,11 +605,16 @@ fn job_prepare_touches_nothing() {
 /// The rules once more, path by path and without a walk.
 fn naively(rules: &WalkOptions, entries: &BTreeMap<Vec<u8>, fs::Metadata>) -> BTreeSet<Vec<u8>> {
     let set = |globs: &[String]| -> Vec<globset::GlobMatcher> {
-        let anchored = globs.iter().map(|glob| if glob.contains('/') { glob.trim_start_matches('/').to_owned() } else { format!("**/{glob}") });
-        anchored.map(|glob| globset::GlobBuilder::new(&glob).literal_separator(true).build().unwrap().compile_matcher()).collect()
+        let anchored = globs.iter().map(|glob| {
+            if glob.contains('/') { glob.trim_start_matches('/').to_owned() } else { format!("**/{glob}") }
+        });
+        anchored
+            .map(|glob| globset::GlobBuilder::new(&glob).literal_separator(true).build().unwrap().compile_matcher())
+            .collect()
     };
     let (ignored, included) = (set(&rules.ignore_globs), set(&rules.include_globs));
-    let matches = |set: &[globset::GlobMatcher], path: &[u8]| set.iter().any(|glob| glob.is_match(common::tree::path_of(path)));
+    let matches =
+        |set: &[globset::GlobMatcher], path: &[u8]| set.iter().any(|glob| glob.is_match(common::tree::path_of(path)));
     let takes = |path: &[u8], metadata: &fs::Metadata| {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == b'/').collect();
         let prefixes: Vec<&[u8]> = (1..=parts.len()).map(|count| &path[..parts[..count].join(&b'/').len()]).collect();
@@ -602,7 +627,8 @@ fn naively(rules: &WalkOptions, entries: &BTreeMap<Vec<u8>, fs::Metadata>) -> BT
             return true;
         }
         let name = String::from_utf8_lossy(parts[parts.len() - 1]).to_lowercase();
-        let extension = |wanted: &String| name.len() > wanted.len() + 1 && name.ends_with(&format!(".{}", wanted.to_lowercase()));
+        let extension =
+            |wanted: &String| name.len() > wanted.len() + 1 && name.ends_with(&format!(".{}", wanted.to_lowercase()));
         (rules.extensions.is_empty() || rules.extensions.iter().any(extension))
             && (included.is_empty() || matches(&included, path))
             && rules.min_size_bytes.is_none_or(|least| metadata.len() >= least)

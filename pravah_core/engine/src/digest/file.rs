@@ -2,8 +2,9 @@
 //!
 //! A change is seen by the file's times. The kernel stamps them with a clock that ticks every few
 //! milliseconds, so a file that changed within the last tick may change again under the same stamp: such a
-//! file is let rest for a moment before it is read. (Git calls such entries racy.) What a program writes
-//! through a mapping that it has open all the time is beyond any reader's sight.
+//! file is let rest for a moment before it is read. (Git calls such entries racy.) Beyond any reader's sight
+//! is what a program writes through a mapping that it keeps, and the rest of one write(2) that overwrites in
+//! place and was stamped when it began, before this reader looked.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

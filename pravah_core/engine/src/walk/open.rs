@@ -229,3 +229,28 @@ fn kind_of(mode: u32) -> Kind {
         _ => Kind::File,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn without_openat2_no_link_is_followed_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        std::fs::write(at("a/b/file"), "x").unwrap();
+        symlink("a", at("link")).unwrap();
+        symlink("file", at("a/b/to-file")).unwrap();
+        let root = rustix::fs::open(folder.path(), OFlags::PATH | OFlags::DIRECTORY, Mode::empty()).unwrap();
+        let open = |path: &str| open_by_name(&root, path.as_bytes(), OFlags::RDONLY | OFlags::CLOEXEC);
+        assert!(open("a/b/file").is_ok());
+        assert!(open(".").is_ok());
+        assert!(open("a/b").is_ok());
+        for path in ["link", "link/b/file", "a/b/to-file", "a/b/file/below", "absent/file"] {
+            assert!(open(path).is_err(), "{path}");
+            assert!(open_at(&root, path.as_bytes(), OFlags::RDONLY | OFlags::CLOEXEC, false).is_err(), "{path}");
+        }
+    }
+}

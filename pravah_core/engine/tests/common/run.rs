@@ -56,7 +56,7 @@ impl Spec {
 
     /// Prepare it with a job folder of its own.
     pub fn prepare(&self) -> (TempDir, Result<Job>) {
-        let folder = tempfile::Builder::new().prefix("job").tempdir().unwrap();
+        let folder = super::tree::temporary_in_memory("job");
         let spec = self.clone().output("directory", folder.path().join("out").to_str().unwrap());
         let job = Job::prepare(&spec.json());
         (folder, job)

@@ -16,13 +16,28 @@ pub struct Tree {
     directory: TempDir,
 }
 
+/// A temporary directory in memory, where that is possible: what is synced there waits for no disk.
+pub fn temporary_in_memory(prefix: &str) -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(prefix);
+    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).unwrap()
+}
+
 pub fn os(bytes: &[u8]) -> &OsStr {
     OsStr::from_bytes(bytes)
 }
 
 impl Tree {
     pub fn new() -> Self {
-        let directory = tempfile::Builder::new().prefix("tree").tempdir().unwrap();
+        Self::within(tempfile::Builder::new().prefix("tree").tempdir().unwrap())
+    }
+
+    /// For trees of very many entries: on a file system in memory, where there is one.
+    pub fn in_memory() -> Self {
+        Self::within(temporary_in_memory("tree"))
+    }
+
+    fn within(directory: TempDir) -> Self {
         fs::create_dir(directory.path().join("source")).unwrap();
         Self { directory }
     }

@@ -1,0 +1,222 @@
+//! The parsers of manifests, job specifications and shown names against mutated input.
+//!
+//! `cargo-fuzz` needs a nightly compiler, which the project does without. This generator mutates a corpus for
+//! `PRAVAH_FUZZ_SECONDS` (2) over all targets. A failure prints the seed, the round and the input;
+//! `PRAVAH_FUZZ_SEED` repeats a run.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::io::{self, Cursor};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use common::tree::hostile_names;
+use pravah_engine::digest::Algorithm;
+use pravah_engine::spec::JobSpec;
+use pravah_engine::{manifest, paths};
+
+const TARGETS: u32 = 3;
+
+/// xorshift64*: the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound.max(1) as u64) as usize
+    }
+}
+
+/// Change an input in one of the ways that parsers stumble over.
+fn mutate(random: &mut Random, input: &mut Vec<u8>, corpus: &[Vec<u8>], words: &[&[u8]]) {
+    let at = random.below(input.len() + 1);
+    let end = (at + 1 + random.below(16)).min(input.len());
+    match random.below(9) {
+        0 if at < input.len() => input[at] ^= 1 << random.below(8),
+        1 if at < input.len() => input[at] = random.next() as u8,
+        2 => input.truncate(at),
+        3 if at < end => drop(input.drain(at..end)),
+        4 => {
+            let word = words[random.below(words.len())];
+            input.splice(at..at, word.iter().copied());
+        }
+        5 if at < end => {
+            let repeated = input[at..end].repeat(1 + random.below(40));
+            input.splice(at..at, repeated);
+        }
+        6 => {
+            let other = &corpus[random.below(corpus.len())];
+            let from = random.below(other.len() + 1);
+            input.truncate(at);
+            input.extend_from_slice(&other[from..]);
+        }
+        7 if at < end => {
+            let word = words[random.below(words.len())];
+            input.splice(at..end, word.iter().copied());
+        }
+        _ => input.insert(at, [b'\n', b'\r', b'\\', 0, 0xff, b' ', b'"'][random.below(7)]),
+    }
+    input.truncate(1 << 16);
+}
+
+fn fuzz(target: &str, corpus: &[Vec<u8>], words: &[&[u8]], check: impl Fn(&[u8])) {
+    let seconds = std::env::var("PRAVAH_FUZZ_SECONDS").map_or(2.0, |text| text.parse().unwrap());
+    let by_clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    let seed = std::env::var("PRAVAH_FUZZ_SEED").map_or(by_clock, |text| text.parse().unwrap());
+    let end = Instant::now() + Duration::from_secs_f64(seconds) / TARGETS;
+    let mut random = Random(seed | 1);
+    let mut rounds = 0u64;
+    println!("{target}: PRAVAH_FUZZ_SEED={seed}");
+    corpus.iter().for_each(|input| check(input));
+    while Instant::now() < end {
+        let mut input = corpus[random.below(corpus.len())].clone();
+        for _ in 0..=random.below(6) {
+            mutate(&mut random, &mut input, corpus, words);
+        }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
+            eprintln!("{target}: PRAVAH_FUZZ_SEED={seed}, round {rounds}, input b\"{}\"", input.escape_ascii());
+            std::panic::resume_unwind(panic);
+        }
+        rounds += 1;
+    }
+    println!("{target}: {rounds} inputs");
+    assert!(rounds > 0, "not one input within the time");
+}
+
+#[test]
+fn manifests() {
+    let hex = "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225";
+    let mut corpus: Vec<Vec<u8>> = [
+        format!("{hex}  a\n{hex} *b c\n"),
+        format!("\\{hex}  new\\nline\\\\\n"),
+        format!("SHA256 (a) = {hex}\nMD5 (b) = {}\n", &hex[..32]),
+        format!("SHA2-256(a)= {hex}\r\n"),
+        format!("\u{feff}{} a\r\n", &hex[..40]),
+        "# comment\n\n\n".into(),
+    ]
+    .map(String::into_bytes)
+    .to_vec();
+    for name in hostile_names() {
+        let mut line = Vec::new();
+        let digest = pravah_engine::digest::Digest::from_hex(hex.as_bytes()).unwrap();
+        manifest::write_line(&mut line, Algorithm::Sha256, &digest, &name, &mut String::new());
+        corpus.push(line);
+    }
+    let words: [&[u8]; 14] = [
+        b"  ",
+        b" *",
+        b") = ",
+        b" (",
+        b"(",
+        b"=",
+        b"\\n",
+        b"\\",
+        b"SHA256 (",
+        b"BLAKE3 (",
+        b"\xef\xbb\xbf",
+        b"\r\n",
+        b"00",
+        b"#",
+    ];
+    fuzz("manifests", &corpus, &words, |input| {
+        let mut number_before = 0;
+        let visit = |number, line: Result<manifest::Line, &'static str>| -> io::Result<()> {
+            assert!(number > number_before);
+            number_before = number;
+            match line {
+                Err(fault) => assert!(!fault.is_empty()),
+                Ok(line) => {
+                    assert!(!line.path.is_empty() && !line.path.contains(&0));
+                    // What was understood is written so that it is understood alike.
+                    let mut again = Vec::new();
+                    manifest::write_line(&mut again, Algorithm::Sha256, &line.digest, &line.path, &mut String::new());
+                    let read = manifest::parse_line(&again).unwrap().unwrap();
+                    assert_eq!((read.digest, read.path), (line.digest, line.path));
+                }
+            }
+            Ok(())
+        };
+        manifest::read(Cursor::new(input), visit).unwrap();
+        manifest::algorithm_of_name(input);
+    });
+}
+
+#[test]
+fn job_specifications() {
+    let corpus: Vec<Vec<u8>> = [
+        r#"{"version":1,"operation":"inventory","options":{"largest_count":5,"age_reference":"2024-01-01T00:00:00Z"},
+            "source":{"path":"/tmp","path_bytes":"2f746d70","boundaries":["/tmp"]},"output":{"directory":"/o","shard_rows":7}}"#,
+        r#"{"version":1,"operation":"checksum","options":{"algorithms":["blake3","xxh3_128"],"write_manifests":false},
+            "source":{"path":"/tmp"},"walk":{"ignore_globs":["a/**","!b","{a,b}[c-d]?"],"include_globs":["*.md"],
+            "extensions":["tar.gz"],"min_size_bytes":1,"max_size_bytes":9,"modified_since":"1970-01-01T00:00:00+02:00",
+            "max_depth":3,"follow_links":true,"one_file_system":true},"output":{"directory":"/o"},"threads":2}"#,
+        r#"{"version":1,"operation":"verify","options":{"manifest":"/m","algorithm":"auto","detect_moves":true},
+            "source":{"path":"/"},"walk":{},"output":{"directory":"/o","shard_bytes":1},"threads":null}"#,
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    let words: [&[u8]; 22] = [
+        b"null",
+        b"true",
+        b"-1",
+        b"1e999",
+        b"18446744073709551616",
+        b"\"\"",
+        b"{}",
+        b"[]",
+        b"[[",
+        b"{{{{",
+        b"[!a-",
+        b"**/",
+        b"\\u0000",
+        b"\\ud800",
+        b"[a",
+        b"{a,{b,{c",
+        b"2261-12-31T23:59:60Z",
+        b",",
+        b"\"version\":1,",
+        b"2f",
+        b"!",
+        b"/",
+    ];
+    fuzz("job specifications", &corpus, &words, |input| {
+        if let Err(error) = JobSpec::from_json(input) {
+            assert_eq!(error.code(), "invalid_options");
+            assert!(!error.to_string().is_empty());
+        }
+    });
+}
+
+#[test]
+fn shown_names() {
+    let corpus: Vec<Vec<u8>> = hostile_names();
+    let words: [&[u8]; 10] = [
+        b"\\x41",
+        b"\\n",
+        b"\\\\",
+        b"\\x",
+        b"\\",
+        "\u{85}".as_bytes(),
+        b"\xc3",
+        b"\xed\xa0\x80",
+        "\u{10ffff}".as_bytes(),
+        b".",
+    ];
+    fuzz("shown names", &corpus, &words, |input| {
+        let shown = paths::escape(input);
+        assert_eq!(paths::unescape(&shown).as_deref(), Some(input), "{shown}");
+        assert!(!shown.chars().any(char::is_control));
+        assert_eq!(paths::is_plain(input), shown.as_bytes() == input);
+        if let Some(bytes) = std::str::from_utf8(input).ok().and_then(paths::unescape) {
+            assert_eq!(paths::unescape(&paths::escape(&bytes)).as_deref(), Some(&bytes[..]));
+        }
+        assert!(paths::extension(input).len() <= 32);
+    });
+}

@@ -1,0 +1,148 @@
+"""What holds for every page: narrow screens, both themes, speed, silence, and the screenshots of the docs."""
+
+from __future__ import annotations
+
+import io
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serving, settled, start_job
+
+pytestmark = pytest.mark.browser
+SCREENSHOTS = REPOSITORY / "docs" / "screenshots"
+PAGES = ("home", "new_job", "jobs", "settings", "inventory", "table", "checksum", "verify", "files", "details")
+_LARGEST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]]:
+    """Return the addresses of all pages, with something on each of them."""
+    context = browser.new_context()
+    page = context.new_page()
+    base, sample = dashboard.url, dashboard.sample
+    (dashboard.root / "archive").mkdir()
+    inventory = start_job(page, dashboard, sample, "inventory", '{"name":"Sample archive"}')
+    completed(page)
+    checksum = start_job(page, dashboard, sample, "checksum", '{"options":{"algorithms":["blake3","sha256"]}}')
+    completed(page)
+    reference = checksum.rpartition("id=")[2]
+    verify = start_job(page, dashboard, sample / "docs", "verify", f'{{"options":{{"manifest":"job:{reference}"}}}}')
+    completed(page)
+    context.close()
+    yield {
+        "home": base,
+        "new_job": f"{base}/new_job?path={sample}&operation=checksum",
+        "jobs": f"{base}/jobs",
+        "settings": f"{base}/settings",
+        "inventory": inventory,
+        "table": f"{inventory}&tab=Table&sort=-size_bytes",
+        "checksum": checksum,
+        "verify": verify,
+        "files": f"{checksum}&tab=Files",
+        "details": f"{inventory}&tab=Details",
+    }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_narrow_screen_has_no_horizontal_overflow(addresses: dict[str, str], page: Page, name: str) -> None:
+    page.set_viewport_size({"width": 400, "height": 800})
+    open_page(page, addresses[name])
+    widths = page.evaluate(
+        """() => [document.scrollingElement, document.querySelector('[data-testid=stMain]')]
+                 .map(element => [element.scrollWidth, element.clientWidth])"""
+    )
+    assert all(scrolled <= seen for scrolled, seen in widths), widths
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('[data-testid=stMain] button, [data-testid=stMain] input,'
+                 + '[data-testid=stMain] a, [data-testid=stMain] h1, [data-testid=stMain] h3')]
+                 .filter(element => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
+                 .filter(element => !element.closest('[data-testid=stDataFrame], [data-testid=stTable], [role=tablist]'))
+                 .map(element => element.innerText)"""
+    )
+    assert outside == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_usable_soon_after_the_click(
+    addresses: dict[str, str], dashboard: Dashboard, page: Page, name: str
+) -> None:
+    open_page(page, dashboard.url)
+    began = time.perf_counter()
+    page.goto(addresses[name])
+    page.wait_for_selector("[data-testid=stHeading]")
+    settled(page)
+    seconds = time.perf_counter() - began
+    # A fresh load of the whole application, on a machine that does other things too.
+    assert seconds < 3.0, f"{name}: {seconds:.2f} s"
+
+
+def test_change_of_page_is_quick(addresses: dict[str, str], dashboard: Dashboard, page: Page) -> None:
+    open_page(page, dashboard.url)
+    taken = []
+    for title in ("New job", "Jobs", "Settings", "Home"):
+        began = time.perf_counter()
+        page.get_by_role("navigation", name="App pages").get_by_role("link", name=title).click()
+        heading = "Pravah" if title == "Home" else title
+        page.get_by_role("heading", name=heading, level=1).wait_for()
+        settled(page)
+        taken.append(time.perf_counter() - began)
+    assert max(taken) < 1.5, taken
+
+
+def test_nothing_is_asked_of_another_host(addresses: dict[str, str], dashboard: Dashboard, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for address in addresses.values():
+        open_page(page, address)
+    assert [url for url in asked if not url.startswith((dashboard.url, "data:", "blob:"))] == []
+
+
+def test_first_visitor_may_ask_for_any_page(tmp_path: Path, make_database: Callable[[], str], page: Page) -> None:
+    """Streamlit takes `pages/` for its legacy kind of application until the frame has run once in a process."""
+    with serving(tmp_path, make_database()) as fresh:
+        open_page(page, f"{fresh.url}/jobs")
+        expect(page.get_by_role("navigation", name="App pages")).to_contain_text("New job")
+        expect(page.get_by_text("There is no job yet.")).to_be_visible()
+        alarming = [line for line in fresh.log.read_text().splitlines() if not line.startswith("INFO:")]
+    assert alarming == []
+    after = fresh.log.read_text()
+    assert "Traceback" not in after
+
+
+def test_unknown_job_gets_a_friendly_page(dashboard: Dashboard, page: Page) -> None:
+    for wrong in ("00000000-0000-0000-0000-000000000000", "not-an-id", ""):
+        open_page(page, f"{dashboard.url}/job?id={wrong}")
+        expect(page.get_by_role("heading", name="No such job")).to_be_visible()
+        expect(page.get_by_role("link", name="All jobs")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screenshots(addresses: dict[str, str], browser: Browser, tmp_path: Path, scheme: str) -> None:
+    folder = SCREENSHOTS if os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1" else tmp_path
+    folder.mkdir(exist_ok=True)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    for name in PAGES:
+        open_page(page, addresses[name])
+        page.evaluate("() => document.fonts.ready")
+        page.wait_for_function(
+            "() => [...document.querySelectorAll('.js-plotly-plot')].every(e => e.querySelector('svg'))"
+        )
+        target = folder / f"{name}-{scheme}.png"
+        target.write_bytes(_small(page.screenshot(animations="disabled")))
+        assert target.stat().st_size < _LARGEST_BYTES
+    context.close()
+
+
+def _small(png: bytes) -> bytes:
+    """Return a picture of few colours: a page of text looks the same and takes a third of the space."""
+    reduced = Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    reduced.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
