@@ -11,7 +11,7 @@ import pydantic
 import pydantic_settings
 from pydantic import Field, SecretStr
 
-from services import errors
+from services import errors, paths
 
 
 def _default_data_dir() -> Path:
@@ -145,12 +145,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def effective(settings: Settings) -> dict[str, Any]:
-    """Return the settings in force as JSON values, secrets masked."""
-    values: dict[str, Any] = settings.model_dump(mode="json")
-    values["allowed_roots"] = [str(root) for root in settings.roots]
+    """Return the settings in force as JSON values; secrets are masked, bytes of paths that are not text escaped."""
+    values: dict[str, Any] = settings.model_dump(mode="json", exclude={"data_dir", "allowed_roots"})
+    values["data_dir"] = paths.escape_os(settings.data_dir)
+    values["allowed_roots"] = [paths.escape_os(root) for root in settings.roots]
     if settings.database_url is not None:
         values["database_url"] = mask_url(settings.database_url.get_secret_value())
-    return values
+    return {name: values[name] for name in type(settings).model_fields}
 
 
 def mask_url(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_config_is_the_effective_one_with_secrets_masked(tmp_path: Path, service
     assert found["port"] == 9999
     assert set(found) == set(settings_module.Settings.model_fields)
     assert found["allowed_roots"] == [str(root) for root in config.roots]
+
+
+def test_config_shows_paths_that_are_not_text(services: bootstrap.Services) -> None:
+    odd = Path(os.fsdecode(b"/odd-\xff"))
+    services.settings = settings_module.load_settings(data_dir=odd, allowed_roots=(odd / "below",))
+    with TestClient(api.create_app(services), base_url="http://localhost") as client:
+        found = client.get("/config").json()
+    assert found["data_dir"] == r"/odd-\xff"
+    assert found["allowed_roots"] == [r"/odd-\xff/below"]
 
 
 def test_operations_are_the_declarations(client: TestClient) -> None:
