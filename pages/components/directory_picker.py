@@ -101,8 +101,7 @@ def _incomplete(services: bootstrap.Services, path: str, error: errors.PravahErr
     if not found:
         failure.show(error)
         return
-    count = units.format_count(len(found))
-    st.caption(f"There is no such folder yet; {count} {'begins' if len(found) == 1 else 'begin'} like this:")
+    st.caption(f"There is no such folder yet; {text.count(len(found), 'begins', 'begin')} like this:")
     for place, suggestion in enumerate(found):
         label = f":material/folder: {text.plain(suggestion, limit=90)}"
         st.button(label, key=f"suggestion_{place}", type="tertiary", on_click=_go, args=(suggestion,))
@@ -117,9 +116,8 @@ def _listing(services: bootstrap.Services, listing: sources.Listing) -> None:
             label = f"**{text.plain(name, limit=40)}**" if last else text.plain(name, limit=40)
             st.button(label, key=f"crumb_{place}", type="tertiary", on_click=_go, args=(path,), disabled=last)
         _favourite(services, listing.path)
-    noun = "file" if listing.files == 1 else "files"
     size = units.format_bytes(listing.size_bytes)
-    st.caption(f"{units.format_count(listing.files)} {noun} directly in this folder, {size}")
+    st.caption(f"{text.count(listing.files, 'file', 'files')} directly in this folder, {size}")
     _folders(listing)
 
 
@@ -151,9 +149,8 @@ def _folder_label(folder: sources.Folder) -> str:
     name = text.plain(folder.name, limit=34)
     if folder.files is None:
         return f":material/lock: {name}"
-    more = "+" if folder.more else ""
-    noun = "file" if folder.files == 1 else "files"
-    return f":material/folder: {name} :gray[:small[{units.format_count(folder.files)}{more} {noun}]]"
+    more = "more than " if folder.more else ""
+    return f":material/folder: {name} :gray[:small[{more}{text.count(folder.files, 'file', 'files')}]]"
 
 
 def _favourite(services: bootstrap.Services, path: str) -> None:

@@ -28,9 +28,8 @@ def artifact_url(job_id: UUID, name: str) -> str:
 
 def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]] = ()) -> None:
     """Offer the rows one sees, all pages of them, in each format."""
-    noun = "row" if rows == 1 else "rows"
     with st.popover("Download", icon=":material/download:", key=f"download_{name}"):
-        st.caption(f"{units.format_count(rows)} {noun}{', filtered and sorted as shown' if question else ''}")
+        st.caption(f"{text.count(rows, 'row', 'rows')}{', filtered and sorted as shown' if question else ''}")
         for form, label in FORMATS.items():
             st.link_button(label, table_url(job_id, name, form, question), key=f"get_{name}_{form}", width="stretch")
 

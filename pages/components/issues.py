@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import grid
+from pages.components import grid, text
 from services import bootstrap, units
 from services.jobs.models import JobView
 
@@ -16,9 +16,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show the first issues; the table "Issues" of a completed job has all of them."""
     if not job.issues_count:
         return
-    count = units.format_count(job.issues_count)
-    noun = "path" if job.issues_count == 1 else "paths"
-    with st.expander(f"{count} {noun} with an issue", icon=":material/warning:", expanded=True, key="issues"):
+    count = text.count(job.issues_count, "path", "paths")
+    with st.expander(f"{count} with an issue", icon=":material/warning:", expanded=True, key="issues"):
         found = services.jobs.issues(job.id, limit=_SHOWN)
         rows = (
             [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]

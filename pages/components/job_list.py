@@ -56,5 +56,5 @@ def _amounts(job: JobView) -> Iterable[str]:
         files, size = job.progress.files_done, job.progress.bytes_done
     else:
         return
-    yield f"{units.format_count(files)} {'file' if files == 1 else 'files'}"
+    yield text.count(files, "file", "files")
     yield units.format_bytes(size)

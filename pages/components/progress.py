@@ -31,9 +31,9 @@ def _waiting(services: bootstrap.Services, job: JobView) -> None:
     running = services.jobs.counts()[Status.RUNNING]
     limit = services.settings.concurrency_limit
     place = units.format_count(job.queue_position or 1)
-    noun = "job runs" if running == 1 else "jobs run"
     st.info(
-        f"Place **{place}** in the queue. {running} of at most {limit} {noun} now; this one starts by itself.",
+        f"Place **{place}** in the queue. {text.count(running, 'job runs', 'jobs run')} now, "
+        f"at most {limit} at once; this one starts by itself.",
         icon=":material/schedule:",
     )
     if running == 0 and not any(line.part == "runner" and line.detail == "running here" for line in services.health()):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.components import text
 from services import units
 from services.jobs.models import JobView, Status
 
@@ -38,6 +39,5 @@ def show(job: JobView) -> None:
     elif job.queue_position is not None:
         label = f"Waiting, place {units.format_count(job.queue_position)}"
     elif job.status == Status.COMPLETED and job.issues_count:
-        noun = "issue" if job.issues_count == 1 else "issues"
-        label, color = f"Completed, {units.format_count(job.issues_count)} {noun}", "orange"
+        label, color = f"Completed, {text.count(job.issues_count, 'issue', 'issues')}", "orange"
     st.badge(label, icon=look.icon, color=color)  # type: ignore[arg-type]

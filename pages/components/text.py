@@ -12,6 +12,8 @@ import re
 import unicodedata
 import urllib.parse
 
+from services import units
+
 # Stops "->", ":+1:" or "--" from being taken for an arrow, an emoji or a dash; it has no width.
 _JOINER = "\u2060"
 _PUNCTUATION = re.compile(r"""([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~])""")
@@ -75,6 +77,11 @@ def plotly(text: str, limit: int | None = None) -> str:
     """
     shown = _html.escape(visible(text, limit), quote=False)
     return re.sub(r"([#%$])", rf"\1{_JOINER}", shown)
+
+
+def count(number: int, one: str, many: str) -> str:
+    """Return e.g. ``1 file`` or ``1,234 files``."""
+    return f"{units.format_count(number)} {one if number == 1 else many}"
 
 
 def url(text: str) -> str:

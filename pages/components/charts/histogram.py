@@ -8,6 +8,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.components import text
 from pages.components.charts import style
 from services import units
 
@@ -39,7 +40,7 @@ def show(
             y=[bucket["files"] for bucket in shown],
             marker={"color": style.accent(), "cornerradius": 3},
             customdata=[_words(bucket) for bucket in shown],
-            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]} files<br>%{customdata[2]}<extra></extra>",
+            hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
         )
     )
     step = max(1, len(shown) // 7)
@@ -74,7 +75,7 @@ def _without_ends(buckets: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any
 
 
 def _words(bucket: Mapping[str, Any]) -> list[str]:
-    return [_range(bucket), units.format_count(bucket["files"]), units.format_bytes(bucket["size_bytes"])]
+    return [_range(bucket), text.count(bucket["files"], "file", "files"), units.format_bytes(bucket["size_bytes"])]
 
 
 def _range(bucket: Mapping[str, Any]) -> str:

@@ -105,7 +105,7 @@ def _rest(nodes: Sequence[Node], inner: set[str], total: Mapping[str, Any], meas
 
 
 def _amount(amount: int, measure: str) -> str:
-    return f"{units.format_count(amount)} files" if measure == "files" else units.format_bytes(amount)
+    return text.count(amount, "file", "files") if measure == "files" else units.format_bytes(amount)
 
 
 def _color(node: Node, amount: int, whole: int) -> str:

@@ -49,8 +49,7 @@ def _not_covered(count: int) -> None:
     if not count:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="not_covered"):
-        noun = "path was" if count == 1 else "paths were"
-        words = f"**{units.format_count(count)} {noun} not read**; the totals leave them out."
+        words = f"**{text.count(count, 'path was', 'paths were')} not read**; the totals leave them out."
         st.markdown(f":orange[:material/warning:] {words}")
         table_link.button("See which and why", "not_covered", key="to_not_covered")
 
@@ -142,11 +141,9 @@ def _largest(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _empty(summary: Mapping[str, Any]) -> None:
-    files, folders = summary.get("empty_files", 0), summary.get("empty_directories", 0)
+    files, folders = int(summary.get("empty_files", 0)), int(summary.get("empty_directories", 0))
     if files or folders:
+        found = text.count(files, "empty file", "empty files")
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(
-                f"{units.format_count(files)} empty files and {units.format_count(folders)} empty folders.",
-                width="content",
-            )
+            st.markdown(f"{found} and {text.count(folders, 'empty folder', 'empty folders')}.", width="content")
             table_link.button("List them", "empty", key="to_empty")

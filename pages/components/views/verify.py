@@ -38,7 +38,7 @@ def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
     total = units.format_count(sum(statuses.values()))
     by = f"Compared by {text.plain(algorithm)}, {total} paths in all."
     new = statuses.get("new", 0)
-    more = f" {_count(new, 'new file is', 'new files are')} not in the manifest." if new else ""
+    more = f" {text.count(new, 'new file is', 'new files are')} not in the manifest." if new else ""
     if verdict == "verified":
         ok = units.format_count(statuses.get("ok", 0))
         st.success(
@@ -47,20 +47,16 @@ def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
     elif verdict == "failed":
         wrong = sum(statuses.get(name, 0) for name in ("changed", "missing", "moved"))
         st.error(
-            f"**Failed.** {_count(wrong, 'path is', 'paths are')} changed, missing or moved.{more} {by}",
+            f"**Failed.** {text.count(wrong, 'path is', 'paths are')} changed, missing or moved.{more} {by}",
             icon=":material/gpp_bad:",
         )
     else:
         open_ = sum(statuses.get(name, 0) for name in ("unreadable", "not_verified"))
         st.warning(
-            f"**Incomplete.** Nothing is known to be wrong, but {_count(open_, 'path', 'paths')} could not be "
+            f"**Incomplete.** Nothing is known to be wrong, but {text.count(open_, 'path', 'paths')} could not be "
             f"compared.{more} {by}",
             icon=":material/gpp_maybe:",
         )
-
-
-def _count(count: int, one: str, many: str) -> str:
-    return f"{units.format_count(count)} {one if count == 1 else many}"
 
 
 def _counts(statuses: Mapping[str, int]) -> None:
