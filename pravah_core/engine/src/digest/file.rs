@@ -90,12 +90,18 @@ pub struct FileReader {
     root: Arc<Root>,
     algorithms: Vec<Algorithm>,
     control: Arc<Control>,
+    counts: bool,
 }
 
 impl FileReader {
     /// A reader for these algorithms.
     pub fn new(root: &Arc<Root>, algorithms: &[Algorithm], control: &Arc<Control>) -> Self {
-        Self { root: Arc::clone(root), algorithms: algorithms.to_vec(), control: Arc::clone(control) }
+        Self { root: Arc::clone(root), algorithms: algorithms.to_vec(), control: Arc::clone(control), counts: true }
+    }
+
+    /// A reader whose bytes are no progress of the job.
+    pub fn uncounted(self) -> Self {
+        Self { counts: false, ..self }
     }
 
     /// Digest the file at `path` (bytes relative to the source) that the walk saw as `seen`.
@@ -108,7 +114,7 @@ impl FileReader {
     /// # Cancellation
     /// Looked at per block of 512 KiB.
     pub fn digest(&self, path: &[u8], seen: &Meta) -> Result<Digested, Trouble> {
-        let meter = Meter::new(&self.control, seen.size);
+        let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
         let file = self.root.open_file(path)?;
         // A read that ends with the state the walk saw needs no look before it.
         if racy_for(seen).is_none()

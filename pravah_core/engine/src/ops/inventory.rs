@@ -81,7 +81,7 @@ pub fn run(options: &InventoryOptions, context: &Context<'_>) -> Result<Report> 
     let totals = walk(Arc::clone(context.root), rules, Arc::clone(&collector), control, context.threads)?;
     control.enter_stage(1);
     let collector = Arc::into_inner(collector).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
-    let mut collected = collector.finish()?;
+    let mut collected = collector.finish(context.threads)?;
     collected.tree.propagate();
     collected.tree.finish(control)?;
     let staged = write(context, options, &mut collected)?;

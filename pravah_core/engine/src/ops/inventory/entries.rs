@@ -16,7 +16,7 @@ use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
 use crate::owners::Owners;
 use crate::paths;
-use crate::pool::Slots;
+use crate::pool::{Slots, compute_pool};
 use crate::sink::{Staged, TableWriter};
 use crate::walk::{Batch, Kind, Meta, Skipped, Visitor};
 
@@ -219,16 +219,18 @@ impl Collector {
         }
     }
 
-    /// Merge the threads' sums and finish their shards.
+    /// Merge the threads' sums and finish their shards, on as many threads.
     ///
     /// # Errors
     /// [`crate::error::EngineError::Output`].
-    pub fn finish(self) -> Result<Collected> {
+    pub fn finish(self, threads: usize) -> Result<Collected> {
         use rayon::prelude::*;
         let mut workers = self.workers.into_inner();
-        // All rows first: only then is it known which table has none.
-        workers.par_iter_mut().try_for_each(Worker::write)?;
-        let finished: Result<Vec<_>> = workers.into_par_iter().map(Worker::finish).collect();
+        let finished: Result<Vec<_>> = compute_pool(threads)?.install(|| {
+            // All rows first: only then is it known which table has none.
+            workers.par_iter_mut().try_for_each(Worker::write)?;
+            workers.into_par_iter().map(Worker::finish).collect()
+        });
         let mut workers = finished?.into_iter();
         let Some((mut summary, mut largest, mut staged, mut empty_directories)) = workers.next() else {
             return Err(crate::error::EngineError::internal("an inventory has no worker"));

@@ -17,6 +17,7 @@ use crate::issue::IssueKind;
 use crate::manifest::{self, Line};
 use crate::ops::Context;
 use crate::paths;
+use crate::walk::Kind;
 
 /// The listed paths with their digests.
 pub struct Expected {
@@ -339,21 +340,31 @@ fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: 
     match possible[..] {
         [] => Err(none()),
         [only] => Ok(only),
-        [likeliest, ..] => Ok(try_algorithms(&sample, &possible, context).unwrap_or(likeliest)),
+        [likeliest, ..] => Ok(try_algorithms(&sample, &possible, context)?.unwrap_or(likeliest)),
     }
 }
 
-/// Larger files are not read to find an algorithm.
-const SAMPLE_BYTES: u64 = 64 << 20;
+/// Files that are read to find an algorithm, at most.
+const TRIES: usize = 8;
 
-fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context<'_>) -> Option<Algorithm> {
-    // Counters of its own: these reads are no progress of the job. Large files would not see its cancel.
-    let control = std::sync::Arc::new(Control::new());
-    let reader = FileReader::new(context.root, possible, &control);
-    lines.iter().find_map(|line| {
+/// The algorithm by which a listed file has its digest; the smallest ones are tried.
+fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context<'_>) -> Result<Option<Algorithm>> {
+    let there = lines.iter().filter_map(|line| {
         let path = relative(&line.path, &context.root.path)?;
-        let meta = context.root.stat(&path).ok().filter(|meta| meta.size <= SAMPLE_BYTES)?;
-        let digested = reader.digest(&path, &meta).ok()?;
-        digested.digests.iter().position(|digest| *digest == line.digest).map(|index| possible[index])
+        let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == Kind::File)?;
+        Some((meta.size, line.digest, path, meta))
+    });
+    let mut there: Vec<_> = there.collect();
+    there.sort_by_key(|(size, ..)| *size);
+    let reader = FileReader::new(context.root, possible, context.control).uncounted();
+    crate::pool::compute_pool(context.threads)?.install(|| {
+        for (_, listed, path, meta) in there.iter().take(TRIES) {
+            context.control.check()?;
+            let Ok(digested) = reader.digest(path, meta) else { continue };
+            if let Some(index) = digested.digests.iter().position(|digest| digest == listed) {
+                return Ok(Some(possible[index]));
+            }
+        }
+        Ok(None)
     })
 }
