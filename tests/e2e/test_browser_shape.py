@@ -62,7 +62,8 @@ def test_narrow_screen_has_no_horizontal_overflow(addresses: dict[str, str], pag
         """() => [...document.querySelectorAll('[data-testid=stMain] button, [data-testid=stMain] input,'
                  + '[data-testid=stMain] a, [data-testid=stMain] h1, [data-testid=stMain] h3')]
                  .filter(element => element.checkVisibility() && element.getBoundingClientRect().right > innerWidth + 1)
-                 .filter(element => !element.closest('[data-testid=stDataFrame], [data-testid=stTable], [role=tablist]'))
+                 .filter(element =>
+                   !element.closest('[data-testid=stDataFrame], [data-testid=stTable], [role=tablist]'))
                  .map(element => element.innerText)"""
     )
     assert outside == []
