@@ -355,6 +355,28 @@ fn the_jobs_own_output_is_left_out() {
 }
 
 #[test]
+fn excluded_directories_are_left_out_wherever_they_are_met() {
+    let tree = Tree::new();
+    tree.file("own/database/f", "x").file("kept/f", "x").link("way-in", "own").link("to-f", "own/database/f");
+    let mut document = spec("inventory", &tree.path()).walk("follow_links", true);
+    document.0["excluded"] = json!([tree.at("own"), tree.at("kept/f"), "/absent", tree.beside("absent")]);
+    let done = document.run();
+    let rows = done.by_path("result");
+    let paths: Vec<_> = rows.keys().map(|path| String::from_utf8_lossy(path)).collect();
+    assert_eq!(paths, ["kept", "kept/f", "to-f"], "directories only, also behind a link");
+    let reasons: Vec<_> = done
+        .table("not_covered")
+        .iter()
+        .map(|row| (row.text("path").to_owned(), row.text("reason").to_owned()))
+        .collect();
+    assert_eq!(reasons.len(), 2);
+    assert!(reasons.iter().all(|(path, reason)| ["own", "way-in"].contains(&path.as_str()) && reason == "pravah_data"));
+    let mut refused = spec("inventory", &tree.path());
+    refused.0["excluded"] = json!("own");
+    assert_eq!(refused.fails().code(), "invalid_options");
+}
+
+#[test]
 fn paths_longer_than_path_max_are_walked() {
     let tree = Tree::new();
     let path = tree.deep(20_000, b"x");

@@ -130,7 +130,8 @@ impl FileReader {
         }
         self.rest(&before)?;
         let digests = self.read(&file, &before, &meter);
-        let unchanged = same(&before, &stat_file(&file)?);
+        let after = stat_file(&file)?;
+        let unchanged = same(&before, &after);
         match digests {
             Ok(digests) if unchanged => Ok(Digested { digests, meta: before }),
             Err(Stop::Cancelled) => Err(Trouble::Cancelled),
@@ -138,6 +139,9 @@ impl FileReader {
             Err(Stop::OtherSize) if unchanged => {
                 let message = format!("holds another number of bytes than its size, {}, says", before.size);
                 Err(Trouble::Issue(IssueKind::Unsupported, message))
+            }
+            Ok(_) if after.links == 0 => {
+                Err(Trouble::Issue(IssueKind::Vanished, "was deleted while it was read".into()))
             }
             Ok(_) | Err(Stop::OtherSize) => {
                 Err(Trouble::Issue(IssueKind::ChangedWhileRead, "changed while it was read".into()))
