@@ -40,6 +40,7 @@ def main() -> None:
         )
         for name, title, icon, summary in PAGES
     ]
+    st.logo(ICON)
     page = st.navigation(pages, position="top")
     notice.show()
     try:

@@ -6,7 +6,7 @@ import os
 
 import streamlit as st
 
-from pages.components import draft, health, job_list, operation_cards
+from pages.components import draft, health, job_list, operation_cards, page_head
 from services import bootstrap, operations
 from services.jobs.models import JobRequest, JobView, Source
 
@@ -16,7 +16,8 @@ _REFRESH_SECONDS = 2.0
 
 def show(services: bootstrap.Services) -> None:
     """Draw the page."""
-    st.title("Pravah")
+    with page_head.show("Pravah"):
+        st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
     st.markdown("Pick a directory, let the engine read it, look at what it found.")
     jobs = services.jobs.list(limit=_RECENT).items
     if not jobs:

@@ -7,15 +7,16 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import (
+    details,
     download,
     failure,
     history,
     issues,
     job_actions,
     moments,
+    page_head,
     progress,
     result_table,
-    same_as,
     status,
     text,
     views,
@@ -48,13 +49,12 @@ def _unknown() -> None:
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
     operation = operations.get(job.operation)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(text.plain(job.name or operation.title), width="content")
+    with page_head.show(text.plain(job.name or operation.title)):
+        for action in job_actions.available(job):
+            if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
+                job_actions.run(services, job, action)
+    if job.is_final:
         status.show(job)
-        with st.container(horizontal=True, horizontal_alignment="right"):
-            for action in job_actions.available(job):
-                if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
-                    job_actions.run(services, job, action)
     facts = [
         f"{text.html(operation.title)} of <code>{text.html(job.source.label)}</code>",
         f"submitted {moments.html(job.created_at)}",
@@ -71,6 +71,7 @@ def _live(services: bootstrap.Services, job_id: UUID) -> None:
     job = services.jobs.get(job_id)
     if job.is_final:
         st.rerun()
+    status.show(job)
     progress.show(services, job)
     issues.show(services, job)
     with st.expander("History", icon=":material/history:", key="history"):
@@ -82,7 +83,7 @@ def _ended(services: bootstrap.Services, job: JobView) -> None:
         _without_result(job)
         return
     labels = ["Overview", "Table", "Files", "Details"]
-    overview, table, files, details = st.tabs(labels, key="tab", bind="query-params")
+    overview, table, files, more = st.tabs(labels, key="tab", bind="query-params")
     if overview.open:
         with overview:
             views.show(services, job)
@@ -91,10 +92,10 @@ def _ended(services: bootstrap.Services, job: JobView) -> None:
             result_table.show(services, job.id, services.results.tables(job.id))
     if files.open:
         with files:
-            download.files(job.id, services.artifacts.list(job.id))
-    if details.open:
-        with details:
-            _details(job)
+            download.everything(job.id, services.results.tables(job.id), services.artifacts.list(job.id))
+    if more.open:
+        with more:
+            details.show(job)
 
 
 def _without_result(job: JobView) -> None:
@@ -102,14 +103,7 @@ def _without_result(job: JobView) -> None:
         failure.show(errors.of_code(job.error.code, job.error.message))
     else:
         st.info("It was cancelled; what it had written is removed.", icon=":material/block:")
-    _details(job)
-
-
-def _details(job: JobView) -> None:
-    st.subheader("The same without the dashboard", anchor=False)
-    same_as.show(job.request)
-    st.subheader("History", anchor=False)
-    history.show(job)
+    details.show(job)
 
 
 show(bootstrap.shared_services())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import failure, job_list, status
+from pages.components import failure, job_list, page_head, status
 from services import bootstrap, errors, operations, units
 from services.jobs.models import JobFilter, Status
 
@@ -15,8 +15,7 @@ _ANY = "any"
 
 def show(services: bootstrap.Services) -> None:
     """Draw the page; filters and place are in the URL."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.title("Jobs", width="content")
+    with page_head.show("Jobs"):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
     counts = services.jobs.counts()
     if not any(counts.values()):

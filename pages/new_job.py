@@ -11,6 +11,7 @@ from pages.components import (
     failure,
     operation_cards,
     operation_form,
+    page_head,
     presets,
     preview,
     same_as,
@@ -21,8 +22,7 @@ from services.jobs.models import JobRequest, Source
 
 def show(services: bootstrap.Services) -> None:
     """Draw the page; everything chosen is in the URL."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.title("New job", width="content")
+    with page_head.show("New job"):
         presets.show(services)
     choices, summary = st.columns([3, 2], gap="large")
     with choices:
@@ -55,7 +55,7 @@ def _operation() -> operations.Operation:
             args=(operation.name,),
         )
 
-    operation_cards.show(choose, selected=chosen.name)
+    operation_cards.show(choose, selected=chosen.name, width=180)
     return chosen
 
 
@@ -92,7 +92,7 @@ def _summary(services: bootstrap.Services, request: JobRequest | None) -> None:
         start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=request is None, key="start")
         presets.save(services, request)
     if request is None:
-        st.caption("Choose a folder that exists, and correct what is marked in red.")
+        st.caption("To start, choose a folder that exists and complete what is marked in the form.")
         return
     if start:
         _start(services, request)

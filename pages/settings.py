@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import health, text
+from pages.components import health, page_head, text
 from services import bootstrap, units
 from services import settings as settings_module
 
@@ -18,7 +18,8 @@ _PACKAGES = ("pravah", "streamlit", "fastapi", "duckdb", "pyarrow")
 
 def show(services: bootstrap.Services) -> None:
     """Draw the page."""
-    st.title("Settings")
+    with page_head.show("Settings"):
+        st.link_button("Documentation of the API", "api/docs", icon=":material/api:")
     st.subheader("Health", anchor=False)
     health.table(services)
     health.space(services)
@@ -27,7 +28,6 @@ def show(services: bootstrap.Services) -> None:
     _effective(services)
     st.subheader("Versions", anchor=False)
     _versions()
-    st.link_button("Documentation of the API", "api/docs", icon=":material/api:")
 
 
 def _effective(services: bootstrap.Services) -> None:

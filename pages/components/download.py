@@ -9,9 +9,10 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import text
-from services import units
+from services import results, units
 from services.jobs.models import Artifact
 
+_MANIFEST = "manifest."
 FORMATS = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
 
 
@@ -34,27 +35,46 @@ def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]
             st.link_button(label, table_url(job_id, name, form, question), key=f"get_{name}_{form}", width="stretch")
 
 
-def files(job_id: UUID, artifacts: Sequence[Artifact]) -> None:
-    """List a job's files, those that people look for first."""
-    for artifact in sorted(artifacts, key=_rank):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"file_{artifact.name}"):
+def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Sequence[Artifact]) -> None:
+    """Offer manifests, whole tables in each format, and the files as the engine wrote them."""
+    manifests = [artifact for artifact in artifacts if artifact.name.startswith(_MANIFEST)]
+    if manifests:
+        st.subheader("Manifests", anchor=False)
+        files(job_id, manifests)
+    st.subheader("Tables", anchor=False)
+    for one in tables:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"whole_{one.name}"):
+            st.markdown(
+                f"**{text.plain(one.title)}**  \n:gray[:small[{text.count(one.rows, 'row', 'rows')}]]", width=220
+            )
+            for form, label in FORMATS.items():
+                st.link_button(label, table_url(job_id, one.name, form), key=f"whole_{one.name}_{form}")
+    with st.expander("Files as they were written", icon=":material/folder_zip:", key="as_written"):
+        st.caption("`outcome.json` sums the job up; each table is a folder of Parquet parts.")
+        files(job_id, artifacts, key="written")
+
+
+def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> None:
+    """List files, those that people look for first."""
+    with st.container(gap="xxsmall"):
+        for artifact in sorted(artifacts, key=_rank):
+            size = f":gray[:small[{text.plain(units.format_bytes(artifact.size_bytes))}]]"
             st.link_button(
-                text.plain(artifact.name),
+                f"{text.plain(artifact.name)} {size}",
                 artifact_url(job_id, artifact.name),
                 icon=_icon(artifact.name),
-                key=f"artifact_{artifact.name}",
+                key=f"{key}_{artifact.name}",
                 type="tertiary",
             )
-            st.caption(units.format_bytes(artifact.size_bytes), width="content")
 
 
 def _rank(artifact: Artifact) -> tuple[int, str]:
-    first = ("manifest.", "outcome.", "issues.", "result/")
+    first = (_MANIFEST, "outcome.", "issues.", "result/")
     place = next((place for place, start in enumerate(first) if artifact.name.startswith(start)), len(first))
     return place, artifact.name
 
 
 def _icon(name: str) -> str:
-    if name.startswith("manifest."):
+    if name.startswith(_MANIFEST):
         return ":material/fact_check:"
     return ":material/table:" if name.endswith(".parquet") else ":material/description:"

@@ -51,7 +51,8 @@ def _facts(job: JobView) -> Iterable[str]:
 
 def _amounts(job: JobView) -> Iterable[str]:
     if job.outcome is not None:
-        files, size = job.outcome["counts"]["files"], job.outcome["counts"]["bytes"]
+        counts = job.outcome["counts"]
+        files, size = job.outcome["summary"].get("files", counts["files"]), counts["bytes"]
     elif job.progress is not None:
         files, size = job.progress.files_done, job.progress.bytes_done
     else:

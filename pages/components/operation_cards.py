@@ -10,14 +10,15 @@ from pages.components import text
 from services import operations
 
 
-def show(action: Callable[[operations.Operation], None], *, selected: str | None = None) -> None:
+def show(action: Callable[[operations.Operation], None], *, selected: str | None = None, width: int = 240) -> None:
     """Show a card for each operation.
 
     Args:
         action: draws what can be pressed at the end of a card.
         selected: name of the operation that is chosen already.
+        width: the least width of a card in pixels.
     """
-    with st.grid(3, min_column_width=240):
+    with st.grid(3, min_column_width=width):
         for operation in operations.OPERATIONS:
             kind = "chosen" if operation.name == selected else "card"
             with st.container(border=True, key=f"{kind}_{operation.name}", height="stretch"):

@@ -117,18 +117,25 @@ class _Part:
         except pydantic.ValidationError as error:
             for one in error.errors(include_url=False, include_context=False):
                 name = str(one["loc"][0]) if one["loc"] else ""
-                self._say(name, self._sentence(name, one["type"], one["msg"]))
+                if self._is_missing(name, one["type"]):
+                    # Nobody has done anything wrong yet.
+                    self._place(name).markdown(":gray[:material/edit: Needed before the job can start.]")
+                else:
+                    self._say(name, self._sentence(one["msg"]))
             return False
         return not self._unreadable
 
-    def _sentence(self, name: str, kind: str, message: str) -> str:
-        if kind == "missing" or (name in self._required and not self._filled.get(name)):
-            return "This has to be filled in."
+    def _is_missing(self, name: str, kind: str) -> bool:
+        return kind == "missing" or (name in self._required and not self._filled.get(name))
+
+    def _sentence(self, message: str) -> str:
         message = message.removeprefix("Value error, ")
         for field, schema in self._schemas.items():
             message = message.replace(field, f"“{schema.get('title', field)}”")
         return f"{message[:1].upper()}{message[1:]}."
 
     def _say(self, name: str, message: str) -> None:
-        place = self._slots.get(name) or st.container()
-        place.markdown(f":red[:material/error: {text.plain(message)}]")
+        self._place(name).markdown(f":red[:material/error: {text.plain(message)}]")
+
+    def _place(self, name: str) -> Any:
+        return self._slots.get(name) or st.container()

@@ -57,7 +57,11 @@ def _figures(progress: Progress) -> None:
         _of_total("Files", progress.files_done, progress.files_total, units.format_count)
         _of_total("Data", progress.bytes_done, progress.bytes_total, units.format_bytes)
         st.metric("Rate", units.format_rate(progress.bytes_per_second))
-        st.metric("Time left", "–" if left is None else f"about {units.format_duration(left)}")
+        st.metric("Time left", "–" if left is None else _about(left))
+
+
+def _about(seconds: float) -> str:
+    return f"about {max(1, round(seconds))} s" if seconds < 60 else f"about {units.format_duration(seconds)}"
 
 
 def _of_total(label: str, done: int, total: int | None, words: Callable[[int], str]) -> None:

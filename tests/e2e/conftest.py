@@ -147,7 +147,7 @@ def page(context: BrowserContext) -> Page:
 def settled(page: Page) -> None:
     """Wait until the page's script has run and nothing of an earlier run is left."""
     page.wait_for_selector(IDLE)
-    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    page.wait_for_function("() => !document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
 
 
 def open_page(page: Page, address: str) -> None:

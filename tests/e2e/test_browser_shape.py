@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +19,20 @@ from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serv
 pytestmark = pytest.mark.browser
 SCREENSHOTS = REPOSITORY / "docs" / "screenshots"
 PAGES = ("home", "new_job", "jobs", "settings", "inventory", "table", "checksum", "verify", "files", "details")
+UPDATE = os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1"
 _LARGEST_BYTES = 150_000
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Iterator[Dashboard]:
+    """Yield a server; for the docs' pictures one whose paths are short."""
+    directory = tmp_path_factory.mktemp("dashboard")
+    if UPDATE:
+        directory = Path(tempfile.gettempdir()) / "pravah"
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+    with serving(directory, make_database()) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +41,18 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
     context = browser.new_context()
     page = context.new_page()
     base, sample = dashboard.url, dashboard.sample
-    (dashboard.root / "archive").mkdir()
+    copy = dashboard.root / "copy"
+    shutil.copytree(sample, copy, symlinks=True)
+    (copy / "logs" / "web-03.log").unlink()
+    (copy / "logs" / "web-04.log").write_text("overwritten")
+    (copy / "logs" / "web-05.log").rename(copy / "logs" / "web-05-renamed.log")
+    (copy / "notes.txt").write_text("added later")
     inventory = start_job(page, dashboard, sample, "inventory", '{"name":"Sample archive"}')
     completed(page)
     checksum = start_job(page, dashboard, sample, "checksum", '{"options":{"algorithms":["blake3","sha256"]}}')
     completed(page)
     reference = checksum.rpartition("id=")[2]
-    verify = start_job(page, dashboard, sample / "docs", "verify", f'{{"options":{{"manifest":"job:{reference}"}}}}')
+    verify = start_job(page, dashboard, copy, "verify", f'{{"options":{{"manifest":"job:{reference}"}}}}')
     completed(page)
     context.close()
     yield {
@@ -125,7 +145,7 @@ def test_unknown_job_gets_a_friendly_page(dashboard: Dashboard, page: Page) -> N
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshots(addresses: dict[str, str], browser: Browser, tmp_path: Path, scheme: str) -> None:
-    folder = SCREENSHOTS if os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1" else tmp_path
+    folder = SCREENSHOTS if UPDATE else tmp_path
     folder.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     page = context.new_page()

@@ -22,10 +22,13 @@ Open = Callable[..., AppTest]
 def _streamlit() -> Iterator[None]:
     """Forget caches of other tests; AppTest keeps functions where the application may not."""
     st.cache_data.clear()
-    before = config.get_option("runner.enforceSerializableSessionState")
-    config.set_option("runner.enforceSerializableSessionState", False)
+    wanted = {"runner.enforceSerializableSessionState": False, "client.showErrorDetails": "full"}
+    before = {name: config.get_option(name) for name in wanted}
+    for name, value in wanted.items():
+        config.set_option(name, value)
     yield
-    config.set_option("runner.enforceSerializableSessionState", before)
+    for name, value in before.items():
+        config.set_option(name, value)
 
 
 @pytest.fixture

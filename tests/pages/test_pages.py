@@ -48,7 +48,7 @@ def test_start_queues_exactly_what_the_form_says(open_page: Open, shared: bootst
 def test_start_is_closed_while_something_is_missing(open_page: Open, shared: bootstrap.Services) -> None:
     app = open_page("new_job", path=str(shared.settings.sample_dir), operation="verify")
     assert button(app, "Start").disabled
-    assert "This has to be filled in." in texts(app).replace("\\", "")
+    assert "Needed before the job can start." in texts(app).replace("\\", "")
 
 
 def test_form_of_the_url_that_is_no_form_is_left_aside(open_page: Open, shared: bootstrap.Services) -> None:

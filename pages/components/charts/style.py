@@ -27,7 +27,7 @@ def palette() -> list[str]:
 
 def surface() -> str:
     """Return the page's background."""
-    return str(_option("backgroundColor") or ("#111818" if is_dark() else "#ffffff"))
+    return str(_option("backgroundColor") or ("#0e1414" if is_dark() else "#ffffff"))
 
 
 def _option(name: str) -> Any:

@@ -69,8 +69,11 @@ def _figure(nodes: Sequence[Node], total: Mapping[str, Any], measure: str) -> go
     figure = go.Figure(
         go.Treemap(
             ids=places,
-            # One line: all that fits into the head of a folder that is drawn with what is in it.
-            labels=[f"<b>{name}</b>  {amount}" for name, amount in zip(names, words, strict=True)],
+            labels=[
+                # One line is all that fits into the head of a folder that is drawn with what is in it.
+                f"<b>{name}</b>{'<br>' if value else '  '}{amount}"
+                for name, amount, value in zip(names, words, values, strict=True)
+            ],
             parents=parents,
             values=values,
             branchvalues="remainder",

@@ -14,7 +14,7 @@ from services import bootstrap, errors, results
 
 FOLDER = "folder"
 _TOP = "."
-_INNER = 12
+_INNER, _DRAWN = 60, 600
 
 
 def show(services: bootstrap.Services, job_id: UUID, measure: str) -> None:
@@ -26,9 +26,17 @@ def show(services: bootstrap.Services, job_id: UUID, measure: str) -> None:
         path, total = _TOP, _total(services, job_id, _TOP)
     by = "size_bytes" if measure == "files" else measure
     nodes = services.results.treemap(job_id, path, by=by, inner_limit=_INNER)  # type: ignore[arg-type]
-    _breadcrumbs(path)
+    if path != _TOP:
+        _breadcrumbs(path)
+    nodes = _largest(nodes, path, measure)
     treemap.show(nodes, total or {"path": path}, measure, key=f"map_{measure}_{path}", on_pick=_enter)
     st.caption("A click enters a folder; a click on a file finds it in the table.")
+
+
+def _largest(nodes: list[dict[str, Any]], path: str, measure: str) -> list[dict[str, Any]]:
+    """Return the folder's children and, of what they hold, the largest: a browser draws hundreds, not thousands."""
+    inner = sorted((node for node in nodes if node["parent"] != path), key=lambda node: -node[measure])
+    return [node for node in nodes if node["parent"] == path] + inner[:_DRAWN]
 
 
 def _total(services: bootstrap.Services, job_id: UUID, path: str) -> dict[str, Any] | None:
