@@ -8,6 +8,7 @@ from pathlib import Path
 
 import anyio.to_thread
 from starlette.routing import Mount
+from streamlit import config
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.starlette import App
 
@@ -36,6 +37,17 @@ async def _web(_: App) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(bootstrap.close_shared_services)
 
 
+def _hosts(host: str) -> list[str]:
+    """Return the names by which a browser may reach the dashboard; an empty list admits all.
+
+    The dashboard has no log-in: a foreign page whose name is made to point at this machine (DNS rebinding) must
+    not reach it. The API has its own guard. Behind a wildcard address the names are not known.
+    """
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared with, not listened on
+        return []
+    return ["localhost", "127.0.0.1", "::1", host]
+
+
 def create() -> App:
     """Return dashboard, API and runner as one application; for ``uvicorn --factory``.
 
@@ -56,9 +68,12 @@ def create_web() -> App:
 
 def _create(lifespan: Callable[[App], contextlib.AbstractAsyncContextManager[None]]) -> App:
     # Opened here and not in the lifespan, where an error would end in the server's own traceback.
-    bootstrap.shared_services()
+    services = bootstrap.shared_services()
     # Else the first visitor of a fresh process who asks for /jobs, and not for /, gets `pages/jobs.py` alone:
     # Streamlit takes a folder `pages` for its legacy kind of application until `st.navigation` has run once.
     PagesManager.uses_pages_directory = False
     routes = [Mount("/api", app=api.create_app()), *shell.routes(PAGES)]
-    return App(APP_SCRIPT, lifespan=lifespan, routes=routes, on_script_error=failure.on_script_error)
+    made = App(APP_SCRIPT, lifespan=lifespan, routes=routes, on_script_error=failure.on_script_error)
+    # Not before: it tells Streamlit where our config.toml is, which the first look at an option reads.
+    config.set_option("server.allowedHosts", _hosts(services.settings.host))
+    return made

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.e2e.conftest import Dashboard, completed, open_page, settled, start_job
+from tests.conftest import free_port
+from tests.e2e.conftest import Dashboard, completed, open_page, serving, settled, start_job
 
 pytestmark = pytest.mark.browser
 SIX = '{"options":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]}}'
@@ -177,6 +179,47 @@ def test_progress_survives_a_reload_shows_in_a_second_tab_and_ends_by_cancel(
     for tab in (page, second):
         expect(tab.get_by_text("It was cancelled")).to_be_visible()
         expect(tab.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_open_tab_outlives_a_restart_of_the_server(
+    tmp_path: Path, make_database: Callable[[], str], page: Page, context: BrowserContext
+) -> None:
+    database, port = make_database(), free_port()
+    with serving(tmp_path, database, port=port) as first:
+        folder = first.root / "large"
+        folder.mkdir()
+        with (folder / "holes").open("wb") as file:
+            file.truncate(6 << 30)
+        start_job(page, first, folder, "checksum", SIX)
+        expect(page.get_by_test_id("stProgress")).to_contain_text("%")
+    with serving(tmp_path, database, port=port) as second:
+        expect(page.get_by_test_id("stProgress")).to_contain_text("%", timeout=60_000)
+        expect(page.get_by_text("Attempt 2: it was interrupted before")).to_be_visible(timeout=60_000)
+        page.get_by_role("button", name="Cancel", exact=True).click()
+        expect(page.get_by_text("It was cancelled")).to_be_visible()
+        log = second.log
+    # While the server is away, the browser and Streamlit's own script say so; nothing else is an error.
+    context.expected_errors += ["ERR_CONNECTION", "disconnected", "WebSocket"]  # type: ignore[attr-defined]
+    assert "Traceback" not in log.read_text()
+
+
+def test_foreign_name_of_this_machine_is_refused(dashboard: Dashboard, browser: Browser) -> None:
+    """DNS rebinding: another site's name that points at 127.0.0.1 must not get at the dashboard."""
+    import websockets.sync.client as client
+    from websockets.exceptions import InvalidStatus
+
+    address = dashboard.url.replace("http", "ws") + "/_stcore/stream"
+    with client.connect(address, subprotocols=["streamlit"], origin=dashboard.url):  # type: ignore[arg-type,list-item]
+        pass
+    port = dashboard.url.rpartition(":")[2]
+    headers = {"Host": f"evil.example:{port}"}
+    with pytest.raises(InvalidStatus):
+        client.connect(
+            address,
+            subprotocols=["streamlit"],
+            origin=f"http://evil.example:{port}",
+            additional_headers=headers,  # type: ignore[arg-type,list-item]
+        )
 
 
 def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> None:
