@@ -9,14 +9,18 @@ mod common;
 
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::tree::hostile_names;
+use common::run::spec;
+use common::tree::{Tree, hostile_names};
+use pravah_engine::control::Control;
 use pravah_engine::digest::Algorithm;
 use pravah_engine::spec::JobSpec;
 use pravah_engine::{manifest, paths};
+use serde_json::json;
 
-const TARGETS: u32 = 3;
+const TARGETS: u32 = 4;
 
 /// xorshift64*: the same numbers everywhere.
 struct Random(u64);
@@ -218,5 +222,27 @@ fn shown_names() {
             assert_eq!(paths::unescape(&paths::escape(&bytes)).as_deref(), Some(&bytes[..]));
         }
         assert!(paths::extension(input).len() <= 32);
+    });
+}
+
+#[test]
+fn results_as_manifests() {
+    let tree = Tree::in_memory();
+    tree.file("a", "1").file(b"not \xff text", "2");
+    let sums = spec("checksum", &tree.path()).option("algorithms", json!(["blake3", "md5"])).run();
+    let corpus = vec![std::fs::read(&sums.shards("result")[0]).unwrap()];
+    let words: [&[u8]; 6] =
+        [b"PAR1", b"\xff\xff\xff\xff", b"\x00\x00\x00\x00", b"\x7f\xff\xff\xff", b"\x15\x00", b"blake3"];
+    let manifest = tree.beside("part-00000.parquet");
+    let job = spec("verify", &tree.path()).threads(1).option("manifest", manifest.to_str().unwrap());
+    let valid = job.clone().option("algorithm", "md5");
+    fuzz("results as manifests", &corpus, &words, |input| {
+        std::fs::write(&manifest, input).unwrap();
+        let (_folder, prepared) = valid.prepare();
+        match prepared.unwrap().run(&Arc::new(Control::new())) {
+            Ok(outcome) => assert!(outcome.document["summary"]["listed"].as_u64() > Some(0)),
+            // Also where the Parquet reader panics.
+            Err(error) => assert_eq!(error.code(), "invalid_options", "{error}"),
+        }
     });
 }

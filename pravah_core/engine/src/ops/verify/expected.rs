@@ -12,7 +12,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::VerifyOptions;
 use crate::control::Control;
 use crate::digest::{Algorithm, Digest, FileReader};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, Result, guarded};
 use crate::issue::IssueKind;
 use crate::manifest::{self, Line};
 use crate::ops::Context;
@@ -63,11 +63,11 @@ impl Expected {
         };
         let chosen = options.chosen()?;
         if metadata.is_dir() {
-            expected.read_parquet(&shards(path)?, chosen, context)?;
+            expected.read_result(&shards(path)?, chosen, context)?;
         } else if !metadata.is_file() {
             return Err(EngineError::invalid(format!("options.manifest {path:?} is not a regular file")));
         } else if path.extension().is_some_and(|extension| extension == "parquet") {
-            expected.read_parquet(&[path.to_path_buf()], chosen, context)?;
+            expected.read_result(&[path.to_path_buf()], chosen, context)?;
         } else {
             expected.read_lines(File::open(path).map_err(unreadable)?, path, chosen, context)?;
         }
@@ -159,6 +159,16 @@ impl Expected {
             Ok(())
         })
         .map_err(|failed| failed.explain(path, context.control))
+    }
+
+    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
+        // The Parquet reader panics on some files that are broken: the file's fault, not a bug to report.
+        guarded(|| self.read_parquet(files, chosen, context)).map_err(|error| match error {
+            EngineError::Internal { message } => {
+                EngineError::invalid(format!("options.manifest is a broken checksum result: {message}"))
+            }
+            other => other,
+        })
     }
 
     fn read_parquet(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
