@@ -152,7 +152,9 @@ def test_unknown_job_gets_a_friendly_page(dashboard: Dashboard, page: Page) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screenshots(addresses: dict[str, str], browser: Browser, tmp_path: Path, scheme: str) -> None:
+def test_screenshots(
+    addresses: dict[str, str], dashboard: Dashboard, browser: Browser, tmp_path: Path, scheme: str
+) -> None:
     folder = SCREENSHOTS if UPDATE else tmp_path
     folder.mkdir(exist_ok=True)
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
@@ -166,7 +168,25 @@ def test_screenshots(addresses: dict[str, str], browser: Browser, tmp_path: Path
         target = folder / f"{name}-{scheme}.png"
         target.write_bytes(_small(page.screenshot(animations="disabled")))
         assert target.stat().st_size < _LARGEST_BYTES
+    _running(page, dashboard, folder / f"running-{scheme}.png")
     context.close()
+
+
+def _running(page: Page, dashboard: Dashboard, target: Path) -> None:
+    """Take a picture of a job in its middle."""
+    large = dashboard.root / "large"
+    large.mkdir(exist_ok=True)
+    for name in ("disk-1.img", "disk-2.img", "disk-3.img"):
+        with (large / name).open("wb") as file:
+            file.truncate(3 << 30)  # holes: read and hashed, but no space is taken
+    every = '{"options":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]},"name":"Disk images"}'
+    start_job(page, dashboard, large, "checksum", every)
+    expect(page.get_by_test_id("stMetric").filter(has_text="Time left")).to_contain_text("about")
+    page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot path.js-line').length > 0")
+    target.write_bytes(_small(page.screenshot(animations="disabled")))
+    assert target.stat().st_size < _LARGEST_BYTES
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("It was cancelled")).to_be_visible()
 
 
 def _small(png: bytes) -> bytes:
