@@ -14,6 +14,7 @@ from pages.components import (
     issues,
     job_actions,
     moments,
+    operation_cards,
     page_head,
     progress,
     result_table,
@@ -21,7 +22,7 @@ from pages.components import (
     text,
     views,
 )
-from services import bootstrap, errors, operations, units
+from services import bootstrap, errors, units
 from services.jobs.models import JobView, Status
 
 _REFRESH_SECONDS = 1.0
@@ -48,15 +49,15 @@ def _unknown() -> None:
 
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
-    operation = operations.get(job.operation)
-    with page_head.show(text.plain(job.name or operation.title)):
+    title, _ = operation_cards.look(job.operation)
+    with page_head.show(text.plain(job.name or title)):
         for action in job_actions.available(job):
             if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
                 job_actions.run(services, job, action)
     if job.is_final:
         status.show(job)
     facts = [
-        f"{text.html(operation.title)} of <code>{text.html(job.source.label)}</code>",
+        f"{text.html(title)} of <code>{text.html(job.source.label)}</code>",
         f"submitted {moments.html(job.created_at)}",
     ]
     if job.started_at and job.finished_at:
@@ -82,6 +83,7 @@ def _ended(services: bootstrap.Services, job: JobView) -> None:
     if job.status != Status.COMPLETED:
         _without_result(job)
         return
+    issues.banner(job)
     labels = ["Overview", "Table", "Files", "Details"]
     overview, table, files, more = st.tabs(labels, key="tab", bind="query-params")
     if overview.open:

@@ -13,6 +13,7 @@ from services import results, units
 from services.jobs.models import Artifact
 
 _MANIFEST = "manifest."
+_LISTED = 100
 FORMATS = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
 
 
@@ -57,7 +58,7 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
 def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> None:
     """List files, those that people look for first."""
     with st.container(gap="xxsmall"):
-        for artifact in sorted(artifacts, key=_rank):
+        for artifact in sorted(artifacts, key=_rank)[:_LISTED]:
             size = f":gray[:small[{text.plain(units.format_bytes(artifact.size_bytes))}]]"
             st.link_button(
                 f"{text.plain(artifact.name)} {size}",
@@ -66,6 +67,9 @@ def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> Non
                 key=f"{key}_{artifact.name}",
                 type="tertiary",
             )
+        if len(artifacts) > _LISTED:
+            more = text.count(len(artifacts) - _LISTED, "more file", "more files")
+            st.caption(f"{more}; `pravah jobs download` takes all of them.")
 
 
 def _rank(artifact: Artifact) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import grid, text
+from pages.components import grid, table_link, text
 from services import bootstrap, units
 from services.jobs.models import JobView
 
@@ -25,3 +25,13 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         grid.show(rows, _COLUMNS, key="issue_rows", height=min(300, 40 + 32 * max(1, len(rows))))
         if job.issues_count > len(found):
             st.caption(f"The first {units.format_count(len(found))} are listed.")
+
+
+def banner(job: JobView) -> None:
+    """Say that a completed job has issues, and lead to all of them."""
+    if not job.issues_count:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="issues_banner"):
+        count = text.count(job.issues_count, "path", "paths")
+        st.markdown(f":orange[:material/warning:] **{count} with an issue**: could not be read as they should.")
+        table_link.button("See them", "issues", key="to_issues")

@@ -31,3 +31,12 @@ def show(action: Callable[[operations.Operation], None], *, selected: str | None
 def icon(operation: operations.Operation) -> str:
     """Return an operation's icon as Markdown."""
     return f":material/{operation.icon}:"
+
+
+def look(name: str) -> tuple[str, str]:
+    """Return title and icon of an operation; a job may be older than this version and know another one."""
+    try:
+        operation = operations.get(name)
+    except KeyError:
+        return name, ":material/help:"
+    return operation.title, icon(operation)

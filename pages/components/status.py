@@ -37,7 +37,7 @@ def show(job: JobView) -> None:
     if job.cancel_requested and not job.is_final:
         label = "Cancelling"
     elif job.queue_position is not None:
-        label = f"Waiting, place {units.format_count(job.queue_position)}"
+        label = f"{label}, place {units.format_count(job.queue_position)}"
     elif job.status == Status.COMPLETED and job.issues_count:
         label, color = f"Completed, {text.count(job.issues_count, 'issue', 'issues')}", "orange"
     st.badge(label, icon=look.icon, color=color)  # type: ignore[arg-type]

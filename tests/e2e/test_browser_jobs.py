@@ -244,3 +244,7 @@ def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> Non
     dialog.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url(re.compile("/jobs"))
     expect(rows).to_have_count(1)
+    page.get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Delete").or_(page.get_by_role("option", name="Delete")).first.click()
+    dialog.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("There is no job yet.")).to_be_visible()

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import shell
-from pages.components import draft, fields, filters, grid
+from pages.components import draft, fields, filters, grid, operation_cards
 from pages.components.charts import histogram, rate, treemap
 from services import operations, results
 from services.jobs.models import JobRequest, RateSample, Source
@@ -139,3 +139,24 @@ def test_shell_is_streamlits_page_with_our_name_and_address() -> None:
     assert 'href="./favicon.png"' not in document
     assert "_stcore/agent" not in document.partition("<noscript>")[2]
     assert document.count("</head>") == 1
+
+
+def test_error_that_no_page_caught_is_message_and_remedy() -> None:
+    def page():  # type: ignore[no-untyped-def] # its source runs by itself
+        from pages.components import failure
+        from services import errors
+
+        assert failure.on_script_error(errors.StorageError("the bucket :red[x] is gone"))
+        assert failure.on_script_error(ZeroDivisionError("secret detail"))
+
+    app = AppTest.from_function(page).run()
+    assert not app.exception
+    first, second = (error.value.replace("\\", "").replace("\u2060", "") for error in app.error)
+    assert first == "**Storage unavailable.** the bucket :red[x] is gone"
+    assert "ZeroDivisionError" in second
+    assert "secret detail" not in second
+
+
+def test_job_of_an_operation_that_is_no_more_is_still_named() -> None:
+    assert operation_cards.look("bygone") == ("bygone", ":material/help:")
+    assert operation_cards.look("inventory")[0] == "Inventory"
