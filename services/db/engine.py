@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import alembic.command
 import alembic.config
 import alembic.util.exc
 import sqlalchemy
+import sqlalchemy.event
 import sqlalchemy.exc
 from sqlalchemy import orm
 
@@ -49,18 +50,20 @@ class Database:
             InvalidOptionsError: the URL is none of PostgreSQL.
         """
         self.embedded = config.database_url is None
+        self._closed = False
         self._directory = config.data_dir / "postgres"
         given = config.database_url
-        url = given.get_secret_value() if given is not None else embedded.start(self._directory)
+        url = given.get_secret_value() if given is not None else embedded.hold(self._directory)
         self.url = settings.mask_url(url)
         self._engine = sqlalchemy.create_engine(
             _with_driver(url), pool_size=8, max_overflow=16, pool_pre_ping=True, connect_args=_KEEPALIVE
         )
+        sqlalchemy.event.listen(self._engine, "connect", _limit_idleness(config.lease_seconds))
         self._sessions = orm.sessionmaker(self._engine, expire_on_commit=False)
         try:
             self._migrate()
         except BaseException:
-            self._engine.dispose()
+            self.close()
             raise
 
     @contextlib.contextmanager
@@ -96,8 +99,11 @@ class Database:
             return str(session.scalar(sqlalchemy.text("SHOW server_version"))).partition(" ")[0]
 
     def close(self) -> None:
-        """Close the pool; the embedded server stops with its last process."""
+        """Close the pool; the embedded server stops with its last user."""
         self._engine.dispose()
+        if self.embedded and not self._closed:
+            self._closed = True
+            embedded.release(self._directory)
 
     def _migrate(self) -> None:
         config = alembic.config.Config()
@@ -124,6 +130,19 @@ class Database:
 
     def _unreachable(self, error: Exception) -> errors.DatabaseError:
         return errors.DatabaseError(f"PostgreSQL at {self.url}: {_first_line(error)}")
+
+
+def _limit_idleness(seconds: float) -> Callable[[Any, Any], None]:
+    # A process that is paused inside a transaction keeps its row locks, and `SKIP LOCKED` would pass its job
+    # by for as long as it sleeps; after a lease the server ends the transaction.
+    statement = f"SET idle_in_transaction_session_timeout = {round(seconds * 1000)}"
+
+    def limit(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.commit()
+
+    return limit
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,26 @@
+"""A process that sleeps inside a transaction gives its rows back after a lease."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services import bootstrap, errors, settings
+from services.jobs import repository
+from services.jobs.models import JobRequest, Source
+
+
+def test_a_row_lock_ends_with_the_lease_of_a_sleeping_holder(settings: settings.Settings, tree: Any) -> None:
+    config = settings.model_copy(update={"lease_seconds": 1.5, "heartbeat_seconds": 0.5})
+    with bootstrap.open_services(config) as sleeper, bootstrap.open_services(config) as other:
+        request = JobRequest(operation="inventory", source=Source.of_path(tree({"a": b""})))
+        job = other.jobs.submit(request)[0]
+        with pytest.raises(errors.DatabaseError), sleeper.database.transaction() as asleep:
+            repository.get_row(asleep, job.id, lock=True)
+            with other.database.transaction() as awake:
+                awake.execute(sa.text("SET LOCAL lock_timeout = '20s'"))
+                assert repository.get_row(awake, job.id, lock=True).id == job.id
+            asleep.scalar(sa.text("SELECT 1"))
+        assert other.jobs.cancel(job.id).id == job.id
