@@ -20,6 +20,7 @@ __all__ = [
     "Shard",
     "SourceForbiddenError",
     "SourceNotFoundError",
+    "check",
     "engine_version",
     "preview",
     "start",
@@ -27,6 +28,13 @@ __all__ = [
 
 def engine_version() -> str:
     """Return the engine's version, e.g. ``"0.1.0"``."""
+
+def check(spec_json: bytes) -> None:
+    """Validate a job specification without opening its source or output.
+
+    Raises:
+        InvalidOptionsError: the JSON, an option or a rule is not acceptable.
+    """
 
 def start(spec_json: bytes) -> JobHandle:
     """Validate a job specification, start the job on its own threads and return at once.

@@ -93,6 +93,18 @@ def start(spec_json: bytes) -> Handle:
         return Handle(_core().start(spec_json))
 
 
+def check(spec_json: bytes) -> None:
+    """Look for what the engine would refuse in options and rules; nothing is opened.
+
+    Raises:
+        InvalidOptionsError: naming it.
+    """
+    import pravah_core
+
+    with _translated():
+        pravah_core.check(spec_json)
+
+
 def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
     """Count what a job would touch; see ``pravah_core/_native.pyi``.
 

@@ -44,6 +44,11 @@ class Settings(pydantic_settings.BaseSettings):
         description="Directories a job may read below, separated by `:`; "
         "unset = home, current directory (unless it is `/`) and the sample directory.",
     )
+    allowed_s3_prefixes: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="S3 prefixes a job may read below, separated by `,`, each `s3://bucket` or `s3://bucket/prefix`; "
+        "unset = all that the credentials can read.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on; the API has no log-in, so keep it local.")
     port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
     concurrency_limit: int = Field(
@@ -76,6 +81,15 @@ class Settings(pydantic_settings.BaseSettings):
     log_level: str = Field(
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."
     )
+
+    @pydantic.field_validator("allowed_s3_prefixes", mode="before")
+    @classmethod
+    def _split_prefixes(cls, value: Any) -> Any:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        wrong = [part for part in parts if part and not part.startswith("s3://")]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no s3:// prefix")
+        return tuple(part for part in parts if part)
 
     @pydantic.field_validator("allowed_roots", mode="before")
     @classmethod

@@ -246,6 +246,19 @@ class SourceService:
         with self._database.transaction() as session:
             session.execute(sa.delete(PlaceRow).where(PlaceRow.path == known))
 
+    def check_s3(self, uri: str) -> None:
+        """Refuse a prefix outside the allowed ones.
+
+        Raises:
+            SourceForbiddenError: PRAVAH_ALLOWED_S3_PREFIXES is set, and none of it holds the prefix.
+        """
+        allowed = self._config.allowed_s3_prefixes
+        if allowed and not any(uri == one.rstrip("/") or uri.startswith(one.rstrip("/") + "/") for one in allowed):
+            raise errors.SourceForbiddenError(
+                f"{uri} lies outside the allowed S3 prefixes ({', '.join(allowed)})",
+                remedy="Choose a prefix below an allowed one, or add it to PRAVAH_ALLOWED_S3_PREFIXES and restart.",
+            )
+
     def preview_s3(self, uri: str) -> Preview:
         """Count the objects of a prefix, at most 10,000.
 

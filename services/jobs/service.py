@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 import re
 import shutil
 import threading
@@ -58,6 +59,9 @@ class JobService:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was queued.
             JobConflictError: the key was used for another request.
         """
+        earlier = self._known(request)
+        if earlier is not None:
+            return earlier, False
         request = self._check(request)
         try:
             with self._database.transaction() as session:
@@ -75,14 +79,31 @@ class JobService:
         self.submitted.set()
         return view, True
 
+    def _known(self, request: JobRequest) -> JobView | None:
+        # Before the source is looked at: a repeated submit gives its job also when the source is gone by now.
+        if not request.idempotency_key:
+            return None
+        with self._database.transaction() as session:
+            row = repository.find_by_key(session, request.idempotency_key)
+            if row is None:
+                return None
+            request = request.validated()
+            if request.source.path is not None:
+                real = os.path.realpath(os.path.expanduser(request.source.os_path))
+                request = request.model_copy(update={"source": type(request.source).of_path(real)})
+            return repository.to_view(self._same(row, request))
+
     def _check(self, request: JobRequest) -> JobRequest:
         request = request.validated()
         if request.source.path is not None:
             resolved = self._sources.resolve(request.source.os_path)
             request = request.model_copy(update={"source": type(request.source).of_path(resolved)})
+        else:
+            self._sources.check_s3(request.source.s3_uri or "")
         spec.check_paths(request, self._sources)
         for name, job_id in spec.referenced_jobs(request).items():
             self._check_reference(f"options.{name}", job_id)
+        engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
 
     def _check_reference(self, field: str, job_id: UUID) -> None:

@@ -92,6 +92,15 @@ def engine_spec(
     return json.dumps(document).encode()
 
 
+def checked_spec(request: JobRequest, config: settings.Settings, sources: SourceService) -> bytes:
+    """Return the specification as far as it is known before a runner has it, to be validated only."""
+    placeholder = Path("/")
+    overrides = dict.fromkeys(referenced_jobs(request), os.fspath(placeholder))
+    if request.source.path is None:
+        request = request.model_copy(update={"source": type(request.source).of_path(placeholder)})
+    return engine_spec(request, config, sources, placeholder, overrides)
+
+
 def _texts(paths: Iterable[Path]) -> list[str]:
     # JSON holds no name that is not text; a link into such a root is then not followed.
     return [os.fspath(path) for path in paths if os.fsencode(path).decode("utf-8", "replace") == os.fspath(path)]

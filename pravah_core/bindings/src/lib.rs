@@ -18,6 +18,11 @@ fn engine_version() -> &'static str {
 }
 
 #[pyfunction]
+fn check(py: Python<'_>, spec_json: &[u8]) -> PyResult<()> {
+    py.detach(|| pravah_engine::spec::JobSpec::from_json(spec_json)).map(drop).map_err(errors::to_python)
+}
+
+#[pyfunction]
 fn start(py: Python<'_>, spec_json: &[u8]) -> PyResult<handle::JobHandle> {
     py.detach(|| Job::prepare(spec_json).and_then(handle::JobHandle::spawn)).map_err(errors::to_python)
 }
@@ -44,6 +49,7 @@ fn preview<'py>(
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine_version, module)?)?;
+    module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(start, module)?)?;
     module.add_function(wrap_pyfunction!(preview, module)?)?;
     module.add_class::<handle::JobHandle>()?;

@@ -156,6 +156,19 @@ impl Control {
         self.bytes_total.store(bytes, Relaxed);
     }
 
+    /// True once the totals are known.
+    pub fn has_totals(&self) -> bool {
+        self.files_total.load(Relaxed) != UNKNOWN
+    }
+
+    /// [`Control::set_totals`] unless they are known: the job's own walk is right, a count ahead is a guess.
+    pub fn set_totals_once(&self, files: u64, bytes: u64) {
+        let known = self.files_total.compare_exchange(UNKNOWN, files, Relaxed, Relaxed);
+        if known.is_ok() {
+            let _ = self.bytes_total.compare_exchange(UNKNOWN, bytes, Relaxed, Relaxed);
+        }
+    }
+
     /// Record trouble with one path (bytes, relative to the source). A list of issues that cannot be
     /// written ends the job: none of them may be lost.
     pub fn issue(&self, stage: &'static str, path: &[u8], kind: IssueKind, message: impl Into<String>) {

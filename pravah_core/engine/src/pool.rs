@@ -108,18 +108,66 @@ pub fn walk_and_work(
             Ok(totals)
         });
         let walking = walking.map_err(|error| EngineError::internal(format!("cannot start the walk: {error}")))?;
+        // Dropped at the end of the work: the counting stops then at the latest.
+        let (working, worked) = crossbeam_channel::bounded::<()>(0);
+        let counting = std::thread::Builder::new().name("pravah-count".into());
+        // Without it only the remaining time is unknown.
+        let _ = counting.spawn_scoped(scope, move || {
+            if worked.recv_timeout(COUNT_AFTER) == Err(RecvTimeoutError::Timeout) {
+                count_ahead(context, worked);
+            }
+        });
         drain(&pool, &receive, waiting, |batch| {
             if let Err(error) = control.check().and_then(|()| guarded(|| work(batch))) {
                 // An error stops the walk, too; one that only says "stopped" changes nothing.
                 control.fail(error);
             }
         });
+        drop(working);
         let walked = walking.join().unwrap_or_else(|panic| Err(EngineError::from_panic(&*panic)));
         match control.take_failure() {
             Some(failure) => Err(failure),
             None => walked,
         }
     })
+}
+
+/// A job that takes this long is worth a second walk that only counts: the first one waits for the work, so
+/// that totals, and with them the remaining time, would be known only near the end.
+const COUNT_AFTER: Duration = Duration::from_secs(2);
+
+/// Set the totals by a walk of one thread that reads nothing; what it cannot see is told by the job's own.
+fn count_ahead(context: &crate::ops::Context<'_>, worked: crossbeam_channel::Receiver<()>) {
+    if context.control.has_totals() {
+        return;
+    }
+    let Ok(rules) = context.walk.compile() else { return };
+    let counting = Arc::new(Control::new());
+    let visitor = Arc::new(Counting { job: Arc::clone(context.control), worked });
+    if let Ok(totals) = guarded(|| walk(Arc::clone(context.root), rules, visitor, &counting, 1)) {
+        context.control.set_totals_once(totals.files, totals.bytes);
+    }
+}
+
+struct Counting {
+    job: Arc<Control>,
+    worked: crossbeam_channel::Receiver<()>,
+}
+
+impl Visitor for Counting {
+    fn batch(&self, _batch: Batch) -> Result<()> {
+        Ok(())
+    }
+
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_sated(&self) -> bool {
+        self.job.is_cancelled()
+            || self.job.has_totals()
+            || self.worked.try_recv() == Err(crossbeam_channel::TryRecvError::Disconnected)
+    }
 }
 
 /// Hand every batch to the pool until the channel ends. `work` must not panic.
