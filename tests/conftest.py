@@ -26,6 +26,11 @@ hypothesis.settings.register_profile("fast", max_examples=25, deadline=None, pri
 hypothesis.settings.register_profile("slow", max_examples=1_000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
+# What is exported in the shell of whoever runs the tests is not theirs.
+for _name in [name for name in os.environ if name.startswith("PRAVAH_")]:
+    if _name not in {"PRAVAH_FUZZ_SECONDS", "PRAVAH_UPDATE_SCREENSHOTS"}:
+        del os.environ[_name]
+
 TreeBuilder = Callable[..., Path]
 
 

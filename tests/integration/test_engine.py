@@ -236,8 +236,8 @@ INTERRUPTED = """
 import sys, pravah_core
 handle = pravah_core.start(sys.argv[1].encode())
 while not handle.progress().bytes_done: handle.wait(0.01)
-print("running", flush=True)
 try:
+    print("running", flush=True)
     handle.result() if sys.argv[2] == "result" else handle.wait(1000)
 except KeyboardInterrupt:
     print("interrupted", flush=True)
@@ -247,13 +247,12 @@ except KeyboardInterrupt:
 @pytest.mark.parametrize("call", ["result", "wait"])
 def test_ctrl_c_interrupts_a_wait_and_the_process_ends(slow: bytes, call: str) -> None:
     command = [sys.executable, "-c", INTERRUPTED, slow.decode(), call]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "running\n"
-    child.send_signal(signal.SIGINT)
-    assert child.stdout.readline() == "interrupted\n"
-    assert child.wait(timeout=20) == 0
-    child.stdout.close()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "running\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stdout.readline() == "interrupted\n"
+        assert child.wait(timeout=20) == 0
 
 
 def test_an_interpreter_ends_with_a_job_that_runs(slow: bytes) -> None:
