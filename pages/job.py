@@ -53,7 +53,7 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
     with page_head.show(text.plain(job.name or title)):
         for action in job_actions.available(job):
             if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
-                job_actions.run(services, job, action)
+                job_actions.run(services, job, action, after_delete="pages/jobs.py")
     if job.is_final:
         status.show(job)
     facts = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from pathlib import Path
 import hypothesis
 import psycopg
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
 from services import bootstrap
@@ -30,6 +32,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 for _name in [name for name in os.environ if name.startswith("PRAVAH_")]:
     if _name not in {"PRAVAH_FUZZ_SECONDS", "PRAVAH_UPDATE_SCREENSHOTS"}:
         del os.environ[_name]
+
+# A job runner that detaches its children has them ignore these, and what the tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TreeBuilder = Callable[..., Path]
 
@@ -192,6 +198,15 @@ def _answers(endpoint: str) -> bool:
         client.create_bucket(Bucket=f"probe-{uuid.uuid4().hex}")
         return True
     return False
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Yield Chromium; one per test process, since Playwright's loop admits no second one beside it."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture

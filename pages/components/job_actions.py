@@ -26,8 +26,12 @@ def available(job: JobView) -> list[str]:
     return [RETRY, EDIT, DELETE]
 
 
-def run(services: bootstrap.Services, job: JobView, action: str) -> None:
-    """Do an action; pages change and dialogs open as it needs."""
+def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
+    """Do an action; pages change and dialogs open as it needs.
+
+    Args:
+        after_delete: the page to go to when the job is gone; None stays where one is.
+    """
     try:
         if action == CANCEL:
             services.jobs.cancel(job.id)
@@ -39,7 +43,7 @@ def run(services: bootstrap.Services, job: JobView, action: str) -> None:
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
         elif action == DELETE:
-            _delete(services, [job.id], title(job))
+            _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:
         failure.show(error)
 
@@ -50,17 +54,25 @@ def title(job: JobView) -> str:
 
 
 @st.dialog("Delete this job?", icon=":material/delete:")
-def _delete(services: bootstrap.Services, ids: list[UUID], name: str) -> None:
+def _delete(services: bootstrap.Services, job_id: UUID, name: str, after: str | None) -> None:
     st.markdown(f"{text.code(name, limit=120)}")
     st.markdown("Its result, its manifests and its history are removed. The files it read stay as they are.")
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it", key="delete_no"):
             st.rerun()
-        if st.button("Delete", type="primary", icon=":material/delete:", key="delete_yes"):
-            for job_id in ids:
-                services.jobs.delete(job_id)
-            notice.later(f"{text.code(name, limit=60)} is deleted.", ":material/delete:")
-            st.switch_page("pages/jobs.py")
+        wanted = st.button("Delete", type="primary", icon=":material/delete:", key="delete_yes")
+    if not wanted:
+        return
+    try:
+        services.jobs.delete(job_id)
+    except errors.PravahError as error:
+        failure.show(error)
+        return
+    notice.later(f"{text.code(name, limit=60)} is deleted.", ":material/delete:")
+    if after is None:
+        st.rerun()
+    # Without `query_params` Streamlit refuses to leave a page whose widgets are bound to the address.
+    st.switch_page(after, query_params={})
 
 
 def is_running(job: JobView) -> bool:

@@ -14,13 +14,16 @@ pub fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A runtime whose tasks are directory scans; blocking system calls are its work, so it is not shared.
+/// A runtime for blocking tasks, each of which scans directories on a thread of its own.
+///
+/// Not asynchronous ones: a task that is woken by another is queued on that one's thread, where no idle thread
+/// takes it away, and the other one never yields while it scans. Half the walks ran on one core for that.
 ///
 /// # Errors
 /// [`EngineError::Internal`] when the system refuses threads.
 pub fn scan_runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads)
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(threads)
         .thread_name("pravah-scan")
         .build()
         .map_err(|error| EngineError::internal(format!("cannot start scan threads: {error}")))

@@ -1,6 +1,6 @@
 //! The only directory traversal.
 //!
-//! Directories are scanned concurrently by tasks of a tokio runtime of its own: each takes a directory from
+//! Directories are scanned concurrently by blocking tasks of a tokio runtime: each takes a directory from
 //! a shared queue, reads it with `getdents64` into a reused buffer and looks its entries up relative to the
 //! open directory. Entries reach the [`Visitor`] in batches, on the scanning threads; an operation that
 //! computes passes them on through a bounded channel.
@@ -309,8 +309,11 @@ pub fn walk<V: Visitor>(
         root,
     });
     shared.queue.push(queue::Waiting { directory: top, ancestors: Vec::new() });
-    // Spawned from outside: a task that a scanning thread spawns might wait for that thread alone.
-    let tasks: Vec<_> = (0..threads).map(|_| runtime.spawn(scan::scan_all(Arc::clone(&shared)))).collect();
+    let scan = |_| {
+        let shared = Arc::clone(&shared);
+        runtime.spawn_blocking(move || scan::scan_all(&shared))
+    };
+    let tasks: Vec<_> = (0..threads).map(scan).collect();
     let ends: Vec<_> = tasks.into_iter().map(|task| runtime.block_on(task)).collect();
     drop(runtime);
     for end in ends {

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
 from services import bootstrap
 from services import settings as settings_module
@@ -104,15 +105,12 @@ def test_docs_name_no_other_place() -> None:
 
 @pytest.mark.browser
 def test_docs_send_a_request_from_the_browser(
-    server: httpx.Client, running: bootstrap.Services, source: Path, tmp_path: Path
+    server: httpx.Client, running: bootstrap.Services, source: Path, tmp_path: Path, browser: Browser
 ) -> None:
-    from playwright.sync_api import sync_playwright
-
     errors: list[str] = []
     asked: set[str] = set()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page()
+    with browser.new_context() as context:
+        page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: asked.add(request.url.split("/")[2]))
@@ -130,7 +128,6 @@ def test_docs_send_a_request_from_the_browser(
 
         page.get_by_label("Find").fill("artifacts/{name}")
         assert page.locator("details.operation:visible").count() == 1
-        browser.close()
     assert not errors
     assert asked == {server.base_url.netloc.decode()}
     wait_until(lambda: running.jobs.list().items[0].is_final, "the job that the page sent ends")

@@ -4,9 +4,7 @@
 //! breadth-first one the widest level of the tree. A directory with very many children would still fill
 //! the queue, so the thread that reads it is made to scan some of them before it reads on.
 
-use std::sync::{Mutex, MutexGuard};
-
-use tokio::sync::Notify;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::Directory;
 use crate::issue::lock;
@@ -34,6 +32,7 @@ struct State {
     waiting: Vec<Waiting>,
     bytes: usize,
     active: usize,
+    idle: usize,
 }
 
 impl State {
@@ -47,7 +46,7 @@ impl State {
 #[derive(Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    changed: Notify,
+    changed: Condvar,
 }
 
 impl Queue {
@@ -60,9 +59,11 @@ impl Queue {
         let mut state = self.state();
         state.bytes += waiting.bytes();
         state.waiting.push(waiting);
-        let crowded = state.bytes > CROWDED_BYTES;
+        let (crowded, idle) = (state.bytes > CROWDED_BYTES, state.idle > 0);
         drop(state);
-        self.changed.notify_one();
+        if idle {
+            self.changed.notify_one();
+        }
         crowded
     }
 
@@ -79,23 +80,19 @@ impl Queue {
         if state.bytes > CROWDED_BYTES { Self::take(&mut state) } else { None }
     }
 
-    /// The newest directory; waits for one; none once the walk is finished.
-    pub async fn next(&self) -> Option<Waiting> {
+    /// The newest directory; blocks until there is one; none once the walk is finished.
+    pub fn next(&self) -> Option<Waiting> {
+        let mut state = self.state();
         loop {
-            let changed = self.changed.notified();
-            let mut changed = std::pin::pin!(changed);
-            // Listening before looking: what changes in between is not missed.
-            changed.as_mut().enable();
-            {
-                let mut state = self.state();
-                if let Some(waiting) = Self::take(&mut state) {
-                    return Some(waiting);
-                }
-                if state.is_finished() {
-                    return None;
-                }
+            if let Some(waiting) = Self::take(&mut state) {
+                return Some(waiting);
             }
-            changed.await;
+            if state.is_finished() {
+                return None;
+            }
+            state.idle += 1;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
         }
     }
 
@@ -106,7 +103,7 @@ impl Queue {
         let finished = state.is_finished();
         drop(state);
         if finished {
-            self.changed.notify_waiters();
+            self.changed.notify_all();
         }
     }
 

@@ -30,9 +30,9 @@ thread_local! {
 }
 
 /// Scan directories until none is left.
-pub(super) async fn scan_all<V: Visitor>(shared: Arc<Shared<V>>) {
-    while let Some(waiting) = shared.queue.next().await {
-        scan(&shared, waiting, 1);
+pub(super) fn scan_all<V: Visitor>(shared: &Arc<Shared<V>>) {
+    while let Some(waiting) = shared.queue.next() {
+        scan(shared, waiting, 1);
     }
 }
 
