@@ -82,8 +82,8 @@ fmt: $(VENV)/.installed ## Format all code
 	$(BIN)/ruff format .
 	cargo fmt --all
 
-bench: $(VENV)/.built ## Time the engine against other tools; CORPORA=directory made by make-corpora
-	@for tool in gdu b3sum; do command -v $$tool >/dev/null || { echo "$$tool is missing: apt-get install gdu b3sum" >&2; exit 1; }; done
+bench: $(VENV)/.built system-test ## Time the engine against other tools; CORPORA=directory made by make-corpora
+	@command -v gdu >/dev/null || { echo "gdu is missing: apt-get install gdu" >&2; exit 1; }
 	$(BIN)/python -m tests.benchmarks --corpora $(CORPORA) --write
 
 docs: $(VENV)/.built ## Write the generated pages of docs/

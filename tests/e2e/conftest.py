@@ -45,9 +45,9 @@ class Dashboard:
 
 @contextmanager
 def serving(
-    directory: Path, database_url: str, factory: str = "pages.server:create", port: int | None = None
+    directory: Path, database_url: str | None, factory: str = "pages.server:create", port: int | None = None
 ) -> Iterator[Dashboard]:
-    """Run a server until the block ends, on a free port unless it is given."""
+    """Run a server until the block ends, on a free port unless it is given, by default with its own database."""
     root, data, log = directory / "root", directory / "data", directory / "server.log"
     root.mkdir(exist_ok=True)
     port = port or free_port()
@@ -55,11 +55,12 @@ def serving(
     environment = {
         **os.environ,
         "PRAVAH_DATA_DIR": str(data),
-        "PRAVAH_DATABASE_URL": database_url,
         "PRAVAH_ALLOWED_ROOTS": f"{root}{os.pathsep}{data / 'sample'}",
         "PRAVAH_MIN_FREE_DISK_BYTES": "0",
         "PYTHONPATH": str(REPOSITORY),
     }
+    if database_url is not None:
+        environment["PRAVAH_DATABASE_URL"] = database_url
     command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), "--no-access-log"]
     # Not the repository: the settings of .streamlit must be found from anywhere.
     with log.open("ab") as output:

@@ -6,15 +6,14 @@ import io
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serving, settled, start_job
+from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serving, start_job
 
 pytestmark = pytest.mark.browser
 SCREENSHOTS = REPOSITORY / "docs" / "screenshots"
@@ -87,34 +86,6 @@ def test_narrow_screen_has_no_horizontal_overflow(addresses: dict[str, str], pag
                  .map(element => element.innerText)"""
     )
     assert outside == []
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_usable_soon_after_its_address_is_opened(
-    addresses: dict[str, str], context: BrowserContext, name: str
-) -> None:
-    """A fresh tab, so the whole application starts; the best of three, on a machine that does other things too."""
-    taken = []
-    for _ in range(3):
-        page = context.new_page()
-        began = time.perf_counter()
-        open_page(page, addresses[name])
-        taken.append(time.perf_counter() - began)
-        page.close()
-    assert min(taken) < 2.5, taken
-
-
-def test_change_of_page_is_quick(addresses: dict[str, str], dashboard: Dashboard, page: Page) -> None:
-    open_page(page, dashboard.url)
-    taken: dict[str, list[float]] = {}
-    for title in ("New job", "Jobs", "Settings", "Home") * 3:
-        began = time.perf_counter()
-        page.get_by_role("navigation", name="App pages").get_by_role("link", name=title).click()
-        heading = "Pravah" if title == "Home" else title
-        page.get_by_role("heading", name=heading, level=1).wait_for()
-        settled(page)
-        taken.setdefault(title, []).append(time.perf_counter() - began)
-    assert all(min(times) < 1.5 for times in taken.values()), taken
 
 
 def test_nothing_is_asked_of_another_host(addresses: dict[str, str], dashboard: Dashboard, page: Page) -> None:

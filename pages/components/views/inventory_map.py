@@ -14,6 +14,7 @@ from services import bootstrap, errors, results
 
 FOLDER = "folder"
 _TOP = "."
+_MOVES = "map_moves"
 _INNER, _DRAWN = 60, 600
 
 
@@ -29,7 +30,10 @@ def show(services: bootstrap.Services, job_id: UUID, measure: str) -> None:
     if path != _TOP:
         _breadcrumbs(path)
     nodes = _largest(nodes, path, measure)
-    treemap.show(nodes, total or {"path": path}, measure, key=f"map_{measure}_{path}", on_pick=_enter)
+    # A new key for each change of folder: the browser keeps a chart's own zoom under its key and would come back
+    # to the folder that was clicked in it.
+    key = f"map_{measure}_{path}_{st.session_state.get(_MOVES, 0)}"
+    treemap.show(nodes, total or {"path": path}, measure, key=key, on_pick=_enter)
     st.caption("A click enters a folder; a click on a file finds it in the table.")
 
 
@@ -61,6 +65,7 @@ def _breadcrumbs(path: str) -> None:
 
 
 def _go(path: str) -> None:
+    st.session_state[_MOVES] = st.session_state.get(_MOVES, 0) + 1
     if path == _TOP:
         st.query_params.pop(FOLDER, None)
     else:

@@ -1,0 +1,81 @@
+"""The dashboard in a browser: how soon a page is usable, on the result of a real tree."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.benchmarks.measure import Row, milliseconds, timed
+from tests.e2e.conftest import Dashboard, completed, open_page, serving, settled, start_job
+
+_OPENED_REACH_SECONDS, _CHANGED_REACH_SECONDS = 2.5, 1.5
+
+
+def usable(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
+    """Open each page in a fresh tab, then go from page to page."""
+    directory = scratch / "dashboard"
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    (directory / "root").symlink_to(corpora / "linux")
+    with serving(directory, None) as dashboard, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for name, address in _addresses(dashboard, chromium, corpora / "linux").items():
+            yield _opened(chromium, name, address, runs)
+        yield _changed(chromium, dashboard, runs)
+        chromium.close()
+
+
+def _addresses(dashboard: Dashboard, browser: Browser, source: Path) -> dict[str, str]:
+    page = browser.new_page()
+    inventory = start_job(page, dashboard, source, "inventory")
+    completed(page)
+    page.close()
+    return {
+        "home": dashboard.url,
+        "new job": f"{dashboard.url}/new_job?path={os.fspath(source)}&operation=checksum",
+        "jobs": f"{dashboard.url}/jobs",
+        "settings": f"{dashboard.url}/settings",
+        "inventory of linux/, with its charts": inventory,
+        "table of 83,723 rows": f"{inventory}&tab=Table&sort=-size_bytes",
+    }
+
+
+def _opened(browser: Browser, name: str, address: str, runs: int) -> Row:
+    def once() -> float:
+        with browser.new_context() as context:
+            page = context.new_page()
+            return timed(lambda: open_page(page, address))
+
+    once()
+    return _row(f"page opened in a fresh browser profile: {name}", once, runs, _OPENED_REACH_SECONDS)
+
+
+def _changed(browser: Browser, dashboard: Dashboard, runs: int) -> Row:
+    page = browser.new_page()
+    open_page(page, dashboard.url)
+
+    def once() -> float:
+        return max(timed(lambda title=title: _go(page, title)) for title in ("New job", "Jobs", "Settings", "Home"))
+
+    row = _row("change to another page, the slowest of four", once, runs, _CHANGED_REACH_SECONDS)
+    page.close()
+    return row
+
+
+def _go(page: Page, title: str) -> None:
+    page.get_by_role("navigation", name="App pages").get_by_role("link", name=title).click()
+    page.get_by_role("heading", name="Pravah" if title == "Home" else title, level=1).wait_for()
+    settled(page)
+
+
+def _row(work: str, once: Callable[[], float], runs: int, reach: float) -> Row:
+    seconds = [once() for _ in range(runs)]
+    met = statistics.median(seconds) <= reach
+    return Row(
+        work, "–", milliseconds(seconds), "–", "–", f"≤ {reach:g} s", met, "until nothing on it changes any more"
+    )
