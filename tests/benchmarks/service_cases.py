@@ -73,10 +73,18 @@ def pages(scratch: Path, runs: int) -> Iterator[Row]:
             "filter on time + sort by name + page": results.ResultQuery(
                 filters=newest, sort=("name",), offset=1000, limit=100
             ),
+            "last page": results.ResultQuery(offset=1_000_900, limit=100),
             "search + sort": results.ResultQuery(search="file-0777", sort=("path",), limit=100),
+            "search for nothing": results.ResultQuery(search="is nowhere", sort=("path",), limit=100),
         }
+
+        def ask(query: results.ResultQuery) -> None:
+            services.results._totals.clear()  # the count of the rows is part of each answer
+            services.results.query(view.id, "result", query)
+
         for name, query in asked.items():
-            yield _page_row(name, lambda query=query: services.results.query(view.id, "result", query), runs)
+            yield _page_row(name, lambda query=query: ask(query), runs)
+        yield _page_row("treemap of the source", lambda: services.results.treemap(view.id, ".", inner_limit=60), runs)
 
 
 def _page_row(name: str, ask: Callable[[], object], runs: int) -> Row:

@@ -16,6 +16,8 @@ Node = Mapping[str, Any]
 _HEIGHT = 460
 _LABEL = 42
 _ROOT = "root"
+_LABELLED_SHARE = 0.0015
+"""Of a large screen some 30 x 30 pixels: no label fits into less, but the browser would measure each."""
 
 
 def show(
@@ -71,8 +73,8 @@ def _figure(nodes: Sequence[Node], total: Mapping[str, Any], measure: str) -> go
             ids=places,
             labels=[
                 # One line is all that fits into the head of a folder that is drawn with what is in it.
-                f"<b>{name}</b>{'<br>' if value else '  '}{amount}"
-                for name, amount, value in zip(names, words, values, strict=True)
+                f"<b>{name}</b>{'<br>' if value else '  '}{word}" if amount >= whole * _LABELLED_SHARE else ""
+                for name, word, value, amount in zip(names, words, values, amounts, strict=True)
             ],
             parents=parents,
             values=values,

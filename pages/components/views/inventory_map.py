@@ -15,7 +15,7 @@ from services import bootstrap, errors, results
 FOLDER = "folder"
 _TOP = "."
 _MOVES = "map_moves"
-_INNER, _DRAWN = 60, 600
+_INNER, _DRAWN = 60, 200
 
 
 def show(services: bootstrap.Services, job_id: UUID, measure: str) -> None:
