@@ -99,10 +99,8 @@ def check(spec_json: bytes) -> None:
     Raises:
         InvalidOptionsError: naming it.
     """
-    import pravah_core
-
     with _translated():
-        pravah_core.check(spec_json)
+        _core().check(spec_json)
 
 
 def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:

@@ -31,7 +31,5 @@ def banner(job: JobView) -> None:
     """Say that a completed job has issues, and lead to all of them."""
     if not job.issues_count:
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="issues_banner"):
-        count = text.count(job.issues_count, "path", "paths")
-        st.markdown(f":orange[:material/warning:] **{count} with an issue**: could not be read as they should.")
-        table_link.button("See them", "issues", key="to_issues")
+    count = text.count(job.issues_count, "path", "paths")
+    table_link.warning(f"**{count} with an issue**: could not be read as they should.", "See them", "issues")

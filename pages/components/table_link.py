@@ -28,3 +28,14 @@ def button(label: str, table: str, conditions: Sequence[results.Filter] = (), *,
     """Show a button that opens a table."""
     icon = ":material/table_view:"
     st.button(label, icon=icon, key=key, type="tertiary", on_click=open_table, args=(table, conditions, sort))
+
+
+def warning(words: str, label: str, table: str) -> None:
+    """Show a line on something amiss, with a button to the table that lists it.
+
+    Args:
+        words: Markdown; foreign text in it is made safe by the caller.
+    """
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key=f"{table}_warning"):
+        st.markdown(f":orange[:material/warning:] {words}")
+        button(label, table, key=f"to_{table}")

@@ -103,6 +103,10 @@ class JobRequest(Model):
     name: operations.Text | None = Field(default=None, max_length=200)
     idempotency_key: operations.Text | None = Field(default=None, min_length=1, max_length=200)
 
+    def with_path(self, path: str | os.PathLike[str]) -> JobRequest:
+        """Return the same request on a path."""
+        return self.model_copy(update={"source": Source.of_path(path)})
+
     def validated(self) -> JobRequest:
         """Return the request with its options completed by the declaration's defaults.
 

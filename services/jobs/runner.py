@@ -234,11 +234,11 @@ class Runner:
     def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
         source = request.source
         if source.path is not None:
-            return request.model_copy(update={"source": source.of_path(self._sources.resolve(source.os_path))})
+            return request.with_path(self._sources.resolve(source.os_path))
         staged = work / "source"
         staged.mkdir()
         self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
-        return request.model_copy(update={"source": source.of_path(staged)})
+        return request.with_path(staged)
 
     def _resolve_references(self, request: JobRequest, work: Path) -> dict[str, Any]:
         jobs = spec.referenced_jobs(request)

@@ -65,17 +65,12 @@ class JobService:
         request = self._check(request)
         try:
             with self._database.transaction() as session:
-                known = request.idempotency_key and repository.find_by_key(session, request.idempotency_key)
-                if known:
-                    return repository.to_view(self._same(known, request)), False
                 row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
                 position = repository.queue_positions(session, [row.id]).get(row.id)
                 view = repository.to_view(row, position)
         except sqlalchemy.exc.IntegrityError:
             # Two submits with one key at once: the other one was first.
-            with self._database.transaction() as session:
-                row = repository.find_by_key(session, request.idempotency_key or "") or errors_missing()
-                return repository.to_view(self._same(row, request)), False
+            return self._known(request) or errors_missing(), False
         self.submitted.set()
         return view, True
 
@@ -89,15 +84,13 @@ class JobService:
                 return None
             request = request.validated()
             if request.source.path is not None:
-                real = os.path.realpath(os.path.expanduser(request.source.os_path))
-                request = request.model_copy(update={"source": type(request.source).of_path(real)})
+                request = request.with_path(os.path.realpath(os.path.expanduser(request.source.os_path)))
             return repository.to_view(self._same(row, request))
 
     def _check(self, request: JobRequest) -> JobRequest:
         request = request.validated()
         if request.source.path is not None:
-            resolved = self._sources.resolve(request.source.os_path)
-            request = request.model_copy(update={"source": type(request.source).of_path(resolved)})
+            request = request.with_path(self._sources.resolve(request.source.os_path))
         else:
             self._sources.check_s3(request.source.s3_uri or "")
         spec.check_paths(request, self._sources)
@@ -265,6 +258,6 @@ class JobService:
             return repository.issues(session, job_id, after, limit)
 
 
-def errors_missing() -> JobRow:
+def errors_missing() -> JobView:
     """Raise for a row that a unique constraint has just seen."""
     raise errors.JobConflictError("the job of this idempotency key was deleted at this moment", remedy="Submit again.")

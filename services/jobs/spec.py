@@ -97,7 +97,7 @@ def checked_spec(request: JobRequest, config: settings.Settings, sources: Source
     placeholder = Path("/")
     overrides = dict.fromkeys(referenced_jobs(request), os.fspath(placeholder))
     if request.source.path is None:
-        request = request.model_copy(update={"source": type(request.source).of_path(placeholder)})
+        request = request.with_path(placeholder)
     return engine_spec(request, config, sources, placeholder, overrides)
 
 

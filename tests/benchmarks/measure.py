@@ -91,6 +91,12 @@ def compared(work: str, against: str, measured: Alternating, limit: float, note:
     )
 
 
+def limited(work: str, seconds: Sequence[float], limit_seconds: float, reach: str, note: str = "") -> Row:
+    """Return the row of what has no peer, only a limit for its median."""
+    met = statistics.median(seconds) <= limit_seconds
+    return Row(work, "–", milliseconds(seconds), "–", "–", reach, met, note)
+
+
 def milliseconds(seconds: Sequence[float]) -> str:
     """Return median and range, e.g. ``158 ms (143–187)``."""
     low, middle, high = (1000 * value for value in (min(seconds), statistics.median(seconds), max(seconds)))

@@ -71,12 +71,15 @@ def serving(
         yield Dashboard(address, root, data, log)
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=30)
+        finally:
+            server.kill()
 
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+        with urllib.request.urlopen(f"{address}/api/health/live", timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -48,10 +48,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 def _not_covered(count: int) -> None:
     if not count:
         return
-    with st.container(border=True, horizontal=True, vertical_alignment="center", key="not_covered"):
-        words = f"**{text.count(count, 'path was', 'paths were')} not read**; the totals leave them out."
-        st.markdown(f":orange[:material/warning:] {words}")
-        table_link.button("See which and why", "not_covered", key="to_not_covered")
+    words = f"**{text.count(count, 'path was', 'paths were')} not read**; the totals leave them out."
+    table_link.warning(words, "See which and why", "not_covered")
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:

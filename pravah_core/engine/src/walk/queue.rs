@@ -32,7 +32,6 @@ struct State {
     waiting: Vec<Waiting>,
     bytes: usize,
     active: usize,
-    idle: usize,
 }
 
 impl State {
@@ -59,11 +58,9 @@ impl Queue {
         let mut state = self.state();
         state.bytes += waiting.bytes();
         state.waiting.push(waiting);
-        let (crowded, idle) = (state.bytes > CROWDED_BYTES, state.idle > 0);
+        let crowded = state.bytes > CROWDED_BYTES;
         drop(state);
-        if idle {
-            self.changed.notify_one();
-        }
+        self.changed.notify_one();
         crowded
     }
 
@@ -90,9 +87,7 @@ impl Queue {
             if state.is_finished() {
                 return None;
             }
-            state.idle += 1;
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
         }
     }
 
