@@ -7,6 +7,10 @@ from collections.abc import Iterator, Mapping
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+AS_IT_IS = {"Content-Encoding": "identity"}
+"""For downloads: Streamlit's server compresses whatever does not say how it is encoded. It would lose its length, its
+strong ETag would name other bytes than a later range is cut from, and level 9 is slower than a disk."""
+
 
 class Stream(StreamingResponse):
     """A streamed body whose source is closed when the client leaves, not when the garbage is collected."""

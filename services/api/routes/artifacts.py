@@ -104,6 +104,7 @@ def _download(
 ) -> Response:
     name = bodies.download_name(services.jobs.get(job_id), table, form)
     headers = {"Content-Disposition": ranges.attachment(name), "Content-Type": export.MEDIA_TYPES[form]}
+    headers |= streams.AS_IT_IS
     if is_head:
         services.results.query(job_id, table, question.model_copy(update={"limit": 0}))
         return Response(headers=headers)
@@ -150,6 +151,7 @@ def get_artifact(
         "Content-Length": str(chosen.end - chosen.start),
         "Content-Disposition": ranges.attachment(name),
         "Content-Type": artifact.media_type,
+        **streams.AS_IT_IS,
     }
     if chosen.status == 206:
         headers["Content-Range"] = f"bytes {chosen.start}-{chosen.end - 1}/{artifact.size_bytes}"
