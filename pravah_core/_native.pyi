@@ -54,7 +54,8 @@ def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
 
     Returns:
         UTF-8 JSON ``{"files", "bytes", "directories", "first_names": [str, …] (at most 20), "complete": bool}``;
-        ``complete`` is false when a limit ended the walk first. The GIL is released.
+        ``files`` and ``bytes`` are of regular files; ``complete`` is false when a limit ended the walk first. The GIL
+        is released.
     """
 
 @final

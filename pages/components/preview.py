@@ -41,7 +41,7 @@ def _figures(found: Preview) -> None:
     if not found.complete:
         st.caption("Counting stopped early; the job itself takes all of them.")
     if not found.files:
-        st.warning("No file here matches; the result would be empty.", icon=":material/info:")
+        st.warning("No file here matches.", icon=":material/info:")
         return
     with st.expander(f"The first {len(found.first_names)} names", key="preview_names"):
         st.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)

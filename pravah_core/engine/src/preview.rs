@@ -1,4 +1,4 @@
-//! What a job would touch: a walk that reads no file and stops at a limit.
+//! What a job would touch: a walk that reads no file and stops at a limit. Files are regular ones, as in results.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -32,7 +32,7 @@ impl Visitor for Count {
         if batch.last {
             self.directories.fetch_add(1, Relaxed);
         }
-        for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind != Kind::Directory) {
+        for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind == Kind::File) {
             self.bytes.fetch_add(meta.size, Relaxed);
             if self.files.fetch_add(1, Relaxed) < FIRST_NAMES as u64 {
                 lock(&self.names).push(paths::escape(&paths::join(&batch.directory.path, name)).into_owned());

@@ -589,7 +589,7 @@ fn preview_counts_what_a_job_would_touch() {
     for number in 0..30 {
         tree.file(format!("d/f{number:02}.txt"), "1234");
     }
-    tree.file("other", "x").file(b"new\nline.txt", "12");
+    tree.file("other", "x").file(b"new\nline.txt", "12").link("link.txt", "other").fifo("pipe.txt");
     let spec = spec("inventory", &tree.path()).walk("extensions", json!(["txt"]));
     let told = preview(&spec, 1000, 60.0);
     assert_eq!(told["files"], 31);
