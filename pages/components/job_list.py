@@ -50,12 +50,8 @@ def _facts(job: JobView) -> Iterable[str]:
 
 
 def _amounts(job: JobView) -> Iterable[str]:
-    if job.outcome is not None:
-        counts = job.outcome["counts"]
-        files, size = job.outcome["summary"].get("files", counts["files"]), counts["bytes"]
-    elif job.progress is not None:
-        files, size = job.progress.files_done, job.progress.bytes_done
-    else:
+    if job.amounts is None:
         return
+    files, size = job.amounts
     yield text.count(files, "file", "files")
     yield units.format_bytes(size)

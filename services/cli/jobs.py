@@ -70,7 +70,7 @@ def _table(views: list[JobView]) -> None:
     headers = ("ID", "OPERATION", "STATE", "FILES", "ISSUES", "STARTED", "TOOK", "SOURCE")
     rows = []
     for view in views:
-        files = view.progress.files_done if view.progress else None
+        files, _ = view.amounts or (None, None)
         took = (view.finished_at - view.started_at).total_seconds() if view.finished_at and view.started_at else None
         state = view.status.lower() + (f" ({view.queue_position} in queue)" if view.queue_position else "")
         name = f"{view.name}: " if view.name else ""

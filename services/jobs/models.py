@@ -223,6 +223,14 @@ class JobView(Model):
         return self.status in FINAL
 
     @property
+    def amounts(self) -> tuple[int, int] | None:
+        """Files and bytes: of the result, else of what is done so far; ``None`` before the start."""
+        if self.outcome is not None:
+            counts = self.outcome["counts"]
+            return self.outcome["summary"].get("files", counts["files"]), counts["bytes"]
+        return None if self.progress is None else (self.progress.files_done, self.progress.bytes_done)
+
+    @property
     def request(self) -> JobRequest:
         """What was asked for."""
         return JobRequest(

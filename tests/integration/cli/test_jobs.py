@@ -52,6 +52,13 @@ def test_list_in_words(cli: Cli, small: Path, job: str) -> None:
     assert done.endswith(str(small))
 
 
+def test_list_counts_files_as_the_result_does(cli: Cli, small: Path) -> None:
+    (small / "link").symlink_to("a.txt")
+    document = cli("run", "inventory", small, "--json").document
+    assert document["outcome"]["summary"]["files"] == 3
+    assert cli("jobs", "list").out.splitlines()[1].split()[3] == "3"
+
+
 def test_list_of_no_jobs_says_how_to_begin(cli: Cli) -> None:
     done = cli("jobs", "list")
     assert done.out == ""
