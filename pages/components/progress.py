@@ -25,6 +25,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _bar(job.progress)
     _figures(job.progress)
     rate.show(job.samples, key="rate_live")
+    if waiting := services.jobs.counts()[Status.PENDING]:
+        st.caption(f"{text.count(waiting, 'job waits', 'jobs wait')} in the queue.")
 
 
 def _waiting(services: bootstrap.Services, job: JobView) -> None:

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from services import bootstrap, errors, operations
 from services.jobs.models import JobRequest, JobView, Source, Status
-from tests.conftest import TreeBuilder
+from tests.conftest import TreeBuilder, wait_until
 from tests.pages.conftest import APP, Open, button, drawn, texts
 
 RunJob = Callable[..., JobView]
@@ -106,6 +106,24 @@ def test_waiting_job_tells_its_place_and_is_cancelled(open_page: Open, shared: b
     assert "It was cancelled" in texts(app)
 
 
+def test_running_job_shows_its_progress_its_issues_and_who_waits(
+    open_page: Open, shared: bootstrap.Services, tree: TreeBuilder
+) -> None:
+    root = tree({"MD5SUMS": b"no digest\n" + b"0" * 32 + b"  large\n"})
+    with (root / "large").open("wb") as file:
+        file.truncate(400 << 30)  # no machine reads it within a test
+    options = {"manifest": str(root / "MD5SUMS")}
+    request = JobRequest(operation="verify", source=Source.of_path(root), options=options)
+    shared.start_runner()
+    first, *_ = [shared.jobs.submit(request)[0] for _ in range(shared.settings.concurrency_limit + 1)]
+    wait_until(lambda: shared.jobs.get(first.id).issues_count, "the issue is told")
+    app = open_page("job", id=str(first.id))
+    assert {"Files", "Data", "Rate", "Time left"} <= {metric.label for metric in app.metric}
+    assert list(app.dataframe[0].value["kind"]) == ["malformed"]
+    assert "1 job waits in the queue." in texts(app)
+    assert button(app, "Cancel")
+
+
 def test_failed_job_shows_message_and_remedy(open_page: Open, shared: bootstrap.Services, run_job: RunJob) -> None:
     manifest = shared.settings.sample_dir / "docs" / "README.md"
     job = run_job("verify", shared.settings.sample_dir, manifest=str(manifest))
@@ -161,6 +179,7 @@ def test_verdict_and_counts_of_verify_add_up(open_page: Open, run_job: RunJob, t
     assert "**Failed.** 2 paths are changed, missing or moved." in app.error[0].value
     assert [int(metric.value) for metric in app.metric] == [1, 1, 1, 0, 0, 0, 1]
     assert list(app.dataframe[0].value["status"]) == ["changed", "missing", "new"]
+    assert any(block.value.startswith("Read 9 B in ") for block in app.caption), texts(app)
 
 
 def test_operation_without_a_view_of_its_own_is_shown_all_the_same(

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import grid, table_link, text
+from pages.components.charts import rate
 from services import bootstrap, operations, results, units
 from services.jobs.models import JobView
 
@@ -26,12 +27,13 @@ _ORDER = ("changed", "missing", "moved", "unreadable", "not_verified", "new")
 
 
 def show(services: bootstrap.Services, job: JobView) -> None:
-    """Show verdict, counts and the paths that are not ok."""
+    """Show verdict, counts, the paths that are not ok, and the rate."""
     summary = (job.outcome or {}).get("summary", {})
     statuses: Mapping[str, int] = summary.get("statuses", {})
     _verdict(str(summary.get("verdict")), statuses, str(summary.get("algorithm")))
     _counts(statuses)
     _not_ok(services, job, statuses)
+    _rate(job)
 
 
 def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
@@ -92,3 +94,13 @@ def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, i
         st.caption(f"The first {units.format_count(len(rows))} of {units.format_count(count)}, the worst first.")
     not_ok = [results.Filter(column="status", operator="ne", value="ok")]
     table_link.button("Open in the table", "result", not_ok, sort="status", key="to_not_ok")
+
+
+def _rate(job: JobView) -> None:
+    if job.progress is not None and job.progress.elapsed_seconds > 0:
+        size, seconds = job.progress.bytes_done, job.progress.elapsed_seconds
+        st.caption(
+            f"Read {units.format_bytes(size)} in {units.format_duration(seconds)}, {units.format_rate(size / seconds)}."
+        )
+    if rate.is_drawable(job.samples):
+        rate.show(job.samples, key="rate_final")
