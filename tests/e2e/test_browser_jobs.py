@@ -206,12 +206,8 @@ def test_open_tab_outlives_a_restart_of_the_server(
         expect(page.get_by_text("It was cancelled")).to_be_visible()
         log = second.log
     # While the server is away, the browser and Streamlit's own script say so; nothing else is an error.
-    context.expected_errors += [
-        "ERR_CONNECTION",
-        "disconnected",
-        "WebSocket",
-        "reaching server endpoint",
-    ]  # type: ignore[attr-defined]
+    away = ["ERR_CONNECTION", "disconnected", "WebSocket", "reaching server endpoint"]
+    context.expected_errors += away  # type: ignore[attr-defined]
     assert "Traceback" not in log.read_text()
 
 
