@@ -118,6 +118,7 @@ class Shard:
     """A part of a result table that is final on disk."""
 
     index: int
+    operation: str
     table: str
     path: str
     rows: int

@@ -130,6 +130,7 @@ impl JobHandle {
     fn shards(&self, after: usize) -> Vec<Shard> {
         let number = |(offset, shard): (usize, pravah_engine::control::Shard)| Shard {
             index: after + offset + 1,
+            operation: shard.operation,
             table: shard.table,
             path: shard.path,
             rows: shard.rows,
@@ -179,6 +180,7 @@ pub struct Issue {
 #[pyclass(frozen, get_all, module = "pravah_core._native")]
 pub struct Shard {
     index: usize,
+    operation: String,
     table: String,
     path: String,
     rows: u64,

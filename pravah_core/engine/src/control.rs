@@ -14,6 +14,8 @@ const UNKNOWN: u64 = u64::MAX;
 /// A part of a table that is final on disk.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Shard {
+    /// The operation whose table it is a part of.
+    pub operation: String,
     /// The table it belongs to.
     pub table: String,
     /// Its path below the job folder.
@@ -56,7 +58,7 @@ pub struct Control {
     finished: OnceLock<f64>,
     cancelled: AtomicBool,
     failure: Mutex<Option<EngineError>>,
-    stages: OnceLock<&'static [&'static str]>,
+    stages: OnceLock<Vec<&'static str>>,
     stage: AtomicUsize,
     stage_starts: Mutex<Vec<f64>>,
     files_done: AtomicU64,
@@ -124,21 +126,21 @@ impl Control {
     }
 
     /// Name the job's stages and enter the first.
-    pub fn set_stages(&self, stages: &'static [&'static str]) {
+    pub fn set_stages(&self, stages: Vec<&'static str>) {
         let _ = self.stages.set(stages);
-        self.enter_stage(0);
+        lock(&self.stage_starts).push(self.elapsed_seconds());
     }
 
-    /// Enter stage `index` and start its clock.
-    pub fn enter_stage(&self, index: usize) {
-        self.stage.store(index, Relaxed);
+    /// Enter the next stage and start its clock.
+    pub fn next_stage(&self) {
+        self.stage.fetch_add(1, Relaxed);
         lock(&self.stage_starts).push(self.elapsed_seconds());
     }
 
     /// The stages entered so far with the seconds each took.
     pub fn stage_seconds(&self) -> Vec<(&'static str, f64)> {
         let starts = lock(&self.stage_starts).clone();
-        let names = self.stages.get().copied().unwrap_or(&[]);
+        let names = self.stages.get().map_or(&[][..], Vec::as_slice);
         let now = self.elapsed_seconds();
         let ends = starts.iter().skip(1).copied().chain([now]);
         names.iter().copied().zip(starts.iter().zip(ends).map(|(start, end)| end - start)).collect()
@@ -211,7 +213,7 @@ impl Control {
     pub fn snapshot(&self) -> Snapshot {
         let known = |value: u64| (value != UNKNOWN).then_some(value);
         let elapsed_seconds = self.elapsed_seconds();
-        let stages = self.stages.get().copied().unwrap_or(&["starting"]);
+        let stages = self.stages.get().map_or(&["starting"][..], Vec::as_slice);
         let stage_index = self.stage.load(Relaxed);
         let bytes_done = self.bytes_done.load(Relaxed);
         let bytes_total = known(self.bytes_total.load(Relaxed));

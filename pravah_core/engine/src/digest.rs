@@ -7,7 +7,7 @@
 mod file;
 mod large;
 
-pub use file::{Digested, FileReader, Trouble};
+pub use file::{Digested, End, FileReader, Reading, Readings, Trouble};
 
 use std::fmt::Write as _;
 

@@ -2,17 +2,18 @@
 //!
 //! One job is one [`run`]: a [`spec::JobSpec`] in, a folder of tables out, progress pulled from a
 //! [`control::Control`] in between. Read next: [`walk`] (how a tree is visited), [`sink`] (how results
-//! become final), then one file of [`ops`].
+//! become final), [`pass`] (what an operation is called for), then one file of [`ops`].
 //!
 //! | module | owns |
 //! |---|---|
-//! | [`spec`] | the job specification and the registry of operations |
+//! | [`spec`] | the job specification |
 //! | [`control`] | counters, cancel flag, issues, finished shards |
 //! | [`walk`] | the only directory traversal |
 //! | [`pool`] | the only place that makes threads |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
-//! | [`ops`] | the operations |
+//! | [`pass`] | one walk and one read of each file for all operations of a job |
+//! | [`ops`] | the operations and their registry |
 
 pub mod columns;
 pub mod control;
@@ -23,6 +24,7 @@ pub mod manifest;
 pub mod ops;
 pub mod outcome;
 pub mod owners;
+pub mod pass;
 pub mod paths;
 pub mod pool;
 pub mod preview;
@@ -36,7 +38,7 @@ use std::time::SystemTime;
 use control::Control;
 use error::Result;
 use outcome::Outcome;
-use sink::Sink;
+use sink::JobFolder;
 use spec::JobSpec;
 use walk::open::Root;
 
@@ -88,18 +90,25 @@ impl Job {
 
     fn work(&self, control: &Arc<Control>) -> Result<Outcome> {
         let started = SystemTime::now();
-        let sink = Arc::new(Sink::create(&self.spec.output, control)?);
-        self.root.leave_out(sink.directory());
-        let context = ops::Context {
-            root: &self.root,
-            walk: &self.spec.walk,
-            sink: &sink,
-            control,
-            threads: self.spec.threads.unwrap_or_else(pool::default_threads),
-            started,
-        };
-        let report = ops::run(&self.spec.request, &context)?;
-        outcome::write(&self.spec, &sink, control, report, started)
+        let folder = JobFolder::create(&self.spec.output, control)?;
+        self.root.leave_out(folder.path());
+        let requests = &self.spec.requests;
+        let walk = Arc::new(self.spec.walk.clone());
+        let contexts = requests.iter().enumerate().map(|(index, request)| {
+            let others = requests.iter().enumerate().filter(|(other, _)| *other != index);
+            Ok(ops::Context {
+                root: Arc::clone(&self.root),
+                walk: Arc::clone(&walk),
+                sink: folder.sink(request.name())?,
+                control: Arc::clone(control),
+                threads: self.spec.threads.unwrap_or_else(pool::default_threads),
+                started,
+                all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),
+            })
+        });
+        let contexts = contexts.collect::<Result<Vec<_>>>()?;
+        let (totals, reports) = pass::run(requests, &contexts)?;
+        outcome::write(&self.spec, &folder, control, totals, reports, started)
     }
 }
 

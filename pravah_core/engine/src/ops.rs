@@ -1,4 +1,4 @@
-//! The operations. Each file owns one: its options, its tables, its `run`; none uses another.
+//! The operations. Each file owns one: its options, its tables, its [`Operation`]; none uses another.
 
 pub mod checksum;
 pub mod inventory;
@@ -7,62 +7,123 @@ pub mod verify;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
+
 use crate::columns::Column;
 use crate::control::Control;
 use crate::error::Result;
-use crate::outcome::Report;
+use crate::pass::Operation;
 use crate::sink::Sink;
-use crate::spec::Request;
 use crate::walk::open::Root;
 use crate::walk::rules::WalkOptions;
 
-/// What every operation is given.
-#[derive(Debug, Clone, Copy)]
-pub struct Context<'a> {
+/// What every operation is given; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Context {
     /// The open source.
-    pub root: &'a Arc<Root>,
+    pub root: Arc<Root>,
     /// What of it to visit.
-    pub walk: &'a WalkOptions,
-    /// Where tables go.
-    pub sink: &'a Arc<Sink>,
+    pub walk: Arc<WalkOptions>,
+    /// Where this operation's tables and files go.
+    pub sink: Arc<Sink>,
     /// Counters and cancel flag.
-    pub control: &'a Arc<Control>,
+    pub control: Arc<Control>,
     /// Threads for scanning and for computing, each.
     pub threads: usize,
     /// When the job began.
     pub started: SystemTime,
-}
-
-/// Run one operation.
-///
-/// # Errors
-/// What ended it.
-pub fn run(request: &Request, context: &Context<'_>) -> Result<Report> {
-    match request {
-        Request::Inventory(options) => inventory::run(options, context),
-        Request::Checksum(options) => checksum::run(options, context),
-        Request::Verify(options) => verify::run(options, context),
-    }
+    /// True when another operation of the job reads every file whole: its bytes and digests cost nothing more.
+    pub all_is_read: bool,
 }
 
 /// A table's name with its columns, in order.
 pub type TableColumns = (&'static str, &'static [Column]);
 
-/// Every operation with its default options and its tables: what the contract test compares.
-pub fn declarations() -> serde_json::Value {
-    let columns = |columns: &[Column]| -> serde_json::Value {
-        columns.iter().map(|column| serde_json::json!({"name": column.name, "dtype": column.type_name()})).collect()
+/// An operation's options; the way to it.
+pub trait Options: Serialize + Default {
+    /// Every table with its columns; optional ones may be absent from a result.
+    const TABLES: &'static [TableColumns];
+
+    /// Look for what the operation would refuse.
+    ///
+    /// # Errors
+    /// [`crate::error::EngineError::InvalidOptions`] naming the option.
+    fn validate(&self) -> Result<()>;
+
+    /// True when the operation reads every file whole whatever it finds.
+    fn reads_all(&self) -> bool {
+        false
+    }
+
+    /// The operation, ready for its pass.
+    ///
+    /// # Errors
+    /// What ends the job before it begins.
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>>;
+}
+
+/// Make the enum of all operations from one line for each.
+macro_rules! registry {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal: $options:ty,)+) => {
+        /// An operation with its options. This enum is the registry of operations.
+        #[derive(Debug, Clone, Serialize, Deserialize)]
+        #[serde(tag = "operation", content = "options")]
+        pub enum Request {
+            $($(#[$doc])* #[serde(rename = $name)] $variant($options),)+
+        }
+
+        impl Request {
+            /// The operation's name in every layer.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(_) => $name,)+ }
+            }
+
+            /// # Errors
+            /// [`crate::error::EngineError::InvalidOptions`] naming the option.
+            pub fn validate(&self) -> Result<()> {
+                match self { $(Self::$variant(options) => options.validate(),)+ }
+            }
+
+            /// See [`Options::reads_all`].
+            pub fn reads_all(&self) -> bool {
+                match self { $(Self::$variant(options) => options.reads_all(),)+ }
+            }
+
+            /// The operation, ready for its pass.
+            ///
+            /// # Errors
+            /// What ends the job before it begins.
+            pub fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+                match self { $(Self::$variant(options) => options.operation(context),)+ }
+            }
+        }
+
+        /// Every operation with its default options and its tables: what the contract test compares.
+        pub fn declarations() -> serde_json::Value {
+            serde_json::json!({
+                "walk": WalkOptions::default(),
+                "issues": described(crate::issue::COLUMNS),
+                "operations": { $($name: declaration::<$options>(),)+ },
+            })
+        }
     };
-    let tables = |tables: &[TableColumns]| -> serde_json::Value {
-        tables.iter().map(|(name, of)| ((*name).to_owned(), columns(of))).collect::<serde_json::Map<_, _>>().into()
-    };
-    serde_json::json!({
-        "walk": WalkOptions::default(),
-        "issues": columns(crate::issue::COLUMNS),
-        "operations": {
-            "inventory": {"options": inventory::InventoryOptions::default(), "tables": tables(inventory::TABLES)},
-            "checksum": {"options": checksum::ChecksumOptions::default(), "tables": tables(checksum::TABLES)},
-            "verify": {"options": verify::VerifyOptions::default(), "tables": tables(verify::TABLES)},
-        },
-    })
+}
+
+registry! {
+    /// What fills this tree.
+    Inventory = "inventory": inventory::InventoryOptions,
+    /// Digests of every file.
+    Checksum = "checksum": checksum::ChecksumOptions,
+    /// Files against a manifest.
+    Verify = "verify": verify::VerifyOptions,
+}
+
+fn described(columns: &[Column]) -> serde_json::Value {
+    columns.iter().map(|column| serde_json::json!({"name": column.name, "dtype": column.type_name()})).collect()
+}
+
+fn declaration<O: Options>() -> serde_json::Value {
+    let tables: serde_json::Map<String, serde_json::Value> =
+        O::TABLES.iter().map(|(name, columns)| ((*name).to_owned(), described(columns))).collect();
+    serde_json::json!({"options": O::default(), "tables": tables})
 }

@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
-use crate::sink::Sink;
+use crate::sink::JobFolder;
+use crate::ops::Request;
 use crate::spec::JobSpec;
 use crate::walk::WalkTotals;
 
 /// A file beside the tables, such as a manifest.
 #[derive(Debug, Clone, Serialize)]
 pub struct OutputFile {
-    /// Its name in the job folder.
+    /// Its name in the operation's folder; in `outcome.json` in the job's.
     pub name: String,
     /// Its size.
     pub bytes: u64,
@@ -26,10 +27,8 @@ pub struct OutputFile {
 /// What an operation gives back besides its tables.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What the walk counted.
-    pub totals: WalkTotals,
-    /// Paths in the not-covered list.
-    pub not_covered: u64,
+    /// Paths in the operation's own list of what was not covered; none = it keeps no such list.
+    pub not_covered: Option<u64>,
     /// Files beside the tables.
     pub files: Vec<OutputFile>,
     /// The operation's own summary.
@@ -54,7 +53,14 @@ impl Outcome {
 ///
 /// # Errors
 /// [`EngineError::Output`].
-pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, started: SystemTime) -> Result<Outcome> {
+pub fn write(
+    spec: &JobSpec,
+    folder: &JobFolder,
+    control: &Control,
+    totals: WalkTotals,
+    reports: Vec<Report>,
+    started: SystemTime,
+) -> Result<Outcome> {
     // The last look: after it the job completes, whoever asks it to stop.
     control.check()?;
     control.issues().finish()?;
@@ -62,13 +68,12 @@ pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, sta
     control.finish();
     let stages: Vec<Value> =
         control.stage_seconds().iter().map(|(name, seconds)| json!({"name": name, "seconds": seconds})).collect();
-    let totals = report.totals;
-    let tagged = serde_json::to_value(&spec.request).map_err(|error| EngineError::internal(error.to_string()))?;
+    let not_covered = reports.iter().filter_map(|report| report.not_covered).max().unwrap_or(issues);
+    let shards = control.shards(0);
+    let results = spec.requests.iter().zip(reports).map(|(request, report)| result(request, report, &shards));
     let document = json!({
         "version": 1,
         "engine_version": crate::VERSION,
-        "operation": spec.request.name(),
-        "options": tagged["options"],
         "walk": spec.walk,
         "source": spec.source,
         "started_at": rfc3339(started),
@@ -81,18 +86,27 @@ pub fn write(spec: &JobSpec, sink: &Sink, control: &Control, report: Report, sta
             "bytes": totals.bytes,
             "issues": issues,
             "filtered": totals.filtered,
-            "not_covered": report.not_covered,
+            "not_covered": not_covered,
         },
-        "tables": tables(&control.shards(0)),
-        "files": report.files,
-        "summary": report.summary,
+        "results": results.collect::<Result<Vec<Value>>>()?,
     });
     let outcome = Outcome { document };
-    sink.write_file("outcome.json", &outcome.to_json())?;
+    folder.write_file("outcome.json", &outcome.to_json())?;
     Ok(outcome)
 }
 
-fn tables(shards: &[Shard]) -> Vec<Value> {
+fn result(request: &Request, report: Report, shards: &[Shard]) -> Result<Value> {
+    let mut described = serde_json::to_value(request).map_err(|error| EngineError::internal(error.to_string()))?;
+    let in_job = |file: OutputFile| OutputFile { name: format!("{}/{}", request.name(), file.name), ..file };
+    let files: Vec<OutputFile> = report.files.into_iter().map(in_job).collect();
+    let own: Vec<&Shard> = shards.iter().filter(|shard| shard.operation == request.name()).collect();
+    described["tables"] = tables(&own).into();
+    described["files"] = json!(files);
+    described["summary"] = report.summary;
+    Ok(described)
+}
+
+fn tables(shards: &[&Shard]) -> Vec<Value> {
     let mut names: Vec<&str> = Vec::new();
     for shard in shards {
         if !names.contains(&shard.table.as_str()) {
@@ -102,7 +116,7 @@ fn tables(shards: &[Shard]) -> Vec<Value> {
     // The main table first, whichever shard was final first.
     names.sort_by_key(|name| *name != "result");
     let describe = |name: &&str| {
-        let mut parts: Vec<&Shard> = shards.iter().filter(|shard| shard.table == **name).collect();
+        let mut parts: Vec<&&Shard> = shards.iter().filter(|shard| shard.table == **name).collect();
         parts.sort_by(|one, other| one.path.cmp(&other.path));
         let listed: Vec<Value> =
             parts.iter().map(|part| json!({"path": part.path, "rows": part.rows, "bytes": part.bytes})).collect();

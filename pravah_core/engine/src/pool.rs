@@ -7,6 +7,7 @@ use crossbeam_channel::RecvTimeoutError;
 
 use crate::control::Control;
 use crate::error::{EngineError, Result, guarded};
+use crate::ops::Context;
 use crate::walk::{Batch, Skipped, Visitor, WalkTotals, walk};
 
 /// Threads to use when the specification names none: one per available core.
@@ -86,7 +87,8 @@ impl<T> Slots<T> {
 /// bound memory.
 const WAITING_BATCHES_PER_THREAD: usize = 8;
 
-/// Walk on scanning threads and work on every batch in the compute pool, with a bounded channel between.
+/// Walk on scanning threads and work on every batch in the compute pool, with a bounded channel between: `visitor`
+/// sends what is to be worked on.
 ///
 /// Totals reach the progress as soon as the walk ends.
 ///
@@ -95,18 +97,20 @@ const WAITING_BATCHES_PER_THREAD: usize = 8;
 ///
 /// # Cancellation
 /// Looked at per batch; longer work looks for itself.
-pub fn walk_and_work(
-    context: &crate::ops::Context<'_>,
+pub fn walk_and_work<V: Visitor>(
+    context: &Context,
+    visitor: impl FnOnce(crossbeam_channel::Sender<Batch>) -> V,
     work: impl Fn(Batch) -> Result<()> + Sync,
 ) -> Result<WalkTotals> {
     let pool = compute_pool(context.threads)?;
     let rules = context.walk.compile()?;
     let waiting = WAITING_BATCHES_PER_THREAD * context.threads;
     let (send, receive) = crossbeam_channel::bounded(waiting);
-    let (root, control, threads) = (context.root, context.control, context.threads);
+    let (root, control, threads) = (&context.root, &context.control, context.threads);
+    let visitor = Arc::new(visitor(send));
     std::thread::scope(|scope| {
         let walking = std::thread::Builder::new().name("pravah-walk".into()).spawn_scoped(scope, move || {
-            let totals = walk(Arc::clone(root), rules, Arc::new(Forward(send)), control, threads)?;
+            let totals = walk(Arc::clone(root), rules, visitor, control, threads)?;
             control.set_totals(totals.files, totals.bytes);
             Ok(totals)
         });
@@ -140,14 +144,14 @@ pub fn walk_and_work(
 const COUNT_AFTER: Duration = Duration::from_secs(2);
 
 /// Set the totals by a walk of one thread that reads nothing; what it cannot see is told by the job's own.
-fn count_ahead(context: &crate::ops::Context<'_>, worked: crossbeam_channel::Receiver<()>) {
+fn count_ahead(context: &Context, worked: crossbeam_channel::Receiver<()>) {
     if context.control.has_totals() {
         return;
     }
     let Ok(rules) = context.walk.compile() else { return };
     let counting = Arc::new(Control::new());
-    let visitor = Arc::new(Counting { job: Arc::clone(context.control), worked });
-    if let Ok(totals) = guarded(|| walk(Arc::clone(context.root), rules, visitor, &counting, 1)) {
+    let visitor = Arc::new(Counting { job: Arc::clone(&context.control), worked });
+    if let Ok(totals) = guarded(|| walk(Arc::clone(&context.root), rules, visitor, &counting, 1)) {
         context.control.set_totals_once(totals.files, totals.bytes);
     }
 }
@@ -195,21 +199,6 @@ fn drain(
             });
         }
     });
-}
-
-struct Forward(crossbeam_channel::Sender<Batch>);
-
-impl Visitor for Forward {
-    fn batch(&self, batch: Batch) -> Result<()> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.0.send(batch).map_err(|_| EngineError::internal("the compute pool is gone"))
-    }
-
-    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
-        Ok(())
-    }
 }
 
 /// Threads that wait for the disk at once.

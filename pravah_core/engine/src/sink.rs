@@ -38,39 +38,79 @@ pub struct Table {
     pub dictionary: &'static [&'static str],
 }
 
-/// The job folder.
+/// The folder of a job: one folder for each operation, and what is told of the job as a whole.
 #[derive(Debug)]
-pub struct Sink {
-    directory: PathBuf,
-    shard_rows: u64,
-    shard_bytes: u64,
+pub struct JobFolder {
+    output: Output,
     control: Arc<Control>,
-    parts: Mutex<BTreeMap<&'static str, Arc<AtomicU32>>>,
-    journal: Mutex<File>,
+    journal: Arc<Mutex<File>>,
 }
 
-impl Sink {
+impl JobFolder {
     /// Make the job folder and open its journal and its list of issues.
     ///
     /// # Errors
     /// [`EngineError::Output`] when that cannot be done, or when the folder holds something.
     pub fn create(output: &Output, control: &Arc<Control>) -> Result<Self> {
-        let directory = output.directory.clone();
-        create_folder(&directory)?;
-        let path = directory.join("shards.jsonl");
+        create_folder(&output.directory)?;
+        let path = output.directory.join("shards.jsonl");
         let journal = File::create_new(&path).map_err(|error| EngineError::output(&path, error))?;
-        control.issues().write_to(IssueFile::create(&directory)?);
-        Ok(Self {
-            directory,
-            shard_rows: output.shard_rows,
-            shard_bytes: output.shard_bytes,
-            control: Arc::clone(control),
-            parts: Mutex::new(BTreeMap::new()),
-            journal: Mutex::new(journal),
-        })
+        control.issues().write_to(IssueFile::create(&output.directory)?);
+        Ok(Self { output: output.clone(), control: Arc::clone(control), journal: Arc::new(Mutex::new(journal)) })
     }
 
-    /// The job folder's path.
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.output.directory
+    }
+
+    /// The folder of one operation, made.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`].
+    pub fn sink(&self, operation: &'static str) -> Result<Arc<Sink>> {
+        let directory = self.output.directory.join(operation);
+        fs::create_dir_all(&directory).map_err(|error| EngineError::output(&directory, error))?;
+        Ok(Arc::new(Sink {
+            operation,
+            directory,
+            shard_rows: self.output.shard_rows,
+            shard_bytes: self.output.shard_bytes,
+            control: Arc::clone(&self.control),
+            parts: Mutex::new(BTreeMap::new()),
+            journal: Arc::clone(&self.journal),
+        }))
+    }
+
+    /// Write a small file under a temporary name, sync it and rename it.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`].
+    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let temporary = self.path().join(format!(".{name}.tmp"));
+        let path = self.path().join(name);
+        File::create(&temporary)
+            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
+            .and_then(|()| fs::rename(&temporary, &path))
+            .map_err(|error| EngineError::output(&path, error))?;
+        sync_directory(self.path())
+    }
+}
+
+/// The folder of one operation.
+#[derive(Debug)]
+pub struct Sink {
+    operation: &'static str,
+    directory: PathBuf,
+    shard_rows: u64,
+    shard_bytes: u64,
+    control: Arc<Control>,
+    parts: Mutex<BTreeMap<&'static str, Arc<AtomicU32>>>,
+    journal: Arc<Mutex<File>>,
+}
+
+impl Sink {
+    /// Its path.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
@@ -100,6 +140,7 @@ impl Sink {
         let mut folders: Vec<PathBuf> =
             staged.iter().filter_map(|shard| shard.path.parent().map(Path::to_path_buf)).collect();
         folders.push(self.directory.clone());
+        folders.extend(self.directory.parent().map(Path::to_path_buf));
         folders.sort_unstable();
         folders.dedup();
         let shards = staged.iter().map(|shard| shard.shard.clone()).collect();
@@ -119,24 +160,10 @@ impl Sink {
         journal
             .write_all(&lines)
             .and_then(|()| journal.sync_data())
-            .map_err(|error| EngineError::output(&self.directory.join("shards.jsonl"), error))?;
+            .map_err(|error| EngineError::output(&self.directory.with_file_name("shards.jsonl"), error))?;
         drop(journal);
         shards.into_iter().for_each(|shard| self.control.shard_done(shard));
         Ok(())
-    }
-
-    /// Write a small file under a temporary name, sync it and rename it.
-    ///
-    /// # Errors
-    /// [`EngineError::Output`].
-    pub fn write_file(&self, name: &str, content: &[u8]) -> Result<()> {
-        let temporary = self.directory.join(format!(".{name}.tmp"));
-        let path = self.directory.join(name);
-        File::create(&temporary)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|error| EngineError::output(&path, error))?;
-        sync_directory(&self.directory)
     }
 }
 
@@ -279,7 +306,7 @@ impl TableWriter {
         let temporary = folder.join(format!(".{name}.tmp"));
         let path = folder.join(&name);
         let writer = parquet_writer(&temporary, self.table, Arc::clone(&self.schema))?;
-        Ok(Open { writer, temporary, path, relative: format!("{}/{name}", self.table.name), rows: 0 })
+        Ok(Open { writer, temporary, path, relative: format!("{}/{}/{name}", self.sink.operation, self.table.name), rows: 0 })
     }
 
     fn close(&mut self) -> Result<Staged> {
@@ -287,7 +314,7 @@ impl TableWriter {
         let failed = |error: &dyn std::fmt::Display| EngineError::output(&open.temporary, error);
         let file = open.writer.into_inner().map_err(|error| failed(&error))?;
         let bytes = file.metadata().map_err(|error| failed(&error))?.len();
-        let shard = Shard { table: self.table.name.into(), path: open.relative, rows: open.rows, bytes };
+        let shard = Shard { operation: self.sink.operation.into(), table: self.table.name.into(), path: open.relative, rows: open.rows, bytes };
         Ok(Staged(vec![Pending { file, temporary: open.temporary, path: open.path, shard }]))
     }
 }

@@ -1,4 +1,4 @@
-//! The job specification: what crosses the boundary, and the registry of operations.
+//! The job specification: what crosses the boundary.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -7,35 +7,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
-use crate::ops::{checksum::ChecksumOptions, inventory::InventoryOptions, verify::VerifyOptions};
+use crate::ops::Request;
 use crate::paths::hex_digit;
 use crate::walk::rules::WalkOptions;
 
 /// The only specification version this engine accepts.
 pub const SPEC_VERSION: u32 = 1;
-
-/// The operation with its options. This enum is the registry of operations.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "operation", content = "options", rename_all = "snake_case")]
-pub enum Request {
-    /// What fills this tree.
-    Inventory(InventoryOptions),
-    /// Digests of every file.
-    Checksum(ChecksumOptions),
-    /// Files against a manifest.
-    Verify(VerifyOptions),
-}
-
-impl Request {
-    /// The operation's name in every layer.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Inventory(_) => "inventory",
-            Self::Checksum(_) => "checksum",
-            Self::Verify(_) => "verify",
-        }
-    }
-}
 
 /// The directory to work on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,9 +81,7 @@ fn default_shard_bytes() -> u64 {
 #[serde(deny_unknown_fields)]
 struct RawSpec {
     version: u32,
-    operation: String,
-    #[serde(default = "empty_object")]
-    options: serde_json::Value,
+    operations: Vec<RawRequest>,
     source: Source,
     #[serde(default)]
     excluded: Vec<PathBuf>,
@@ -117,6 +92,14 @@ struct RawSpec {
     threads: Option<usize>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    operation: String,
+    #[serde(default = "empty_object")]
+    options: serde_json::Value,
+}
+
 fn empty_object() -> serde_json::Value {
     serde_json::Value::Object(serde_json::Map::new())
 }
@@ -124,8 +107,8 @@ fn empty_object() -> serde_json::Value {
 /// One job, parsed and validated.
 #[derive(Debug, Clone)]
 pub struct JobSpec {
-    /// The operation with its options.
-    pub request: Request,
+    /// The operations with their options, all over one walk; each at most once.
+    pub requests: Vec<Request>,
     /// The directory to work on.
     pub source: Source,
     /// Directories that are never entered, wherever a walk comes upon them: the caller's own data.
@@ -149,11 +132,9 @@ impl JobSpec {
         if raw.version != SPEC_VERSION {
             return Err(EngineError::invalid(format!("version {} is unknown; send {SPEC_VERSION}", raw.version)));
         }
-        let tagged = serde_json::json!({"operation": raw.operation, "options": raw.options});
-        let request: Request =
-            serde_json::from_value(tagged).map_err(|error| EngineError::invalid(format!("options: {error}")))?;
+        let requests = raw.operations.into_iter().map(parse_request).collect::<Result<Vec<Request>>>()?;
         let spec = Self {
-            request,
+            requests,
             source: raw.source,
             excluded: raw.excluded,
             walk: raw.walk,
@@ -165,6 +146,7 @@ impl JobSpec {
     }
 
     fn validate(&self) -> Result<()> {
+        self.check_names()?;
         self.source.to_path()?;
         self.walk.compile()?;
         if self.threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
@@ -173,10 +155,24 @@ impl JobSpec {
         if self.output.shard_rows == 0 || self.output.shard_bytes == 0 {
             return Err(EngineError::invalid("output.shard_rows and output.shard_bytes must be positive"));
         }
-        match &self.request {
-            Request::Inventory(options) => options.validate(),
-            Request::Checksum(options) => options.validate(),
-            Request::Verify(options) => options.validate(),
+        self.requests.iter().try_for_each(Request::validate)
+    }
+
+    fn check_names(&self) -> Result<()> {
+        if self.requests.is_empty() {
+            return Err(EngineError::invalid("operations is empty; name at least one"));
+        }
+        let mut names: Vec<&str> = self.requests.iter().map(Request::name).collect();
+        names.sort_unstable();
+        match names.windows(2).find(|pair| pair[0] == pair[1]) {
+            Some(pair) => Err(EngineError::invalid(format!("operations names {} twice", pair[0]))),
+            None => Ok(()),
         }
     }
+}
+
+fn parse_request(raw: RawRequest) -> Result<Request> {
+    let name = raw.operation.clone();
+    let tagged = serde_json::json!({"operation": raw.operation, "options": raw.options});
+    serde_json::from_value(tagged).map_err(|error| EngineError::invalid(format!("operation {name:?}: {error}")))
 }

@@ -201,7 +201,7 @@ impl Skip {
 }
 
 /// A subtree that is not visited, told once at its top.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Skipped<'a> {
     /// Its path relative to the source.
     pub path: &'a [u8],

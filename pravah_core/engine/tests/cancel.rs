@@ -90,7 +90,7 @@ fn from_any_stage_on_many_small_files() {
     answers_at_any_time("inventory", &spec("inventory", &tree.path()));
     answers_at_any_time("checksum", &spec("checksum", &tree.path()).option("algorithms", json!(["blake3", "md5"])));
     let sums = spec("checksum", &tree.path()).run();
-    let manifest = sums.folder().join("manifest.b3");
+    let manifest = sums.own_folder().join("manifest.b3");
     answers_at_any_time("verify", &spec("verify", &tree.path()).option("manifest", manifest.to_str().unwrap()));
 }
 

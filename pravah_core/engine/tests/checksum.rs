@@ -79,10 +79,10 @@ fn only_the_chosen_columns_are_there_in_one_order() {
     let columns = common::rows::columns(&done.shards("result")[0]);
     assert_eq!(columns, ["path", "path_raw", "size_bytes", "modified", "blake3", "md5"]);
     assert_eq!(done.summary()["algorithms"], json!(["blake3", "md5"]));
-    let names: Vec<_> = done.outcome["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
+    let names: Vec<_> = done.result()["files"].as_array().unwrap().iter().map(|file| &file["name"]).collect();
     assert_eq!(names, ["manifest.b3", "manifest.md5"]);
     let none = checksum(&tree, &["md5"]).option("write_manifests", false).run();
-    assert_eq!(none.outcome["files"], json!([]));
+    assert_eq!(none.result()["files"], json!([]));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn the_blake3_manifest_is_read_by_b3sum_and_names_it_cannot_hold_are_issues() {
     // Not UTF-8 (2 names), U+FFFD, each in two places, and the one that ends with a carriage return.
     assert_eq!(left_out.len(), 7, "{left_out:?}");
     assert_eq!(done.by_path("result").len(), files + 1, "the result has them all");
-    let path = done.folder().join("manifest.b3");
+    let path = done.own_folder().join("manifest.b3");
     let Some(output) = tool("b3sum", &["--check", path.to_str().unwrap()], &tree.path()) else { return };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let good = String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with(": OK")).count();
@@ -188,7 +188,7 @@ fn long_paths_are_read() {
         let rows = spec("inventory", &tree.path()).run().by_path("result");
         assert!(rows.contains_key(path));
         let verified = common::run::spec("verify", &tree.path())
-            .option("manifest", done.folder().join("manifest.sha256").to_str().unwrap())
+            .option("manifest", done.own_folder().join("manifest.sha256").to_str().unwrap())
             .run();
         assert_eq!(verified.summary()["verdict"], "verified");
     }

@@ -153,13 +153,13 @@ fn manifests() {
 #[test]
 fn job_specifications() {
     let corpus: Vec<Vec<u8>> = [
-        r#"{"version":1,"operation":"inventory","options":{"largest_count":5,"age_reference":"2024-01-01T00:00:00Z"},
+        r#"{"version":1,"operations":[{"operation":"inventory","options":{"largest_count":5,"age_reference":"2024-01-01T00:00:00Z"}}],
             "source":{"path":"/tmp","path_bytes":"2f746d70","boundaries":["/tmp"]},"output":{"directory":"/o","shard_rows":7}}"#,
-        r#"{"version":1,"operation":"checksum","options":{"algorithms":["blake3","xxh3_128"],"write_manifests":false},
+        r#"{"version":1,"operations":[{"operation":"checksum","options":{"algorithms":["blake3","xxh3_128"],"write_manifests":false}}],
             "source":{"path":"/tmp"},"walk":{"ignore_globs":["a/**","!b","{a,b}[c-d]?"],"include_globs":["*.md"],
             "extensions":["tar.gz"],"min_size_bytes":1,"max_size_bytes":9,"modified_since":"1970-01-01T00:00:00+02:00",
             "max_depth":3,"follow_links":true,"one_file_system":true},"output":{"directory":"/o"},"threads":2}"#,
-        r#"{"version":1,"operation":"verify","options":{"manifest":"/m","algorithm":"auto","detect_moves":true},
+        r#"{"version":1,"operations":[{"operation":"verify","options":{"manifest":"/m","algorithm":"auto","detect_moves":true}}],
             "source":{"path":"/"},"walk":{},"output":{"directory":"/o","shard_bytes":1},"threads":null}"#,
     ]
     .map(|text| text.as_bytes().to_vec())
@@ -238,7 +238,7 @@ fn results_as_manifests() {
         std::fs::write(&manifest, input).unwrap();
         let (_folder, prepared) = valid.prepare();
         match prepared.unwrap().run(&Arc::new(Control::new())) {
-            Ok(outcome) => assert!(outcome.document["summary"]["listed"].as_u64() > Some(0)),
+            Ok(outcome) => assert!(outcome.document["results"][0]["summary"]["listed"].as_u64() > Some(0)),
             // Also where the Parquet reader panics.
             Err(error) => assert_eq!(error.code(), "invalid_options", "{error}"),
         }

@@ -20,7 +20,7 @@ use pravah_engine::control::Control;
 use pravah_engine::error::{EngineError, Result};
 use pravah_engine::issue::{IssueKind, KEPT};
 use pravah_engine::pool::{Slots, uninterrupted};
-use pravah_engine::sink::{Sink, Table};
+use pravah_engine::sink::{JobFolder, Sink, Table};
 use pravah_engine::spec::Output;
 use serde_json::json;
 use tempfile::TempDir;
@@ -32,7 +32,7 @@ fn sink(shard_rows: u64) -> (TempDir, Arc<Sink>, Arc<Control>) {
     let folder = temporary_in_memory("sink");
     let control = Arc::new(Control::new());
     let output = Output { directory: folder.path().join("out"), shard_rows, shard_bytes: 1 << 30 };
-    let sink = Arc::new(Sink::create(&output, &control).unwrap());
+    let sink = JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap();
     (folder, sink, control)
 }
 
@@ -67,11 +67,11 @@ fn shards_have_the_rows_asked_for_and_are_told_when_they_are_final() {
         for part in [0..3, 3..3, 3..24, 24..25] {
             writer.write(&batch(part)).unwrap();
             let told: u64 = control.shards(0).iter().map(|shard| shard.rows).sum();
-            let there = parts(&folder.path().join("out/result"));
+            let there = parts(&folder.path().join("out/inventory/result"));
             assert_eq!(numbers(&there).len() as u64, told, "what has its name is told, and the other way round");
         }
         sink.commit(vec![writer.stage().unwrap()]).unwrap();
-        let there = parts(&folder.path().join("out/result"));
+        let there = parts(&folder.path().join("out/inventory/result"));
         assert_eq!(there.iter().map(|part| rows::read(part).len()).collect::<Vec<_>>(), expected);
         assert_eq!(numbers(&there), (0..25).collect::<Vec<_>>());
         assert_eq!(control.shards(0).len(), expected.len());
@@ -95,7 +95,7 @@ fn several_writers_of_a_table_share_it() {
             });
         }
     });
-    let there = parts(&folder.path().join("out/result"));
+    let there = parts(&folder.path().join("out/inventory/result"));
     assert_eq!(numbers(&there), (0..400).collect::<Vec<_>>());
     let journal = fs::read_to_string(folder.path().join("out/shards.jsonl")).unwrap();
     assert_eq!(journal.lines().count(), there.len());
@@ -107,11 +107,11 @@ fn a_staged_shard_has_no_name_yet() {
     let mut writer = sink.writer(TABLE, batch(0..0).schema());
     writer.write(&batch(0..5)).unwrap();
     let staged = writer.stage().unwrap();
-    assert!(parts(&folder.path().join("out/result")).is_empty());
-    assert!(folder.path().join("out/result/.part-00000.parquet.tmp").exists());
+    assert!(parts(&folder.path().join("out/inventory/result")).is_empty());
+    assert!(folder.path().join("out/inventory/result/.part-00000.parquet.tmp").exists());
     control.cancel();
     assert_eq!(sink.commit(vec![staged]).unwrap_err().code(), "cancelled");
-    assert!(parts(&folder.path().join("out/result")).is_empty());
+    assert!(parts(&folder.path().join("out/inventory/result")).is_empty());
     assert!(control.shards(0).is_empty());
 }
 
@@ -144,7 +144,7 @@ fn a_place_where_nothing_can_be_written_is_an_output_error() {
 #[test]
 fn a_device_without_space_ends_the_write_with_an_output_error() {
     let (folder, sink, _) = sink(5);
-    let result = folder.path().join("out/result");
+    let result = folder.path().join("out/inventory/result");
     fs::create_dir(&result).unwrap();
     symlink("/dev/full", result.join(".part-00001.parquet.tmp")).unwrap();
     let mut writer = sink.writer(TABLE, batch(0..0).schema());
@@ -183,7 +183,7 @@ fn a_full_file_system_ends_every_operation_without_a_half_shard() {
         fs::write(tree.at(format!("{number:05}{}", "n".repeat(200))), format!("{number}")).unwrap();
     }
     let sums = spec("checksum", &tree.path()).option("algorithms", json!(["sha256"])).run();
-    let manifest = sums.folder().join("manifest.sha256");
+    let manifest = sums.own_folder().join("manifest.sha256");
     let verify = spec("verify", &tree.path()).option("manifest", manifest.to_str().unwrap());
     let all = json!(["blake3", "sha256", "sha1", "md5"]);
     let jobs = [spec("inventory", &tree.path()), spec("checksum", &tree.path()).option("algorithms", all), verify];

@@ -3,15 +3,16 @@
 
 mod common;
 
-use pravah_engine::spec::{JobSpec, Request};
+use pravah_engine::ops::Request;
+use pravah_engine::spec::JobSpec;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 fn document() -> Value {
     json!({
-        "version": 1, "operation": "inventory", "options": {}, "source": {"path": "/tmp"}, "walk": {},
-        "output": {"directory": "/tmp/out"}, "threads": null,
+        "version": 1, "operations": [{"operation": "inventory", "options": {}}], "source": {"path": "/tmp"},
+        "walk": {}, "output": {"directory": "/tmp/out"}, "threads": null,
     })
 }
 
@@ -24,37 +25,39 @@ fn parse(document: &Value) -> Result<JobSpec, String> {
 
 #[test]
 fn defaults_are_those_of_the_documents() {
-    let minimal =
-        json!({"version": 1, "operation": "checksum", "source": {"path": "/tmp"}, "output": {"directory": "/o"}});
+    let minimal = json!({
+        "version": 1, "operations": [{"operation": "checksum"}], "source": {"path": "/tmp"},
+        "output": {"directory": "/o"},
+    });
     let spec = parse(&minimal).unwrap();
     assert_eq!((spec.output.shard_rows, spec.output.shard_bytes), (1_000_000, 128 << 20));
     assert!(spec.threads.is_none() && spec.walk.include_hidden && !spec.walk.follow_links);
-    let Request::Checksum(options) = &spec.request else { panic!("{:?}", spec.request) };
+    let [Request::Checksum(options)] = &spec.requests[..] else { panic!("{:?}", spec.requests) };
     assert_eq!(serde_json::to_value(options).unwrap(), json!({"algorithms": ["blake3"], "write_manifests": true}));
-    assert_eq!(spec.request.name(), "checksum");
+    assert_eq!(spec.requests[0].name(), "checksum");
 }
 
 #[test]
 fn unknown_and_missing_fields_are_refused_everywhere() {
-    for part in [&["extra"][..], &["options", "extra"], &["walk", "extra"], &["source", "extra"], &["output", "extra"]]
+    for part in [&["extra"][..], &["operations", "0", "extra"], &["operations", "0", "options", "extra"], &["walk", "extra"], &["source", "extra"], &["output", "extra"]]
     {
         for operation in ["inventory", "checksum", "verify"] {
             let mut document = document();
-            document["operation"] = operation.into();
+            document["operations"][0]["operation"] = operation.into();
             if operation == "verify" {
-                document["options"]["manifest"] = "/m".into();
+                document["operations"][0]["options"]["manifest"] = "/m".into();
             }
             assert!(parse(&document).is_ok());
             let mut place = &mut document;
             for name in part {
-                place = &mut place[*name];
+                place = if *name == "0" { &mut place[0] } else { &mut place[*name] };
             }
             *place = 1.into();
             let error = parse(&document).unwrap_err();
             assert!(error.contains("unknown field `extra`"), "{part:?} of {operation}: {error}");
         }
     }
-    for field in ["version", "operation", "source", "output"] {
+    for field in ["version", "operations", "source", "output"] {
         let mut document = document();
         document.as_object_mut().unwrap().remove(field);
         assert!(parse(&document).unwrap_err().contains(&format!("missing field `{field}`")));
@@ -65,7 +68,7 @@ fn unknown_and_missing_fields_are_refused_everywhere() {
 fn values_out_of_bounds_are_refused_by_name() {
     let cases = [
         ("/version", json!(2), "version 2 is unknown"),
-        ("/operation", json!("compress"), "unknown variant `compress`"),
+        ("/operations/0/operation", json!("compress"), "unknown variant `compress`"),
         ("/threads", json!(0), "threads"),
         ("/threads", json!(1025), "threads"),
         ("/threads", json!(-1), "invalid value"),
@@ -75,9 +78,9 @@ fn values_out_of_bounds_are_refused_by_name() {
         ("/source/path_bytes", json!("2f7"), "hexadecimal"),
         ("/source/path_bytes", json!("zz"), "hexadecimal"),
         ("/source/path_bytes", json!("746d70"), "not absolute"),
-        ("/options/largest_count", json!(0), "largest_count"),
-        ("/options/largest_count", json!(10_001), "largest_count"),
-        ("/options/age_reference", json!("yesterday"), "age_reference"),
+        ("/operations/0/options/largest_count", json!(0), "largest_count"),
+        ("/operations/0/options/largest_count", json!(10_001), "largest_count"),
+        ("/operations/0/options/age_reference", json!("yesterday"), "age_reference"),
         ("/walk/max_depth", json!(0), "max_depth"),
         ("/walk/modified_since", json!("2024-13-01T00:00:00Z"), "modified_since"),
         ("/walk/modified_before", json!("9999-01-01T00:00:00Z"), "1678 to 2261"),
@@ -177,12 +180,12 @@ fn json_value() -> impl Strategy<Value = Value> {
 fn place() -> impl Strategy<Value = &'static str> {
     proptest::sample::select(vec![
         "/version",
-        "/operation",
-        "/options",
-        "/options/algorithms",
-        "/options/manifest",
-        "/options/largest_count",
-        "/options/age_reference",
+        "/operations/0/operation",
+        "/operations/0/options",
+        "/operations/0/options/algorithms",
+        "/operations/0/options/manifest",
+        "/operations/0/options/largest_count",
+        "/operations/0/options/age_reference",
         "/source",
         "/source/path",
         "/source/path_bytes",
@@ -212,7 +215,7 @@ proptest! {
         changes in proptest::collection::vec((place(), json_value()), 1..4),
     ) {
         let mut document = document();
-        document["operation"] = operation.into();
+        document["operations"][0]["operation"] = operation.into();
         for (place, value) in changes {
             let (parent, name) = place.rsplit_once('/').unwrap();
             if let Some(parent @ Value::Object(_)) = document.pointer_mut(parent) {
@@ -223,8 +226,7 @@ proptest! {
             Err(words) => prop_assert!(!words.is_empty()),
             // What is accepted says the same once it is written and read again.
             Ok(spec) => {
-                let mut again = serde_json::to_value(&spec.request).unwrap();
-                again["version"] = 1.into();
+                let mut again = json!({"version": 1, "operations": serde_json::to_value(&spec.requests).unwrap()});
                 again["source"] = serde_json::to_value(&spec.source).unwrap();
                 again["walk"] = serde_json::to_value(&spec.walk).unwrap();
                 again["output"] = serde_json::to_value(&spec.output).unwrap();

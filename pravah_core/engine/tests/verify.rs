@@ -128,7 +128,7 @@ fn every_algorithm_verifies_its_own_manifest_and_result() {
     let files = hostile_names().len() as u64 + 1;
     for algorithm in common::digests::ALGORITHMS {
         let sums = spec("checksum", &tree.path()).option("algorithms", json!([algorithm])).run();
-        let name = sums.outcome["files"][0]["name"].as_str().unwrap();
+        let name = sums.result()["files"][0]["name"].as_str().unwrap();
         let left_out = sums.issues().len() as u64;
         let done = verify(&tree, &sums.folder().join(name)).run();
         check(&done);

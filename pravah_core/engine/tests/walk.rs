@@ -20,7 +20,7 @@ use pravah_engine::error::{EngineError, Result};
 use pravah_engine::issue::IssueKind;
 use pravah_engine::ops::Context;
 use pravah_engine::pool::walk_and_work;
-use pravah_engine::sink::Sink;
+use pravah_engine::sink::JobFolder;
 use pravah_engine::spec::{Output, Source};
 use pravah_engine::walk::open::Root;
 use pravah_engine::walk::rules::WalkOptions;
@@ -495,6 +495,18 @@ fn a_failing_or_panicking_visitor_ends_the_walk_with_its_own_words() {
     }
 }
 
+struct Forward(crossbeam_channel::Sender<Batch>);
+
+impl Visitor for Forward {
+    fn batch(&self, batch: Batch) -> Result<()> {
+        self.0.send(batch).map_err(|_| EngineError::internal("gone"))
+    }
+
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Run `work` on every batch of a tree.
 fn working(
     tree: &Tree,
@@ -506,11 +518,16 @@ fn working(
     let output = Output { directory: folder, shard_rows: 10, shard_bytes: 1 << 20 };
     within(60, move || {
         let control = Arc::new(Control::new());
-        let sink = Arc::new(Sink::create(&output, &control).unwrap());
-        let walk = WalkOptions::default();
-        let started = std::time::SystemTime::now();
-        let context = Context { root: &root, walk: &walk, sink: &sink, control: &control, threads, started };
-        (walk_and_work(&context, work), Arc::clone(&control))
+        let context = Context {
+            root,
+            walk: Arc::new(WalkOptions::default()),
+            sink: JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap(),
+            control: Arc::clone(&control),
+            threads,
+            started: std::time::SystemTime::now(),
+            all_is_read: false,
+        };
+        (walk_and_work(&context, Forward, work), control)
     })
 }
 

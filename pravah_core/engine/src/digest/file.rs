@@ -11,9 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, SystemTime};
 
-use super::large::{BLOCK_BYTES, blake3_parallel, digests, read_at, with_block};
+use rayon::prelude::*;
+
+use super::large::{BLOCK_BYTES, blake3_parallel, read_at, stream, with_block};
 use super::{Algorithm, Digest, digest_bytes};
 use crate::control::Control;
+use crate::error::{self, EngineError};
 use crate::issue::IssueKind;
 use crate::walk::open::{Root, stat_file};
 use crate::walk::{Kind, Meta};
@@ -32,8 +35,70 @@ pub struct Digested {
 pub enum Trouble {
     /// An issue of the job.
     Issue(IssueKind, String),
-    /// The job was cancelled.
-    Cancelled,
+    /// The job ends: it was cancelled, or something else than this file broke.
+    Ended(EngineError),
+}
+
+/// What an operation does with the bytes of one file, in their order.
+pub trait Reading: Send {
+    /// Take the next bytes; false when it has seen enough.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn block(&mut self, bytes: &[u8]) -> error::Result<bool>;
+
+    /// The file's end, told exactly once.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn end(self: Box<Self>, end: End<'_>) -> error::Result<()>;
+}
+
+/// How the reading of a file ended.
+#[derive(Debug, Clone, Copy)]
+pub enum End<'a> {
+    /// It was read to its end, or to where every reading had enough, and was this file all the time.
+    Whole(&'a Meta),
+    /// It could not be opened or read, or changed meanwhile; the job has an issue of this kind already.
+    Broken(IssueKind),
+}
+
+/// The readings of one file that still want bytes.
+pub struct Readings<'a> {
+    all: Vec<(Box<dyn Reading + 'a>, bool)>,
+}
+
+impl<'a> Readings<'a> {
+    /// Those of some operations.
+    pub fn new(readings: Vec<Box<dyn Reading + 'a>>) -> Self {
+        Self { all: readings.into_iter().map(|reading| (reading, true)).collect() }
+    }
+
+    /// True when none wants a further byte.
+    pub fn are_sated(&self) -> bool {
+        self.all.iter().all(|(_, wants)| !wants)
+    }
+
+    pub(super) fn block(&mut self, bytes: &[u8]) -> error::Result<()> {
+        let mut wanting: Vec<_> = self.all.iter_mut().filter(|(_, wants)| *wants).collect();
+        let take = |(reading, wants): &mut (Box<dyn Reading + 'a>, bool)| -> error::Result<()> {
+            *wants = reading.block(bytes)?;
+            Ok(())
+        };
+        match &mut wanting[..] {
+            [one] => take(one),
+            several if bytes.len() < BLOCK_BYTES => several.iter_mut().try_for_each(|one| take(one)),
+            several => several.par_iter_mut().try_for_each(|one| take(one)),
+        }
+    }
+
+    /// Tell all of them the end.
+    ///
+    /// # Errors
+    /// The first error of a reading.
+    pub fn end(self, end: End<'_>) -> error::Result<()> {
+        self.all.into_iter().try_for_each(|(reading, _)| reading.end(end))
+    }
 }
 
 impl From<std::io::Error> for Trouble {
@@ -49,8 +114,14 @@ pub(super) enum Stop {
     Io(std::io::Error),
     /// It holds fewer or more bytes than its size.
     OtherSize,
-    /// The job was cancelled.
-    Cancelled,
+    /// The job ends.
+    Ended(EngineError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Ended(error)
+    }
 }
 
 /// Counts the bytes of one file into the progress: never more than the walk saw, and all of them at its end,
@@ -72,9 +143,9 @@ impl<'a> Meter<'a> {
     }
 
     /// # Errors
-    /// [`Stop::Cancelled`] once the job is to stop.
+    /// [`Stop::Ended`] once the job is to stop.
     pub fn check(&self) -> Result<(), Stop> {
-        if self.control.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+        self.control.check().map_err(Stop::Ended)
     }
 }
 
@@ -97,6 +168,11 @@ impl FileReader {
     /// A reader for these algorithms.
     pub fn new(root: &Arc<Root>, algorithms: &[Algorithm], control: &Arc<Control>) -> Self {
         Self { root: Arc::clone(root), algorithms: algorithms.to_vec(), control: Arc::clone(control), counts: true }
+    }
+
+    /// Its algorithms, in the order of [`Digested::digests`].
+    pub fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
     }
 
     /// A reader whose bytes are no progress of the job.
@@ -124,17 +200,52 @@ impl FileReader {
             return Ok(Digested { digests, meta: *seen });
         }
         // It changed since it was listed, which is allowed, or it changes now, which is not.
-        let before = stat_file(&file)?;
+        self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
+    }
+
+    /// Hand the file's bytes to `readings` and digest them, in one read. Otherwise as [`FileReader::digest`], with
+    /// one difference: bytes that were handed out are not handed out again, so that a file that changed since it
+    /// was listed costs a look instead of a second read.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn read_with(
+        &self,
+        path: &[u8],
+        seen: &Meta,
+        readings: &mut Readings<'_>,
+    ) -> Result<Digested, Trouble> {
+        let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
+        let file = self.root.open_file(path)?;
+        self.read_unchanged(&file, &meter, |meta| {
+            if meta.size <= BLOCK_BYTES as u64 {
+                return read_small(&file, meta.size as usize, &meter, |bytes| {
+                    readings.block(bytes)?;
+                    Ok(digest_bytes(&self.algorithms, bytes))
+                });
+            }
+            let digests = stream(&file, meta.size, &self.algorithms, readings, &meter)?;
+            if self.algorithms.is_empty() && readings.are_sated() { Ok(digests) } else { at_end(&file, meta, digests) }
+        })
+    }
+
+    fn read_unchanged(
+        &self,
+        file: &OwnedFd,
+        meter: &Meter<'_>,
+        read: impl FnOnce(&Meta) -> Result<Vec<Digest>, Stop>,
+    ) -> Result<Digested, Trouble> {
+        let before = stat_file(file)?;
         if before.kind != Kind::File {
             return Err(Trouble::Issue(IssueKind::Unsupported, "is no longer a regular file".into()));
         }
         self.rest(&before)?;
-        let digests = self.read(&file, &before, &meter);
-        let after = stat_file(&file)?;
+        let digests = meter.check().and_then(|()| read(&before));
+        let after = stat_file(file)?;
         let unchanged = same(&before, &after);
         match digests {
             Ok(digests) if unchanged => Ok(Digested { digests, meta: before }),
-            Err(Stop::Cancelled) => Err(Trouble::Cancelled),
+            Err(Stop::Ended(error)) => Err(Trouble::Ended(error)),
             Err(Stop::Io(error)) => Err(error.into()),
             Err(Stop::OtherSize) if unchanged => {
                 let message = format!("holds another number of bytes than its size, {}, says", before.size);
@@ -153,9 +264,7 @@ impl FileReader {
     fn rest(&self, meta: &Meta) -> Result<(), Trouble> {
         let until = racy_for(meta).map(|wait| std::time::Instant::now() + wait);
         while let Some(left) = until.and_then(|until| until.checked_duration_since(std::time::Instant::now())) {
-            if self.control.is_cancelled() {
-                return Err(Trouble::Cancelled);
-            }
+            self.control.check().map_err(Trouble::Ended)?;
             std::thread::sleep(left.min(TICK));
         }
         Ok(())
@@ -164,39 +273,50 @@ impl FileReader {
     fn read(&self, file: &OwnedFd, meta: &Meta, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
         meter.check()?;
         if meta.size <= BLOCK_BYTES as u64 {
-            return self.read_small(file, meta.size as usize, meter);
+            let digest = |bytes: &[u8]| Ok(digest_bytes(&self.algorithms, bytes));
+            return read_small(file, meta.size as usize, meter, digest);
         }
         let digests = match self.algorithms[..] {
             [Algorithm::Blake3] => vec![blake3_parallel(file, meta.size, meter)?],
-            _ => digests(file, meta.size, &self.algorithms, meter)?,
+            _ => stream(file, meta.size, &self.algorithms, &mut Readings::new(Vec::new()), meter)?,
         };
-        match read_at(file, &mut [0], meta.size)? {
-            0 => Ok(digests),
-            _ => Err(Stop::OtherSize),
-        }
+        at_end(file, meta, digests)
     }
+}
 
-    fn read_small(&self, file: &OwnedFd, size: usize, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
-        // One byte more than its size: a file that grew, or whose size is a lie (/proc), is noticed.
-        with_block(size + 1, |block| {
-            let mut filled = 0;
-            while filled < block.len() {
-                match read_at(file, &mut block[filled..], filled as u64)? {
-                    0 => break,
-                    read => filled += read,
-                }
-                // The end is not read once more: a regular file gives all it has.
-                if filled == size {
-                    break;
-                }
-            }
-            if filled != size {
-                return Err(Stop::OtherSize);
-            }
-            meter.add(size as u64);
-            Ok(digest_bytes(&self.algorithms, &block[..size]))
-        })
+/// `digests`, when the file ends where its size says.
+fn at_end(file: &OwnedFd, meta: &Meta, digests: Vec<Digest>) -> Result<Vec<Digest>, Stop> {
+    match read_at(file, &mut [0], meta.size)? {
+        0 => Ok(digests),
+        _ => Err(Stop::OtherSize),
     }
+}
+
+fn read_small<T>(
+    file: &OwnedFd,
+    size: usize,
+    meter: &Meter<'_>,
+    work: impl FnOnce(&[u8]) -> error::Result<T>,
+) -> Result<T, Stop> {
+    // One byte more than its size: a file that grew, or whose size is a lie (/proc), is noticed.
+    with_block(size + 1, |block| {
+        let mut filled = 0;
+        while filled < block.len() {
+            match read_at(file, &mut block[filled..], filled as u64)? {
+                0 => break,
+                read => filled += read,
+            }
+            // The end is not read once more: a regular file gives all it has.
+            if filled == size {
+                break;
+            }
+        }
+        if filled != size {
+            return Err(Stop::OtherSize);
+        }
+        meter.add(size as u64);
+        Ok(work(&block[..size])?)
+    })
 }
 
 /// Longer than the kernel's clock for file times ticks (10 ms at most, CONFIG_HZ = 100).

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root};
 use rayon::prelude::*;
 
-use super::file::{Meter, Stop};
+use super::file::{Meter, Readings, Stop};
 use super::{Algorithm, Digest, Hasher};
 
 /// A block that one thread reads and hashes: a power of two (BLAKE3's subtrees ask for it) that stays in
@@ -78,12 +78,18 @@ fn subtree(file: &OwnedFd, offset: u64, length: u64, meter: &Meter<'_>) -> Resul
     Ok(merge_subtrees_non_root(&one?, &other?, Mode::Hash))
 }
 
-/// Several algorithms over one read: a block is read once, then each algorithm takes it on a thread of its
-/// own while the next block is read.
+/// Several algorithms and readings over one read: a block is read once, then each takes it on a thread of its
+/// own while the next block is read. Ends early when nobody wants more.
 ///
 /// # Cancellation
 /// Looked at per block.
-pub fn digests(file: &OwnedFd, size: u64, algorithms: &[Algorithm], meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
+pub fn stream(
+    file: &OwnedFd,
+    size: u64,
+    algorithms: &[Algorithm],
+    readings: &mut Readings<'_>,
+    meter: &Meter<'_>,
+) -> Result<Vec<Digest>, Stop> {
     let mut hashers: Vec<Hasher> = algorithms.iter().map(|&algorithm| Hasher::new(algorithm)).collect();
     let mut current = vec![0; BLOCK_BYTES.min(size as usize)];
     let mut next = current.clone();
@@ -94,13 +100,15 @@ pub fn digests(file: &OwnedFd, size: u64, algorithms: &[Algorithm], meter: &Mete
         let length = current.len() as u64;
         let following = offset + length;
         next.truncate((size - following).min(BLOCK_BYTES as u64) as usize);
-        let (read, ()) = rayon::join(
+        let hash = |hashers: &mut [Hasher]| hashers.par_iter_mut().for_each(|hasher| hasher.update(&current));
+        let (read, (taken, ())) = rayon::join(
             || read_exact_at(file, &mut next, following),
-            || hashers.par_iter_mut().for_each(|hasher| hasher.update(&current)),
+            || rayon::join(|| readings.block(&current), || hash(&mut hashers)),
         );
+        taken?;
         read?;
         meter.add(length);
-        if next.is_empty() {
+        if next.is_empty() || (hashers.is_empty() && readings.are_sated()) {
             return Ok(hashers.into_iter().map(Hasher::finish).collect());
         }
         std::mem::swap(&mut current, &mut next);

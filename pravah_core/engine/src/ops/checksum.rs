@@ -9,20 +9,20 @@ mod manifests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::manifests::Manifests;
-use super::{Context, TableColumns};
+use super::{Context, Options, TableColumns};
 use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digested, FileReader, Trouble};
+use crate::digest::{Algorithm, Digested};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
+use crate::pass::{Operation, Reads, Stages};
 use crate::paths;
-use crate::pool::{Slots, walk_and_work};
+use crate::pool::Slots;
 use crate::sink::{Table, TableWriter};
-use crate::walk::{Batch, Kind, Meta};
+use crate::walk::{Batch, Kind, Meta, WalkTotals};
 
 /// Options of checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,10 +40,10 @@ impl Default for ChecksumOptions {
     }
 }
 
-impl ChecksumOptions {
-    /// # Errors
-    /// [`EngineError::InvalidOptions`] naming the option.
-    pub fn validate(&self) -> Result<()> {
+impl Options for ChecksumOptions {
+    const TABLES: &'static [TableColumns] = TABLES;
+
+    fn validate(&self) -> Result<()> {
         let mut seen = Vec::new();
         for algorithm in &self.algorithms {
             if seen.contains(algorithm) {
@@ -56,6 +56,14 @@ impl ChecksumOptions {
         } else {
             Ok(())
         }
+    }
+
+    fn reads_all(&self) -> bool {
+        true
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        Ok(Box::new(Checksum::new(self, context)?))
     }
 }
 
@@ -73,7 +81,7 @@ const RESULT: &[Column] = &[
 ];
 
 /// Every table with its columns; of the digests only the chosen ones are present.
-pub const TABLES: &[TableColumns] = &[("result", RESULT)];
+const TABLES: &[TableColumns] = &[("result", RESULT)];
 const TABLE: Table = Table { name: "result", dictionary: &[] };
 
 struct Worker {
@@ -82,9 +90,8 @@ struct Worker {
     path: Vec<u8>,
 }
 
-struct Checksum<'a> {
-    context: &'a Context<'a>,
-    reader: FileReader,
+struct Checksum {
+    context: Context,
     algorithms: Vec<Algorithm>,
     workers: Slots<Worker>,
     manifests: Option<Manifests>,
@@ -94,117 +101,95 @@ struct Checksum<'a> {
     others: AtomicU64,
 }
 
-/// Digest every regular file of a tree.
-///
-/// # Errors
-/// What ended it; see [`EngineError`].
-pub fn run(options: &ChecksumOptions, context: &Context<'_>) -> Result<Report> {
-    let control = context.control;
-    control.set_stages(&["digest", "write"]);
-    // Columns and manifests in one order, whatever order the options have.
-    let chosen = |algorithm: &Algorithm| options.algorithms.contains(algorithm);
-    let algorithms: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(chosen).collect();
-    let columns: Vec<Column> = RESULT
-        .iter()
-        .filter(|column| {
+impl Checksum {
+    fn new(options: &ChecksumOptions, context: Context) -> Result<Self> {
+        // Columns and manifests in one order, whatever order the options have.
+        let chosen = |algorithm: &Algorithm| options.algorithms.contains(algorithm);
+        let algorithms: Vec<Algorithm> = Algorithm::ALL.into_iter().filter(chosen).collect();
+        let is_present = |column: &&Column| {
             column.kind != Type::Text || column.name == "path" || algorithms.iter().any(|one| one.name() == column.name)
+        };
+        let columns: Vec<Column> = RESULT.iter().filter(is_present).copied().collect();
+        let worker = || {
+            let rows = Columns::new(&columns);
+            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new() }
+        };
+        let manifests = options.write_manifests.then(|| Manifests::create(context.sink.directory(), &algorithms));
+        Ok(Self {
+            workers: Slots::new(context.threads, worker),
+            manifests: manifests.transpose()?,
+            algorithms,
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            symlinks: AtomicU64::new(0),
+            others: AtomicU64::new(0),
+            context,
         })
-        .copied()
-        .collect();
-    let worker = || {
-        let rows = Columns::new(&columns);
-        Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new() }
-    };
-    let checksum = Checksum {
-        context,
-        reader: FileReader::new(context.root, &algorithms, control),
-        workers: Slots::new(context.threads, worker),
-        manifests: options
-            .write_manifests
-            .then(|| Manifests::create(context.sink.directory(), &algorithms))
-            .transpose()?,
-        algorithms,
-        files: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-        symlinks: AtomicU64::new(0),
-        others: AtomicU64::new(0),
-    };
-    let totals = walk_and_work(context, |batch| checksum.batch(&batch))?;
-    control.enter_stage(1);
-    checksum.finish(totals)
+    }
+
+    fn count(&self, meta: &Meta) {
+        match meta.kind {
+            Kind::Directory | Kind::File => {}
+            Kind::Symlink => drop(self.symlinks.fetch_add(1, Relaxed)),
+            _ => drop(self.others.fetch_add(1, Relaxed)),
+        }
+    }
 }
 
-impl Checksum<'_> {
-    fn batch(&self, batch: &Batch) -> Result<()> {
-        let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
-        // A task per file; small ones are taken a few at a time to pay for the hand-over.
-        let digested: Vec<Option<Digested>> = entries
-            .par_iter()
-            .with_min_len(4)
-            .map(|(name, meta)| self.file(&batch.directory.path, name, meta))
-            .collect::<Result<_>>()?;
-        let named = || entries.iter().zip(&digested).filter_map(|((name, _), one)| Some((*name, one.as_ref()?)));
+/// The digested files of a batch: name, state, digests in the order of `algorithms`.
+fn digested<'a>(batch: &'a Batch, reads: &'a Reads<'_>) -> impl Iterator<Item = (&'a [u8], &'a Digested)> {
+    batch.iter().enumerate().filter_map(|(index, (name, _))| Some((name, reads.get(index)?.as_ref().ok()?)))
+}
+
+impl Operation for Checksum {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "digest", after: &[] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&self.algorithms)
+    }
+
+    fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
+        batch.iter().for_each(|(_, meta)| self.count(meta));
         // The slot is held only while rows are appended: a thread that waits inside a large file may be
         // given another batch, and must not find its own slot locked.
         let mut worker = self.workers.acquire();
         let Worker { rows, writer, path } = &mut *worker;
-        for (name, digested) in named() {
+        for (name, file) in digested(batch, reads) {
             paths::join_into(path, &batch.directory.path, name);
             rows.path(path);
-            rows.integer(digested.meta.size);
-            rows.time(digested.meta.mtime_ns);
-            digested.digests.iter().for_each(|digest| rows.text(&digest.to_hex()));
+            rows.integer(file.meta.size);
+            rows.time(file.meta.mtime_ns);
+            self.algorithms.iter().for_each(|&algorithm| rows.text(&reads.digest(file, algorithm).to_hex()));
+            self.files.fetch_add(1, Relaxed);
+            self.bytes.fetch_add(file.meta.size, Relaxed);
             if rows.is_full() {
                 writer.write(&rows.take()?)?;
             }
         }
         drop(worker);
         match &self.manifests {
-            Some(manifests) => manifests.append(&batch.directory.path, named, self.context.control),
+            Some(manifests) => manifests.append(
+                &batch.directory.path,
+                || digested(batch, reads).map(|(name, file)| (name, |algorithm| reads.digest(file, algorithm))),
+                &self.context.control,
+            ),
             None => Ok(()),
         }
     }
 
-    fn file(&self, directory: &[u8], name: &[u8], meta: &Meta) -> Result<Option<Digested>> {
-        let others = match meta.kind {
-            Kind::File => return self.regular_file(&paths::join(directory, name), meta),
-            Kind::Directory => return Ok(None),
-            Kind::Symlink => &self.symlinks,
-            _ => &self.others,
-        };
-        others.fetch_add(1, Relaxed);
-        self.context.control.add_done(1, meta.size);
-        Ok(None)
-    }
-
-    fn regular_file(&self, path: &[u8], meta: &Meta) -> Result<Option<Digested>> {
-        let digested = self.reader.digest(path, meta);
-        self.context.control.add_done(1, 0);
-        match digested {
-            Ok(digested) => {
-                self.files.fetch_add(1, Relaxed);
-                self.bytes.fetch_add(digested.meta.size, Relaxed);
-                Ok(Some(digested))
-            }
-            Err(Trouble::Cancelled) => Err(EngineError::Cancelled),
-            Err(Trouble::Issue(kind, message)) => {
-                self.context.control.issue("digest", path, kind, message);
-                Ok(None)
-            }
-        }
-    }
-
-    fn finish(self, totals: crate::walk::WalkTotals) -> Result<Report> {
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let control = &self.context.control;
         let mut workers = self.workers.into_inner();
         // All rows first: only then is it known which table has none.
         workers.iter_mut().try_for_each(|worker| worker.writer.write(&worker.rows.take()?))?;
         let staged = workers.into_iter().map(|worker| worker.writer.stage()).collect::<Result<Vec<_>>>()?;
         self.context.sink.commit(staged)?;
-        let control = self.context.control;
         let files = self.manifests.map(|manifests| manifests.finish(control)).transpose()?.unwrap_or_default();
         let bytes = self.bytes.into_inner();
         let names: Vec<&str> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
-        let seconds = self.context.control.elapsed_seconds();
+        let seconds = control.elapsed_seconds();
         let summary = json!({
             "files": self.files.into_inner(),
             "bytes": bytes,
@@ -213,7 +198,6 @@ impl Checksum<'_> {
             "algorithms": names,
             "bytes_per_second": if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 },
         });
-        let not_covered = self.context.control.issues().count();
-        Ok(Report { totals, not_covered, files, summary })
+        Ok(Report { not_covered: None, files, summary })
     }
 }

@@ -21,16 +21,18 @@ use serde_json::{Value, json};
 
 use self::entries::Collector;
 use self::summary::Summary;
-pub use self::tables::TABLES;
+use self::tables::TABLES;
 use self::tree::{Totals, Tree};
-use super::Context;
+use super::{Context, Options, TableColumns};
 use crate::columns::Columns;
 use crate::error::{EngineError, Result};
+use crate::issue::IssueKind;
 use crate::outcome::Report;
 use crate::owners::Owners;
+use crate::pass::{Operation, Stages};
 use crate::sink::{Staged, Table};
 use crate::walk::rules::nanoseconds;
-use crate::walk::walk;
+use crate::walk::{Batch, Skipped, WalkTotals};
 
 /// Options of inventory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,15 +50,30 @@ impl Default for InventoryOptions {
     }
 }
 
-impl InventoryOptions {
-    /// # Errors
-    /// [`EngineError::InvalidOptions`] naming the option.
-    pub fn validate(&self) -> Result<()> {
+impl Options for InventoryOptions {
+    const TABLES: &'static [TableColumns] = TABLES;
+
+    fn validate(&self) -> Result<()> {
         if !(1..=10_000).contains(&self.largest_count) {
             return Err(EngineError::invalid("options.largest_count must lie between 1 and 10,000"));
         }
         nanoseconds("options.age_reference", self.age_reference.as_deref()).map(|_| ())
     }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let started: DateTime<Utc> = context.started.into();
+        let reference = nanoseconds("options.age_reference", self.age_reference.as_deref())?
+            .or_else(|| started.timestamp_nanos_opt())
+            .unwrap_or(i64::MAX);
+        let collector = Collector::new(&context, reference, self.largest_count);
+        Ok(Box::new(Inventory { options: self.clone(), collector, context }))
+    }
+}
+
+struct Inventory {
+    options: InventoryOptions,
+    collector: Collector,
+    context: Context,
 }
 
 /// A table of this operation; dictionaries where its columns say so.
@@ -65,29 +82,33 @@ fn table(name: &'static str) -> Table {
     Table { name, dictionary: &["extension", "kind", "owner", "group", "mode", "reason"] }
 }
 
-/// Take the inventory of a tree.
-///
-/// # Errors
-/// What ended it; see [`EngineError`].
-pub fn run(options: &InventoryOptions, context: &Context<'_>) -> Result<Report> {
-    let control = context.control;
-    control.set_stages(&["walk", "write"]);
-    let started: DateTime<Utc> = context.started.into();
-    let reference = nanoseconds("options.age_reference", options.age_reference.as_deref())?
-        .or_else(|| started.timestamp_nanos_opt())
-        .unwrap_or(i64::MAX);
-    let collector = Arc::new(Collector::new(context, reference, options.largest_count));
-    let rules = context.walk.compile()?;
-    let totals = walk(Arc::clone(context.root), rules, Arc::clone(&collector), control, context.threads)?;
-    control.enter_stage(1);
-    let collector = Arc::into_inner(collector).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
-    let mut collected = collector.finish(context.threads)?;
-    collected.tree.propagate();
-    collected.tree.finish(control)?;
-    let staged = write(context, options, &mut collected)?;
-    context.sink.commit(staged)?;
-    let summary = summarise(&collected.summary, collected.tree.source(), collected.empty_directories);
-    Ok(Report { totals, not_covered: collected.not_covered, files: Vec::new(), summary })
+impl Operation for Inventory {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "walk", after: &[] }
+    }
+
+    fn entries(&self, batch: &Batch) -> Result<()> {
+        self.collector.batch(batch)
+    }
+
+    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
+        self.collector.skipped(skipped)
+    }
+
+    fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
+        self.collector.trouble(path, kind, message)
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let Self { options, collector, context } = *self;
+        let mut collected = collector.finish(context.threads)?;
+        collected.tree.propagate();
+        collected.tree.finish(&context.control)?;
+        let staged = write(&context, &options, &mut collected)?;
+        context.sink.commit(staged)?;
+        let summary = summarise(&collected.summary, collected.tree.source(), collected.empty_directories);
+        Ok(Report { not_covered: Some(collected.not_covered), files: Vec::new(), summary })
+    }
 }
 
 fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value {
@@ -110,8 +131,8 @@ fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value
 }
 
 /// Write the tables that are known only at the end.
-fn write(context: &Context<'_>, options: &InventoryOptions, collected: &mut entries::Collected) -> Result<Vec<Staged>> {
-    let sink = context.sink;
+fn write(context: &Context, options: &InventoryOptions, collected: &mut entries::Collected) -> Result<Vec<Staged>> {
+    let sink = &context.sink;
     let owners = Owners::read();
     let summary = &collected.summary;
     let mut staged = std::mem::take(&mut collected.staged);
@@ -125,7 +146,7 @@ fn write(context: &Context<'_>, options: &InventoryOptions, collected: &mut entr
     Ok(staged)
 }
 
-fn write_largest_files(context: &Context<'_>, largest: entries::Largest, owners: Owners) -> Result<Staged> {
+fn write_largest_files(context: &Context, largest: entries::Largest, owners: Owners) -> Result<Staged> {
     let mut rows = Columns::new(tables::columns("largest_files"));
     let mut writer = context.sink.writer(table("largest_files"), rows.schema());
     let mut names = entries::OwnerNames::new(Arc::new(owners));
@@ -140,11 +161,11 @@ fn write_largest_files(context: &Context<'_>, largest: entries::Largest, owners:
     writer.stage()
 }
 
-fn write_directories(context: &Context<'_>, tree: &Tree) -> Result<Staged> {
+fn write_directories(context: &Context, tree: &Tree) -> Result<Staged> {
     write_rows_of(context, "directories", tree, tree.ids())
 }
 
-fn write_largest_directories(context: &Context<'_>, options: &InventoryOptions, tree: &Tree) -> Result<Staged> {
+fn write_largest_directories(context: &Context, options: &InventoryOptions, tree: &Tree) -> Result<Staged> {
     let mut ids: Vec<u32> = tree.ids().filter(|&id| id != 0).collect();
     let key = |id: &u32| std::cmp::Reverse(tree.get(*id).1.size);
     if ids.len() > options.largest_count {
@@ -156,7 +177,7 @@ fn write_largest_directories(context: &Context<'_>, options: &InventoryOptions, 
 }
 
 fn write_rows_of(
-    context: &Context<'_>,
+    context: &Context,
     name: &'static str,
     tree: &Tree,
     ids: impl Iterator<Item = u32>,

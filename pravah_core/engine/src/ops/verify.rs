@@ -21,21 +21,20 @@ mod report;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::expected::Expected;
-pub use self::report::TABLES;
+use self::report::TABLES;
 use self::report::{Row, Status};
-use super::Context;
-use crate::digest::{Algorithm, FileReader, Trouble};
+use super::{Context, Options, TableColumns};
+use crate::digest::{Algorithm, Digest};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::Report;
+use crate::pass::{Operation, Reads, Stages};
 use crate::paths;
-use crate::pool::walk_and_work;
 use crate::walk::open::stat_path;
-use crate::walk::{Batch, Kind, Meta};
+use crate::walk::{Batch, Kind, Meta, WalkTotals};
 
 /// Options of verify.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,16 +54,30 @@ impl Default for VerifyOptions {
     }
 }
 
-impl VerifyOptions {
-    /// # Errors
-    /// [`EngineError::InvalidOptions`] naming the option.
-    pub fn validate(&self) -> Result<()> {
+impl Options for VerifyOptions {
+    const TABLES: &'static [TableColumns] = TABLES;
+
+    fn validate(&self) -> Result<()> {
         if !self.manifest.starts_with('/') {
             return Err(EngineError::invalid("options.manifest must be the absolute path of a manifest"));
         }
         self.chosen().map(|_| ())
     }
 
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        Ok(Box::new(Verify {
+            expected: Expected::none(),
+            algorithms: Vec::new(),
+            seen: Vec::new(),
+            rows: Mutex::new(Vec::new()),
+            manifest: manifest_identity(self),
+            options: self.clone(),
+            context,
+        }))
+    }
+}
+
+impl VerifyOptions {
     /// The algorithm asked for; none = find it.
     fn chosen(&self) -> Result<Option<Algorithm>> {
         if self.algorithm == "auto" {
@@ -78,135 +91,113 @@ impl VerifyOptions {
     }
 }
 
-/// Verify a tree against a manifest.
-///
-/// # Errors
-/// What ended it: a manifest that cannot be read or has no usable line is [`EngineError::InvalidOptions`].
-pub fn run(options: &VerifyOptions, context: &Context<'_>) -> Result<Report> {
-    let control = context.control;
-    control.set_stages(&["read", "verify", "write"]);
-    let expected = Expected::read(options, context)?;
-    control.enter_stage(1);
-    let seen = (0..expected.len()).map(|_| AtomicBool::new(false)).collect();
-    let reader = FileReader::new(context.root, &[expected.algorithm], control);
-    let verify = Verify {
-        options,
-        context,
-        reader,
-        expected,
-        seen,
-        rows: Mutex::new(Vec::new()),
-        manifest: manifest_identity(options),
-    };
-    let totals = walk_and_work(context, |batch| verify.batch(&batch))?;
-    control.enter_stage(2);
-    let Verify { expected, seen, rows, .. } = verify;
-    let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let unseen: Vec<u32> = (0..expected.len() as u32).filter(|&index| !seen[index as usize].load(Relaxed)).collect();
-    settle(context, &expected, unseen, &mut rows)?;
-    report::write(context, &expected, rows, totals)
-}
-
 /// (device, inode) of a manifest that is a plain file: it is not a file of the tree it describes.
 fn manifest_identity(options: &VerifyOptions) -> Option<(u64, u64)> {
     let meta = stat_path(std::path::Path::new(&options.manifest)).ok()?;
     (meta.kind == Kind::File).then_some((meta.device, meta.inode))
 }
 
-struct Verify<'a> {
-    options: &'a VerifyOptions,
-    context: &'a Context<'a>,
-    reader: FileReader,
+struct Verify {
+    options: VerifyOptions,
+    context: Context,
     expected: Expected,
+    algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
     rows: Mutex<Vec<Row>>,
     manifest: Option<(u64, u64)>,
 }
 
-impl Verify<'_> {
-    fn batch(&self, batch: &Batch) -> Result<()> {
-        let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
-        let rows: Vec<Option<Row>> = entries
-            .par_iter()
-            .with_min_len(4)
-            .map(|(name, meta)| self.entry(paths::join(&batch.directory.path, name), meta))
-            .collect::<Result<_>>()?;
-        lock(&self.rows).extend(rows.into_iter().flatten());
+impl Operation for Verify {
+    fn stages(&self) -> Stages {
+        Stages { before: &["read manifest"], pass: "verify", after: &[] }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.expected = Expected::read(&self.options, &self.context)?;
+        self.algorithms = vec![self.expected.algorithm];
+        self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
+        self.context.control.next_stage();
         Ok(())
     }
 
-    fn entry(&self, path: Vec<u8>, meta: &Meta) -> Result<Option<Row>> {
-        let is_file = meta.kind == Kind::File;
-        let row = match self.expected.find(&path) {
-            Some(index) => {
-                self.seen[index as usize].store(true, Relaxed);
-                self.listed(index, &path, meta).map(Some)?
-            }
-            None if is_file && self.manifest != Some((meta.device, meta.inode)) => Some(self.new_file(path, meta)?),
-            None => {
-                self.pass(meta);
-                None
-            }
-        };
-        if meta.kind != Kind::Directory {
-            self.context.control.add_done(1, 0);
-        }
-        Ok(row)
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&self.algorithms)
     }
 
-    /// Count what is not read as done.
-    fn pass(&self, meta: &Meta) {
-        if meta.kind != Kind::Directory {
-            self.context.control.add_done(0, meta.size);
+    fn wants(&self, path: &[u8], meta: &Meta) -> bool {
+        match self.expected.find(path) {
+            Some(index) => self.expected.fault(index).is_none(),
+            None => self.options.detect_moves && !self.is_manifest(meta),
         }
     }
 
-    fn listed(&self, index: u32, path: &[u8], meta: &Meta) -> Result<Row> {
+    fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
+        let mut rows = Vec::new();
+        let mut path = Vec::new();
+        for (index, (name, meta)) in batch.iter().enumerate() {
+            paths::join_into(&mut path, &batch.directory.path, name);
+            let digest = reads.get(index).map(|read| match read {
+                Ok(digested) => Ok(reads.digest(digested, self.expected.algorithm)),
+                Err(kind) => Err(*kind),
+            });
+            match self.expected.find(&path) {
+                Some(listed) => {
+                    self.seen[listed as usize].store(true, Relaxed);
+                    rows.push(self.listed(listed, &path, meta, digest));
+                }
+                None if meta.kind == Kind::File && !self.is_manifest(meta) => {
+                    let digest = digest.and_then(|digest| digest.ok()).filter(|_| self.options.detect_moves);
+                    rows.push(Row::unlisted(path.clone(), meta.size, digest));
+                }
+                None => {}
+            }
+        }
+        lock(&self.rows).extend(rows);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let Self { context, expected, seen, rows, .. } = *self;
+        let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_unseen = |index: &u32| !seen[*index as usize].load(Relaxed);
+        let unseen: Vec<u32> = (0..expected.len() as u32).filter(is_unseen).collect();
+        settle(&context, &expected, unseen, &mut rows)?;
+        report::write(&context, &expected, rows)
+    }
+}
+
+impl Verify {
+    fn is_manifest(&self, meta: &Meta) -> bool {
+        self.manifest == Some((meta.device, meta.inode))
+    }
+
+    fn listed(
+        &self,
+        index: u32,
+        path: &[u8],
+        meta: &Meta,
+        digest: Option<std::result::Result<Digest, IssueKind>>,
+    ) -> Row {
         let row = Row::listed(index, meta.size);
         if meta.kind != Kind::File {
-            self.pass(meta);
             let message = format!("is a {}, not a regular file", meta.kind.as_str().replace('_', " "));
             self.context.control.issue("verify", path, IssueKind::Unsupported, message);
-            return Ok(row.with(Status::NotVerified));
+            return row.with(Status::NotVerified);
         }
-        if self.expected.fault(index).is_some() {
-            self.pass(meta);
-            return Ok(row.with(Status::NotVerified));
-        }
-        Ok(match self.digest(path, meta)? {
-            Ok(digest) if digest == self.expected.digest(index) => row.with(Status::Ok).found(digest),
-            Ok(digest) => row.with(Status::Changed).found(digest),
-            Err(IssueKind::Unreadable) => row.with(Status::Unreadable),
+        match digest {
+            _ if self.expected.fault(index).is_some() => row.with(Status::NotVerified),
+            Some(Ok(digest)) if digest == self.expected.digest(index) => row.with(Status::Ok).found(digest),
+            Some(Ok(digest)) => row.with(Status::Changed).found(digest),
+            Some(Err(IssueKind::Unreadable)) => row.with(Status::Unreadable),
             // It went after it was listed: what stands at the path at the end decides.
-            Err(IssueKind::Vanished) => row.with(absent(self.context, path)),
-            Err(_) => row.with(Status::NotVerified),
-        })
-    }
-
-    fn new_file(&self, path: Vec<u8>, meta: &Meta) -> Result<Row> {
-        let digest = if self.options.detect_moves {
-            self.digest(&path, meta)?.ok()
-        } else {
-            self.pass(meta);
-            None
-        };
-        Ok(Row::unlisted(path, meta.size, digest))
-    }
-
-    fn digest(&self, path: &[u8], meta: &Meta) -> Result<std::result::Result<crate::digest::Digest, IssueKind>> {
-        match self.reader.digest(path, meta) {
-            Ok(digested) => Ok(digested.digests.first().copied().ok_or(IssueKind::Unsupported)),
-            Err(Trouble::Cancelled) => Err(EngineError::Cancelled),
-            Err(Trouble::Issue(kind, message)) => {
-                self.context.control.issue("verify", path, kind, message);
-                Ok(Err(kind))
-            }
+            Some(Err(IssueKind::Vanished)) => row.with(absent(&self.context, path)),
+            Some(Err(_)) | None => row.with(Status::NotVerified),
         }
     }
 }
 
 /// The status of a listed path that the walk did not meet.
-fn absent(context: &Context<'_>, path: &[u8]) -> Status {
+fn absent(context: &Context, path: &[u8]) -> Status {
     use std::io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
     match context.root.stat(path) {
         Ok(_) => Status::NotVerified,
@@ -220,7 +211,7 @@ fn absent(context: &Context<'_>, path: &[u8]) -> Status {
 }
 
 /// Give the listed paths that the walk did not meet their status.
-fn settle(context: &Context<'_>, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
+fn settle(context: &Context, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
     let mut unclaimed = report::new_files_by_digest(rows);
     for index in unseen {
         context.control.check()?;

@@ -21,7 +21,7 @@ pub struct Spec(pub Value);
 pub fn spec(operation: &str, source: &Path) -> Spec {
     let hex: String = source.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     Spec(json!({
-        "version": 1, "operation": operation, "options": {}, "walk": {}, "threads": 2,
+        "version": 1, "operations": [{"operation": operation, "options": {}}], "walk": {}, "threads": 2,
         "source": {"path": source.to_string_lossy(), "path_bytes": hex},
         "output": {"directory": "/nowhere"},
     }))
@@ -33,8 +33,18 @@ impl Spec {
         self
     }
 
-    pub fn option(self, name: &str, value: impl Into<Value>) -> Self {
-        self.set("options", name, value)
+    /// One operation more; the options that follow are its own.
+    pub fn and(mut self, operation: &str) -> Self {
+        let operations = self.0["operations"].as_array_mut().unwrap();
+        operations.push(json!({"operation": operation, "options": {}}));
+        self
+    }
+
+    /// An option of the last operation.
+    pub fn option(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let operations = self.0["operations"].as_array_mut().unwrap();
+        operations.last_mut().unwrap()["options"][name] = value.into();
+        self
     }
 
     pub fn walk(self, name: &str, value: impl Into<Value>) -> Self {
@@ -73,7 +83,7 @@ impl Spec {
     pub fn run_with(&self, control: &Arc<Control>) -> Result<Done> {
         let (folder, job) = self.prepare();
         let outcome = job?.run(control)?.document;
-        let done = Done { folder, outcome };
+        let done = Done { folder: Arc::new(folder), outcome, operation: 0 };
         done.check();
         Ok(done)
     }
@@ -86,10 +96,11 @@ impl Spec {
     }
 }
 
-/// A job that completed.
+/// A job that completed, seen from one of its operations: at first the first.
 pub struct Done {
-    folder: TempDir,
+    folder: Arc<TempDir>,
     pub outcome: Value,
+    operation: usize,
 }
 
 impl Done {
@@ -97,8 +108,19 @@ impl Done {
         self.folder.path().join("out")
     }
 
+    /// The same job, seen from another of its operations.
+    pub fn of(&self, operation: &str) -> Self {
+        let results = self.outcome["results"].as_array().unwrap();
+        let index = results.iter().position(|result| result["operation"] == operation);
+        Self { folder: Arc::clone(&self.folder), outcome: self.outcome.clone(), operation: index.unwrap() }
+    }
+
+    pub fn result(&self) -> &Value {
+        &self.outcome["results"][self.operation]
+    }
+
     pub fn summary(&self) -> &Value {
-        &self.outcome["summary"]
+        &self.result()["summary"]
     }
 
     pub fn count(&self, name: &str) -> u64 {
@@ -106,7 +128,7 @@ impl Done {
     }
 
     fn listed(&self, table: &str) -> &Value {
-        let tables = self.outcome["tables"].as_array().unwrap();
+        let tables = self.result()["tables"].as_array().unwrap();
         tables.iter().find(|listed| listed["name"] == table).unwrap_or_else(|| panic!("no table {table}"))
     }
 
@@ -142,36 +164,36 @@ impl Done {
         kinds
     }
 
+    /// A file of the operation.
     pub fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.folder().join(name)).unwrap()
+        fs::read(self.own_folder().join(name)).unwrap()
+    }
+
+    /// The operation's own folder.
+    pub fn own_folder(&self) -> PathBuf {
+        self.folder().join(self.result()["operation"].as_str().unwrap())
     }
 
     /// The promises of every job folder: what the documents say is what is on the disk, and nothing else is.
     fn check(&self) {
-        assert_eq!(String::from_utf8(self.read("outcome.json")).unwrap(), self.outcome.to_string());
-        let text = String::from_utf8(self.read("shards.jsonl")).unwrap();
-        let mut journal: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let text = |name: &str| fs::read_to_string(self.folder().join(name)).unwrap();
+        assert_eq!(text("outcome.json"), self.outcome.to_string());
+        let mut journal: Vec<Value> =
+            text("shards.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let mut listed = Vec::new();
         let mut expected = vec!["issues.parquet".to_owned(), "outcome.json".into(), "shards.jsonl".into()];
-        for table in self.outcome["tables"].as_array().unwrap() {
-            let mut rows = 0;
-            for shard in table["shards"].as_array().unwrap() {
-                let path = shard["path"].as_str().unwrap();
-                let size = fs::metadata(self.folder().join(path)).unwrap().len();
-                assert_eq!(shard["bytes"].as_u64(), Some(size), "{path}");
-                let held = rows::read(&self.folder().join(path)).len() as u64;
-                assert_eq!(shard["rows"].as_u64(), Some(held), "{path}");
-                rows += held;
-                expected.push(path.to_owned());
-                let (table, bytes) = (&table["name"], &shard["bytes"]);
-                listed.push(json!({"table": table, "path": path, "rows": held, "bytes": bytes}));
+        for result in self.outcome["results"].as_array().unwrap() {
+            for table in result["tables"].as_array().unwrap() {
+                let shards = self.check_table(&result["operation"], table);
+                expected.extend(shards.iter().map(|shard| shard["path"].as_str().unwrap().to_owned()));
+                listed.extend(shards);
             }
-            assert_eq!(table["rows"].as_u64(), Some(rows));
-        }
-        for file in self.outcome["files"].as_array().unwrap() {
-            let name = file["name"].as_str().unwrap();
-            assert_eq!(file["bytes"].as_u64(), Some(self.read(name).len() as u64));
-            expected.push(name.to_owned());
+            for file in result["files"].as_array().unwrap() {
+                let name = file["name"].as_str().unwrap();
+                let size = fs::metadata(self.folder().join(name)).unwrap().len();
+                assert_eq!(file["bytes"].as_u64(), Some(size));
+                expected.push(name.to_owned());
+            }
         }
         let key = |shard: &Value| shard["path"].as_str().unwrap().to_owned();
         journal.sort_by_key(key);
@@ -180,6 +202,24 @@ impl Done {
         expected.sort();
         assert_eq!(files_below(&self.folder()), expected);
         assert_eq!(self.count("issues"), self.issues().len() as u64);
+    }
+
+    /// The journal's lines of a table.
+    fn check_table(&self, operation: &Value, table: &Value) -> Vec<Value> {
+        let (mut rows, mut lines) = (0, Vec::new());
+        for shard in table["shards"].as_array().unwrap() {
+            let path = shard["path"].as_str().unwrap();
+            assert!(path.starts_with(&format!("{}/", operation.as_str().unwrap())), "{path}");
+            let size = fs::metadata(self.folder().join(path)).unwrap().len();
+            assert_eq!(shard["bytes"].as_u64(), Some(size), "{path}");
+            let held = rows::read(&self.folder().join(path)).len() as u64;
+            assert_eq!(shard["rows"].as_u64(), Some(held), "{path}");
+            rows += held;
+            let (name, bytes) = (&table["name"], &shard["bytes"]);
+            lines.push(json!({"operation": operation, "table": name, "path": path, "rows": held, "bytes": bytes}));
+        }
+        assert_eq!(table["rows"].as_u64(), Some(rows));
+        lines
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::control::Control;
-use crate::digest::{Algorithm, Digested};
+use crate::digest::{Algorithm, Digest};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::manifest::{cannot_hold, write_line};
@@ -51,7 +51,7 @@ impl Manifests {
     ///
     /// # Errors
     /// [`EngineError::Output`].
-    pub fn append<'a, I: Iterator<Item = (&'a [u8], &'a Digested)>>(
+    pub fn append<'a, D: Fn(Algorithm) -> Digest, I: Iterator<Item = (&'a [u8], D)>>(
         &self,
         directory: &[u8],
         files: impl Fn() -> I,
@@ -60,8 +60,8 @@ impl Manifests {
         let mut lines = Vec::new();
         let mut hex = String::new();
         let mut path = Vec::new();
-        for (index, manifest) in self.manifests.iter().enumerate() {
-            for (name, digested) in files() {
+        for manifest in &self.manifests {
+            for (name, digest) in files() {
                 paths::join_into(&mut path, directory, name);
                 if let Some(fault) = cannot_hold(manifest.algorithm, &path) {
                     let message =
@@ -69,7 +69,7 @@ impl Manifests {
                     control.issue("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }
-                write_line(&mut lines, manifest.algorithm, &digested.digests[index], &path, &mut hex);
+                write_line(&mut lines, manifest.algorithm, &digest(manifest.algorithm), &path, &mut hex);
                 if lines.len() >= WRITE_BYTES {
                     manifest.write(&mut lines)?;
                 }

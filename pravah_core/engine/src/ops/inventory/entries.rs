@@ -10,7 +10,6 @@ use super::summary::Summary;
 use super::tables;
 use super::tree::{Totals, Tree};
 use crate::columns::Columns;
-use crate::control::Control;
 use crate::error::Result;
 use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
@@ -18,7 +17,7 @@ use crate::owners::Owners;
 use crate::paths;
 use crate::pool::{Slots, compute_pool};
 use crate::sink::{Staged, TableWriter};
-use crate::walk::{Batch, Kind, Meta, Skipped, Visitor};
+use crate::walk::{Batch, Kind, Meta, Skipped};
 
 /// Names of owners and modes as text, looked up once per id and thread.
 #[derive(Debug)]
@@ -163,12 +162,11 @@ impl NotCovered {
     }
 }
 
-/// The visitor of an inventory.
+/// Takes the entries of a walk.
 pub struct Collector {
     workers: Slots<Worker>,
     tree: Mutex<Tree>,
     not_covered: Mutex<NotCovered>,
-    control: Arc<Control>,
 }
 
 /// What a finished walk gives.
@@ -189,7 +187,7 @@ pub struct Collected {
 
 impl Collector {
     /// A collector with one worker per thread.
-    pub fn new(context: &Context<'_>, reference_ns: i64, largest_count: usize) -> Self {
+    pub fn new(context: &Context, reference_ns: i64, largest_count: usize) -> Self {
         let owners = Arc::new(Owners::read());
         let table = |name| {
             let rows = Columns::new(tables::columns(name));
@@ -215,7 +213,6 @@ impl Collector {
             workers: Slots::new(context.threads, worker),
             tree: Mutex::new(Tree::default()),
             not_covered: Mutex::new(NotCovered { rows, writer, count: 0 }),
-            control: Arc::clone(context.control),
         }
     }
 
@@ -303,17 +300,16 @@ impl Worker {
     }
 }
 
-impl Visitor for Collector {
-    fn batch(&self, batch: Batch) -> Result<()> {
+impl Collector {
+    /// Rows and sums of some entries.
+    pub fn batch(&self, batch: &Batch) -> Result<()> {
         let mut totals = Totals::default();
-        let mut bytes = 0u64;
         let mut worker = self.workers.acquire();
         for (name, meta) in batch.iter() {
             worker.entry(&batch.directory.path, name, meta)?;
             if meta.kind != Kind::Directory {
-                let first = self.total(&batch, meta, &mut totals);
+                let first = self.total(batch, meta, &mut totals);
                 worker.summary.count(name, meta, first);
-                bytes = bytes.saturating_add(meta.size);
             }
         }
         if batch.empty_directory {
@@ -321,11 +317,11 @@ impl Visitor for Collector {
         }
         drop(worker);
         lock(&self.tree).add(&batch.directory, &totals);
-        self.control.add_done(totals.files, bytes);
         Ok(())
     }
 
-    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
+    /// A subtree that is not visited.
+    pub fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
         // A directory that is listed and not entered counts as one of its parent's.
         if let Some(meta) = skipped.listed.filter(|meta| meta.kind == Kind::Directory) {
             let own = Totals { directories: 1, allocated: meta.allocated, ..Totals::default() };
@@ -334,7 +330,8 @@ impl Visitor for Collector {
         lock(&self.not_covered).push(skipped.path, skipped.reason.as_str(), skipped.reason.message())
     }
 
-    fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
+    /// A path that could not be read.
+    pub fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
         lock(&self.not_covered).push(path, kind.as_str(), message)
     }
 }

@@ -48,19 +48,12 @@ impl Expected {
     /// # Errors
     /// [`EngineError::InvalidOptions`] when it cannot be read, has no usable line, or its algorithm cannot
     /// be told.
-    pub fn read(options: &VerifyOptions, context: &Context<'_>) -> Result<Self> {
+    pub fn read(options: &VerifyOptions, context: &Context) -> Result<Self> {
         let path = Path::new(&options.manifest);
         let unreadable =
             |error: io::Error| EngineError::invalid(format!("options.manifest {path:?} cannot be read: {error}"));
         let metadata = std::fs::metadata(path).map_err(unreadable)?;
-        let mut expected = Self {
-            algorithm: Algorithm::Blake3,
-            unusable: 0,
-            usable: 0,
-            arena: Vec::new(),
-            entries: Vec::new(),
-            index: HashMap::default(),
-        };
+        let mut expected = Self::none();
         let chosen = options.chosen()?;
         if metadata.is_dir() {
             expected.read_result(&shards(path)?, chosen, context)?;
@@ -75,6 +68,18 @@ impl Expected {
             return Err(EngineError::invalid(format!("options.manifest {path:?} lists no file that can be verified")));
         }
         Ok(expected)
+    }
+
+    /// Nothing listed yet.
+    pub fn none() -> Self {
+        Self {
+            algorithm: Algorithm::Blake3,
+            unusable: 0,
+            usable: 0,
+            arena: Vec::new(),
+            entries: Vec::new(),
+            index: HashMap::default(),
+        }
     }
 
     /// How many paths are listed.
@@ -103,7 +108,7 @@ impl Expected {
         self.entries[index as usize].fault
     }
 
-    fn add(&mut self, written: &[u8], digest: Digest, context: &Context<'_>) -> Result<()> {
+    fn add(&mut self, written: &[u8], digest: Digest, context: &Context) -> Result<()> {
         let inside = relative(written, &context.root.path);
         let (path, fault) = match &inside {
             Some(path) => (path.as_slice(), None),
@@ -137,12 +142,12 @@ impl Expected {
         mut file: File,
         path: &Path,
         chosen: Option<Algorithm>,
-        context: &Context<'_>,
+        context: &Context,
     ) -> Result<()> {
         let algorithm = find_algorithm(&file, path, chosen, context)?;
         self.algorithm = algorithm;
-        file.rewind().map_err(|error| Failed::Io(error).explain(path, context.control))?;
-        manifest::read(Interruptible::new(&file, context.control), |number, line| -> std::result::Result<(), Failed> {
+        file.rewind().map_err(|error| Failed::Io(error).explain(path, &context.control))?;
+        manifest::read(Interruptible::new(&file, &context.control), |number, line| -> std::result::Result<(), Failed> {
             let fault = match line {
                 Err(fault) => fault,
                 Ok(Line { algorithm: Some(tagged), .. }) if tagged != algorithm => {
@@ -158,10 +163,10 @@ impl Expected {
             context.control.issue("read", name, IssueKind::Malformed, format!("line {number} {fault}"));
             Ok(())
         })
-        .map_err(|failed| failed.explain(path, context.control))
+        .map_err(|failed| failed.explain(path, &context.control))
     }
 
-    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
+    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context) -> Result<()> {
         // The Parquet reader panics on some files that are broken: the file's fault, not a bug to report.
         guarded(|| self.read_parquet(files, chosen, context)).map_err(|error| match error {
             EngineError::Internal { message } => {
@@ -171,7 +176,7 @@ impl Expected {
         })
     }
 
-    fn read_parquet(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context<'_>) -> Result<()> {
+    fn read_parquet(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context) -> Result<()> {
         let mut chosen = chosen;
         for path in files {
             let refused = |error: &dyn std::fmt::Display| {
@@ -202,7 +207,7 @@ impl Expected {
         Some(ResultColumns { shown: text("path")?, raw, digests: text(self.algorithm.name())? })
     }
 
-    fn add_batch(&mut self, columns: &ResultColumns<'_>, context: &Context<'_>) -> Result<()> {
+    fn add_batch(&mut self, columns: &ResultColumns<'_>, context: &Context) -> Result<()> {
         for row in 0..columns.shown.len() {
             let shown = if columns.shown.is_valid(row) { columns.shown.value(row) } else { "" };
             let bytes = match columns.raw {
@@ -327,15 +332,15 @@ const SAMPLE: usize = 64;
 
 /// Tell the algorithm from the options, a tag, the manifest's name, or the digests' length; where two have
 /// that length, try both on the first listed files that are there.
-fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: &Context<'_>) -> Result<Algorithm> {
+fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: &Context) -> Result<Algorithm> {
     let mut sample: Vec<Line> = Vec::new();
-    let read = manifest::read(Interruptible::new(file, context.control), |_, line| {
+    let read = manifest::read(Interruptible::new(file, &context.control), |_, line| {
         sample.extend(line.ok());
         if sample.len() < SAMPLE && chosen.is_none() || sample.is_empty() { Ok(()) } else { Err(Failed::Enough) }
     });
     match read {
         Ok(()) | Err(Failed::Enough) => {}
-        Err(failed) => return Err(failed.explain(path, context.control)),
+        Err(failed) => return Err(failed.explain(path, &context.control)),
     }
     let none = || EngineError::invalid(format!("options.manifest {path:?} has no line that lists a digest"));
     let first = sample.first().ok_or_else(none)?;
@@ -358,7 +363,7 @@ fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: 
 const TRIES: usize = 8;
 
 /// The algorithm by which a listed file has its digest; the smallest ones are tried.
-fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context<'_>) -> Result<Option<Algorithm>> {
+fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> Result<Option<Algorithm>> {
     let there = lines.iter().filter_map(|line| {
         let path = relative(&line.path, &context.root.path)?;
         let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == Kind::File)?;
@@ -366,7 +371,7 @@ fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context<'_>)
     });
     let mut there: Vec<_> = there.collect();
     there.sort_by_key(|(size, ..)| *size);
-    let reader = FileReader::new(context.root, possible, context.control).uncounted();
+    let reader = FileReader::new(&context.root, possible, &context.control).uncounted();
     crate::pool::compute_pool(context.threads)?.install(|| {
         for (_, listed, path, meta) in there.iter().take(TRIES) {
             context.control.check()?;

@@ -1,0 +1,301 @@
+//! One walk and one read of each file for all operations of a job.
+//!
+//! 1. Every operation prepares: what it needs before the walk, such as a manifest.
+//! 2. The walk gives each its entries as they are scanned, on the scanning threads.
+//! 3. When an operation reads, each file that one of them wants is opened once, on the compute pool; its bytes go
+//!    to every [`Reading`] and every digest that was asked for, then each operation is told what became of the
+//!    files of a batch.
+//! 4. Operations settle what they know only after the pass, in stages of their own, then write and report.
+//!
+//! An operation knows neither its neighbours nor the walk: it is called.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::control::Control;
+use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Reading, Readings, Trouble};
+use crate::error::{EngineError, Result};
+use crate::issue::IssueKind;
+use crate::ops::{Context, Request};
+use crate::outcome::Report;
+use crate::paths;
+use crate::pool::walk_and_work;
+use crate::walk::{Batch, Kind, Meta, Skipped, Visitor, WalkTotals, walk};
+
+/// The names of an operation's stages; all end with "write".
+#[derive(Debug, Clone, Copy)]
+pub struct Stages {
+    /// Those of [`Operation::prepare`].
+    pub before: &'static [&'static str],
+    /// That of the pass, when the operation is alone in it.
+    pub pass: &'static str,
+    /// Those of [`Operation::settle`].
+    pub after: &'static [&'static str],
+}
+
+/// What an operation does in a pass. Called from several threads at once where it takes `&self`.
+pub trait Operation: Send + Sync {
+    /// The names of its stages.
+    fn stages(&self) -> Stages;
+
+    /// What has to be known before the walk; [`Control::next_stage`] is its to call, once after each of its stages.
+    ///
+    /// # Errors
+    /// An error ends the job, here and below.
+    fn prepare(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Some entries of one directory, on a scanning thread.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn entries(&self, _batch: &Batch) -> Result<()> {
+        Ok(())
+    }
+
+    /// A subtree that is not visited.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// A path that the walk could not read; it is an issue already.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// The digests it wants of the files it reads; none = it reads no file.
+    fn reads(&self) -> Option<&[Algorithm]> {
+        None
+    }
+
+    /// True when it wants this regular file (path relative to the source) read. Asked of operations that read.
+    fn wants(&self, _path: &[u8], _meta: &Meta) -> bool {
+        true
+    }
+
+    /// Begin to take the bytes of a file that it wants; none = its digests are enough.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn reading<'a>(&'a self, _path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(None)
+    }
+
+    /// What became of the files of a batch, on the compute pool; called of operations that read.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn files(&self, _batch: &Batch, _reads: &Reads<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Work that needs the whole walk; [`Control::next_stage`] is its to call, once before each of its stages.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Write what is left and report.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report>;
+}
+
+/// What became of the files of a batch.
+#[derive(Debug)]
+pub struct Reads<'a> {
+    algorithms: &'a [Algorithm],
+    files: Vec<Option<std::result::Result<Digested, IssueKind>>>,
+}
+
+impl Reads<'_> {
+    /// What became of entry `index` of the batch: none when it was not read, its digests, or the kind of the issue
+    /// that the job has of it.
+    pub fn get(&self, index: usize) -> Option<&std::result::Result<Digested, IssueKind>> {
+        self.files.get(index).and_then(Option::as_ref)
+    }
+
+    /// One of the digests an operation asked for.
+    pub fn digest(&self, digested: &Digested, algorithm: Algorithm) -> Digest {
+        let index = self.algorithms.iter().position(|&known| known == algorithm);
+        // Asked for by somebody: every operation names what it wants before the pass.
+        index.and_then(|index| digested.digests.get(index)).copied().unwrap_or_else(|| Digest::new(&[]))
+    }
+}
+
+struct Pass {
+    operations: Vec<Box<dyn Operation>>,
+    reader: FileReader,
+    reading: bool,
+    control: Arc<Control>,
+}
+
+/// The scanning side of a pass.
+struct Front {
+    pass: Arc<Pass>,
+    send: Option<crossbeam_channel::Sender<Batch>>,
+}
+
+impl Visitor for Front {
+    fn batch(&self, batch: Batch) -> Result<()> {
+        self.pass.operations.iter().try_for_each(|operation| operation.entries(&batch))?;
+        match &self.send {
+            Some(_) if batch.is_empty() => Ok(()),
+            Some(send) => send.send(batch).map_err(|_| EngineError::internal("the compute pool is gone")),
+            None => {
+                let files = batch.iter().filter(|(_, meta)| meta.kind != Kind::Directory);
+                let (files, bytes) =
+                    files.fold((0, 0u64), |(files, bytes), (_, meta)| (files + 1, bytes.saturating_add(meta.size)));
+                self.pass.control.add_done(files, bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
+        self.pass.operations.iter().try_for_each(|operation| operation.skipped(skipped))
+    }
+
+    fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
+        self.pass.operations.iter().try_for_each(|operation| operation.trouble(path, kind, message))
+    }
+}
+
+/// Run all operations of a job over one walk.
+///
+/// # Errors
+/// What ended it.
+pub fn run(requests: &[Request], contexts: &[Context]) -> Result<(WalkTotals, Vec<Report>)> {
+    let Some(context) = contexts.first() else { return Err(EngineError::internal("a job without an operation")) };
+    let control = &context.control;
+    let operations = requests.iter().zip(contexts).map(|(request, context)| request.operation(context.clone()));
+    let mut operations = operations.collect::<Result<Vec<_>>>()?;
+    control.set_stages(stages(&operations));
+    operations.iter_mut().try_for_each(|operation| operation.prepare())?;
+    let wanted: Vec<&[Algorithm]> = operations.iter().filter_map(|operation| operation.reads()).collect();
+    let algorithms: Vec<Algorithm> =
+        Algorithm::ALL.into_iter().filter(|one| wanted.iter().any(|some| some.contains(one))).collect();
+    let pass = Arc::new(Pass {
+        reader: FileReader::new(&context.root, &algorithms, control),
+        reading: !wanted.is_empty(),
+        control: Arc::clone(control),
+        operations,
+    });
+    let totals = pass.run(context)?;
+    let pass = Arc::into_inner(pass).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
+    let mut operations = pass.operations;
+    for operation in &mut operations {
+        operation.settle()?;
+    }
+    control.next_stage();
+    let reports = operations.into_iter().map(|operation| operation.finish(totals)).collect::<Result<Vec<_>>>()?;
+    Ok((totals, reports))
+}
+
+fn stages(operations: &[Box<dyn Operation>]) -> Vec<&'static str> {
+    let each: Vec<Stages> = operations.iter().map(|operation| operation.stages()).collect();
+    let mut names: Vec<&'static str> = each.iter().flat_map(|stages| stages.before).copied().collect();
+    names.push(match &each[..] {
+        [only] => only.pass,
+        _ => "read",
+    });
+    names.extend(each.iter().flat_map(|stages| stages.after));
+    names.push("write");
+    names
+}
+
+impl Pass {
+    fn run(self: &Arc<Self>, context: &Context) -> Result<WalkTotals> {
+        let front = |send| Front { pass: Arc::clone(self), send };
+        if self.reading {
+            return walk_and_work(context, |send| front(Some(send)), |batch| self.batch(&batch));
+        }
+        let rules = context.walk.compile()?;
+        let totals = walk(Arc::clone(&context.root), rules, Arc::new(front(None)), &self.control, context.threads)?;
+        self.control.set_totals(totals.files, totals.bytes);
+        Ok(totals)
+    }
+
+    fn batch(&self, batch: &Batch) -> Result<()> {
+        let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
+        // A task per file; small ones are taken a few at a time to pay for the hand-over.
+        let files = entries
+            .par_iter()
+            .with_min_len(4)
+            .map(|(name, meta)| self.entry(&batch.directory.path, name, meta))
+            .collect::<Result<_>>()?;
+        let reads = Reads { algorithms: self.reader.algorithms(), files };
+        let readers = self.operations.iter().filter(|operation| operation.reads().is_some());
+        readers.into_iter().try_for_each(|operation| operation.files(batch, &reads))
+    }
+
+    fn entry(
+        &self,
+        directory: &[u8],
+        name: &[u8],
+        meta: &Meta,
+    ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+        match meta.kind {
+            Kind::Directory => Ok(None),
+            Kind::File => {
+                let read = self.file(&paths::join(directory, name), meta)?;
+                self.control.add_done(1, if read.is_none() { meta.size } else { 0 });
+                Ok(read)
+            }
+            _ => {
+                self.control.add_done(1, meta.size);
+                Ok(None)
+            }
+        }
+    }
+
+    fn file(&self, path: &[u8], meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+        let mut wanted = false;
+        let mut readings = Vec::new();
+        for operation in &self.operations {
+            if operation.reads().is_some() && operation.wants(path, meta) {
+                wanted = true;
+                readings.extend(operation.reading(path, meta)?);
+            }
+        }
+        if !wanted {
+            return Ok(None);
+        }
+        if readings.is_empty() {
+            return self.judge(path, self.reader.digest(path, meta)).map(Some);
+        }
+        let mut readings = Readings::new(readings);
+        let read = self.judge(path, self.reader.read_with(path, meta, &mut readings))?;
+        readings.end(match &read {
+            Ok(digested) => End::Whole(&digested.meta),
+            Err(kind) => End::Broken(*kind),
+        })?;
+        Ok(Some(read))
+    }
+
+    fn judge(
+        &self,
+        path: &[u8],
+        read: std::result::Result<Digested, Trouble>,
+    ) -> Result<std::result::Result<Digested, IssueKind>> {
+        match read {
+            Ok(digested) => Ok(Ok(digested)),
+            Err(Trouble::Ended(error)) => Err(error),
+            Err(Trouble::Issue(kind, message)) => {
+                self.control.issue("read", path, kind, message);
+                Ok(Err(kind))
+            }
+        }
+    }
+}
