@@ -135,7 +135,7 @@ fn every_algorithm_verifies_its_own_manifest_and_result() {
         assert_eq!(done.summary()["algorithm"], algorithm);
         let counts = &done.summary()["statuses"];
         assert_eq!((&counts["ok"], &counts["new"]), (&json!(files - left_out), &json!(left_out)), "{algorithm}");
-        for result in ["", "result", "result/part-00000.parquet"] {
+        for result in ["", "checksum", "checksum/result", "checksum/result/part-00000.parquet"] {
             let done = verify(&tree, &sums.folder().join(result)).run();
             check(&done);
             assert_eq!(done.summary()["statuses"]["ok"], files, "{algorithm} from {result:?}");
@@ -276,7 +276,7 @@ fn manifests_without_a_usable_line_are_refused_in_words() {
     let broken = manifest(&tree, "broken.parquet", "PAR1 no parquet");
     assert!(verify(&tree, &broken).fails().to_string().contains("no checksum result"));
     let inventory = spec("inventory", &tree.path()).run();
-    let error = verify(&tree, &inventory.folder()).fails();
+    let error = verify(&tree, &inventory.own_folder()).fails();
     assert!(error.to_string().contains("no column of digests"), "{error}");
     for (option, value) in [("manifest", json!("relative")), ("algorithm", json!("sha512")), ("manifest", json!(""))] {
         let error = verify(&tree, &tree.at("a")).option(option, value).fails();

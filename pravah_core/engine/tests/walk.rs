@@ -345,10 +345,10 @@ fn the_jobs_own_output_is_left_out() {
         let document = spec(operation, &tree.path()).output("directory", output.to_str().unwrap());
         let outcome = pravah_engine::run(&document.json(), &Arc::new(Control::new())).unwrap().document;
         assert_eq!(outcome["counts"]["issues"], 0);
-        let rows = common::rows::read(&output.join("result/part-00000.parquet"));
+        let rows = common::rows::read(&output.join(operation).join("result/part-00000.parquet"));
         assert!(rows.iter().all(|row| !row.text("path").starts_with(&format!("results/{operation}"))), "{rows:?}");
         if operation == "inventory" {
-            let rows = common::rows::read(&output.join("not_covered/part-00000.parquet"));
+            let rows = common::rows::read(&output.join("inventory/not_covered/part-00000.parquet"));
             assert_eq!((rows[0].text("path"), rows[0].text("reason")), ("results/inventory", "own_output"));
         }
     }

@@ -283,7 +283,7 @@ impl Read for Interruptible<'_> {
     }
 }
 
-/// The shards of a checksum result: the folder itself, or `result` in it.
+/// The shards of a checksum result: in the folder itself, its `result`, or the `checksum` of a job's folder.
 fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
     let list = |folder: &Path| -> std::io::Result<Vec<PathBuf>> {
         let mut files: Vec<PathBuf> =
@@ -296,7 +296,7 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
         files.sort();
         Ok(files)
     };
-    for folder in [folder.to_path_buf(), folder.join("result")] {
+    for folder in [folder.to_path_buf(), folder.join("result"), folder.join("checksum/result")] {
         match list(&folder) {
             Ok(files) if !files.is_empty() => return Ok(files),
             _ => {}
