@@ -1,12 +1,13 @@
 """The operations: an explicit, ordered tuple. Adding one is one import and one line here."""
 
-from services.operations import checksum, inventory, verify
+from services.operations import checksum, inventory, search, verify
 from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
 from services.operations.walk import WalkOptions
 
 OPERATIONS: tuple[Operation, ...] = (
     inventory.OPERATION,
     checksum.OPERATION,
+    search.OPERATION,
     verify.OPERATION,
 )
 

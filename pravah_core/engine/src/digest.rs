@@ -8,6 +8,7 @@ mod file;
 mod large;
 
 pub use file::{Digested, End, FileReader, Reading, Readings, Trouble};
+pub use large::BLOCK_BYTES;
 
 use std::fmt::Write as _;
 

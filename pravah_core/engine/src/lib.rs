@@ -10,11 +10,13 @@
 //! | [`control`] | counters, cancel flag, issues, finished shards |
 //! | [`walk`] | the only directory traversal |
 //! | [`pool`] | the only place that makes threads |
+//! | [`codec`] | compressed streams |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
 //! | [`ops`] | the operations and their registry |
 
+pub mod codec;
 pub mod columns;
 pub mod control;
 pub mod digest;

@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod inventory;
+pub mod search;
 pub mod verify;
 
 use std::sync::Arc;
@@ -114,6 +115,8 @@ registry! {
     Inventory = "inventory": inventory::InventoryOptions,
     /// Digests of every file.
     Checksum = "checksum": checksum::ChecksumOptions,
+    /// Matches of patterns in every file.
+    Search = "search": search::SearchOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
 }

@@ -1,5 +1,7 @@
 //! The only place where threads are made: tokio for scanning directories, rayon for computing.
 
+pub mod feed;
+
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 

@@ -1,0 +1,160 @@
+//! Compressed streams: told by their first bytes, unpacked block by block in bounded memory.
+//!
+//! Several streams one after the other, as `cat a.gz b.gz` gives them, are one. What comes out may be far more than
+//! what went in: the caller bounds it.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use lz4_flex::frame::FrameDecoder;
+
+/// A way to compress a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Codec {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// As `bzip2` writes it.
+    Bzip2,
+    /// The .xz container.
+    Xz,
+    /// LZ4 frames.
+    Lz4,
+}
+
+/// Memory a stream may ask for before it is refused: `xz -9` needs 65 MiB, `zstd --ultra -22` 128 MiB.
+const MEMORY_BYTES: u64 = 128 << 20;
+const MEMORY_LOG: u32 = MEMORY_BYTES.ilog2();
+
+impl Codec {
+    /// The codec of a stream that begins with `start`.
+    pub fn of(start: &[u8]) -> Option<Self> {
+        match start {
+            [0x1f, 0x8b, 0x08, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            // "BZh9" begins many a text; the digits of pi, or of its root at the end of an empty stream, do not.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
+            | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+            Self::Bzip2 => "bzip2",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+        }
+    }
+}
+
+/// What `packed` holds, unpacked.
+///
+/// # Errors
+/// The decoder cannot be made. Reading from it fails where the stream is broken, ends early or asks for more than
+/// 128 MiB of memory.
+pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match codec {
+        Codec::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        Codec::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
+            decoder.window_log_max(MEMORY_LOG)?;
+            Box::new(decoder)
+        }
+        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
+        Codec::Xz => {
+            let stream = liblzma::stream::Stream::new_stream_decoder(MEMORY_BYTES, liblzma::stream::CONCATENATED)?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
+        }
+        Codec::Lz4 => Box::new(Lz4Frames(FrameDecoder::new(packed))),
+    })
+}
+
+/// Frames one after the other; the decoder by itself takes the end of the first for the end of all.
+struct Lz4Frames<R: BufRead>(FrameDecoder<R>);
+
+impl<R: BufRead> Read for Lz4Frames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.0.read(buffer)?;
+            if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
+                return Ok(read);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn packed(codec: Codec, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        match codec {
+            Codec::Gzip => {
+                let mut encoder = flate2::write::GzEncoder::new(&mut out, flate2::Compression::default());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap();
+            }
+            Codec::Zstd => out = zstd::encode_all(text, 3).unwrap(),
+            Codec::Bzip2 => {
+                let mut encoder = bzip2::write::BzEncoder::new(&mut out, bzip2::Compression::fast());
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap();
+            }
+            Codec::Xz => {
+                let mut encoder = liblzma::write::XzEncoder::new(&mut out, 6);
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap();
+            }
+            Codec::Lz4 => {
+                let mut encoder = lz4_flex::frame::FrameEncoder::new(&mut out);
+                encoder.write_all(text).unwrap();
+                encoder.finish().unwrap();
+            }
+        }
+        out
+    }
+
+    const ALL: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Bzip2, Codec::Xz, Codec::Lz4];
+
+    fn unpacked(codec: Codec, packed: &[u8]) -> io::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        // A reader of few bytes at a time: no decoder may take the end of a read for the end of the stream.
+        decoder(codec, io::BufReader::with_capacity(7, packed))?.read_to_end(&mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn streams_are_told_by_their_start_and_unpacked_also_one_after_the_other() {
+        let text: Vec<u8> = (0..300_000u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
+        for codec in ALL {
+            for content in [&b""[..], b"x", &text] {
+                let once = packed(codec, content);
+                assert_eq!(Codec::of(&once), Some(codec));
+                assert!(unpacked(codec, &once).unwrap() == content, "{codec:?}");
+                let twice = [&once[..], &packed(codec, b"and more")].concat();
+                assert!(unpacked(codec, &twice).unwrap() == [content, b"and more"].concat(), "{codec:?}");
+            }
+        }
+        assert_eq!(Codec::of(b"BZh9 is how a bzip2 file begins"), None);
+        assert_eq!(Codec::of(b""), None);
+    }
+
+    #[test]
+    fn a_stream_that_ends_early_is_an_error() {
+        for codec in ALL {
+            let whole = packed(codec, &b"some text ".repeat(10_000));
+            let cut = unpacked(codec, &whole[..whole.len() / 2]);
+            assert!(cut.is_err(), "{codec:?}");
+        }
+    }
+}

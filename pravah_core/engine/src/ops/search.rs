@@ -1,0 +1,233 @@
+//! search: every match of some patterns, line by line, in the contents of all files.
+//!
+//! A line ends at a newline. What comes before the newline is the line, a carriage return too, except for patterns
+//! that ask for the end of a line. A match lies within one line. A file with a NUL byte in its first MiB is binary.
+//! A file that changes while it is searched keeps its matches, and its issue says so.
+//!
+//! Cost: O(bytes) reading and matching; memory: the batches in flight, the longest line of each file in work (16 MiB
+//! at most), a row group per thread, and counts per extension and per top-level folder.
+
+mod counts;
+mod lines;
+mod options;
+mod patterns;
+mod reading;
+mod rows;
+mod text;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use grep_regex::RegexMatcher;
+use serde_json::{Value, json};
+
+pub use self::options::{Binary, Case, Encoding, SearchOptions, Whole};
+
+use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts, Found};
+use self::patterns::Patterns;
+use self::reading::FileReading;
+use self::rows::{Extent, RESULT};
+use super::{Context, Options, TableColumns};
+use crate::columns::Columns;
+use crate::digest::{Algorithm, Reading};
+use crate::error::{EngineError, Result};
+use crate::outcome::Report;
+use crate::pass::{Operation, Stages};
+use crate::pool::Slots;
+use crate::sink::{Staged, Table, TableWriter};
+use crate::walk::{Meta, WalkTotals};
+
+/// What a reading gets at once; the last block of a file may be shorter, and a file of one block may have none.
+const BLOCK_BYTES: usize = crate::digest::BLOCK_BYTES;
+/// Patterns that the summary counts; `by_pattern` has all.
+const SUMMARY_PATTERNS: usize = 20;
+
+const TABLES: &[TableColumns] = &[
+    ("result", RESULT),
+    ("by_file", BY_FILE),
+    ("by_pattern", BY_PATTERN),
+    ("by_extension", BY_EXTENSION),
+    ("by_folder", BY_FOLDER),
+];
+
+fn table(name: &'static str) -> Table {
+    // A file has many matches, but one row of its own.
+    let dictionary: &[&str] = match name {
+        "result" => &["path", "pattern"],
+        "by_folder" => &["pattern"],
+        _ => &[],
+    };
+    Table { name, dictionary }
+}
+
+impl Options for SearchOptions {
+    const TABLES: &'static [TableColumns] = TABLES;
+
+    fn validate(&self) -> Result<()> {
+        self.check()?;
+        Patterns::compile(self).map(drop)
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let patterns = Patterns::compile(self)?;
+        let worker = || {
+            let rows = Columns::new(RESULT);
+            let files = Columns::new(BY_FILE);
+            Worker {
+                finder: patterns.finder(),
+                buffer: Vec::new(),
+                counts: Counts::default(),
+                files_writer: context.sink.writer(table("by_file"), files.schema()),
+                files,
+                sheet: Sheet { writer: context.sink.writer(table("result"), rows.schema()), rows },
+            }
+        };
+        let shared = Shared {
+            workers: Slots::new(context.threads, worker),
+            extent: Extent { before: self.context_before, after: self.context_after, length: self.line_length },
+            options: self.clone(),
+            patterns,
+            context,
+            figures: Figures::default(),
+        };
+        Ok(Box::new(SearchOperation { shared: Arc::new(shared) }))
+    }
+}
+
+/// Rows of `result` on their way.
+struct Sheet {
+    rows: Columns,
+    writer: TableWriter,
+}
+
+impl Sheet {
+    fn write_if_full(&mut self) -> Result<()> {
+        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+}
+
+/// What a thread has of its own.
+struct Worker {
+    finder: RegexMatcher,
+    buffer: Vec<u8>,
+    sheet: Sheet,
+    files: Columns,
+    files_writer: TableWriter,
+    counts: Counts,
+}
+
+impl Worker {
+    /// Count a file with matches.
+    fn file(&mut self, path: &[u8], found: &Found) -> Result<()> {
+        self.counts.add(path, found);
+        self.files.path(path);
+        self.files.integer(found.all.lines);
+        self.files.integer(found.all.matches);
+        if self.files.is_full() { self.files_writer.write(&self.files.take()?) } else { Ok(()) }
+    }
+
+    fn finish(mut self, counts: &mut Counts) -> Result<[Staged; 2]> {
+        counts.merge(self.counts);
+        self.sheet.writer.write(&self.sheet.rows.take()?)?;
+        self.files_writer.write(&self.files.take()?)?;
+        Ok([self.sheet.writer.stage()?, self.files_writer.stage()?])
+    }
+}
+
+/// What all threads share.
+struct Shared {
+    options: SearchOptions,
+    extent: Extent,
+    patterns: Patterns,
+    workers: Slots<Worker>,
+    context: Context,
+    figures: Figures,
+}
+
+impl Shared {
+    /// True while the job may list one match more; which ones are listed when there are too many is chance.
+    fn allows_one_more(&self) -> bool {
+        let allows = self.options.count_only || self.figures.taken.fetch_add(1, Relaxed) < self.options.max_matches;
+        if !allows {
+            self.figures.partial.store(true, Relaxed);
+        }
+        allows
+    }
+}
+
+#[derive(Default)]
+struct Figures {
+    taken: AtomicU64,
+    partial: AtomicBool,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    binary: AtomicU64,
+    compressed: AtomicU64,
+    left_early: AtomicU64,
+}
+
+impl Figures {
+    fn summary(&self, max_matches: u64, names: &[String], counts: &Counts, seconds: f64) -> Value {
+        let mut patterns: Vec<_> =
+            names.iter().enumerate().map(|(index, name)| (name, counts.of_pattern(index).matches)).collect();
+        patterns.sort_by_key(|&(_, matches)| std::cmp::Reverse(matches));
+        patterns.truncate(SUMMARY_PATTERNS);
+        let patterns: serde_json::Map<String, Value> =
+            patterns.into_iter().map(|(name, matches)| (name.clone(), matches.into())).collect();
+        let bytes = self.bytes.load(Relaxed);
+        json!({
+            "files": self.files.load(Relaxed),
+            "bytes": bytes,
+            "matches": counts.all.matches,
+            "lines": counts.all.lines,
+            "matched_files": counts.all.files,
+            "patterns": patterns,
+            "partial": self.partial.load(Relaxed),
+            "max_matches": max_matches,
+            "files_left_early": self.left_early.load(Relaxed),
+            "binary_skipped": self.binary.load(Relaxed),
+            "compressed": self.compressed.load(Relaxed),
+            "bytes_per_second": if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 },
+        })
+    }
+}
+
+struct SearchOperation {
+    // Shared with the threads that unpack.
+    shared: Arc<Shared>,
+}
+
+impl Operation for SearchOperation {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "search", after: &[] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn wants(&self, _path: &[u8], _meta: &Meta) -> bool {
+        !self.shared.figures.partial.load(Relaxed)
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a file is still searched"))?;
+        let Shared { options, patterns, workers, context, figures, .. } = shared;
+        let mut counts = Counts::default();
+        let workers = workers.into_inner().into_iter();
+        let staged = workers.map(|worker| worker.finish(&mut counts)).collect::<Result<Vec<_>>>()?;
+        let mut staged: Vec<Staged> = staged.into_iter().flatten().collect();
+        let sink = &context.sink;
+        staged.push(sink.staged(table("by_pattern"), &counts.by_pattern(&patterns)?)?);
+        staged.push(sink.staged(table("by_extension"), &counts.by_extension()?)?);
+        staged.push(sink.staged(table("by_folder"), &counts.by_folder(&patterns)?)?);
+        sink.commit(staged)?;
+        let seconds = context.control.elapsed_seconds();
+        let summary = figures.summary(options.max_matches, &patterns.names, &counts, seconds);
+        Ok(Report { not_covered: None, files: Vec::new(), summary })
+    }
+}

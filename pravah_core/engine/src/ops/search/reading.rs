@@ -1,0 +1,248 @@
+//! One file on its way through the search: unpacked where that is asked for, decoded, cut into lines, its matches
+//! counted and listed.
+
+use std::io::{BufRead, Read};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use grep_regex::RegexMatcher;
+use memchr::memchr;
+
+use super::counts::Found;
+use super::lines::{LONGEST_BYTES, Line, Lines, Search};
+use super::options::Binary;
+use super::rows::Shown;
+use super::text::Decoder;
+use super::{BLOCK_BYTES, Shared, Worker};
+use crate::codec::{self, Codec};
+use crate::digest::{End, Reading};
+use crate::error::Result;
+use crate::issue::IssueKind;
+use crate::pool::feed::Feed;
+
+/// A file that unpacks to more than so many times its size, and to more than so many bytes, is searched up to there:
+/// logs give 10 to 50, a bomb 1,000 and more.
+const UNPACKED_TIMES: u64 = 250;
+const UNPACKED_BYTES: u64 = 64 << 20;
+/// Matches of a file between two looks at the cancel flag.
+const CANCEL_EVERY: u64 = 1024;
+
+/// A file that is being read.
+pub struct FileReading<'a> {
+    shared: &'a Arc<Shared>,
+    /// None while the other has it.
+    file: Option<FileSearch>,
+    feed: Option<Feed<FileSearch>>,
+}
+
+impl<'a> FileReading<'a> {
+    /// The file at `path`, so large when it was listed.
+    pub fn new(shared: &'a Arc<Shared>, path: &[u8], size: u64) -> Self {
+        Self { shared, file: Some(FileSearch::new(path, size)), feed: None }
+    }
+
+    /// Hand the file over to a decoder, when it is compressed and that is asked for.
+    fn unpack(&mut self, start: &[u8]) -> Result<()> {
+        if !self.shared.options.search_compressed || self.file.as_ref().is_none_or(|file| file.text.is_some()) {
+            return Ok(());
+        }
+        let Some(codec) = Codec::of(start) else { return Ok(()) };
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        self.shared.figures.compressed.fetch_add(1, Relaxed);
+        if start.len() < BLOCK_BYTES {
+            file.unpack(self.shared, codec, start)?;
+            self.file = Some(file);
+            return Ok(());
+        }
+        let shared = Arc::clone(self.shared);
+        self.feed = Some(Feed::start(&self.shared.context.control, move |packed| {
+            file.unpack(&shared, codec, packed)?;
+            Ok(file)
+        })?);
+        Ok(())
+    }
+}
+
+impl Reading for FileReading<'_> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.shared.figures.bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.unpack(bytes)?;
+        match (&self.feed, &mut self.file) {
+            (Some(feed), _) => feed.send(bytes),
+            // The last block of a file is the only one that may be short.
+            (None, Some(file)) if !file.ended => file.take(self.shared, bytes, bytes.len() < BLOCK_BYTES),
+            (None, _) => Ok(false),
+        }
+    }
+
+    fn end(self: Box<Self>, end: End<'_>) -> Result<()> {
+        let file = match self.feed {
+            Some(feed) => Some(feed.finish()?),
+            None => self.file,
+        };
+        match file {
+            Some(file) => file.end(self.shared, matches!(end, End::Whole(_))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is known of a file.
+struct FileSearch {
+    path: Vec<u8>,
+    size: u64,
+    text: Option<(Decoder, Lines)>,
+    found: Found,
+    is_binary: bool,
+    /// Nothing more of it is searched.
+    ended: bool,
+}
+
+impl FileSearch {
+    fn new(path: &[u8], size: u64) -> Self {
+        Self { path: path.to_vec(), size, text: None, found: Found::default(), is_binary: false, ended: false }
+    }
+
+    /// Search the next bytes; false when it has seen enough.
+    fn take(&mut self, shared: &Shared, mut bytes: &[u8], last: bool) -> Result<bool> {
+        let options = &shared.options;
+        let is_first = self.text.is_none();
+        let (decoder, lines) = self.text.get_or_insert_with(|| {
+            let (decoder, mark) = Decoder::of(bytes, options.encoding);
+            bytes = &bytes[mark..];
+            (decoder, Lines::new(options.context_before, options.context_after, decoder, mark as u64))
+        });
+        let mut worker = shared.workers.acquire();
+        let Worker { finder, buffer, sheet, .. } = &mut *worker;
+        let text = decoder.decode(bytes, last, buffer);
+        if is_first && options.binary == Binary::Skip && memchr(0, text).is_some() {
+            shared.figures.binary.fetch_add(1, Relaxed);
+            (self.is_binary, self.ended) = (true, true);
+            return Ok(false);
+        }
+        let mut search = InFile { shared, finder, decoder: *decoder, sheet, path: &self.path, found: &mut self.found };
+        let goes_on = lines.block(text, last, &mut search)?;
+        self.ended = last || !goes_on;
+        Ok(!self.ended)
+    }
+
+    /// Search what `packed` holds.
+    fn unpack(&mut self, shared: &Shared, codec: Codec, packed: impl BufRead) -> Result<()> {
+        let limit = self.size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES);
+        let unpacked = match codec::decoder(codec, packed) {
+            Ok(decoder) => decoder,
+            Err(error) => {
+                self.complain(shared, IssueKind::Malformed, format!("is no {} stream: {error}", codec.name()));
+                self.ended = true;
+                return Ok(());
+            }
+        };
+        // One byte more than allowed tells that there is more.
+        let mut unpacked = unpacked.take(limit + 1);
+        let mut block = Vec::with_capacity(BLOCK_BYTES);
+        while !self.ended {
+            shared.context.control.check()?;
+            block.clear();
+            let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
+            if let Err(error) = &read {
+                self.complain(shared, IssueKind::Malformed, format!("is a broken {} stream: {error}", codec.name()));
+            } else if unpacked.limit() == 0 {
+                let message = format!("unpacks to more than {limit} bytes; it was searched up to there");
+                self.complain(shared, IssueKind::TooLarge, message);
+                block.pop();
+            }
+            let last = read.is_err() || unpacked.limit() == 0 || block.len() < BLOCK_BYTES;
+            self.take(shared, &block, last)?;
+        }
+        Ok(())
+    }
+
+    fn complain(&self, shared: &Shared, kind: IssueKind, message: String) {
+        shared.context.control.issue("read", &self.path, kind, message);
+    }
+
+    /// Count it, once nothing more of it comes.
+    fn end(mut self, shared: &Shared, is_whole: bool) -> Result<()> {
+        if self.text.is_none() && !is_whole {
+            return Ok(()); // none of it could be read
+        }
+        if self.is_binary {
+            return Ok(());
+        }
+        if self.text.is_some() && !self.ended {
+            self.take(shared, &[], true)?;
+        }
+        shared.figures.files.fetch_add(1, Relaxed);
+        let cut = self.text.as_ref().map_or(0, |(_, lines)| lines.cut());
+        if cut > 0 {
+            let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
+            self.complain(shared, IssueKind::TooLarge, message);
+        }
+        if self.found.all.matches == 0 { Ok(()) } else { shared.workers.acquire().file(&self.path, &self.found) }
+    }
+}
+
+/// A block of a file that is being searched.
+struct InFile<'a> {
+    shared: &'a Shared,
+    finder: &'a RegexMatcher,
+    decoder: Decoder,
+    sheet: &'a mut super::Sheet,
+    path: &'a [u8],
+    found: &'a mut Found,
+}
+
+impl Search for InFile<'_> {
+    fn candidate(&self, lines: &[u8]) -> Option<usize> {
+        self.shared.patterns.candidate(self.finder, lines)
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<bool> {
+        let mut shown = None;
+        let mut last_pattern = None;
+        self.shared.patterns.matches(&line.text[line.start..line.end], &mut |pattern, range| {
+            if !self.shared.allows_one_more() {
+                return Ok(false);
+            }
+            if self.found.all.matches.is_multiple_of(CANCEL_EVERY) {
+                self.shared.context.control.check()?;
+            }
+            self.found.add(pattern, last_pattern.is_none(), last_pattern != Some(pattern));
+            last_pattern = Some(pattern);
+            self.list(line, &mut shown, pattern, range)?;
+            let is_enough = self.shared.options.max_matches_per_file == Some(self.found.all.matches);
+            if is_enough {
+                self.shared.figures.left_early.fetch_add(1, Relaxed);
+            }
+            Ok(!is_enough)
+        })
+    }
+}
+
+impl<'a> InFile<'a> {
+    fn list<'l>(
+        &mut self,
+        line: Line<'l>,
+        shown: &mut Option<Shown<'l>>,
+        pattern: usize,
+        range: Range<usize>,
+    ) -> Result<()> {
+        let shared: &'a Shared = self.shared;
+        if shared.options.count_only {
+            return Ok(());
+        }
+        let shown = shown.get_or_insert_with(|| Shown::new(line, shared.extent));
+        let before = &line.text[line.start..line.start + range.start];
+        let offset = line.offset + self.decoder.original_bytes(before);
+        shown.row(
+            &mut self.sheet.rows,
+            self.path,
+            &shared.patterns.names[pattern],
+            range,
+            offset,
+            shared.extent.length,
+        );
+        self.sheet.write_if_full()
+    }
+}

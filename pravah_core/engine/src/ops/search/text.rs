@@ -1,0 +1,155 @@
+//! A file's bytes as text that patterns can be looked for in: UTF-8, also where some of it is none.
+
+use super::options::Encoding;
+
+/// How the bytes of one file become text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decoder {
+    /// They are.
+    Utf8,
+    /// Each is one character.
+    Latin1,
+    /// Two or four are one.
+    Utf16 {
+        /// The high byte comes first.
+        big_endian: bool,
+        /// The first byte of a unit whose second is still to come.
+        odd: Option<u8>,
+        /// The first unit of a pair whose second is still to come.
+        high: Option<u16>,
+    },
+}
+
+impl Decoder {
+    /// The decoder for a file that begins with `start`, and how long its byte order mark is. The mark wins over what
+    /// was asked for.
+    pub fn of(start: &[u8], asked: Encoding) -> (Self, usize) {
+        let utf16 = |big_endian| Self::Utf16 { big_endian, odd: None, high: None };
+        match (start, asked) {
+            ([0xef, 0xbb, 0xbf, ..], _) => (Self::Utf8, 3),
+            ([0xff, 0xfe, ..], _) => (utf16(false), 2),
+            ([0xfe, 0xff, ..], _) => (utf16(true), 2),
+            (_, Encoding::Auto) => (Self::Utf8, 0),
+            (_, Encoding::Latin1) => (Self::Latin1, 0),
+            (_, Encoding::Utf16Le) => (utf16(false), 0),
+            (_, Encoding::Utf16Be) => (utf16(true), 0),
+        }
+    }
+
+    /// The next bytes as text, in `buffer` where they are not text already.
+    pub fn decode<'a>(&mut self, bytes: &'a [u8], last: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        buffer.clear();
+        match self {
+            Self::Utf8 => return bytes,
+            Self::Latin1 if bytes.is_ascii() => return bytes,
+            Self::Latin1 => bytes.iter().for_each(|&byte| push(buffer, char::from(byte))),
+            Self::Utf16 { big_endian, odd, high } => {
+                let unit =
+                    |pair: [u8; 2]| if *big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
+                let bytes = match (odd.take(), bytes.split_first()) {
+                    (Some(first), Some((&second, rest))) => {
+                        utf16(unit([first, second]), high, buffer);
+                        rest
+                    }
+                    (first, _) => {
+                        *odd = first;
+                        bytes
+                    }
+                };
+                let mut pairs = bytes.chunks_exact(2);
+                pairs.by_ref().for_each(|pair| utf16(unit([pair[0], pair[1]]), high, buffer));
+                *odd = pairs.remainder().first().copied().or(*odd);
+                let broken = usize::from(odd.is_some()) + usize::from(high.is_some());
+                if last && broken > 0 {
+                    (*odd, *high) = (None, None);
+                    (0..broken).for_each(|_| push(buffer, char::REPLACEMENT_CHARACTER));
+                }
+            }
+        }
+        buffer
+    }
+
+    /// How many bytes of the file this text was, whole characters of it.
+    pub fn original_bytes(self, text: &[u8]) -> u64 {
+        let starts = || text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64;
+        match self {
+            Self::Utf8 => text.len() as u64,
+            Self::Latin1 => starts(),
+            // Characters of four bytes here are two units there.
+            Self::Utf16 { .. } => 2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64),
+        }
+    }
+}
+
+fn push(buffer: &mut Vec<u8>, character: char) {
+    buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
+fn utf16(unit: u16, high: &mut Option<u16>, buffer: &mut Vec<u8>) {
+    if let Some(first) = high.take() {
+        match char::decode_utf16([first, unit]).next() {
+            Some(Ok(character)) => return push(buffer, character),
+            _ => push(buffer, char::REPLACEMENT_CHARACTER),
+        }
+    }
+    match unit {
+        0xd800..=0xdbff => *high = Some(unit),
+        _ => push(buffer, char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_pieces(mut decoder: Decoder, bytes: &[u8], size: usize) -> Vec<u8> {
+        let mut text = Vec::new();
+        let mut buffer = Vec::new();
+        for piece in bytes.chunks(size) {
+            text.extend_from_slice(decoder.decode(piece, false, &mut buffer));
+        }
+        text.extend_from_slice(decoder.decode(&[], true, &mut buffer));
+        text
+    }
+
+    #[test]
+    fn pieces_of_any_length_give_the_same_text() {
+        let text = "plain \u{e9} \u{20ac} \u{1f600}\u{10ffff}\n";
+        let units: Vec<u16> = text.encode_utf16().chain([0xd83d, 0x41, 0xde00, 0xd83d]).collect();
+        let expected = String::from_utf16_lossy(&units);
+        for big_endian in [false, true] {
+            let bytes: Vec<u8> = units
+                .iter()
+                .flat_map(|unit| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() })
+                .collect();
+            let decoder = Decoder::Utf16 { big_endian, odd: None, high: None };
+            for size in 1..=bytes.len() {
+                assert_eq!(in_pieces(decoder, &bytes, size), expected.as_bytes());
+            }
+            assert_eq!(decoder.original_bytes(expected.as_bytes()), bytes.len() as u64);
+            let odd = [&bytes[..bytes.len() - 2], b"x"].concat();
+            assert!(in_pieces(decoder, &odd, 5).ends_with("\u{fffd}".as_bytes()));
+        }
+    }
+
+    #[test]
+    fn each_byte_is_a_character_of_latin1() {
+        let all: Vec<u8> = (0..=255).collect();
+        let expected: String = all.iter().map(|&byte| char::from(byte)).collect();
+        for size in [1, 100, 256] {
+            assert_eq!(in_pieces(Decoder::Latin1, &all, size), expected.as_bytes());
+        }
+        assert_eq!(Decoder::Latin1.original_bytes(expected.as_bytes()), 256);
+    }
+
+    #[test]
+    fn a_byte_order_mark_wins() {
+        assert_eq!(Decoder::of(b"\xef\xbb\xbfx", Encoding::Latin1), (Decoder::Utf8, 3));
+        assert_eq!(Decoder::of(b"\xff\xfe", Encoding::Auto).1, 2);
+        assert_eq!(
+            Decoder::of(b"\xfe\xffx", Encoding::Utf16Le),
+            (Decoder::Utf16 { big_endian: true, odd: None, high: None }, 2)
+        );
+        assert_eq!(Decoder::of(b"\xef\xbb", Encoding::Auto), (Decoder::Utf8, 0));
+    }
+}
