@@ -158,6 +158,20 @@ impl Control {
         self.bytes_total.store(bytes, Relaxed);
     }
 
+    /// Begin to count anew: the present stage has so much to do.
+    pub fn restart(&self, files: u64, bytes: u64) {
+        self.files_done.store(0, Relaxed);
+        self.bytes_done.store(0, Relaxed);
+        self.set_totals(files, bytes);
+    }
+
+    /// Say that all is done.
+    pub fn complete(&self, files: u64, bytes: u64) {
+        self.set_totals(files, bytes);
+        self.files_done.store(files, Relaxed);
+        self.bytes_done.store(bytes, Relaxed);
+    }
+
     /// True once the totals are known.
     pub fn has_totals(&self) -> bool {
         self.files_total.load(Relaxed) != UNKNOWN

@@ -1,6 +1,7 @@
 //! The operations. Each file owns one: its options, its tables, its [`Operation`]; none uses another.
 
 pub mod checksum;
+pub mod duplicates;
 pub mod inventory;
 pub mod search;
 pub mod verify;
@@ -119,6 +120,8 @@ registry! {
     Search = "search": search::SearchOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
+    /// Files of one content.
+    Duplicates = "duplicates": duplicates::DuplicatesOptions,
 }
 
 fn described(columns: &[Column]) -> serde_json::Value {

@@ -199,6 +199,7 @@ pub fn run(requests: &[Request], contexts: &[Context]) -> Result<(WalkTotals, Ve
         operation.settle()?;
     }
     control.next_stage();
+    control.complete(totals.files, totals.bytes);
     let reports = operations.into_iter().map(|operation| operation.finish(totals)).collect::<Result<Vec<_>>>()?;
     Ok((totals, reports))
 }

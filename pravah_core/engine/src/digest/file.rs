@@ -118,6 +118,12 @@ pub(super) enum Stop {
     Ended(EngineError),
 }
 
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
 impl From<EngineError> for Stop {
     fn from(error: EngineError) -> Self {
         Self::Ended(error)
@@ -227,6 +233,16 @@ impl FileReader {
             let digests = stream(&file, meta.size, &self.algorithms, readings, &meter)?;
             if self.algorithms.is_empty() && readings.are_sated() { Ok(digests) } else { at_end(&file, meta, digests) }
         })
+    }
+
+    /// Digest the file as it stands, whatever a walk saw; `size` bytes of it are progress.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn digest_now(&self, path: &[u8], size: u64) -> Result<Digested, Trouble> {
+        let meter = Meter::new(&self.control, if self.counts { size } else { 0 });
+        let file = self.root.open_file(path)?;
+        self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
     }
 
     fn read_unchanged(

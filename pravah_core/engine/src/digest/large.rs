@@ -29,11 +29,14 @@ pub fn with_block<T>(length: usize, work: impl FnOnce(&mut [u8]) -> T) -> T {
 }
 
 /// Read some bytes at `offset`; 0 at the end.
-pub fn read_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> Result<usize, Stop> {
+///
+/// # Errors
+/// The system's error.
+pub fn read_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> std::io::Result<usize> {
     loop {
         match rustix::io::pread(file, &mut *block, offset) {
             Err(rustix::io::Errno::INTR) => {}
-            read => return read.map_err(|error| Stop::Io(error.into())),
+            read => return Ok(read?),
         }
     }
 }

@@ -47,6 +47,16 @@ impl Root {
         Ok(Self { path, directory, follow_links, meta, boundaries, own_output: OnceLock::new(), excluded: Vec::new() })
     }
 
+    /// Open another directory under the rules of this one: links, boundaries, what is excluded.
+    ///
+    /// # Errors
+    /// As [`Root::open`].
+    pub fn sibling(&self, source: &Source) -> Result<Self> {
+        let opened = Self::open(source, self.follow_links)?;
+        let (boundaries, own_output) = (self.boundaries.clone(), self.own_output.clone());
+        Ok(Self { boundaries, own_output, excluded: self.excluded.clone(), ..opened })
+    }
+
     /// Name directories that are not visited, however a walk comes upon them; one that is missing is ignored.
     pub fn exclude(&mut self, directories: &[PathBuf]) {
         let found = directories.iter().filter_map(|path| stat_path(path).ok());

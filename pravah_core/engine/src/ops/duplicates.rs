@@ -1,0 +1,189 @@
+//! duplicates: files of one content, what they waste, folders that are copies, and files that are only here.
+//!
+//! 1. The walk notes every regular file. Names of one inode are one file: only inodes are compared.
+//! 2. Files of one size are compared by their beginnings and ends (XXH3-128); small ones are read whole here.
+//! 3. Those that are still alike are digested whole; on request they are also compared byte by byte.
+//!
+//! A stage reads only what the one before left alike. In a job whose other operations read every file, the digest
+//! of that one read is used and nothing is read twice.
+//!
+//! A root has a role: *candidate* (the source) or *reference* (a directory that is kept; it may lie inside the
+//! source). With `only_against_reference` a file counts as a duplicate only when the reference has its content,
+//! and is read only when its size occurs on both sides.
+//!
+//! Nothing is deleted. Of each group one file is *kept* in the tables: the reference's, else the oldest, else the
+//! one whose path sorts first; the bytes of the others are reclaimable, once per inode.
+//!
+//! Cost: O(files) memory, 40 bytes and a name each, since any two may be alike; reads what is alike so far.
+
+mod compare;
+mod directories;
+mod groups;
+mod records;
+mod roots;
+mod tables;
+
+use serde::{Deserialize, Serialize};
+
+use self::compare::{Compared, Comparison};
+use self::groups::Group;
+use self::records::{Collector, Store};
+use self::roots::Roots;
+use self::tables::TABLES;
+use super::{Context, Options, TableColumns};
+use crate::digest::Algorithm;
+use crate::error::{EngineError, Result};
+use crate::issue::IssueKind;
+use crate::outcome::Report;
+use crate::pass::{Operation, Reads, Stages};
+use crate::pool::compute_pool;
+use crate::walk::{Batch, Kind, Meta, Skipped, WalkTotals};
+
+/// Options of duplicates.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DuplicatesOptions {
+    /// Directories that are kept, absolute; inside the source or elsewhere.
+    pub references: Vec<String>,
+    /// Compare candidates with the references only, not with each other.
+    pub only_against_reference: bool,
+    /// Smaller files are not compared.
+    pub min_size_bytes: u64,
+    /// The digest that tells contents apart.
+    pub algorithm: Algorithm,
+    /// Compare byte by byte what has one digest.
+    pub confirm_bytes: bool,
+    /// Look for folders whose whole content is a copy of another's.
+    pub folders: bool,
+}
+
+impl Default for DuplicatesOptions {
+    fn default() -> Self {
+        Self {
+            references: Vec::new(),
+            only_against_reference: false,
+            min_size_bytes: 1,
+            algorithm: Algorithm::Blake3,
+            confirm_bytes: false,
+            folders: true,
+        }
+    }
+}
+
+impl Options for DuplicatesOptions {
+    const TABLES: &'static [TableColumns] = TABLES;
+
+    fn validate(&self) -> Result<()> {
+        if let Some(path) = self.references.iter().find(|path| !path.starts_with('/')) {
+            return Err(EngineError::invalid(format!("options.references: {path:?} is not an absolute path")));
+        }
+        if self.only_against_reference && self.references.is_empty() {
+            return Err(EngineError::invalid("options.only_against_reference needs a directory in options.references"));
+        }
+        if self.min_size_bytes == 0 {
+            return Err(EngineError::invalid("options.min_size_bytes must be at least 1: empty files are all alike"));
+        }
+        match self.algorithm {
+            Algorithm::Crc32c => Err(EngineError::invalid("options.algorithm: 32 bits do not tell files apart")),
+            _ => Ok(()),
+        }
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let roots = Roots::open(&self.references, &context)?;
+        Ok(Box::new(Duplicates {
+            algorithms: [self.algorithm],
+            collector: Collector::new(roots.inside()),
+            store: Store::default(),
+            compared: Compared::default(),
+            groups: Vec::new(),
+            options: self.clone(),
+            roots,
+            context,
+        }))
+    }
+}
+
+struct Duplicates {
+    options: DuplicatesOptions,
+    context: Context,
+    algorithms: [Algorithm; 1],
+    roots: Roots,
+    /// Takes the source's files while it is walked.
+    collector: Collector,
+    /// The files of all roots, once the walks are done.
+    store: Store,
+    compared: Compared,
+    groups: Vec<Group>,
+}
+
+impl Duplicates {
+    fn is_compared(&self, meta: &Meta) -> bool {
+        meta.kind == Kind::File && meta.size >= self.options.min_size_bytes
+    }
+}
+
+impl Operation for Duplicates {
+    fn stages(&self) -> Stages {
+        Stages {
+            before: if self.options.references.is_empty() { &[] } else { &["walk references"] },
+            pass: "walk",
+            after: &["compare ends", "compare contents", "group"],
+        }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        if self.options.references.is_empty() {
+            return Ok(());
+        }
+        for root in self.roots.outside() {
+            self.store.add(root.walk(&self.context)?);
+        }
+        self.context.control.next_stage();
+        Ok(())
+    }
+
+    fn entries(&self, batch: &Batch) -> Result<()> {
+        if self.context.all_is_read { Ok(()) } else { self.collector.batch(batch, |_| None) }
+    }
+
+    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
+        self.collector.incomplete(skipped.path);
+        Ok(())
+    }
+
+    fn trouble(&self, path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        self.collector.incomplete(path);
+        Ok(())
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        self.context.all_is_read.then_some(&self.algorithms)
+    }
+
+    fn wants(&self, _path: &[u8], meta: &Meta) -> bool {
+        self.is_compared(meta)
+    }
+
+    fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
+        self.collector.batch(batch, |index| {
+            let read = reads.get(index)?;
+            Some(read.as_ref().ok().map(|file| (file.meta.size, reads.digest(file, self.options.algorithm))))
+        })
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let collector = std::mem::replace(&mut self.collector, Collector::new(Vec::new()));
+        self.store.add_source(collector.finish());
+        let comparison = Comparison::new(&self.options, &self.context, &self.roots, &self.store);
+        self.compared = comparison.run()?;
+        self.context.control.next_stage();
+        let pool = compute_pool(self.context.threads)?;
+        self.groups = pool.install(|| groups::build(&self.compared, &self.store, &self.roots));
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        tables::write(&self)
+    }
+}

@@ -1,0 +1,271 @@
+//! The files of all roots, held compactly: any two may be alike.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use foldhash::fast::RandomState;
+
+use crate::digest::Digest;
+use crate::error::{EngineError, Result};
+use crate::issue::lock;
+use crate::paths;
+use crate::walk::{Batch, Kind};
+
+/// A regular file under one of its names.
+#[derive(Debug, Clone, Copy)]
+pub struct File {
+    /// Apparent size.
+    pub size: u64,
+    /// Last change of the content.
+    pub mtime_ns: i64,
+    /// Inode number.
+    pub inode: u64,
+    start: u64,
+    /// Where it lies in [`Store::folders`].
+    pub folder: u32,
+    length: u16,
+    device: u16,
+}
+
+/// A directory of one of the roots.
+#[derive(Debug)]
+pub struct Folder {
+    /// The root it lies below: 0 is the source.
+    pub root: u16,
+    /// Its parent; itself for a root.
+    pub parent: u32,
+    /// Its path relative to its root; empty for the root.
+    pub path: Vec<u8>,
+    /// True when it belongs to a reference.
+    pub reference: bool,
+    /// True when something in it was not seen, or is no file and no folder: it is no copy of another.
+    pub incomplete: bool,
+}
+
+/// Digests that the job's one read gave, by file; `None` for a file that could not be read.
+type Known = HashMap<u32, Option<Digest>, RandomState>;
+
+/// What one walk found.
+#[derive(Debug, Default)]
+pub struct Found {
+    files: Vec<File>,
+    names: Vec<u8>,
+    folders: Vec<Option<Folder>>,
+    devices: Vec<u64>,
+    known: Known,
+    incomplete: Vec<Vec<u8>>,
+}
+
+/// Takes the files of a walk, from several threads.
+#[derive(Debug)]
+pub struct Collector {
+    found: Mutex<Found>,
+    /// Paths of references inside the source.
+    inside: Vec<Vec<u8>>,
+}
+
+/// What a read says of an entry: none = it was not read; then none = it could not be, else its size and digest.
+type Read = Option<Option<(u64, Digest)>>;
+
+impl Collector {
+    /// A collector; what lies below one of `inside` belongs to a reference.
+    pub fn new(inside: Vec<Vec<u8>>) -> Self {
+        Self { found: Mutex::new(Found::default()), inside }
+    }
+
+    /// Take the files of a batch; `read` tells of entry `index`.
+    ///
+    /// # Errors
+    /// [`EngineError::LimitExceeded`] beyond 2³² files or 65,536 devices.
+    pub fn batch(&self, batch: &Batch, read: impl Fn(usize) -> Read) -> Result<()> {
+        let directory = &batch.directory;
+        let mut found = lock(&self.found);
+        let found = &mut *found;
+        let place = directory.id as usize;
+        if found.folders.len() <= place {
+            found.folders.resize_with(place + 1, || None);
+        }
+        let folder = found.folders[place].get_or_insert_with(|| Folder {
+            root: 0,
+            parent: directory.parent,
+            path: directory.path.clone(),
+            reference: self.inside.iter().any(|inside| is_below(&directory.path, inside)),
+            incomplete: false,
+        });
+        for (index, (name, meta)) in batch.iter().enumerate() {
+            match meta.kind {
+                Kind::Directory => {}
+                Kind::File => {
+                    let number = number_of(found.files.len())?;
+                    let read = read(index);
+                    let size = read.flatten().map_or(meta.size, |(size, _)| size);
+                    if let Some(read) = read {
+                        found.known.insert(number, read.map(|(_, digest)| digest));
+                    }
+                    let device = device_number(&mut found.devices, meta.device)?;
+                    found.files.push(File {
+                        size,
+                        mtime_ns: meta.mtime_ns,
+                        inode: meta.inode,
+                        start: found.names.len() as u64,
+                        folder: directory.id,
+                        length: name.len() as u16,
+                        device,
+                    });
+                    found.names.extend_from_slice(name);
+                }
+                _ => folder.incomplete = true,
+            }
+        }
+        Ok(())
+    }
+
+    /// Something at `path` was not seen.
+    pub fn incomplete(&self, path: &[u8]) {
+        lock(&self.found).incomplete.push(path.to_vec());
+    }
+
+    /// What the walk found.
+    pub fn finish(self) -> Found {
+        self.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn number_of(count: usize) -> Result<u32> {
+    let limit = u64::from(u32::MAX);
+    let too_many = EngineError::LimitExceeded { what: "files to compare".into(), limit, unit: "files" };
+    u32::try_from(count).ok().filter(|&number| number < u32::MAX).ok_or(too_many)
+}
+
+fn device_number(devices: &mut Vec<u64>, device: u64) -> Result<u16> {
+    // Neighbours lie on one device: the last one first.
+    let place = devices.iter().rposition(|&known| known == device).unwrap_or_else(|| {
+        devices.push(device);
+        devices.len() - 1
+    });
+    let limit = u64::from(u16::MAX);
+    let too_many = EngineError::LimitExceeded { what: "file systems of one job".into(), limit, unit: "devices" };
+    u16::try_from(place).map_err(|_| too_many)
+}
+
+/// True for `path` itself and what lies below it; everything lies below the empty path.
+pub fn is_below(path: &[u8], above: &[u8]) -> bool {
+    above.is_empty() || path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+/// The files of all roots.
+#[derive(Debug, Default)]
+pub struct Store {
+    /// All files, in no order.
+    pub files: Vec<File>,
+    /// All directories; a parent comes before its children.
+    pub folders: Vec<Folder>,
+    names: Vec<u8>,
+    devices: Vec<u64>,
+    known: Known,
+    roots: u16,
+}
+
+impl Store {
+    /// Add what the walk of the next reference found.
+    pub fn add(&mut self, found: Found) {
+        self.roots += 1;
+        self.merge(found, self.roots, true);
+    }
+
+    /// Add what the walk of the source found.
+    pub fn add_source(&mut self, found: Found) {
+        self.merge(found, 0, false);
+    }
+
+    fn merge(&mut self, mut found: Found, root: u16, reference: bool) {
+        mark_incomplete(&mut found);
+        let (files, folders, names) = (self.files.len() as u32, self.folders.len() as u32, self.names.len() as u64);
+        let devices: Vec<u16> = found.devices.iter().map(|&device| self.device(device)).collect();
+        self.files.reserve_exact(found.files.len());
+        self.files.extend(found.files.into_iter().map(|file| File {
+            start: file.start + names,
+            folder: file.folder + folders,
+            device: devices[usize::from(file.device)],
+            ..file
+        }));
+        self.names.append(&mut found.names);
+        // A number without a directory was given to one that a failing walk did not reach.
+        let nothing =
+            || Folder { root, parent: 0, path: Vec::new(), reference, incomplete: true };
+        self.folders.extend(found.folders.into_iter().map(|folder| {
+            let folder = folder.unwrap_or_else(nothing);
+            Folder { root, parent: folder.parent + folders, reference: reference || folder.reference, ..folder }
+        }));
+        self.known.extend(found.known.into_iter().map(|(file, digest)| (file + files, digest)));
+    }
+
+    fn device(&mut self, device: u64) -> u16 {
+        // A limit of 65,536 was kept per walk; a few walks beyond it share the last number and compare as one device.
+        device_number(&mut self.devices, device).unwrap_or(u16::MAX)
+    }
+
+    /// A file's name.
+    pub fn name(&self, file: &File) -> &[u8] {
+        &self.names[file.start as usize..file.start as usize + usize::from(file.length)]
+    }
+
+    /// A file's path relative to its root.
+    pub fn path(&self, file: &File) -> Vec<u8> {
+        paths::join(&self.folders[file.folder as usize].path, self.name(file))
+    }
+
+    /// The root a file lies below.
+    pub fn root(&self, file: &File) -> u16 {
+        self.folders[file.folder as usize].root
+    }
+
+    /// True when a file belongs to a reference.
+    pub fn is_reference(&self, file: &File) -> bool {
+        self.folders[file.folder as usize].reference
+    }
+
+    /// The device of a file.
+    pub fn device_of(&self, file: &File) -> u64 {
+        self.devices.get(usize::from(file.device)).copied().unwrap_or(0)
+    }
+
+    /// What names of one inode have in common.
+    pub fn identity(&self, file: &File) -> (u16, u64) {
+        (file.device, file.inode)
+    }
+
+    /// What the job's one read says of a file; none = it was not read.
+    pub fn known(&self, file: u32) -> Option<Option<Digest>> {
+        self.known.get(&file).copied()
+    }
+}
+
+/// Mark the folders in which something was not seen, and all above them.
+fn mark_incomplete(found: &mut Found) {
+    let mut marked: Vec<usize> = Vec::new();
+    if !found.incomplete.is_empty() {
+        let by_path: HashMap<&[u8], usize, RandomState> = found
+            .folders
+            .iter()
+            .enumerate()
+            .filter_map(|(place, folder)| Some((folder.as_ref()?.path.as_slice(), place)))
+            .collect();
+        for path in &found.incomplete {
+            let mut path = path.as_slice();
+            loop {
+                marked.extend(by_path.get(path));
+                match path.iter().rposition(|&byte| byte == b'/') {
+                    Some(slash) => path = &path[..slash],
+                    None if path.is_empty() => break,
+                    None => path = b"",
+                }
+            }
+        }
+    }
+    for place in marked {
+        if let Some(folder) = &mut found.folders[place] {
+            folder.incomplete = true;
+        }
+    }
+}
