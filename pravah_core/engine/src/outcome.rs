@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
-use crate::sink::JobFolder;
 use crate::ops::Request;
+use crate::sink::JobFolder;
 use crate::spec::JobSpec;
 use crate::walk::WalkTotals;
 

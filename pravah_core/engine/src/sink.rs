@@ -306,7 +306,13 @@ impl TableWriter {
         let temporary = folder.join(format!(".{name}.tmp"));
         let path = folder.join(&name);
         let writer = parquet_writer(&temporary, self.table, Arc::clone(&self.schema))?;
-        Ok(Open { writer, temporary, path, relative: format!("{}/{}/{name}", self.sink.operation, self.table.name), rows: 0 })
+        Ok(Open {
+            writer,
+            temporary,
+            path,
+            relative: format!("{}/{}/{name}", self.sink.operation, self.table.name),
+            rows: 0,
+        })
     }
 
     fn close(&mut self) -> Result<Staged> {
@@ -314,7 +320,13 @@ impl TableWriter {
         let failed = |error: &dyn std::fmt::Display| EngineError::output(&open.temporary, error);
         let file = open.writer.into_inner().map_err(|error| failed(&error))?;
         let bytes = file.metadata().map_err(|error| failed(&error))?.len();
-        let shard = Shard { operation: self.sink.operation.into(), table: self.table.name.into(), path: open.relative, rows: open.rows, bytes };
+        let shard = Shard {
+            operation: self.sink.operation.into(),
+            table: self.table.name.into(),
+            path: open.relative,
+            rows: open.rows,
+            bytes,
+        };
         Ok(Staged(vec![Pending { file, temporary: open.temporary, path: open.path, shard }]))
     }
 }

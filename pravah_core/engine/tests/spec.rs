@@ -39,9 +39,15 @@ fn defaults_are_those_of_the_documents() {
 
 #[test]
 fn unknown_and_missing_fields_are_refused_everywhere() {
-    for part in [&["extra"][..], &["operations", "0", "extra"], &["operations", "0", "options", "extra"], &["walk", "extra"], &["source", "extra"], &["output", "extra"]]
-    {
-        for operation in ["inventory", "checksum", "verify"] {
+    for part in [
+        &["extra"][..],
+        &["operations", "0", "extra"],
+        &["operations", "0", "options", "extra"],
+        &["walk", "extra"],
+        &["source", "extra"],
+        &["output", "extra"],
+    ] {
+        for operation in ["inventory", "checksum", "verify", "duplicates"] {
             let mut document = document();
             document["operations"][0]["operation"] = operation.into();
             if operation == "verify" {
@@ -211,7 +217,7 @@ proptest! {
 
     #[test]
     fn any_document_is_parsed_or_refused(
-        operation in proptest::sample::select(vec!["inventory", "checksum", "verify"]),
+        operation in proptest::sample::select(vec!["inventory", "checksum", "verify", "duplicates"]),
         changes in proptest::collection::vec((place(), json_value()), 1..4),
     ) {
         let mut document = document();

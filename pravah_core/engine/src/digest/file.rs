@@ -215,12 +215,7 @@ impl FileReader {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn read_with(
-        &self,
-        path: &[u8],
-        seen: &Meta,
-        readings: &mut Readings<'_>,
-    ) -> Result<Digested, Trouble> {
+    pub fn read_with(&self, path: &[u8], seen: &Meta, readings: &mut Readings<'_>) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
         let file = self.root.open_file(path)?;
         self.read_unchanged(&file, &meter, |meta| {

@@ -176,12 +176,7 @@ fn write_largest_directories(context: &Context, options: &InventoryOptions, tree
     write_rows_of(context, "largest_directories", tree, ids.into_iter())
 }
 
-fn write_rows_of(
-    context: &Context,
-    name: &'static str,
-    tree: &Tree,
-    ids: impl Iterator<Item = u32>,
-) -> Result<Staged> {
+fn write_rows_of(context: &Context, name: &'static str, tree: &Tree, ids: impl Iterator<Item = u32>) -> Result<Staged> {
     let mut rows = Columns::new(tables::columns(name));
     let mut writer = context.sink.writer(table(name), rows.schema());
     let mut path = Vec::new();

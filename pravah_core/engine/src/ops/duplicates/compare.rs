@@ -92,7 +92,8 @@ impl<'a> Comparison<'a> {
         let control = &self.context.control;
         control.next_stage();
         let alike = self.alike(&compared, pool.install(|| self.of_one_size(&compared)), |_| 0);
-        let alike = if self.context.all_is_read { alike } else { pool.install(|| self.compare_ends(&compared, alike))? };
+        let alike =
+            if self.context.all_is_read { alike } else { pool.install(|| self.compare_ends(&compared, alike))? };
         control.next_stage();
         compared.classes = pool.install(|| self.compare_contents(&compared, alike))?;
         compared.unread = self.unread.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -223,13 +224,8 @@ impl<'a> Comparison<'a> {
             control.add_done(1, 0);
             Ok(found.map(|digest| (item, digest)))
         };
-        let mut digested: Vec<(Item, Digest)> = items
-            .into_par_iter()
-            .map(digest)
-            .collect::<Result<Vec<_>>>()?
-            .into_iter()
-            .flatten()
-            .collect();
+        let mut digested: Vec<(Item, Digest)> =
+            items.into_par_iter().map(digest).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
         digested.par_sort_unstable_by(|(one, first), (other, second)| {
             let key = |item: &Item| self.size(compared, item.inode);
             (key(one), first.as_bytes(), one.inode).cmp(&(key(other), second.as_bytes(), other.inode))
@@ -237,10 +233,9 @@ impl<'a> Comparison<'a> {
         let same = |one: &(Item, Digest), other: &(Item, Digest)| {
             one.1 == other.1 && self.size(compared, one.0.inode) == self.size(compared, other.0.inode)
         };
-        let classes = digested.chunk_by(same).map(|run| Class {
-            digest: run[0].1,
-            inodes: run.iter().map(|(item, _)| item.inode).collect(),
-        });
+        let classes = digested
+            .chunk_by(same)
+            .map(|run| Class { digest: run[0].1, inodes: run.iter().map(|(item, _)| item.inode).collect() });
         let mut classes: Vec<Class> = classes.collect();
         if self.options.confirm_bytes {
             classes.retain(|class| self.is_worth(compared, class.inodes.iter().copied()));

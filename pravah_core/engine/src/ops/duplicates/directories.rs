@@ -89,8 +89,7 @@ pub fn copies(store: &Store, groups: &[Group], contents: &[Content], needs_refer
 
 /// The group of every file; all empty files are alike.
 fn classes(store: &Store, groups: &[Group]) -> Vec<u32> {
-    let mut classes: Vec<u32> =
-        store.files.iter().map(|file| if file.size == 0 { EMPTY } else { UNLIKE }).collect();
+    let mut classes: Vec<u32> = store.files.iter().map(|file| if file.size == 0 { EMPTY } else { UNLIKE }).collect();
     for (number, group) in groups.iter().enumerate() {
         group.members.iter().for_each(|member| classes[member.file as usize] = number as u32);
     }
@@ -115,9 +114,8 @@ fn comparable(store: &Store, classes: &[u32]) -> Vec<bool> {
 /// A digest of names and contents of each comparable folder.
 fn digests(store: &Store, classes: &[u32], alike: &[bool]) -> Vec<Option<u128>> {
     // Files of each folder, then the folders of each; sorted so, one folder's are a range.
-    let mut files: Vec<u32> = (0..store.files.len() as u32)
-        .filter(|&file| alike[store.files[file as usize].folder as usize])
-        .collect();
+    let mut files: Vec<u32> =
+        (0..store.files.len() as u32).filter(|&file| alike[store.files[file as usize].folder as usize]).collect();
     files.sort_unstable_by_key(|&file| store.files[file as usize].folder);
     let mut children: Vec<u32> = (0..store.folders.len() as u32)
         .filter(|&folder| alike[folder as usize] && store.folders[folder as usize].parent != folder)

@@ -191,8 +191,7 @@ impl Store {
         }));
         self.names.append(&mut found.names);
         // A number without a directory was given to one that a failing walk did not reach.
-        let nothing =
-            || Folder { root, parent: 0, path: Vec::new(), reference, incomplete: true };
+        let nothing = || Folder { root, parent: 0, path: Vec::new(), reference, incomplete: true };
         self.folders.extend(found.folders.into_iter().map(|folder| {
             let folder = folder.unwrap_or_else(nothing);
             Folder { root, parent: folder.parent + folders, reference: reference || folder.reference, ..folder }

@@ -137,13 +137,7 @@ impl Expected {
         Ok(())
     }
 
-    fn read_lines(
-        &mut self,
-        mut file: File,
-        path: &Path,
-        chosen: Option<Algorithm>,
-        context: &Context,
-    ) -> Result<()> {
+    fn read_lines(&mut self, mut file: File, path: &Path, chosen: Option<Algorithm>, context: &Context) -> Result<()> {
         let algorithm = find_algorithm(&file, path, chosen, context)?;
         self.algorithm = algorithm;
         file.rewind().map_err(|error| Failed::Io(error).explain(path, &context.control))?;
