@@ -4,6 +4,7 @@ pub mod checksum;
 pub mod duplicates;
 pub mod inventory;
 pub mod search;
+pub mod text_statistics;
 pub mod verify;
 
 use std::sync::Arc;
@@ -118,6 +119,8 @@ registry! {
     Checksum = "checksum": checksum::ChecksumOptions,
     /// Matches of patterns in every file.
     Search = "search": search::SearchOptions,
+    /// Lines, words and encodings of texts.
+    TextStatistics = "text_statistics": text_statistics::TextStatisticsOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
     /// Files of one content.

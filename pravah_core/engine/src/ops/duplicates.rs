@@ -48,7 +48,7 @@ pub struct DuplicatesOptions {
     /// Compare candidates with the references only, not with each other.
     pub only_against_reference: bool,
     /// Smaller files are not compared.
-    pub min_size_bytes: u64,
+    pub min_file_bytes: u64,
     /// The digest that tells contents apart.
     pub algorithm: Algorithm,
     /// Compare byte by byte what has one digest.
@@ -62,7 +62,7 @@ impl Default for DuplicatesOptions {
         Self {
             references: Vec::new(),
             only_against_reference: false,
-            min_size_bytes: 1,
+            min_file_bytes: 1,
             algorithm: Algorithm::Blake3,
             confirm_bytes: false,
             folders: true,
@@ -80,8 +80,8 @@ impl Options for DuplicatesOptions {
         if self.only_against_reference && self.references.is_empty() {
             return Err(EngineError::invalid("options.only_against_reference needs a directory in options.references"));
         }
-        if self.min_size_bytes == 0 {
-            return Err(EngineError::invalid("options.min_size_bytes must be at least 1: empty files are all alike"));
+        if self.min_file_bytes == 0 {
+            return Err(EngineError::invalid("options.min_file_bytes must be at least 1: empty files are all alike"));
         }
         match self.algorithm {
             Algorithm::Crc32c => Err(EngineError::invalid("options.algorithm: 32 bits do not tell files apart")),
@@ -119,7 +119,7 @@ struct Duplicates {
 
 impl Duplicates {
     fn is_compared(&self, meta: &Meta) -> bool {
-        meta.kind == Kind::File && meta.size >= self.options.min_size_bytes
+        meta.kind == Kind::File && meta.size >= self.options.min_file_bytes
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Comparison<'a> {
     /// All inodes, those of one size beside each other.
     fn inodes(&self) -> Compared {
         let files = &self.store.files;
-        let smallest = self.options.min_size_bytes;
+        let smallest = self.options.min_file_bytes;
         let mut order: Vec<u32> =
             (0..files.len() as u32).filter(|&number| files[number as usize].size >= smallest).collect();
         order.par_sort_unstable_by_key(|&number| {

@@ -309,7 +309,7 @@ fn write_unique(job: &Duplicates) -> Result<(Staged, Value)> {
     let mut table = Writing::new(job, "unique", UNIQUE);
     let (mut files, mut bytes, mut not_compared) = (0u64, 0u64, 0u64);
     for (file, _) in store.files.iter().zip(&only_here).filter(|(_, only_here)| **only_here) {
-        if file.size < job.options.min_size_bytes {
+        if file.size < job.options.min_file_bytes {
             // An empty file has no content that could be lost.
             not_compared += u64::from(file.size > 0);
             continue;
