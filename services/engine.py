@@ -69,7 +69,13 @@ class Handle:
     def shards(self, after: int) -> list[dict[str, object]]:
         """Return the shards that became final, with index > `after`, as columns of the shards table."""
         return [
-            {"path": shard.path, "table_name": shard.table, "rows": shard.rows, "size_bytes": shard.size_bytes}
+            {
+                "path": shard.path,
+                "operation": shard.operation,
+                "table_name": shard.table,
+                "rows": shard.rows,
+                "size_bytes": shard.size_bytes,
+            }
             for shard in self._handle.shards(after)
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import unicodedata
 
 
@@ -32,6 +33,21 @@ def unescape(text: str) -> bytes:
         return {b"n": b"\n", b"\\": b"\\"}.get(code) or bytes.fromhex(code[1:].decode())
 
     return re.sub(rb"\\(n|\\|x[0-9a-f]{2})", raw, text.encode("utf-8", "surrogateescape"))
+
+
+def shell_quoted(word: str) -> str:
+    """Return a word for bash, zsh or ksh; characters that no terminal shows are written as escapes: ``$'…'``."""
+    if word.isprintable():
+        return shlex.quote(word)
+    shown = []
+    for character in word:
+        if character in "\\'":
+            shown.append(f"\\{character}")
+        elif character.isprintable():
+            shown.append(character)
+        else:
+            shown.extend(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+    return f"$'{''.join(shown)}'"
 
 
 def escape_os(path: str | os.PathLike[str]) -> str:

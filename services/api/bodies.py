@@ -11,19 +11,64 @@ from pydantic import Field
 
 from services import operations, results
 from services.jobs import models
-from services.operations import Operation
+from services.operations import Operation, Text, WalkOptions
 
 _EXAMPLE_SOURCE = "/data/incoming"
 
 
 class OperationBody(models.Model):
-    """A job to run: the part that all operations share."""
+    """An operation with its options."""
 
     operation: str
+
+
+def _body(operation: Operation) -> type[OperationBody]:
+    required = any(field.is_required() for field in operation.options.model_fields.values())
+    default = Field() if required else Field(default_factory=operation.options)
+    body = pydantic.create_model(
+        f"{operation.name.title().replace('_', '')}Request",
+        __base__=OperationBody,
+        __doc__=operation.summary,
+        operation=(Literal[operation.name], ...),  # type: ignore[arg-type]
+        options=(operation.options, default),
+    )
+    body.model_config["json_schema_extra"] = {"examples": [_asked(operation)]}
+    body.model_rebuild(force=True)
+    return body
+
+
+def _asked(operation: Operation) -> dict[str, Any]:
+    """Return an operation with the options of its first declared example."""
+    return {"operation": operation.name, "options": operation.examples[0].options_in(_EXAMPLE_SOURCE)}
+
+
+def example(*asked: Operation) -> dict[str, Any]:
+    """Return a request body that asks for operations."""
+    return {"operations": [_asked(one) for one in asked], "source": {"path": _EXAMPLE_SOURCE}}
+
+
+BODIES = tuple(_body(operation) for operation in operations.OPERATIONS)
+_TOGETHER = tuple(operations.get(name) for name in ("inventory", "checksum"))
+EXAMPLES = {
+    **{one.name: {"summary": one.title, "value": example(one)} for one in operations.OPERATIONS},
+    "together": {"summary": "Two operations in one read", "value": example(*_TOGETHER)},
+}
+if TYPE_CHECKING:
+    AnyOperation = OperationBody
+else:
+    AnyOperation = Annotated[Union[BODIES], Field(discriminator="operation")]  # noqa: UP007 - made from a tuple
+
+
+class JobBody(models.Model):
+    """A job to run. Its operations share one walk and one read of each file."""
+
+    operations: list[AnyOperation] = Field(
+        min_length=1, max_length=models.MOST_OPERATIONS, description="What to do, each operation once."
+    )
     source: models.Source
-    walk: operations.WalkOptions = operations.WalkOptions()
-    name: operations.Text | None = Field(default=None, max_length=200, description="To find the job by.")
-    idempotency_key: operations.Text | None = Field(
+    walk: WalkOptions = WalkOptions()
+    name: Text | None = Field(default=None, max_length=200, description="To find the job by.")
+    idempotency_key: Text | None = Field(
         default=None, min_length=1, max_length=200, description="The same key again gives the same job, not a second."
     )
 
@@ -38,45 +83,13 @@ class OperationBody(models.Model):
         return models.JobRequest.model_validate(values)
 
 
-def example(operation: Operation) -> dict[str, Any]:
-    """Return a request body that asks for an operation, from its first declared example."""
-    options = {
-        name: value.replace("{source}", _EXAMPLE_SOURCE) if isinstance(value, str) else value
-        for name, value in operation.examples[0].options.items()
-    }
-    return {"operation": operation.name, "source": {"path": _EXAMPLE_SOURCE}, "options": options}
-
-
-def _body(operation: Operation) -> type[OperationBody]:
-    required = any(field.is_required() for field in operation.options.model_fields.values())
-    default = Field() if required else Field(default_factory=operation.options)
-    body = pydantic.create_model(
-        f"{operation.name.title().replace('_', '')}Job",
-        __base__=OperationBody,
-        __doc__=operation.summary,
-        operation=(Literal[operation.name], ...),  # type: ignore[arg-type]
-        options=(operation.options, default),
-    )
-    body.model_config["json_schema_extra"] = {"examples": [example(operation)]}
-    body.model_rebuild(force=True)
-    return body
-
-
-BODIES = tuple(_body(operation) for operation in operations.OPERATIONS)
-EXAMPLES = {one.name: {"summary": one.title, "value": example(one)} for one in operations.OPERATIONS}
-if TYPE_CHECKING:
-    JobBody = OperationBody
-else:
-    JobBody = Annotated[Union[BODIES], Field(discriminator="operation")]  # noqa: UP007 - made from a tuple
-
-
 def restore_options(document: dict[str, Any]) -> None:
     """Put the declarations' own schemas into an OpenAPI document.
 
     FastAPI makes floats of their bounds, and no float is 2**63 - 1.
     """
     schemas = document["components"]["schemas"]
-    declared: list[type[operations.Options]] = [operations.WalkOptions, *(one.options for one in operations.OPERATIONS)]
+    declared: list[type[operations.Options]] = [WalkOptions, *(one.options for one in operations.OPERATIONS)]
     for options in declared:
         schema = options.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
@@ -87,7 +100,7 @@ class JobSummary(models.Model):
     """A job in a list; ``GET /jobs/{job_id}`` has all of it."""
 
     id: UUID
-    operation: str
+    operations: tuple[models.OperationRequest, ...]
     name: str | None
     source: models.Source
     status: models.Status
@@ -216,4 +229,4 @@ class Readiness(models.Model):
 
 def download_name(view: models.JobView, table: str, form: str) -> str:
     """Return a name to save a table by that tells one job's from another's."""
-    return f"{view.operation}-{table}-{str(view.id)[:8]}.{form}"
+    return f"{table.replace('.', '-')}-{str(view.id)[:8]}.{form}"

@@ -96,7 +96,7 @@ class RangeNotSatisfiableError(HttpError):
 class FieldProblem(pydantic.BaseModel):
     """What is wrong with one field."""
 
-    field: str = pydantic.Field(examples=["body.checksum.options.algorithms.0"])
+    field: str = pydantic.Field(examples=["body.operations.0.checksum.options.algorithms.0"])
     message: str
 
 

@@ -6,7 +6,8 @@ import inspect
 import os
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -21,11 +22,13 @@ from pydantic.fields import FieldInfo
 from services import errors, operations, units
 from services.cli import arguments
 from services.jobs import spec
-from services.jobs.models import JobRequest, Source
+from services.jobs.models import JobRequest, OperationRequest, Source
 
+Chosen = tuple[operations.Operation, ...]
 ADVANCED = "Advanced options"
 WALK = "Which files to visit"
-Callback = Callable[[operations.Operation, dict[str, Any]], int]
+_WALK_GROUP = "walk"
+Callback = Callable[[Chosen, dict[str, Any]], int]
 Values = Mapping[str, Any]
 
 
@@ -51,44 +54,65 @@ def split(text: str) -> list[str]:
 
 
 def command(
-    operation: operations.Operation,
+    chosen: Chosen,
     callback: Callback,
     common: Sequence[inspect.Parameter],
     positional: str | None = None,
     **texts: Any,
 ) -> Any:
-    """Return the command of an operation.
+    """Return the command of one operation, or of several in one job.
 
     Args:
-        callback: called with the operation and all values by parameter name; gives the exit status.
-        common: parameters that are no option of the declaration; first of all the directory.
-        positional: an option that is an argument here, the first one.
-        texts: ``name``, ``help``, ``epilog`` where they differ from the declaration's.
+        callback: called with the operations and all values by parameter name; gives the exit status.
+        common: parameters that are no option of a declaration; first of all the directory.
+        positional: the parameter of an option that is an argument here, the first one.
+        texts: ``name``, ``help``, ``epilog`` where they differ from the declarations'.
     """
-    parameters = [*common, *_parameters(operation, positional)]
-    parameters.sort(key=lambda one: one.name != f"options__{positional}")
+    parameters = [*common, *_parameters(chosen, positional)]
+    parameters.sort(key=lambda one: one.name != positional)
 
     def call(**values: Any) -> int:
-        return callback(operation, values)
+        return callback(chosen, values)
 
     call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     call.__annotations__ = {one.name: one.annotation for one in parameters}
-    name = operation.name.replace("_", "-")
-    about = {"name": name, "help": f"{operation.summary}\n\nCost: {operation.cost}.", "epilog": ""} | texts
+    summary = "\n\n".join(f"{one.summary}\n\nCost: {one.cost}." for one in chosen)
+    about = {"name": ",".join(map(command_name, chosen)), "help": summary, "epilog": ""} | texts
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(
         about["name"], cls=arguments.Sectioned, help=about["help"], epilog=about["epilog"], no_args_is_help=True
     )(call)
     made = typer.main.get_command(app)
+    whole = {
+        f"{operation.name}__{name}"
+        for operation in chosen
+        for name, field in operation.options.model_fields.items()
+        if _extra(field).get("widget") == "verbatim"  # a comma is a part of it
+    }
     for option in made.params:
-        if isinstance(option, typer.core.TyperOption) and option.multiple:
+        if isinstance(option, typer.core.TyperOption) and option.multiple and option.name not in whole:
             option.__class__ = _ListOption
     return made
 
 
-def flags(name: str, field: FieldInfo) -> list[str]:
-    """Return how a field is written as an option: a list also by the name of one of its values."""
-    flag = name.replace("_", "-")
+def command_name(operation: operations.Operation) -> str:
+    """Return how an operation is typed."""
+    return operation.name.replace("_", "-")
+
+
+def shared_names(chosen: Iterable[operations.Operation]) -> set[str]:
+    """Return the options that several of the operations have: their flags begin with the operation's name."""
+    counted = Counter(name for one in chosen for name in one.options.model_fields)
+    return {name for name, times in counted.items() if times > 1}
+
+
+def flags(name: str, field: FieldInfo, of: str = "") -> list[str]:
+    """Return how a field is written as an option: a list also by the name of one of its values.
+
+    Args:
+        of: the operation, where several have such a field.
+    """
+    flag = f"{of}_{name}".strip("_").replace("_", "-")
     kind, many = _kind(field)
     if kind is bool:
         return [f"--{flag}/--no-{flag}"]
@@ -97,16 +121,21 @@ def flags(name: str, field: FieldInfo) -> list[str]:
     return [f"--{flag}"]
 
 
-def _parameters(operation: operations.Operation, positional: str | None) -> Iterator[inspect.Parameter]:
-    for name, field in operation.options.model_fields.items():
-        panel = ADVANCED if _extra(field).get("category") == "advanced" else None
-        yield _parameter("options", name, field, panel, positional=name == positional)
+def _parameters(chosen: Chosen, positional: str | None) -> Iterator[inspect.Parameter]:
+    shared = shared_names(chosen)
+    for operation in chosen:
+        title = operation.title if len(chosen) > 1 else None
+        for name, field in operation.options.model_fields.items():
+            is_advanced = _extra(field).get("category") == "advanced"
+            panel = " · ".join(filter(None, (title, ADVANCED))) if is_advanced else title
+            written = flags(name, field, operation.name if name in shared else "")
+            yield _parameter(f"{operation.name}__{name}", field, written, panel, positional)
     for name, field in operations.WalkOptions.model_fields.items():
-        yield _parameter("walk", name, field, WALK)
+        yield _parameter(f"{_WALK_GROUP}__{name}", field, flags(name, field), WALK)
 
 
 def _parameter(
-    group: str, name: str, field: FieldInfo, panel: str | None, *, positional: bool = False
+    parameter: str, field: FieldInfo, written: list[str], panel: str | None, positional: str | None = None
 ) -> inspect.Parameter:
     kind, many = _kind(field)
     about: dict[str, Any] = {"help": field.description or "", "rich_help_panel": panel}
@@ -117,12 +146,13 @@ def _parameter(
         about |= _bounds(field)
     default: Any = ... if field.is_required() else field.get_default(call_default_factory=True)
     about["show_default"] = default not in (None, ...) and default != []
-    if positional:
-        argument: Any = typer.Argument(..., metavar=name.upper(), help=about["help"], show_default=False)
-        return _keyword(f"{group}__{name}", str, argument)
+    if parameter == positional:
+        metavar = parameter.partition("__")[2].upper()
+        argument: Any = typer.Argument(..., metavar=metavar, help=about["help"], show_default=False)
+        return _keyword(parameter, str, argument)
     annotation: Any = list[kind] if many else kind  # type: ignore[valid-type]
-    option: Any = typer.Option(default, *flags(name, field), **about)
-    return _keyword(f"{group}__{name}", annotation if default is not None else annotation | None, option)
+    option: Any = typer.Option(default, *written, **about)
+    return _keyword(parameter, annotation if default is not None else annotation | None, option)
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -196,26 +226,23 @@ def _bounds(field: FieldInfo) -> dict[str, Any]:
     return found
 
 
-def request(operation: operations.Operation, directory: str, values: Values) -> JobRequest:
+def request(chosen: Chosen, directory: str, values: Values) -> JobRequest:
     """Return the request of a command's values; relative paths are below the current directory.
 
     Raises:
         InvalidOptionsError: a value is not acceptable; ``details["field"]`` names it.
     """
-    given: dict[str, dict[str, Any]] = {"options": {}, "walk": {}}
+    given: dict[str, dict[str, Any]] = {_WALK_GROUP: {}, **{operation.name: {} for operation in chosen}}
     for parameter, value in values.items():
         group, _, name = parameter.partition("__")
         if group in given and value is not None:
             given[group][name] = value
-    for name, field in operation.options.model_fields.items():
-        if _extra(field).get("widget") == "path" and name in given["options"]:
-            given["options"][name] = absolute(given["options"][name])
     try:
-        walk = operations.WalkOptions.model_validate(given["walk"])
+        walk = operations.WalkOptions.model_validate(given.pop(_WALK_GROUP))
         extra = {key: values.get(key) for key in ("name", "idempotency_key")}
-        return JobRequest(
-            operation=operation.name, source=source(directory), walk=walk, options=given["options"], **extra
-        ).validated()
+        wanted = tuple(OperationRequest(operation=name, options=options) for name, options in given.items())
+        asked = JobRequest(operations=wanted, source=source(directory), walk=walk, **extra)
+        return spec.with_paths(asked, lambda option: absolute(option.value)).validated()
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field_name = ".".join(str(part) for part in first["loc"]) or "walk"

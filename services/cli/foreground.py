@@ -74,8 +74,8 @@ def exit_status(view: JobView, *, strict: bool) -> int:
         return errors.CancelledError.exit_status
     if view.status == Status.FAILED:
         return failure(view).exit_status
-    verdict = ((view.outcome or {}).get("summary") or {}).get("verdict")
-    return int(verdict in {"failed", "incomplete"} or (strict and view.issues_count > 0))
+    verdicts = {result["summary"].get("verdict") for result in (view.outcome or {}).get("results", [])}
+    return int(bool(verdicts & {"failed", "incomplete"}) or (strict and view.issues_count > 0))
 
 
 def failure(view: JobView) -> errors.PravahError:

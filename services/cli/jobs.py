@@ -25,7 +25,7 @@ app = typer.Typer(
 @app.command("list", cls=arguments.Sectioned)
 def list_jobs(
     status: Annotated[str | None, typer.Option(metavar="STATE", help="Only of this state, e.g. running.")] = None,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only of this operation.")] = None,
+    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only with this operation.")] = None,
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this in name or source.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
     cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on after an earlier page.")] = None,
@@ -76,7 +76,7 @@ def _table(views: list[JobView]) -> None:
         name = f"{view.name}: " if view.name else ""
         cells = (
             short(view.id),
-            view.operation,
+            ",".join(view.names),
             state,
             units.format_count(files),
             units.format_count(view.issues_count),
@@ -190,7 +190,7 @@ def download(
     force: arguments.Force = False,
     json: arguments.Json = False,
 ) -> int:
-    """Download files of a completed job. Without --output: into ./pravah-<operation>-<id>, one file into ."""
+    """Download files of a completed job. Without --output: into ./pravah-<operations>-<id>, one file into ."""
     from services.cli import download as downloads
 
     with session.opened() as services:
@@ -222,7 +222,7 @@ def _save(
             target /= Path(wanted[0]).name
         downloads.to_file(services.artifacts.open(job_id, wanted[0]).chunks, target, force=force)
         return [target]
-    folder = place or Path(f"pravah-{services.jobs.get(job_id).operation}-{short(job_id)}")
+    folder = place or Path(f"pravah-{'-'.join(services.jobs.get(job_id).names)}-{short(job_id)}")
     return downloads.to_folder(services.artifacts, job_id, wanted, folder, force=force)
 
 

@@ -16,7 +16,7 @@ import typer.core
 import typer.main
 
 from services import errors
-from services.cli import about, arguments, doctor, interrupts, jobs, output, results, run, serve
+from services.cli import about, arguments, doctor, interrupts, jobs, output, removal, results, run, serve
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
@@ -55,6 +55,7 @@ def _app() -> typer.Typer:
     )
     jobs.app.command("results", cls=arguments.Sectioned)(results.results)
     jobs.app.command("issues", cls=arguments.Sectioned)(results.issues)
+    jobs.app.command("removal", cls=arguments.Sectioned)(removal.removal)
     app.add_typer(jobs.app, name="jobs")
     app.command(cls=arguments.Sectioned)(about.operations)
     app.command(cls=arguments.Sectioned)(serve.serve)

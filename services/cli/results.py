@@ -32,7 +32,12 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-Table = Annotated[str | None, typer.Argument(metavar="TABLE", help="Table; none = the main one.", show_default=False)]
+Table = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TABLE", help="As inventory.by_extension, or issues; none = the main one.", show_default=False
+    ),
+]
 Filters = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""``pravah run`` and ``pravah submit``: one sub-command for each declaration."""
+"""``pravah run`` and ``pravah submit``: a sub-command for each declaration, and for each list of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from services import errors
 from services.cli import output, session
 
 if TYPE_CHECKING:
-    from services import operations
     from services.bootstrap import Services
+    from services.cli import declared
     from services.jobs.models import JobRequest, JobView
 
 RESULT = "Result and output"
@@ -75,32 +75,46 @@ def submit_arguments(
 
 
 class OperationGroup(typer.core.TyperGroup):
-    """A group whose commands are made from the declarations when one is needed."""
+    """A group whose commands are made from the declarations when one is needed.
+
+    Names with commas between them are one command: the operations share one walk and one read of each file.
+    """
 
     common: Callable[..., None] = staticmethod(run_arguments)
     verb = "run"
 
-    def _load(self) -> None:
-        if not self.commands:
-            from services import operations
-            from services.cli import declared
+    def _made(self, chosen: declared.Chosen) -> Any:
+        from services.cli import declared
 
-            common = declared.of_function(self.common)
-            call = run if self.verb == "run" else submit
-            for operation in operations.OPERATIONS:
-                epilog = f"Example: pravah {self.verb} {operation.name.replace('_', '-')} ~/data"
-                made = declared.command(operation, call, common, epilog=epilog)
-                self.commands[made.name] = made
+        names = ",".join(map(declared.command_name, chosen))
+        call = run if self.verb == "run" else submit
+        common = declared.of_function(self.common)
+        return declared.command(chosen, call, common, epilog=f"Example: pravah {self.verb} {names} ~/data")
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the operations' names."""
-        self._load()
-        return super().list_commands(ctx)
+        from services import operations
+        from services.cli import declared
+
+        return [declared.command_name(operation) for operation in operations.OPERATIONS]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return an operation's command; an underscore is as good as a dash."""
-        self._load()
-        return super().get_command(ctx, cmd_name.replace("_", "-"))
+        """Return the command of one or several operations; an underscore is as good as a dash."""
+        from services import operations
+
+        names = [name.strip().replace("-", "_") for name in cmd_name.split(",")]
+        known = {operation.name: operation for operation in operations.OPERATIONS}
+        unknown = [name for name in names if name not in known]
+        if unknown and len(names) == 1:
+            # What is close to the typed name is looked for here.
+            self.commands.update({name: self._made((one,)) for name, one in known.items()})
+            return None
+        if unknown:
+            message = f"there is no operation {output.plain(unknown[0])!r}; there are {', '.join(known)}"
+            raise errors.InvalidOptionsError(message, field="operations")
+        if len(set(names)) < len(names):
+            raise errors.InvalidOptionsError(f"{cmd_name} names an operation twice", field="operations")
+        return self._made(tuple(known[name] for name in names))
 
 
 class SubmitGroup(OperationGroup):
@@ -110,11 +124,11 @@ class SubmitGroup(OperationGroup):
     verb = "submit"
 
 
-def run(operation: operations.Operation, values: dict[str, Any]) -> int:
+def run(chosen: declared.Chosen, values: dict[str, Any]) -> int:
     """Run a job in the foreground; return the exit status."""
     from services.cli import declared
 
-    request = declared.request(operation, values["directory"], values)
+    request = declared.request(chosen, values["directory"], values)
     with session.opened() as services:
         return in_foreground(services, with_job_ids(services, request), values)
 
@@ -169,19 +183,19 @@ def with_job_ids(services: Services, request: JobRequest) -> JobRequest:
     """
     from services.jobs import spec
 
-    found = {
-        name: f"{spec.JOB_REFERENCE}{services.jobs.find(value.removeprefix(spec.JOB_REFERENCE))}"
-        for name, value in spec.path_options(request).items()
-        if value.startswith(spec.JOB_REFERENCE)
-    }
-    return request.model_copy(update={"options": {**request.options, **found}})
+    def written_out(option: spec.PathOption) -> str:
+        if option.result_of is None or not option.value.startswith(spec.JOB_REFERENCE):
+            return option.value
+        return f"{spec.JOB_REFERENCE}{services.jobs.find(option.value.removeprefix(spec.JOB_REFERENCE))}"
+
+    return spec.with_paths(request, written_out)
 
 
-def submit(operation: operations.Operation, values: dict[str, Any]) -> int:
+def submit(chosen: declared.Chosen, values: dict[str, Any]) -> int:
     """Queue a job and print its id; return the exit status."""
     from services.cli import declared
 
-    request = declared.request(operation, values["directory"], values)
+    request = declared.request(chosen, values["directory"], values)
     with session.opened() as services:
         view, _ = services.jobs.submit(with_job_ids(services, request))
         if values["json"]:

@@ -33,15 +33,21 @@ def head(view: JobView) -> None:
     """Print which job it is and how it ended."""
     outcome = view.outcome or {}
     took = units.format_duration(outcome.get("elapsed_seconds"))
-    title = operations.get(view.operation).title
-    output.styled(output.plain(f"{title} of {view.source.label}, done in {took}"), "bold")
+    output.styled(output.plain(f"{operations.titles(view.names)} of {view.source.label}, done in {took}"), "bold")
 
 
 def figures(view: JobView) -> None:
-    """Print the figures of a result, one a line."""
-    summary = (view.outcome or {}).get("summary") or {}
-    declared = operations.get(view.operation).figures
-    found = [(one, _at(summary, one.key)) for one in declared]
+    """Print the figures of a job's results, one a line; of several below their operations' titles."""
+    found = (view.outcome or {}).get("results", [])
+    for result in found:
+        operation = operations.get(result["operation"])
+        if len(found) > 1:
+            output.styled(output.plain(operation.title), "bold")
+        _figures(operation, result["summary"])
+
+
+def _figures(operation: operations.Operation, summary: dict[str, Any]) -> None:
+    found = [(one, _at(summary, one.key)) for one in operation.figures]
     rows = [(one.title, *_value(value, one.unit)) for one, value in found if value is not None]
     wide = max((len(title) for title, _, _ in rows), default=0)
     wide_value = max((len(value) for _, value, exact in rows if value[:1].isdigit()), default=0)
@@ -64,6 +70,8 @@ def _value(value: Any, unit: str | None) -> tuple[str, str]:
         return units.format_bytes(value), f"  ({value:,} bytes)" if value >= 1024 else ""
     if unit == "bytes/s":
         return units.format_rate(value), ""
+    if isinstance(value, bool):
+        return "yes" if value else "no", ""
     if isinstance(value, int):
         return units.format_count(value), ""
     return str(value), ""

@@ -17,11 +17,13 @@ from services import errors
 from services.cli import output, run, session
 
 if TYPE_CHECKING:
-    from services import operations
     from services.bootstrap import Services
+    from services.cli import declared
     from services.jobs.models import JobView
 
 STDIN = "-"
+_MANIFEST = "verify__manifest"
+_TABLE = "verify.result"
 _LISTED_NEW = 20
 _KEPT_SECONDS = 30 * 86_400
 _EPILOG = "Example: pravah verify SHA256SUMS · ssh host 'sha256sum *' | pravah verify - copy/"
@@ -59,21 +61,21 @@ def command() -> Any:
         "or - for stdin. Exits 0 when every listed file is there and equal, else 1.",
         "epilog": _EPILOG,
     }
-    return declared.command(operations.get("verify"), _verify, common, "manifest", **texts)
+    return declared.command((operations.get("verify"),), _verify, common, _MANIFEST, **texts)
 
 
-def _verify(operation: operations.Operation, values: dict[str, Any]) -> int:
+def _verify(chosen: declared.Chosen, values: dict[str, Any]) -> int:
     from services.cli import declared
 
-    given = values["options__manifest"]
+    given = values[_MANIFEST]
     config = session.load_settings()
     if given == STDIN:
-        values = {**values, "options__manifest": os.fspath(_keep_stdin(config.manifest_dir))}
+        values = {**values, _MANIFEST: os.fspath(_keep_stdin(config.manifest_dir))}
     elif not given.startswith("job:"):
         _check_manifest(given)
     with session.opened() as services:
         directory = values["directory"] or _default_directory(services, given)
-        request = declared.request(operation, directory, values)
+        request = declared.request(chosen, directory, values)
         return run.in_foreground(services, run.with_job_ids(services, request), values, _show)
 
 
@@ -141,7 +143,7 @@ def _not_ok(services: Services, view: JobView) -> Iterator[str]:
     bad = Filter(column="status", operator="in", value="changed,moved,missing,unreadable,not_verified")
     query = ResultQuery(columns=columns, filters=(bad,), sort=("path",))
     rest = b""
-    for chunk in services.results.export(view.id, "result", "jsonl", query):
+    for chunk in services.results.export(view.id, _TABLE, "jsonl", query):
         *lines, rest = (rest + chunk).split(b"\n")
         for text in lines:
             row = json.loads(text)
@@ -149,7 +151,7 @@ def _not_ok(services: Services, view: JobView) -> Iterator[str]:
             yield f"{row['path']}: {row['status'].replace('_', ' ')}{moved}"
     new = Filter(column="status", operator="eq", value="new")
     page = services.results.query(
-        view.id, "result", ResultQuery(columns=("path",), filters=(new,), sort=("path",), limit=_LISTED_NEW)
+        view.id, _TABLE, ResultQuery(columns=("path",), filters=(new,), sort=("path",), limit=_LISTED_NEW)
     )
     for row in page.rows:
         yield f"{row['path']}: new"

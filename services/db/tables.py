@@ -35,7 +35,8 @@ class JobRow(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    operation: Mapped[str]
+    operations: Mapped[list[Any]]
+    """Names, in the order of the request."""
     label: Mapped[str]
     """Name and source in one text, for the search field."""
     request: Mapped[dict[str, Any]]
@@ -95,6 +96,7 @@ class ShardRow(Base):
     job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     fencing_token: Mapped[int] = mapped_column(primary_key=True)
     path: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str]
     table_name: Mapped[str]
     rows: Mapped[int]
     size_bytes: Mapped[int]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,6 +14,10 @@ import pydantic
 from pydantic import Field
 
 from services import errors, operations
+from services.operations import Text, WalkOptions
+
+MOST_OPERATIONS = 20
+"""In one job."""
 
 
 class Model(pydantic.BaseModel):
@@ -93,41 +99,69 @@ class Source(Model):
         return self.path or self.s3_uri or ""
 
 
-class JobRequest(Model):
-    """What a user asks for; the same from form, API and command line."""
+class OperationRequest(Model):
+    """An operation with its options."""
 
-    operation: operations.Text
-    source: Source
-    walk: operations.WalkOptions = operations.WalkOptions()
+    operation: Text
     options: dict[str, Any] = Field(default_factory=dict)
-    name: operations.Text | None = Field(default=None, max_length=200)
-    idempotency_key: operations.Text | None = Field(default=None, min_length=1, max_length=200)
+
+
+class JobRequest(Model):
+    """What a user asks for; the same from form, API and command line.
+
+    Attributes:
+        operations: each once; all of them share one walk and one read of each file.
+    """
+
+    operations: tuple[OperationRequest, ...] = Field(min_length=1, max_length=MOST_OPERATIONS)
+    source: Source
+    walk: WalkOptions = WalkOptions()
+    name: Text | None = Field(default=None, max_length=200)
+    idempotency_key: Text | None = Field(default=None, min_length=1, max_length=200)
 
     def with_path(self, path: str | os.PathLike[str]) -> JobRequest:
         """Return the same request on a path."""
         return self.model_copy(update={"source": Source.of_path(path)})
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its operations."""
+        return tuple(one.operation for one in self.operations)
+
+    def with_options(self, options: Iterable[dict[str, Any]]) -> JobRequest:
+        """Return the same request with the options of each operation replaced."""
+        pairs = zip(self.operations, options, strict=True)
+        replaced = tuple(one.model_copy(update={"options": values}) for one, values in pairs)
+        return self.model_copy(update={"operations": replaced})
+
     def validated(self) -> JobRequest:
-        """Return the request with its options completed by the declaration's defaults.
+        """Return the request with its options completed by the declarations' defaults.
 
         Raises:
-            InvalidOptionsError: operation or option is not acceptable; ``details["field"]`` names it.
+            InvalidOptionsError: an operation or option is not acceptable; ``details["field"]`` names it.
         """
-        try:
-            declaration = operations.get(self.operation)
-        except KeyError:
-            known = ", ".join(operation.name for operation in operations.OPERATIONS)
-            message = f"operation {self.operation!r} is unknown; there are {known}"
-            raise errors.InvalidOptionsError(message, field="operation") from None
-        try:
-            options = declaration.options.model_validate(self.options)
-        except pydantic.ValidationError as error:
-            first = error.errors(include_url=False, include_context=False)[0]
-            field = ".".join(["options", *(str(part) for part in first["loc"])])
-            raise errors.InvalidOptionsError(
-                f"{field}: {first['msg'].removeprefix('Value error, ')}", field=field
-            ) from None
-        return self.model_copy(update={"options": options.model_dump(mode="json")})
+        twice = [name for name, times in Counter(self.names).items() if times > 1]
+        if twice:
+            message = f"operation {twice[0]!r} is named twice"
+            raise errors.InvalidOptionsError(message, remedy="Start a job for each of them.", field="operations")
+        return self.with_options(_completed(place, one) for place, one in enumerate(self.operations))
+
+
+def _completed(place: int, wanted: OperationRequest) -> dict[str, Any]:
+    try:
+        declaration = operations.get(wanted.operation)
+    except KeyError:
+        known = ", ".join(operation.name for operation in operations.OPERATIONS)
+        message = f"operation {wanted.operation!r} is unknown; there are {known}"
+        raise errors.InvalidOptionsError(message, field=f"operations.{place}.operation") from None
+    try:
+        options = declaration.options.model_validate(wanted.options)
+    except pydantic.ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        option = ".".join(str(part) for part in first["loc"])
+        message = f"{wanted.operation}: {option}: {first['msg'].removeprefix('Value error, ')}"
+        raise errors.InvalidOptionsError(message, field=f"operations.{place}.options.{option}") from None
+    return options.model_dump(mode="json")
 
 
 class Progress(Model):
@@ -196,11 +230,10 @@ class JobView(Model):
     """
 
     id: UUID
-    operation: str
+    operations: tuple[OperationRequest, ...]
     name: str | None
     source: Source
-    walk: operations.WalkOptions
-    options: dict[str, Any]
+    walk: WalkOptions
     status: Status
     attempt: int
     retry_of: UUID | None
@@ -223,27 +256,48 @@ class JobView(Model):
         return self.status in FINAL
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its operations."""
+        return tuple(one.operation for one in self.operations)
+
+    @property
     def amounts(self) -> tuple[int, int] | None:
         """Files and bytes: of the result, else of what is done so far; ``None`` before the start."""
         if self.outcome is not None:
             counts = self.outcome["counts"]
-            return self.outcome["summary"].get("files", counts["files"]), counts["bytes"]
+            found = (result["summary"].get("files") for result in self.outcome["results"])
+            return next((files for files in found if files is not None), counts["files"]), counts["bytes"]
         return None if self.progress is None else (self.progress.files_done, self.progress.bytes_done)
 
     @property
     def request(self) -> JobRequest:
         """What was asked for."""
-        return JobRequest(
-            operation=self.operation, source=self.source, walk=self.walk, options=self.options, name=self.name
-        )
+        return JobRequest(operations=self.operations, source=self.source, walk=self.walk, name=self.name)
+
+    def result(self, operation: str) -> dict[str, Any]:
+        """Return what the outcome says of an operation: `options`, `tables`, `files` and `summary`.
+
+        Raises:
+            ArtifactNotFoundError: the job is not completed, or had no such operation.
+        """
+        found = (self.outcome or {}).get("results", [])
+        for one in found:
+            if one["operation"] == operation:
+                return dict(one)
+        state = f"it is {self.status}" if self.outcome is None else f"it has {', '.join(o['operation'] for o in found)}"
+        raise errors.ArtifactNotFoundError(f"job {self.id} has no result of {operation}; {state}")
 
 
 class JobFilter(Model):
-    """Which jobs to list."""
+    """Which jobs to list.
+
+    Attributes:
+        operation: that the job has, alone or among others.
+    """
 
     status: Status | None = None
-    operation: operations.Text | None = None
-    text: operations.Text | None = Field(default=None, max_length=500)
+    operation: Text | None = None
+    text: Text | None = Field(default=None, max_length=500)
 
 
 class JobPage(Model):

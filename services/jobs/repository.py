@@ -27,6 +27,7 @@ from services.jobs.models import (
     JobFilter,
     JobRequest,
     JobView,
+    OperationRequest,
     Progress,
     Source,
     Status,
@@ -53,7 +54,7 @@ def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UU
     """Add a PENDING job."""
     row = JobRow(
         id=job_id,
-        operation=request.operation,
+        operations=list(request.names),
         label=f"{request.name or ''} {request.source.label}".strip(),
         request=request.model_dump(mode="json", exclude={"idempotency_key"}),
         status=Status.PENDING,
@@ -130,7 +131,7 @@ def list_rows(
     if wanted.status is not None:
         query = query.where(JobRow.status == wanted.status)
     if wanted.operation is not None:
-        query = query.where(JobRow.operation == wanted.operation)
+        query = query.where(JobRow.operations.contains([wanted.operation]))
     if wanted.text:
         query = query.where(JobRow.label.icontains(wanted.text, autoescape=True))
     if cursor is not None:
@@ -164,10 +165,12 @@ def counts(session: Session) -> dict[Status, int]:
 
 
 def totals(session: Session) -> dict[str, tuple[int, int]]:
-    """Return files and bytes done by operation, of every job there is."""
+    """Return files and bytes done by operation, of every job there is; a shared read counts for each of them."""
+    names = sa.func.jsonb_array_elements_text(JobRow.operations).table_valued("value").lateral()
     done = {key: sa.cast(JobRow.progress[key].astext, sa.BigInteger) for key in ("files_done", "bytes_done")}
     files, size = (sa.func.sum(column) for column in done.values())
-    query = sa.select(JobRow.operation, files, size).group_by(JobRow.operation)
+    name = names.c.value
+    query = sa.select(name, files, size).select_from(JobRow).join(names, sa.true()).group_by(name)
     return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
 
 
@@ -357,7 +360,8 @@ def _request(row: JobRow) -> JobRequest:
     except pydantic.ValidationError:
         # Of another version: it must not hide the other jobs, and can still be looked at and deleted.
         source = Source.model_construct(path=str(row.request.get("source", {}).get("path") or row.label))
-        return JobRequest.model_construct(operation=row.operation, source=source, name=row.request.get("name"))
+        wanted = tuple(OperationRequest(operation=name) for name in row.operations)
+        return JobRequest.model_construct(operations=wanted, source=source, name=row.request.get("name"))
 
 
 def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | None = None) -> JobView:
@@ -365,11 +369,10 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
     request = _request(row)
     return JobView(
         id=row.id,
-        operation=row.operation,
+        operations=request.operations,
         name=request.name,
         source=request.source,
         walk=request.walk,
-        options=request.options,
         status=Status(row.status),
         attempt=row.attempt,
         retry_of=row.retry_of,

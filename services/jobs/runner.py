@@ -20,7 +20,7 @@ import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, engine, errors, settings
+from services import artifacts, engine, errors, operations, settings
 from services.db.engine import Database
 from services.jobs import repository, spec
 from services.jobs.lease import Lease
@@ -206,8 +206,8 @@ class Runner:
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
         request = self._stage(claim.request, work, lease)
-        overrides = self._resolve_references(request, work)
-        document = spec.engine_spec(request, self._config, self._sources, work / "out", overrides)
+        request = spec.with_paths(request, lambda option: str(self._resolve(option, work)))
+        document = spec.engine_spec(request, self._config, self._sources, work / "out")
         lease.check()
         handle = engine.start(document)
         lease.when_over(handle.cancel)
@@ -240,17 +240,15 @@ class Runner:
         self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
         return request.with_path(staged)
 
-    def _resolve_references(self, request: JobRequest, work: Path) -> dict[str, Any]:
-        jobs = spec.referenced_jobs(request)
-        return {
-            name: str(self._fetch_result(jobs[name], work) if name in jobs else self._sources.resolve_path(value))
-            for name, value in spec.path_options(request).items()
-        }
+    def _resolve(self, option: spec.PathOption, work: Path) -> Path:
+        if option.job_id is None:
+            return self._sources.resolve_path(option.value)
+        return self._fetch_result(option.job_id, f"{option.result_of}.{operations.MAIN_TABLE}", work)
 
-    def _fetch_result(self, job_id: UUID, work: Path) -> Path:
-        names = [a.name for a in self._files.list(job_id) if a.name.startswith("result/")]
+    def _fetch_result(self, job_id: UUID, table: str, work: Path) -> Path:
+        names = artifacts.shards_of(table, self._files.list(job_id))
         if not names:
-            raise errors.ArtifactNotFoundError(f"job {job_id} has no result")
+            raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table}")
         local = self._files.local_path(job_id, names[0])
         if local is not None:
             return local.parent

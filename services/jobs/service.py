@@ -93,20 +93,25 @@ class JobService:
             request = request.with_path(self._sources.resolve(request.source.os_path))
         else:
             self._sources.check_s3(request.source.s3_uri or "")
-        spec.check_paths(request, self._sources)
-        for name, job_id in spec.referenced_jobs(request).items():
-            self._check_reference(f"options.{name}", job_id)
+        for option in spec.path_options(request):
+            if option.job_id is None:
+                self._sources.resolve_path(option.value)
+            else:
+                self._check_reference(option, option.job_id)
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
 
-    def _check_reference(self, field: str, job_id: UUID) -> None:
+    def _check_reference(self, option: spec.PathOption, job_id: UUID) -> None:
         with self._database.transaction() as session:
-            status = session.scalar(sqlalchemy.select(JobRow.status).where(JobRow.id == job_id))
-        if status != Status.COMPLETED:
-            state = f"it is {status}" if status else "there is no such job"
-            raise errors.InvalidOptionsError(
-                f"job {job_id} has no result: {state}", remedy="Name a completed job.", field=field
-            )
+            query = sqlalchemy.select(JobRow.status, JobRow.operations).where(JobRow.id == job_id)
+            found = session.execute(query).one_or_none()
+        state = "there is no such job"
+        if found is not None:
+            if found.status == Status.COMPLETED and option.result_of in found.operations:
+                return
+            state = f"it is {found.status}, of {', '.join(found.operations)}"
+        message = f"job {job_id} has no result of {option.result_of}: {state}"
+        raise errors.InvalidOptionsError(message, remedy="Name a completed job of it.", field=option.field)
 
     def _same(self, row: JobRow, request: JobRequest) -> JobRow:
         if row.request != request.model_dump(mode="json", exclude={"idempotency_key"}):

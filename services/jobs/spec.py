@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services import errors, operations, settings
-from services.jobs.models import JobRequest
+from services.jobs.models import JobRequest, OperationRequest
 
 if TYPE_CHECKING:
     from services.sources import SourceService
@@ -19,42 +20,67 @@ JOB_REFERENCE = "job:"
 """A path option may name an earlier job's result: ``job:<id>``."""
 
 
-def path_options(request: JobRequest) -> dict[str, str]:
-    """Return the options that are paths."""
-    fields = operations.get(request.operation).options.model_fields
-    return {
-        name: request.options[name]
-        for name, field in fields.items()
-        if isinstance(field.json_schema_extra, dict)
-        and field.json_schema_extra.get("widget") == "path"
-        and request.options.get(name)
-    }
+@dataclass(frozen=True)
+class PathOption:
+    """A path that an option holds.
 
-
-def check_paths(request: JobRequest, sources: SourceService) -> None:
-    """Refuse path options outside the allowed roots: they are read as the source is.
-
-    Raises:
-        InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: naming the path.
+    Attributes:
+        field: where in the request it stands.
+        value: the path, or a reference to an earlier job.
+        result_of: the operation whose results may be referred to.
     """
-    for value in path_options(request).values():
-        if not value.startswith(JOB_REFERENCE):
-            sources.resolve_path(value)
+
+    field: str
+    value: str
+    result_of: str | None
+
+    @property
+    def job_id(self) -> UUID | None:
+        """The job referred to; ``None`` for a path.
+
+        Raises:
+            InvalidOptionsError: the reference holds no job id.
+        """
+        if self.result_of is None or not self.value.startswith(JOB_REFERENCE):
+            return None
+        try:
+            return UUID(self.value.removeprefix(JOB_REFERENCE))
+        except ValueError:
+            raise errors.InvalidOptionsError(f"{self.value!r} names no job", field=self.field) from None
 
 
-def referenced_jobs(request: JobRequest) -> dict[str, UUID]:
-    """Return the jobs whose results path options name, by option.
+def with_paths(request: JobRequest, replace: Callable[[PathOption], str]) -> JobRequest:
+    """Return the request with each path in its options replaced; lists of paths one by one."""
+    return request.with_options(
+        _replaced(f"operations.{place}.options", one, replace) for place, one in enumerate(request.operations)
+    )
 
-    Raises:
-        InvalidOptionsError: a reference holds no job id.
-    """
-    found = {}
-    for name, value in path_options(request).items():
-        if value.startswith(JOB_REFERENCE):
-            try:
-                found[name] = UUID(value.removeprefix(JOB_REFERENCE))
-            except ValueError:
-                raise errors.InvalidOptionsError(f"{value!r} names no job", field=f"options.{name}") from None
+
+def _replaced(prefix: str, wanted: OperationRequest, replace: Callable[[PathOption], str]) -> dict[str, Any]:
+    options = dict(wanted.options)
+    for name, field in operations.get(wanted.operation).options.model_fields.items():
+        extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+        if extra.get("widget") != "path" or not options.get(name):
+            continue
+        value, result_of = options[name], extra.get("result_of")
+        if isinstance(value, list):
+            options[name] = [
+                replace(PathOption(f"{prefix}.{name}.{place}", one, None)) for place, one in enumerate(value)
+            ]
+        else:
+            options[name] = replace(PathOption(f"{prefix}.{name}", value, str(result_of) if result_of else None))
+    return options
+
+
+def path_options(request: JobRequest) -> list[PathOption]:
+    """Return the paths that the options hold."""
+    found: list[PathOption] = []
+
+    def keep(option: PathOption) -> str:
+        found.append(option)
+        return option.value
+
+    with_paths(request, keep)
     return found
 
 
@@ -63,18 +89,16 @@ def engine_spec(
     config: settings.Settings,
     sources: SourceService,
     output: Path,
-    overrides: dict[str, Any] | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
     Args:
-        overrides: options that differ from the request's, e.g. a resolved ``job:`` reference.
+        request: its paths resolved.
     """
     source = request.source
     document = {
         "version": 1,
-        "operation": request.operation,
-        "options": {**request.options, **(overrides or {})},
+        "operations": [one.model_dump(mode="json") for one in request.operations],
         "source": {
             "path": source.path,
             "path_bytes": source.path_bytes,
@@ -95,10 +119,10 @@ def engine_spec(
 def checked_spec(request: JobRequest, config: settings.Settings, sources: SourceService) -> bytes:
     """Return the specification as far as it is known before a runner has it, to be validated only."""
     placeholder = Path("/")
-    overrides = dict.fromkeys(referenced_jobs(request), os.fspath(placeholder))
+    request = with_paths(request, lambda option: option.value if option.job_id is None else os.fspath(placeholder))
     if request.source.path is None:
         request = request.with_path(placeholder)
-    return engine_spec(request, config, sources, placeholder, overrides)
+    return engine_spec(request, config, sources, placeholder)
 
 
 def _texts(paths: Iterable[Path]) -> list[str]:

@@ -1,15 +1,22 @@
 """The operations: an explicit, ordered tuple. Adding one is one import and one line here."""
 
-from services.operations import checksum, inventory, search, verify
+from collections.abc import Iterable
+
+from services.operations import checksum, duplicates, inventory, search, text_statistics, verify
 from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
 from services.operations.walk import WalkOptions
 
 OPERATIONS: tuple[Operation, ...] = (
     inventory.OPERATION,
     checksum.OPERATION,
+    duplicates.OPERATION,
     search.OPERATION,
+    text_statistics.OPERATION,
     verify.OPERATION,
 )
+
+MAIN_TABLE = "result"
+"""The name of each operation's first table."""
 
 _BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
@@ -23,4 +30,22 @@ def get(name: str) -> Operation:
     return _BY_NAME[name]
 
 
-__all__ = ["OPERATIONS", "Column", "Example", "Figure", "Operation", "Options", "Table", "Text", "WalkOptions", "get"]
+def titles(names: Iterable[str]) -> str:
+    """Return the titles of operations in one line; one that this version does not know is shown by its name."""
+    return " + ".join(_BY_NAME[name].title if name in _BY_NAME else name for name in names)
+
+
+__all__ = [
+    "MAIN_TABLE",
+    "OPERATIONS",
+    "Column",
+    "Example",
+    "Figure",
+    "Operation",
+    "Options",
+    "Table",
+    "Text",
+    "WalkOptions",
+    "get",
+    "titles",
+]

@@ -57,11 +57,16 @@ class Column(Record):
 
 
 class Table(Record):
-    """A result table; the first one of an operation is its main table, ``result``."""
+    """A result table; the first one of an operation is its main table, ``result``.
+
+    Attributes:
+        optional: present only when an option asks for it.
+    """
 
     name: str
     title: str
     columns: tuple[Column, ...]
+    optional: bool = False
 
 
 class Figure(Record):
@@ -70,11 +75,13 @@ class Figure(Record):
     Attributes:
         key: in the summary; a dot leads into a nested object.
         unit: ``bytes``, ``bytes/s``, ``files`` or ``directories``; ``None`` for words.
+        optional: present only when an option asks for it.
     """
 
     key: str
     title: str
     unit: str | None = None
+    optional: bool = False
 
 
 class Example(Record):
@@ -82,7 +89,7 @@ class Example(Record):
 
     Attributes:
         files: relative path → content; made below an empty directory.
-        options: the operation's options; ``{source}`` in a text stands for that directory.
+        options: the operation's options; ``{source}`` in a text, also one of a list, stands for that directory.
         expect: keys of the outcome's summary → value.
     """
 
@@ -90,6 +97,16 @@ class Example(Record):
     files: Mapping[str, bytes]
     options: Mapping[str, Any] = {}
     expect: Mapping[str, Any]
+
+    def options_in(self, source: str) -> dict[str, Any]:
+        """Return the options for a directory."""
+        return {name: _filled(value, source) for name, value in self.options.items()}
+
+
+def _filled(value: Any, source: str) -> Any:
+    if isinstance(value, list):
+        return [_filled(one, source) for one in value]
+    return value.replace("{source}", source) if isinstance(value, str) else value
 
 
 class Operation(Record):

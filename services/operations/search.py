@@ -69,7 +69,7 @@ class SearchOptions(Options):
     )
     case: Case = field(
         Case.SENSITIVE,
-        title="Case",
+        title="Letter case",
         description="Smart: capital letters count only in patterns that have one.",
     )
     whole: Whole = field(
@@ -100,7 +100,7 @@ class SearchOptions(Options):
     )
     encoding: Encoding = field(
         Encoding.AUTO,
-        title="Encoding",
+        title="Text encoding",
         description="Encoding of files without a byte order mark; auto is UTF-8, other bytes taken as they are.",
         category="advanced",
     )

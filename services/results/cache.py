@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
-from services import errors, settings
+from services import artifacts, errors, settings
 from services.artifacts import ArtifactService
 
 _TEMPORARY = ".fetch-"
@@ -41,13 +41,8 @@ class ShardCache:
             ArtifactNotFoundError: it has no such table.
             StorageError, OutputError: a copy could not be made.
         """
-        wanted = f"{table}.parquet"
-        names = [
-            artifact.name
-            for artifact in self._files.list(job_id)
-            if artifact.name == wanted or (artifact.name.startswith(f"{table}/") and artifact.name.endswith(".parquet"))
-        ]
-        if not names or "/" in table:  # a shard is no table
+        names = artifacts.shards_of(table, self._files.list(job_id))
+        if not names:
             raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table!r}")
         with self.pinned(self._directory / str(job_id) / name for name in names):
             found = [os.fspath(self._local(job_id, name)) for name in names]

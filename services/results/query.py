@@ -38,7 +38,11 @@ class ResultQuery(Model):
 
 
 class TableInfo(Model):
-    """A table of a job's result."""
+    """A table of a job's result.
+
+    Attributes:
+        name: ``<operation>.<table>``; ``issues`` is the job's own.
+    """
 
     name: str
     title: str

@@ -14,7 +14,7 @@ from services.artifacts import ArtifactService
 from services.jobs.models import IssueView, JobView, Status
 from services.jobs.service import JobService
 from services.results import export as exporter
-from services.results import treemap
+from services.results import removal, treemap
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.query import ResultPage, ResultQuery, TableInfo
@@ -22,6 +22,8 @@ from services.results.sql import Question, Schema, Statement
 
 _REMEMBERED = 512
 _TREEMAP_CHILDREN = 60
+_TREE = "inventory"
+_DUPLICATES = "duplicates.result"
 ISSUES = "issues"
 
 K = TypeVar("K")
@@ -47,31 +49,30 @@ class ResultService:
         self._duck.close()
 
     def tables(self, job_id: UUID) -> list[TableInfo]:
-        """Return the tables of a job's result, the main one first; `issues` last.
+        """Return the tables of a job's result: of each operation the main one first; `issues` last.
 
         Raises:
             JobNotFoundError: there is no such job.
             ArtifactNotFoundError: it has no result yet.
         """
         view = self._completed(job_id)
-        declared = {table.name: table for table in operations.get(view.operation).tables}
-        written = {table["name"]: table for table in (view.outcome or {})["tables"]}
-        found = []
-        for name, table in declared.items():
-            if name in written:
-                present = self._schema(job_id, name).types
-                columns = [column.model_dump() for column in table.columns if column.name in present]
-                size = written[name]["bytes"]
-                found.append(
-                    TableInfo(
-                        name=name, title=table.title, rows=written[name]["rows"], size_bytes=size, columns=columns
-                    )
-                )
+        found = [table for result in (view.outcome or {})["results"] for table in self._tables(job_id, result)]
         columns = [
             {"name": name, "dtype": "text", "unit": None, "meaning": ""} for name in self._schema(job_id, ISSUES).types
         ]
         issues = TableInfo(name=ISSUES, title="Issues", rows=view.issues_count, size_bytes=0, columns=columns)
         return [*found, issues]
+
+    def _tables(self, job_id: UUID, result: dict[str, Any]) -> Iterator[TableInfo]:
+        written = {table["name"]: table for table in result["tables"]}
+        for table in operations.get(result["operation"]).tables:
+            if table.name in written:
+                name, facts = f"{result['operation']}.{table.name}", written[table.name]
+                present = self._schema(job_id, name).types
+                columns = [column.model_dump() for column in table.columns if column.name in present]
+                yield TableInfo(
+                    name=name, title=table.title, rows=facts["rows"], size_bytes=facts["bytes"], columns=columns
+                )
 
     def query(self, job_id: UUID, table: str, query: ResultQuery | None = None) -> ResultPage:
         """Return one page of a table.
@@ -164,11 +165,49 @@ class ResultService:
         """
 
         def ask(entries: Schema) -> list[dict[str, Any]]:
-            folders = self._schema(job_id, "directories")
+            folders = self._schema(job_id, f"{_TREE}.directories")
             rows = self._duck.fetch(treemap.children(folders, entries, path, limit, by=by, inner_limit=inner_limit))
             return [treemap.node(row) for row in rows]
 
-        return self._ask(job_id, "result", ask)
+        return self._ask(job_id, f"{_TREE}.{operations.MAIN_TABLE}", ask)
+
+    def removal_preview(self, job_id: UUID, rule: removal.KeepRule) -> removal.RemovalPreview:
+        """Return what a rule on the result of duplicates would remove.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such result.
+            InvalidOptionsError: the rule is not acceptable.
+        """
+
+        def ask(table: Schema) -> removal.RemovalPreview:
+            plan = removal.Removal(table, rule)
+            return removal.preview(self._duck.fetch(plan.sums())[0], self._duck.fetch(plan.first()))
+
+        return self._ask(job_id, _DUPLICATES, ask)
+
+    def removal_plan(self, job_id: UUID, rule: removal.KeepRule, form: removal.PlanForm) -> Iterator[bytes]:
+        """Return the plan to remove what a rule does not keep, as a stream: a script, or a table.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such result.
+            InvalidOptionsError: the rule is not acceptable, or the source is no directory.
+        """
+        view = self._completed(job_id)
+        if view.source.path is None:
+            raise errors.InvalidOptionsError("a plan is for files of a directory; this job read S3", field="job_id")
+        found = self.removal_preview(job_id, rule)
+        table = self._schema(job_id, _DUPLICATES)
+        statement = removal.Removal(table, rule).rows()
+
+        def chunks() -> Generator[bytes]:
+            with self._cache.pinned(table.files), self._duck.reader(statement) as reader:
+                if form == "csv":
+                    yield from removal.table(reader)
+                else:
+                    yield from removal.script(reader, str(job_id), rule, view.source, found)
+
+        stream = chunks()
+        return _Resumed(next(stream, b""), stream)
 
     def issues(self, job_id: UUID, after: int, limit: int) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first)."""

@@ -77,7 +77,7 @@ class Question:
         self._keys = [_key(schema, term) for term in query.sort]
         self._limit = limit
         self._offset = query.offset
-        self.where = _where(schema, query)
+        self.where = where(schema, query)
 
     def count(self) -> Statement:
         """Return the statement for the number of matching rows."""
@@ -142,7 +142,12 @@ def _key(schema: Schema, term: str) -> tuple[str, str]:
     return schema.quoted(term.removeprefix("-")), f"{way} NULLS LAST"
 
 
-def _where(schema: Schema, query: ResultQuery) -> Statement:
+def where(schema: Schema, query: ResultQuery) -> Statement:
+    """Return the condition of a query's filters and search, empty without any.
+
+    Raises:
+        InvalidOptionsError: a filter is not acceptable.
+    """
     clauses: list[str] = []
     values: list[Any] = []
     for condition in query.filters:

@@ -12,11 +12,10 @@ from starlette.responses import Response
 from services import errors, operations, results
 from services.api import access, bodies, head, problems, ranges, streams
 from services.jobs import models
-from services.results import export
+from services.results import export, removal
 
 router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
 
-_MAIN_TABLE = "result"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = (errors.JobNotFoundError, errors.ArtifactNotFoundError, errors.InvalidOptionsError, errors.StorageError)
 _RANGE_HEADERS = ("Range", "If-Range", "If-Match", "If-None-Match")
@@ -25,7 +24,9 @@ _RANGE_HEADERS = ("Range", "If-Range", "If-Match", "If-None-Match")
 class ResultsQuery(models.Model):
     """Which rows of which table."""
 
-    table: operations.Text | None = Field(default=None, max_length=100, description="Name of a table.")
+    table: operations.Text | None = Field(
+        default=None, max_length=100, description="Name of a table, `<operation>.<table>` or `issues`."
+    )
     filter: list[operations.Text] = Field(
         default_factory=list,
         max_length=50,
@@ -49,10 +50,9 @@ class ResultsQuery(models.Model):
     )
 
     @property
-    def wanted_table(self) -> str | None:
-        """The table; the main one where rows are asked for without a name."""
-        asks = self.filter or self.sort or self.search or self.columns or self.format != "json"
-        return self.table or (_MAIN_TABLE if asks else None)
+    def asks_for_rows(self) -> bool:
+        """False when tables and files are to be listed."""
+        return bool(self.table or self.filter or self.sort or self.search or self.columns or self.format != "json")
 
     def question(self) -> results.ResultQuery:
         """Return the query as the services take it.
@@ -81,10 +81,13 @@ class ResultsQuery(models.Model):
 def get_results(
     job_id: access.JobId, query: Annotated[ResultsQuery, Query()], services: access.Services, request: Request
 ) -> Any:
-    """List a completed job's tables and files; with `table`, give rows of it or download all of it."""
-    table = query.wanted_table
-    if table is None:
+    """List a completed job's tables and files; with `table`, give rows of it or download all of it.
+
+    Rows that are asked for without a table's name are those of the first operation's main table.
+    """
+    if not query.asks_for_rows:
         return bodies.ResultList(tables=services.results.tables(job_id), artifacts=services.artifacts.list(job_id))
+    table = query.table or f"{services.jobs.get(job_id).operations[0].operation}.{operations.MAIN_TABLE}"
     question = query.question()
     if query.format != "json":
         return _download(job_id, table, query.format, question, services, is_head=head.is_asked(request.scope))
@@ -111,6 +114,48 @@ def _download(
     return streams.Stream(services.results.export(job_id, table, form, question), headers=headers)
 
 
+class PlanQuery(models.Model):
+    """Which file of each group of duplicates stays, and how the rest is listed."""
+
+    keep: removal.Keep = Field(
+        default="oldest",
+        description="The file of each group that stays; `under`: those below `folder`; `each_name`: one of each name.",
+    )
+    folder: operations.Text = Field(default="", max_length=16_384, description="For `under`, relative to the source.")
+    filter: list[operations.Text] = Field(
+        default_factory=list,
+        max_length=50,
+        description="Only rows of `duplicates.result` that match may be removed; as for results.",
+        examples=[["extension:eq:jpg"]],
+    )
+    format: Literal["json", "sh", "csv"] = Field(
+        default="json",
+        description="json sums it up; sh is a script that looks at each file again before it removes it; csv a table.",
+    )
+
+
+@router.get(
+    "/removal",
+    response_model=results.RemovalPreview,
+    responses={200: {"content": dict.fromkeys(removal.MEDIA_TYPES.values(), _BINARY)}, **problems.responses(*_ERRORS)},
+)
+def get_removal(
+    job_id: access.JobId, query: Annotated[PlanQuery, Query()], services: access.Services, request: Request
+) -> Any:
+    """Tell what a rule on a result of duplicates would remove, or download the plan. Nothing is removed by Pravah."""
+    filters = tuple(results.parse_filter(text) for text in query.filter)
+    rule = results.KeepRule(keep=query.keep, folder=query.folder, filters=filters)
+    found = services.results.removal_preview(job_id, rule)
+    if query.format == "json":
+        return found
+    name = f"remove-duplicates-{str(job_id)[:8]}.{query.format}"
+    headers = {"Content-Disposition": ranges.attachment(name), "Content-Type": removal.MEDIA_TYPES[query.format]}
+    headers |= streams.AS_IT_IS
+    if head.is_asked(request.scope):
+        return Response(headers=headers)
+    return streams.Stream(services.results.removal_plan(job_id, rule, query.format), headers=headers)
+
+
 @router.get("/artifacts", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
 def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.ArtifactList:
     """List a job's files by name; none before it is completed."""
@@ -135,7 +180,7 @@ def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.Ar
 def get_artifact(
     job_id: access.JobId,
     name: Annotated[
-        str, Path(description="Name as listed; it may hold slashes.", examples=["result/part-00000.parquet"])
+        str, Path(description="Name as listed; it may hold slashes.", examples=["inventory/result/part-00000.parquet"])
     ],
     services: access.Services,
     request: Request,

@@ -38,7 +38,7 @@ class ListQuery(models.JobFilter):
     """Which jobs to list."""
 
     status: models.Status | None = Field(default=None, description="State.")
-    operation: operations.Text | None = Field(default=None, description="Name of an operation.")
+    operation: operations.Text | None = Field(default=None, description="Name of an operation that it has.")
     text: operations.Text | None = Field(default=None, max_length=500, description="Part of name or source, any case.")
     cursor: operations.Text | None = Field(default=None, max_length=500, description="`next_cursor` of a page before.")
     limit: int = Field(default=50, ge=1, le=200, description="Most jobs of the page.")

@@ -1,0 +1,212 @@
+"""What of a duplicates result a rule would keep, and the plan to remove the rest. Nothing is removed here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from services import errors, operations, paths, units
+from services.jobs.models import Model, Source
+from services.results.export import safe_cell
+from services.results.query import Filter, ResultQuery
+from services.results.sql import Schema, Statement, where
+
+Keep = Literal["oldest", "newest", "shortest_path", "under", "each_name"]
+PlanForm = Literal["sh", "csv"]
+MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": "text/csv; charset=utf-8"}
+_ORDER = {"newest": "mtime DESC, first_path", "shortest_path": "length(first_path), first_path"}
+_LISTED = 20
+_DECIDED = """
+    WITH files AS MATERIALIZED (
+        SELECT "group", path, path_raw, root, role, standing, size_bytes, epoch_ns(modified) AS mtime, inode, device,
+            {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under FROM {source}
+    ), inodes AS (
+        SELECT "group", device, inode, min(mtime) AS mtime, min(path) AS first_path,
+            regexp_extract(min(path), '[^/]*$') AS name, bool_or(role = 'reference') AS is_reference,
+            bool_or(under) AS is_under, bool_or(standing = 'shared_extents') AS is_shared
+        FROM files GROUP BY "group", device, inode
+    ), weighed AS (
+        SELECT *, bool_or(is_reference) OVER (PARTITION BY "group") AS any_reference,
+            bool_or(is_under) OVER (PARTITION BY "group") AS any_under,
+            row_number() OVER (PARTITION BY {part} ORDER BY {order}) AS place FROM inodes
+    ), decided AS (
+        SELECT "group", device, inode,
+            is_shared OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
+    ), keepers AS (
+        SELECT "group", min(path) AS keep, arg_min(path_raw, path) AS keep_raw, arg_min(root, path) AS keep_root,
+            arg_min(mtime, path) AS keep_mtime
+        FROM files JOIN decided USING ("group", device, inode) WHERE kept GROUP BY "group"
+    ), removed AS (
+        SELECT files.*, keep, keep_raw, keep_root, keep_mtime
+        FROM files JOIN decided USING ("group", device, inode) JOIN keepers USING ("group")
+        WHERE NOT kept AND matches AND role = 'candidate'
+    )"""
+_SCRIPT = """#!/usr/bin/env bash
+# Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
+# Without --remove it only tells what it would do. Before each removal it looks again: a file that is not as it was
+# when the job read it (size, time), or whose kept copy is not, stays where it is.
+set -u
+export LC_ALL=C
+really=no; if [ "${{1:-}}" = --remove ]; then really=yes; fi
+cd -- {root} || exit 1
+removed=0; skipped=0; bytes=0
+as_read() {{ [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%s %.9Y' -- "$1")" = "$2 $3" ]; }}
+skip() {{ skipped=$((skipped + 1)); printf 'skipped, %s: %s\\n' "$1" "$2" >&2; }}
+plan() {{ # path, size, time, path of the kept file, its time
+  as_read "$1" "$2" "$3" || {{ skip 'changed or gone' "$1"; return; }}
+  as_read "$4" "$2" "$5" || {{ skip 'the kept file is changed or gone' "$1"; return; }}
+  if [ "$1" -ef "$4" ]; then skip 'it is the kept file itself' "$1"; return; fi
+  if [ "$really" = yes ]; then rm -- "$1" || {{ skip 'not removed' "$1"; return; }}
+  else printf 'would remove %s, keeping %s\\n' "$1" "$4"; fi
+  removed=$((removed + 1)); bytes=$((bytes + $2))
+}}
+"""
+_END = """if [ "$really" = yes ]; then word='removed'; else word='would remove (--remove does it)'; fi
+printf '%s: %s files, %s bytes; skipped: %s\\n' "$word" "$removed" "$bytes" "$skipped"
+[ "$skipped" = 0 ]
+"""
+
+
+class KeepRule(Model):
+    """Which file of each group stays.
+
+    A group with a file in a reference keeps the reference's; the rule is for the others. Names of one inode stay or
+    go together, unless `filters` spare one of them. A copy that shares its blocks with another is left alone.
+
+    Attributes:
+        keep: ``oldest``, ``newest``, ``shortest_path``: one file of each group; ``under``: those below `folder`, in
+            groups that have one there; ``each_name``: the oldest file of each distinct name.
+        folder: for ``under``; relative to the source, as the result shows it.
+        filters: only rows that match may be removed, e.g. ``extension:eq:jpg``.
+    """
+
+    keep: Keep = "oldest"
+    folder: operations.Text = Field(default="", max_length=16_384)
+    filters: tuple[Filter, ...] = ()
+
+
+class RemovalPreview(Model):
+    """What a rule would remove.
+
+    Attributes:
+        files: names to remove.
+        reclaimable_bytes: of the inodes all of whose names go.
+        groups: that lose a file.
+        untouched_groups: that lose none.
+        first: ``{"path", "keep", "size_bytes"}`` of some, the largest first.
+    """
+
+    files: int
+    reclaimable_bytes: int
+    groups: int
+    untouched_groups: int
+    first: list[dict[str, Any]]
+
+
+class Removal:
+    """The SQL of a rule on the table ``duplicates.result``."""
+
+    def __init__(self, table: Schema, rule: KeepRule) -> None:
+        """Check the rule.
+
+        Raises:
+            InvalidOptionsError: a filter is not acceptable, or the rule lacks its folder.
+        """
+        prefix = rule.folder.strip("/")
+        if rule.keep == "under" and not prefix:
+            raise errors.InvalidOptionsError("the rule `under` needs a folder", field="folder")
+        condition = where(table, ResultQuery(filters=rule.filters))
+        self._values = (*condition.values, "" if prefix == "." else f"{prefix}/")
+        self._decided = _DECIDED.format(
+            matches=condition.text.removeprefix("WHERE ") or "true",
+            source=table.source,
+            part='"group", name' if rule.keep == "each_name" else '"group"',
+            order=_ORDER.get(rule.keep, "mtime, first_path"),
+            chosen="is_under OR NOT any_under" if rule.keep == "under" else "place = 1",
+        )
+
+    def sums(self) -> Statement:
+        """Return the statement for files, bytes, groups and all groups."""
+        text = f"""{self._decided}, whole AS (
+            SELECT "group", device, inode, any_value(size_bytes) AS size_bytes
+            FROM files JOIN decided USING ("group", device, inode)
+            WHERE NOT kept GROUP BY "group", device, inode HAVING bool_and(matches)
+        ) SELECT (SELECT count(*) FROM removed), (SELECT coalesce(sum(size_bytes), 0)::BIGINT FROM whole),
+            (SELECT count(DISTINCT "group") FROM removed), (SELECT count(DISTINCT "group") FROM files)"""
+        return Statement(text, self._values)
+
+    def first(self) -> Statement:
+        """Return the statement for the largest ones."""
+        text = f"{self._decided} SELECT path, keep, size_bytes FROM removed ORDER BY size_bytes DESC, path"
+        return Statement(f"{text} LIMIT {_LISTED}", self._values)
+
+    def rows(self) -> Statement:
+        """Return the statement for all of the plan, the largest first."""
+        text = f"""{self._decided} SELECT path, path_raw, size_bytes, mtime, keep, keep_raw, keep_root, keep_mtime
+            FROM removed ORDER BY size_bytes DESC, "group", path"""
+        return Statement(text, self._values)
+
+
+def preview(sums: tuple[Any, ...], first: list[tuple[Any, ...]]) -> RemovalPreview:
+    """Return the answers to `Removal.sums` and `Removal.first` in one."""
+    files, size, groups, all_groups = sums
+    listed = [dict(zip(("path", "keep", "size_bytes"), row, strict=True)) for row in first]
+    untouched = all_groups - groups
+    return RemovalPreview(files=files, reclaimable_bytes=size, groups=groups, untouched_groups=untouched, first=listed)
+
+
+def script(
+    reader: pa.RecordBatchReader, job: str, rule: KeepRule, source: Source, found: RemovalPreview
+) -> Iterator[bytes]:
+    """Return a bash script (GNU coreutils) that looks at each file again before it removes it."""
+    words = f"keep {rule.keep.replace('_', ' ')}"
+    size = units.format_bytes(found.reclaimable_bytes)
+    root = paths.shell_quoted(source.os_path)
+    yield _SCRIPT.format(job=job, rule=words, files=f"{found.files:,}", size=size, root=root).encode()
+    for row in _rows(reader):
+        path = paths.shell_quoted(os.fsdecode(b"./" + _raw(row["path"], row["path_raw"])))
+        kept = paths.shell_quoted(os.fsdecode(_kept(row)))
+        times = _seconds(row["mtime"]), _seconds(row["keep_mtime"])
+        yield os.fsencode(f"plan {path} {row['size_bytes']} {times[0]} {kept} {times[1]}\n")
+    yield _END.encode()
+
+
+def table(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+    """Return a CSV table for those who have a tool of their own; times are in nanoseconds since 1970."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(("path", "size_bytes", "modified_ns", "keep", "keep_root", "keep_modified_ns"))
+    for row in _rows(reader):
+        names = ("path", "size_bytes", "mtime", "keep", "keep_root", "keep_mtime")
+        writer.writerow([safe_cell(row[name]) for name in names])
+        if buffer.tell() > 1 << 16:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
+    for batch in reader:
+        yield from batch.to_pylist()
+
+
+def _raw(path: str, raw: bytes | None) -> bytes:
+    return path.encode() if raw is None else raw
+
+
+def _kept(row: dict[str, Any]) -> bytes:
+    path = _raw(row["keep"], row["keep_raw"])
+    return b"./" + path if row["keep_root"] == "source" else paths.unescape(row["keep_root"]) + b"/" + path
+
+
+def _seconds(nanoseconds: int) -> str:
+    """Return a time as GNU stat writes it: ``%.9Y``."""
+    whole, rest = divmod(nanoseconds, 10**9)
+    return f"{whole}.{rest:09d}"
