@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components import draft, health, job_list, operation_cards, page_head
 from services import bootstrap, operations
-from services.jobs.models import JobRequest, JobView, Source
+from services.jobs.models import JobRequest, JobView, OperationRequest, Source
 
 _RECENT = 5
 _REFRESH_SECONDS = 2.0
@@ -33,7 +33,8 @@ def show(services: bootstrap.Services) -> None:
 
 def _first(services: bootstrap.Services) -> None:
     request = JobRequest(
-        operation=operations.OPERATIONS[0].name, source=Source.of_path(os.fspath(services.settings.sample_dir))
+        operations=(OperationRequest(operation=operations.OPERATIONS[0].name),),
+        source=Source.of_path(os.fspath(services.settings.sample_dir)),
     )
     with st.container(border=True, key="first"):
         st.markdown("**Try it on the sample**")
@@ -48,7 +49,7 @@ def _begin(operation: operations.Operation) -> None:
         "pages/new_job.py",
         label="Choose a folder",
         icon=":material/arrow_forward:",
-        query_params={"operation": operation.name},
+        query_params={"operations": operation.name},
     )
 
 

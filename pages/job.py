@@ -14,7 +14,6 @@ from pages.components import (
     issues,
     job_actions,
     moments,
-    operation_cards,
     page_head,
     progress,
     result_table,
@@ -22,7 +21,7 @@ from pages.components import (
     text,
     views,
 )
-from services import bootstrap, errors, units
+from services import bootstrap, errors, operations, units
 from services.jobs.models import JobView, Status
 
 _REFRESH_SECONDS = 1.0
@@ -49,7 +48,7 @@ def _unknown() -> None:
 
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
-    title, _ = operation_cards.look(job.operation)
+    title = operations.titles(job.names)
     with page_head.show(text.plain(job.name or title)):
         for action in job_actions.available(job):
             if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):

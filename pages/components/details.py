@@ -36,10 +36,11 @@ def _pairs(pairs: Iterator[tuple[str, str]]) -> None:
 
 
 def _asked(job: JobView) -> Iterator[tuple[str, str]]:
-    operation = operations.get(job.operation)
-    yield "Operation", operation.title
     yield "Source", job.source.label
-    yield from _options(operation.options, job.options)
+    for asked in job.operations:
+        operation = operations.get(asked.operation)
+        yield "Operation", operation.title
+        yield from _options(operation.options, asked.options)
     yield from _options(operations.WalkOptions, job.walk.model_dump(mode="json", exclude_defaults=True))
 
 

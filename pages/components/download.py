@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import urllib.parse
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
 from uuid import UUID
 
 import streamlit as st
 
 from pages.components import text
-from services import results, units
+from services import operations, results, units
 from services.jobs.models import Artifact
 
 _MANIFEST = "manifest."
@@ -38,7 +39,7 @@ def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]
 
 def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Sequence[Artifact]) -> None:
     """Offer manifests, whole tables in each format, and the files as the engine wrote them."""
-    manifests = [artifact for artifact in artifacts if artifact.name.startswith(_MANIFEST)]
+    manifests = [artifact for artifact in artifacts if is_manifest(artifact)]
     if manifests:
         st.subheader("Manifests", anchor=False)
         files(job_id, manifests)
@@ -55,6 +56,11 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
         files(job_id, artifacts, key="written")
 
 
+def is_manifest(artifact: Artifact) -> bool:
+    """Return whether a file is a list of digests."""
+    return PurePosixPath(artifact.name).name.startswith(_MANIFEST)
+
+
 def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> None:
     """List files, those that people look for first."""
     with st.container(gap="xxsmall"):
@@ -63,7 +69,7 @@ def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> Non
             st.link_button(
                 f"{text.plain(artifact.name)} {size}",
                 artifact_url(job_id, artifact.name),
-                icon=_icon(artifact.name),
+                icon=_icon(artifact),
                 key=f"{key}_{artifact.name}",
                 type="tertiary",
             )
@@ -73,12 +79,11 @@ def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> Non
 
 
 def _rank(artifact: Artifact) -> tuple[int, str]:
-    first = (_MANIFEST, "outcome.", "issues.", "result/")
-    place = next((place for place, start in enumerate(first) if artifact.name.startswith(start)), len(first))
-    return place, artifact.name
+    is_first = (is_manifest(artifact), "/" not in artifact.name, f"/{operations.MAIN_TABLE}/" in artifact.name)
+    return is_first.index(True) if True in is_first else len(is_first), artifact.name
 
 
-def _icon(name: str) -> str:
-    if name.startswith(_MANIFEST):
+def _icon(artifact: Artifact) -> str:
+    if is_manifest(artifact):
         return ":material/fact_check:"
-    return ":material/table:" if name.endswith(".parquet") else ":material/description:"
+    return ":material/table:" if artifact.name.endswith(".parquet") else ":material/description:"

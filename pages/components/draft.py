@@ -43,10 +43,15 @@ def encode(request: JobRequest) -> dict[str, str]:
     """Return the query parameters that make page "New job" show a request."""
     changed = request.walk.model_dump(mode="json", exclude_defaults=True)
     return {
-        "operation": request.operation,
+        "operations": ",".join(request.names),
         **encode_source(request.source),
-        **_form({"options": request.options, "walk": changed, "name": request.name}),
+        **_form({"options": by_operation(request), "walk": changed, "name": request.name}),
     }
+
+
+def by_operation(request: JobRequest) -> dict[str, dict[str, Any]]:
+    """Return the options of a request by operation, without empty ones."""
+    return {one.operation: one.options for one in request.operations if one.options}
 
 
 def _form(parts: Mapping[str, Any]) -> dict[str, str]:
@@ -55,7 +60,7 @@ def _form(parts: Mapping[str, Any]) -> dict[str, str]:
 
 
 def form_of_url() -> dict[str, dict[str, Any]]:
-    """Return what the URL says of the form: ``options`` and ``walk``, by field; what cannot be read is left out."""
+    """Return what the URL says of the form: ``options`` by operation and ``walk``; what cannot be read is left out."""
     try:
         parts = json.loads(st.query_params.get("form", "{}"))
     except ValueError:
@@ -83,10 +88,7 @@ def write_form(options: Mapping[str, Any], walk: Mapping[str, Any], name: str) -
         st.query_params["form"] = wanted
 
 
-def operation_of_url() -> operations.Operation:
-    """Return the chosen operation; the first one without a choice or with an unknown one."""
-    name = st.query_params.get("operation", "")
-    try:
-        return operations.get(name)
-    except KeyError:
-        return operations.OPERATIONS[0]
+def operations_of_url() -> tuple[operations.Operation, ...]:
+    """Return the chosen operations in the order of the declarations; the first one without a choice."""
+    names = st.query_params.get("operations", "").split(",")
+    return tuple(one for one in operations.OPERATIONS if one.name in names) or operations.OPERATIONS[:1]

@@ -48,7 +48,7 @@ def _label(option: str, known: Mapping[str, JobView]) -> str:
     if job is None:
         return text.visible(option)
     title = job.name or job.source.label
-    return f"{text.visible(title, 60)} ({job.operation}, {units.format_ago(job.finished_at)})"
+    return f"{text.visible(title, 60)} ({', '.join(job.names)}, {units.format_ago(job.finished_at)})"
 
 
 def _find(services: bootstrap.Services, value: str) -> JobView | None:

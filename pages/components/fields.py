@@ -101,19 +101,14 @@ def _choices(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -
     return [one for one in options if one in picked]
 
 
-def _texts(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> list[str]:
+def _texts(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> list[str] | None:
     start = [str(one) for one in value or []]
     hint = "Type and press Enter"
-    return list(
-        st.multiselect(
-            options=start,
-            default=start,
-            accept_new_options=True,
-            placeholder=hint,
-            format_func=text.visible,
-            **arguments,
-        )
+    picked = st.multiselect(
+        options=start, default=start, accept_new_options=True, placeholder=hint, format_func=text.visible, **arguments
     )
+    # A list that must be given has no default: nothing typed is nothing given.
+    return list(picked) or ([] if value is not None else None)
 
 
 def _number(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> int | float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import streamlit as st
 
 from pages.components import job_actions, moments, operation_cards, status, text
-from services import bootstrap, units
+from services import bootstrap, operations, units
 from services.jobs.models import JobView
 
 
@@ -23,7 +23,7 @@ def _row(services: bootstrap.Services, job: JobView) -> None:
         st.page_link(
             "pages/job.py",
             label=f"**{text.plain(job_actions.title(job), limit=80)}**",
-            icon=operation_cards.look(job.operation)[1],
+            icon=operation_cards.icon_of(job.names),
             query_params={"id": str(job.id)},
             width="stretch",
         )
@@ -38,7 +38,7 @@ def _row(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _facts(job: JobView) -> Iterable[str]:
-    yield text.html(operation_cards.look(job.operation)[0])
+    yield text.html(operations.titles(job.names))
     if job.name:
         yield f"<code>{text.html(text.visible(job.source.label, 80))}</code>"
     yield moments.html(job.finished_at or job.started_at or job.created_at)

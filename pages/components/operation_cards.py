@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
 
@@ -10,17 +10,17 @@ from pages.components import text
 from services import operations
 
 
-def show(action: Callable[[operations.Operation], None], *, selected: str | None = None, width: int = 240) -> None:
+def show(action: Callable[[operations.Operation], None], *, selected: Collection[str] = (), width: int = 240) -> None:
     """Show a card for each operation.
 
     Args:
         action: draws what can be pressed at the end of a card.
-        selected: name of the operation that is chosen already.
+        selected: names of the operations that are chosen already.
         width: the least width of a card in pixels.
     """
     with st.grid(3, min_column_width=width):
         for operation in operations.OPERATIONS:
-            kind = "chosen" if operation.name == selected else "card"
+            kind = "chosen" if operation.name in selected else "card"
             with st.container(border=True, key=f"{kind}_{operation.name}", height="stretch"):
                 st.markdown(f"**{icon(operation)} {text.plain(operation.title)}**")
                 st.markdown(f":gray[:small[{text.plain(operation.summary)}]]")
@@ -33,10 +33,11 @@ def icon(operation: operations.Operation) -> str:
     return f":material/{operation.icon}:"
 
 
-def look(name: str) -> tuple[str, str]:
-    """Return title and icon of an operation; a job may be older than this version and know another one."""
+def icon_of(names: Sequence[str]) -> str:
+    """Return the icon of a job's operations; a job may be older than this version and know another one."""
+    if len(names) > 1:
+        return ":material/stacks:"
     try:
-        operation = operations.get(name)
+        return icon(operations.get(names[0]))
     except KeyError:
-        return name, ":material/help:"
-    return operation.title, icon(operation)
+        return ":material/help:"

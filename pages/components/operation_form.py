@@ -1,18 +1,18 @@
-"""The options of an operation and the walk rules as a form, made from their JSON schemas only."""
+"""The options of operations and the walk rules as a form, made from their JSON schemas only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pydantic
 import streamlit as st
 
-from pages.components import earlier_results, fields, text
+from pages.components import earlier_results, fields, operation_cards, text
 from services import bootstrap, operations
 
-_BASIC = "basic"
+_BASIC, _ADVANCED = "basic", "advanced"
 
 
 @dataclass(frozen=True)
@@ -20,37 +20,53 @@ class Filled:
     """What a form holds.
 
     Attributes:
-        options, walk: JSON values that differ from the defaults, by field.
+        options: JSON values that differ from the defaults, by operation and field.
+        walk: the same by field.
         valid: false when an error stands at a field.
     """
 
-    options: dict[str, Any]
+    options: dict[str, dict[str, Any]]
     walk: dict[str, Any]
     valid: bool
 
 
 def show(
-    services: bootstrap.Services, operation: operations.Operation, start: Mapping[str, Mapping[str, Any]], key: str
+    services: bootstrap.Services,
+    chosen: Sequence[operations.Operation],
+    start: Mapping[str, Mapping[str, Any]],
+    key: str,
 ) -> Filled:
     """Draw the form, basic fields first, the advanced ones in an expander; errors stand at their field.
 
     Args:
-        start: JSON values to begin with: ``options`` and ``walk``, by field.
+        start: JSON values to begin with: ``options`` by operation and field, ``walk`` by field.
         key: changes when the form is to begin anew.
     """
-    options = _Part(services, operation.options, start.get("options", {}), f"{key}_options")
-    walk = _Part(services, operations.WalkOptions, start.get("walk", {}), f"{key}_walk")
-    options.draw(_BASIC)
+    forms = [
+        _Part(services, operation.options, start["options"].get(operation.name) or {}, f"{key}_{operation.name}")
+        for operation in chosen
+    ]
+    walk = _Part(services, operations.WalkOptions, start["walk"], f"{key}_walk")
+    _draw(chosen, forms, _BASIC)
     if walk.has(_BASIC):
         st.markdown("**Which files**")
         walk.draw(_BASIC)
-    changed = options.changed("advanced") + walk.changed("advanced")
+    changed = sum(part.changed(_ADVANCED) for part in (*forms, walk))
     label = f"More options :primary-badge[{changed} set]" if changed else "More options"
     with st.expander(label, icon=":material/tune:", expanded=bool(changed), key=f"{key}_advanced"):
-        options.draw("advanced")
-        walk.draw("advanced")
-    valid = [options.check(), walk.check()]
-    return Filled(options.values(), walk.values(), all(valid))
+        _draw(chosen, forms, _ADVANCED)
+        walk.draw(_ADVANCED)
+    valid = [part.check() for part in (*forms, walk)]
+    options = {operation.name: part.values() for operation, part in zip(chosen, forms, strict=True)}
+    return Filled({name: values for name, values in options.items() if values}, walk.values(), all(valid))
+
+
+def _draw(chosen: Sequence[operations.Operation], forms: Sequence[_Part], category: str) -> None:
+    for operation, part in zip(chosen, forms, strict=True):
+        if part.has(category):
+            if len(forms) > 1:
+                st.markdown(f"**{operation_cards.icon(operation)} {text.plain(operation.title)}**")
+            part.draw(category)
 
 
 class _Part:

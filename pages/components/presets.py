@@ -24,7 +24,7 @@ def show(services: bootstrap.Services) -> None:
 
 
 def _row(services: bootstrap.Services, place: int, name: str, request: JobRequest) -> None:
-    label = f"{text.plain(name, limit=50)} :gray[:small[{text.plain(request.operation)}]]"
+    label = f"{text.plain(name, limit=50)} :gray[:small[{text.plain(', '.join(request.names))}]]"
     st.button(
         label,
         icon=":material/bookmark:",
@@ -43,7 +43,7 @@ def _choose(request: JobRequest) -> None:
     st.session_state[_POPOVER] = False
     directory_picker.choose(request.source)
     found = draft.encode(request)
-    for parameter in ("operation", "form"):
+    for parameter in ("operations", "form"):
         st.query_params.pop(parameter, None)
         if parameter in found:
             st.query_params[parameter] = found[parameter]

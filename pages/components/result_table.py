@@ -18,8 +18,9 @@ ROWS = 100
 def show(services: bootstrap.Services, job_id: UUID, tables: Sequence[results.TableInfo]) -> None:
     """Show one of a job's tables."""
     known = {table.name: table for table in tables}
-    if st.query_params.get(TABLE) not in known and st.session_state.get(TABLE) not in known:
-        st.session_state[TABLE] = tables[0].name
+    if st.session_state.get(TABLE) not in known:
+        asked = st.query_params.get(TABLE, "")
+        st.session_state[TABLE] = asked if asked in known else tables[0].name
     _table(services, job_id, known)
 
 
@@ -31,10 +32,12 @@ def _table(services: bootstrap.Services, job_id: UUID, known: dict[str, results.
             list(known),
             format_func=lambda name: f"{known[name].title} ({units.format_count(known[name].rows)})",
             key=TABLE,
-            bind="query-params",
             on_change=_begin_anew,
             width=260,
         )
+        # By hand: a bound list puts its labels into the address, and these hold the number of rows.
+        if st.query_params.get(TABLE) != name:
+            st.query_params[TABLE] = name
         table = known[name]
         search = st.text_input(
             "Search",

@@ -6,13 +6,14 @@ import json
 import re
 import shlex
 import urllib.parse
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import streamlit as st
 
 from pages.components import fields
-from services import operations
+from services import operations, paths
 from services.jobs.models import JobRequest
 
 
@@ -31,26 +32,32 @@ def origin() -> str:
 
 def command_of(request: JobRequest) -> str:
     """Return the ``pravah run`` command of a request, quoted for a POSIX shell with ``$'…'`` (bash, zsh, ksh)."""
-    operation = operations.get(request.operation)
-    walk = request.walk.model_dump(mode="json", exclude_defaults=True)
-    defaults = fields.defaults(operation.options)
-    options = {name: value for name, value in request.options.items() if value != defaults.get(name)}
-    words = ["pravah", "run", operation.name.replace("_", "-")]
-    words.append(_quoted(request.source.s3_uri or request.source.os_path))
-    for name, value in {**options, **walk}.items():
+    words = ["pravah", "run", ",".join(name.replace("_", "-") for name in request.names)]
+    words.append(paths.shell_quoted(request.source.s3_uri or request.source.os_path))
+    chosen = [operations.get(name) for name in request.names]
+    named = Counter(name for operation in chosen for name in operation.options.model_fields)
+    for operation, asked in zip(chosen, request.operations, strict=True):
+        defaults, schemas = fields.defaults(operation.options), operation.options.model_json_schema()["properties"]
+        for name, value in asked.options.items():
+            if value != defaults.get(name):
+                # An option that several of the operations have is written with the operation's name.
+                flag = name if named[name] == 1 else f"{operation.name}_{name}"
+                words.extend(_option(flag, value, verbatim=schemas[name].get("widget") == "verbatim"))
+    for name, value in request.walk.model_dump(mode="json", exclude_defaults=True).items():
         words.extend(_option(name, value))
     if request.name:
         words.extend(_option("name", request.name))
     return " ".join(words)
 
 
-def _option(name: str, value: Any) -> Iterator[str]:
+def _option(name: str, value: Any, *, verbatim: bool = False) -> Iterator[str]:
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         yield f"--{flag}" if value else f"--no-{flag}"
         return
-    for one in [_one_of_a_list(part) for part in value] if isinstance(value, list) else [value]:
-        word = _quoted(str(one))
+    values = value if isinstance(value, list) else [value]
+    for one in [_one_of_a_list(part) for part in values] if isinstance(value, list) and not verbatim else values:
+        word = paths.shell_quoted(str(one))
         # A value that begins with a dash would be taken for an option.
         yield f"--{flag}={word}" if str(one).startswith("-") else f"--{flag} {word}"
 
@@ -64,21 +71,6 @@ def _one_of_a_list(value: Any) -> str:
     return shown
 
 
-def _quoted(word: str) -> str:
-    """Return a word for the shell; bytes that no terminal can show are written as escapes."""
-    if word.isprintable():
-        return shlex.quote(word)
-    shown = []
-    for character in word:
-        if character in "\\'":
-            shown.append(f"\\{character}")
-        elif character.isprintable():
-            shown.append(character)
-        else:
-            shown.extend(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
-    return f"$'{''.join(shown)}'"
-
-
 def call_of(request: JobRequest, base: str) -> str:
     """Return a ``curl`` command that queues the same job."""
     body = json.dumps(_document(request), ensure_ascii=False)
@@ -89,5 +81,5 @@ def call_of(request: JobRequest, base: str) -> str:
 
 def _document(request: JobRequest) -> Mapping[str, Any]:
     document = request.model_dump(mode="json", exclude_defaults=True)
-    document["operation"] = request.operation
+    document["operations"] = [one.model_dump(mode="json", exclude_defaults=True) for one in request.operations]
     return document

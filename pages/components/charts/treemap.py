@@ -28,7 +28,7 @@ def show(
     Args:
         nodes: as `ResultService.treemap` gives them.
         total: the folder's own sizes: what the nodes leave out is drawn as one grey rest.
-        measure: ``size_bytes``, ``allocated_bytes`` or ``files``.
+        measure: ``files``, or a number of bytes that the nodes have.
         on_pick: called with the node that was clicked.
     """
     drawn = [node for node in nodes if node[measure] > 0]

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.components import download, draft, operation_cards, table_link, text
 from pages.components.charts import rate
 from services import bootstrap, operations, units
-from services.jobs.models import JobRequest, JobView
+from services.jobs.models import JobRequest, JobView, OperationRequest
 
 _VERIFY = "verify"
 
@@ -15,7 +15,7 @@ _VERIFY = "verify"
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show numbers, manifests, the action "verify" and the rate over time."""
     outcome = job.outcome or {}
-    summary = outcome.get("summary", {})
+    summary = job.result("checksum")["summary"]
     with st.grid(4, min_column_width=150):
         st.metric("Files", units.format_count(summary.get("files")))
         st.metric("Read", units.format_bytes(summary.get("bytes")))
@@ -31,12 +31,12 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     if rate.is_drawable(job.samples):
         st.subheader("Rate over time", anchor=False)
         rate.show(job.samples, key="rate_final")
-    table_link.button("All digests", "result", key="to_digests")
+    table_link.button("All digests", "checksum.result", key="to_digests")
 
 
 def _manifests(services: bootstrap.Services, job: JobView) -> None:
     st.markdown("**Manifests**")
-    found = [artifact for artifact in services.artifacts.list(job.id) if artifact.name.startswith("manifest.")]
+    found = [artifact for artifact in services.artifacts.list(job.id) if download.is_manifest(artifact)]
     if not found:
         st.caption("None were asked for.")
         return
@@ -48,7 +48,8 @@ def _verify(job: JobView) -> None:
     st.markdown("**Is it still so?**")
     st.caption("Compare a directory with these digests: this one later, or its copy elsewhere now.")
     options = {"manifest": f"job:{job.id}"}
-    request = JobRequest(operation=_VERIFY, source=job.source, walk=job.walk, options=options)
+    asked = OperationRequest(operation=_VERIFY, options=options)
+    request = JobRequest(operations=(asked,), source=job.source, walk=job.walk)
     st.page_link(
         "pages/new_job.py",
         label="Verify against this result",

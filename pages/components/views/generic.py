@@ -8,13 +8,13 @@ from typing import Any
 import streamlit as st
 
 from pages.components import text
-from services import bootstrap, units
+from services import units
 from services.jobs.models import JobView
 
 
-def show(services: bootstrap.Services, job: JobView) -> None:
+def show(job: JobView, operation: str) -> None:
     """Show every number and word of the summary."""
-    summary = (job.outcome or {}).get("summary", {})
+    summary = job.result(operation)["summary"]
     with st.grid(4, min_column_width=170):
         for name, value in flat(summary):
             st.metric(text.plain(name.replace("_", " ").capitalize()), value, border=True)

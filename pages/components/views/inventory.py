@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show numbers, map, charts and the largest, each a way to the rows behind it."""
     outcome = job.outcome or {}
-    summary = outcome.get("summary", {})
+    summary = job.result("inventory")["summary"]
     _not_covered(int(outcome.get("counts", {}).get("not_covered", 0)))
     _numbers(summary)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -49,7 +49,7 @@ def _not_covered(count: int) -> None:
     if not count:
         return
     words = f"**{text.count(count, 'path was', 'paths were')} not read**; the totals leave them out."
-    table_link.warning(words, "See which and why", "not_covered")
+    table_link.warning(words, "See which and why", "inventory.not_covered")
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:
@@ -64,7 +64,7 @@ def _numbers(summary: Mapping[str, Any]) -> None:
 
 
 def _rows(services: bootstrap.Services, job: JobView, table: str, sort: str, limit: int) -> Rows:
-    return services.results.query(job.id, table, results.ResultQuery(sort=(sort,), limit=limit)).rows
+    return services.results.query(job.id, f"inventory.{table}", results.ResultQuery(sort=(sort,), limit=limit)).rows
 
 
 def _amount(measure: str) -> Callable[[int], str]:
@@ -95,7 +95,7 @@ def _by(services: bootstrap.Services, job: JobView, table: str, column: str, mea
     def pick(place: int) -> None:
         value = rows[place][column] or ""
         found = results.Filter(column=column, operator="eq", value=value)
-        table_link.open_table("result", [found], sort="-size_bytes")
+        table_link.open_table("inventory.result", [found], sort="-size_bytes")
 
     names = [row[column] or "(none)" for row in rows]
     alt = f"Amounts {table.replace('_', ' ')}"
@@ -120,11 +120,11 @@ def _open_bucket(bucket: Mapping[str, Any]) -> None:
         results.Filter(column="size_bytes", operator="ge", value=str(bucket["lower_bytes"])),
         results.Filter(column="size_bytes", operator="le", value=str(bucket["upper_bytes"])),
     ]
-    table_link.open_table("result", found, sort="-size_bytes")
+    table_link.open_table("inventory.result", found, sort="-size_bytes")
 
 
 def _largest(services: bootstrap.Services, job: JobView) -> None:
-    declared = {table.name: table for table in operations.get(job.operation).tables}
+    declared = {table.name: table for table in operations.get("inventory").tables}
     with st.grid(2, min_column_width=380, gap="medium"):
         for name, wanted in (
             ("largest_files", ("path", "size_bytes")),
@@ -135,7 +135,7 @@ def _largest(services: bootstrap.Services, job: JobView) -> None:
                 st.subheader(text.plain(table.title), anchor=False)
                 columns = [column.model_dump() for column in table.columns if column.name in wanted]
                 grid.show(_rows(services, job, name, "-size_bytes", _LISTED), columns, key=f"top_{name}")
-                table_link.button("All of them", name, sort="-size_bytes", key=f"to_{name}")
+                table_link.button("All of them", f"inventory.{name}", sort="-size_bytes", key=f"to_{name}")
 
 
 def _empty(summary: Mapping[str, Any]) -> None:
@@ -144,4 +144,4 @@ def _empty(summary: Mapping[str, Any]) -> None:
         found = text.count(files, "empty file", "empty files")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{found} and {text.count(folders, 'empty folder', 'empty folders')}.", width="content")
-            table_link.button("List them", "empty", key="to_empty")
+            table_link.button("List them", "inventory.empty", key="to_empty")

@@ -13,6 +13,7 @@ from services import bootstrap, operations, results, units
 from services.jobs.models import JobView
 
 _LISTED = 100
+_TABLE = "verify.result"
 _LOOKS = {
     "ok": ("As listed", ":material/check_circle:", "green"),
     "changed": ("Changed", ":material/edit:", "red"),
@@ -28,7 +29,7 @@ _ORDER = ("changed", "missing", "moved", "unreadable", "not_verified", "new")
 
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show verdict, counts, the paths that are not ok, and the rate."""
-    summary = (job.outcome or {}).get("summary", {})
+    summary = job.result("verify")["summary"]
     statuses: Mapping[str, int] = summary.get("statuses", {})
     _verdict(str(summary.get("verdict")), statuses, str(summary.get("algorithm")))
     _counts(statuses)
@@ -80,8 +81,8 @@ def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, i
         if len(rows) < _LISTED:
             found = results.Filter(column="status", operator="eq", value=name)
             question = results.ResultQuery(filters=(found,), sort=("path",), limit=_LISTED - len(rows))
-            rows += services.results.query(job.id, "result", question).rows
-    columns = [column.model_dump() for column in operations.get(job.operation).tables[0].columns]
+            rows += services.results.query(job.id, _TABLE, question).rows
+    columns = [column.model_dump() for column in operations.get("verify").tables[0].columns]
     shown = [
         column
         for column in columns
@@ -93,7 +94,7 @@ def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, i
     if count > len(rows):
         st.caption(f"The first {units.format_count(len(rows))} of {units.format_count(count)}, the worst first.")
     not_ok = [results.Filter(column="status", operator="ne", value="ok")]
-    table_link.button("Open in the table", "result", not_ok, sort="status", key="to_not_ok")
+    table_link.button("Open in the table", _TABLE, not_ok, sort="status", key="to_not_ok")
 
 
 def _rate(job: JobView) -> None:

@@ -1,0 +1,144 @@
+"""duplicates: what is there twice, what it wastes and where, and the plan to remove it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.components import folder_map, grid, table_link, text
+from pages.components.charts import bars
+from pages.components.views import keep_rule
+from services import bootstrap, operations, results, units
+from services.jobs.models import JobView
+
+_LISTED, _BARS, _NODES = 15, 12, 400
+_MEASURE = "reclaimable_bytes"
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show figures, the verdict on the reference, the map of waste, the groups, and the keep-rule builder."""
+    summary = job.result("duplicates")["summary"]
+    _reference(summary.get("reference"))
+    _numbers(summary)
+    if not summary["groups"]:
+        st.info("No two files have the same content.", icon=":material/check_circle:")
+        _links(summary)
+        return
+    st.subheader("Where the waste is", anchor=False)
+    _map(services, job)
+    with st.grid(2, min_column_width=380, gap="medium"):
+        with st.container():
+            st.subheader("Groups", anchor=False)
+            wanted = ("path", "files", _MEASURE)
+            _top(services, job, "groups", wanted, [])
+        with st.container():
+            st.subheader("By extension", anchor=False)
+            _extensions(services, job)
+    _folders(services, job, summary)
+    _links(summary)
+    keep_rule.show(services, job)
+
+
+def _reference(found: Mapping[str, Any] | None) -> None:
+    if found is None:
+        return
+    files = text.count(found["unique_files"], "file", "files")
+    if found["safe_to_wipe"] == "yes":
+        st.success("**Everything of the source is in the reference too**, by content.", icon=":material/verified:")
+    elif found["safe_to_wipe"] == "no":
+        with st.container(border=True, horizontal=True, vertical_alignment="center", key="unique"):
+            size = units.format_bytes(found["unique_bytes"])
+            st.markdown(f":red[:material/gpp_bad:] **{files}** ({size}) of the source are in no reference.")
+            table_link.button("See which", "duplicates.unique", sort="-size_bytes", key="to_unique")
+    else:
+        st.warning(
+            "**Not known.** No file is known to be only here, but some could not be compared or were left out: "
+            "see the issues, and the smallest size that was compared.",
+            icon=":material/gpp_maybe:",
+        )
+
+
+def _numbers(summary: Mapping[str, Any]) -> None:
+    with st.grid(6, min_column_width=140):
+        st.metric("Files", units.format_count(summary["files"]))
+        st.metric("Groups", units.format_count(summary["groups"]))
+        st.metric("Redundant files", units.format_count(summary["redundant_files"]))
+        st.metric("Reclaimable", units.format_bytes(summary[_MEASURE]))
+        st.metric("Hard-linked", units.format_count(summary["hard_linked_inodes"]))
+        st.metric("Not compared", units.format_count(summary["unread_files"]))
+
+
+def _map(services: bootstrap.Services, job: JobView) -> None:
+    def total(path: str) -> Mapping[str, Any] | None:
+        rows = _by_folder(services, job, results.Filter(column="path", operator="eq", value=path), limit=1)
+        return rows[0] if rows else None
+
+    def nodes(path: str) -> Sequence[Mapping[str, Any]]:
+        depth = 0 if path == folder_map.TOP else path.count("/") + 1
+        below = [results.Filter(column="depth", operator="in", value=f"{depth + 1},{depth + 2}")]
+        if depth:
+            below.append(results.Filter(column="path", operator="starts_with", value=f"{path}/"))
+        rows = _by_folder(services, job, *below, limit=_NODES)
+        known = {path, *(row["path"] for row in rows)}
+        placed = [{**row, "parent": row["path"].rpartition("/")[0] or folder_map.TOP} for row in rows]
+        return [
+            {**row, "name": row["path"].rpartition("/")[2], "kind": "directory"}
+            for row in sorted(placed, key=lambda row: row["depth"])
+            if row["parent"] in known
+        ]
+
+    folder_map.show(total, nodes, _MEASURE, lambda path: None, name="waste")
+    st.caption("Redundant bytes by folder. A click enters a folder.")
+
+
+def _by_folder(services: bootstrap.Services, job: JobView, *found: results.Filter, limit: int) -> list[dict[str, Any]]:
+    question = results.ResultQuery(filters=found, sort=(f"-{_MEASURE}",), limit=limit)
+    return services.results.query(job.id, "duplicates.by_folder", question).rows
+
+
+def _top(
+    services: bootstrap.Services,
+    job: JobView,
+    name: str,
+    wanted: Sequence[str],
+    found: Sequence[results.Filter],
+    sort: str = f"-{_MEASURE}",
+) -> None:
+    table = next(one for one in operations.get("duplicates").tables if one.name == name)
+    columns = [column.model_dump() for column in table.columns if column.name in wanted]
+    question = results.ResultQuery(filters=tuple(found), sort=(sort,), limit=_LISTED)
+    grid.show(services.results.query(job.id, f"duplicates.{name}", question).rows, columns, key=f"top_{name}")
+    table_link.button("All of them", f"duplicates.{name}", found, sort=sort, key=f"to_{name}")
+
+
+def _extensions(services: bootstrap.Services, job: JobView) -> None:
+    question = results.ResultQuery(sort=(f"-{_MEASURE}",), limit=_BARS)
+    rows = services.results.query(job.id, "duplicates.by_extension", question).rows
+
+    def pick(place: int) -> None:
+        found = results.Filter(column="extension", operator="eq", value=rows[place]["extension"])
+        table_link.open_table("duplicates.result", [found], sort="group")
+
+    names = [row["extension"] or "(none)" for row in rows]
+    alt = "Reclaimable bytes by extension"
+    amounts = [row[_MEASURE] for row in rows]
+    bars.show(names, amounts, units.format_bytes, key="duplicate_extensions", alt=alt, on_pick=pick)
+    st.caption("A click on a bar lists its files.")
+
+
+def _folders(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+    if summary["folder_groups"]:
+        st.subheader("Copied folders", anchor=False)
+        st.caption("Folders of one number hold exactly the same, all the way down.")
+        _top(services, job, "folders", ("group", "path", "files", "size_bytes"), [], "group")
+
+
+def _links(summary: Mapping[str, Any]) -> None:
+    count = summary["hard_linked_inodes"]
+    if count:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            has = text.count(count, "file has", "files have")
+            st.markdown(f"{has} several names (hard links), which waste nothing.", width="content")
+            table_link.button("List them", "duplicates.hard_links", sort="link", key="to_hard_links")

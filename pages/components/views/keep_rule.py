@@ -1,0 +1,91 @@
+"""The keep-rule builder: which file of each group stays, what that frees, and the plan to download."""
+
+from __future__ import annotations
+
+import urllib.parse
+from typing import Any
+
+import streamlit as st
+
+from pages.components import failure, filters, grid, text
+from services import bootstrap, errors, results, units
+from services.jobs.models import JobView
+
+_RULES = {
+    "oldest": "the oldest",
+    "newest": "the newest",
+    "shortest_path": "the one with the shortest path",
+    "under": "what lies under a folder",
+    "each_name": "one of each name",
+}
+_COLUMNS: tuple[dict[str, Any], ...] = (
+    {"name": "path", "dtype": "text", "meaning": "Would be removed"},
+    {"name": "keep", "dtype": "text", "meaning": "Stays for it"},
+    {"name": "size_bytes", "dtype": "integer", "unit": "bytes", "meaning": "Size"},
+)
+
+
+@st.fragment
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Let a rule be chosen, show what it would remove, and offer the plan; nothing is removed."""
+    st.subheader("Plan a clean-up", anchor=False)
+    st.caption(
+        "Choose what stays. A reference always stays, and so does one file of each group. Pravah removes nothing: "
+        "the plan is a script that looks at each file again before it removes it."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="keep_rule"):
+        keep = st.selectbox("Keep", list(_RULES), format_func=_RULES.__getitem__, key="keep", bind="query-params")
+        folder = ""
+        if keep == "under":
+            folder = st.text_input("Folder to keep", key="keep_folder", bind="query-params", placeholder="photos/2024")
+        below = st.text_input("Remove only in", key="remove_in", bind="query-params", placeholder="any folder")
+        extension = st.text_input("Only with extension", key="remove_extension", bind="query-params", placeholder="any")
+        size = st.text_input("Only from size", key="remove_size", bind="query-params", placeholder="e.g. 1 MiB")
+    if keep == "under" and not folder.strip("/ "):
+        st.caption(":material/edit: Type the folder whose files stay, as the table shows it.")
+        return
+    try:
+        rule = results.KeepRule(keep=keep, folder=folder.strip(), filters=_filters(below, extension, size))
+        found = services.results.removal_preview(job.id, rule)
+    except (errors.PravahError, ValueError) as error:
+        failure.show(error if isinstance(error, errors.PravahError) else errors.InvalidOptionsError(str(error)))
+        return
+    _preview(found)
+    if found.files:
+        _download(job, rule)
+
+
+def _filters(below: str, extension: str, size: str) -> tuple[results.Filter, ...]:
+    found = []
+    if folder := below.strip().strip("/"):
+        found.append(results.Filter(column="path", operator="starts_with", value=f"{folder}/"))
+    if wanted := extension.strip().lower().lstrip("."):
+        found.append(results.Filter(column="extension", operator="eq", value=wanted))
+    if size.strip():
+        found.append(results.Filter(column="size_bytes", operator="ge", value=str(units.parse_bytes(size))))
+    return tuple(found)
+
+
+def _preview(found: results.RemovalPreview) -> None:
+    with st.grid(4, min_column_width=150):
+        st.metric("Would be removed", text.count(found.files, "file", "files"), border=True)
+        st.metric("Frees", units.format_bytes(found.reclaimable_bytes), border=True)
+        st.metric("Groups cleaned", units.format_count(found.groups), border=True)
+        st.metric("Groups left alone", units.format_count(found.untouched_groups), border=True)
+    if found.first:
+        grid.show(found.first, _COLUMNS, key="removal_rows")
+        if found.files > len(found.first):
+            st.caption(f"The largest {len(found.first)} of {units.format_count(found.files)}; the plan has all.")
+
+
+def _download(job: JobView, rule: results.KeepRule) -> None:
+    if job.source.path is None:
+        st.caption("A plan is for files of a directory; this job read S3.")
+        return
+    asked = [("keep", rule.keep), *([("folder", rule.folder)] if rule.folder else [])]
+    asked += [("filter", filters.as_text(one)) for one in rule.filters]
+    with st.container(horizontal=True):
+        for form, label in (("sh", "Script"), ("csv", "CSV plan")):
+            address = f"api/jobs/{job.id}/removal?{urllib.parse.urlencode([*asked, ('format', form)])}"
+            st.link_button(label, address, icon=":material/download:", key=f"plan_{form}")
+    st.caption("`bash plan.sh` tells what it would do; `bash plan.sh --remove` does it.")

@@ -1,0 +1,85 @@
+"""text_statistics: how much text there is, in which forms, and what a loader would stumble over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.components import table_link, text
+from pages.components.charts import bars
+from services import bootstrap, results, units
+from services.jobs.models import JobView
+
+_BARS = 12
+_TABLE = "text_statistics.result"
+# Figure of the summary, what it means, and the condition that finds its files.
+_TROUBLE = (
+    ("mixed_line_endings", "mixed line ends", ("line_ending", "mixed")),
+    ("not_utf8", "neither ASCII nor UTF-8", ("encoding", "other")),
+    ("with_byte_order_mark", "a byte order mark", ("byte_order_mark", "yes")),
+    ("without_last_line_end", "a last line without an end", ("last_line", "not ended")),
+)
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show figures, what is unusual with a way to its files, languages and forms."""
+    summary = job.result("text_statistics")["summary"]
+    with st.grid(6, min_column_width=140):
+        st.metric("Texts", units.format_count(summary["text_files"]))
+        st.metric("Lines", units.format_count(summary["lines"]))
+        st.metric("Words", units.format_count(summary["words"]))
+        st.metric("Longest line", units.format_bytes(summary["longest_line_bytes"]))
+        st.metric("Binary files", units.format_count(summary["binary_files"]))
+        st.metric("Empty files", units.format_count(summary["empty_files"]))
+    _trouble(summary)
+    with st.grid(2, min_column_width=380, gap="medium"):
+        with st.container():
+            st.subheader("Lines by language", anchor=False)
+            _languages(services, job)
+        with st.container():
+            st.subheader("Files by encoding and line end", anchor=False)
+            _forms(services, job)
+    table_link.button("All files", _TABLE, sort="-lines", key="to_texts")
+
+
+def _trouble(summary: Mapping[str, Any]) -> None:
+    unusual = [one for one in _TROUBLE if summary[one[0]]]
+    if not unusual:
+        st.caption(":material/check_circle: All texts are ASCII or UTF-8, with line ends of one kind.")
+        return
+    with st.container(border=True, key="text_trouble"):
+        st.markdown("**What a loader may stumble over**")
+        for name, words, (column, value) in unusual:
+            with st.container(horizontal=True, vertical_alignment="center", key=f"trouble_{name}"):
+                has = text.count(summary[name], "file has", "files have")
+                verb = has if name != "not_utf8" else text.count(summary[name], "file is", "files are")
+                st.markdown(f"{verb} {words}.", width="content")
+                found = [results.Filter(column=column, operator="eq", value=value)]
+                table_link.button("See which", _TABLE, found, sort="path", key=f"to_{name}")
+
+
+def _rows(services: bootstrap.Services, job: JobView, table: str, sort: str) -> list[dict[str, Any]]:
+    question = results.ResultQuery(sort=(sort,), limit=_BARS)
+    return services.results.query(job.id, f"text_statistics.{table}", question).rows
+
+
+def _languages(services: bootstrap.Services, job: JobView) -> None:
+    rows = _rows(services, job, "by_language", "-lines")
+
+    def pick(place: int) -> None:
+        language = rows[place]["language"]
+        found = results.Filter(column="language", operator="is_null" if language == "other" else "eq", value=language)
+        table_link.open_table(_TABLE, [found], sort="-lines")
+
+    names, lines = [row["language"] for row in rows], [row["lines"] for row in rows]
+    bars.show(names, lines, units.format_count, key="languages", alt="Lines by language", on_pick=pick)
+    st.caption("A click on a bar lists its files.")
+
+
+def _forms(services: bootstrap.Services, job: JobView) -> None:
+    rows = _rows(services, job, "by_form", "-files")
+    names = [f"{row['encoding']}, {row['line_ending']}" for row in rows]
+    files = [row["files"] for row in rows]
+    bars.show(names, files, units.format_count, key="forms", alt="Files by encoding and line end")
