@@ -31,7 +31,7 @@ def _operation(operation: operations.Operation) -> list[str]:
     lines += _options(operation.options)
     for table in operation.tables:
         lines += [
-            f"### {operation.title}: {table.title} (`{table.name}`)",
+            f"### {operation.title}: {table.title} (`{operation.name}.{table.name}`)",
             "",
             "| column | type | unit | meaning |",
             "|---|---|---|---|",
@@ -40,6 +40,8 @@ def _operation(operation: operations.Operation) -> list[str]:
             f"| `{c.name}` | {c.dtype} | {c.unit or ''} | {c.meaning}{' (if asked for)' if c.optional else ''} |"
             for c in table.columns
         ]
+        if table.optional:
+            lines += ["", "Written only if an option asks for it."]
         lines.append("")
     return lines
 

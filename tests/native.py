@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[1]
 def spec(operation: str, source: Path, out: Path, /, walk: dict[str, Any] | None = None, **options: Any) -> bytes:
     document = {
         "version": 1,
-        "operation": operation,
-        "options": options,
+        "operations": [{"operation": operation, "options": options}],
         "source": {"path": str(source), "path_bytes": os.fsencode(source).hex()},
         "walk": walk or {},
         "output": {"directory": str(out)},
@@ -28,7 +27,7 @@ def spec(operation: str, source: Path, out: Path, /, walk: dict[str, Any] | None
 
 
 def rows(out: Path, table: str) -> list[dict[str, Any]]:
-    parts = [out / "issues.parquet"] if table == "issues" else sorted((out / table).glob("part-*.parquet"))
+    parts = [out / "issues.parquet"] if table == "issues" else sorted(out.glob(f"*/{table}/part-*.parquet"))
     return [row for part in parts for row in pq.read_table(part).to_pylist()]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import engine_cases, page_cases, service_cases
+from tests.benchmarks import engine_cases, file_cases, page_cases, service_cases
 from tests.benchmarks.measure import Row
 
 _REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -21,6 +21,9 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
     return {
         "inventory": lambda: engine_cases.inventory(corpora, scratch, runs),
         "checksum": lambda: engine_cases.checksum(corpora, scratch, runs),
+        "duplicates": lambda: file_cases.duplicates(corpora, scratch, runs),
+        "search": lambda: file_cases.search(corpora, scratch, runs),
+        "together": lambda: file_cases.together(corpora, scratch, runs),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
         "pages": lambda: service_cases.pages(scratch, runs),
         "dashboard": lambda: page_cases.usable(corpora, scratch, runs),

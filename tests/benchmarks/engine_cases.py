@@ -25,11 +25,14 @@ class Engine:
 
     def run(self, operation: str, source: Path, options: dict[str, Any] | None = None) -> dict[str, float]:
         """Return ``{"seconds", "peak_kib"}`` of one job; its result stays in `out`."""
+        return self.run_all({operation: options or {}}, source)
+
+    def run_all(self, asked: dict[str, dict[str, Any]], source: Path) -> dict[str, float]:
+        """Return the same of a job of several operations, given with their options."""
         shutil.rmtree(self.out, ignore_errors=True)
         document = {
             "version": 1,
-            "operation": operation,
-            "options": options or {},
+            "operations": [{"operation": name, "options": options} for name, options in asked.items()],
             "source": {"path": os.fspath(source)},
             "output": {"directory": os.fspath(self.out)},
         }
@@ -44,11 +47,11 @@ class Engine:
 
     def scalar(self, sql: str) -> Any:
         """Return one value of a question to the result table `result`."""
-        return duckdb.sql(sql.replace("result", f"read_parquet('{self.out}/result/*.parquet')")).fetchall()[0]
+        return duckdb.sql(sql.replace("result", f"read_parquet('{self.out}/inventory/result/*.parquet')")).fetchall()[0]
 
     def manifest(self, name: str) -> list[bytes]:
         """Return a manifest's lines, sorted."""
-        return sorted((self.out / name).read_bytes().splitlines())
+        return sorted((self.out / "checksum" / name).read_bytes().splitlines())
 
 
 def inventory(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:

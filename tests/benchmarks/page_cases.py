@@ -38,7 +38,7 @@ def _addresses(dashboard: Dashboard, browser: Browser, source: Path) -> dict[str
     page.close()
     return {
         "home": dashboard.url,
-        "new job": f"{dashboard.url}/new_job?path={os.fspath(source)}&operation=checksum",
+        "new job": f"{dashboard.url}/new_job?path={os.fspath(source)}&operations=checksum",
         "jobs": f"{dashboard.url}/jobs",
         "settings": f"{dashboard.url}/settings",
         _CHARTS: inventory,

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from services import bootstrap, results, settings
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.jobs.models import JobView, Source, Status
+from tests.asking import one_job
 from tests.benchmarks.engine_cases import Engine, synthetic_tree
 from tests.benchmarks.measure import Row, alternate, limited, milliseconds, timed
 
@@ -26,7 +27,7 @@ def _opened(scratch: Path, roots: tuple[Path, ...]) -> Iterator[bootstrap.Servic
 
 
 def _job(services: bootstrap.Services, operation: str, source: Path) -> JobView:
-    view, _ = services.jobs.submit(JobRequest(operation=operation, source=Source.of_path(source)))
+    view, _ = services.jobs.submit(one_job(operation=operation, source=Source.of_path(source)))
     while not (view := services.jobs.get(view.id)).is_final:
         time.sleep(0.005)
     if view.status != Status.COMPLETED:
@@ -80,7 +81,7 @@ def pages(scratch: Path, runs: int) -> Iterator[Row]:
 
         def ask(query: results.ResultQuery) -> None:
             services.results._totals.clear()  # the count of the rows is part of each answer
-            services.results.query(view.id, "result", query)
+            services.results.query(view.id, "inventory.result", query)
 
         for name, query in asked.items():
             yield _page_row(name, lambda query=query: ask(query), runs)

@@ -18,7 +18,7 @@ import typer.core
 from pages.components import same_as
 from services import operations
 from services.cli import arguments, declared, main, run, serve, verify
-from services.jobs.models import JobRequest, Source
+from services.jobs.models import JobRequest, OperationRequest, Source
 
 COMMONS = {"run": run.run_arguments, "submit": run.submit_arguments}
 
@@ -55,7 +55,8 @@ OPTIONS = [
 def test_each_field_is_an_option(verb: str, operation: operations.Operation, group: str, name: str) -> None:
     command = _command(f"{verb} {operation.name}")
     field = (operation.options if group == "options" else operations.WalkOptions).model_fields[name]
-    option = next(one for one in command.params if one.name == f"{group}__{name}")
+    owner = operation.name if group == "options" else group
+    option = next(one for one in command.params if one.name == f"{owner}__{name}")
     assert f"--{name.replace('_', '-')}" in option.opts
     assert option.help == field.description
     assert option.required == field.is_required()
@@ -139,6 +140,25 @@ def _requests() -> list[JobRequest]:
         "manifest": "/data/SHA256 SUMS",
         "algorithm": "sha256",
         "detect_moves": False,
+        "min_file_bytes": 4096,
+        "references": ["/data/keep", "/data/a,b"],
+        "only_against_reference": True,
+        "folders": False,
+        "confirm_bytes": True,
+        "patterns": ["a,b{1,2}", "-x", r"\bword\b"],
+        "pattern_names": ["first, really", "second", "third"],
+        "fixed_strings": True,
+        "case": "smart",
+        "whole": "word",
+        "count_only": True,
+        "context_before": 1,
+        "context_after": 2,
+        "encoding": "latin1",
+        "binary": "search",
+        "search_compressed": True,
+        "line_length": 50,
+        "max_matches_per_file": 3,
+        "max_matches": 4,
     }
     walk = operations.WalkOptions(
         include_hidden=False,
@@ -154,31 +174,38 @@ def _requests() -> list[JobRequest]:
         one_file_system=True,
     )
     source = Source.of_path("/data/na\u00efve \udcff\n'x'")
+    chosen = [(operation,) for operation in operations.OPERATIONS] + [operations.OPERATIONS]
     return [
         JobRequest(
-            operation=operation.name,
+            operations=tuple(
+                OperationRequest(
+                    operation=operation.name,
+                    options={name: values[name] for name in operation.options.model_fields},
+                )
+                for operation in several
+            ),
             source=source,
             walk=walk,
-            options={name: values[name] for name in operation.options.model_fields},
             name="a name",
         ).validated()
-        for operation in operations.OPERATIONS
+        for several in chosen
     ]
 
 
-@pytest.mark.parametrize("request_", _requests(), ids=lambda one: one.operation)
+@pytest.mark.parametrize("request_", _requests(), ids=lambda one: ",".join(one.names))
 def test_the_command_that_the_dashboard_shows_is_the_same_job(request_: JobRequest) -> None:
     text = same_as.command_of(request_)
     words = subprocess.run(["bash", "-c", f"printf '%s\\0' {text}"], capture_output=True, check=True).stdout
     args = [word.decode("utf-8", "surrogateescape") for word in words.split(b"\0")[:-1]]
-    assert args[:3] == ["pravah", "run", request_.operation]
+    assert args[:3] == ["pravah", "run", ",".join(request_.names).replace("_", "-")]
     found: list[JobRequest] = []
 
-    def keep(operation: operations.Operation, values: dict[str, Any]) -> int:
-        found.append(declared.request(operation, values["directory"], values))
+    def keep(chosen: declared.Chosen, values: dict[str, Any]) -> int:
+        found.append(declared.request(chosen, values["directory"], values))
         return 0
 
-    command = declared.command(operations.get(request_.operation), keep, declared.of_function(run.run_arguments))
+    chosen = tuple(operations.get(name) for name in request_.names)
+    command = declared.command(chosen, keep, declared.of_function(run.run_arguments))
     assert command.main(args=args[3:], standalone_mode=False) == 0
     assert found == [request_]
 

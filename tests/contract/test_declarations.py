@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pydantic
 import pytest
 
-from services import bootstrap, engine, errors, operations, paths
-from services.jobs.models import JobRequest, Source, Status
+from services import artifacts, bootstrap, engine, errors, operations, paths
+from services.jobs.models import Source, Status
 from services.operations import Example, Operation
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
 ROOT = Path(__file__).parents[2]
@@ -85,8 +86,7 @@ def start(operation: str, options: dict[str, Any], place: Path, out: Path, /, **
     """Run the engine by itself."""
     document = {
         "version": 1,
-        "operation": operation,
-        "options": options,
+        "operations": [{"operation": operation, "options": options}],
         "source": {"path": str(place)},
         "output": {"directory": str(out)},
         **more,
@@ -94,31 +94,23 @@ def start(operation: str, options: dict[str, Any], place: Path, out: Path, /, **
     return typing.cast(dict[str, Any], json.loads(engine.start(json.dumps(document).encode()).result()))
 
 
-def filled(example: Example, source: Path) -> dict[str, Any]:
-    """Return an example's options for a directory."""
-    return {
-        name: value.replace("{source}", str(source)) if isinstance(value, str) else value
-        for name, value in example.options.items()
-    }
-
-
 @by_operation
 def test_the_engine_takes_the_same_defaults(operation: Operation, tree: TreeBuilder, tmp_path: Path) -> None:
     example = operation.examples[0]
     source = tree(dict(example.files))
     required = {name for name, field in operation.options.model_fields.items() if field.is_required()}
-    given = {name: value for name, value in filled(example, source).items() if name in required}
+    given = {name: value for name, value in example.options_in(str(source)).items() if name in required}
     outcome = start(operation.name, given, source, tmp_path / "out")
-    assert outcome["options"] == {**given, **defaults(operation.options)}
+    assert outcome["results"][0]["options"] == {**given, **defaults(operation.options)}
     assert outcome["walk"] == defaults(operations.WalkOptions)
 
 
 @by_operation
 def test_both_sides_refuse_an_unknown_option(operation: Operation, tree: TreeBuilder, tmp_path: Path) -> None:
     source = tree({"a": b"1"})
-    given = {**filled(operation.examples[0], source), "made_up": 1}
+    given = {**operation.examples[0].options_in(str(source)), "made_up": 1}
     with pytest.raises(errors.InvalidOptionsError, match="made_up"):
-        JobRequest(operation=operation.name, source=Source.of_path(source), options=given).validated()
+        one_job(operation=operation.name, source=Source.of_path(source), options=given).validated()
     with pytest.raises(errors.InvalidOptionsError, match="made_up"):
         start(operation.name, given, source, tmp_path / "out")
 
@@ -145,6 +137,14 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("checksum", {"algorithms": ["md4"]}),
     ("checksum", {"algorithms": ["md5", "md5"]}),
     ("checksum", {"write_manifests": "perhaps"}),
+    ("duplicates", {"min_file_bytes": 0}),
+    ("duplicates", {"algorithm": "crc32c"}),
+    ("duplicates", {"only_against_reference": True}),
+    ("search", {}),
+    ("search", {"patterns": []}),
+    ("search", {"patterns": ["a", "a"]}),
+    ("search", {"patterns": ["a"], "pattern_names": ["one", "two"]}),
+    ("search", {"patterns": ["a"], "max_matches": 0}),
     ("verify", {}),
     ("verify", {"manifest": "{source}/a", "algorithm": "md4"}),
 ]
@@ -157,7 +157,7 @@ def test_both_sides_refuse_the_same_values(
     source = tree({"a": b"1"})
     given = {n: v.replace("{source}", str(source)) if isinstance(v, str) else v for n, v in options.items()}
     with pytest.raises(errors.InvalidOptionsError):
-        JobRequest(operation=operation, source=Source.of_path(source), options=given).validated()
+        one_job(operation=operation, source=Source.of_path(source), options=given).validated()
     with pytest.raises(errors.InvalidOptionsError):
         start(operation, given, source, tmp_path / "out")
 
@@ -185,20 +185,25 @@ def test_every_example_gives_what_it_says_in_declared_tables(
     running: bootstrap.Services, tree: TreeBuilder, operation: Operation, example: Example
 ) -> None:
     source = tree(dict(example.files))
-    request = JobRequest(operation=operation.name, source=Source.of_path(source), options=filled(example, source))
+    request = one_job(operation=operation.name, source=Source.of_path(source), options=example.options_in(str(source)))
     view = running.jobs.wait(running.jobs.submit(request)[0].id, 60)
     assert view.status == Status.COMPLETED, view.error
     assert view.outcome is not None
-    summary = view.outcome["summary"]
+    summary = view.outcome["results"][0]["summary"]
     assert {key: summary[key] for key in example.expect} == dict(example.expect)
     for figure in operation.figures:
+        if figure.optional and figure.key.partition(".")[0] not in summary:
+            continue
         value: Any = summary
         for part in figure.key.split("."):
             value = value[part]
-    written = {table["name"] for table in view.outcome["tables"]}
-    assert written == {table.name for table in operation.tables}
+    written = {table["name"] for table in view.outcome["results"][0]["tables"]}
+    assert {table.name for table in operation.tables if not table.optional} <= written
+    assert written <= {table.name for table in operation.tables}
     for table in operation.tables:
-        name = next(a.name for a in running.artifacts.list(view.id) if a.name.startswith(f"{table.name}/"))
+        if table.name not in written:
+            continue
+        name = artifacts.shards_of(f"{operation.name}.{table.name}", running.artifacts.list(view.id))[0]
         path = running.artifacts.local_path(view.id, name)
         assert path is not None
         schema = pq.read_schema(path)
@@ -245,8 +250,8 @@ def test_the_shown_form_of_a_name_is_the_engines(running: bootstrap.Services, tr
     names = [bytes([value]) for value in range(1, 256) if value != ord("/")]
     names = [b"n" + name for name in names] + ["é\x85\u2028\U0001f600".encode(), b"\xed\xa0\x80", b"\xc3"]
     source = tree(dict.fromkeys(names, b""), name="names")
-    view = running.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(source)))[0]
+    view = running.jobs.submit(one_job(operation="inventory", source=Source.of_path(source)))[0]
     assert running.jobs.wait(view.id, 60).status == Status.COMPLETED
-    content = b"".join(running.results.export(view.id, "result", "jsonl"))
+    content = b"".join(running.results.export(view.id, "inventory.result", "jsonl"))
     shown = {json.loads(line)["path"] for line in content.splitlines()}
     assert shown == {paths.escape(name) for name in names}

@@ -60,8 +60,8 @@ def test_a_job_without_python_prints_the_outcome(program: Path, tree: TreeBuilde
     assert (ended.returncode, ended.stderr) == (0, b"")
     outcome = json.loads(ended.stdout)
     assert ended.stdout.rstrip(b"\n") == (tmp_path / "out" / "outcome.json").read_bytes()
-    assert outcome["summary"]["files"] == 2
-    assert set(outcome) >= {"version", "operation", "options", "walk", "source", "counts", "tables", "files", "stages"}
+    assert outcome["results"][0]["summary"]["files"] == 2
+    assert set(outcome) >= {"version", "results", "walk", "source", "counts", "stages"}
 
 
 def test_exit_statuses_are_those_of_the_error_table(program: Path, tree: TreeBuilder, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ def open_page(page: Page, address: str) -> None:
 def start_job(page: Page, dashboard: Dashboard, path: Path, operation: str, form: str = "") -> str:
     """Start a job on page "New job"; return the address of its page."""
     extra = f"&form={urllib.request.quote(form)}" if form else ""
-    open_page(page, f"{dashboard.url}/new_job?path={urllib.request.quote(str(path))}&operation={operation}{extra}")
+    open_page(page, f"{dashboard.url}/new_job?path={urllib.request.quote(str(path))}&operations={operation}{extra}")
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     return page.url

@@ -67,7 +67,7 @@ def test_wrong_path_is_explained_and_cannot_be_started(
 
 
 def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
-    open_page(page, f"{dashboard.url}/new_job?path={dashboard.sample}&operation=checksum")
+    open_page(page, f"{dashboard.url}/new_job?path={dashboard.sample}&operations=checksum")
     page.get_by_role("button", name="blake3", exact=True).click()
     expect(page.get_by_text(re.compile("at least 1 item"))).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
@@ -88,8 +88,10 @@ def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
 
 
 def test_preset_is_saved_loaded_and_deleted(fresh: Dashboard, page: Page) -> None:
-    form = '{"options":{"algorithms":["md5"]},"walk":{"extensions":["csv"]}}'
-    open_page(page, f"{fresh.url}/new_job?path={fresh.sample}/sales&operation=checksum&form={urllib.parse.quote(form)}")
+    form = '{"options":{"checksum":{"algorithms":["md5"]}},"walk":{"extensions":["csv"]}}'
+    open_page(
+        page, f"{fresh.url}/new_job?path={fresh.sample}/sales&operations=checksum&form={urllib.parse.quote(form)}"
+    )
     page.get_by_role("button", name="Save as preset").click()
     page.get_by_role("textbox", name="Name of the preset").fill("Sales :red[x]")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -97,7 +99,7 @@ def test_preset_is_saved_loaded_and_deleted(fresh: Dashboard, page: Page) -> Non
     open_page(page, f"{fresh.url}/new_job")
     page.get_by_role("button", name="Presets").click()
     page.get_by_role("button", name=re.compile("Sales")).click()
-    page.wait_for_url(re.compile("operation=checksum"))
+    page.wait_for_url(re.compile("operations=checksum"))
     settled(page)
     expect(page.get_by_role("textbox", name="Folder")).to_have_value(f"{fresh.sample}/sales")
     expect(page.get_by_role("button", name="md5", exact=True)).to_have_attribute("aria-pressed", "true")

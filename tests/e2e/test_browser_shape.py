@@ -17,7 +17,21 @@ from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serv
 
 pytestmark = pytest.mark.browser
 SCREENSHOTS = REPOSITORY / "docs" / "screenshots"
-PAGES = ("home", "new_job", "jobs", "settings", "inventory", "table", "checksum", "verify", "files", "details")
+PAGES = (
+    "home",
+    "new_job",
+    "jobs",
+    "settings",
+    "inventory",
+    "table",
+    "checksum",
+    "verify",
+    "files",
+    "details",
+    "duplicates",
+    "search",
+    "several",
+)
 UPDATE = os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1"
 _LARGEST_BYTES = 150_000
 
@@ -48,15 +62,25 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
     (copy / "notes.txt").write_text("added later")
     inventory = start_job(page, dashboard, sample, "inventory", '{"name":"Sample archive"}')
     completed(page)
-    checksum = start_job(page, dashboard, sample, "checksum", '{"options":{"algorithms":["blake3","sha256"]}}')
+    checksum = start_job(
+        page, dashboard, sample, "checksum", '{"options":{"checksum":{"algorithms":["blake3","sha256"]}}}'
+    )
     completed(page)
     reference = checksum.rpartition("id=")[2]
-    verify = start_job(page, dashboard, copy, "verify", f'{{"options":{{"manifest":"job:{reference}"}}}}')
+    verify = start_job(page, dashboard, copy, "verify", f'{{"options":{{"verify":{{"manifest":"job:{reference}"}}}}}}')
+    completed(page)
+    duplicates = start_job(page, dashboard, sample, "duplicates")
+    completed(page)
+    patterns = '{"options":{"search":{"patterns":["INFO request 1\\\\d+","NA,[A-Z]+","archive"],"context_after":1}}}'
+    search = start_job(page, dashboard, sample, "search", patterns)
     completed(page)
     context.close()
     yield {
+        "duplicates": duplicates,
+        "search": search,
+        "several": f"{base}/new_job?path={sample}&operations=inventory,checksum,duplicates",
         "home": base,
-        "new_job": f"{base}/new_job?path={sample}&operation=checksum",
+        "new_job": f"{base}/new_job?path={sample}&operations=checksum",
         "jobs": f"{base}/jobs",
         "settings": f"{base}/settings",
         "inventory": inventory,
@@ -150,7 +174,8 @@ def _running(page: Page, dashboard: Dashboard, target: Path) -> None:
     for name in ("disk-1.img", "disk-2.img", "disk-3.img"):
         with (large / name).open("wb") as file:
             file.truncate(3 << 30)  # holes: read and hashed, but no space is taken
-    every = '{"options":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]},"name":"Disk images"}'
+    every = '{"options":{"checksum":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]}},'
+    every += '"name":"Disk images"}'
     start_job(page, dashboard, large, "checksum", every)
     expect(page.get_by_test_id("stMetric").filter(has_text="Time left")).to_contain_text("about")
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot path.js-line').length > 0")

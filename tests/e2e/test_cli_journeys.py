@@ -55,16 +55,16 @@ def test_the_five_minute_tour(pravah: Pravah, home: Path, tmp_path: Path) -> Non
     proof = pravah.run("run", "checksum", "original", "--algorithms", "blake3,sha256", "--output", "proof")
     assert proof.returncode == 0, proof.stderr
     checked = subprocess.run(
-        ["sha256sum", "--quiet", "-c", home / "proof" / "manifest.sha256"], cwd=home / "copy", check=False
+        ["sha256sum", "--quiet", "-c", home / "proof" / "checksum" / "manifest.sha256"], cwd=home / "copy", check=False
     )
     assert checked.returncode == 0
-    assert pravah.run("verify", "proof/manifest.b3", "copy").returncode == 0
+    assert pravah.run("verify", "proof/checksum/manifest.b3", "copy").returncode == 0
     (home / "copy" / "docs" / "README.md").write_text("other")
-    verdict = pravah.run("verify", "proof/manifest.b3", "copy")
+    verdict = pravah.run("verify", "proof/checksum/manifest.b3", "copy")
     assert verdict.returncode == 1
     assert b"docs/README.md: changed\n" in verdict.stdout
     listed = pravah.json("jobs", "list")["items"]
-    assert [job["operation"] for job in listed] == ["verify", "verify", "checksum", "inventory"]
+    assert [job["operations"][0]["operation"] for job in listed] == ["verify", "verify", "checksum", "inventory"]
     assert not _is_up(home)
 
 
@@ -122,6 +122,6 @@ def test_two_first_commands_at_once_make_one_database(pravah: Pravah, home: Path
         assert process.returncode == 0, err
         documents.append(json.loads(out))
     assert len({document["id"] for document in documents}) == 3
-    assert [document["outcome"]["summary"]["files"] for document in documents] == [1, 1, 1]
+    assert [document["outcome"]["results"][0]["summary"]["files"] for document in documents] == [1, 1, 1]
     assert len(pravah.json("jobs", "list")["items"]) == 3
     assert not _is_up(home)

@@ -139,7 +139,7 @@ def test_jobs_run_side_by_side(slow: bytes, tree: TreeBuilder, tmp_path: Path) -
     source = tree({f"d{n}/f": b"%d" % n for n in range(50)})
     handles = [pravah_core.start(spec("inventory", source, tmp_path / f"out{n}")) for n in range(5)]
     for handle in handles:
-        assert json.loads(handle.result())["summary"]["files"] == 50
+        assert json.loads(handle.result())["results"][0]["summary"]["files"] == 50
     assert blocked.wait(0) is False
     blocked.cancel()
 
@@ -159,7 +159,7 @@ def test_progress_and_records_are_frozen_and_none_is_not_known(slow: bytes, tree
     inventory = pravah_core.start(spec("inventory", tree({"a": b"1"}), tmp_path / "out"))
     inventory.result()
     progress = inventory.progress()
-    assert (progress.files_done, progress.files_total, progress.bytes_total) == (1, None, None)
+    assert (progress.files_done, progress.files_total, progress.bytes_total) == (1, 1, 1)
     elapsed = progress.elapsed_seconds
     assert inventory.progress().elapsed_seconds == elapsed, "the clock stands still at the end"
 

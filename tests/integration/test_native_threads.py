@@ -12,7 +12,8 @@ import json, sys, threading
 from services import engine
 
 def job(number, out):
-    document = {"version": 1, "operation": "checksum", "source": {"path": sys.argv[1]}, "output": {"directory": out}}
+    asked = {"operations": [{"operation": "checksum"}], "source": {"path": sys.argv[1]}}
+    document = {"version": 1, **asked, "output": {"directory": out}}
     engine.start(json.dumps(document).encode()).result()
 
 for round in range(20):

@@ -18,8 +18,7 @@ def test_a_long_job_knows_its_totals_before_its_walk_ends(tmp_path: Path) -> Non
             file.truncate(1 << 30)
     document = {
         "version": 1,
-        "operation": "checksum",
-        "options": {"algorithms": ["md5"], "write_manifests": False},
+        "operations": [{"operation": "checksum", "options": {"algorithms": ["md5"], "write_manifests": False}}],
         "source": {"path": os.fspath(tmp_path / "source")},
         "output": {"directory": os.fspath(tmp_path / "out")},
     }

@@ -12,7 +12,8 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from services import bootstrap
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.jobs.models import JobView, Source, Status
+from tests.asking import one_job
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 Open = Callable[..., AppTest]
@@ -64,7 +65,7 @@ def run_job(shared: bootstrap.Services) -> Callable[..., JobView]:
 
     def run(operation: str, path: Path, **options: object) -> JobView:
         shared.start_runner()
-        request = JobRequest(operation=operation, source=Source.of_path(path), options=options)
+        request = one_job(operation=operation, source=Source.of_path(path), options=options)
         job, _ = shared.jobs.submit(request)
         return shared.jobs.wait(job.id, timeout_seconds=30)
 

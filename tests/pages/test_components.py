@@ -12,13 +12,14 @@ from pages import shell
 from pages.components import draft, fields, filters, grid, operation_cards
 from pages.components.charts import histogram, rate, treemap
 from services import operations, results
-from services.jobs.models import JobRequest, RateSample, Source
+from services.jobs.models import RateSample, Source
+from tests.asking import one_job
 
 
 def test_request_and_its_address_are_the_same() -> None:
     walk = operations.WalkOptions(extensions=["csv"], modified_since=datetime(2025, 1, 2, tzinfo=UTC))
     for source in (Source.of_path("/data/caf\udce9"), Source.of_path("/data/a b&c=d"), Source(s3_uri="s3://bucket/p")):
-        request = JobRequest(operation="checksum", source=source, walk=walk, options={"algorithms": ["md5"]}, name="N")
+        request = one_job(operation="checksum", source=source, walk=walk, options={"algorithms": ["md5"]}, name="N")
         parameters = draft.encode(request)
         assert all(value.isprintable() for value in parameters.values())
         if source.s3_uri is None:
@@ -158,5 +159,5 @@ def test_error_that_no_page_caught_is_message_and_remedy() -> None:
 
 
 def test_job_of_an_operation_that_is_no_more_is_still_named() -> None:
-    assert operation_cards.look("bygone") == ("bygone", ":material/help:")
-    assert operation_cards.look("inventory")[0] == "Inventory"
+    assert operation_cards.icon_of(["bygone"]) == ":material/help:"
+    assert operations.titles(["bygone", "inventory"]) == "bygone + Inventory"

@@ -10,7 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from services import bootstrap, errors, operations
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.jobs.models import JobView, Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.pages.conftest import APP, Open, button, drawn, texts
 
@@ -34,19 +35,19 @@ def test_home_names_every_operation(open_page: Open) -> None:
 
 def test_start_queues_exactly_what_the_form_says(open_page: Open, shared: bootstrap.Services) -> None:
     path = str(shared.settings.sample_dir)
-    form = '{"options":{"algorithms":["md5","sha1"]},"walk":{"extensions":["csv"]},"name":"Two digests"}'
-    app = open_page("new_job", path=path, operation="checksum", form=form)
+    form = '{"options":{"checksum":{"algorithms":["md5","sha1"]}},"walk":{"extensions":["csv"]},"name":"Two digests"}'
+    app = open_page("new_job", path=path, operations="checksum", form=form)
     drawn(button(app, "Start").click().run())
     (job,) = shared.jobs.list().items
-    assert job.operation == "checksum"
+    assert job.names == ("checksum",)
     assert job.source.path == path
-    assert job.options == {"algorithms": ["sha1", "md5"], "write_manifests": True}
+    assert job.operations[0].options == {"algorithms": ["sha1", "md5"], "write_manifests": True}
     assert job.walk.extensions == ["csv"]
     assert job.name == "Two digests"
 
 
 def test_start_is_closed_while_something_is_missing(open_page: Open, shared: bootstrap.Services) -> None:
-    app = open_page("new_job", path=str(shared.settings.sample_dir), operation="verify")
+    app = open_page("new_job", path=str(shared.settings.sample_dir), operations="verify")
     assert button(app, "Start").disabled
     assert "Needed before the job can start." in texts(app).replace("\\", "")
 
@@ -54,7 +55,7 @@ def test_start_is_closed_while_something_is_missing(open_page: Open, shared: boo
 def test_form_of_the_url_that_is_no_form_is_left_aside(open_page: Open, shared: bootstrap.Services) -> None:
     path = str(shared.settings.sample_dir)
     for form in ("{", "[]", '"x"', '{"options":[1]}', '{"options":{"no_such_option":1},"walk":{"depth":{}}}'):
-        app = open_page("new_job", path=path, operation="no_such_operation", form=form)
+        app = open_page("new_job", path=path, operations="no_such_operation", form=form)
         assert not button(app, "Start").disabled, form
 
 
@@ -66,7 +67,7 @@ def test_jobs_are_filtered_and_paged(open_page: Open, shared: bootstrap.Services
     source = Source.of_path(shared.settings.sample_dir)
     for number in range(23):
         name = "odd" if number % 2 else "even"
-        shared.jobs.submit(JobRequest(operation="inventory", source=source, name=f"{name} {number}"))
+        shared.jobs.submit(one_job(operation="inventory", source=source, name=f"{name} {number}"))
     app = open_page("jobs")
     assert _names(app) == [f"{'odd' if n % 2 else 'even'} {n}" for n in range(22, 2, -1)]
     app = drawn(button(app, "Older").click().run())
@@ -84,7 +85,7 @@ def _names(app: AppTest) -> list[str]:
 
 
 def test_cursor_that_was_not_given_out_is_explained(open_page: Open, shared: bootstrap.Services) -> None:
-    shared.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(shared.settings.sample_dir)))
+    shared.jobs.submit(one_job(operation="inventory", source=Source.of_path(shared.settings.sample_dir)))
     app = open_page("jobs", cursor="nonsense")
     assert app.error
     assert button(app, "Newest jobs")
@@ -97,8 +98,8 @@ def test_unknown_job_gets_a_friendly_page(open_page: Open, wrong: str) -> None:
 
 def test_waiting_job_tells_its_place_and_is_cancelled(open_page: Open, shared: bootstrap.Services) -> None:
     source = Source.of_path(shared.settings.sample_dir)
-    shared.jobs.submit(JobRequest(operation="inventory", source=source))
-    second, _ = shared.jobs.submit(JobRequest(operation="inventory", source=source))
+    shared.jobs.submit(one_job(operation="inventory", source=source))
+    second, _ = shared.jobs.submit(one_job(operation="inventory", source=source))
     app = open_page("job", id=str(second.id))
     assert "Place **2** in the queue" in texts(app)
     app = drawn(button(app, "Cancel").click().run())
@@ -113,7 +114,7 @@ def test_running_job_shows_its_progress_its_issues_and_who_waits(
     with (root / "large").open("wb") as file:
         file.truncate(400 << 30)  # no machine reads it within a test
     options = {"manifest": str(root / "MD5SUMS")}
-    request = JobRequest(operation="verify", source=Source.of_path(root), options=options)
+    request = one_job(operation="verify", source=Source.of_path(root), options=options)
     shared.start_runner()
     first, *_ = [shared.jobs.submit(request)[0] for _ in range(shared.settings.concurrency_limit + 1)]
     wait_until(lambda: shared.jobs.get(first.id).issues_count, "the issue is told")
@@ -197,7 +198,7 @@ def test_operation_without_a_view_of_its_own_is_shown_all_the_same(
 def test_files_and_details_are_offered(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("checksum", tree({"a.txt": b"12345"}))
     links = [link.proto.url for link in open_page("job", id=str(job.id), tab="Files").get("link_button")]
-    assert f"api/jobs/{job.id}/artifacts/manifest.b3" in links
+    assert f"api/jobs/{job.id}/artifacts/checksum/manifest.b3" in links
     app = open_page("job", id=str(job.id), tab="Details")
     assert any(block.value.startswith("pravah run checksum /") for block in app.code)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pages.components import same_as
 from services import operations
 from services.jobs.models import JobRequest, Source
+from tests.asking import one_job
 
 
 def words_of(command: str) -> list[bytes]:
@@ -38,13 +39,13 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_path_reaches_the_command_byte_by_byte(name: str) -> None:
     path = f"/data/{name}"
-    request = JobRequest(operation="inventory", source=Source.of_path(path))
+    request = one_job(operation="inventory", source=Source.of_path(path))
     assert words_of(same_as.command_of(request)) == [b"run", b"inventory", path.encode("utf-8", "surrogateescape")]
 
 
 @given(st.text(alphabet=st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), min_size=1, max_size=30))
 def test_any_name_of_a_job_survives_the_shell(name: str) -> None:
-    request = JobRequest(operation="inventory", source=Source(path="/data"), name=name)
+    request = one_job(operation="inventory", source=Source(path="/data"), name=name)
     words = words_of(same_as.command_of(request))
     given_ = words[3].partition(b"=")[2] if words[3].startswith(b"--name=") else words[4]
     assert given_ == name.encode()
@@ -53,7 +54,7 @@ def test_any_name_of_a_job_survives_the_shell(name: str) -> None:
 def test_only_what_differs_from_the_defaults_is_written() -> None:
     walk = operations.WalkOptions(include_hidden=False, ignore_globs=["*.tmp", "-x"], min_size_bytes=10)
     options = {"algorithms": ["sha256", "md5"], "write_manifests": True}
-    request = JobRequest(operation="checksum", source=Source(path="/data"), walk=walk, options=options)
+    request = one_job(operation="checksum", source=Source(path="/data"), walk=walk, options=options)
     assert same_as.command_of(request) == (
         "pravah run checksum /data --algorithms sha256 --algorithms md5 --no-include-hidden"
         " --ignore-globs '*.tmp' --ignore-globs=-x --min-size-bytes 10"
@@ -63,7 +64,7 @@ def test_only_what_differs_from_the_defaults_is_written() -> None:
 @given(st.text(alphabet=st.characters(blacklist_characters="\0", blacklist_categories=["Cs"]), max_size=30))
 def test_body_of_the_call_is_the_request(name: str) -> None:
     source = Source.of_path(f"/data/{name}")
-    request = JobRequest(operation="checksum", source=source, options={"algorithms": ["md5"]}, name=name or None)
+    request = one_job(operation="checksum", source=source, options={"algorithms": ["md5"]}, name=name or None)
     call = same_as.call_of(request, "http://127.0.0.1:8501").replace("curl", "pravah", 1)
     words = words_of(call)
     assert words[:3] == [b"-X", b"POST", b"http://127.0.0.1:8501/api/jobs"]

@@ -9,8 +9,10 @@ import pytest
 
 from services import errors
 from services.jobs.models import JobRequest, Progress, Source
+from tests.asking import one_job
 
 SOURCE = Source(path="/data")
+INVENTORY = {"operation": "inventory"}
 
 
 def progress(**values: object) -> Progress:
@@ -50,19 +52,21 @@ def test_a_source_keeps_every_byte_of_its_path(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "field"),
+    ("asked", "field"),
     [
-        ({"operation": "nothing"}, "operation"),
-        ({"options": {"unknown": 1}}, "options.unknown"),
-        ({"options": {"largest_count": 0}}, "options.largest_count"),
-        ({"options": {"largest_count": "many"}}, "options.largest_count"),
-        ({"operation": "checksum", "options": {"algorithms": []}}, "options.algorithms"),
-        ({"operation": "checksum", "options": {"algorithms": ["md4"]}}, "options.algorithms.0"),
-        ({"operation": "verify"}, "options.manifest"),
+        ([{"operation": "nothing"}], "operations.0.operation"),
+        ([INVENTORY, {"operation": "nothing"}], "operations.1.operation"),
+        ([INVENTORY, INVENTORY], "operations"),
+        ([INVENTORY | {"options": {"unknown": 1}}], "operations.0.options.unknown"),
+        ([INVENTORY | {"options": {"largest_count": 0}}], "operations.0.options.largest_count"),
+        ([INVENTORY | {"options": {"largest_count": "many"}}], "operations.0.options.largest_count"),
+        ([INVENTORY, {"operation": "checksum", "options": {"algorithms": []}}], "operations.1.options.algorithms"),
+        ([{"operation": "checksum", "options": {"algorithms": ["md4"]}}], "operations.0.options.algorithms.0"),
+        ([{"operation": "verify"}], "operations.0.options.manifest"),
     ],
 )
-def test_a_bad_option_is_named(change: dict[str, object], field: str) -> None:
-    request = JobRequest.model_validate({"operation": "inventory", "source": SOURCE, **change})
+def test_a_bad_option_is_named(asked: list[object], field: str) -> None:
+    request = JobRequest.model_validate({"operations": asked, "source": SOURCE})
     with pytest.raises(errors.InvalidOptionsError) as caught:
         request.validated()
     assert caught.value.details["field"] == field
@@ -85,22 +89,25 @@ def test_a_bad_option_is_named(change: dict[str, object], field: str) -> None:
         {"walk": {"modified_since": "yesterday"}},
         {"walk": {"unknown": 1}},
         {"unknown": 1},
+        {"operations": []},
+        {"operations": [INVENTORY] * 21},
+        {"operations": "inventory"},
     ],
 )
 def test_a_bad_request_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(pydantic.ValidationError):
-        JobRequest.model_validate({"operation": "inventory", "source": SOURCE, **change})
+        JobRequest.model_validate({"operations": [INVENTORY], "source": SOURCE, **change})
 
 
 def test_a_validated_request_spells_its_defaults_out() -> None:
-    request = JobRequest(operation="checksum", source=SOURCE).validated()
-    assert request.options == {"algorithms": ["blake3"], "write_manifests": True}
+    request = one_job(operation="checksum", source=SOURCE).validated()
+    assert request.operations[0].options == {"algorithms": ["blake3"], "write_manifests": True}
     assert request.validated() == request
 
 
 def test_times_without_a_zone_are_utc() -> None:
     walk = {"modified_since": "2024-01-01T00:00:00", "modified_before": "2024-01-01T00:00:00+05:00"}
-    request = JobRequest.model_validate({"operation": "inventory", "source": SOURCE, "walk": walk})
+    request = JobRequest.model_validate({"operations": [INVENTORY], "source": SOURCE, "walk": walk})
     shown = request.model_dump(mode="json")["walk"]
     assert shown["modified_since"] == "2024-01-01T00:00:00Z"
     assert shown["modified_before"] == "2023-12-31T19:00:00Z"

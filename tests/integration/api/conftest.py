@@ -19,6 +19,7 @@ from services.api import app as api
 from services.api import asgi
 from services.jobs import repository
 from services.jobs.models import FINAL, Artifact
+from tests import asking
 from tests.conftest import TreeBuilder, database_copy, fill, wait_until
 
 with warnings.catch_warnings():
@@ -68,9 +69,7 @@ def ended(client: TestClient, job_id: str) -> dict[str, Any]:
 
 def completed(client: TestClient, source: Path, operation: str, **options: Any) -> dict[str, Any]:
     """Submit a job by POST and poll it to COMPLETED; return it."""
-    answer = client.post(
-        "/api/jobs", json={"operation": operation, "source": {"path": str(source)}, "options": options}
-    )
+    answer = client.post("/api/jobs", json=asking.body(operation, source, options))
     assert answer.status_code == 201, answer.text
     view = ended(client, answer.json()["id"])
     assert view["status"] == "COMPLETED", view

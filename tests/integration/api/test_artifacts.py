@@ -21,7 +21,7 @@ TAG = '"abc"'
 
 @pytest.fixture
 def address(kept: Kept) -> str:
-    return f"/api/jobs/{kept.checksum}/artifacts/manifest.b3"
+    return f"/api/jobs/{kept.checksum}/artifacts/checksum/manifest.b3"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def whole(reader: TestClient, address: str) -> bytes:
 def test_a_file_comes_as_a_download_that_no_browser_shows(reader: TestClient, address: str, whole: bytes) -> None:
     answer = reader.get(address)
     assert answer.status_code == 200
-    assert answer.headers["content-disposition"] == 'attachment; filename="manifest.b3"'
+    assert answer.headers["content-disposition"] == 'attachment; filename="checksum-manifest.b3"'
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["accept-ranges"] == "bytes"
@@ -128,7 +128,7 @@ def test_every_file_of_a_job_has_its_own_tag(client: TestClient, run_job: RunJob
      "outcome.json%00", "%ff", "a" * 4000, "%2e%2e/%2e%2e/etc/passwd"],
 )  # fmt: skip
 def test_a_name_that_is_not_listed_is_not_found(reader: TestClient, address: str, name: str) -> None:
-    answer = reader.get(f"{address.rpartition('/')[0]}/{name}")
+    answer = reader.get(f"{address.rpartition('/checksum/')[0]}/{name}")
     assert answer.status_code == 404
     assert answer.json()["code"] in {"artifact_not_found", "not_found"}
 
@@ -162,7 +162,7 @@ def test_a_name_that_would_break_a_header_is_made_safe(
 def test_a_file_that_vanished_from_the_storage_is_a_problem(
     client: TestClient, run_job: RunJob, services: bootstrap.Services
 ) -> None:
-    address = f"/api/jobs/{run_job()['id']}/artifacts/manifest.b3"
+    address = f"/api/jobs/{run_job()['id']}/artifacts/checksum/manifest.b3"
     for file in (services.settings.data_dir / "results").rglob("manifest.b3"):
         file.unlink()
     problem(client.get(address), 404, "artifact_not_found")

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from services.api import app as api
 from services.api import guard
+from tests import asking
 from tests.integration.api.conftest import Kept, problem
 
 MIB = 1 << 20
@@ -106,7 +107,7 @@ def test_a_page_of_another_site_changes_nothing(strict: TestClient, headers: dic
     ids=str,
 )
 def test_our_own_pages_and_programs_may_change_things(kept: Kept, strict: TestClient, headers: dict[str, str]) -> None:
-    body = {"operation": "inventory", "source": {"path": str(kept.source)}}
+    body = asking.body("inventory", kept.source)
     assert strict.post("/jobs", json=body, headers=headers).status_code == 201
 
 
@@ -133,7 +134,7 @@ def test_every_answer_carries_the_safe_headers(strict: TestClient) -> None:
 
 
 def padded(size: int) -> bytes:
-    head, tail = b'{"operation": "inventory", "source": {"path": "/nowhere"}', b"}"
+    head, tail = b'{"operations": [{"operation": "inventory"}], "source": {"path": "/nowhere"}', b"}"
     return head + b" " * (size - len(head) - len(tail)) + tail
 
 

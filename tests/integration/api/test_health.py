@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from services import bootstrap, errors, operations
 from services import settings as settings_module
 from services.api import app as api
+from tests import asking
 from tests.integration.api.conftest import FILES, RunJob, problem
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -97,7 +98,7 @@ def test_metrics_count_jobs_and_what_they_processed(client: TestClient, run_job:
     run_job("checksum")
     run_job("checksum")
     run_job("inventory")
-    waiting = client.post("/api/jobs", json={"operation": "checksum", "source": {"path": str(source)}}).json()["id"]
+    waiting = client.post("/api/jobs", json=asking.body("checksum", source)).json()["id"]
     client.post(f"/api/jobs/{waiting}/cancel")
 
     found = samples(client)

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from services import bootstrap
 from services.jobs.models import Source
+from tests import asking
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.api.conftest import FILES, RunJob, problem
 
@@ -19,7 +20,7 @@ NOBODY = uuid.UUID(int=0)
 
 
 def body(source: Path, operation: str = "inventory", **more: Any) -> dict[str, Any]:
-    return {"operation": operation, "source": {"path": str(source)}, **more}
+    return asking.body(operation, source, **more)
 
 
 def test_a_new_job_answers_201_with_its_address_and_place(client: TestClient, source: Path) -> None:
@@ -31,8 +32,8 @@ def test_a_new_job_answers_201_with_its_address_and_place(client: TestClient, so
     view = client.get(first.headers["location"]).json()
     assert first.headers["location"] == f"/api/jobs/{view['id']}"
     assert view["name"] == "monthly"
-    assert view["options"] == {"largest_count": 100, "age_reference": None}
-    assert second.json()["options"] == {"algorithms": ["md5"], "write_manifests": True}
+    assert view["operations"][0]["options"] == {"largest_count": 100, "age_reference": None}
+    assert second.json()["operations"][0]["options"] == {"algorithms": ["md5"], "write_manifests": True}
 
 
 def test_walk_rules_reach_the_job(client: TestClient, source: Path) -> None:
@@ -71,36 +72,53 @@ def test_two_different_idempotency_keys_are_refused(client: TestClient, source: 
 @pytest.mark.parametrize(
     ("wanted", "field"),
     [
-        ({"operation": "checksum", "options": {"algorithms": ["rot13"]}}, "body.checksum.options.algorithms.0"),
-        ({"operation": "checksum", "options": {"algorithms": []}}, "body.checksum.options.algorithms"),
-        ({"operation": "checksum", "options": {"algorithms": ["md5", "md5"]}}, "body.checksum.options.algorithms"),
-        ({"operation": "checksum", "options": {"algo": ["md5"]}}, "body.checksum.options.algo"),
-        ({"operation": "inventory", "options": {"largest_count": 0}}, "body.inventory.options.largest_count"),
-        ({"operation": "inventory", "options": {"largest_count": 10**30}}, "body.inventory.options.largest_count"),
-        ({"operation": "verify", "options": {}}, "body.verify.options.manifest"),
-        ({"operation": "verify"}, "body.verify.options"),
-        ({"operation": "inventory", "walk": {"max_depth": -1}}, "body.inventory.walk.max_depth"),
-        ({"operation": "inventory", "walk": {"min_size_bytes": 9, "max_size_bytes": 1}}, "body.inventory.walk"),
+        (
+            {"operation": "checksum", "options": {"algorithms": ["rot13"]}},
+            "body.operations.0.checksum.options.algorithms.0",
+        ),
+        ({"operation": "checksum", "options": {"algorithms": []}}, "body.operations.0.checksum.options.algorithms"),
+        (
+            {"operation": "checksum", "options": {"algorithms": ["md5", "md5"]}},
+            "body.operations.0.checksum.options.algorithms",
+        ),
+        ({"operation": "checksum", "options": {"algo": ["md5"]}}, "body.operations.0.checksum.options.algo"),
+        (
+            {"operation": "inventory", "options": {"largest_count": 0}},
+            "body.operations.0.inventory.options.largest_count",
+        ),
+        (
+            {"operation": "inventory", "options": {"largest_count": 10**30}},
+            "body.operations.0.inventory.options.largest_count",
+        ),
+        ({"operation": "verify", "options": {}}, "body.operations.0.verify.options.manifest"),
+        ({"operation": "verify"}, "body.operations.0.verify.options"),
+        ({"operation": "inventory", "walk": {"max_depth": -1}}, "body.walk.max_depth"),
+        ({"operation": "inventory", "walk": {"min_size_bytes": 9, "max_size_bytes": 1}}, "body.walk"),
         (
             {"operation": "inventory", "walk": {"modified_since": "0001-01-01T00:00:00+10:00"}},
-            "body.inventory.walk.modified_since",
+            "body.walk.modified_since",
         ),
-        ({"operation": "inventory", "source": {"path": "relative"}}, "body.inventory.source"),
-        ({"operation": "inventory", "source": {"path": "/a\0b"}}, "body.inventory.source"),
-        ({"operation": "inventory", "source": {}}, "body.inventory.source"),
-        ({"operation": "inventory", "source": {"path": "/a", "s3_uri": "s3://bucket/"}}, "body.inventory.source"),
-        ({"operation": "inventory", "name": "a\0b"}, "body.inventory.name"),
-        ({"operation": "inventory", "name": "n" * 201}, "body.inventory.name"),
-        ({"operation": "inventory", "sauce": 1}, "body.inventory.sauce"),
-        ({"operation": "defragment"}, "body"),
-        ({}, "body"),
+        ({"operation": "inventory", "source": {"path": "relative"}}, "body.source"),
+        ({"operation": "inventory", "source": {"path": "/a\0b"}}, "body.source"),
+        ({"operation": "inventory", "source": {}}, "body.source"),
+        ({"operation": "inventory", "source": {"path": "/a", "s3_uri": "s3://bucket/"}}, "body.source"),
+        ({"operation": "inventory", "name": "a\0b"}, "body.name"),
+        ({"operation": "inventory", "name": "n" * 201}, "body.name"),
+        ({"operation": "inventory", "sauce": 1}, "body.sauce"),
+        ({"operation": "defragment"}, "body.operations.0"),
+        ({"operations": []}, "body.operations"),
+        ({"operations": None}, "body.operations"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_path(
     client: TestClient, source: Path, wanted: dict[str, Any], field: str
 ) -> None:
     for address in ("/api/jobs", "/api/jobs/preview"):
-        answer = client.post(address, json={"source": {"path": str(source)}} | wanted)
+        asked = {name: wanted[name] for name in ("operation", "options") if name in wanted} or {
+            "operation": "inventory"
+        }
+        rest = {name: value for name, value in wanted.items() if name not in asked}
+        answer = client.post(address, json={"operations": [asked], "source": {"path": str(source)}} | rest)
         found = problem(answer, 422, "invalid_options")
         assert field in [one["field"] for one in found["errors"]], found
         assert found["details"]["field"] == found["errors"][0]["field"]
@@ -126,10 +144,10 @@ def test_a_source_whose_name_is_not_text_is_sent_as_bytes(
 ) -> None:
     tree({b"odd-\xff/one.txt": b"1"})
     sent = Source.of_path(os.fsencode(tmp_path) + b"/source/odd-\xff").model_dump()
-    answer = client.post("/api/jobs", json={"operation": "inventory", "source": sent})
+    answer = client.post("/api/jobs", json=asking.body("inventory", sent))
     assert answer.status_code == 201
     assert answer.json()["source"] == sent
-    preview = client.post("/api/jobs/preview", json={"operation": "inventory", "source": sent}).json()
+    preview = client.post("/api/jobs/preview", json=asking.body("inventory", sent)).json()
     assert (preview["files"], preview["first_names"]) == (1, ["one.txt"])
 
 
@@ -208,7 +226,7 @@ def test_retry_makes_a_new_job_of_one_that_has_ended(client: TestClient, source:
     fresh = client.get(answer.headers["location"]).json()
     assert fresh["id"] != job["id"]
     assert (fresh["retry_of"], fresh["status"]) == (job["id"], "PENDING")
-    assert fresh["options"] == job["options"]
+    assert fresh["operations"] == job["operations"]
 
 
 def test_retry_says_when_the_source_is_gone(client: TestClient, source: Path) -> None:
@@ -222,12 +240,12 @@ def test_retry_says_when_the_source_is_gone(client: TestClient, source: Path) ->
 
 def test_delete_takes_the_job_and_its_result(client: TestClient, run_job: RunJob, services: bootstrap.Services) -> None:
     address = f"/api/jobs/{run_job()['id']}"
-    assert client.get(f"{address}/artifacts/manifest.b3").status_code == 200
+    assert client.get(f"{address}/artifacts/checksum/manifest.b3").status_code == 200
 
     answer = client.delete(address)
 
     assert (answer.status_code, answer.content) == (204, b"")
-    for gone in ("", "/results", "/artifacts", "/artifacts/manifest.b3", "/issues"):
+    for gone in ("", "/results", "/artifacts", "/artifacts/checksum/manifest.b3", "/issues"):
         problem(client.get(address + gone), 404, "job_not_found")
     problem(client.delete(address), 404, "job_not_found")
     assert not [path for path in (services.settings.data_dir / "results").rglob("*") if path.is_file()]

@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import bootstrap, errors
+from tests import asking
 from tests.integration.api.conftest import Kept, RunJob, mounted, problem
 
 HTTP_ROWS = [row for row in errors.ERRORS if row.code != "internal"]
@@ -93,11 +94,11 @@ def test_an_unknown_method_is_a_problem_that_names_the_known_ones(
 
 
 def deep(levels: int) -> str:
-    return '{"operation":"inventory","options":' + '{"a":' * levels + "1" + "}" * (levels + 1)
+    return '{"operations":[{"operation":"inventory","options":' + '{"a":' * levels + "1" + "}" * (levels + 1) + "]}"
 
 
 def job(rest: str) -> bytes:
-    return ('{"operation": "inventory", "source": {"path": "/"}, ' + rest + "}").encode()
+    return ('{"operations": [{"operation": "inventory"}], "source": {"path": "/"}, ' + rest + "}").encode()
 
 
 HOSTILE_BODIES = {
@@ -106,22 +107,22 @@ HOSTILE_BODIES = {
     "list": b"[]",
     "number": b"5",
     "text": b'"x"',
-    "cut": b'{"operation": "inven',
-    "not utf-8": b'{"operation": "\xff"}',
-    "utf-16": '{"operation": "inventory"}'.encode("utf-16"),
-    "bom": b'\xef\xbb\xbf{"operation": "inventory"}',
+    "cut": b'{"operations": [{"operation": "inven',
+    "not utf-8": b'{"operations": [{"operation": "\xff"}]}',
+    "utf-16": '{"operations": [{"operation": "inventory"}], "source": {"path": "/"}}'.encode("utf-16"),
+    "bom": b'\xef\xbb\xbf{"operations": [{"operation": "inventory"}], "source": {"path": "/"}}',
     "nul bytes": b"\0" * 1000,
-    "nul in a tag": b'{"operation": "inventory\\u0000"}',
-    "lone surrogate in a tag": b'{"operation": "\\ud800"}',
+    "nul in a tag": b'{"operations": [{"operation": "inventory\\u0000"}], "source": {"path": "/"}}',
+    "lone surrogate in a tag": b'{"operations": [{"operation": "\\ud800"}], "source": {"path": "/"}}',
     "lone surrogate in a name": job('"name": "\\udfff"'),
     "lone surrogate in a key": job('"\\ud800": 1'),
-    "lone surrogate in a path": b'{"operation": "inventory", "source": {"path": "/\\ud800"}}',
+    "lone surrogate in a path": b'{"operations": [{"operation": "inventory"}], "source": {"path": "/\\ud800"}}',
     "lone surrogate in a glob": job('"walk": {"ignore_globs": ["\\ud800"]}'),
     "nul in a glob": job('"walk": {"extensions": ["\\u0000"]}'),
     "nul in a key": job('"idempotency_key": "\\u0000"'),
-    "nul in a manifest": b'{"operation": "verify", "source": {"path": "/"}, "options": {"manifest": "/\\u0000"}}',
-    "nul in path bytes": b'{"operation": "inventory", "source": {"path": "/a", "path_bytes": "2f00"}}',
-    "nul in a bucket": b'{"operation": "inventory", "source": {"s3_uri": "s3://bucket/\\u0000"}}',
+    "nul in a manifest": json.dumps(asking.body("verify", "/", {"manifest": "/\0"})).encode(),
+    "nul in path bytes": json.dumps(asking.body("inventory", {"path": "/a", "path_bytes": "2f00"})).encode(),
+    "nul in a bucket": b'{"operations": [{"operation": "inventory"}], "source": {"s3_uri": "s3://bucket/\\u0000"}}',
     "huge integer": job(f'"walk": {{"max_depth": {"9" * 5000}}}'),
     "large integer": job('"walk": {"min_size_bytes": 9223372036854775808}'),
     "huge float": job('"walk": {"max_depth": 1e999}'),
@@ -132,10 +133,13 @@ HOSTILE_BODIES = {
     "very deep": deep(100_000).encode(),
     "deep lists": b"[" * 200_000,
     "many keys": json.dumps({f"k{number}": 1 for number in range(50_000)}).encode(),
-    "many wrong items": json.dumps({"operation": "checksum", "source": {"path": "/"},
-                                    "options": {"algorithms": ["x"] * 100_000}}).encode(),
-    "duplicate keys": b'{"operation": "inventory", "operation": "\\u0000", "source": {"path": "/"}}',
-    "long name": json.dumps({"operation": "n" * 900_000}).encode(),
+    "many wrong items": json.dumps(asking.body("checksum", "/", {"algorithms": ["x"] * 100_000})).encode(),
+    "duplicate keys": b'{"operations": [{"operation": "inventory", "operation": "\\u0000"}], "source": {"path": "/"}}',
+    "long name": json.dumps(asking.body("n" * 900_000, "/")).encode(),
+    "many operations": json.dumps(asking.body("inventory", "/") | {"operations": [{"operation": "inventory"}] * 21})
+    .encode(),
+    "an operation twice": json.dumps(asking.body("inventory", "/") | {"operations": [{"operation": "inventory"}] * 2})
+    .encode(),
 }  # fmt: skip
 
 
@@ -157,7 +161,7 @@ def test_a_hostile_body_is_refused(kept: Kept, reader: TestClient, address: str,
 )
 def test_a_body_that_is_not_sent_as_json_is_refused(reader: TestClient, media_type: str) -> None:
     # What a form of another site can send; refused even where Origin says nothing.
-    body = b'{"operation": "inventory", "source": {"path": "/"}}'
+    body = b'{"operations": [{"operation": "inventory"}], "source": {"path": "/"}}'
     problem(reader.post("/api/jobs", content=body, headers={"Content-Type": media_type}), 422, "invalid_options")
 
 
@@ -173,7 +177,7 @@ def test_hostile_addresses_are_no_bugs(kept: Kept, reader: TestClient, rest: str
 @pytest.mark.parametrize("name", ["Range", "If-Range", "If-Match", "Idempotency-Key", "Origin", "Host", "Accept"])
 @pytest.mark.parametrize("value", [b"\xff\xfe", b"\x7f", b"a" * 8000, b"", b"'\"\\;,=%"])
 def test_hostile_headers_are_no_bugs(reader: TestClient, name: str, value: bytes) -> None:
-    body = {"operation": "inventory", "source": {"path": "/nowhere"}}
+    body = asking.body("inventory", "/nowhere")
     answer = reader.post("/api/jobs", json=body, headers=[(name.encode(), value)])
     assert 400 <= answer.status_code < 500
     assert answer.json()["code"] in {"source_forbidden", "invalid_options", "request_forbidden"}

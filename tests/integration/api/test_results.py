@@ -30,7 +30,7 @@ def rows(reader: TestClient, address: str, **params: Any) -> list[dict[str, Any]
 def test_without_a_table_it_lists_tables_and_files(reader: TestClient, address: str) -> None:
     found = reader.get(address).json()
 
-    declared = [table.name for table in operations.get("inventory").tables]
+    declared = [f"inventory.{table.name}" for table in operations.get("inventory").tables]
     assert [table["name"] for table in found["tables"]] == [*declared, "issues"]
     main = found["tables"][0]
     assert main["rows"] == len(FILES) + 1
@@ -43,7 +43,7 @@ def test_without_a_table_it_lists_tables_and_files(reader: TestClient, address: 
 
 
 def test_rows_come_by_pages_in_the_order_asked_for(reader: TestClient, address: str) -> None:
-    whole = rows(reader, address, table="result", sort="-size_bytes,path", limit=1000)
+    whole = rows(reader, address, table="inventory.result", sort="-size_bytes,path", limit=1000)
     assert [row["size_bytes"] for row in whole] == sorted((row["size_bytes"] for row in whole), reverse=True)
 
     paged = [
@@ -52,9 +52,14 @@ def test_rows_come_by_pages_in_the_order_asked_for(reader: TestClient, address: 
         for row in rows(reader, address, sort="-size_bytes,path", offset=offset, limit=3)
     ]
     assert paged == whole
-    page = reader.get(address, params={"table": "result", "offset": 2, "limit": 3}).json()
-    assert (page["table"], page["offset"], page["limit"], page["total_rows"]) == ("result", 2, 3, len(FILES) + 1)
-    assert rows(reader, address, table="result", offset=2**62) == []
+    page = reader.get(address, params={"table": "inventory.result", "offset": 2, "limit": 3}).json()
+    assert (page["table"], page["offset"], page["limit"], page["total_rows"]) == (
+        "inventory.result",
+        2,
+        3,
+        len(FILES) + 1,
+    )
+    assert rows(reader, address, table="inventory.result", offset=2**62) == []
 
 
 def test_columns_are_given_in_the_order_asked_for_and_once(reader: TestClient, address: str) -> None:
@@ -78,7 +83,7 @@ def test_columns_are_given_in_the_order_asked_for_and_once(reader: TestClient, a
     ],
 )  # fmt: skip
 def test_filters_are_joined(reader: TestClient, address: str, filters: list[str], expected: set[str]) -> None:
-    assert {row["path"] for row in rows(reader, address, table="result", filter=filters)} == expected
+    assert {row["path"] for row in rows(reader, address, table="inventory.result", filter=filters)} == expected
 
 
 def test_search_looks_into_every_text_column(reader: TestClient, address: str) -> None:
@@ -135,7 +140,7 @@ def test_csv_is_whole_and_safe_to_open(reader: TestClient, address: str) -> None
 
 
 def test_jsonl_and_parquet_hold_the_rows_that_match(reader: TestClient, address: str) -> None:
-    wanted = {"table": "result", "filter": "kind:eq:file", "sort": "-size_bytes,path"}
+    wanted = {"table": "inventory.result", "filter": "kind:eq:file", "sort": "-size_bytes,path"}
     expected = [row["path"] for row in rows(reader, address, **wanted)]
 
     lines = reader.get(address, params={**wanted, "format": "jsonl", "limit": 1})
@@ -149,7 +154,7 @@ def test_jsonl_and_parquet_hold_the_rows_that_match(reader: TestClient, address:
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_an_empty_table_downloads_as_an_empty_table(reader: TestClient, address: str, form: str) -> None:
-    answer = reader.get(address, params={"table": "result", "filter": "path:eq:nothing", "format": form})
+    answer = reader.get(address, params={"table": "inventory.result", "filter": "path:eq:nothing", "format": form})
     assert answer.status_code == 200
     if form == "parquet":
         assert pq.read_table(io.BytesIO(answer.content)).num_rows == 0

@@ -18,6 +18,7 @@ from playwright.sync_api import Browser
 from services import bootstrap
 from services import settings as settings_module
 from services.api import docs
+from tests import asking
 from tests.conftest import free_port, wait_until
 from tests.integration.api.conftest import RunJob, ended, problem, store
 
@@ -66,15 +67,15 @@ def _answers(client: httpx.Client) -> bool:
 
 def test_the_road_over_the_wire(server: httpx.Client, running: bootstrap.Services, source: Path) -> None:
     """The server has no runner: one in another process takes the job, as a worker does."""
-    answer = server.post("/api/jobs", json={"operation": "checksum", "source": {"path": str(source)}})
+    answer = server.post("/api/jobs", json=asking.body("checksum", source))
     assert answer.status_code == 201
     address = answer.headers["location"]
     view = ended(server, answer.json()["id"])
     assert view["status"] == "COMPLETED"
 
-    whole = server.get(f"{address}/artifacts/manifest.b3")
-    part = server.get(f"{address}/artifacts/manifest.b3", headers={"Range": "bytes=-7"})
-    head = server.head(f"{address}/artifacts/manifest.b3")
+    whole = server.get(f"{address}/artifacts/checksum/manifest.b3")
+    part = server.get(f"{address}/artifacts/checksum/manifest.b3", headers={"Range": "bytes=-7"})
+    head = server.head(f"{address}/artifacts/checksum/manifest.b3")
     assert (part.status_code, part.content) == (206, whole.content[-7:])
     assert (head.content, head.headers["content-length"]) == (b"", str(len(whole.content)))
     assert server.get(f"{address}/results?format=csv").headers["transfer-encoding"] == "chunked"
@@ -116,7 +117,7 @@ def test_docs_send_a_request_from_the_browser(
         page.on("request", lambda request: asked.add(request.url.split("/")[2]))
         page.goto(f"{server.base_url}/api/docs")
         page.locator("details.operation").first.wait_for()
-        assert page.locator("details.operation").count() == 16
+        assert page.locator("details.operation").count() == 17
         submit = page.locator("#submit")
         submit.locator("summary").first.click()
         submit.get_by_label("Example").select_option("checksum")

@@ -13,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import bootstrap
+from tests import asking
 from tests.integration.api.conftest import FILES, RunJob, ended, mounted
 
 
@@ -20,11 +21,11 @@ def test_checksum_from_post_to_bytes(client: TestClient, run_job: RunJob) -> Non
     view = run_job("checksum", algorithms=["sha256", "blake3"])
 
     assert view["progress"]["files_done"] == len(FILES)
-    assert view["outcome"]["summary"]["files"] == len(FILES)
+    assert view["outcome"]["results"][0]["summary"]["files"] == len(FILES)
     assert [event["status"] for event in view["events"]] == ["PENDING", "RUNNING", "COMPLETED"]
 
     address = f"/api/jobs/{view['id']}"
-    page = client.get(f"{address}/results", params={"table": "result", "sort": "path"}).json()
+    page = client.get(f"{address}/results", params={"table": "checksum.result", "sort": "path"}).json()
     digests = {row["path"]: row["sha256"] for row in page["rows"]}
     assert digests == {
         (name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name): hashlib.sha256(
@@ -35,14 +36,14 @@ def test_checksum_from_post_to_bytes(client: TestClient, run_job: RunJob) -> Non
     }
 
     names = [one["name"] for one in client.get(f"{address}/artifacts").json()["items"]]
-    assert {"manifest.sha256", "outcome.json", "issues.parquet"} <= set(names)
+    assert {"checksum/manifest.sha256", "outcome.json", "issues.parquet"} <= set(names)
     for name in names:
         whole = client.get(f"{address}/artifacts/{name}")
         assert whole.status_code == 200
         assert int(whole.headers["content-length"]) == len(whole.content)
         part = client.get(f"{address}/artifacts/{name}", headers={"Range": "bytes=3-9"})
         assert (part.status_code, part.content) == (206, whole.content[3:10])
-    shard = client.get(f"{address}/artifacts/{next(n for n in names if n.startswith('result/'))}").content
+    shard = client.get(f"{address}/artifacts/{next(n for n in names if n.startswith('checksum/result/'))}").content
     assert pq.read_table(io.BytesIO(shard)).num_rows == len(FILES)
 
 
@@ -52,7 +53,7 @@ def test_verify_reads_an_earlier_jobs_manifest(client: TestClient, run_job: RunJ
 
     view = run_job("verify", manifest=f"job:{first['id']}")
 
-    assert view["outcome"]["summary"]["verdict"] == "failed"
+    assert view["outcome"]["results"][0]["summary"]["verdict"] == "failed"
     rows = client.get(f"/api/jobs/{view['id']}/results", params={"filter": "status:eq:changed"}).json()["rows"]
     assert [row["path"] for row in rows] == ["a.txt"]
 
@@ -67,10 +68,12 @@ def test_two_clients_at_once_each_get_their_own_job(running: bootstrap.Services,
             with TestClient(mounted(running)) as client:
                 start.wait(10)
                 for _ in range(3):
-                    body = {"operation": operation, "source": {"path": str(source)}}
+                    body = asking.body(operation, source)
                     view = ended(client, client.post("/api/jobs", json=body).json()["id"])
-                    rows = client.get(f"/api/jobs/{view['id']}/results?table=result&columns=path&sort=path").json()
-                    assert view["operation"] == operation
+                    rows = client.get(
+                        f"/api/jobs/{view['id']}/results?table={operation}.result&columns=path&sort=path"
+                    ).json()
+                    assert view["operations"][0]["operation"] == operation
                     found[operation].append(json.dumps([row["path"] for row in rows["rows"]]))
         except BaseException as error:
             failures.append(error)

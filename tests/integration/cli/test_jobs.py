@@ -14,6 +14,7 @@ import pytest
 from services import bootstrap
 from services.db.tables import JobRow
 from services.jobs.models import JobRequest, Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.cli.conftest import Cli
 from tests.processes import Pravah
@@ -55,7 +56,7 @@ def test_list_in_words(cli: Cli, small: Path, job: str) -> None:
 def test_list_counts_files_as_the_result_does(cli: Cli, small: Path) -> None:
     (small / "link").symlink_to("a.txt")
     document = cli("run", "inventory", small, "--json").document
-    assert document["outcome"]["summary"]["files"] == 3
+    assert document["outcome"]["results"][0]["summary"]["files"] == 3
     assert cli("jobs", "list").out.splitlines()[1].split()[3] == "3"
 
 
@@ -81,7 +82,7 @@ def test_show_tells_everything(cli: Cli, small: Path) -> None:
         assert expected in shown
     document = cli("jobs", "show", job, "--json").document
     assert [event["status"] for event in document["events"]] == ["PENDING", "RUNNING", "COMPLETED"]
-    assert "result/part-00000.parquet" in [file["name"] for file in document["artifacts"]]
+    assert "inventory/result/part-00000.parquet" in [file["name"] for file in document["artifacts"]]
 
 
 def test_a_failed_job_shows_its_error_and_remedy(cli: Cli, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def test_a_failed_job_shows_its_error_and_remedy(cli: Cli, small: Path, monkeypa
 
 def test_ids_may_be_abbreviated(cli: Cli, services: bootstrap.Services, small: Path) -> None:
     twins = [UUID("abcdef00-0000-4000-8000-000000000001"), UUID("abcdef00-0000-4000-8000-000000000002")]
-    request = JobRequest(operation="inventory", source=Source.of_path(small)).validated()
+    request = one_job(operation="inventory", source=Source.of_path(small)).validated()
     with services.database.transaction() as session:
         for twin in twins:
             session.add(_row(twin, request))
@@ -111,7 +112,7 @@ def _row(job_id: UUID, request: JobRequest) -> JobRow:
 
     return JobRow(
         id=job_id,
-        operation=request.operation,
+        operations=list(request.names),
         label="twin",
         request=request.model_dump(mode="json", exclude={"idempotency_key"}),
         status=Status.CANCELLED,
@@ -148,7 +149,7 @@ def test_wait_watches_a_job_to_its_end(cli: Cli, small: Path, services: bootstra
     assert "Files" in cli("jobs", "wait", job).out
     assert cli("jobs", "wait", job, "--json").document["status"] == "COMPLETED"
     cancelled = services.jobs.cancel(
-        services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(small)))[0].id
+        services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))[0].id
     )
     services.jobs.wait(cancelled.id)
     status = 130 if services.jobs.get(cancelled.id).status == Status.CANCELLED else 0
@@ -159,14 +160,14 @@ def test_download_all_one_and_to_stdout(cli: Cli, job: str, tmp_path: Path) -> N
     default = tmp_path / f"pravah-inventory-{job[:8]}"
     saved = cli("jobs", "download", job).out.splitlines()
     assert str(default.relative_to(tmp_path) / "outcome.json") in saved
-    assert json.loads((default / "outcome.json").read_bytes())["operation"] == "inventory"
+    assert json.loads((default / "outcome.json").read_bytes())["results"][0]["operation"] == "inventory"
     cli("jobs", "download", job, status=5)
     cli("jobs", "download", job, "--force")
     cli("jobs", "download", job, "outcome.json", "-o", "here.json")
     content = (tmp_path / "here.json").read_bytes()
     cli("jobs", "download", job, "outcome.json")
-    cli("jobs", "download", job, "outcome.json", "-o", str(default / "result"), "--json")
-    assert (tmp_path / "outcome.json").read_bytes() == (default / "result" / "outcome.json").read_bytes() == content
+    cli("jobs", "download", job, "outcome.json", "-o", str(default / "inventory"), "--json")
+    assert (tmp_path / "outcome.json").read_bytes() == (default / "inventory" / "outcome.json").read_bytes() == content
     assert cli("jobs", "download", job, "outcome.json", "-o", "-").raw == content
     assert "Name one of" in cli("jobs", "download", job, "-o", "-", status=2).err
     assert not list(tmp_path.rglob("*.part"))
@@ -200,10 +201,10 @@ def test_results_in_every_format(cli: Cli, job: str, tmp_path: Path) -> None:
 
 
 def test_results_of_other_tables_and_what_is_not_there(cli: Cli, job: str) -> None:
-    done = cli("jobs", "results", job, "by_extension", "--sort", "-size_bytes", "--limit", "1")
+    done = cli("jobs", "results", job, "inventory.by_extension", "--sort", "-size_bytes", "--limit", "1")
     assert done.out.splitlines()[1].split() == ["csv", "1", "2,000", "4,096"]
     assert "rows 1 to 1 of 3" in done.err
-    assert "by_extension" in cli("jobs", "results", job, "nothing", status=3).err
+    assert "inventory.by_extension" in cli("jobs", "results", job, "nothing", status=3).err
     assert "there are path" in cli("jobs", "results", job, "--sort", "nothing", status=2).err
     assert "column:operator:value" in cli("jobs", "results", job, "--filter", "size", status=2).err
 

@@ -75,7 +75,7 @@ def test_a_source_that_is_not_utf8_is_read(pravah: Pravah, tmp_path: Path) -> No
     with open(os.path.join(source, b"file"), "wb") as file:
         file.write(b"x")
     document = json.loads(pravah.run("run", "inventory", source, "--json").stdout)
-    assert document["outcome"]["summary"]["files"] == 1
+    assert document["outcome"]["results"][0]["summary"]["files"] == 1
     assert bytes.fromhex(document["source"]["path_bytes"]) == source
     assert b"dir-\\xff, done in" in pravah.run("run", "inventory", source).stdout
 

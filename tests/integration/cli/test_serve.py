@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.jobs.models import JobRequest, Source, Status
+from services.jobs.models import Source, Status
+from tests.asking import one_job
 from tests.conftest import free_port, wait_until
 from tests.processes import Pravah
 
@@ -64,7 +65,7 @@ def test_a_face_alone_runs_no_jobs(
     assert told["part"] == part
     assert told["pid"] == server.pid
     assert _get(told["url"].removesuffix("/api/docs") + path)[0] == 200
-    job, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(small)))
+    job, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
     assert _get(told["url"])[0] == 200
     assert _stop(server, signal.SIGTERM) == ""
     assert services.jobs.get(job.id).status == Status.PENDING
@@ -75,9 +76,9 @@ def test_a_worker_runs_jobs_and_hands_them_on_when_it_stops(
 ) -> None:
     worker = pravah.start("serve", "worker")
     assert _line(worker).startswith("Pravah runs jobs of ")
-    done, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(small)))
+    done, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
     assert services.jobs.wait(done.id, 30).status == Status.COMPLETED
-    request = JobRequest(operation="checksum", source=Source.of_path(slow), options={"algorithms": ["md5"]})
+    request = one_job(operation="checksum", source=Source.of_path(slow), options={"algorithms": ["md5"]})
     job, _ = services.jobs.submit(request)
     wait_until(lambda: services.jobs.get(job.id).progress, "the job makes progress")
     assert _stop(worker, signal.SIGTERM) == ""

@@ -26,10 +26,10 @@ NAMES: dict[str | bytes, bytes | None] = {
 NOT_UTF8: dict[str | bytes, bytes | None] = {b"latin-\xe9\xff": b"latin"}
 # Program, its flag for checking, the algorithm, and our manifest's name.
 TOOLS = [
-    ("sha256sum", "-c", "sha256", "manifest.sha256"),
-    ("md5sum", "-c", "md5", "manifest.md5"),
-    ("sha1sum", "-c", "sha1", "manifest.sha1"),
-    ("b3sum", "--check", "blake3", "manifest.b3"),
+    ("sha256sum", "-c", "sha256", "checksum/manifest.sha256"),
+    ("md5sum", "-c", "md5", "checksum/manifest.md5"),
+    ("sha1sum", "-c", "sha1", "checksum/manifest.sha1"),
+    ("b3sum", "--check", "blake3", "checksum/manifest.b3"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_we_accept_the_tools_manifest(
 ) -> None:
     source = tree(_files(tool))
     manifest = _manifest(tool, source, tmp_path / f"SUMS-{flag}")
-    summary = cli("verify", manifest, source, "--json").document["outcome"]["summary"]
+    summary = cli("verify", manifest, source, "--json").document["outcome"]["results"][0]["summary"]
     assert summary["verdict"] == "verified"
     assert summary["algorithm"] == algorithm
     assert summary["statuses"]["ok"] == len(_files(tool))
@@ -112,7 +112,9 @@ def test_each_path_that_is_not_ok_is_printed_once(cli: Cli, changed: Path) -> No
 
 
 def test_without_search_for_moves_a_moved_file_is_missing_and_new(cli: Cli, changed: Path) -> None:
-    summary = cli("verify", "SUMS", changed, "--no-detect-moves", "--json", status=1).document["outcome"]["summary"]
+    summary = cli("verify", "SUMS", changed, "--no-detect-moves", "--json", status=1).document["outcome"]["results"][0][
+        "summary"
+    ]
     assert summary["statuses"]["missing"] == 2
     assert summary["statuses"]["new"] == 2
     assert summary["statuses"]["moved"] == 0
@@ -144,11 +146,11 @@ def test_a_manifest_may_come_from_a_pipe_and_the_job_be_retried(
     env = {"PRAVAH_ALLOWED_ROOTS": str(source)}
     assert pravah.run("verify", "-", "source", stdin=content, env=env).returncode == 0
     job = pravah.json("verify", "-", cwd=source, stdin=content, env=env)
-    assert job["outcome"]["summary"]["statuses"]["ok"] == 2
+    assert job["outcome"]["results"][0]["summary"]["statuses"]["ok"] == 2
     assert pravah.run("jobs", "retry", job["id"], env=env).returncode == 0
     pravah.start("serve", "worker", env=env)
-    assert pravah.json("jobs", "wait", "latest")["outcome"]["summary"]["verdict"] == "verified"
-    kept = Path(job["options"]["manifest"])
+    assert pravah.json("jobs", "wait", "latest")["outcome"]["results"][0]["summary"]["verdict"] == "verified"
+    kept = Path(job["operations"][0]["options"]["manifest"])
     for other in (kept.parent, kept.parent.parent / "results", kept.parent / ".." / "sample" / "docs" / "README.md"):
         assert pravah.run("verify", str(other), "source", env=env).returncode == 3
 
@@ -157,7 +159,7 @@ def test_an_earlier_result_is_a_manifest(cli: Cli, tree: TreeBuilder) -> None:
     source = tree(NAMES | NOT_UTF8)
     first = cli("run", "checksum", source, "-o", "proof", "--json", "--no-write-manifests").document["id"]
     for reference in (f"job:{first}", f"job:{first[:6]}", "job:latest"):
-        statuses = cli("verify", reference, "--json").document["outcome"]["summary"]["statuses"]
+        statuses = cli("verify", reference, "--json").document["outcome"]["results"][0]["summary"]["statuses"]
         assert statuses["ok"] == len(NAMES | NOT_UTF8)
         cli("run", "checksum", source, "-q")  # the newest again
     cli("verify", "proof", source)

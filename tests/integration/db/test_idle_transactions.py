@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from services import bootstrap, errors, settings
 from services.jobs import repository
-from services.jobs.models import JobRequest, Source
+from services.jobs.models import Source
+from tests.asking import one_job
 
 
 def test_a_row_lock_ends_with_the_lease_of_a_sleeping_holder(settings: settings.Settings, tree: Any) -> None:
     config = settings.model_copy(update={"lease_seconds": 1.5, "heartbeat_seconds": 0.5})
     with bootstrap.open_services(config) as sleeper, bootstrap.open_services(config) as other:
-        request = JobRequest(operation="inventory", source=Source.of_path(tree({"a": b""})))
+        request = one_job(operation="inventory", source=Source.of_path(tree({"a": b""})))
         job = other.jobs.submit(request)[0]
         with pytest.raises(errors.DatabaseError), sleeper.database.transaction() as asleep:
             repository.get_row(asleep, job.id, lock=True)

@@ -17,6 +17,7 @@ from services import settings as settings_module
 from services.db.tables import JobRow
 from services.jobs import repository
 from services.jobs.models import JobRequest, JobView, Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 
 RUNNER = """
@@ -43,14 +44,14 @@ def slow_source(tmp_path: Path) -> Path:
 def slow_job(slow_source: Path) -> JobRequest:
     """Return a job that runs until it is stopped."""
     source = Source.of_path(slow_source)
-    return JobRequest(operation="checksum", source=source, options={"algorithms": ["md5"]})
+    return one_job(operation="checksum", source=source, options={"algorithms": ["md5"]})
 
 
 @pytest.fixture
 def small_job(tree: TreeBuilder) -> JobRequest:
     """Return a job that takes some milliseconds."""
     source = tree({"a.txt": b"hello", "b/c.txt": b"x" * 100, "b/empty": b""}, name="small")
-    return JobRequest(operation="inventory", source=Source.of_path(source))
+    return one_job(operation="inventory", source=Source.of_path(source))
 
 
 Spawn = Callable[..., subprocess.Popen[bytes]]

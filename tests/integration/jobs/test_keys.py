@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services import bootstrap, errors
-from services.jobs.models import JobRequest
+from services.jobs.models import JobRequest, OperationRequest
+from tests.asking import other
 from tests.conftest import TreeBuilder
 
 
@@ -25,7 +26,7 @@ def test_defaults_and_spelled_out_defaults_are_the_same_request(
 ) -> None:
     keyed = small_job.model_copy(update={"idempotency_key": "k"})
     first, _ = services.jobs.submit(keyed)
-    again, _ = services.jobs.submit(keyed.model_copy(update={"options": {"largest_count": 100}}))
+    again, _ = services.jobs.submit(other(keyed, options={"largest_count": 100}))
     assert again.id == first.id
 
 
@@ -34,9 +35,11 @@ def test_the_key_with_another_request_is_a_conflict(
 ) -> None:
     keyed = small_job.model_copy(update={"idempotency_key": "k"})
     first, _ = services.jobs.submit(keyed)
-    for change in ({"options": {"largest_count": 5}}, {"operation": "checksum"}, {"name": "other"}):
+    both = keyed.model_copy(update={"operations": (*keyed.operations, OperationRequest(operation="checksum"))})
+    named = keyed.model_copy(update={"name": "other"})
+    for changed in (other(keyed, options={"largest_count": 5}), other(keyed, operation="checksum"), both, named):
         with pytest.raises(errors.JobConflictError) as caught:
-            services.jobs.submit(keyed.model_copy(update=change))
+            services.jobs.submit(changed)
         assert caught.value.details["job_id"] == str(first.id)
     assert len(services.jobs.list().items) == 1
 

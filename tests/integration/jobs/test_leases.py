@@ -249,7 +249,7 @@ def test_after_completion_the_shards_are_those_of_the_result(
             token = session.get_one(JobRow, view.id).fencing_token
         expected = {
             (table["name"], shard["path"], shard["rows"], shard["bytes"])
-            for table in done.outcome["tables"]
+            for table in done.outcome["results"][0]["tables"]
             for shard in table["shards"]
         }
         main = [shard for shard in expected if shard[0] == "result"]

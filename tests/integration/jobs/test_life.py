@@ -13,6 +13,7 @@ from services import bootstrap, errors
 from services import settings as settings_module
 from services.db.tables import JobRow
 from services.jobs.models import JobFilter, JobRequest, Source, Status
+from tests.asking import one_job, other
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import statuses, wait_for
 
@@ -25,7 +26,7 @@ def test_a_job_goes_from_pending_over_running_to_completed(running: bootstrap.Se
     assert done.status == Status.COMPLETED
     assert statuses(done) == ["PENDING", "RUNNING", "COMPLETED"]
     assert done.outcome is not None
-    assert done.outcome["summary"]["files"] == 3
+    assert done.outcome["results"][0]["summary"]["files"] == 3
     assert done.progress is not None
     assert done.progress.files_done == 3
     assert done.started_at is not None
@@ -155,7 +156,7 @@ def test_counts_count_every_state(services: bootstrap.Services, small_job: JobRe
 
 def test_a_source_that_vanished_before_the_run_fails_clearly(services: bootstrap.Services, tree: TreeBuilder) -> None:
     source = tree({"a": b"1"}, name="gone")
-    view, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(source)))
+    view, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(source)))
     shutil.rmtree(source)
     services.start_runner()
     done = services.jobs.wait(view.id, 30)
@@ -168,18 +169,18 @@ def test_a_source_that_vanished_before_the_run_fails_clearly(services: bootstrap
 
 def test_a_missing_source_is_refused_at_submit(services: bootstrap.Services, tmp_path: Path) -> None:
     with pytest.raises(errors.SourceNotFoundError):
-        services.jobs.submit(JobRequest(operation="inventory", source=Source(path=str(tmp_path / "none"))))
+        services.jobs.submit(one_job(operation="inventory", source=Source(path=str(tmp_path / "none"))))
     assert services.jobs.list().items == []
 
 
 @pytest.mark.parametrize("operation", ["inventory", "checksum"])
 def test_an_empty_directory_is_a_result(running: bootstrap.Services, tree: TreeBuilder, operation: str) -> None:
     source = Source.of_path(tree({}, name="nothing"))
-    view, _ = running.jobs.submit(JobRequest(operation=operation, source=source))
+    view, _ = running.jobs.submit(one_job(operation=operation, source=source))
     done = running.jobs.wait(view.id, 30)
     assert done.status == Status.COMPLETED
     assert done.outcome is not None
-    assert done.outcome["summary"]["files"] == 0
+    assert done.outcome["results"][0]["summary"]["files"] == 0
     for table in running.results.tables(view.id):
         assert running.results.query(view.id, table.name).total_rows == table.rows
 
@@ -219,7 +220,7 @@ def test_issues_are_seen_while_the_job_runs_and_after_its_end(running: bootstrap
     manifest = slow_source / "MD5SUMS"
     manifest.write_text("no digest\n" * 3 + f"{'0' * 32}  large\n")
     options = {"manifest": str(manifest)}
-    request = JobRequest(operation="verify", source=Source.of_path(slow_source), options=options)
+    request = one_job(operation="verify", source=Source.of_path(slow_source), options=options)
     view, _ = running.jobs.submit(request)
     wait_until(lambda: running.jobs.get(view.id).issues_count == 3, "issues are counted")
     assert running.jobs.get(view.id).status == Status.RUNNING
@@ -236,7 +237,7 @@ def test_issues_are_seen_while_the_job_runs_and_after_its_end(running: bootstrap
 def test_filter_by_state_operation_and_text(services: bootstrap.Services, small_job: JobRequest) -> None:
     named = small_job.model_copy(update={"name": "100%_'quoted\" Naïve"})
     first, _ = services.jobs.submit(named)
-    second, _ = services.jobs.submit(small_job.model_copy(update={"operation": "checksum", "name": "100 x quoted"}))
+    second, _ = services.jobs.submit(other(small_job, operation="checksum").model_copy(update={"name": "100 x quoted"}))
     services.jobs.cancel(second.id)
 
     def found(**wanted: str) -> set[uuid.UUID]:

@@ -21,14 +21,15 @@ def fill(services: bootstrap.Services, template: JobView, count: int = MANY) -> 
     """Add jobs by the thousand: a tenth waits, the others are completed, each with an outcome and samples."""
     samples = [{"elapsed_seconds": n, "files_done": n, "bytes_done": n} for n in range(240)]
     statement = sa.text("""
-        INSERT INTO jobs (id, operation, label, request, status, attempt, cancel_requested, deaths, samples,
+        INSERT INTO jobs (id, operations, label, request, status, attempt, cancel_requested, deaths, samples,
                           issues_count, outcome, created_at)
-        SELECT gen_random_uuid(), operation, label || n, request,
+        SELECT gen_random_uuid(), operations, label || n, request,
                CASE WHEN n % 10 = 0 THEN 'PENDING' ELSE 'COMPLETED' END, 1, false, 0, CAST(:samples AS jsonb), 0,
                CAST(:outcome AS jsonb), created_at - n * interval '1 millisecond'
         FROM jobs, generate_series(1, :count) AS n WHERE id = :id""")
     outcome = {
-        "summary": {"files": 1},
+        "counts": {"files": 1, "bytes": 1},
+        "results": [],
         "tables": [{"name": f"t{n}", "shards": [{"path": "x" * 40}]} for n in range(10)],
     }
     values = {"samples": json.dumps(samples), "outcome": json.dumps(outcome), "count": count, "id": template.id}

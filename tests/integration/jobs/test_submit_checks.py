@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from services import bootstrap, errors, settings
-from services.jobs.models import JobRequest, Source, Status
+from services.jobs.models import Source, Status
+from tests.asking import one_job, other
 
 
 @pytest.mark.parametrize("field", ["ignore_globs", "include_globs"])
 def test_a_pattern_that_the_engine_refuses_is_refused_at_once(
     services: bootstrap.Services, tree: Any, field: str
 ) -> None:
-    request = JobRequest(operation="inventory", source=Source.of_path(tree({"a": b""})), walk={field: ["[z"]})
+    request = one_job(operation="inventory", source=Source.of_path(tree({"a": b""})), walk={field: ["[z"]})
     with pytest.raises(errors.InvalidOptionsError, match=field):
         services.jobs.submit(request)
     assert services.jobs.list().items == []
@@ -24,14 +25,14 @@ def test_a_pattern_that_the_engine_refuses_is_refused_at_once(
 
 def test_a_repeated_submit_gives_its_job_though_the_source_is_gone(services: bootstrap.Services, tree: Any) -> None:
     root: Path = tree({"a": b""})
-    request = JobRequest(operation="inventory", source=Source.of_path(root), idempotency_key="once")
+    request = one_job(operation="inventory", source=Source.of_path(root), idempotency_key="once")
     first, new = services.jobs.submit(request)
     assert new
     shutil.rmtree(root)
     again, new = services.jobs.submit(request)
     assert (again.id, new) == (first.id, False)
     with pytest.raises(errors.JobConflictError):
-        services.jobs.submit(request.model_copy(update={"operation": "checksum"}))
+        services.jobs.submit(other(request, operation="checksum"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_only_allowed_s3_prefixes_are_read(
 ) -> None:
     config = settings.model_copy(update={"allowed_s3_prefixes": ("s3://mine/data/",)})
     with bootstrap.open_services(config) as limited:
-        request = JobRequest(operation="inventory", source=Source(s3_uri=uri))
+        request = one_job(operation="inventory", source=Source(s3_uri=uri))
         if allowed:
             assert limited.jobs.submit(request)[0].status == Status.PENDING
             return

@@ -54,10 +54,10 @@ def test_every_algorithm_equals_another_implementation(files: Path, run_job: Any
 @pytest.mark.parametrize(
     ("algorithm", "manifest", "command"),
     [
-        ("sha256", "manifest.sha256", ["sha256sum", "--check", "--strict", "--quiet"]),
-        ("sha1", "manifest.sha1", ["sha1sum", "--check", "--strict", "--quiet"]),
-        ("md5", "manifest.md5", ["md5sum", "--check", "--strict", "--quiet"]),
-        ("blake3", "manifest.b3", ["b3sum", "--check", "--quiet"]),
+        ("sha256", "checksum/manifest.sha256", ["sha256sum", "--check", "--strict", "--quiet"]),
+        ("sha1", "checksum/manifest.sha1", ["sha1sum", "--check", "--strict", "--quiet"]),
+        ("md5", "checksum/manifest.md5", ["md5sum", "--check", "--strict", "--quiet"]),
+        ("blake3", "checksum/manifest.b3", ["b3sum", "--check", "--quiet"]),
     ],
 )
 def test_manifest_is_accepted_by_the_tool(

@@ -38,7 +38,7 @@ def test_every_status_once_and_the_counts_add_up(tree: Any, manifest: Path, run_
         "gone": "missing",
         "folder": "not_verified",
     }
-    summary = view.outcome["summary"]
+    summary = view.outcome["results"][0]["summary"]
     assert summary["verdict"] == "failed"
     counted = Counter(statuses(rows, view).values())
     assert {status: files for status, files in summary["statuses"].items() if files} == counted
@@ -63,7 +63,7 @@ def test_every_status_once_and_the_counts_add_up(tree: Any, manifest: Path, run_
 def test_verdict(tree: Any, manifest: Path, run_job: Any, files: dict, listed: dict, verdict: str) -> None:
     manifest.write_bytes(sums(**listed))
     view = run_job("verify", tree(files), options={"manifest": str(manifest)})
-    assert view.outcome["summary"]["verdict"] == verdict
+    assert view.outcome["results"][0]["summary"]["verdict"] == verdict
 
 
 def test_deleting_one_of_two_equal_files_is_missing(tree: Any, manifest: Path, run_job: Any, rows: Any) -> None:
@@ -72,7 +72,7 @@ def test_deleting_one_of_two_equal_files_is_missing(tree: Any, manifest: Path, r
     manifest.write_bytes(sums(kept=b"twin", deleted=b"twin"))
     view = run_job("verify", root, options={"manifest": str(manifest)})
     assert statuses(rows, view) == {"kept": "ok", "deleted": "missing"}
-    assert view.outcome["summary"]["verdict"] == "failed"
+    assert view.outcome["results"][0]["summary"]["verdict"] == "failed"
 
 
 def test_result_of_an_earlier_job_is_a_manifest(tree: Any, run_job: Any, rows: Any) -> None:
@@ -80,7 +80,7 @@ def test_result_of_an_earlier_job_is_a_manifest(tree: Any, run_job: Any, rows: A
     proof = run_job("checksum", root, options={"algorithms": ["xxh3_128", "md5"]})
     again = run_job("verify", root, options={"manifest": f"job:{proof.id}"})
     assert set(statuses(rows, again).values()) == {"ok"}
-    assert again.outcome["summary"]["statuses"]["ok"] == 3
+    assert again.outcome["results"][0]["summary"]["statuses"]["ok"] == 3
     (root / "a").write_bytes(b"x")
     changed = run_job("verify", root, options={"manifest": f"job:{proof.id}"})
     assert statuses(rows, changed)["a"] == "changed"

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from services import artifacts, bootstrap
 from services.db.tables import JobRow
 from services.jobs import repository
-from services.jobs.models import Artifact, JobRequest, Source, Status
+from services.jobs.models import Artifact, Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
 ISSUES = pa.schema(
@@ -56,7 +57,7 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
     source = tree({}, name="stored-source")
 
     def make(tables: dict[str, pa.Table], shard_rows: int = 1_000_000, operation: str = "inventory") -> UUID:
-        request = JobRequest(operation=operation, source=Source.of_path(source))
+        request = one_job(operation=operation, source=Source.of_path(source))
         view = services.jobs.submit(request)[0]
         with services.database.transaction() as session:
             row = repository.claim(session, 1_000, 60)
@@ -66,7 +67,8 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
         written = {}
         for name, table in tables.items():
             shards = [table.slice(first, shard_rows) for first in range(0, table.num_rows, shard_rows)] or [table]
-            written[name] = [(f"{name}/part-{place:05d}.parquet", shard) for place, shard in enumerate(shards)]
+            folder = name.replace(".", "/")
+            written[name] = [(f"{folder}/part-{place:05d}.parquet", shard) for place, shard in enumerate(shards)]
         files = [shard for shards in written.values() for shard in shards]
         stored = []
         for name, table in [*files, ("issues.parquet", ISSUES.empty_table())]:
@@ -76,12 +78,11 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
             pq.write_table(table, path, compression="zstd", row_group_size=128 << 10, use_dictionary=texts)
             stored.append(Artifact(name=name, media_type="x", size_bytes=path.stat().st_size))
             services.storage.put(artifacts.storage_prefix(view.id, token) + name, path)
-        outcome = {
-            "tables": [
-                {"name": name, "rows": table.num_rows, "bytes": 1, "shards": []} for name, table in tables.items()
-            ],
-            "summary": {},
-        }
+        listed = [
+            {"name": name.partition(".")[2], "rows": table.num_rows, "bytes": 1, "shards": []}
+            for name, table in tables.items()
+        ]
+        outcome = {"results": [{"operation": operation, "options": {}, "tables": listed, "files": [], "summary": {}}]}
         with services.database.transaction() as session:
             repository.replace_artifacts(session, view.id, stored)
             values = {"status": Status.COMPLETED, "outcome": outcome, "finished_at": datetime.now(UTC)}

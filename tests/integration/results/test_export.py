@@ -16,8 +16,9 @@ import pytest
 
 from services import bootstrap, paths, results
 from services import settings as settings_module
-from services.jobs.models import JobRequest, Source, Status
+from services.jobs.models import Source, Status
 from services.results import ResultQuery
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.results.conftest import Store, entries
 
@@ -26,7 +27,7 @@ FORMS = ["parquet", "csv", "jsonl"]
 
 def exported(services: bootstrap.Services, job: UUID, form: str, query: ResultQuery | None = None) -> bytes:
     """Return a whole export."""
-    return b"".join(services.results.export(job, "result", form, query))  # type: ignore[arg-type]
+    return b"".join(services.results.export(job, "inventory.result", form, query))  # type: ignore[arg-type]
 
 
 def rows_of(content: bytes, form: str) -> list[dict[str, object]]:
@@ -41,7 +42,7 @@ def rows_of(content: bytes, form: str) -> list[dict[str, object]]:
 @pytest.fixture
 def job(store: Store) -> UUID:
     """Store 300,000 rows in seven shards."""
-    return store({"result": entries(300_000)}, shard_rows=45_000)
+    return store({"inventory.result": entries(300_000)}, shard_rows=45_000)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -58,7 +59,7 @@ def test_an_export_is_filtered_sorted_and_narrowed(services: bootstrap.Services,
     filters = (results.parse_filter("size_bytes:ge:990"), results.parse_filter("extension:eq:c"))
     query = ResultQuery(columns=("size_bytes", "path"), filters=filters, sort=("-size_bytes", "path"))
     rows = rows_of(exported(services, job, form, query), form)
-    total = services.results.query(job, "result", query.model_copy(update={"limit": 1})).total_rows
+    total = services.results.query(job, "inventory.result", query.model_copy(update={"limit": 1})).total_rows
     assert len(rows) == total > 100
     keys = [(-int(row["size_bytes"]), row["path"]) for row in rows]  # type: ignore[call-overload]
     assert keys == sorted(keys)  # type: ignore[type-var]
@@ -67,7 +68,7 @@ def test_an_export_is_filtered_sorted_and_narrowed(services: bootstrap.Services,
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_table_without_rows_exports_its_columns(services: bootstrap.Services, store: Store, form: str) -> None:
-    content = exported(services, store({"result": entries(0)}), form)
+    content = exported(services, store({"inventory.result": entries(0)}), form)
     assert rows_of(content, form) == []
     if form == "csv":
         assert content.startswith(b"path,path_raw,name,")
@@ -92,14 +93,16 @@ HOSTILE = [
 
 def test_no_cell_of_a_csv_is_a_formula(services: bootstrap.Services, store: Store) -> None:
     table = pa.table({"path": pa.array(HOSTILE), "size_bytes": pa.array([-5] * len(HOSTILE), pa.int64())})
-    content = exported(services, store({"result": table}), "csv")
+    content = exported(services, store({"inventory.result": table}), "csv")
     rows = rows_of(content, "csv")
     for row, name in zip(rows, HOSTILE, strict=True):
         cell = str(row["path"])
         assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
         assert cell.removeprefix("'") == name.removeprefix("'")
         assert row["size_bytes"] == "-5"  # a number is no formula
-    assert [row["path"] for row in rows_of(exported(services, store({"result": table}), "jsonl"), "jsonl")] == HOSTILE
+    assert [
+        row["path"] for row in rows_of(exported(services, store({"inventory.result": table}), "jsonl"), "jsonl")
+    ] == HOSTILE
 
 
 def test_numbers_times_and_bytes_lose_nothing(services: bootstrap.Services, store: Store) -> None:
@@ -112,7 +115,7 @@ def test_numbers_times_and_bytes_lose_nothing(services: bootstrap.Services, stor
             "modified": pa.array([1_700_000_000_123_456_789], pa.timestamp("ns", "UTC")),
         }
     )
-    job = store({"result": table})
+    job = store({"inventory.result": table})
     for form in ("csv", "jsonl"):
         row = rows_of(exported(services, job, form), form)[0]
         assert paths.unescape(str(row["path_raw"])) == raw
@@ -130,7 +133,7 @@ def test_names_that_are_not_text_survive_the_engine_and_the_export(
     names = [b"caf\xe9", b"new\nline", b"tab\there", b"back\\slash", "ünïcode".encode(), b"\x01\x7f", b"=1+1.csv"]
     source = tree(dict.fromkeys(names, b"x"), name="odd")
     services.start_runner()
-    view = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(source)))[0]
+    view = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(source)))[0]
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
     rows = rows_of(exported(services, view.id, "jsonl"), "jsonl")
     found = {paths.unescape(str(row["path"])) for row in rows}
@@ -139,12 +142,12 @@ def test_names_that_are_not_text_survive_the_engine_and_the_export(
         if row["path_raw"] is not None:
             assert paths.unescape(str(row["path_raw"])) == paths.unescape(str(row["path"]))
     query = ResultQuery(filters=(results.parse_filter("path:eq:caf\\xe9"),))
-    assert services.results.query(view.id, "result", query).total_rows == 1
+    assert services.results.query(view.id, "inventory.result", query).total_rows == 1
 
 
 def test_an_export_that_is_left_early_frees_its_cursor(services: bootstrap.Services, job: UUID) -> None:
     for _ in range(50):
-        chunks = services.results.export(job, "result", "csv")
+        chunks = services.results.export(job, "inventory.result", "csv")
         assert next(chunks).startswith(b"path,")
         del chunks
     assert services.results._cache._pinned.total() == 0
@@ -161,9 +164,9 @@ def peak():
 
 with bootstrap.open_services(settings.load_settings()) as services:
     job, form = uuid.UUID(sys.argv[1]), sys.argv[2]
-    services.results.query(job, "result", ResultQuery(limit=1))
+    services.results.query(job, "inventory.result", ResultQuery(limit=1))
     before = peak()
-    size = sum(len(chunk) for chunk in services.results.export(job, "result", form))
+    size = sum(len(chunk) for chunk in services.results.export(job, "inventory.result", form))
     print(size, peak() - before)
 """
 
@@ -173,7 +176,7 @@ def test_an_export_streams_in_bounded_memory(
     services: bootstrap.Services, settings: settings_module.Settings, store: Store, form: str
 ) -> None:
     table = entries(500_000, lambda number: f"folder/{number * 2_654_435_761 % 2**32:08x}/{'long-name-' * 6}{number}")
-    job = store({"result": table}, shard_rows=125_000)
+    job = store({"inventory.result": table}, shard_rows=125_000)
     assert settings.database_url is not None
     url = settings.database_url.get_secret_value()
     own = {"PRAVAH_DATA_DIR": str(settings.data_dir), "PRAVAH_DATABASE_URL": url}

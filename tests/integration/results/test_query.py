@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 
 from services import bootstrap, errors, paths, results
-from services.jobs.models import JobRequest, Source
+from services.jobs.models import Source
 from services.results import ResultQuery
 from services.results.sql import Statement
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.results.conftest import Store, entries
 
@@ -22,7 +23,7 @@ def ask(services: bootstrap.Services, job: UUID, *filters: str, sort: str = "", 
     """Return the paths that a question finds."""
     parsed = tuple(results.parse_filter(text) for text in filters)
     query = ResultQuery.model_validate({"filters": parsed, "sort": results.parse_sort(sort), **more})
-    return [row["path"] for row in services.results.query(job, "result", query).rows]
+    return [row["path"] for row in services.results.query(job, "inventory.result", query).rows]
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def job(store: Store) -> UUID:
             "modified": pa.array([1, 1_700_000_000_123_456_789, None, -1], pa.timestamp("ns", "UTC")),
         }
     )
-    return store({"result": table}, shard_rows=3)
+    return store({"inventory.result": table}, shard_rows=3)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,9 @@ def test_filters_find_exactly_what_they_say(
 ) -> None:
     everything = ask(services, job)
     assert ask(services, job, condition) == [everything[place] for place in found]
-    page = services.results.query(job, "result", ResultQuery(filters=(results.parse_filter(condition),), limit=1))
+    page = services.results.query(
+        job, "inventory.result", ResultQuery(filters=(results.parse_filter(condition),), limit=1)
+    )
     assert page.total_rows == len(found)
 
 
@@ -124,10 +127,10 @@ def test_what_the_table_does_not_have_is_refused(
 ) -> None:
     query = ResultQuery.model_validate(question)
     with pytest.raises(errors.InvalidOptionsError) as caught:
-        services.results.query(job, "result", query)
+        services.results.query(job, "inventory.result", query)
     assert "\n" not in caught.value.message
     with pytest.raises(errors.InvalidOptionsError):
-        services.results.export(job, "result", "csv", query)
+        services.results.export(job, "inventory.result", "csv", query)
 
 
 @pytest.mark.parametrize("text", ["", "path", "path:like:x", "path:EQ:x", ":eq:x:"])
@@ -148,7 +151,7 @@ def test_sort_puts_null_last_in_both_directions(services: bootstrap.Services, jo
 
 
 def test_values_are_json_and_lose_nothing(services: bootstrap.Services, job: UUID) -> None:
-    page = services.results.query(job, "result")
+    page = services.results.query(job, "inventory.result")
     assert json.loads(page.model_dump_json())["rows"] == page.rows
     assert page.rows[1]["modified"] == "2023-11-14T22:13:20.123456789Z"
     assert page.rows[0]["modified"] == "1970-01-01T00:00:00.000000001Z"
@@ -160,7 +163,7 @@ def test_values_are_json_and_lose_nothing(services: bootstrap.Services, job: UUI
 
 
 def test_columns_are_given_in_the_order_asked_for(services: bootstrap.Services, job: UUID) -> None:
-    page = services.results.query(job, "result", ResultQuery(columns=("size_bytes", "path"), limit=1))
+    page = services.results.query(job, "inventory.result", ResultQuery(columns=("size_bytes", "path"), limit=1))
     assert page.columns == ["size_bytes", "path"]
     assert list(page.rows[0]) == ["size_bytes", "path"]
 
@@ -171,7 +174,7 @@ def test_pages_show_every_row_once_though_keys_repeat(
     services: bootstrap.Services, store: Store, sort: str, filters: tuple[str, ...]
 ) -> None:
     table = entries(25_000)
-    job = store({"result": table}, shard_rows=7_000)
+    job = store({"inventory.result": table}, shard_rows=7_000)
     rows = [row for row in table.to_pylist() if not filters or row["size_bytes"] >= 500]
     seen: list[str] = []
     for number in range(math.ceil(len(rows) / 1000)):
@@ -185,24 +188,26 @@ def test_pages_show_every_row_once_though_keys_repeat(
 
 def test_a_page_beyond_the_end_is_empty_and_knows_the_total(services: bootstrap.Services, job: UUID) -> None:
     for filters in ((), (results.parse_filter("extension:eq:txt"),)):
-        page = services.results.query(job, "result", ResultQuery(filters=filters, sort=("path",), offset=10**15))
+        page = services.results.query(
+            job, "inventory.result", ResultQuery(filters=filters, sort=("path",), offset=10**15)
+        )
         assert page.rows == []
         assert page.total_rows == (3 if filters else 4)
 
 
 def test_the_page_is_limited_by_the_settings(services: bootstrap.Services, store: Store) -> None:
-    job = store({"result": entries(3_000)})
-    page = services.results.query(job, "result", ResultQuery(limit=1_000_000))
+    job = store({"inventory.result": entries(3_000)})
+    page = services.results.query(job, "inventory.result", ResultQuery(limit=1_000_000))
     assert len(page.rows) == services.settings.page_rows_limit == 1_000
     assert page.total_rows == 3_000
-    assert services.results.query(job, "result", ResultQuery(limit=0)).rows == []
+    assert services.results.query(job, "inventory.result", ResultQuery(limit=0)).rows == []
 
 
 def test_a_table_without_rows_has_columns_and_no_rows(services: bootstrap.Services, store: Store) -> None:
-    job = store({"result": entries(0)})
+    job = store({"inventory.result": entries(0)})
     query = ResultQuery(filters=(results.parse_filter("size_bytes:gt:1"),), sort=("-size_bytes",), search="x")
     for question in (None, query):
-        page = services.results.query(job, "result", question)
+        page = services.results.query(job, "inventory.result", question)
         assert page.rows == []
         assert page.total_rows == 0
         assert "path" in page.columns
@@ -216,28 +221,28 @@ def test_an_unknown_table_is_named(services: bootstrap.Services, job: UUID, tabl
 
 
 def test_a_job_without_a_result_says_in_which_state_it_is(services: bootstrap.Services, tree: TreeBuilder) -> None:
-    view, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(tree({}, name="one"))))
+    view, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(tree({}, name="one"))))
     with pytest.raises(errors.ArtifactNotFoundError, match="PENDING"):
         services.results.tables(view.id)
     with pytest.raises(errors.ArtifactNotFoundError):
-        services.results.query(view.id, "result")
+        services.results.query(view.id, "inventory.result")
 
 
 def test_a_deleted_jobs_remembered_tables_are_gone(services: bootstrap.Services, job: UUID) -> None:
-    assert services.results.query(job, "result").total_rows == 4
+    assert services.results.query(job, "inventory.result").total_rows == 4
     services.jobs.delete(job)
     with pytest.raises(errors.JobNotFoundError):
-        services.results.query(job, "result")
+        services.results.query(job, "inventory.result")
     with pytest.raises(errors.JobNotFoundError):
-        services.results.export(job, "result", "csv")
+        services.results.export(job, "inventory.result", "csv")
 
 
 def test_result_files_that_were_removed_by_hand_are_a_storage_error(services: bootstrap.Services, job: UUID) -> None:
-    assert services.results.query(job, "result").total_rows == 4
+    assert services.results.query(job, "inventory.result").total_rows == 4
     for path in (services.settings.data_dir / "results").rglob("result/*.parquet"):
         path.unlink()
     with pytest.raises(errors.StorageError):
-        services.results.query(job, "result")
+        services.results.query(job, "inventory.result")
 
 
 def test_duckdb_reads_no_other_file(services: bootstrap.Services, tree: TreeBuilder) -> None:

@@ -7,7 +7,8 @@ from uuid import UUID
 import pytest
 
 from services import bootstrap, errors, paths
-from services.jobs.models import JobRequest, Source, Status
+from services.jobs.models import Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
 
@@ -15,7 +16,7 @@ def inventory(services: bootstrap.Services, tree: TreeBuilder, files: dict[str |
     """Run an inventory of made-up files."""
     services.start_runner()
     source = Source.of_path(tree(files, name="mapped"))
-    view = services.jobs.submit(JobRequest(operation="inventory", source=source))[0]
+    view = services.jobs.submit(one_job(operation="inventory", source=source))[0]
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
     return view.id
 
@@ -77,7 +78,7 @@ def test_only_sizes_are_taken_as_a_measure(services: bootstrap.Services, tree: T
 def test_a_checksum_has_no_treemap(services: bootstrap.Services, tree: TreeBuilder) -> None:
     services.start_runner()
     source = Source.of_path(tree({"a": b"x"}, name="digested"))
-    view = services.jobs.submit(JobRequest(operation="checksum", source=source))[0]
+    view = services.jobs.submit(one_job(operation="checksum", source=source))[0]
     services.jobs.wait(view.id, 30)
     with pytest.raises(errors.ArtifactNotFoundError):
         services.results.treemap(view.id)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap, errors
-from services.jobs.models import JobRequest, Source
+from services.jobs.models import Source
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
 
@@ -33,7 +34,7 @@ def test_names_that_are_not_text_can_be_entered(services: bootstrap.Services, tr
     inner = services.sources.browse(first.path).folders[0]
     assert inner.name == "inner\\n"
     assert services.sources.browse(inner.path).files == 1
-    view, _ = services.jobs.submit(JobRequest(operation="inventory", source=Source.of_path(first.path)))
+    view, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(first.path)))
     assert view.source.os_path == first.path
     assert os.fsencode(first.path).endswith(b"caf\xe9")
     assert first.path in services.sources.recent()
@@ -127,8 +128,8 @@ def test_recent_places_are_the_newest_sources_that_may_still_be_read(
 ) -> None:
     root = tree({f"d{number}/x": b"" for number in range(4)})
     for number in (0, 1, 2, 1, 3):
-        services.jobs.submit(JobRequest(operation="inventory", source=Source(path=f"{root}/d{number}")))
-    services.jobs.submit(JobRequest(operation="checksum", source=Source(s3_uri="s3://bucket/prefix")))
+        services.jobs.submit(one_job(operation="inventory", source=Source(path=f"{root}/d{number}")))
+    services.jobs.submit(one_job(operation="checksum", source=Source(s3_uri="s3://bucket/prefix")))
     (root / "d3" / "x").unlink()
     (root / "d3").rmdir()
     assert services.sources.recent() == [f"{root}/d1", f"{root}/d2", f"{root}/d0"]

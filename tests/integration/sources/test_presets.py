@@ -7,6 +7,7 @@ import pytest
 from services import bootstrap, errors
 from services.db.tables import PresetRow
 from services.jobs.models import JobRequest, Source
+from tests.asking import one_job, other
 from tests.conftest import TreeBuilder
 
 
@@ -14,18 +15,16 @@ from tests.conftest import TreeBuilder
 def request_of(tree: TreeBuilder) -> JobRequest:
     """Return a request with options of its own."""
     source = Source.of_path(tree({"a": b"1"}))
-    return JobRequest(operation="checksum", source=source, options={"algorithms": ["md5"]}, idempotency_key="k")
+    return one_job(operation="checksum", source=source, options={"algorithms": ["md5"]}, idempotency_key="k")
 
 
 def test_a_preset_is_saved_replaced_and_forgotten(services: bootstrap.Services, request_of: JobRequest) -> None:
     services.presets.save(" nightly ", request_of)
-    services.presets.save(
-        "Ünïcode 'quoted\" %_", request_of.model_copy(update={"operation": "inventory", "options": {}})
-    )
-    services.presets.save("nightly", request_of.model_copy(update={"options": {"algorithms": ["sha1"]}}))
+    services.presets.save("Ünïcode 'quoted\" %_", other(request_of, operation="inventory"))
+    services.presets.save("nightly", other(request_of, options={"algorithms": ["sha1"]}))
     kept = services.presets.list()
     assert list(kept) == ["nightly", "Ünïcode 'quoted\" %_"]
-    assert kept["nightly"].options == {"algorithms": ["sha1"], "write_manifests": True}
+    assert kept["nightly"].operations[0].options == {"algorithms": ["sha1"], "write_manifests": True}
     assert kept["nightly"].idempotency_key is None
     assert services.jobs.submit(kept["nightly"])[1]
     services.presets.delete("nightly")
@@ -42,7 +41,7 @@ def test_a_bad_name_is_refused(services: bootstrap.Services, request_of: JobRequ
 
 def test_a_bad_request_is_not_kept(services: bootstrap.Services, request_of: JobRequest) -> None:
     with pytest.raises(errors.InvalidOptionsError):
-        services.presets.save("bad", request_of.model_copy(update={"options": {"unknown": 1}}))
+        services.presets.save("bad", other(request_of, options={"unknown": 1}))
     assert services.presets.list() == {}
 
 

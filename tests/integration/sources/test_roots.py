@@ -9,8 +9,9 @@ import pytest
 
 from services import bootstrap, errors, results
 from services import settings as settings_module
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.jobs.models import JobView, Source, Status
 from services.results import ResultQuery
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
 
@@ -26,7 +27,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(services: bootstrap.Services, source: Path, operation: str = "inventory", **more: object) -> JobView:
     """Run a job to its end."""
     services.start_runner()
-    request = JobRequest.model_validate({"operation": operation, "source": Source.of_path(source), **more})
+    request = one_job(operation=operation, source=Source.of_path(source), **more)
     return services.jobs.wait(services.jobs.submit(request)[0].id, 60)
 
 
@@ -56,7 +57,7 @@ def test_what_lies_outside_is_refused(
         services.sources.resolve(path)
     assert "PRAVAH_ALLOWED_ROOTS" in caught.value.remedy
     with pytest.raises((errors.SourceForbiddenError, ValueError)):
-        services.jobs.submit(JobRequest(operation="inventory", source=Source(path=path)))
+        services.jobs.submit(one_job(operation="inventory", source=Source(path=path)))
     with pytest.raises(errors.SourceForbiddenError):
         services.sources.browse(path)
     with pytest.raises(errors.SourceForbiddenError):
@@ -80,14 +81,12 @@ def test_whether_something_exists_outside_is_not_told(
 def test_a_path_in_bytes_wins_and_is_checked(services: bootstrap.Services, tree: TreeBuilder, outside: Path) -> None:
     root = tree({b"caf\xe9/file": b"1"})
     odd = os.path.join(os.fsencode(root), b"caf\xe9")
-    view = services.jobs.submit(JobRequest(operation="inventory", source=Source(path="/shown", path_bytes=odd.hex())))[
-        0
-    ]
+    view = services.jobs.submit(one_job(operation="inventory", source=Source(path="/shown", path_bytes=odd.hex())))[0]
     assert view.source.path_bytes == odd.hex()
     assert view.source.path == f"{root}/caf\\xe9"
     lie = Source(path=str(root), path_bytes=os.fsencode(outside).hex())
     with pytest.raises(errors.SourceForbiddenError):
-        services.jobs.submit(JobRequest(operation="inventory", source=lie))
+        services.jobs.submit(one_job(operation="inventory", source=lie))
 
 
 @pytest.mark.parametrize("name", ["postgres", "work", "results", "cache"])
@@ -111,16 +110,18 @@ def test_a_job_above_pravahs_own_data_does_not_read_it(services: bootstrap.Servi
     digested = run(services, tmp_path, "checksum")
     for view in (first, again, digested):
         assert view.status == Status.COMPLETED, view.error
-        paths = column(services, view, "result")
+        paths = column(services, view, f"{view.names[0]}.result")
         assert "mine.txt" in paths
         assert any(path.startswith("data/sample/") for path in paths)
         for own in ("postgres", "work", "results", "cache"):
             assert not any(path.startswith(f"data/{own}") for path in paths)
     assert again.outcome is not None
     assert first.outcome is not None
-    assert again.outcome["summary"]["files"] == first.outcome["summary"]["files"]
+    assert again.outcome["results"][0]["summary"]["files"] == first.outcome["results"][0]["summary"]["files"]
     page = services.results.query(
-        again.id, "not_covered", ResultQuery(filters=(results.parse_filter("reason:eq:pravah_data"),), sort=("path",))
+        again.id,
+        "inventory.not_covered",
+        ResultQuery(filters=(results.parse_filter("reason:eq:pravah_data"),), sort=("path",)),
     )
     assert [row["path"] for row in page.rows] == ["data/cache", "data/postgres", "data/results", "data/work"]
     assert "Pravah" in page.rows[0]["message"]
@@ -132,12 +133,12 @@ def test_a_followed_link_into_pravahs_own_data_is_not_entered(services: bootstra
     (root / "way-in").symlink_to(services.settings.data_dir / "results")
     view = run(services, root, walk={"follow_links": True})
     assert view.status == Status.COMPLETED
-    assert not any("theirs" in path for path in column(services, view, "result"))
-    assert "pravah_data" in column(services, view, "not_covered", "reason")
+    assert not any("theirs" in path for path in column(services, view, "inventory.result"))
+    assert "pravah_data" in column(services, view, "inventory.not_covered", "reason")
 
 
 def test_the_preview_leaves_pravahs_own_data_out(services: bootstrap.Services, tmp_path: Path) -> None:
-    request = JobRequest(operation="inventory", source=Source.of_path(tmp_path))
+    request = one_job(operation="inventory", source=Source.of_path(tmp_path))
     before = services.jobs.preview(request)
     for number in range(5):
         (services.settings.data_dir / "results" / f"{number}").write_text("x")
@@ -150,7 +151,7 @@ def test_followed_links_lead_nowhere_outside(services: bootstrap.Services, tree:
     (root / "file-link").symlink_to(outside / "secret.txt")
     view = run(services, root, "checksum", walk={"follow_links": True})
     assert view.status == Status.COMPLETED
-    assert column(services, view, "result") == ["a"]
+    assert column(services, view, "checksum.result") == ["a"]
 
 
 def test_a_link_that_is_swapped_after_the_submit_is_not_followed(
@@ -158,13 +159,13 @@ def test_a_link_that_is_swapped_after_the_submit_is_not_followed(
 ) -> None:
     root = tree({"good/file": b"1"})
     (root / "link").symlink_to("good")
-    view = services.jobs.submit(JobRequest(operation="inventory", source=Source(path=str(root / "link"))))[0]
+    view = services.jobs.submit(one_job(operation="inventory", source=Source(path=str(root / "link"))))[0]
     assert view.source.path == str(root / "good")  # what was allowed is what is opened
     (root / "link").unlink()
     (root / "link").symlink_to(outside)
     services.start_runner()
-    assert column(services, services.jobs.wait(view.id, 30), "result") == ["file"]
-    swapped = services.jobs.submit(JobRequest(operation="inventory", source=Source(path=str(root / "good"))))[0]
+    assert column(services, services.jobs.wait(view.id, 30), "inventory.result") == ["file"]
+    swapped = services.jobs.submit(one_job(operation="inventory", source=Source(path=str(root / "good"))))[0]
     services.jobs.wait(swapped.id, 30)
 
 
@@ -172,7 +173,7 @@ def test_a_directory_that_became_a_link_before_the_run_is_refused(
     services: bootstrap.Services, tree: TreeBuilder, outside: Path
 ) -> None:
     root = tree({"good/file": b"1"})
-    view = services.jobs.submit(JobRequest(operation="inventory", source=Source(path=str(root / "good"))))[0]
+    view = services.jobs.submit(one_job(operation="inventory", source=Source(path=str(root / "good"))))[0]
     (root / "good").rename(root / "moved")
     (root / "good").symlink_to(outside)
     services.start_runner()
@@ -185,7 +186,7 @@ def test_a_directory_that_became_a_link_before_the_run_is_refused(
 def test_a_manifest_outside_is_refused(services: bootstrap.Services, tree: TreeBuilder, outside: Path) -> None:
     root = tree({"a": b"1"})
     for manifest in (outside / "secret.txt", services.settings.data_dir / "results", root / "nothing"):
-        request = JobRequest(operation="verify", source=Source.of_path(root), options={"manifest": str(manifest)})
+        request = one_job(operation="verify", source=Source.of_path(root), options={"manifest": str(manifest)})
         with pytest.raises((errors.SourceForbiddenError, errors.SourceNotFoundError)):
             services.jobs.submit(request)
 
@@ -194,7 +195,7 @@ def test_a_manifest_outside_is_refused(services: bootstrap.Services, tree: TreeB
 def test_a_job_that_is_not_there_is_no_manifest(
     services: bootstrap.Services, tree: TreeBuilder, reference: str
 ) -> None:
-    request = JobRequest(operation="verify", source=Source.of_path(tree({})), options={"manifest": reference})
+    request = one_job(operation="verify", source=Source.of_path(tree({})), options={"manifest": reference})
     with pytest.raises((errors.InvalidOptionsError, errors.JobNotFoundError)):
         services.jobs.submit(request)
 

@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from services import bootstrap, errors, results, s3_source
 from services import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.jobs.models import JobView, Source, Status
 from services.results import ResultQuery
+from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.storage.conftest import Proxy
 
@@ -53,7 +54,7 @@ def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
 
 def run(services: bootstrap.Services, source: Source, operation: str = "checksum", **more: Any) -> JobView:
     """Run a job to its end."""
-    view = services.jobs.submit(JobRequest(operation=operation, source=source, **more))[0]
+    view = services.jobs.submit(one_job(operation=operation, source=source, **more))[0]
     return services.jobs.wait(view.id, 60)
 
 
@@ -68,15 +69,15 @@ def test_a_whole_job_with_its_results_in_s3(
     assert len(stored) == len(artifacts)
     assert all(key.startswith(f"results/jobs/{done.id}/") for key in stored)
     assert list((opened.settings.data_dir / "results").iterdir()) == []
-    manifest = b"".join(opened.artifacts.open(done.id, "manifest.sha256").chunks)
+    manifest = b"".join(opened.artifacts.open(done.id, "checksum/manifest.sha256").chunks)
     assert manifest.count(b"\n") == 3
-    assert b"".join(opened.artifacts.open(done.id, "manifest.sha256", 3, 9).chunks) == manifest[3:9]
+    assert b"".join(opened.artifacts.open(done.id, "checksum/manifest.sha256", 3, 9).chunks) == manifest[3:9]
     outcome = json.loads(b"".join(opened.artifacts.open(done.id, "outcome.json").chunks))
-    assert outcome["summary"] == (done.outcome or {})["summary"]
-    page = opened.results.query(done.id, "result", ResultQuery(sort=("path",)))
+    assert outcome["results"][0]["summary"] == (done.outcome or {})["results"][0]["summary"]
+    page = opened.results.query(done.id, "checksum.result", ResultQuery(sort=("path",)))
     assert page.total_rows == 3
     assert [row["path"] for row in page.rows] == ["a.txt", "b/c", "odd-\\xff\\n"]
-    assert b"".join(opened.results.export(done.id, "result", "csv")).count(b"\r\n") == 4
+    assert b"".join(opened.results.export(done.id, "checksum.result", "csv")).count(b"\r\n") == 4
     opened.jobs.delete(done.id)
     assert s3.list_objects_v2(Bucket=s3_bucket)["KeyCount"] == 0
 
@@ -87,8 +88,8 @@ def test_a_verify_takes_a_result_that_is_in_s3(opened: bootstrap.Services, tree:
     (root / "b").write_bytes(b"3")
     second = run(opened, Source.of_path(root), "verify", options={"manifest": f"job:{first.id}"})
     assert second.status == Status.COMPLETED, second.error
-    assert (second.outcome or {})["summary"]["verdict"] == "failed"
-    assert (second.outcome or {})["summary"]["statuses"]["changed"] == 1
+    assert (second.outcome or {})["results"][0]["summary"]["verdict"] == "failed"
+    assert (second.outcome or {})["results"][0]["summary"]["statuses"]["changed"] == 1
 
 
 def test_copies_are_kept_evicted_and_fetched_again(config: settings_module.Settings, tree: TreeBuilder) -> None:
@@ -99,14 +100,14 @@ def test_copies_are_kept_evicted_and_fetched_again(config: settings_module.Setti
         cache = services.settings.data_dir / "cache"
         for _ in range(3):
             for job in (first, second):
-                page = services.results.query(job.id, "result", ResultQuery(sort=("-path",), limit=3))
+                page = services.results.query(job.id, "checksum.result", ResultQuery(sort=("-path",), limit=3))
                 assert page.total_rows == 9
                 assert [row["path"] for row in page.rows] == ["file-8", "file-7", "file-6"]
         copies = list(cache.rglob("*.parquet"))
         assert {path.relative_to(cache).parts[0] for path in copies} == {str(second.id)}
         services.jobs.delete(second.id)
         with pytest.raises(errors.JobNotFoundError):
-            services.results.query(second.id, "result")
+            services.results.query(second.id, "checksum.result")
         assert not (cache / str(second.id)).exists()
 
 
@@ -121,7 +122,7 @@ def test_an_evicted_copy_is_fetched_once_for_many_readers(
 
     def ask() -> None:
         try:
-            assert opened.results.query(job.id, "result").total_rows == 1
+            assert opened.results.query(job.id, "checksum.result").total_rows == 1
         except BaseException as error:
             failures.append(error)
 
@@ -131,7 +132,7 @@ def test_an_evicted_copy_is_fetched_once_for_many_readers(
     for thread in threads:
         thread.join()
     assert failures == []
-    assert "result/part-00000.parquet" in fetched
+    assert "checksum/result/part-00000.parquet" in fetched
     assert len(fetched) == len(set(fetched))
 
 
@@ -182,13 +183,15 @@ def paths_of(services: bootstrap.Services, view: JobView) -> dict[str, int]:
     """Return path → size of a job's files."""
     assert view.status == Status.COMPLETED, view.error
     query = ResultQuery(columns=("path", "size_bytes"), filters=(results.parse_filter("kind:eq:file"),))
-    return {row["path"]: row["size_bytes"] for row in services.results.query(view.id, "result", query).rows}
+    return {
+        row["path"]: row["size_bytes"] for row in services.results.query(view.id, f"{view.names[0]}.result", query).rows
+    }
 
 
 def test_a_prefix_is_a_source(opened: bootstrap.Services, s3: Any, s3_bucket: str) -> None:
     fill(s3, s3_bucket, {"data/a.txt": b"hello", "data/sub/b": b"x" * 100, "data/empty": b"", "database/c": b"other"})
     for uri in (f"s3://{s3_bucket}/data", f"s3://{s3_bucket}/data/"):
-        preview = opened.jobs.preview(JobRequest(operation="inventory", source=Source(s3_uri=uri)))
+        preview = opened.jobs.preview(one_job(operation="inventory", source=Source(s3_uri=uri)))
         assert (preview.files, preview.bytes, preview.complete) == (3, 105, True)
         assert preview.first_names == ["a.txt", "empty", "sub/b"]
         view = run(opened, Source(s3_uri=uri), "inventory")
@@ -206,7 +209,7 @@ def test_a_whole_bucket_and_a_single_object_are_sources(opened: bootstrap.Servic
     fill(s3, s3_bucket, {"x/one.txt": b"1", "y/two.txt": b"22"})
     view = run(opened, Source(s3_uri=f"s3://{s3_bucket}/x/one.txt"), "inventory")
     assert paths_of(opened, view) == {"one.txt": 1}
-    preview = opened.jobs.preview(JobRequest(operation="inventory", source=Source(s3_uri=f"s3://{s3_bucket}")))
+    preview = opened.jobs.preview(one_job(operation="inventory", source=Source(s3_uri=f"s3://{s3_bucket}")))
     assert preview.files >= 2
 
 
@@ -214,7 +217,7 @@ def test_files_keep_the_objects_time(opened: bootstrap.Services, s3: Any, s3_buc
     fill(s3, s3_bucket, {"t/a": b"1"})
     modified = s3.head_object(Bucket=s3_bucket, Key="t/a")["LastModified"]
     view = run(opened, Source(s3_uri=f"s3://{s3_bucket}/t/"), "inventory")
-    row = opened.results.query(view.id, "result", ResultQuery(columns=("modified",))).rows[0]
+    row = opened.results.query(view.id, "inventory.result", ResultQuery(columns=("modified",))).rows[0]
     assert abs((datetime.fromisoformat(row["modified"]) - modified).total_seconds()) < 1
 
 
@@ -266,9 +269,7 @@ def test_staging_is_cancelled_at_once(config: settings_module.Settings, proxy: P
     proxy.fail = hold
     with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
         services.start_runner()
-        view = services.jobs.submit(JobRequest(operation="inventory", source=Source(s3_uri=f"s3://{s3_bucket}/slow/")))[
-            0
-        ]
+        view = services.jobs.submit(one_job(operation="inventory", source=Source(s3_uri=f"s3://{s3_bucket}/slow/")))[0]
         wait_until(lambda: any("/slow/" in path for _, path in proxy.requests), "objects are fetched")
         services.jobs.cancel(view.id)
         done = services.jobs.wait(view.id, 10)

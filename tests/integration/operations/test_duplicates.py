@@ -1,0 +1,192 @@
+"""duplicates as its user has it: groups as naive grouping finds them, keep rules, and the plan, really run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import random
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from services import bootstrap, errors, results
+from services.operations import duplicates
+from services.results import removal
+from tests.conftest import TreeBuilder
+from tests.integration.operations.conftest import Rows, RunJob
+
+TREE: dict[str | bytes, bytes | None] = {
+    "photos/2023/a.jpg": b"one picture",
+    "photos/2024/a.jpg": b"one picture",
+    "backup/copy of a.jpg": b"one picture",
+    "deep/er/still/x.txt": b"text",
+    "x.txt": b"text",
+    "single": b"only here",
+}
+AGES = {"photos/2023/a.jpg": 3, "photos/2024/a.jpg": 1, "backup/copy of a.jpg": 2, "x.txt": 1, "deep/er/still/x.txt": 2}
+
+
+@pytest.fixture
+def source(tree: TreeBuilder) -> Path:
+    """Return a directory of two groups; `AGES` says how many days old each file is."""
+    root = tree(TREE)
+    for name, days in AGES.items():
+        moment = 1_700_000_000_123_456_789 - days * 86_400_000_000_000
+        os.utime(root / name, ns=(moment, moment))
+    return root
+
+
+def removed(services: bootstrap.Services, job: UUID, **rule: object) -> set[str]:
+    """Return the paths that a rule would remove."""
+    wanted = results.KeepRule.model_validate(rule)
+    text = b"".join(services.results.removal_plan(job, wanted, "csv")).decode()
+    found = {row["path"] for row in csv.DictReader(io.StringIO(text))}
+    preview = services.results.removal_preview(job, wanted)
+    assert preview.files == len(found)
+    assert {row["path"] for row in preview.first} == found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        ({"keep": "oldest"}, {"photos/2023/a.jpg", "deep/er/still/x.txt"}),
+        ({"keep": "newest"}, {"photos/2024/a.jpg", "x.txt"}),
+        ({"keep": "shortest_path"}, {"photos/2023/a.jpg", "x.txt"}),
+        ({"keep": "under", "folder": "photos/2024/"}, {"photos/2024/a.jpg", "x.txt", "deep/er/still/x.txt"}),
+        ({"keep": "under", "folder": "photos"}, set(AGES) - {"backup/copy of a.jpg"}),
+        ({"keep": "each_name"}, {"photos/2023/a.jpg", "backup/copy of a.jpg", "deep/er/still/x.txt"}),
+    ],
+)  # fmt: skip
+def test_a_rule_keeps_what_it_says(
+    running: bootstrap.Services, run_job: RunJob, source: Path, rule: dict[str, str], kept: set[str]
+) -> None:
+    view = run_job("duplicates", source)
+    assert removed(running, view.id, **rule) == set(AGES) - kept
+
+
+def test_filters_spare_what_they_do_not_match(running: bootstrap.Services, run_job: RunJob, source: Path) -> None:
+    job = run_job("duplicates", source).id
+    only = [{"column": "extension", "operator": "eq", "value": "txt"}]
+    assert removed(running, job, keep="oldest", filters=only) == {"x.txt"}
+    below = [{"column": "path", "operator": "starts_with", "value": "backup/"}]
+    found = running.results.removal_preview(job, results.KeepRule.model_validate({"keep": "newest", "filters": below}))
+    assert (found.files, found.reclaimable_bytes, found.groups, found.untouched_groups) == (1, 11, 1, 1)
+    with pytest.raises(errors.InvalidOptionsError, match="no column"):
+        removed(running, job, filters=[{"column": "colour", "operator": "eq", "value": "red"}])
+    with pytest.raises(errors.InvalidOptionsError, match="needs a folder"):
+        removed(running, job, keep="under", folder="/")
+
+
+def test_names_of_one_inode_stay_or_go_together(running: bootstrap.Services, run_job: RunJob, source: Path) -> None:
+    os.link(source / "photos/2024/a.jpg", source / "link.jpg")
+    job = run_job("duplicates", source).id
+    assert removed(running, job, keep="newest") == {"photos/2023/a.jpg", "backup/copy of a.jpg", "deep/er/still/x.txt"}
+    assert removed(running, job, keep="oldest") == {"photos/2024/a.jpg", "link.jpg", "backup/copy of a.jpg", "x.txt"}
+    rule = results.KeepRule(keep="oldest", filters=(results.Filter(column="path", operator="ne", value="link.jpg"),))
+    # The inode keeps a name, so its bytes are not freed.
+    assert running.results.removal_preview(job, rule).reclaimable_bytes == 11 + 4
+
+
+def test_a_reference_always_stays(running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path) -> None:
+    reference = tmp_path / "kept"
+    reference.mkdir()
+    (reference / "original").write_bytes(b"one picture")
+    (reference / "unlike").write_bytes(b"two")
+    options = {"references": [str(reference)], "only_against_reference": True}
+    view = run_job("duplicates", source, options=options)
+    assert view.result("duplicates")["summary"]["reference"]["safe_to_wipe"] == "no"
+    pictures = {name for name in AGES if name.endswith(".jpg")}
+    for keep in ("oldest", "newest", "shortest_path", "each_name"):
+        assert removed(running, view.id, keep=keep) == pictures
+    script = tmp_path / "plan.sh"
+    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(), "sh")))
+    assert subprocess.run(["bash", script, "--remove"], check=True, capture_output=True).stderr == b""
+    assert not any((source / name).exists() for name in pictures)
+    assert (reference / "original").exists()
+
+
+def run_script(script: Path, *arguments: str) -> tuple[int, str, str]:
+    done = subprocess.run(["bash", script, *arguments], capture_output=True, check=False)
+    return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+
+
+def test_the_script_removes_only_what_is_still_so(
+    running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder, tmp_path: Path
+) -> None:
+    names = [b"a", b"-rf", b"it's", b"new\nline", b"not-\xff", b"$(touch hacked)", b"sub/b c", "ünï".encode()]
+    root = tree(dict.fromkeys(names, b"same content") | {"other": b"12345", "other 2": b"12345"})
+    for place, name in enumerate(names):
+        os.utime(os.fsencode(root) + b"/" + name, ns=(10**18 + place, 10**18 + place))
+    view = run_job("duplicates", root)
+    script = tmp_path / "plan.sh"
+    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+
+    before = sorted(os.fsencode(path) for path in root.rglob("*"))
+    status, out, err = run_script(script)
+    assert (status, err) == (0, "")
+    assert out.count("would remove ") == 8 + 1
+    assert sorted(os.fsencode(path) for path in root.rglob("*")) == before
+
+    (root / "sub" / "b c").write_bytes(b"other!! size")
+    os.utime(root / "sub" / "b c", ns=(1, 1))
+    (root / "other").unlink()
+    status, out, err = run_script(script, "--remove")
+    assert status == 1
+    assert err.count("changed or gone") == 2
+    assert "skipped: 2" in out
+    left = {os.fsencode(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+    assert left == {b"a", b"sub/b c", b"other 2"}
+    assert not (root / "hacked").exists()
+    assert not Path("hacked").exists()
+
+    # All that is left of a group stays, though its own plan would remove it.
+    status, out, err = run_script(script, "--remove")
+    assert {os.fsencode(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == left
+
+
+def test_a_kept_file_that_changed_saves_its_copies(
+    running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path
+) -> None:
+    view = run_job("duplicates", source)
+    script = tmp_path / "plan.sh"
+    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    (source / "photos/2023/a.jpg").write_bytes(b"changed now")
+    status, _, err = run_script(script, "--remove")
+    assert status == 1
+    assert err.count("the kept file is changed or gone") == 2
+    assert all((source / name).exists() for name in AGES if name.endswith(".jpg"))
+
+
+def test_groups_are_those_of_naive_grouping(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    seed = 20261125
+    print(f"seed {seed}")
+    made = random.Random(seed)
+    contents = [made.randbytes(size) for size in (1, 1, 2, 4095, 4096, 4097, 70_000)]
+    contents += [contents[-1][:-1] + b"x", b"y" + contents[-1][1:]]
+    files = {f"d{made.randrange(5)}/{n}.{made.choice('abc')}": made.choice(contents) for n in range(150)}
+    view = run_job("duplicates", tree(dict(files)))
+    naive = defaultdict(set)
+    for name, content in files.items():
+        naive[content].add(name)
+    wanted = {frozenset(names) for names in naive.values() if len(names) > 1}
+    found = defaultdict(set)
+    for row in rows(view):
+        found[row["group"]].add(row["path"])
+    assert {frozenset(names) for names in found.values()} == wanted
+    waste = sum(len(content) * (len(names) - 1) for content, names in naive.items())
+    summary = view.result("duplicates")["summary"]
+    assert summary["reclaimable_bytes"] == waste == sum(row["reclaimable_bytes"] for row in rows(view, "groups"))
+    top = next(row for row in rows(view, "by_folder") if row["path"] == ".")
+    assert top["reclaimable_bytes"] == waste
+
+
+def test_the_rules_are_those_that_are_declared() -> None:
+    assert set(removal.KeepRule.model_json_schema()["properties"]["keep"]["enum"]) == {
+        "oldest", "newest", "shortest_path", "under", "each_name"
+    }  # fmt: skip
+    assert duplicates.OPERATION.tables[0].name == "result"

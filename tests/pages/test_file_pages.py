@@ -1,0 +1,123 @@
+"""Pages of duplicates, search and jobs of several operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from services import bootstrap
+from services.jobs.models import JobRequest, JobView, OperationRequest, Source
+from tests.conftest import TreeBuilder
+from tests.pages.conftest import Open, button, drawn, texts
+
+RunJob = Callable[..., JobView]
+
+
+def figures(app: object) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}  # type: ignore[attr-defined]
+
+
+def test_duplicates_shows_waste_and_a_rule_with_its_preview(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    root = tree({"a/x.jpg": b"p" * 2048, "b/x.jpg": b"p" * 2048, "b/y.txt": b"p" * 2048, "c": b"only here"})
+    job = run_job("duplicates", root)
+    app = open_page("job", id=str(job.id))
+    shown = figures(app)
+    assert (shown["Groups"], shown["Redundant files"], shown["Reclaimable"]) == ("1", "2", "4.0 KiB")
+    assert (shown["Would be removed"], shown["Frees"], shown["Groups left alone"]) == ("2 files", "4.0 KiB", "0")
+    app = open_page("job", id=str(job.id), keep="one of each name", remove_extension=".JPG")
+    assert figures(app)["Would be removed"] == "1 file"
+    links = [link.proto.url for link in app.get("link_button")]
+    assert f"api/jobs/{job.id}/removal?keep=each_name&filter=extension%3Aeq%3Ajpg&format=sh" in links
+    assert "Type the folder" in texts(open_page("job", id=str(job.id), keep="what lies under a folder"))
+    wrong = open_page("job", id=str(job.id), remove_size="many")
+    assert wrong.error
+
+
+def test_duplicates_of_nothing_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    job = run_job("duplicates", tree({"a": b"1", "b": b"2"}))
+    app = open_page("job", id=str(job.id))
+    assert "No two files have the same content." in texts(app)
+    assert "Would be removed" not in figures(app)
+
+
+def test_verdict_on_a_reference(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    kept = tree({"a": b"one", "b": b"two"}, name="kept")
+    source = tree({"copy": b"one"})
+    options = {"references": [str(kept)], "only_against_reference": True}
+    app = open_page("job", id=str(run_job("duplicates", source, **options).id))
+    assert "Everything of the source is in the reference too" in app.success[0].value
+    (source / "new").write_bytes(b"only here")
+    app = open_page("job", id=str(run_job("duplicates", source, **options).id))
+    assert "**1 file** (9 B) of the source are in no reference." in texts(app)
+
+
+def test_search_shows_lines_with_their_matches(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree({"src/a.c": b"int a;\nlock(<b>);  unlock(x);\nend\n", "b.txt": b"nothing\n"})
+    job = run_job("search", root, patterns=[r"(un)?lock\("], context_after=1)
+    app = open_page("job", id=str(job.id))
+    assert (figures(app)["Matches"], figures(app)["Files with a match"]) == ("2", "1")
+    (snippet,) = [block.proto.body for block in app.get("html") if "pravah-snippet" in block.proto.body]
+    assert "src/a.c" in snippet
+    assert "<mark>lock(</mark>&lt;b&gt;);  <mark>unlock(</mark>x);" in snippet
+    assert ">end</span>" in snippet
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_search_for_what_is_not_there_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    job = run_job("search", tree({"a": b"1\n"}), patterns=["nowhere"])
+    assert "No file has a match." in texts(open_page("job", id=str(job.id)))
+
+
+def test_each_operation_of_a_job_has_its_result(open_page: Open, shared: bootstrap.Services, tree: TreeBuilder) -> None:
+    root = tree({"a.txt": b"12345", "b.txt": b"12345"})
+    asked = tuple(OperationRequest(operation=name) for name in ("inventory", "checksum", "duplicates"))
+    shared.start_runner()
+    job, _ = shared.jobs.submit(JobRequest(operations=asked, source=Source.of_path(root)))
+    shared.jobs.wait(job.id, timeout_seconds=30)
+    assert "Folders" in figures(open_page("job", id=str(job.id)))
+    assert "Rate" in figures(open_page("job", id=str(job.id), of="Checksum"))
+    assert "Reclaimable" in figures(open_page("job", id=str(job.id), of="Duplicates"))
+    assert "Folders" in figures(open_page("job", id=str(job.id), of="no_such"))
+    command = open_page("job", id=str(job.id), tab="Details").code
+    assert any(block.value.startswith("pravah run inventory,checksum,duplicates /") for block in command)
+    table = open_page("job", id=str(job.id), tab="Table", table="duplicates.groups")
+    assert list(table.dataframe[0].value["reclaimable_bytes"]) == ["5 B"]
+
+
+def test_operations_are_added_and_left_out_in_the_form(open_page: Open, shared: bootstrap.Services) -> None:
+    path = str(shared.settings.sample_dir)
+    form = '{"options":{"checksum":{"algorithms":["md5"]}}}'
+    app = open_page("new_job", path=path, operations="checksum", form=form)
+    app = drawn(app.button(key="add_inventory").click().run())
+    app = drawn(app.button(key="add_duplicates").click().run())
+    assert "Inventory + Checksum + Duplicates: one job" in texts(app).replace("\\", "")
+    app = drawn(app.button(key="add_inventory").click().run())
+    drawn(button(app, "Start").click().run())  # type: ignore[attr-defined]
+    (job,) = shared.jobs.list().items
+    assert job.names == ("checksum", "duplicates")
+    assert job.operations[0].options["algorithms"] == ["md5"]
+
+
+def test_name_of_a_snippets_file_is_text(open_page: Open, run_job: RunJob, tmp_path: Path) -> None:
+    root = tmp_path / "source"
+    root.mkdir()
+    (root / "<img src=x>").write_bytes(b"<script>x</script>\n")
+    job = run_job("search", root, patterns=["script"])
+    bodies = "".join(block.proto.body for block in open_page("job", id=str(job.id)).get("html"))
+    assert "<img" not in bodies
+    assert "<script" not in bodies
+
+
+def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    job = run_job("text_statistics", tree({"a.csv": b"1\r\n2\n", "b.csv": b"caf\xe9\n", "c.py": b"x\n"}))
+    app = open_page("job", id=str(job.id))
+    assert (figures(app)["Texts"], figures(app)["Lines"]) == ("3", "4")
+    assert "1 file has mixed line ends." in texts(app)
+    assert "1 file is neither ASCII nor UTF-8." in texts(app)
+    drawn(app.button(key="to_mixed_line_endings").click().run())
+    table = open_page("job", id=str(job.id), tab="Table", filter="line_ending:eq:mixed")
+    assert list(table.dataframe[0].value["path"]) == ["a.csv"]
+    clean = run_job("text_statistics", tree({"a": b"1\n"}, name="clean"))
+    assert "All texts are ASCII or UTF-8" in texts(open_page("job", id=str(clean.id)))
