@@ -42,16 +42,12 @@ def decode_path(text: str) -> str:
 def encode(request: JobRequest) -> dict[str, str]:
     """Return the query parameters that make page "New job" show a request."""
     changed = request.walk.model_dump(mode="json", exclude_defaults=True)
+    options = {one.operation: one.options for one in request.operations if one.options}
     return {
         "operations": ",".join(request.names),
         **encode_source(request.source),
-        **_form({"options": by_operation(request), "walk": changed, "name": request.name}),
+        **_form({"options": options, "walk": changed, "name": request.name}),
     }
-
-
-def by_operation(request: JobRequest) -> dict[str, dict[str, Any]]:
-    """Return the options of a request by operation, without empty ones."""
-    return {one.operation: one.options for one in request.operations if one.options}
 
 
 def _form(parts: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import urllib.parse
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -35,14 +34,13 @@ def command_of(request: JobRequest) -> str:
     words = ["pravah", "run", ",".join(name.replace("_", "-") for name in request.names)]
     words.append(paths.shell_quoted(request.source.s3_uri or request.source.os_path))
     chosen = [operations.get(name) for name in request.names]
-    named = Counter(name for operation in chosen for name in operation.options.model_fields)
+    names = operations.option_names(chosen)
     for operation, asked in zip(chosen, request.operations, strict=True):
         defaults, schemas = fields.defaults(operation.options), operation.options.model_json_schema()["properties"]
         for name, value in asked.options.items():
             if value != defaults.get(name):
-                # An option that several of the operations have is written with the operation's name.
-                flag = name if named[name] == 1 else f"{operation.name}_{name}"
-                words.extend(_option(flag, value, verbatim=schemas[name].get("widget") == "verbatim"))
+                verbatim = schemas[name].get("widget") == "verbatim"
+                words.extend(_option(names[operation.name, name], value, verbatim=verbatim))
     for name, value in request.walk.model_dump(mode="json", exclude_defaults=True).items():
         words.extend(_option(name, value))
     if request.name:

@@ -227,6 +227,6 @@ class Readiness(models.Model):
     parts: list[PartState]
 
 
-def download_name(view: models.JobView, table: str, form: str) -> str:
-    """Return a name to save a table by that tells one job's from another's."""
-    return f"{table.replace('.', '-')}-{str(view.id)[:8]}.{form}"
+def download_name(job_id: UUID, what: str, form: str) -> str:
+    """Return a name to save a table or a plan by that tells one job's from another's."""
+    return f"{what.replace('.', '-')}-{str(job_id)[:8]}.{form}"

@@ -6,8 +6,7 @@ import inspect
 import os
 import re
 import types
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -100,19 +99,9 @@ def command_name(operation: operations.Operation) -> str:
     return operation.name.replace("_", "-")
 
 
-def shared_names(chosen: Iterable[operations.Operation]) -> set[str]:
-    """Return the options that several of the operations have: their flags begin with the operation's name."""
-    counted = Counter(name for one in chosen for name in one.options.model_fields)
-    return {name for name, times in counted.items() if times > 1}
-
-
-def flags(name: str, field: FieldInfo, of: str = "") -> list[str]:
-    """Return how a field is written as an option: a list also by the name of one of its values.
-
-    Args:
-        of: the operation, where several have such a field.
-    """
-    flag = f"{of}_{name}".strip("_").replace("_", "-")
+def flags(name: str, field: FieldInfo) -> list[str]:
+    """Return how a field is written as an option: a list also by the name of one of its values."""
+    flag = name.replace("_", "-")
     kind, many = _kind(field)
     if kind is bool:
         return [f"--{flag}/--no-{flag}"]
@@ -122,13 +111,13 @@ def flags(name: str, field: FieldInfo, of: str = "") -> list[str]:
 
 
 def _parameters(chosen: Chosen, positional: str | None) -> Iterator[inspect.Parameter]:
-    shared = shared_names(chosen)
+    names = operations.option_names(chosen)
     for operation in chosen:
         title = operation.title if len(chosen) > 1 else None
         for name, field in operation.options.model_fields.items():
             is_advanced = _extra(field).get("category") == "advanced"
             panel = " · ".join(filter(None, (title, ADVANCED))) if is_advanced else title
-            written = flags(name, field, operation.name if name in shared else "")
+            written = flags(names[operation.name, name], field)
             yield _parameter(f"{operation.name}__{name}", field, written, panel, positional)
     for name, field in operations.WalkOptions.model_fields.items():
         yield _parameter(f"{_WALK_GROUP}__{name}", field, flags(name, field), WALK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from services import operations, units
-from services.cli import declared, output, progress, summary
+from services.cli import output, progress, summary
 from services.cli.foreground import short
 from services.jobs.models import JobView, Status
 
@@ -73,14 +73,14 @@ def _state(view: JobView) -> str:
 def _changed(view: JobView) -> str:
     """Return the options that differ from the defaults, as they are typed."""
     chosen = tuple(operations.get(name) for name in view.names)
-    shared = declared.shared_names(chosen)
+    names = operations.option_names(chosen)
     given: dict[str, Any] = {}
     for operation, asked in zip(chosen, view.operations, strict=True):
         # Not validated: an option without default may be missing.
         defaults = operation.options.model_construct().model_dump(mode="json", warnings=False)
         for name, value in asked.options.items():
             if name not in defaults or value != defaults[name]:
-                given[f"{operation.name}_{name}" if name in shared else name] = value
+                given[names.get((operation.name, name), name)] = value
     given |= view.walk.model_dump(mode="json", exclude_defaults=True)
     return "  ".join(_option(name.replace("_", "-"), value) for name, value in given.items())
 

@@ -106,7 +106,18 @@ class OperationRequest(Model):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
-class JobRequest(Model):
+class Asked(Model):
+    """Base of what has operations."""
+
+    operations: tuple[OperationRequest, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its operations."""
+        return tuple(one.operation for one in self.operations)
+
+
+class JobRequest(Asked):
     """What a user asks for; the same from form, API and command line.
 
     Attributes:
@@ -122,11 +133,6 @@ class JobRequest(Model):
     def with_path(self, path: str | os.PathLike[str]) -> JobRequest:
         """Return the same request on a path."""
         return self.model_copy(update={"source": Source.of_path(path)})
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its operations."""
-        return tuple(one.operation for one in self.operations)
 
     def with_options(self, options: Iterable[dict[str, Any]]) -> JobRequest:
         """Return the same request with the options of each operation replaced."""
@@ -220,7 +226,7 @@ class JobEvent(Model):
     note: str
 
 
-class JobView(Model):
+class JobView(Asked):
     """A job as everybody sees it.
 
     Attributes:
@@ -230,7 +236,6 @@ class JobView(Model):
     """
 
     id: UUID
-    operations: tuple[OperationRequest, ...]
     name: str | None
     source: Source
     walk: WalkOptions
@@ -254,11 +259,6 @@ class JobView(Model):
     def is_final(self) -> bool:
         """True when nothing will change any more."""
         return self.status in FINAL
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of its operations."""
-        return tuple(one.operation for one in self.operations)
 
     @property
     def amounts(self) -> tuple[int, int] | None:

@@ -1,6 +1,7 @@
 """The operations: an explicit, ordered tuple. Adding one is one import and one line here."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from services.operations import checksum, duplicates, inventory, search, text_statistics, verify
 from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
@@ -30,6 +31,16 @@ def get(name: str) -> Operation:
     return _BY_NAME[name]
 
 
+def option_names(chosen: Sequence[Operation]) -> dict[tuple[str, str], str]:
+    """Return a name for each (operation, option) that is unique among these operations and the same in every face."""
+    counted = Counter(option for operation in chosen for option in operation.options.model_fields)
+    return {
+        (operation.name, option): option if counted[option] == 1 else f"{operation.name}_{option}"
+        for operation in chosen
+        for option in operation.options.model_fields
+    }
+
+
 def titles(names: Iterable[str]) -> str:
     """Return the titles of operations in one line; one that this version does not know is shown by its name."""
     return " + ".join(_BY_NAME[name].title if name in _BY_NAME else name for name in names)
@@ -47,5 +58,6 @@ __all__ = [
     "Text",
     "WalkOptions",
     "get",
+    "option_names",
     "titles",
 ]

@@ -161,6 +161,10 @@ def field(
     return pydantic.Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
 
 
+MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
+EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
+
+
 def path_columns() -> tuple[Column, ...]:
     """Return the two columns that carry a name without losing a byte."""
     return (

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, field, path_columns
+from services.operations._spec import MODIFIED, Column, Example, Figure, Operation, Options, Table, field, path_columns
 
 
 class Algorithm(StrEnum):
@@ -58,7 +58,7 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of what was read"),
-                Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content"),
+                MODIFIED,
                 *(
                     Column(
                         name=algorithm.value,

@@ -7,7 +7,19 @@ from typing import Self
 
 import pydantic
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text, field, path_columns
+from services.operations._spec import (
+    EXTENSION,
+    MODIFIED,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    Text,
+    field,
+    path_columns,
+)
 
 
 class ContentDigest(StrEnum):
@@ -74,8 +86,6 @@ _SIZE = Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size o
 _RECLAIMABLE = Column(
     name="reclaimable_bytes", dtype="integer", unit="bytes", meaning="What removing the redundant ones frees"
 )
-_MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
-_EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
 _GROUP = Column(name="group", dtype="integer", unit="number", meaning="Number of the group, 1 = most to reclaim")
 _INODE = Column(name="inode", dtype="unsigned", meaning="Inode number; names of one inode are one file")
 _DEVICE = Column(name="device", dtype="unsigned", meaning="Number of the file system")
@@ -99,8 +109,8 @@ _RESULT = (
     ),
     _SIZE,
     _RECLAIMABLE,
-    _MODIFIED,
-    _EXTENSION,
+    MODIFIED,
+    EXTENSION,
     _INODE,
     _DEVICE,
     _DIGEST,
@@ -113,7 +123,7 @@ _GROUPS = (
     Column(name="references", dtype="integer", unit="files", meaning="Of them in references"),
     _SIZE,
     _RECLAIMABLE,
-    _EXTENSION,
+    EXTENSION,
     _DIGEST,
 )
 _FOLDERS = (
@@ -153,12 +163,12 @@ OPERATION = Operation(
         Table(name="groups", title="Groups", columns=_GROUPS),
         Table(name="folders", title="Copied folders", columns=_FOLDERS, optional=True),
         Table(name="by_folder", title="By folder", columns=_BY_FOLDER),
-        Table(name="by_extension", title="By extension", columns=(_EXTENSION, _files("Redundant files"), _RECLAIMABLE)),
+        Table(name="by_extension", title="By extension", columns=(EXTENSION, _files("Redundant files"), _RECLAIMABLE)),
         Table(name="hard_links", title="Hard links", columns=_HARD_LINKS),
         Table(
             name="unique",
             title="In no reference",
-            columns=(*path_columns(), _SIZE, _MODIFIED, _EXTENSION),
+            columns=(*path_columns(), _SIZE, MODIFIED, EXTENSION),
             optional=True,
         ),
     ),

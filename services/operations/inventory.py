@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, field, path_columns
+from services.operations._spec import (
+    EXTENSION,
+    MODIFIED,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    field,
+    path_columns,
+)
 from services.operations.walk import Moment
 
 
@@ -38,7 +49,7 @@ def _sizes(count_meaning: str = "Files") -> tuple[Column, ...]:
 _ENTRY = (
     *path_columns(),
     Column(name="name", dtype="text", meaning="Last part of the path"),
-    Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case"),
+    EXTENSION,
     Column(
         name="kind",
         dtype="text",
@@ -46,7 +57,7 @@ _ENTRY = (
     ),
     Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Apparent size"),
     Column(name="allocated_bytes", dtype="integer", unit="bytes", meaning="Size on disk"),
-    Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content"),
+    MODIFIED,
     Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of the inode"),
     Column(name="owner", dtype="text", meaning="Owner's name, or number without one"),
     Column(name="group", dtype="text", meaning="Group's name, or number without one"),

@@ -7,7 +7,18 @@ from typing import Annotated, Self
 
 import pydantic
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text, field, path_columns
+from services.operations._spec import (
+    EXTENSION,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    Text,
+    field,
+    path_columns,
+)
 
 _CHARACTERS = 10_000
 Pattern = Annotated[Text, pydantic.Field(min_length=1, max_length=_CHARACTERS)]
@@ -205,7 +216,7 @@ OPERATION = Operation(
             name="by_extension",
             title="By extension",
             columns=(
-                Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case"),
+                EXTENSION,
                 *_counts(),
             ),
         ),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -13,18 +11,18 @@ from pydantic import Field
 
 from services import errors, operations, paths, units
 from services.jobs.models import Model, Source
-from services.results.export import safe_cell
+from services.results import export
 from services.results.query import Filter, ResultQuery
 from services.results.sql import Schema, Statement, where
 
 Keep = Literal["oldest", "newest", "shortest_path", "under", "each_name"]
 PlanForm = Literal["sh", "csv"]
-MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": "text/csv; charset=utf-8"}
+MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": export.MEDIA_TYPES["csv"]}
 _ORDER = {"newest": "mtime DESC, first_path", "shortest_path": "length(first_path), first_path"}
 _LISTED = 20
 _DECIDED = """
     WITH files AS MATERIALIZED (
-        SELECT "group", path, path_raw, root, role, standing, size_bytes, epoch_ns(modified) AS mtime, inode, device,
+        SELECT "group", path, root, role, standing, size_bytes, epoch_ns(modified) AS mtime, inode, device,
             {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under FROM {source}
     ), inodes AS (
         SELECT "group", device, inode, min(mtime) AS mtime, min(path) AS first_path,
@@ -39,11 +37,10 @@ _DECIDED = """
         SELECT "group", device, inode,
             is_shared OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
     ), keepers AS (
-        SELECT "group", min(path) AS keep, arg_min(path_raw, path) AS keep_raw, arg_min(root, path) AS keep_root,
-            arg_min(mtime, path) AS keep_mtime
+        SELECT "group", min(path) AS keep, arg_min(root, path) AS keep_root, arg_min(mtime, path) AS keep_mtime
         FROM files JOIN decided USING ("group", device, inode) WHERE kept GROUP BY "group"
     ), removed AS (
-        SELECT files.*, keep, keep_raw, keep_root, keep_mtime
+        SELECT files.*, keep, keep_root, keep_mtime
         FROM files JOIN decided USING ("group", device, inode) JOIN keepers USING ("group")
         WHERE NOT kept AND matches AND role = 'candidate'
     )"""
@@ -147,8 +144,9 @@ class Removal:
         return Statement(f"{text} LIMIT {_LISTED}", self._values)
 
     def rows(self) -> Statement:
-        """Return the statement for all of the plan, the largest first."""
-        text = f"""{self._decided} SELECT path, path_raw, size_bytes, mtime, keep, keep_raw, keep_root, keep_mtime
+        """Return the statement for all of the plan, the largest first; times are in nanoseconds since 1970."""
+        text = f"""{self._decided}
+            SELECT path, size_bytes, mtime AS modified_ns, keep, keep_root, keep_mtime AS keep_modified_ns
             FROM removed ORDER BY size_bytes DESC, "group", path"""
         return Statement(text, self._values)
 
@@ -162,47 +160,28 @@ def preview(sums: tuple[Any, ...], first: list[tuple[Any, ...]]) -> RemovalPrevi
 
 
 def script(
-    reader: pa.RecordBatchReader, job: str, rule: KeepRule, source: Source, found: RemovalPreview
+    reader: pa.RecordBatchReader, job: str, rule: KeepRule, source: Source, sums: tuple[Any, ...]
 ) -> Iterator[bytes]:
-    """Return a bash script (GNU coreutils) that looks at each file again before it removes it."""
+    """Return a bash script (GNU coreutils) that looks at each file again before it removes it.
+
+    Args:
+        reader: the rows of `Removal.rows`.
+        sums: the answer to `Removal.sums`.
+    """
     words = f"keep {rule.keep.replace('_', ' ')}"
-    size = units.format_bytes(found.reclaimable_bytes)
+    files, size = f"{sums[0]:,}", units.format_bytes(sums[1])
     root = paths.shell_quoted(source.os_path)
-    yield _SCRIPT.format(job=job, rule=words, files=f"{found.files:,}", size=size, root=root).encode()
-    for row in _rows(reader):
-        path = paths.shell_quoted(os.fsdecode(b"./" + _raw(row["path"], row["path_raw"])))
+    yield _SCRIPT.format(job=job, rule=words, files=files, size=size, root=root).encode()
+    for row in (row for batch in reader for row in batch.to_pylist()):
+        path = paths.shell_quoted(os.fsdecode(b"./" + paths.unescape(row["path"])))
         kept = paths.shell_quoted(os.fsdecode(_kept(row)))
-        times = _seconds(row["mtime"]), _seconds(row["keep_mtime"])
+        times = _seconds(row["modified_ns"]), _seconds(row["keep_modified_ns"])
         yield os.fsencode(f"plan {path} {row['size_bytes']} {times[0]} {kept} {times[1]}\n")
     yield _END.encode()
 
 
-def table(reader: pa.RecordBatchReader) -> Iterator[bytes]:
-    """Return a CSV table for those who have a tool of their own; times are in nanoseconds since 1970."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(("path", "size_bytes", "modified_ns", "keep", "keep_root", "keep_modified_ns"))
-    for row in _rows(reader):
-        names = ("path", "size_bytes", "mtime", "keep", "keep_root", "keep_mtime")
-        writer.writerow([safe_cell(row[name]) for name in names])
-        if buffer.tell() > 1 << 16:
-            yield buffer.getvalue().encode()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue().encode()
-
-
-def _rows(reader: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
-    for batch in reader:
-        yield from batch.to_pylist()
-
-
-def _raw(path: str, raw: bytes | None) -> bytes:
-    return path.encode() if raw is None else raw
-
-
 def _kept(row: dict[str, Any]) -> bytes:
-    path = _raw(row["keep"], row["keep_raw"])
+    path = paths.unescape(row["keep"])
     return b"./" + path if row["keep_root"] == "source" else paths.unescape(row["keep_root"]) + b"/" + path
 
 

@@ -195,19 +195,20 @@ class ResultService:
         view = self._completed(job_id)
         if view.source.path is None:
             raise errors.InvalidOptionsError("a plan is for files of a directory; this job read S3", field="job_id")
-        found = self.removal_preview(job_id, rule)
         table = self._schema(job_id, _DUPLICATES)
-        statement = removal.Removal(table, rule).rows()
+        plan = removal.Removal(table, rule)
+        if form == "csv":
+            chunks = self._exported(table, plan.rows(), "csv")
+            return _Resumed(next(chunks, b""), chunks)
 
-        def chunks() -> Generator[bytes]:
-            with self._cache.pinned(table.files), self._duck.reader(statement) as reader:
-                if form == "csv":
-                    yield from removal.table(reader)
-                else:
-                    yield from removal.script(reader, str(job_id), rule, view.source, found)
+        def script() -> Generator[bytes]:
+            with self._cache.pinned(table.files):
+                sums = self._duck.fetch(plan.sums())[0]
+                with self._duck.reader(plan.rows()) as reader:
+                    yield from removal.script(reader, str(job_id), rule, view.source, sums)
 
-        stream = chunks()
-        return _Resumed(next(stream, b""), stream)
+        chunks = script()
+        return _Resumed(next(chunks, b""), chunks)
 
     def issues(self, job_id: UUID, after: int, limit: int) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first)."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import folder_map, grid, table_link, text
+from pages.components import folder_map, linked, table_link, text
 from pages.components.charts import bars
 from pages.components.views import keep_rule
-from services import bootstrap, operations, results, units
+from services import bootstrap, results, units
 from services.jobs.models import JobView
 
 _LISTED, _BARS, _NODES = 15, 12, 400
@@ -32,7 +32,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         with st.container():
             st.subheader("Groups", anchor=False)
             wanted = ("path", "files", _MEASURE)
-            _top(services, job, "groups", wanted, [])
+            linked.top(services, job.id, "duplicates.groups", wanted, sort=f"-{_MEASURE}", limit=_LISTED)
         with st.container():
             st.subheader("By extension", anchor=False)
             _extensions(services, job)
@@ -98,32 +98,12 @@ def _by_folder(services: bootstrap.Services, job: JobView, *found: results.Filte
     return services.results.query(job.id, "duplicates.by_folder", question).rows
 
 
-def _top(
-    services: bootstrap.Services,
-    job: JobView,
-    name: str,
-    wanted: Sequence[str],
-    found: Sequence[results.Filter],
-    sort: str = f"-{_MEASURE}",
-) -> None:
-    table = next(one for one in operations.get("duplicates").tables if one.name == name)
-    columns = [column.model_dump() for column in table.columns if column.name in wanted]
-    question = results.ResultQuery(filters=tuple(found), sort=(sort,), limit=_LISTED)
-    grid.show(services.results.query(job.id, f"duplicates.{name}", question).rows, columns, key=f"top_{name}")
-    table_link.button("All of them", f"duplicates.{name}", found, sort=sort, key=f"to_{name}")
-
-
 def _extensions(services: bootstrap.Services, job: JobView) -> None:
-    question = results.ResultQuery(sort=(f"-{_MEASURE}",), limit=_BARS)
-    rows = services.results.query(job.id, "duplicates.by_extension", question).rows
-
-    def pick(place: int) -> None:
-        found = results.Filter(column="extension", operator="eq", value=rows[place]["extension"])
-        table_link.open_table("duplicates.result", [found], sort="group")
-
+    rows = linked.rows(services, job.id, "duplicates.by_extension", f"-{_MEASURE}", _BARS)
+    pick = linked.opens(rows, "extension", "duplicates.result", "group")
     names = [row["extension"] or "(none)" for row in rows]
-    alt = "Reclaimable bytes by extension"
     amounts = [row[_MEASURE] for row in rows]
+    alt = "Reclaimable bytes by extension"
     bars.show(names, amounts, units.format_bytes, key="duplicate_extensions", alt=alt, on_pick=pick)
     st.caption("A click on a bar lists its files.")
 
@@ -132,7 +112,8 @@ def _folders(services: bootstrap.Services, job: JobView, summary: Mapping[str, A
     if summary["folder_groups"]:
         st.subheader("Copied folders", anchor=False)
         st.caption("Folders of one number hold exactly the same, all the way down.")
-        _top(services, job, "folders", ("group", "path", "files", "size_bytes"), [], "group")
+        wanted = ("group", "path", "files", "size_bytes")
+        linked.top(services, job.id, "duplicates.folders", wanted, sort="group", limit=_LISTED)
 
 
 def _links(summary: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import grid, table_link, text
+from pages.components import linked, table_link, text
 from pages.components.charts import bars, histogram
 from pages.components.views import inventory_map
 from services import bootstrap, operations, results, units
@@ -17,8 +17,6 @@ MEASURE = "measure"
 _MEASURES = {"size_bytes": "Size", "allocated_bytes": "On disk", "files": "Number of files"}
 _BARS, _LISTED = 12, 10
 _SMALL_SHARE = 0.5
-
-Rows = list[dict[str, Any]]
 
 
 def show(services: bootstrap.Services, job: JobView) -> None:
@@ -63,8 +61,8 @@ def _numbers(summary: Mapping[str, Any]) -> None:
         st.metric("Largest file", units.format_bytes(percentiles.get("max")))
 
 
-def _rows(services: bootstrap.Services, job: JobView, table: str, sort: str, limit: int) -> Rows:
-    return services.results.query(job.id, f"inventory.{table}", results.ResultQuery(sort=(sort,), limit=limit)).rows
+def _rows(services: bootstrap.Services, job: JobView, table: str, sort: str, limit: int) -> linked.Rows:
+    return linked.rows(services, job.id, f"inventory.{table}", sort, limit)
 
 
 def _amount(measure: str) -> Callable[[int], str]:
@@ -91,12 +89,7 @@ def _charts(services: bootstrap.Services, job: JobView, measure: str, summary: M
 
 def _by(services: bootstrap.Services, job: JobView, table: str, column: str, measure: str) -> None:
     rows = _rows(services, job, table, f"-{measure}", _BARS)
-
-    def pick(place: int) -> None:
-        value = rows[place][column] or ""
-        found = results.Filter(column=column, operator="eq", value=value)
-        table_link.open_table("inventory.result", [found], sort="-size_bytes")
-
+    pick = linked.opens(rows, column, "inventory.result", "-size_bytes")
     names = [row[column] or "(none)" for row in rows]
     alt = f"Amounts {table.replace('_', ' ')}"
     bars.show(names, [row[measure] for row in rows], _amount(measure), key=table, alt=alt, on_pick=pick)
@@ -130,12 +123,9 @@ def _largest(services: bootstrap.Services, job: JobView) -> None:
             ("largest_files", ("path", "size_bytes")),
             ("largest_directories", ("path", "size_bytes", "files")),
         ):
-            table = declared[name]
             with st.container():
-                st.subheader(text.plain(table.title), anchor=False)
-                columns = [column.model_dump() for column in table.columns if column.name in wanted]
-                grid.show(_rows(services, job, name, "-size_bytes", _LISTED), columns, key=f"top_{name}")
-                table_link.button("All of them", f"inventory.{name}", sort="-size_bytes", key=f"to_{name}")
+                st.subheader(text.plain(declared[name].title), anchor=False)
+                linked.top(services, job.id, f"inventory.{name}", wanted, sort="-size_bytes", limit=_LISTED)
 
 
 def _empty(summary: Mapping[str, Any]) -> None:

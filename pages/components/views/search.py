@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import table_link, text
+from pages.components import linked, table_link, text
 from pages.components.charts import bars, heat_map
 from services import bootstrap, results, units
 from services.jobs.models import JobView
@@ -77,11 +77,7 @@ def _map(services: bootstrap.Services, job: JobView) -> None:
 
 def _files(services: bootstrap.Services, job: JobView) -> None:
     rows = _rows(services, job, "by_file", sort=("-matches", "path"), limit=_BARS)
-
-    def pick(place: int) -> None:
-        found = results.Filter(column="path", operator="eq", value=rows[place]["path"])
-        table_link.open_table("search.result", [found], sort="line")
-
+    pick = linked.opens(rows, "path", "search.result", "line")
     names, amounts = [row["path"] for row in rows], [row["matches"] for row in rows]
     bars.show(names, amounts, units.format_count, key="search_files", alt="Files by matches", on_pick=pick)
     table_link.button("All files", "search.by_file", sort="-matches", key="to_search_files")

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import table_link, text
+from pages.components import linked, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, results, units
 from services.jobs.models import JobView
@@ -60,13 +60,8 @@ def _trouble(summary: Mapping[str, Any]) -> None:
                 table_link.button("See which", _TABLE, found, sort="path", key=f"to_{name}")
 
 
-def _rows(services: bootstrap.Services, job: JobView, table: str, sort: str) -> list[dict[str, Any]]:
-    question = results.ResultQuery(sort=(sort,), limit=_BARS)
-    return services.results.query(job.id, f"text_statistics.{table}", question).rows
-
-
 def _languages(services: bootstrap.Services, job: JobView) -> None:
-    rows = _rows(services, job, "by_language", "-lines")
+    rows = linked.rows(services, job.id, "text_statistics.by_language", "-lines", _BARS)
 
     def pick(place: int) -> None:
         language = rows[place]["language"]
@@ -79,7 +74,7 @@ def _languages(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _forms(services: bootstrap.Services, job: JobView) -> None:
-    rows = _rows(services, job, "by_form", "-files")
+    rows = linked.rows(services, job.id, "text_statistics.by_form", "-files", _BARS)
     names = [f"{row['encoding']}, {row['line_ending']}" for row in rows]
     files = [row["files"] for row in rows]
     bars.show(names, files, units.format_count, key="forms", alt="Files by encoding and line end")

@@ -107,6 +107,11 @@ pub fn join_into(path: &mut Vec<u8>, directory: &[u8], name: &[u8]) {
     path.extend_from_slice(name);
 }
 
+/// The last part of a path.
+pub fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
 /// The extension of a file name: what follows the last dot, lower-case ASCII; empty for none.
 ///
 /// A leading dot makes a hidden file, not an extension. More than 32 bytes are no extension: the bound

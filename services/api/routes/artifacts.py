@@ -105,13 +105,15 @@ def _download(
     *,
     is_head: bool,
 ) -> Response:
-    name = bodies.download_name(services.jobs.get(job_id), table, form)
-    headers = {"Content-Disposition": ranges.attachment(name), "Content-Type": export.MEDIA_TYPES[form]}
-    headers |= streams.AS_IT_IS
+    headers = _file_headers(bodies.download_name(job_id, table, form), export.MEDIA_TYPES[form])
     if is_head:
         services.results.query(job_id, table, question.model_copy(update={"limit": 0}))
         return Response(headers=headers)
     return streams.Stream(services.results.export(job_id, table, form, question), headers=headers)
+
+
+def _file_headers(name: str, media_type: str) -> dict[str, str]:
+    return {"Content-Disposition": ranges.attachment(name), "Content-Type": media_type, **streams.AS_IT_IS}
 
 
 class PlanQuery(models.Model):
@@ -145,13 +147,12 @@ def get_removal(
     """Tell what a rule on a result of duplicates would remove, or download the plan. Nothing is removed by Pravah."""
     filters = tuple(results.parse_filter(text) for text in query.filter)
     rule = results.KeepRule(keep=query.keep, folder=query.folder, filters=filters)
-    found = services.results.removal_preview(job_id, rule)
     if query.format == "json":
-        return found
-    name = f"remove-duplicates-{str(job_id)[:8]}.{query.format}"
-    headers = {"Content-Disposition": ranges.attachment(name), "Content-Type": removal.MEDIA_TYPES[query.format]}
-    headers |= streams.AS_IT_IS
+        return services.results.removal_preview(job_id, rule)
+    name = bodies.download_name(job_id, "remove-duplicates", query.format)
+    headers = _file_headers(name, removal.MEDIA_TYPES[query.format])
     if head.is_asked(request.scope):
+        services.results.removal_preview(job_id, rule)
         return Response(headers=headers)
     return streams.Stream(services.results.removal_plan(job_id, rule, query.format), headers=headers)
 
@@ -192,12 +193,7 @@ def get_artifact(
     headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if chosen.status == 304:
         return Response(status_code=304, headers=headers)
-    headers |= {
-        "Content-Length": str(chosen.end - chosen.start),
-        "Content-Disposition": ranges.attachment(name),
-        "Content-Type": artifact.media_type,
-        **streams.AS_IT_IS,
-    }
+    headers |= {"Content-Length": str(chosen.end - chosen.start), **_file_headers(name, artifact.media_type)}
     if chosen.status == 206:
         headers["Content-Range"] = f"bytes {chosen.start}-{chosen.end - 1}/{artifact.size_bytes}"
     if head.is_asked(request.scope):

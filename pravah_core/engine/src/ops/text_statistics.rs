@@ -129,7 +129,7 @@ struct Worker {
 
 impl Worker {
     fn file(&mut self, path: &[u8], size: u64, (text, encoding, marked): (Text, Encoding, bool)) -> Result<()> {
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        let name = paths::file_name(path);
         let language = languages::of_extension(&paths::extension(name).to_ascii_lowercase());
         let is_text = encoding.is_text();
         let ending = if is_text { text.line_ending() } else { "none" };

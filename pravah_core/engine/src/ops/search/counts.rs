@@ -95,7 +95,7 @@ impl Counts {
     /// A file with matches.
     pub fn add(&mut self, path: &[u8], found: &Found) {
         self.all.add(found.all);
-        let name = path.rsplit(|&byte| byte == b'/').next().unwrap_or(path);
+        let name = paths::file_name(path);
         self.extensions.entry(paths::extension(name).to_ascii_lowercase()).or_default().add(found.all);
         let folder = path.iter().position(|&byte| byte == b'/').map_or(&b"."[..], |slash| &path[..slash]);
         if !self.folders.contains_key(folder) {
