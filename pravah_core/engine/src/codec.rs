@@ -1,15 +1,21 @@
-//! Compressed streams: told by their first bytes, unpacked block by block in bounded memory.
+//! Compressed streams: told by their first bytes, unpacked block by block in bounded memory, packed piece by piece.
 //!
 //! Several streams one after the other, as `cat a.gz b.gz` gives them, are one. What comes out may be far more than
 //! what went in: the caller bounds it.
 
+mod encode;
+mod lz4;
+
+pub use encode::Encoder;
+
 use std::io::{self, BufRead, Read};
 
 use flate2::bufread::MultiGzDecoder;
-use lz4_flex::frame::FrameDecoder;
+use serde::{Deserialize, Serialize};
 
 /// A way to compress a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// RFC 1952.
     Gzip,
@@ -52,6 +58,17 @@ impl Codec {
             Self::Lz4 => "lz4",
         }
     }
+
+    /// What the names of its files end with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Gzip => "gz",
+            Self::Zstd => "zst",
+            Self::Bzip2 => "bz2",
+            Self::Xz => "xz",
+            Self::Lz4 => "lz4",
+        }
+    }
 }
 
 /// What `packed` holds, unpacked.
@@ -72,22 +89,8 @@ pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dy
             let stream = liblzma::stream::Stream::new_stream_decoder(MEMORY_BYTES, liblzma::stream::CONCATENATED)?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
         }
-        Codec::Lz4 => Box::new(Lz4Frames(FrameDecoder::new(packed))),
+        Codec::Lz4 => Box::new(lz4::Frames::new(packed)),
     })
-}
-
-/// Frames one after the other; the decoder by itself takes the end of the first for the end of all.
-struct Lz4Frames<R: BufRead>(FrameDecoder<R>);
-
-impl<R: BufRead> Read for Lz4Frames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let read = self.0.read(buffer)?;
-            if read > 0 || buffer.is_empty() || self.0.get_mut().fill_buf()?.is_empty() {
-                return Ok(read);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -152,9 +155,10 @@ mod tests {
     #[test]
     fn a_stream_that_ends_early_is_an_error() {
         for codec in ALL {
-            let whole = packed(codec, &b"some text ".repeat(10_000));
-            let cut = unpacked(codec, &whole[..whole.len() / 2]);
-            assert!(cut.is_err(), "{codec:?}");
+            let whole = packed(codec, &b"some text ".repeat(1_000));
+            for length in 1..whole.len() {
+                assert!(unpacked(codec, &whole[..length]).is_err(), "{codec:?} {length} of {}", whole.len());
+            }
         }
     }
 }
