@@ -11,7 +11,9 @@
 //! | [`walk`] | the only directory traversal |
 //! | [`pool`] | the only place that makes threads |
 //! | [`codec`] | compressed streams |
+//! | [`pack`] | compressed streams written on all threads |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
+//! | [`destination`] | files that are written outside the job folder |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
 //! | [`ops`] | the operations and their registry |
@@ -19,6 +21,7 @@
 pub mod codec;
 pub mod columns;
 pub mod control;
+pub mod destination;
 pub mod digest;
 pub mod error;
 pub mod issue;
@@ -26,6 +29,7 @@ pub mod manifest;
 pub mod ops;
 pub mod outcome;
 pub mod owners;
+pub mod pack;
 pub mod pass;
 pub mod paths;
 pub mod pool;
@@ -104,6 +108,7 @@ impl Job {
                 sink: folder.sink(request.name())?,
                 control: Arc::clone(control),
                 threads: self.spec.threads.unwrap_or_else(pool::default_threads),
+                job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
                 all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),
             })

@@ -1,6 +1,8 @@
 //! The operations. Each file owns one: its options, its tables, its [`Operation`]; none uses another.
 
+pub mod archive;
 pub mod checksum;
+pub mod compress;
 pub mod duplicates;
 pub mod inventory;
 pub mod search;
@@ -33,6 +35,8 @@ pub struct Context {
     pub control: Arc<Control>,
     /// Threads for scanning and for computing, each.
     pub threads: usize,
+    /// See [`crate::spec::Output::job`].
+    pub job: Option<Arc<str>>,
     /// When the job began.
     pub started: SystemTime,
     /// True when another operation of the job reads every file whole: its bytes and digests cost nothing more.
@@ -123,6 +127,10 @@ registry! {
     TextStatistics = "text_statistics": text_statistics::TextStatisticsOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
+    /// Every file compressed.
+    Compress = "compress": compress::CompressOptions,
+    /// All of it in one file.
+    Archive = "archive": archive::ArchiveOptions,
     /// Files of one content.
     Duplicates = "duplicates": duplicates::DuplicatesOptions,
 }

@@ -1,5 +1,6 @@
 //! The only place where threads are made: tokio for scanning directories, rayon for computing.
 
+pub mod crew;
 pub mod feed;
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};

@@ -61,6 +61,9 @@ fn decode_hex(hex: &str) -> Result<Vec<u8>> {
 pub struct Output {
     /// The job folder; made when it is missing.
     pub directory: PathBuf,
+    /// What the job is called in all its attempts: it replaces what an earlier one of its own left at a destination.
+    #[serde(default)]
+    pub job: Option<String>,
     /// Rows at which a shard is closed.
     #[serde(default = "default_shard_rows")]
     pub shard_rows: u64,

@@ -515,7 +515,7 @@ fn working(
 ) -> (Result<WalkTotals>, Arc<Control>) {
     let root = Arc::new(Root::open(&source_of(tree), false).unwrap());
     let folder = tree.beside(&format!("out-{threads}-{:?}", Instant::now()).replace([' ', '{', '}'], ""));
-    let output = Output { directory: folder, shard_rows: 10, shard_bytes: 1 << 20 };
+    let output = Output { directory: folder, shard_rows: 10, job: None, shard_bytes: 1 << 20 };
     within(60, move || {
         let control = Arc::new(Control::new());
         let context = Context {
@@ -525,6 +525,7 @@ fn working(
             control: Arc::clone(&control),
             threads,
             started: std::time::SystemTime::now(),
+            job: None,
             all_is_read: false,
         };
         (walk_and_work(&context, Forward, work), control)

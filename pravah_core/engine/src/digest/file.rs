@@ -216,17 +216,38 @@ impl FileReader {
     /// # Errors
     /// [`Trouble`].
     pub fn read_with(&self, path: &[u8], seen: &Meta, readings: &mut Readings<'_>) -> Result<Digested, Trouble> {
+        match self.open(path) {
+            Ok(file) => self.read_open(&file, seen, readings),
+            Err(trouble) => {
+                drop(Meter::new(&self.control, if self.counts { seen.size } else { 0 }));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Open a file for [`FileReader::read_open`].
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn open(&self, path: &[u8]) -> Result<OwnedFd, Trouble> {
+        Ok(self.root.open_file(path)?)
+    }
+
+    /// [`FileReader::read_with`] of a file that is open.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn read_open(&self, file: &OwnedFd, seen: &Meta, readings: &mut Readings<'_>) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
-        let file = self.root.open_file(path)?;
-        self.read_unchanged(&file, &meter, |meta| {
+        self.read_unchanged(file, &meter, |meta| {
             if meta.size <= BLOCK_BYTES as u64 {
-                return read_small(&file, meta.size as usize, &meter, |bytes| {
+                return read_small(file, meta.size as usize, &meter, |bytes| {
                     readings.block(bytes)?;
                     Ok(digest_bytes(&self.algorithms, bytes))
                 });
             }
-            let digests = stream(&file, meta.size, &self.algorithms, readings, &meter)?;
-            if self.algorithms.is_empty() && readings.are_sated() { Ok(digests) } else { at_end(&file, meta, digests) }
+            let digests = stream(file, meta.size, &self.algorithms, readings, &meter)?;
+            if self.algorithms.is_empty() && readings.are_sated() { Ok(digests) } else { at_end(file, meta, digests) }
         })
     }
 

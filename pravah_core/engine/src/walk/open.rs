@@ -114,6 +114,15 @@ impl Root {
         stat_file(self.open_below(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?)
     }
 
+    /// Where the symbolic link at `path` leads to, as it stands there.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        let link = self.open_below(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
+        Ok(rustix::fs::readlinkat(&link, b"".as_slice(), Vec::new())?.into_bytes())
+    }
+
     fn open_below(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
         if path.is_empty() {
             return open_at(&self.directory, b".", flags, self.follow_links);
@@ -148,7 +157,11 @@ fn refuse(path: &std::path::Path, error: rustix::io::Errno) -> EngineError {
     }
 }
 
-fn open_at(from: impl AsFd, path: &[u8], flags: OFlags, follow_links: bool) -> io::Result<OwnedFd> {
+/// Open a path below a directory; unless links are followed, none of its parts may be one or lead above it.
+///
+/// # Errors
+/// The system's error.
+pub fn open_at(from: impl AsFd, path: &[u8], flags: OFlags, follow_links: bool) -> io::Result<OwnedFd> {
     if follow_links {
         return Ok(rustix::fs::openat(from, path, flags, Mode::empty())?);
     }

@@ -1,0 +1,259 @@
+//! Files that are compressed into a destination.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde_json::json;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::CompressOptions;
+use super::tables::{Files, Sums, by_extension, extension, summary};
+use crate::codec::{Codec, Encoder, decoder};
+use crate::control::Control;
+use crate::destination::{Attributes, Destination, Writing};
+use crate::digest::{Algorithm, BLOCK_BYTES, End, Reading};
+use crate::error::{EngineError, Result};
+use crate::issue::IssueKind;
+use crate::ops::Context;
+use crate::outcome::Report;
+use crate::pack::{Packed, Packer, Packing};
+use crate::pass::{Operation, Stages};
+use crate::paths;
+use crate::pool::Slots;
+use crate::pool::crew::Crew;
+use crate::walk::{Batch, Kind, Meta, WalkTotals};
+
+pub struct Mirror {
+    context: Context,
+    destination: Destination,
+    packing: Packing,
+    verify: bool,
+    keep_metadata: bool,
+    workers: Slots<Worker>,
+    links: AtomicU64,
+}
+
+struct Worker {
+    files: Files,
+    sums: BTreeMap<String, Sums>,
+}
+
+impl Mirror {
+    pub fn new(
+        options: &CompressOptions,
+        encoder: Encoder,
+        destination: Destination,
+        context: Context,
+    ) -> Result<Self> {
+        let crew = Crew::new(&context.control, context.threads, encoder.pieces_at_once(context.threads))?;
+        let worker = || Worker { files: Files::new(&context), sums: BTreeMap::new() };
+        Ok(Self {
+            workers: Slots::new(context.threads, worker),
+            packing: Packing::new(encoder, crew),
+            verify: options.verify,
+            keep_metadata: options.keep_metadata,
+            links: AtomicU64::new(0),
+            destination,
+            context,
+        })
+    }
+
+    fn attributes(&self, meta: &Meta) -> Attributes {
+        if self.keep_metadata { Attributes::of(meta) } else { Attributes::NONE }
+    }
+
+    fn codec(&self) -> Codec {
+        self.packing.encoder().codec()
+    }
+
+    /// The path of a compressed file below the destination.
+    fn target(&self, path: &[u8]) -> Vec<u8> {
+        [path, b".", self.codec().suffix().as_bytes()].concat()
+    }
+
+    /// Begin the file's compressed twin; none when it cannot be there, which is an issue then.
+    fn create(&self, path: &[u8]) -> Result<Option<Writing>> {
+        match self.destination.create(&self.target(path)) {
+            Ok(writing) => Ok(Some(writing)),
+            Err(refused) => refused.tell(&self.context.control, path).map(|()| None),
+        }
+    }
+
+    /// Mirror a link as it is; what is neither that nor a file is an issue.
+    fn other(&self, path: &[u8], meta: &Meta) -> Result<()> {
+        let control = &self.context.control;
+        if meta.kind != Kind::Symlink {
+            let message = format!("is a {} and is not mirrored", meta.kind.as_str());
+            control.issue("write", path, IssueKind::Unsupported, message);
+            return Ok(());
+        }
+        match self.context.root.read_link(path) {
+            Err(error) => control.io_issue("read", path, &error),
+            Ok(target) => match self.destination.symlink(path, &target) {
+                Err(refused) => refused.tell(control, path)?,
+                Ok(()) => drop(self.links.fetch_add(1, Relaxed)),
+            },
+        }
+        Ok(())
+    }
+
+    fn publish(&self, path: &[u8], meta: &Meta, (writing, packed, hash): (Writing, Packed, u128)) -> Result<()> {
+        if self.verify && !unpacks_to(&writing.file, self.codec(), (packed.bytes, hash), &self.context.control)? {
+            let message = "what was written does not unpack to what was read; it was removed";
+            self.context.control.issue("write", path, IssueKind::Malformed, message);
+            return Ok(());
+        }
+        if let Err(refused) = self.destination.publish(&self.target(path), writing, self.attributes(meta)) {
+            return refused.tell(&self.context.control, path);
+        }
+        let extension = extension(path);
+        let mut worker = self.workers.acquire();
+        worker.files.row(path, &extension, [packed.bytes, packed.bytes, packed.packed_bytes])?;
+        let sums = Sums { files: 1, bytes: packed.bytes, sampled: packed.bytes, packed: packed.packed_bytes };
+        worker.sums.entry(extension).or_default().add(sums);
+        Ok(())
+    }
+}
+
+/// True when the file at hand unpacks to so many bytes with this hash (XXH3, 128 bits).
+fn unpacks_to(file: &File, codec: Codec, expected: (u64, u128), control: &Control) -> Result<bool> {
+    let unpack = || -> io::Result<(u64, u128)> {
+        (&mut &*file).seek(SeekFrom::Start(0))?;
+        let mut unpacked = decoder(codec, BufReader::with_capacity(256 << 10, file))?;
+        let (mut block, mut bytes, mut hash) = (vec![0; 256 << 10], 0, Xxh3::new());
+        while !control.is_cancelled() {
+            match unpacked.read(&mut block)? {
+                0 => break,
+                read => {
+                    hash.update(&block[..read]);
+                    bytes += read as u64;
+                }
+            }
+        }
+        Ok((bytes, hash.digest128()))
+    };
+    let found = unpack();
+    control.check()?;
+    Ok(found.is_ok_and(|found| found == expected))
+}
+
+/// One file on its way.
+struct FileReading<'a> {
+    mirror: &'a Mirror,
+    path: Vec<u8>,
+    held: Held,
+}
+
+enum Held {
+    Nothing,
+    /// A file of one block.
+    Small {
+        packed: Vec<u8>,
+        sizes: Packed,
+        hash: u128,
+    },
+    Large {
+        packer: Packer<Arc<File>>,
+        writing: Writing,
+        hash: Box<Xxh3>,
+    },
+    /// It cannot be written.
+    Refused,
+}
+
+impl Reading for FileReading<'_> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        if matches!(self.held, Held::Nothing) {
+            // The last block of a file is the only one that may be short.
+            if bytes.len() < BLOCK_BYTES {
+                let (packed, sizes) = self.mirror.packing.whole(bytes)?;
+                let hash = if self.mirror.verify { xxhash_rust::xxh3::xxh3_128(bytes) } else { 0 };
+                self.held = Held::Small { packed, sizes, hash };
+                return Ok(true);
+            }
+            self.held = match self.mirror.create(&self.path)? {
+                None => Held::Refused,
+                Some(writing) => {
+                    let packer = self.mirror.packing.stream(Arc::clone(&writing.file), self.mirror.destination.path());
+                    Held::Large { packer, writing, hash: Box::new(Xxh3::new()) }
+                }
+            };
+        }
+        match &mut self.held {
+            Held::Large { packer, hash, .. } => {
+                if self.mirror.verify {
+                    hash.update(bytes);
+                }
+                packer.write(bytes).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn end(mut self: Box<Self>, end: End<'_>) -> Result<()> {
+        // What is broken is an issue of the job already.
+        let End::Whole(meta) = end else { return Ok(()) };
+        if matches!(self.held, Held::Nothing) {
+            self.block(&[])?;
+        }
+        let Self { mirror, path, held } = *self;
+        match held {
+            Held::Small { packed, sizes, hash } => {
+                let Some(writing) = mirror.create(&path)? else { return Ok(()) };
+                let failed = |error| EngineError::output(mirror.destination.path(), error);
+                (&mut &*writing.file).write_all(&packed).map_err(failed)?;
+                mirror.publish(&path, meta, (writing, sizes, hash))
+            }
+            Held::Large { packer, writing, hash } => {
+                let (_, sizes) = packer.finish()?;
+                mirror.publish(&path, meta, (writing, sizes, hash.digest128()))
+            }
+            Held::Nothing | Held::Refused => Ok(()),
+        }
+    }
+}
+
+impl Operation for Mirror {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "compress", after: &[] }
+    }
+
+    fn entries(&self, batch: &Batch) -> Result<()> {
+        let others = batch.iter().filter(|(_, meta)| !matches!(meta.kind, Kind::File | Kind::Directory));
+        others.into_iter().try_for_each(|(name, meta)| self.other(&paths::join(&batch.directory.path, name), meta))?;
+        if batch.last && (batch.empty_directory || !batch.is_empty()) {
+            let directory = &batch.directory;
+            if let Err(refused) = self.destination.directory(&directory.path, self.attributes(&directory.meta)) {
+                refused.tell(&self.context.control, &directory.path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading { mirror: self, path: path.to_vec(), held: Held::Nothing })))
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let Self { context, destination, packing, workers, links, .. } = *self;
+        let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
+        let mut staged = Vec::new();
+        for worker in workers.into_inner() {
+            worker.sums.into_iter().for_each(|(extension, one)| sums.entry(extension).or_default().add(one));
+            staged.push(worker.files.stage()?);
+        }
+        staged.push(by_extension(&context, &sums)?);
+        let path = destination.path().to_string_lossy().into_owned();
+        destination.finish()?;
+        context.sink.commit(staged)?;
+        let further = json!({ "estimated": false, "destination": path, "links": links.into_inner() });
+        Ok(Report { not_covered: None, files: Vec::new(), summary: summary(packing.encoder(), &sums, further) })
+    }
+}
