@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod checksum;
 pub mod compress;
+pub mod decompress;
 pub mod duplicates;
 pub mod inventory;
 pub mod search;
@@ -129,6 +130,8 @@ registry! {
     Verify = "verify": verify::VerifyOptions,
     /// Every file compressed.
     Compress = "compress": compress::CompressOptions,
+    /// Every compressed file unpacked.
+    Decompress = "decompress": decompress::DecompressOptions,
     /// All of it in one file.
     Archive = "archive": archive::ArchiveOptions,
     /// Files of one content.

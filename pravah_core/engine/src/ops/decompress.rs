@@ -1,0 +1,149 @@
+//! decompress: every compressed file of the tree unpacked into a destination, archives as folders; without a
+//! destination all of it is unpacked and checked, and nothing written.
+//!
+//! Files are told by their first bytes, not by their names: gzip, zstd, xz, bzip2, lz4, tar in any of them or bare, zip.
+//! What comes out is bounded, by ratio and in all. No member of an archive is written outside the archive's own folder:
+//! a name that is absolute or climbs is refused, a link that leads out is refused, and the destination follows no link.
+//!
+//! Cost: O(bytes) unpacking; memory: the batches in flight, a decoder's window per file (128 MiB at most).
+
+mod entries;
+mod limits;
+mod names;
+mod stream;
+mod untar;
+mod unzip;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::entries::{MEMBERS, Output, RESULT, Rows};
+use self::limits::Limits;
+use self::stream::FileReading;
+use super::{Context, Options, TableColumns};
+use crate::destination::{self, Destination};
+use crate::digest::{Algorithm, Reading};
+use crate::error::{EngineError, Result};
+use crate::outcome::Report;
+use crate::pass::{Operation, Stages};
+use crate::pool::Slots;
+use crate::sink::Staged;
+use crate::walk::{Meta, WalkTotals};
+
+/// Options of decompress.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DecompressOptions {
+    /// A new or empty directory for what is unpacked; none = a test.
+    pub destination: Option<PathBuf>,
+    /// Unpack tar and zip into folders; otherwise a tar.gz becomes a tar, and a zip is left.
+    pub unpack_archives: bool,
+    /// Keep permissions, times and, where allowed, owners.
+    pub keep_metadata: bool,
+    /// How many times its size a file may unpack to.
+    pub max_ratio: u64,
+    /// Bytes that all files together may unpack to.
+    pub max_unpacked_bytes: u64,
+    /// Members that one archive may have.
+    pub max_members: u64,
+}
+
+impl Default for DecompressOptions {
+    fn default() -> Self {
+        Self {
+            destination: None,
+            unpack_archives: true,
+            keep_metadata: true,
+            max_ratio: 1_000,
+            max_unpacked_bytes: 1 << 40,
+            max_members: 1_000_000,
+        }
+    }
+}
+
+impl Options for DecompressOptions {
+    const TABLES: &'static [TableColumns] = &[("result", RESULT), ("members", MEMBERS)];
+
+    fn validate(&self) -> Result<()> {
+        let bounded = [
+            ("max_ratio", self.max_ratio),
+            ("max_unpacked_bytes", self.max_unpacked_bytes),
+            ("max_members", self.max_members),
+        ];
+        if let Some((name, _)) = bounded.iter().find(|(_, value)| *value == 0) {
+            return Err(EngineError::invalid(format!("options.{name} is 0; it is at least 1")));
+        }
+        self.destination.as_deref().map_or(Ok(()), destination::check)
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
+        let shared = Shared {
+            rows: Slots::new(context.threads, || Rows::new(&context)),
+            output: Output::new(destination, self.keep_metadata),
+            limits: Limits::new(self),
+            unpack_archives: self.unpack_archives,
+            other: AtomicU64::new(0),
+            context,
+        };
+        Ok(Box::new(Decompress { shared: Arc::new(shared) }))
+    }
+}
+
+/// What all threads share.
+struct Shared {
+    context: Context,
+    output: Output,
+    limits: Limits,
+    unpack_archives: bool,
+    rows: Slots<Rows>,
+    /// Files that are not compressed.
+    other: AtomicU64,
+}
+
+struct Decompress {
+    // Shared with the threads that unpack.
+    shared: Arc<Shared>,
+}
+
+impl Operation for Decompress {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "decompress", after: &[] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta))))
+    }
+
+    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+        let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
+        let Shared { context, output, rows, other, .. } = shared;
+        let mut sums = entries::Sums::default();
+        let mut staged: Vec<Staged> = Vec::new();
+        for rows in rows.into_inner() {
+            staged.extend(rows.stage(&mut sums)?);
+        }
+        let path = output.path().map(|path| path.to_string_lossy().into_owned());
+        output.finish()?;
+        context.sink.commit(staged)?;
+        let summary = json!({
+            "files": sums.files,
+            "archives": sums.archives,
+            "members": sums.members,
+            "bytes": sums.bytes,
+            "unpacked_bytes": sums.unpacked,
+            "other_files": other.load(Relaxed),
+            "tested_only": path.is_none(),
+            "destination": path,
+        });
+        Ok(Report { not_covered: None, files: Vec::new(), summary })
+    }
+}
