@@ -50,13 +50,8 @@ impl Codec {
 pub struct Encoder {
     codec: Codec,
     level: i32,
-    idle: Mutex<Vec<State>>,
-}
-
-/// What is dear to make anew for each small file.
-enum State {
-    Deflate(Compress),
-    Zstd(zstd::bulk::Compressor<'static>),
+    /// Dear to make anew for each small file.
+    idle: Mutex<Vec<zstd::bulk::Compressor<'static>>>,
 }
 
 impl Encoder {
@@ -159,15 +154,14 @@ impl Encoder {
     }
 
     fn deflate(&self, before: &[u8], piece: &[u8], is_last: bool, packed: &mut Vec<u8>) -> io::Result<()> {
-        let mut state = match lock(&self.idle).pop() {
-            Some(State::Deflate(state)) => state,
-            _ => Compress::new(Compression::new(self.level as u32), false),
-        };
-        state.reset();
+        // Not one that is reset: it remembers enough to find other matches (zlib-rs 0.6), and equal contents are to
+        // give equal files.
+        let mut state = Compress::new(Compression::new(self.level as u32), false);
         if !before.is_empty() {
             state.set_dictionary(before).map_err(io::Error::other)?;
         }
-        packed.reserve(piece.len() / 3 + 64);
+        // Room for all of it, which may be an eighth more at the fastest level.
+        packed.reserve(piece.len() + piece.len() / 7 + 1024);
         let flush = if is_last { FlushCompress::Finish } else { FlushCompress::Sync };
         loop {
             let taken = state.total_in() as usize;
@@ -179,14 +173,13 @@ impl Encoder {
             }
             packed.reserve(packed.capacity().max(64));
         }
-        lock(&self.idle).push(State::Deflate(state));
         Ok(())
     }
 
     fn zstd(&self, piece: &[u8], packed: &mut Vec<u8>) -> io::Result<()> {
         let mut state = match lock(&self.idle).pop() {
-            Some(State::Zstd(state)) => state,
-            _ => {
+            Some(state) => state,
+            None => {
                 let mut state = zstd::bulk::Compressor::new(self.level)?;
                 state.include_checksum(true)?;
                 state
@@ -197,7 +190,7 @@ impl Encoder {
         let mut behind = io::Cursor::new(&mut *packed);
         behind.set_position(behind.get_ref().len() as u64);
         state.compress_to_buffer(piece, &mut behind)?;
-        lock(&self.idle).push(State::Zstd(state));
+        lock(&self.idle).push(state);
         Ok(())
     }
 }

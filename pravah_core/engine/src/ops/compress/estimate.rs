@@ -36,14 +36,26 @@ const EXTENSIONS: usize = 1_000;
 const FURTHER: &str = "(further)";
 
 /// A file that may be drawn; those with the largest keys are.
-#[derive(Debug, PartialEq, PartialOrd)]
+#[derive(Debug)]
 struct Drawn {
     key: f64,
     path: Vec<u8>,
     size: u64,
 }
 
+impl PartialEq for Drawn {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
 impl Eq for Drawn {}
+
+impl PartialOrd for Drawn {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Drawn {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {

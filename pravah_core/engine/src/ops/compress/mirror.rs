@@ -156,7 +156,7 @@ enum Held {
         hash: u128,
     },
     Large {
-        packer: Packer<Arc<File>>,
+        packer: Box<Packer<Arc<File>>>,
         writing: Writing,
         hash: Box<Xxh3>,
     },
@@ -178,7 +178,7 @@ impl Reading for FileReading<'_> {
                 None => Held::Refused,
                 Some(writing) => {
                     let packer = self.mirror.packing.stream(Arc::clone(&writing.file), self.mirror.destination.path());
-                    Held::Large { packer, writing, hash: Box::new(Xxh3::new()) }
+                    Held::Large { packer: Box::new(packer), writing, hash: Box::new(Xxh3::new()) }
                 }
             };
         }
