@@ -65,6 +65,10 @@ system-test:
 	@missing=""
 	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"
 	command -v b3sum >/dev/null || missing="$$missing b3sum"
+	# The peers that have to take what compress and archive write.
+	for pair in xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip; do
+	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"
+	done
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
 
 lint: $(VENV)/.built types ## Check form, types and imports

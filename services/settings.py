@@ -44,6 +44,11 @@ class Settings(pydantic_settings.BaseSettings):
         description="Directories a job may read below, separated by `:`; "
         "unset = home, current directory (unless it is `/`) and the sample directory.",
     )
+    allowed_destinations: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Directories a job may write below where it is asked to, separated by `:`; unset = the allowed "
+        "roots. Nothing there is ever written over.",
+    )
     allowed_s3_prefixes: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
         default=(),
         description="S3 prefixes a job may read below, separated by `,`, each `s3://bucket` or `s3://bucket/prefix`; "
@@ -91,7 +96,7 @@ class Settings(pydantic_settings.BaseSettings):
             raise ValueError(f"{wrong[0]!r} is no s3:// prefix")
         return tuple(part for part in parts if part)
 
-    @pydantic.field_validator("allowed_roots", mode="before")
+    @pydantic.field_validator("allowed_roots", "allowed_destinations", mode="before")
     @classmethod
     def _split_roots(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -160,9 +165,11 @@ def load_settings(**overrides: Any) -> Settings:
 
 def effective(settings: Settings) -> dict[str, Any]:
     """Return the settings in force as JSON values; secrets are masked, bytes of paths that are not text escaped."""
-    values: dict[str, Any] = settings.model_dump(mode="json", exclude={"data_dir", "allowed_roots"})
+    named_here = {"data_dir", "allowed_roots", "allowed_destinations"}
+    values: dict[str, Any] = settings.model_dump(mode="json", exclude=named_here)
     values["data_dir"] = paths.escape_os(settings.data_dir)
     values["allowed_roots"] = [paths.escape_os(root) for root in settings.roots]
+    values["allowed_destinations"] = [paths.escape_os(root) for root in settings.allowed_destinations or settings.roots]
     if settings.database_url is not None:
         values["database_url"] = mask_url(settings.database_url.get_secret_value())
     return {name: values[name] for name in type(settings).model_fields}

@@ -27,6 +27,8 @@ _COUNTED_ENTRIES = 10_000
 _COUNT_SECONDS = 0.5
 """For counting the files of all listed folders: what takes longer is shown without a number."""
 _SUGGESTIONS = 20
+UNFINISHED = ".pravah-unfinished"
+"""Stands in a destination until its job completes; the engine's ``destination.rs`` puts it there."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class SourceService:
         for root in self._allowed:
             if not root.is_dir():
                 log.warning("the allowed root %s is no directory now", root)
+        self._writable = tuple(Path(os.path.realpath(root)) for root in config.allowed_destinations) or self._allowed
         data = config.data_dir
         # Manifests from a pipe: named by their content's digest, so that who names one knows it.
         self._manifests = Path(os.path.realpath(config.manifest_dir))
@@ -111,6 +114,43 @@ class SourceService:
             raise errors.SourceNotFoundError(f"{shown}: {error.strerror}") from None
         self._check_inside(strict, shown)
         return strict
+
+    def resolve_destination(self, path: str, source: str | None, field: str) -> Path:
+        """Return the real path of a directory that a job may fill.
+
+        Args:
+            source: the job's source, which the directory must lie apart from.
+            field: the option, for the error.
+
+        Raises:
+            InvalidOptionsError: it is no path, is no directory or not empty, or lies in the source or around it.
+            SourceForbiddenError: no job may write there.
+        """
+        if "\0" in path or not path:
+            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field=field)
+        real = Path(os.path.realpath(os.path.expanduser(path)))
+        shown = paths.escape_os(real)
+        if not any(real.is_relative_to(root) and real != root for root in self._writable):
+            allowed = ", ".join(paths.escape_os(root) for root in self._writable)
+            raise errors.SourceForbiddenError(
+                f"{shown} does not lie below a directory that jobs may write to ({allowed})",
+                remedy="Choose one below them, or add it to PRAVAH_ALLOWED_DESTINATIONS and restart.",
+            )
+        if any(real.is_relative_to(closed) or closed.is_relative_to(real) for closed in self._closed):
+            raise errors.SourceForbiddenError(f"{shown} belongs to Pravah itself")
+        near = Path(os.path.realpath(source)) if source is not None else None
+        if near is not None and (real.is_relative_to(near) or near.is_relative_to(real)):
+            message = f"{shown} lies in the source or around it; name a directory apart from it"
+            raise errors.InvalidOptionsError(message, field=field)
+        try:
+            # Whether a marker is one of this job's own, the engine looks at.
+            is_free = not real.exists() or (real / UNFINISHED).exists() or _is_empty(real)
+        except OSError as error:
+            raise errors.InvalidOptionsError(f"{shown}: {error.strerror}", field=field) from None
+        if not is_free:
+            message = f"{shown} is not empty; name a new directory, or empty this one"
+            raise errors.InvalidOptionsError(message, field=field)
+        return real
 
     def _check_inside(self, real: Path, shown: str) -> None:
         if real.parent == self._manifests:
@@ -275,6 +315,11 @@ class SourceService:
 
         limits = s3_source.Limits(self._config.s3_source_limit_bytes, self._config.min_free_disk_bytes)
         s3_source.stage(uri, directory, self._config.s3_endpoint_url, limits, check)
+
+
+def _is_empty(directory: Path) -> bool:
+    with os.scandir(directory) as scan:
+        return next(scan, None) is None
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:

@@ -39,10 +39,10 @@ def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]
 
 def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Sequence[Artifact]) -> None:
     """Offer manifests, whole tables in each format, and the files as the engine wrote them."""
-    manifests = [artifact for artifact in artifacts if is_manifest(artifact)]
-    if manifests:
-        st.subheader("Manifests", anchor=False)
-        files(job_id, manifests)
+    beside = [artifact for artifact in artifacts if is_file(artifact)]
+    if beside:
+        st.subheader("Manifests" if all(map(is_manifest, beside)) else "Files", anchor=False)
+        files(job_id, beside)
     st.subheader("Tables", anchor=False)
     for one in tables:
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"whole_{one.name}"):
@@ -54,6 +54,11 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
     with st.expander("Files as they were written", icon=":material/folder_zip:", key="as_written"):
         st.caption("`outcome.json` sums the job up; each table is a folder of Parquet parts.")
         files(job_id, artifacts, key="written")
+
+
+def is_file(artifact: Artifact) -> bool:
+    """Return whether a file is one of an operation's own, beside its tables: a manifest, an archive."""
+    return "/" in artifact.name and not artifact.name.endswith(".parquet")
 
 
 def is_manifest(artifact: Artifact) -> bool:
@@ -79,11 +84,13 @@ def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> Non
 
 
 def _rank(artifact: Artifact) -> tuple[int, str]:
-    is_first = (is_manifest(artifact), "/" not in artifact.name, f"/{operations.MAIN_TABLE}/" in artifact.name)
+    is_first = (is_file(artifact), "/" not in artifact.name, f"/{operations.MAIN_TABLE}/" in artifact.name)
     return is_first.index(True) if True in is_first else len(is_first), artifact.name
 
 
 def _icon(artifact: Artifact) -> str:
     if is_manifest(artifact):
         return ":material/fact_check:"
+    if is_file(artifact):
+        return ":material/folder_zip:"
     return ":material/table:" if artifact.name.endswith(".parquet") else ":material/description:"

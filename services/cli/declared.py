@@ -182,7 +182,7 @@ def _parser(kind: Any, field: FieldInfo) -> dict[str, Any] | None:
         return {"parser": _validated(field, units.parse_bytes), "metavar": "SIZE"}
     if kind is datetime:
         return {"parser": _validated(field, str), "metavar": "TIME"}
-    if _extra(field).get("widget") == "path":
+    if _extra(field).get("widget") in {"path", "destination"}:
         return {"metavar": "PATH"}
     if kind is str:
         return {"metavar": "TEXT"}

@@ -70,6 +70,10 @@ def _value(value: Any, unit: str | None) -> tuple[str, str]:
         return units.format_bytes(value), f"  ({value:,} bytes)" if value >= 1024 else ""
     if unit == "bytes/s":
         return units.format_rate(value), ""
+    if unit == "seconds":
+        return units.format_duration(value), ""
+    if unit == "%":
+        return f"{value:,} %", ""
     if isinstance(value, bool):
         return "yes" if value else "no", ""
     if isinstance(value, int):

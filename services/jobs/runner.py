@@ -38,9 +38,14 @@ _PROGRESS_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that this runner holds."""
+    """A job that this runner holds.
+
+    Attributes:
+        origin: the job itself, or the one it is a retry of.
+    """
 
     job_id: UUID
+    origin: UUID
     token: int
     attempt: int
     request: JobRequest
@@ -168,7 +173,7 @@ class Runner:
                 failure = errors.InvalidOptionsError(message, remedy="Submit the job anew.")
                 repository.end(session, row, Status.FAILED, message, _job_error(failure))
                 return True
-            claim = Claim(row.id, row.fencing_token, row.attempt, request)
+            claim = Claim(row.id, row.retry_of or row.id, row.fencing_token, row.attempt, request)
         thread = threading.Thread(target=self._run, args=(claim,), name=f"pravah-job-{claim.job_id}", daemon=True)
         self._threads[claim.token] = thread
         thread.start()
@@ -206,8 +211,9 @@ class Runner:
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
         request = self._stage(claim.request, work, lease)
-        request = spec.with_paths(request, lambda option: str(self._resolve(option, work)))
-        document = spec.engine_spec(request, self._config, self._sources, work / "out")
+        source = claim.request.source.os_path if claim.request.source.path is not None else None
+        request = spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
+        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin)
         lease.check()
         handle = engine.start(document)
         lease.when_over(handle.cancel)
@@ -240,7 +246,9 @@ class Runner:
         self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
         return request.with_path(staged)
 
-    def _resolve(self, option: spec.PathOption, work: Path) -> Path:
+    def _resolve(self, option: spec.PathOption, work: Path, source: str | None) -> Path:
+        if option.is_destination:
+            return self._sources.resolve_destination(option.value, source, option.field)
         if option.job_id is None:
             return self._sources.resolve_path(option.value)
         return self._fetch_result(option.job_id, f"{option.result_of}.{operations.MAIN_TABLE}", work)

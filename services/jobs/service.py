@@ -82,7 +82,7 @@ class JobService:
             row = repository.find_by_key(session, request.idempotency_key)
             if row is None:
                 return None
-            request = request.validated()
+            request = spec.with_paths(request.validated(), _as_stored)
             if request.source.path is not None:
                 request = request.with_path(os.path.realpath(os.path.expanduser(request.source.os_path)))
             return repository.to_view(self._same(row, request))
@@ -93,13 +93,22 @@ class JobService:
             request = request.with_path(self._sources.resolve(request.source.os_path))
         else:
             self._sources.check_s3(request.source.s3_uri or "")
+        request = spec.with_paths(request, lambda option: self._placed(option, request))
         for option in spec.path_options(request):
+            if option.is_destination:
+                continue
             if option.job_id is None:
                 self._sources.resolve_path(option.value)
             else:
                 self._check_reference(option, option.job_id)
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
+
+    def _placed(self, option: spec.PathOption, request: JobRequest) -> str:
+        if not option.is_destination:
+            return option.value
+        source = request.source.os_path if request.source.path is not None else None
+        return os.fspath(self._sources.resolve_destination(option.value, source, option.field))
 
     def _check_reference(self, option: spec.PathOption, job_id: UUID) -> None:
         with self._database.transaction() as session:
@@ -227,7 +236,8 @@ class JobService:
         view = self.get(job_id)
         if not view.is_final:
             raise errors.JobConflictError(f"job {job_id} is {view.status}", remedy="Wait for its end or cancel it.")
-        return self.submit(view.request, retry_of=job_id)[0]
+        # Of several retries the first job: by it a job knows what an earlier one left at a destination.
+        return self.submit(view.request, retry_of=view.retry_of or job_id)[0]
 
     def delete(self, job_id: UUID) -> None:
         """Delete a job with its result.
@@ -261,6 +271,10 @@ class JobService:
             return self.read_issues(job_id, after, limit)
         with self._database.transaction() as session:
             return repository.issues(session, job_id, after, limit)
+
+
+def _as_stored(option: spec.PathOption) -> str:
+    return os.path.realpath(os.path.expanduser(option.value)) if option.is_destination else option.value
 
 
 def errors_missing() -> JobView:

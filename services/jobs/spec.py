@@ -28,11 +28,13 @@ class PathOption:
         field: where in the request it stands.
         value: the path, or a reference to an earlier job.
         result_of: the operation whose results may be referred to.
+        is_destination: it is written, not read.
     """
 
     field: str
     value: str
-    result_of: str | None
+    result_of: str | None = None
+    is_destination: bool = False
 
     @property
     def job_id(self) -> UUID | None:
@@ -60,15 +62,15 @@ def _replaced(prefix: str, wanted: OperationRequest, replace: Callable[[PathOpti
     options = dict(wanted.options)
     for name, field in operations.get(wanted.operation).options.model_fields.items():
         extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
-        if extra.get("widget") != "path" or not options.get(name):
+        widget = extra.get("widget")
+        if widget not in {"path", "destination"} or not options.get(name):
             continue
         value, result_of = options[name], extra.get("result_of")
         if isinstance(value, list):
-            options[name] = [
-                replace(PathOption(f"{prefix}.{name}.{place}", one, None)) for place, one in enumerate(value)
-            ]
+            options[name] = [replace(PathOption(f"{prefix}.{name}.{place}", one)) for place, one in enumerate(value)]
         else:
-            options[name] = replace(PathOption(f"{prefix}.{name}", value, str(result_of) if result_of else None))
+            reference = str(result_of) if result_of else None
+            options[name] = replace(PathOption(f"{prefix}.{name}", value, reference, widget == "destination"))
     return options
 
 
@@ -89,11 +91,13 @@ def engine_spec(
     config: settings.Settings,
     sources: SourceService,
     output: Path,
+    job: UUID | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
     Args:
         request: its paths resolved.
+        job: whose leftovers at a destination are its own, from an earlier attempt.
     """
     source = request.source
     document = {
@@ -108,6 +112,7 @@ def engine_spec(
         "walk": request.walk.model_dump(mode="json"),
         "output": {
             "directory": os.fspath(output),
+            "job": str(job) if job else None,
             "shard_rows": config.shard_rows,
             "shard_bytes": config.shard_bytes,
         },

@@ -3,7 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from services.operations import checksum, duplicates, inventory, search, text_statistics, verify
+from services.operations import (
+    archive,
+    checksum,
+    compress,
+    decompress,
+    duplicates,
+    inventory,
+    search,
+    text_statistics,
+    verify,
+)
 from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
 from services.operations.walk import WalkOptions
 
@@ -13,6 +23,9 @@ OPERATIONS: tuple[Operation, ...] = (
     duplicates.OPERATION,
     search.OPERATION,
     text_statistics.OPERATION,
+    compress.OPERATION,
+    archive.OPERATION,
+    decompress.OPERATION,
     verify.OPERATION,
 )
 

@@ -74,7 +74,7 @@ class Figure(Record):
 
     Attributes:
         key: in the summary; a dot leads into a nested object.
-        unit: ``bytes``, ``bytes/s``, ``files`` or ``directories``; ``None`` for words.
+        unit: ``bytes``, ``bytes/s``, ``seconds``, ``%``, ``files`` or ``directories``; ``None`` for words.
         optional: present only when an option asks for it.
     """
 
@@ -144,7 +144,8 @@ def field(
     """Return a pydantic field with what a form needs.
 
     Args:
-        widget: a hint where the type does not tell: ``path``, ``time``, ``bytes``, ``globs``.
+        widget: a hint where the type does not tell: ``path`` (something to read), ``destination`` (a directory to
+            write), ``globs``, ``verbatim`` (a list of texts with commas in them).
         result_of: an operation whose earlier jobs may be named here as ``job:<id>``.
     """
     extra: dict[str, Any] = {"category": category}
@@ -163,6 +164,15 @@ def field(
 
 MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
 EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
+
+
+DESTINATION_BYTES = 4096
+"""The longest path that the system takes (PATH_MAX)."""
+
+
+def destination(description: str) -> Any:
+    """Return the field of a new or empty directory that a job fills."""
+    return field(None, title="Destination", description=description, widget="destination", max_length=DESTINATION_BYTES)
 
 
 def path_columns() -> tuple[Column, ...]:

@@ -159,6 +159,17 @@ def _requests() -> list[JobRequest]:
         "line_length": 50,
         "max_matches_per_file": 3,
         "max_matches": 4,
+        "format": "gzip",
+        "level": 2,
+        "destination": "/data/a new, empty place",
+        "verify_output": False,
+        "keep_metadata": False,
+        "form": "tar.xz",
+        "archive_name": "an archive, of 2026",
+        "unpack_archives": False,
+        "max_ratio": 7,
+        "max_unpacked_bytes": 4096,
+        "max_members": 8,
     }
     walk = operations.WalkOptions(
         include_hidden=False,

@@ -6,7 +6,18 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.components.views import checksum, duplicates, generic, inventory, search, text_statistics, verify
+from pages.components.views import (
+    archive,
+    checksum,
+    compress,
+    decompress,
+    duplicates,
+    generic,
+    inventory,
+    search,
+    text_statistics,
+    verify,
+)
 from services import bootstrap, operations
 from services.jobs.models import JobView
 
@@ -20,6 +31,9 @@ VIEWS: dict[str, View] = {
     "search": search.show,
     "text_statistics": text_statistics.show,
     "verify": verify.show,
+    "compress": compress.show,
+    "archive": archive.show,
+    "decompress": decompress.show,
 }
 """An operation that is not here is shown by `generic`: nothing has to be done for a new one."""
 

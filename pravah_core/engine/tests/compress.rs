@@ -127,7 +127,7 @@ fn a_mirror_holds_every_file_with_what_is_known_of_it() {
 fn what_is_not_to_be_kept_is_not_and_special_files_are_issues() {
     let tree = Tree::new();
     tree.file("a", "x").modified("a", 5, 0).fifo("pipe").socket("socket");
-    let done = compress(&tree, "gzip").option("keep_metadata", false).option("verify", false).run();
+    let done = compress(&tree, "gzip").option("keep_metadata", false).option("verify_output", false).run();
     let meta = fs::metadata(tree.beside("packed/a.gz")).unwrap();
     assert!(meta.mtime() > 1_000_000_000);
     let kinds = [("unsupported", "pipe"), ("unsupported", "socket")];
@@ -258,7 +258,7 @@ fn one_read_serves_a_mirror_and_digests() {
 }
 
 fn archive(tree: &Tree, form: &str) -> (Done, PathBuf) {
-    let done = spec("archive", &tree.path()).option("form", form).option("name", "all").run();
+    let done = spec("archive", &tree.path()).option("form", form).option("archive_name", "all").run();
     let path = done.own_folder().join(format!("all.{form}"));
     (done, path)
 }
@@ -350,7 +350,7 @@ fn names_and_levels_that_are_none_are_refused() {
         spec("archive", &tree.path()).option(option, value).fails().to_string()
     };
     for name in ["", "a/b", "..", ".hidden", "a\0", "a\nb"] {
-        assert!(refused("name", json!(name)).contains("options.name"), "{name:?}");
+        assert!(refused("archive_name", json!(name)).contains("options.archive_name"), "{name:?}");
     }
     assert!(refused("level", json!(99)).contains("zstd has levels 1 to 22"));
     let plain = spec("archive", &tree.path()).option("form", "tar").option("level", 1).fails().to_string();

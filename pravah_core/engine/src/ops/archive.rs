@@ -108,14 +108,14 @@ pub struct ArchiveOptions {
     /// The compression's level; none = that of its own tool.
     pub level: Option<i32>,
     /// The file's name, without its end.
-    pub name: String,
+    pub archive_name: String,
     /// Unpack the archive again and compare it to what was read.
-    pub verify: bool,
+    pub verify_output: bool,
 }
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
-        Self { form: Form::TarZstd, level: None, name: "archive".into(), verify: true }
+        Self { form: Form::TarZstd, level: None, archive_name: "archive".into(), verify_output: true }
     }
 }
 
@@ -135,8 +135,12 @@ impl Options for ArchiveOptions {
 
     fn validate(&self) -> Result<()> {
         let is_bad = |name: &str| name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0']);
-        if is_bad(&self.name) || self.name.len() > LONGEST_NAME || self.name.chars().any(char::is_control) {
-            let message = "options.name is the name of a file: no slash, no dot at its start, at most 240 bytes";
+        if is_bad(&self.archive_name)
+            || self.archive_name.len() > LONGEST_NAME
+            || self.archive_name.chars().any(char::is_control)
+        {
+            let message =
+                "options.archive_name is the name of a file: no slash, no dot at its start, at most 240 bytes";
             return Err(EngineError::invalid(message));
         }
         match (self.form.codec(), self.level) {
@@ -206,7 +210,7 @@ struct Prepared {
 
 impl Archive {
     fn name(&self) -> String {
-        format!("{}.{}", self.options.name, self.options.form.suffix())
+        format!("{}.{}", self.options.archive_name, self.options.form.suffix())
     }
 
     fn packing(&self) -> Result<Option<Packing>> {
@@ -231,7 +235,7 @@ impl Archive {
         };
         let contents = Contents { context: &self.context, bare };
         let (counts, rows) = contents.write(items, writer, self.rows())?;
-        if self.options.verify {
+        if self.options.verify_output {
             verify::verify(&file, &check, &self.context, temporary)?;
         }
         let bytes = file.metadata().map_err(failed)?.len();
@@ -302,7 +306,7 @@ impl Operation for Archive {
             "archive_bytes": bytes,
             "packed_percent": percent,
             "saved_bytes": counts.bytes.saturating_sub(bytes),
-            "verified": options.verify,
+            "verified": options.verify_output,
         });
         Ok(Report { not_covered: None, files: vec![written.file], summary })
     }

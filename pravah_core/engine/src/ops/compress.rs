@@ -35,14 +35,14 @@ pub struct CompressOptions {
     /// A new or empty directory for the compressed files; none = an estimate.
     pub destination: Option<PathBuf>,
     /// Unpack each file again and compare it to what was read.
-    pub verify: bool,
+    pub verify_output: bool,
     /// Keep permissions, times and, where allowed, owners.
     pub keep_metadata: bool,
 }
 
 impl Default for CompressOptions {
     fn default() -> Self {
-        Self { format: Codec::Zstd, level: None, destination: None, verify: true, keep_metadata: true }
+        Self { format: Codec::Zstd, level: None, destination: None, verify_output: true, keep_metadata: true }
     }
 }
 

@@ -168,8 +168,8 @@ impl Estimate {
     }
 }
 
-/// What the files of an extension come to.
-fn estimated(extension: &Extension, sampled: &[&Sampled]) -> Sums {
+/// What the files of an extension come to, each with `frame` bytes around its pieces.
+fn estimated(extension: &Extension, sampled: &[&Sampled], frame: u64) -> Sums {
     let packed = |one: &Sampled| one.packed as f64 / (one.sampled as f64).max(1.0) * one.size as f64;
     let sum: f64 = sampled.iter().map(|one| packed(one)).sum();
     let are_all = extension.files == sampled.len() as u64;
@@ -184,7 +184,7 @@ fn estimated(extension: &Extension, sampled: &[&Sampled]) -> Sums {
         bytes: extension.bytes,
         sampled: sampled.iter().map(|one| one.sampled).sum(),
         // Of what could not be read nothing is known; it saves nothing.
-        packed: if sampled.is_empty() { extension.bytes } else { whole.round() as u64 },
+        packed: if sampled.is_empty() { extension.bytes } else { whole.round() as u64 + frame * extension.files },
     }
 }
 
@@ -250,11 +250,12 @@ impl Operation for Estimate {
             files.row(&one.path, &one.extension, [one.size, one.sampled, one.packed])?;
             of.entry(&one.extension).or_default().push(one);
         }
+        let frame = (encoder.header().len() + encoder.trailer(0, 0).len()) as u64;
         let sums: BTreeMap<String, Sums> = extensions
             .iter()
             .map(|(name, extension)| {
                 let sampled = of.get(name.as_str()).map_or(&[][..], Vec::as_slice);
-                (name.clone(), estimated(extension, sampled))
+                (name.clone(), estimated(extension, sampled, frame))
             })
             .collect();
         context.sink.commit(vec![files.stage()?, by_extension(&context, &sums)?])?;

@@ -53,7 +53,7 @@ impl Mirror {
         Ok(Self {
             workers: Slots::new(context.threads, worker),
             packing: Packing::new(encoder, crew),
-            verify: options.verify,
+            verify: options.verify_output,
             keep_metadata: options.keep_metadata,
             links: AtomicU64::new(0),
             destination,

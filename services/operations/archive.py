@@ -1,0 +1,133 @@
+"""archive: a whole tree in one file. The engine's side is ``ops/archive.rs``."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Self
+
+import pydantic
+
+from services.operations._spec import (
+    MODIFIED,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    Text,
+    field,
+    path_columns,
+)
+from services.operations.compress import Format, check_level
+
+
+class Form(StrEnum):
+    """The form of an archive: the end of its name."""
+
+    TAR_ZSTD = "tar.zst"
+    TAR_GZIP = "tar.gz"
+    TAR_XZ = "tar.xz"
+    TAR_BZIP2 = "tar.bz2"
+    TAR_LZ4 = "tar.lz4"
+    TAR = "tar"
+    ZIP = "zip"
+
+
+_FORMATS = {
+    Form.TAR_ZSTD: Format.ZSTD,
+    Form.TAR_GZIP: Format.GZIP,
+    Form.TAR_XZ: Format.XZ,
+    Form.TAR_BZIP2: Format.BZIP2,
+    Form.TAR_LZ4: Format.LZ4,
+    Form.TAR: None,
+    Form.ZIP: Format.GZIP,
+}
+_NAME_BYTES = 240
+
+
+def _is_a_name(value: str) -> str:
+    if value.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f-\x9f]", value) or len(value.encode()) > _NAME_BYTES:
+        raise ValueError("a file's name has no slash, no dot at its start, and at most 240 bytes")
+    return value
+
+
+class ArchiveOptions(Options):
+    """Options of archive."""
+
+    form: Form = field(
+        Form.TAR_ZSTD,
+        title="Archive format",
+        description="Form of the archive; zip deflates each file by itself, the others compress all of a tar.",
+    )
+    level: int | None = field(
+        None,
+        title="Level",
+        description="Higher is smaller and slower; without one, that of the compression's own tool.",
+        ge=0,
+        le=22,
+    )
+    archive_name: Annotated[Text, pydantic.AfterValidator(_is_a_name)] = field(
+        "archive",
+        title="File name",
+        description="Name of the archive without its end, which is the form.",
+        min_length=1,
+        max_length=_NAME_BYTES,
+    )
+    verify_output: bool = field(
+        True,
+        title="Verify",
+        description="Unpack the archive again after it was written, and compare it to what was read.",
+        category="advanced",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _the_form_has_the_level(self) -> Self:
+        check_level(_FORMATS[self.form], self.level)
+        return self
+
+
+OPERATION = Operation(
+    name="archive",
+    title="Archive",
+    summary="The whole tree in one file to download, tar in any compression or zip; the same tree, the same bytes.",
+    icon="folder_zip",
+    options=ArchiveOptions,
+    tables=(
+        Table(
+            name="result",
+            title="Entries",
+            columns=(
+                *path_columns(),
+                Column(name="kind", dtype="text", meaning="file, directory or symlink"),
+                Column(
+                    name="size_bytes",
+                    dtype="integer",
+                    unit="bytes",
+                    meaning="Size of its contents; 0 of a further name of an earlier file",
+                ),
+                MODIFIED,
+            ),
+        ),
+    ),
+    figures=(
+        Figure(key="form", title="Form"),
+        Figure(key="files", title="Files", unit="files"),
+        Figure(key="directories", title="Directories", unit="directories"),
+        Figure(key="links", title="Links"),
+        Figure(key="bytes", title="Size", unit="bytes"),
+        Figure(key="archive_bytes", title="Archive", unit="bytes"),
+        Figure(key="packed_percent", title="Of its size", unit="%"),
+        Figure(key="verified", title="Verified"),
+    ),
+    cost="O(bytes) reading and compressing; memory: about 150 bytes for each entry, and at most 1 GiB",
+    examples=(
+        Example(
+            title="A folder to send to a colleague",
+            files={"report/text.md": b"# Report\n", "report/data.csv": b"a,b\n1,2\n"},
+            options={"form": "zip", "archive_name": "report"},
+            expect={"form": "zip", "files": 2, "directories": 1, "bytes": 17, "verified": True},
+        ),
+    ),
+)
