@@ -117,7 +117,7 @@ def _number(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) ->
     # The browser's numbers are exact up to 2^53 only.
     low, high = schema.get("minimum"), schema.get("maximum")
     bounds: dict[str, Any] = {"min_value": low, "max_value": high if high is not None and high <= 2**53 - 1 else None}
-    placeholder = "no limit" if schema.get("nullable") else None
+    placeholder = schema.get("placeholder") or ("no limit" if schema.get("nullable") else None)
     number: int | float | None = st.number_input(value=value, step=1, placeholder=placeholder, **bounds, **arguments)
     return number
 
@@ -149,5 +149,6 @@ def _time(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> s
 
 
 def _text(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str | None:
+    arguments["placeholder"] = schema.get("placeholder")
     typed = st.text_input(value=value or "", max_chars=schema.get("maxLength"), **arguments)
     return typed.strip() or None

@@ -130,36 +130,27 @@ class Operation(Record):
     examples: tuple[Example, ...]
 
 
-def field(
-    default: Any = ...,
-    *,
-    title: str,
-    description: str,
-    category: Category = "basic",
-    unit: str | None = None,
-    widget: str | None = None,
-    result_of: str | None = None,
-    **bounds: Any,
-) -> Any:
+_HINTS = ("unit", "widget", "placeholder", "result_of")
+
+
+def field(default: Any = ..., *, title: str, description: str, category: Category = "basic", **more: Any) -> Any:
     """Return a pydantic field with what a form needs.
 
     Args:
-        widget: a hint where the type does not tell: ``path`` (something to read), ``destination`` (a directory to
-            write), ``globs``, ``verbatim`` (a list of texts with commas in them).
-        result_of: an operation whose earlier jobs may be named here as ``job:<id>``.
+        more: bounds as pydantic takes them, and hints:
+            ``unit`` of a number;
+            ``widget`` where the type does not tell: ``path`` (something to read), ``destination`` (a directory to
+            write), ``globs``, ``verbatim`` (a list of texts with commas in them);
+            ``placeholder``, what stands where nothing is typed: by default that there is no limit, or nothing;
+            ``result_of``, an operation whose earlier jobs may be named here as ``job:<id>``.
     """
-    extra: dict[str, Any] = {"category": category}
-    if unit:
-        extra["unit"] = unit
-    if widget:
-        extra["widget"] = widget
-    if result_of:
-        extra["result_of"] = result_of
+    extra = {"category": category, **{hint: more.pop(hint) for hint in _HINTS if hint in more}}
     if isinstance(default, (list, tuple)):
         values = list(default)
-        bounds["default_factory"] = lambda: list(values)
-        return pydantic.Field(title=title, description=description, json_schema_extra=extra, **bounds)
-    return pydantic.Field(default, title=title, description=description, json_schema_extra=extra, **bounds)
+        more["default_factory"] = lambda: list(values)
+    else:
+        more["default"] = default
+    return pydantic.Field(title=title, description=description, json_schema_extra=extra, **more)
 
 
 MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
@@ -170,9 +161,16 @@ DESTINATION_BYTES = 4096
 """The longest path that the system takes (PATH_MAX)."""
 
 
-def destination(description: str) -> Any:
-    """Return the field of a new or empty directory that a job fills."""
-    return field(None, title="Destination", description=description, widget="destination", max_length=DESTINATION_BYTES)
+def destination(description: str, otherwise: str) -> Any:
+    """Return the field of a new or empty directory that a job fills; `otherwise` says what a job without one does."""
+    return field(
+        None,
+        title="Destination",
+        description=description,
+        widget="destination",
+        placeholder=otherwise,
+        max_length=DESTINATION_BYTES,
+    )
 
 
 def path_columns() -> tuple[Column, ...]:

@@ -65,6 +65,7 @@ class ArchiveOptions(Options):
         None,
         title="Level",
         description="Higher is smaller and slower; without one, that of the compression's own tool.",
+        placeholder="the usual one",
         ge=0,
         le=22,
     )

@@ -69,11 +69,13 @@ class CompressOptions(Options):
         None,
         title="Level",
         description="Higher is smaller and slower; without one, that of the format's own tool.",
+        placeholder="the usual one",
         ge=0,
         le=22,
     )
     destination: Text | None = destination(
-        "New or empty directory for the compressed files; without one, an estimate of what they would save."
+        "New or empty directory for the compressed files; without one, an estimate of what they would save.",
+        "none: only an estimate",
     )
     verify_output: bool = field(
         True,

@@ -24,7 +24,8 @@ class DecompressOptions(Options):
     """Options of decompress."""
 
     destination: Text | None = destination(
-        "New or empty directory for what is unpacked; without one, all is unpacked and checked, and nothing written."
+        "New or empty directory for what is unpacked; without one, all is unpacked and checked, and nothing written.",
+        "none: only a test",
     )
     unpack_archives: bool = field(
         True,

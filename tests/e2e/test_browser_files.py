@@ -61,6 +61,42 @@ def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
     expect(page.get_by_text(re.compile("Rows 1 to 100 of"))).to_be_visible()
 
 
+def test_an_estimate_leads_to_a_mirror_on_the_disk(dashboard: Dashboard, page: Page) -> None:
+    start_job(page, dashboard, dashboard.sample, "compress")
+    completed(page)
+    expect(page.get_by_text("An estimate")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+    assert list(dashboard.root.iterdir()) == []
+    page.get_by_role("link", name="Choose a destination and compress").click()
+    settled(page)
+    page.get_by_role("textbox", name="Destination").fill("/etc/packed")
+    page.get_by_role("textbox", name="Destination").press("Enter")
+    settled(page)
+    expect(page.get_by_text("does not lie below a directory that jobs may write to")).to_be_visible()
+    destination = dashboard.root / "packed"
+    page.get_by_role("textbox", name="Destination").fill(str(destination))
+    page.get_by_role("textbox", name="Destination").press("Enter")
+    page.wait_for_url(re.compile("packed%22"))
+    expect(page.get_by_text("does not lie below a directory that jobs may write to")).to_have_count(0)
+    settled(page)
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"/job\?id="))
+    completed(page)
+    expect(page.get_by_text(f"Written to {destination}")).to_be_visible()
+    files = [path for path in dashboard.sample.rglob("*") if path.is_file()]
+    assert len([path for path in destination.rglob("*.zst") if path.is_file()]) == len(files)
+
+
+def test_an_archive_is_downloaded_and_unpacked(dashboard: Dashboard, page: Page, tmp_path: Path) -> None:
+    start_job(page, dashboard, dashboard.sample, "archive")
+    completed(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="archive/archive.tar.zst").click()
+    archive = tmp_path / "archive.tar.zst"
+    download.value.save_as(archive)
+    subprocess.run(["tar", "--zstd", "-df", archive, "-C", dashboard.sample], check=True)
+
+
 def test_several_operations_are_one_job(dashboard: Dashboard, page: Page) -> None:
     open_page(page, f"{dashboard.url}/new_job?path={dashboard.sample}&operations=inventory")
     page.locator(".st-key-add_duplicates button").click()

@@ -50,7 +50,8 @@ def _estimate(job: JobView, summary: Mapping[str, Any]) -> None:
         took = units.format_duration(summary["estimated_seconds"])
         st.markdown(
             f":material/query_stats: **An estimate**, from {sampled} of samples with {summary['format']} level "
-            f"{summary['level']}. All of it would take about **{took}** of computing here. Nothing was written."
+            f"{summary['level']}. All of it would take about **{took}** of computing here, and the writing. "
+            "Nothing was written."
         )
         st.page_link(
             "pages/new_job.py",
