@@ -7,7 +7,7 @@
 mod file;
 mod large;
 
-pub use file::{Digested, End, FileReader, Reading, Readings, Trouble};
+pub use file::{Digested, End, FileReader, Place, Reading, Readings, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
 
 use std::fmt::Write as _;

@@ -14,13 +14,14 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::control::Control;
-use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Reading, Readings, Trouble};
+use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Place, Reading, Readings, Trouble};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
 use crate::ops::{Context, Request};
 use crate::outcome::Report;
 use crate::paths;
 use crate::pool::walk_and_work;
+use crate::walk::open::Root;
 use crate::walk::{Batch, Kind, Meta, Skipped, Visitor, WalkTotals, walk};
 
 /// The names of an operation's stages; all end with "write".
@@ -134,9 +135,13 @@ impl Reads<'_> {
     }
 }
 
+/// Files of a directory from which on it is opened for them.
+const OPENED_FILES: usize = 3;
+
 struct Pass {
     operations: Vec<Box<dyn Operation>>,
     reader: FileReader,
+    root: Arc<Root>,
     reading: bool,
     control: Arc<Control>,
 }
@@ -188,6 +193,7 @@ pub fn run(requests: &[Request], contexts: &[Context]) -> Result<(WalkTotals, Ve
         Algorithm::ALL.into_iter().filter(|one| wanted.iter().any(|some| some.contains(one))).collect();
     let pass = Arc::new(Pass {
         reader: FileReader::new(&context.root, &algorithms, control),
+        root: Arc::clone(&context.root),
         reading: !wanted.is_empty(),
         control: Arc::clone(control),
         operations,
@@ -230,27 +236,28 @@ impl Pass {
 
     fn batch(&self, batch: &Batch) -> Result<()> {
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
+        // What is wrong with the directory, each of its files tells.
+        let directory =
+            (entries.len() >= OPENED_FILES).then(|| self.root.open_directory(&batch.directory.path).ok()).flatten();
         // A task per file; small ones are taken a few at a time to pay for the hand-over.
         let files = entries
             .par_iter()
             .with_min_len(4)
-            .map(|(name, meta)| self.entry(&batch.directory.path, name, meta))
+            .map(|(name, meta)| {
+                let path = paths::join(&batch.directory.path, name);
+                self.entry(Place { path: &path, directory: directory.as_ref() }, meta)
+            })
             .collect::<Result<_>>()?;
         let reads = Reads { algorithms: self.reader.algorithms(), files };
         let readers = self.operations.iter().filter(|operation| operation.reads().is_some());
         readers.into_iter().try_for_each(|operation| operation.files(batch, &reads))
     }
 
-    fn entry(
-        &self,
-        directory: &[u8],
-        name: &[u8],
-        meta: &Meta,
-    ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+    fn entry(&self, place: Place<'_>, meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         match meta.kind {
             Kind::Directory => Ok(None),
             Kind::File => {
-                let read = self.file(&paths::join(directory, name), meta)?;
+                let read = self.file(place, meta)?;
                 self.control.add_done(1, if read.is_none() { meta.size } else { 0 });
                 Ok(read)
             }
@@ -261,7 +268,8 @@ impl Pass {
         }
     }
 
-    fn file(&self, path: &[u8], meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+    fn file(&self, place: Place<'_>, meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+        let path = place.path;
         let mut wanted = false;
         let mut readings = Vec::new();
         for operation in &self.operations {
@@ -274,10 +282,10 @@ impl Pass {
             return Ok(None);
         }
         if readings.is_empty() {
-            return self.judge(path, self.reader.digest(path, meta)).map(Some);
+            return self.judge(path, self.reader.digest(place, meta)).map(Some);
         }
         let mut readings = Readings::new(readings);
-        let read = self.judge(path, self.reader.read_with(path, meta, &mut readings))?;
+        let read = self.judge(path, self.reader.read_with(place, meta, &mut readings))?;
         readings.end(match &read {
             Ok(digested) => End::Whole(&digested.meta),
             Err(kind) => End::Broken(*kind),

@@ -74,7 +74,7 @@ fn unknown_and_missing_fields_are_refused_everywhere() {
 fn values_out_of_bounds_are_refused_by_name() {
     let cases = [
         ("/version", json!(2), "version 2 is unknown"),
-        ("/operations/0/operation", json!("compress"), "unknown variant `compress`"),
+        ("/operations/0/operation", json!("shred"), "unknown variant `shred`"),
         ("/threads", json!(0), "threads"),
         ("/threads", json!(1025), "threads"),
         ("/threads", json!(-1), "invalid value"),

@@ -14,6 +14,8 @@ use crate::spec::Source;
 
 /// Paths up to this length are handed to the kernel whole (PATH_MAX is 4096 with its NUL).
 const WHOLE_PATH_BYTES: usize = 4000;
+/// A file to be read; a FIFO does not block.
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 /// The open source directory.
 #[derive(Debug)]
@@ -98,7 +100,20 @@ impl Root {
     /// # Errors
     /// The system's error.
     pub fn open_file(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        let file = self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC)?;
+        self.inside(self.open_below(path, FILE)?)
+    }
+
+    /// Open a file of a directory that [`Root::open_directory`] gave; its path is not looked up once more.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open_file_of(&self, directory: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+        // A name alone leads nowhere but to what it names: no need of openat2, which costs more.
+        let link = if self.follow_links { OFlags::empty() } else { OFlags::NOFOLLOW };
+        self.inside(rustix::fs::openat(directory, name, FILE | link, Mode::empty())?)
+    }
+
+    fn inside(&self, file: OwnedFd) -> io::Result<OwnedFd> {
         // Looked at once more on what is open: a link may have been turned since the walk followed it.
         if self.is_outside(&file) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "leads out of the allowed directories"));
