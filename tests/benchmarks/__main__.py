@@ -24,10 +24,12 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "duplicates": lambda: file_cases.duplicates(corpora, scratch, runs),
         "search": lambda: file_cases.search(corpora, scratch, runs),
         "together": lambda: file_cases.together(corpora, scratch, runs),
+        "compress": lambda: file_cases.compress(corpora, scratch, runs),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
         "pages": lambda: service_cases.pages(scratch, runs),
         "dashboard": lambda: page_cases.usable(corpora, scratch, runs),
         "memory": lambda: engine_cases.memory(scratch),
+        "memory-files": lambda: file_cases.memory(scratch),
     }
 
 

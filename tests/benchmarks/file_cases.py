@@ -14,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from tests.benchmarks.engine_cases import Engine
+from tests.benchmarks.engine_cases import Engine, synthetic_tree
 from tests.benchmarks.measure import Row, Run, alternate, command, compared, same
 
 LITERAL = "EXPORT_SYMBOL_GPL"
@@ -23,6 +23,7 @@ _FILES, _ALIKE, _FILE_BYTES = 20, 12, 400_000_000
 _SEED = 20261125
 _MOST_MB = 28 + 64
 """What fclones takes there, and 64 MB."""
+_MOST_MB_OF_MANY = 300
 
 Sets = set[frozenset[str]]
 
@@ -56,14 +57,23 @@ def duplicates(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
             if name in names:
                 measured = alternate(engine.timed("duplicates", root), peer, runs if name != "rmlint" else 3)
                 yield compared(work, shlex.join(_FINDERS[name]), measured, limit, note)
-    yield _memory(engine, corpora / "linux")
+    yield _memory(engine, "duplicates", corpora / "linux", "linux/", _MOST_MB)
 
 
-def _memory(engine: Engine, linux: Path) -> Row:
-    peak = engine.run("duplicates", linux)["peak_kib"] * 1024 / 1e6
+def memory(scratch: Path) -> Iterator[Row]:
+    """Peak memory of duplicates and of a search among 2,000,000 files."""
+    source = synthetic_tree(scratch / "files-2000000", 2_000_000)
+    engine = Engine(scratch)
+    for operation, options in (("duplicates", {"min_size_bytes": 0}), ("search", {"patterns": [LITERAL]})):
+        yield _memory(engine, operation, source, "2,000,000 files", _MOST_MB_OF_MANY, options)
+
+
+def _memory(
+    engine: Engine, operation: str, source: Path, name: str, limit: int, options: dict[str, Any] | None = None
+) -> Row:
+    peak = engine.run(operation, source, options)["peak_kib"] * 1024 / 1e6
     note = "Python process with the engine, peak resident"
-    met = peak <= _MOST_MB
-    return Row("memory: duplicates of linux/", "–", f"{peak:,.0f} MB", "–", "–", f"≤ {_MOST_MB} MB", met, note)
+    return Row(f"memory: {operation} of {name}", "–", f"{peak:,.0f} MB", "–", "–", f"≤ {limit} MB", peak <= limit, note)
 
 
 _FINDERS = {
@@ -167,3 +177,66 @@ def together(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
 def _rows(out: Path, operation: str) -> int:
     table = f"read_parquet('{os.fspath(out)}/{operation}/result/*.parquet')"
     return int(duckdb.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def compress(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
+    """One large file in two formats, and a tree in one archive."""
+    engine, alone, target = Engine(scratch), scratch / "one", scratch / "packed"
+    alone.mkdir(exist_ok=True)
+    copy = alone / "lineitem.csv"
+    if not copy.exists():
+        shutil.copy(corpora / "tpch" / "full" / copy.name, copy)
+    zstd, pigz = ["zstd", "-q", "-T2", "-3", "-c", copy.name], ["pigz", "-6", "-c", copy.name]
+    for form, level, words, verified, limit in (
+        ("zstd", 3, zstd, False, 1.0),
+        ("zstd", 3, zstd, True, None),
+        ("gzip", 6, pigz, False, 0.5),
+        ("gzip", 6, pigz, True, None),
+    ):
+        options = {"format": form, "level": level, "verify_output": verified, "destination": os.fspath(target)}
+        peer = command(words, alone, scratch / "packed.theirs")
+        ours = _afresh(target, engine.timed("compress", alone, options))
+        measured = alternate(ours, peer, runs)
+        packed = next(target.iterdir())
+        for file in (packed, scratch / "packed.theirs"):
+            same(_unpacks_to(words[0], file, copy), True, f"{file} unpacks to the original")
+        sizes = [file.stat().st_size / 1e6 for file in (packed, scratch / "packed.theirs")]
+        note = f"both unpack to the original; {sizes[0]:.1f} MB, theirs {sizes[1]:.1f} MB"
+        work = f"{form} -{level} of a 766 MB file" + (", read back and compared" if verified else "")
+        yield compared(work, shlex.join(words), measured, limit, note)
+    shutil.rmtree(target)
+    yield _archive(corpora / "linux", engine, scratch, runs)
+
+
+def _archive(linux: Path, engine: Engine, scratch: Path, runs: int) -> Row:
+    theirs = scratch / "packed.theirs"
+    script = "tar -c . | zstd -q -T2 -3"
+    options = {"form": "tar.zst", "level": 3, "verify_output": False}
+    measured = alternate(engine.timed("archive", linux, options), command(["sh", "-c", script], linux, theirs), runs)
+    ours = next(file for file in (engine.out / "archive").iterdir() if file.name.endswith(".tar.zst"))
+    members = [_members(file) for file in (ours, theirs)]
+    same(members[0], members[1], "members of the archives")
+    sizes = [file.stat().st_size / 1e6 for file in (ours, theirs)]
+    note = f"{len(members[0]):,} members of equal names and sizes; {sizes[0]:.1f} MB, theirs {sizes[1]:.1f} MB"
+    return compared("linux/ as one tar.zst, by name", script, measured, None, note)
+
+
+def _members(archive: Path) -> set[tuple[str, str]]:
+    """Names and sizes of the files and links in an archive."""
+    text = subprocess.run(["tar", "-tvf", archive, "--zstd"], capture_output=True, check=True).stdout.decode()
+    lines = (line.split(maxsplit=5) for line in text.splitlines() if not line.startswith("d"))
+    return {(words[5].removeprefix("./"), words[2]) for words in lines}
+
+
+def _afresh(target: Path, run: Run) -> Run:
+    def afresh() -> float:
+        shutil.rmtree(target, ignore_errors=True)
+        return run()
+
+    return afresh
+
+
+def _unpacks_to(tool: str, packed: Path, original: Path) -> bool:
+    unpacked = subprocess.Popen([tool, "-dc", packed], stdout=subprocess.PIPE)
+    done = subprocess.run(["cmp", "-", original], stdin=unpacked.stdout, check=False)
+    return unpacked.wait() == 0 and done.returncode == 0

@@ -77,16 +77,16 @@ def command(words: Sequence[str | Path], cwd: Path, stdout: Path | None = None, 
     return run
 
 
-def compared(work: str, against: str, measured: Alternating, limit: float, note: str) -> Row:
-    """Return the row of an alternating measurement."""
+def compared(work: str, against: str, measured: Alternating, limit: float | None, note: str) -> Row:
+    """Return the row of an alternating measurement; without a limit it only tells."""
     return Row(
         work,
         against,
         milliseconds(measured.ours),
         milliseconds(measured.theirs),
         f"{measured.ratio:.2f}",
-        f"≤ {limit:g}",
-        measured.ratio <= limit,
+        "–" if limit is None else f"≤ {limit:g}",
+        limit is None or measured.ratio <= limit,
         note,
     )
 
