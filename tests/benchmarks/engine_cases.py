@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +151,8 @@ def memory(scratch: Path) -> Iterator[Row]:
     )
 
 
-def synthetic_tree(root: Path, files: int) -> Path:
-    """Make `files` empty files, 1,000 a folder; one that is there is kept."""
+def synthetic_tree(root: Path, files: int, content: Callable[[int], bytes] | None = None) -> Path:
+    """Make `files` files, empty or of the content of their number, 1,000 a folder; a tree that is there is kept."""
     if (root.parent / f".{root.name}-complete").exists():
         return root
     for folder in range(files // 1000):
@@ -160,7 +160,10 @@ def synthetic_tree(root: Path, files: int) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         at = os.open(directory, os.O_RDONLY)
         for number in range(1000):
-            os.close(os.open(f"file-{number:04d}.dat", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=at))
+            file = os.open(f"file-{number:04d}.dat", os.O_CREAT | os.O_WRONLY, 0o644, dir_fd=at)
+            if content is not None:
+                os.write(file, content(folder * 1000 + number))
+            os.close(file)
         os.close(at)
     (root.parent / f".{root.name}-complete").touch()
     return root

@@ -179,7 +179,8 @@ impl Operation for Duplicates {
         self.compared = comparison.run()?;
         self.context.control.next_stage();
         let pool = compute_pool(self.context.threads)?;
-        self.groups = pool.install(|| groups::build(&self.compared, &self.store, &self.roots));
+        let classes = std::mem::take(&mut self.compared.classes);
+        self.groups = pool.install(|| groups::build(&self.compared, classes, &self.store, &self.roots));
         Ok(())
     }
 

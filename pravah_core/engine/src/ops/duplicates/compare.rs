@@ -34,7 +34,7 @@ pub struct Class {
     /// Their digest.
     pub digest: Digest,
     /// Numbers in [`Compared::inodes`].
-    pub inodes: Vec<u32>,
+    pub inodes: Box<[u32]>,
 }
 
 /// What the comparison found.
@@ -57,11 +57,25 @@ impl Compared {
     }
 }
 
-/// An inode on its way through the stages.
+/// In place of an inode that could not be read.
+const UNREAD: u32 = u32::MAX;
+
+/// An inode on its way through the stages; there may be millions.
 #[derive(Debug, Clone, Copy)]
 struct Item {
     inode: u32,
-    key: u128,
+    /// Big end first; in halves, which need no padding.
+    key: [u64; 2],
+}
+
+impl Item {
+    /// XXH3-128 of the inode's ends, or of all of it.
+    fn key_bytes(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&self.key[0].to_be_bytes());
+        bytes[8..].copy_from_slice(&self.key[1].to_be_bytes());
+        bytes
+    }
 }
 
 /// A comparison of all files of a job.
@@ -91,7 +105,7 @@ impl<'a> Comparison<'a> {
         let mut compared = pool.install(|| self.inodes());
         let control = &self.context.control;
         control.next_stage();
-        let alike = self.alike(&compared, pool.install(|| self.of_one_size(&compared)), |_| 0);
+        let alike = pool.install(|| self.alike(&compared, of_one_size(&compared)));
         let alike =
             if self.context.all_is_read { alike } else { pool.install(|| self.compare_ends(&compared, alike))? };
         control.next_stage();
@@ -134,10 +148,6 @@ impl<'a> Comparison<'a> {
         self.file(compared, inode).1.size
     }
 
-    fn of_one_size(&self, compared: &Compared) -> Vec<Item> {
-        (0..compared.inodes.len() as u32).map(|inode| Item { inode, key: 0 }).collect()
-    }
-
     /// True when this set of inodes may hold a duplicate that was asked for.
     fn is_worth(&self, compared: &Compared, inodes: impl Iterator<Item = u32> + Clone) -> bool {
         if inodes.clone().nth(1).is_none() {
@@ -155,13 +165,19 @@ impl<'a> Comparison<'a> {
         candidates && (!self.options.only_against_reference || inodes.clone().any(is_on(true)))
     }
 
-    /// Keep what is alike by size and key: `items` are sorted by size, runs of it are sorted by key here.
-    fn alike(&self, compared: &Compared, mut items: Vec<Item>, key: impl Fn(&Item) -> u128) -> Vec<Item> {
-        let place = |item: &Item| (self.size(compared, item.inode), key(item), item.inode);
-        items.sort_unstable_by_key(place);
-        let same = |one: &Item, other: &Item| place(one).0 == place(other).0 && key(one) == key(other);
-        let worth = |run: &&[Item]| self.is_worth(compared, run.iter().map(|item| item.inode));
-        items.chunk_by(same).filter(worth).flatten().copied().collect()
+    /// Keep what is alike by size and key.
+    fn alike(&self, compared: &Compared, mut items: Vec<Item>) -> Vec<Item> {
+        let place = |item: &Item| (self.size(compared, item.inode), item.key, item.inode);
+        items.par_sort_unstable_by_key(place);
+        let same = |one: &Item, other: &Item| (place(one).0, one.key) == (place(other).0, other.key);
+        let mut kept = Vec::with_capacity(items.len());
+        for run in items.chunk_by(same) {
+            let is_worth = self.is_worth(compared, run.iter().map(|item| item.inode));
+            kept.resize(kept.len() + run.len(), is_worth);
+        }
+        let mut kept = kept.into_iter();
+        items.retain(|_| kept.next().unwrap_or_default());
+        items
     }
 
     fn compare_ends(&self, compared: &Compared, mut items: Vec<Item>) -> Result<Vec<Item>> {
@@ -169,14 +185,18 @@ impl<'a> Comparison<'a> {
         self.context.control.restart(items.len() as u64, items.iter().map(bytes).sum());
         // In the order of the walk: neighbours on the disk, and in the kernel's cache of names.
         items.par_sort_unstable_by_key(|item| self.file(compared, item.inode).0);
-        let look = |item: Item| -> Result<Option<Item>> {
+        // In place: lists of results would stand beside the items.
+        items.par_iter_mut().with_min_len(16).try_for_each(|item| -> Result<()> {
             let (number, file) = self.file(compared, item.inode);
-            let key = self.ends(number, file)?;
+            match self.ends(number, file)? {
+                Some(key) => item.key = [(key >> 64) as u64, key as u64],
+                None => item.inode = UNREAD,
+            }
             self.context.control.add_done(1, looked_at(file.size));
-            Ok(key.map(|key| Item { key, ..item }))
-        };
-        let looked: Vec<Option<Item>> = items.into_par_iter().with_min_len(16).map(look).collect::<Result<_>>()?;
-        Ok(self.alike(compared, looked.into_iter().flatten().collect(), |item| item.key))
+            Ok(())
+        })?;
+        items.retain(|item| item.inode != UNREAD);
+        Ok(self.alike(compared, items))
     }
 
     /// XXH3-128 of a file's two ends, or of all of it; none = it could not be read.
@@ -215,28 +235,33 @@ impl<'a> Comparison<'a> {
         let sources = 0..=self.roots.outside().len() as u16;
         let readers: Vec<FileReader> =
             sources.map(|number| FileReader::new(self.roots.get(number), &[algorithm], control)).collect();
-        let digest = |item: Item| -> Result<Option<(Item, Digest)>> {
+        let mut digested: Vec<(u32, Digest)> = vec![(UNREAD, Digest::new(&[])); items.len()];
+        items.into_par_iter().zip(&mut digested).try_for_each(|(item, place)| -> Result<()> {
             let found = match self.known(compared, item.inode) {
                 Some(known) => known,
-                None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key.to_be_bytes())),
+                None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key_bytes())),
                 None => self.digest(&readers, self.file(compared, item.inode))?,
             };
+            if let Some(digest) = found {
+                *place = (item.inode, digest);
+            }
             control.add_done(1, 0);
-            Ok(found.map(|digest| (item, digest)))
-        };
-        let mut digested: Vec<(Item, Digest)> =
-            items.into_par_iter().map(digest).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
+            Ok(())
+        })?;
+        digested.retain(|&(inode, _)| inode != UNREAD);
         digested.par_sort_unstable_by(|(one, first), (other, second)| {
-            let key = |item: &Item| self.size(compared, item.inode);
-            (key(one), first.as_bytes(), one.inode).cmp(&(key(other), second.as_bytes(), other.inode))
+            let size = |inode: &u32| self.size(compared, *inode);
+            (size(one), first.as_bytes(), one).cmp(&(size(other), second.as_bytes(), other))
         });
-        let same = |one: &(Item, Digest), other: &(Item, Digest)| {
-            one.1 == other.1 && self.size(compared, one.0.inode) == self.size(compared, other.0.inode)
+        let same = |one: &(u32, Digest), other: &(u32, Digest)| {
+            one.1 == other.1 && self.size(compared, one.0) == self.size(compared, other.0)
         };
-        let classes = digested
-            .chunk_by(same)
-            .map(|run| Class { digest: run[0].1, inodes: run.iter().map(|(item, _)| item.inode).collect() });
-        let mut classes: Vec<Class> = classes.collect();
+        let runs = digested.chunk_by(same).filter(|run| run.len() > 1);
+        let class =
+            |run: &[(u32, Digest)]| Class { digest: run[0].1, inodes: run.iter().map(|(one, _)| *one).collect() };
+        let mut classes: Vec<Class> = Vec::with_capacity(runs.clone().count());
+        classes.extend(runs.map(class));
+        drop(digested);
         if self.options.confirm_bytes {
             classes.retain(|class| self.is_worth(compared, class.inodes.iter().copied()));
             let confirmed = classes.into_par_iter().map(|class| self.confirm(compared, class));
@@ -278,7 +303,7 @@ impl<'a> Comparison<'a> {
 
     /// Divide a class into those that are alike byte by byte.
     fn confirm(&self, compared: &Compared, class: Class) -> Result<Vec<Class>> {
-        let mut classes: Vec<(Class, OwnedFd)> = Vec::new();
+        let mut classes: Vec<(Vec<u32>, OwnedFd)> = Vec::new();
         'inodes: for inode in class.inodes {
             let (number, file) = self.file(compared, inode);
             let path = self.store.path(file);
@@ -292,7 +317,7 @@ impl<'a> Comparison<'a> {
             for (known, first) in &mut classes {
                 match self.is_same(first, &open, file.size) {
                     Ok(true) => {
-                        known.inodes.push(inode);
+                        known.push(inode);
                         continue 'inodes;
                     }
                     Ok(false) => {}
@@ -303,9 +328,9 @@ impl<'a> Comparison<'a> {
                     }
                 }
             }
-            classes.push((Class { digest: class.digest, inodes: vec![inode] }, open));
+            classes.push((vec![inode], open));
         }
-        Ok(classes.into_iter().map(|(class, _)| class).collect())
+        Ok(classes.into_iter().map(|(inodes, _)| Class { digest: class.digest, inodes: inodes.into() }).collect())
     }
 
     fn is_same(&self, one: &OwnedFd, other: &OwnedFd, size: u64) -> std::result::Result<bool, Unlike> {
@@ -331,6 +356,10 @@ impl<'a> Comparison<'a> {
 enum Unlike {
     Io(std::io::Error),
     Ended(EngineError),
+}
+
+fn of_one_size(compared: &Compared) -> Vec<Item> {
+    (0..compared.inodes.len() as u32).map(|inode| Item { inode, key: [0; 2] }).collect()
 }
 
 fn looked_at(size: u64) -> u64 {

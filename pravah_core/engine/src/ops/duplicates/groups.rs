@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::compare::Compared;
+use super::compare::{Class, Compared};
 use super::records::Store;
 use super::roots::Roots;
 use crate::digest::Digest;
@@ -52,19 +52,21 @@ pub struct Group {
     /// Their digest.
     pub digest: Digest,
     /// All names; those of one inode beside each other, what is kept first.
-    pub members: Vec<Member>,
+    pub members: Box<[Member]>,
     /// How many inodes they are.
-    pub inodes: u64,
+    pub inodes: u32,
     /// Bytes that come back when all but one inode, or all but the reference's, go.
     pub reclaimable: u64,
 }
 
-/// Order the classes into groups, the one that gives most back first.
-pub fn build(compared: &Compared, store: &Store, roots: &Roots) -> Vec<Group> {
+/// Order classes into groups, the one that gives most back first.
+pub fn build(compared: &Compared, classes: Vec<Class>, store: &Store, roots: &Roots) -> Vec<Group> {
     use rayon::prelude::*;
-    let mut groups: Vec<Group> =
-        (0..compared.classes.len()).into_par_iter().map(|class| group(compared, class, store, roots)).collect();
-    groups.sort_by_key(|group| (Reverse(group.reclaimable), Reverse(group.size), group.digest.to_hex()));
+    let mut groups: Vec<Group> = classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect();
+    groups.par_sort_unstable_by(|one, other| {
+        let place = |group: &Group| (Reverse(group.reclaimable), Reverse(group.size));
+        (place(one), one.digest.as_bytes()).cmp(&(place(other), other.digest.as_bytes()))
+    });
     groups
 }
 
@@ -75,8 +77,7 @@ struct Copy {
     mtime_ns: i64,
 }
 
-fn group(compared: &Compared, class: usize, store: &Store, roots: &Roots) -> Group {
-    let class = &compared.classes[class];
+fn group(compared: &Compared, class: &Class, store: &Store, roots: &Roots) -> Group {
     let copy = |&inode: &u32| {
         let files = compared.names(inode).iter().map(|&number| (store.path(&store.files[number as usize]), number));
         let mut names: Vec<(Vec<u8>, u32)> = files.collect();
@@ -114,7 +115,7 @@ fn group(compared: &Compared, class: usize, store: &Store, roots: &Roots) -> Gro
             Member { file, standing: if of_reference { Standing::Reference } else { Standing::HardLink } }
         }));
     }
-    Group { size, digest: class.digest, members, inodes: copies.len() as u64, reclaimable }
+    Group { size, digest: class.digest, members: members.into(), inodes: copies.len() as u32, reclaimable }
 }
 
 /// Smaller files share no blocks: some file systems keep them in the inode.

@@ -182,14 +182,13 @@ impl Store {
         mark_incomplete(&mut found);
         let (files, folders, names) = (self.files.len() as u32, self.folders.len() as u32, self.names.len() as u64);
         let devices: Vec<u16> = found.devices.iter().map(|&device| self.device(device)).collect();
-        self.files.reserve_exact(found.files.len());
-        self.files.extend(found.files.into_iter().map(|file| File {
-            start: file.start + names,
-            folder: file.folder + folders,
-            device: devices[usize::from(file.device)],
-            ..file
-        }));
-        self.names.append(&mut found.names);
+        for file in &mut found.files {
+            file.start += names;
+            file.folder += folders;
+            file.device = devices[usize::from(file.device)];
+        }
+        append(&mut self.files, found.files);
+        append(&mut self.names, found.names);
         // A number without a directory was given to one that a failing walk did not reach.
         let nothing = || Folder { root, parent: 0, path: Vec::new(), reference, incomplete: true };
         self.folders.extend(found.folders.into_iter().map(|folder| {
@@ -237,6 +236,15 @@ impl Store {
     /// What the job's one read says of a file; none = it was not read.
     pub fn known(&self, file: u32) -> Option<Option<Digest>> {
         self.known.get(&file).copied()
+    }
+}
+
+/// Append without copying where there is nothing yet.
+fn append<T>(all: &mut Vec<T>, mut more: Vec<T>) {
+    if all.is_empty() {
+        *all = more;
+    } else {
+        all.append(&mut more);
     }
 }
 

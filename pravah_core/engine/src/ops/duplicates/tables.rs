@@ -181,7 +181,7 @@ fn write_groups(job: &Duplicates) -> Result<Vec<Staged>> {
         groups.rows.integer(number as u64 + 1);
         groups.rows.path(&store.path(first));
         groups.rows.integer(group.members.len() as u64);
-        groups.rows.integer(group.inodes);
+        groups.rows.integer(group.inodes.into());
         groups.rows.integer(count(group, Standing::Reference));
         groups.rows.integer(group.size);
         groups.rows.integer(group.reclaimable);
