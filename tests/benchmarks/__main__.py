@@ -69,19 +69,25 @@ def _line(row: Row) -> str:
 
 
 def _write(rows: list[Row], runs: int) -> None:
-    lines = [
+    """Put the rows into the report; those of cases that were not run stay."""
+    text = _REPORT.read_text() if _REPORT.exists() else f"{_BEGIN}\n{_END}\n"
+    before, _, rest = text.partition(_BEGIN)
+    old, _, after = rest.partition(_END)
+    lines = {_key(line): line for line in old.splitlines() if line.startswith("| ") and not line.startswith("| work ")}
+    lines |= {_key(line): line for line in map(_line, rows)}
+    head = [
         _BEGIN,
-        f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, {platform.machine()}, Python "
+        f"Last measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores, {platform.machine()}, Python "
         f"{platform.python_version()}; medians (lowest–highest) of {runs} runs in turn, caches warm.",
         "",
         "| work | against | ours | theirs | ratio | reach | met | answers |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lines += [_line(row) for row in rows]
-    lines.append(_END)
-    text = _REPORT.read_text() if _REPORT.exists() else f"{_BEGIN}\n{_END}\n"
-    before, _, rest = text.partition(_BEGIN)
-    _REPORT.write_text(before + "\n".join(lines) + rest.partition(_END)[2])
+    _REPORT.write_text(before + "\n".join([*head, *lines.values(), _END]) + after)
+
+
+def _key(line: str) -> tuple[str, ...]:
+    return tuple(cell.strip() for cell in line.split(" | ")[:2])
 
 
 if __name__ == "__main__":
