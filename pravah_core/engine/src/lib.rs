@@ -13,6 +13,8 @@
 //! | [`codec`] | compressed streams |
 //! | [`pack`] | compressed streams written on all threads |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
+//! | [`text`], [`csv`], [`values`] | bytes as text, text as records, fields as typed values |
+//! | [`sketch`] | figures of many values in little memory |
 //! | [`destination`] | files that are written outside the job folder |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
@@ -21,6 +23,7 @@
 pub mod codec;
 pub mod columns;
 pub mod control;
+pub mod csv;
 pub mod destination;
 pub mod digest;
 pub mod error;
@@ -35,7 +38,10 @@ pub mod paths;
 pub mod pool;
 pub mod preview;
 pub mod sink;
+pub mod sketch;
 pub mod spec;
+pub mod text;
+pub mod values;
 pub mod walk;
 
 use std::sync::Arc;

@@ -242,7 +242,7 @@ impl Pass {
         // A task per file; small ones are taken a few at a time to pay for the hand-over.
         let files = entries
             .par_iter()
-            .with_min_len(4)
+            .with_min_len(16)
             .map(|(name, meta)| {
                 let path = paths::join(&batch.directory.path, name);
                 self.entry(Place { path: &path, directory: directory.as_ref() }, meta)

@@ -13,7 +13,6 @@ mod options;
 mod patterns;
 mod reading;
 mod rows;
-mod text;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -21,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use grep_regex::RegexMatcher;
 use serde_json::{Value, json};
 
-pub use self::options::{Binary, Case, Encoding, SearchOptions, Whole};
+pub use self::options::{Binary, Case, SearchOptions, Whole};
 
 use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts, Found};
 use self::patterns::Patterns;

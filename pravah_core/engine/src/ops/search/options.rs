@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
+use crate::text::Encoding;
 
 /// When two letters are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,23 +27,6 @@ pub enum Whole {
     Word,
     /// The whole line.
     Line,
-}
-
-/// How the bytes of a file without a byte order mark are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Encoding {
-    /// As UTF-8; what is none is kept as bytes.
-    #[serde(rename = "auto")]
-    Auto,
-    /// ISO 8859-1: each byte is the character of that number.
-    #[serde(rename = "latin1")]
-    Latin1,
-    /// UTF-16, the low byte first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, the high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
 }
 
 /// What is done with a file that holds a NUL byte.

@@ -13,13 +13,13 @@ use super::counts::Found;
 use super::lines::{LONGEST_BYTES, Line, Lines, Search};
 use super::options::Binary;
 use super::rows::Shown;
-use super::text::Decoder;
 use super::{BLOCK_BYTES, Shared, Worker};
 use crate::codec::{self, Codec};
 use crate::digest::{End, Reading};
 use crate::error::Result;
 use crate::issue::IssueKind;
 use crate::pool::feed::Feed;
+use crate::text::Decoder;
 
 /// A file that unpacks to more than so many times its size, and to more than so many bytes, is searched up to there:
 /// logs give 10 to 50, a bomb 1,000 and more.

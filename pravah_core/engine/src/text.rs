@@ -1,6 +1,23 @@
-//! A file's bytes as text that patterns can be looked for in: UTF-8, also where some of it is none.
+//! A file's bytes as text that can be looked into: UTF-8, also where some of it is none.
 
-use super::options::Encoding;
+use serde::{Deserialize, Serialize};
+
+/// How the bytes of a file without a byte order mark are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Encoding {
+    /// As UTF-8; what is none is kept as bytes.
+    #[serde(rename = "auto")]
+    Auto,
+    /// ISO 8859-1: each byte is the character of that number.
+    #[serde(rename = "latin1")]
+    Latin1,
+    /// UTF-16, the low byte first.
+    #[serde(rename = "utf-16le")]
+    Utf16Le,
+    /// UTF-16, the high byte first.
+    #[serde(rename = "utf-16be")]
+    Utf16Be,
+}
 
 /// How the bytes of one file become text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

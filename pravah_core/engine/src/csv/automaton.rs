@@ -1,0 +1,153 @@
+//! Where fields and records end: exactly, 64 bytes at a time.
+
+use wide::u8x16;
+
+use super::Dialect;
+
+/// Bytes of a step; bit *i* of a mask is its byte *i*.
+pub const STEP: usize = 64;
+
+/// What ends outside quotes in a step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// Delimiters.
+    pub delimiters: u64,
+    /// `\n` and `\r`.
+    pub ends: u64,
+}
+
+/// The state between two bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Automaton {
+    dialect: Dialect,
+    inside: bool,
+    /// A quote as the next byte opens: a field begins, or a quote has just closed (which makes it a doubled one).
+    can_open: bool,
+    escaped: bool,
+    in_comment: bool,
+    at_start: bool,
+}
+
+impl Automaton {
+    /// At the start of a record.
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, inside: false, can_open: true, escaped: false, in_comment: false, at_start: true }
+    }
+
+    /// True in a quoted field.
+    pub fn is_inside(&self) -> bool {
+        self.inside
+    }
+
+    /// Go over the next 64 bytes.
+    #[inline]
+    pub fn step(&mut self, bytes: &[u8; STEP]) -> Marks {
+        if self.dialect.escape.is_some() || self.dialect.comment.is_some() {
+            return self.slowly(bytes);
+        }
+        let Some(quote) = self.dialect.quote else {
+            let [delimiters, lf, cr] = masks(bytes, [self.dialect.delimiter, b'\n', b'\r']);
+            return Marks { delimiters, ends: lf | cr };
+        };
+        let [delimiters, lf, cr, quotes] = masks(bytes, [self.dialect.delimiter, b'\n', b'\r', quote]);
+        let ends = lf | cr;
+        let structural = delimiters | ends;
+        if quotes == 0 {
+            if self.inside {
+                return Marks::default();
+            }
+            self.can_open = structural >> 63 == 1;
+            return Marks { delimiters, ends };
+        }
+        // As if every quote opened or closed; whether each that opens may do so is looked at then. Those before the
+        // first that may not are right, so that one which is wrong is always seen.
+        let after = inclusive_parity(quotes) ^ if self.inside { u64::MAX } else { 0 };
+        let before = after << 1 | u64::from(self.inside);
+        let outside = structural & !before;
+        let opens_next = outside | (quotes & before);
+        let may_open = opens_next << 1 | u64::from(self.can_open);
+        if quotes & !before & !may_open != 0 {
+            return self.slowly(bytes);
+        }
+        self.inside = after >> 63 == 1;
+        self.can_open = opens_next >> 63 == 1;
+        Marks { delimiters: delimiters & !before, ends: ends & !before }
+    }
+
+    /// Go over at most 64 bytes, one by one.
+    pub fn slowly(&mut self, bytes: &[u8]) -> Marks {
+        let mut marks = Marks::default();
+        let Dialect { delimiter, quote, escape, comment } = self.dialect;
+        for (place, &byte) in bytes.iter().enumerate() {
+            let ends = byte == b'\n' || byte == b'\r';
+            if self.in_comment {
+                self.in_comment = !ends;
+                (self.at_start, self.can_open) = (ends, ends);
+                marks.ends |= u64::from(ends) << place;
+            } else if self.inside {
+                if self.escaped {
+                    self.escaped = false;
+                } else if Some(byte) == escape && escape != quote {
+                    self.escaped = true;
+                } else if Some(byte) == quote {
+                    (self.inside, self.can_open) = (false, true);
+                }
+            } else if Some(byte) == quote && self.can_open {
+                (self.inside, self.at_start) = (true, false);
+            } else if self.at_start && Some(byte) == comment {
+                (self.in_comment, self.at_start) = (true, false);
+            } else {
+                let is_delimiter = byte == delimiter;
+                marks.delimiters |= u64::from(is_delimiter) << place;
+                marks.ends |= u64::from(ends) << place;
+                (self.at_start, self.can_open) = (ends, ends || is_delimiter);
+            }
+        }
+        marks
+    }
+}
+
+/// For each of some bytes, where it stands.
+#[inline]
+fn masks<const N: usize>(bytes: &[u8; STEP], wanted: [u8; N]) -> [u64; N] {
+    let (pieces, _) = bytes.as_chunks::<16>();
+    let pieces = [0, 1, 2, 3].map(|piece| u8x16::new(pieces[piece]));
+    wanted.map(|byte| {
+        let byte = u8x16::splat(byte);
+        let mask = |piece: usize| u64::from(pieces[piece].simd_eq(byte).to_bitmask()) << (16 * piece);
+        mask(0) | mask(1) | mask(2) | mask(3)
+    })
+}
+
+/// Bit *i* is the parity of bits 0 to *i*.
+#[inline]
+fn inclusive_parity(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_and_single_bytes_agree_in_every_state() {
+        let mut state = 20_261_125_u64;
+        let mut next = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below
+        };
+        for round in 0..20_000 {
+            let alphabet = [&b"\"\",\nab"[..], b"\",\r\naaaaaaaaaaaaa", b"aaaaaaaaaaaaaaaaaaaa,\""][round % 3];
+            let text: Vec<u8> = (0..256).map(|_| alphabet[next(alphabet.len())]).collect();
+            let (mut fast, mut slow) = (Automaton::new(Dialect::of(b',')), Automaton::new(Dialect::of(b',')));
+            for step in text.as_chunks::<STEP>().0 {
+                assert_eq!(fast.step(step), slow.slowly(step), "{:?}", String::from_utf8_lossy(&text));
+                assert_eq!(fast.inside, slow.inside);
+                assert!(fast.inside || fast.can_open == slow.can_open);
+            }
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! What a field's text stands for.
+//!
+//! Nothing is lost by a type: a number with a leading zero or plus is text, as is an integer beyond 64 bits. Dates are
+//! ISO 8601 (`2024-02-29`, also with `/`), times `12:30`, `12:30:00.5`, timestamps both with a blank or `T` between
+//! and perhaps a zone.
+
+/// A type, in the order in which a value is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// 64 bits, signed.
+    Integer,
+    /// 64 bits, IEEE 754.
+    Float,
+    /// `true` or `false`.
+    Boolean,
+    /// Days since 1970-01-01.
+    Date,
+    /// Microseconds since 1970-01-01 00:00, UTC where a zone is given.
+    Timestamp,
+    /// Microseconds since midnight.
+    Time,
+    /// Anything.
+    Text,
+}
+
+/// All of them.
+pub const KINDS: [Kind; 7] =
+    [Kind::Integer, Kind::Float, Kind::Boolean, Kind::Date, Kind::Timestamp, Kind::Time, Kind::Text];
+
+impl Kind {
+    /// Its name in every output.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Timestamp => "timestamp",
+            Self::Time => "time",
+            Self::Text => "text",
+        }
+    }
+
+    /// The narrowest type that holds values of both.
+    pub fn join(self, other: Self) -> Self {
+        match (self.min(other), self.max(other)) {
+            (one, other) if one == other => one,
+            (Self::Integer, Self::Float) => Self::Float,
+            (Self::Date, Self::Timestamp) => Self::Timestamp,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// A value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Value {
+    /// See [`Kind::Integer`]; so below.
+    Integer(i64),
+    /// A number.
+    Float(f64),
+    /// A truth value.
+    Boolean(bool),
+    /// A day.
+    Date(i32),
+    /// A point in time.
+    Timestamp(i64),
+    /// A time of day.
+    Time(i64),
+    /// What is none of these.
+    Text,
+}
+
+impl Value {
+    /// Its type.
+    #[inline]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Integer(_) => Kind::Integer,
+            Self::Float(_) => Kind::Float,
+            Self::Boolean(_) => Kind::Boolean,
+            Self::Date(_) => Kind::Date,
+            Self::Timestamp(_) => Kind::Timestamp,
+            Self::Time(_) => Kind::Time,
+            Self::Text => Kind::Text,
+        }
+    }
+
+    /// As a number that sorts as the value does: days are given in microseconds, as timestamps are. None for text.
+    #[inline]
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Self::Integer(value) | Self::Timestamp(value) | Self::Time(value) => Some(value as f64),
+            Self::Float(value) => Some(value),
+            Self::Boolean(value) => Some(f64::from(u8::from(value))),
+            Self::Date(days) => Some(f64::from(days) * DAY_MICROS as f64),
+            Self::Text => None,
+        }
+    }
+
+    /// The narrowest value that a field's text stands for.
+    #[inline]
+    pub fn of(text: &[u8]) -> Self {
+        match text {
+            [b'0'..=b'9' | b'-' | b'.', ..] => numeric(text),
+            b"true" | b"True" | b"TRUE" => Self::Boolean(true),
+            b"false" | b"False" | b"FALSE" => Self::Boolean(false),
+            _ => Self::Text,
+        }
+    }
+}
+
+const DAY_MICROS: i64 = 86_400_000_000;
+/// Powers of ten that a 64-bit float holds exactly.
+const TENS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+/// Integers up to here a 64-bit float holds exactly.
+const EXACT: u64 = 1 << 53;
+
+#[inline]
+fn numeric(text: &[u8]) -> Value {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    let mut mantissa = 0u64;
+    let mut place = 0;
+    while let Some(digit) = digit(digits, place) {
+        // Beyond 19 digits it is looked at again below.
+        mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+        place += 1;
+    }
+    let whole = place;
+    if whole > 1 && digits[0] == b'0' {
+        return if text.len() > 4 { temporal(text) } else { Value::Text };
+    }
+    if whole == digits.len() {
+        return match i64::try_from(mantissa) {
+            Ok(value) if whole <= 18 && whole > 0 => Value::Integer(if negative { -value } else { value }),
+            _ => long_integer(text, whole),
+        };
+    }
+    match digits[place] {
+        b'.' => {
+            place += 1;
+            while let Some(digit) = digit(digits, place) {
+                mantissa = mantissa.wrapping_mul(10).wrapping_add(digit);
+                place += 1;
+            }
+            let decimals = place - whole - 1;
+            let count = whole + decimals;
+            if count == 0 {
+                return Value::Text;
+            }
+            if place == digits.len() && count <= 18 && mantissa <= EXACT {
+                // Both are exact, so that their quotient is the nearest float (Clinger 1990).
+                let value = mantissa as f64 / TENS[decimals];
+                return Value::Float(if negative { -value } else { value });
+            }
+            float(text, &digits[place..])
+        }
+        b'e' | b'E' if whole > 0 => float(text, &digits[place..]),
+        b'-' | b'/' | b':' if !negative => temporal(text),
+        _ => Value::Text,
+    }
+}
+
+#[inline]
+fn digit(digits: &[u8], place: usize) -> Option<u64> {
+    let value = digits.get(place)?.wrapping_sub(b'0');
+    (value < 10).then_some(u64::from(value))
+}
+
+#[cold]
+fn long_integer(text: &[u8], digits: usize) -> Value {
+    let parsed = std::str::from_utf8(text).ok().filter(|_| digits > 0).and_then(|text| text.parse().ok());
+    parsed.map_or(Value::Text, Value::Integer)
+}
+
+/// `rest` is what follows the digits: nothing, or an exponent.
+#[cold]
+fn float(text: &[u8], rest: &[u8]) -> Value {
+    if !matches!(rest.first(), None | Some(b'e' | b'E')) {
+        return Value::Text;
+    }
+    match fast_float2::parse::<f64, _>(text) {
+        Ok(value) if value.is_finite() => Value::Float(value),
+        _ => Value::Text,
+    }
+}
+
+/// A date, a timestamp or a time.
+fn temporal(text: &[u8]) -> Value {
+    let found = match text {
+        [_, _, b':', ..] => time(text).filter(|(_, rest)| rest.is_empty()).map(|(micros, _)| Value::Time(micros)),
+        _ => date(text).and_then(|(days, rest)| match rest {
+            [] => Some(Value::Date(days)),
+            [b' ' | b'T', rest @ ..] => {
+                let (micros, rest) = time(rest)?;
+                let shift = zone(rest)?;
+                Some(Value::Timestamp(i64::from(days) * DAY_MICROS + micros - shift))
+            }
+            _ => None,
+        }),
+    };
+    found.unwrap_or(Value::Text)
+}
+
+fn two(text: &[u8], place: usize) -> Option<u32> {
+    Some((digit(text, place)? * 10 + digit(text, place + 1)?) as u32)
+}
+
+#[inline]
+fn date(text: &[u8]) -> Option<(i32, &[u8])> {
+    if text.len() < 10 || text[4] != text[7] || !matches!(text[4], b'-' | b'/') {
+        return None;
+    }
+    let year = (two(text, 0)? * 100 + two(text, 2)?) as i32;
+    let (month, day) = (two(text, 5)?, two(text, 8)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if day == 0 || day > days {
+        return None;
+    }
+    // Days from civil, after Howard Hinnant's "chrono-compatible low-level date algorithms".
+    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let day_of_year = ((153 * shifted_month + 2) / 5 + day - 1) as i32;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some((era * 146_097 + day_of_era - 719_468, &text[10..]))
+}
+
+fn time(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (hour, minute) = (two(text, 0)?, two(text, 3)?);
+    if text[2] != b':' || hour > 23 || minute > 59 {
+        return None;
+    }
+    let mut micros = i64::from(hour * 60 + minute) * 60_000_000;
+    let mut rest = &text[5..];
+    if let [b':', ..] = rest {
+        let second = two(rest, 1).filter(|second| *second < 60)?;
+        micros += i64::from(second) * 1_000_000;
+        rest = &rest[3..];
+        if let [b'.', ..] = rest {
+            let mut place = 1;
+            let mut unit = 100_000;
+            while let Some(digit) = digit(rest, place) {
+                micros += digit as i64 * unit;
+                unit /= 10;
+                place += 1;
+            }
+            if !(2..=10).contains(&place) {
+                return None;
+            }
+            rest = &rest[place..];
+        }
+    }
+    Some((micros, rest))
+}
+
+/// Microseconds that local time is ahead of UTC.
+fn zone(text: &[u8]) -> Option<i64> {
+    let (sign, rest) = match text {
+        [] | [b'Z'] => return Some(0),
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let minute = match rest.len() {
+        2 => 0,
+        4 => two(rest, 2)?,
+        5 if rest[2] == b':' => two(rest, 3)?,
+        _ => return None,
+    };
+    let hour = two(rest, 0).filter(|hour| *hour < 24 && minute < 60)?;
+    Some(sign * i64::from(hour * 60 + minute) * 60_000_000)
+}
+
+/// A moment, in microseconds since the epoch, as ISO 8601.
+pub fn shown_moment(micros: i64) -> String {
+    match chrono::DateTime::from_timestamp_micros(micros) {
+        Some(moment) if micros.rem_euclid(1_000_000) == 0 => moment.format("%Y-%m-%d %H:%M:%S").to_string(),
+        Some(moment) => moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
+        None => micros.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_the_nearest_there_are() {
+        for text in ["0", "-1", "123456789012345678", "9223372036854775807", "-9223372036854775808"] {
+            assert_eq!(Value::of(text.as_bytes()), Value::Integer(text.parse().unwrap()), "{text}");
+        }
+        for text in [
+            "0.1",
+            "-12.50",
+            ".5",
+            "5.",
+            "1e300",
+            "-2.5E-3",
+            "123456789012345678901.5",
+            "0.30000000000000004",
+            "9007199254740993.0",
+        ] {
+            assert_eq!(Value::of(text.as_bytes()), Value::Float(text.parse().unwrap()), "{text}");
+        }
+        let mut state = 7u64;
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let text = format!("{}.{:0width$}", state >> 44, (state >> 20) % 1000, width = 3 + (state % 9) as usize);
+            assert_eq!(Value::of(text.as_bytes()), Value::Float(text.parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_type_would_change_is_text() {
+        for text in [
+            "007",
+            "00.5",
+            "+49",
+            "-",
+            ".",
+            "1e",
+            "1e999",
+            "9223372036854775808",
+            "1.2.3",
+            "12a",
+            "--1",
+            "1-",
+            "",
+            " 1",
+            "2023-02-29",
+            "2023-13-01",
+            "2023-1-1",
+            "2023-01/01",
+            "24:00",
+            "12:60",
+            "12:30:61",
+            "2023-01-01T",
+            "nan",
+            "inf",
+            "2023-01-01 12",
+            "12:30:00.",
+            "2023-01-01 12:30+1",
+            "-.",
+            "-007",
+            "0x10",
+            "1_000",
+        ] {
+            assert_eq!(Value::of(text.as_bytes()), Value::Text, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        let mut day = chrono::NaiveDate::from_ymd_opt(1, 1, 1).unwrap();
+        let epoch = chrono::NaiveDate::from_ymd_opt(1970, 1, 1).unwrap();
+        while day < chrono::NaiveDate::from_ymd_opt(2500, 1, 1).unwrap() {
+            let days = day.signed_duration_since(epoch).num_days() as i32;
+            assert_eq!(Value::of(day.format("%Y-%m-%d").to_string().as_bytes()), Value::Date(days));
+            day += chrono::Duration::days(13);
+        }
+        assert_eq!(Value::of(b"0001/01/01"), Value::Date(-719_162));
+        assert_eq!(Value::of(b"1970-01-02T00:00:01.5+01:00"), Value::Timestamp(DAY_MICROS + 1_500_000 - 3_600_000_000));
+        assert_eq!(Value::of(b"1970-01-01 00:00Z"), Value::Timestamp(0));
+        assert_eq!(Value::of(b"23:59:59.999999"), Value::Time(DAY_MICROS - 1));
+        assert_eq!(Value::of(b"07:30"), Value::Time(27_000_000_000));
+        assert_eq!(shown_moment(-1_500_000), "1969-12-31 23:59:58.500000");
+    }
+
+    #[test]
+    fn types_widen_to_what_holds_both() {
+        assert_eq!(Kind::Integer.join(Kind::Float), Kind::Float);
+        assert_eq!(Kind::Timestamp.join(Kind::Date), Kind::Timestamp);
+        assert_eq!(Kind::Boolean.join(Kind::Integer), Kind::Text);
+        KINDS.into_iter().for_each(|kind| assert_eq!(kind.join(kind), kind));
+    }
+}
