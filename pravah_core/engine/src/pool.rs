@@ -113,7 +113,9 @@ pub fn walk_and_work<V: Visitor>(
     let visitor = Arc::new(visitor(send));
     std::thread::scope(|scope| {
         let walking = std::thread::Builder::new().name("pravah-walk".into()).spawn_scoped(scope, move || {
-            let totals = walk(Arc::clone(root), rules, visitor, control, threads)?;
+            // Reading is what takes the time: as many scanning threads again would only be in its way.
+            let scanning = (threads / 2).max(1);
+            let totals = walk(Arc::clone(root), rules, visitor, control, scanning)?;
             control.set_totals(totals.files, totals.bytes);
             Ok(totals)
         });
