@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -16,7 +15,6 @@ from services.operations._spec import (
     Operation,
     Options,
     Table,
-    Text,
     field,
     path_columns,
 )
@@ -44,13 +42,9 @@ _FORMATS = {
     Form.TAR: None,
     Form.ZIP: Format.GZIP,
 }
-_NAME_BYTES = 240
-
-
-def _is_a_name(value: str) -> str:
-    if value.startswith(".") or re.search(r"[/\\\x00-\x1f\x7f-\x9f]", value) or len(value.encode()) > _NAME_BYTES:
-        raise ValueError("a file's name has no slash, no dot at its start, and at most 240 bytes")
-    return value
+_NAME = r"^[^./\\\u0000-\u001f\u007f-\u009f][^/\\\u0000-\u001f\u007f-\u009f]*$"
+_NAME_CHARACTERS = 60
+"""Of up to four bytes each: the longest name that a file system takes, less what is put around it meanwhile."""
 
 
 class ArchiveOptions(Options):
@@ -69,12 +63,11 @@ class ArchiveOptions(Options):
         ge=0,
         le=22,
     )
-    archive_name: Annotated[Text, pydantic.AfterValidator(_is_a_name)] = field(
+    archive_name: Annotated[str, pydantic.Field(pattern=_NAME)] = field(
         "archive",
         title="File name",
-        description="Name of the archive without its end, which is the form.",
-        min_length=1,
-        max_length=_NAME_BYTES,
+        description="Name of the archive without its end, which is the form; no slash, and no dot at its start.",
+        max_length=_NAME_CHARACTERS,
     )
     verify_output: bool = field(
         True,

@@ -6,9 +6,11 @@
 
 mod file;
 mod large;
+mod reading;
 
-pub use file::{Digested, End, FileReader, Place, Reading, Readings, Trouble};
+pub use file::{Digested, FileReader, Place, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
+pub use reading::{End, Reading, Readings};
 
 use std::fmt::Write as _;
 

@@ -118,7 +118,7 @@ def test_a_stale_runner_completes_nothing_and_leaves_no_file(
     progress = Progress.model_validate({**dict.fromkeys(Progress.model_fields, 0), "stage": "write"})
     finished = Finished({"stale": True}, progress, UnreachedReport())  # type: ignore[arg-type]
     with Lease(services.database, view.id, fresh, services.settings, threading.Event()) as lease:
-        runner._complete(Claim(view.id, stale, 1, view.request), folder, finished, lease)
+        runner._complete(Claim(view.id, view.id, stale, 1, view.request), folder, finished, lease)
     after = services.jobs.get(view.id)
     assert after.status == Status.RUNNING
     assert after.outcome is None

@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use blake3::hazmat::{ChainingValue, HasherExt, Mode, left_subtree_len, merge_subtrees_non_root, merge_subtrees_root};
 use rayon::prelude::*;
 
-use super::file::{Meter, Readings, Stop};
+use super::file::{Meter, Stop};
+use super::reading::Readings;
 use super::{Algorithm, Digest, Hasher};
 
 /// A block that one thread reads and hashes: a power of two (BLAKE3's subtrees ask for it) that stays in
