@@ -7,6 +7,7 @@ import random
 import shlex
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import duckdb
 
-from tests.benchmarks.engine_cases import Engine, synthetic_tree
+from tests.benchmarks.engine_cases import Engine, large_file, synthetic_tree
 from tests.benchmarks.measure import Row, Run, alternate, command, compared, same
 
 LITERAL = "EXPORT_SYMBOL_GPL"
@@ -58,31 +59,37 @@ def duplicates(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
             if name in names:
                 measured = alternate(engine.timed("duplicates", root), peer, runs if name != "rmlint" else 3)
                 yield compared(work, shlex.join(_FINDERS[name]), measured, limit, note)
-    yield _memory(engine, "duplicates", corpora / "linux", "linux/", _MOST_MB, "fclones: 28 MB")
+    ours = engine.run("duplicates", corpora / "linux")
+    yield _memory("duplicates of linux/", ours, _MOST_MB, "fclones: 28 MB")
 
 
 def memory(scratch: Path) -> Iterator[Row]:
     """Peak memory of duplicates and of a search among 2,000,000 small files, of which every two are alike."""
     source = synthetic_tree(scratch / "pairs-2000000", 2_000_000, lambda number: b"%032d" % (number // 2))
     engine, name = Engine(scratch), "2,000,000 files, every two alike"
-    theirs = _peak_mb([*_FINDERS["jdupes"]], source)
-    yield _memory(engine, "duplicates", source, name, _MOST_MB_OF_MANY, f"jdupes -rqm: {theirs:,.0f} MB")
-    yield _memory(engine, "search", source, name, _MOST_MB_OF_MANY, "a row for every second file")
+    theirs = f"jdupes -rqm: {_peak_mb(_FINDERS['jdupes'], source):,.0f} MB"
+    yield _memory(f"duplicates of {name}", engine.run("duplicates", source), _MOST_MB_OF_MANY, theirs)
+    ours = engine.run("search", source, {"patterns": ["[02468]$"]})
+    yield _memory(f"search of {name}", ours, _MOST_MB_OF_MANY, "a row for every second file")
 
 
-def _memory(engine: Engine, operation: str, source: Path, name: str, limit: int, note: str) -> Row:
-    options = {"patterns": ["[02468]$"]} if operation == "search" else {}
-    peak = engine.run(operation, source, options)["peak_kib"] * 1024 / 1e6
+def _memory(work: str, measured: dict[str, float], limit: int, note: str) -> Row:
+    peak = measured["peak_kib"] * 1024 / 1e6
     note = f"Python process with the engine, peak resident; {note}"
-    return Row(f"memory: {operation} of {name}", "–", f"{peak:,.0f} MB", "–", "–", f"≤ {limit} MB", peak <= limit, note)
+    return Row(f"memory: {work}", "–", f"{peak:,.0f} MB", "–", "–", f"≤ {limit} MB", peak <= limit, note)
+
+
+_PEAK_OF_A_CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def _peak_mb(words: list[str], cwd: Path) -> float:
-    process = subprocess.Popen(words, cwd=cwd, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    same(process.returncode, 0, f"exit status of {words[0]}")
-    return usage.ru_maxrss * 1024 / 1e6
+    # By a small process of its own: a child's figure begins with that of the process it was forked from.
+    asking = [sys.executable, "-S", "-c", _PEAK_OF_A_CHILD, *words]
+    return int(subprocess.run(asking, cwd=cwd, stdout=subprocess.PIPE, check=True).stdout) * 1024 / 1e6
 
 
 _FINDERS = {
@@ -190,11 +197,8 @@ def _rows(out: Path, operation: str) -> int:
 
 def compress(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
     """One large file in two formats, and a tree in one archive."""
-    engine, alone, target = Engine(scratch), scratch / "one", scratch / "packed"
-    alone.mkdir(exist_ok=True)
-    copy = alone / "lineitem.csv"
-    if not copy.exists():
-        shutil.copy(corpora / "tpch" / "full" / copy.name, copy)
+    engine, copy, target = Engine(scratch), large_file(corpora, scratch), scratch / "packed"
+    theirs = scratch / "packed.theirs"
     zstd, pigz = ["zstd", "-q", "-T2", "-3", "-c", copy.name], ["pigz", "-6", "-c", copy.name]
     for form, level, words, verified, limit in (
         ("zstd", 3, zstd, False, 1.0),
@@ -203,31 +207,32 @@ def compress(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
         ("gzip", 6, pigz, True, None),
     ):
         options = {"format": form, "level": level, "verify_output": verified, "destination": os.fspath(target)}
-        peer = command(words, alone, scratch / "packed.theirs")
-        ours = _afresh(target, engine.timed("compress", alone, options))
-        measured = alternate(ours, peer, runs)
+        ours = _afresh(target, engine.timed("compress", copy.parent, options))
+        measured = alternate(ours, command(words, copy.parent, theirs), runs)
         packed = next(target.iterdir())
-        for file in (packed, scratch / "packed.theirs"):
+        for file in (packed, theirs):
             same(_unpacks_to(words[0], file, copy), True, f"{file} unpacks to the original")
-        sizes = [file.stat().st_size / 1e6 for file in (packed, scratch / "packed.theirs")]
-        note = f"both unpack to the original; {sizes[0]:.1f} MB, theirs {sizes[1]:.1f} MB"
+        note = f"both unpack to the original; {_sizes(packed, theirs)}"
         work = f"{form} -{level} of a 766 MB file" + (", read back and compared" if verified else "")
         yield compared(work, shlex.join(words), measured, limit, note)
     shutil.rmtree(target)
-    yield _archive(corpora / "linux", engine, scratch, runs)
+    yield _archive(corpora / "linux", engine, theirs, runs)
 
 
-def _archive(linux: Path, engine: Engine, scratch: Path, runs: int) -> Row:
-    theirs = scratch / "packed.theirs"
+def _archive(linux: Path, engine: Engine, theirs: Path, runs: int) -> Row:
     script = "tar -c . | zstd -q -T2 -3"
     options = {"form": "tar.zst", "level": 3, "verify_output": False}
     measured = alternate(engine.timed("archive", linux, options), command(["sh", "-c", script], linux, theirs), runs)
     ours = next(file for file in (engine.out / "archive").iterdir() if file.name.endswith(".tar.zst"))
     members = [_members(file) for file in (ours, theirs)]
     same(members[0], members[1], "members of the archives")
-    sizes = [file.stat().st_size / 1e6 for file in (ours, theirs)]
-    note = f"{len(members[0]):,} members of equal names and sizes; {sizes[0]:.1f} MB, theirs {sizes[1]:.1f} MB"
+    note = f"{len(members[0]):,} members of equal names and sizes; {_sizes(ours, theirs)}"
     return compared("linux/ as one tar.zst, by name", script, measured, None, note)
+
+
+def _sizes(ours: Path, theirs: Path) -> str:
+    own, others = (file.stat().st_size / 1e6 for file in (ours, theirs))
+    return f"{own:.1f} MB, theirs {others:.1f} MB"
 
 
 def _members(archive: Path) -> set[tuple[str, str]]:

@@ -236,9 +236,9 @@ impl Pass {
 
     fn batch(&self, batch: &Batch) -> Result<()> {
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
+        let files = entries.iter().filter(|(_, meta)| meta.kind == Kind::File).count();
         // What is wrong with the directory, each of its files tells.
-        let directory =
-            (entries.len() >= OPENED_FILES).then(|| self.root.open_directory(&batch.directory.path).ok()).flatten();
+        let directory = (files >= OPENED_FILES).then(|| self.root.open_directory(&batch.directory.path).ok()).flatten();
         // A task per file; small ones are taken a few at a time to pay for the hand-over.
         let files = entries
             .par_iter()

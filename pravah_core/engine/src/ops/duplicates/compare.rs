@@ -64,18 +64,8 @@ const UNREAD: u32 = u32::MAX;
 #[derive(Debug, Clone, Copy)]
 struct Item {
     inode: u32,
-    /// Big end first; in halves, which need no padding.
-    key: [u64; 2],
-}
-
-impl Item {
-    /// XXH3-128 of the inode's ends, or of all of it.
-    fn key_bytes(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        bytes[..8].copy_from_slice(&self.key[0].to_be_bytes());
-        bytes[8..].copy_from_slice(&self.key[1].to_be_bytes());
-        bytes
-    }
+    /// XXH3-128 of its ends, or of all of it; as bytes, which need no padding.
+    key: [u8; 16],
 }
 
 /// A comparison of all files of a job.
@@ -189,7 +179,7 @@ impl<'a> Comparison<'a> {
         items.par_iter_mut().with_min_len(16).try_for_each(|item| -> Result<()> {
             let (number, file) = self.file(compared, item.inode);
             match self.ends(number, file)? {
-                Some(key) => item.key = [(key >> 64) as u64, key as u64],
+                Some(key) => item.key = key.to_be_bytes(),
                 None => item.inode = UNREAD,
             }
             self.context.control.add_done(1, looked_at(file.size));
@@ -239,7 +229,7 @@ impl<'a> Comparison<'a> {
         items.into_par_iter().zip(&mut digested).try_for_each(|(item, place)| -> Result<()> {
             let found = match self.known(compared, item.inode) {
                 Some(known) => known,
-                None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key_bytes())),
+                None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key)),
                 None => self.digest(&readers, self.file(compared, item.inode))?,
             };
             if let Some(digest) = found {
@@ -359,7 +349,7 @@ enum Unlike {
 }
 
 fn of_one_size(compared: &Compared) -> Vec<Item> {
-    (0..compared.inodes.len() as u32).map(|inode| Item { inode, key: [0; 2] }).collect()
+    (0..compared.inodes.len() as u32).map(|inode| Item { inode, key: [0; 16] }).collect()
 }
 
 fn looked_at(size: u64) -> u64 {

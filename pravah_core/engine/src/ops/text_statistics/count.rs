@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr2_iter};
 
+use crate::text::{self, Decoder};
+
 /// How a text's bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Encoding {
@@ -140,15 +142,15 @@ impl Counter {
 
     /// Look at the first block; the length of its byte order mark.
     fn begin(&mut self, bytes: &[u8]) -> usize {
-        let (encoding, mark) = match bytes {
-            [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
-            [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
-            [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
-            _ if memchr(0, bytes).is_some() => (Encoding::Binary, 0),
-            _ => (Encoding::Ascii, 0),
-        };
-        self.encoding = encoding;
+        let (decoder, mark) = Decoder::of(bytes, text::Encoding::Auto);
         self.has_mark = mark > 0;
+        self.encoding = match decoder {
+            Decoder::Utf16 { big_endian: false, .. } => Encoding::Utf16Le,
+            Decoder::Utf16 { big_endian: true, .. } => Encoding::Utf16Be,
+            _ if self.has_mark => Encoding::Utf8,
+            _ if memchr(0, bytes).is_some() => Encoding::Binary,
+            _ => Encoding::Ascii,
+        };
         mark
     }
 
