@@ -35,6 +35,7 @@ def test_folder_is_found_by_clicks_and_by_typing(dashboard: Dashboard, page: Pag
     expect(page.get_by_test_id("stMetric").filter(has_text="Size")).to_contain_text("5 B")
     page.get_by_role("button", name="find", exact=True).click()
     expect(box).to_have_value(f"{dashboard.root}/find")
+    settled(page)
     box.fill(f"{dashboard.root}/find/al")
     expect(page.get_by_text("There is no such folder yet; 1 begins like this:")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
