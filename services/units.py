@@ -14,6 +14,17 @@ def format_count(count: int | None) -> str:
     return "–" if count is None else f"{count:,}"
 
 
+def format_number(number: float | None) -> str:
+    """Return a number with six significant digits, e.g. ``1,234.57``; a dash for ``None``."""
+    if number is None:
+        return "–"
+    if number == 0 or 1e-4 <= abs(number) < 1e15:
+        whole = len(str(int(abs(number))))
+        shown = f"{number:,.{max(0, 6 - whole)}f}"
+        return shown.rstrip("0").rstrip(".") if "." in shown else shown
+    return f"{number:.6g}"
+
+
 def format_bytes(size_bytes: float | None) -> str:
     """Return e.g. ``1.2 GiB`` (binary units); a dash for ``None``."""
     if size_bytes is None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from pages.components import text
-from services import errors, results, units
+from services import errors, operations, results, units
 
 PARAMETER = "filter"
 _COMPARE = {"eq": "is", "ne": "is not", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
@@ -102,6 +102,8 @@ def _value(column: Mapping[str, Any], typed: str) -> str:
         raise ValueError("Type a value first")
     if kind == "timestamp":
         return datetime.fromisoformat(typed).isoformat()
+    if column.get("dtype") == "number":
+        return str(float(typed.replace(",", "")))
     return str(units.parse_bytes(typed) if column.get("unit") == "bytes" else int(typed.replace(",", "")))
 
 
@@ -142,4 +144,4 @@ def _sentence(condition: results.Filter, column: Mapping[str, Any]) -> str:
 def kind_of(column: Mapping[str, Any]) -> str:
     """Return ``text``, ``number`` or ``timestamp``."""
     dtype = column.get("dtype", "text")
-    return "number" if dtype in {"integer", "unsigned"} else "timestamp" if dtype == "timestamp" else "text"
+    return "number" if dtype in operations.NUMERIC else "timestamp" if dtype == "timestamp" else "text"

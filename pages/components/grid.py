@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components import text
-from services import units
+from services import operations, units
 
 Columns = Sequence[Mapping[str, Any]]
 _HIDDEN = frozenset({"path_raw"})
@@ -31,6 +31,9 @@ def cell(value: Any, column: Mapping[str, Any]) -> str | None:
         return datetime.fromisoformat(value).strftime("%Y-%m-%d %H:%M:%S")
     if column["dtype"] == "integer":
         return units.format_bytes(value) if column.get("unit") == "bytes" else units.format_count(value)
+    if column["dtype"] == "number":
+        shown = units.format_number(value)
+        return f"{shown} %" if column.get("unit") == "%" else shown
     return text.visible(str(value))
 
 
@@ -50,7 +53,7 @@ def title(column: Mapping[str, Any]) -> str:
 def _config(column: Mapping[str, Any], heading: str) -> Any:
     if column["name"] in _HIDDEN:
         return None
-    number = column["dtype"] in {"integer", "unsigned"}
+    number = column["dtype"] in operations.NUMERIC
     return st.column_config.TextColumn(
         heading,
         help=text.plain(column.get("meaning") or "") or None,

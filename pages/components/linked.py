@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,17 @@ from services import bootstrap, operations, results
 Rows = list[dict[str, Any]]
 
 
-def rows(services: bootstrap.Services, job_id: UUID, table: str, sort: str, limit: int) -> Rows:
+def rows(
+    services: bootstrap.Services,
+    job_id: UUID,
+    table: str,
+    sort: str,
+    limit: int,
+    filters: Sequence[results.Filter] = (),
+) -> Rows:
     """Return the first rows of a table, given as ``<operation>.<table>``."""
-    return services.results.query(job_id, table, results.ResultQuery(sort=(sort,), limit=limit)).rows
+    question = results.ResultQuery(sort=(sort,), limit=limit, filters=tuple(filters))
+    return services.results.query(job_id, table, question).rows
 
 
 def top(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import errors
+from services import errors, units
 from services.cli import arguments, output, session
+from services.operations import NUMERIC
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +152,7 @@ def _page(
     dtypes = {one["name"]: one["dtype"] for one in info.columns}
     rows = [[_cell(row[name], dtypes.get(name)) for name in page.columns] for row in page.rows]
     shown = len(page.columns) if query.columns else output.columns_that_fit([page.columns, *rows])
-    right = frozenset(place for place, name in enumerate(page.columns) if dtypes.get(name) in {"integer", "unsigned"})
+    right = frozenset(place for place, name in enumerate(page.columns) if dtypes.get(name) in NUMERIC)
     output.table(page.columns[:shown], [row[:shown] for row in rows], right)
     _more(page, query, len(page.columns) - shown)
 
@@ -176,6 +177,8 @@ def _cell(value: Any, dtype: str | None) -> str:
         return ""
     if isinstance(value, int) and dtype == "integer":
         return f"{value:,}"
+    if dtype == "number":
+        return units.format_number(value)
     if dtype == "timestamp":
         return str(value).replace("T", " ")[:19]
     return str(value)

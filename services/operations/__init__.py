@@ -10,11 +10,12 @@ from services.operations import (
     decompress,
     duplicates,
     inventory,
+    profile,
     search,
     text_statistics,
     verify,
 )
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text
+from services.operations._spec import NUMERIC, Column, Example, Figure, Operation, Options, Table, Text
 from services.operations.walk import WalkOptions
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -23,6 +24,7 @@ OPERATIONS: tuple[Operation, ...] = (
     duplicates.OPERATION,
     search.OPERATION,
     text_statistics.OPERATION,
+    profile.OPERATION,
     compress.OPERATION,
     archive.OPERATION,
     decompress.OPERATION,
@@ -61,6 +63,7 @@ def titles(names: Iterable[str]) -> str:
 
 __all__ = [
     "MAIN_TABLE",
+    "NUMERIC",
     "OPERATIONS",
     "Column",
     "Example",

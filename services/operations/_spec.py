@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pydantic
 
 Category = Literal["basic", "advanced"]
-Dtype = Literal["text", "binary", "integer", "unsigned", "timestamp"]
+Dtype = Literal["text", "binary", "integer", "unsigned", "number", "timestamp"]
+NUMERIC = frozenset({"integer", "unsigned", "number"})
 
 
 def _storable(value: str) -> str:
@@ -151,6 +153,16 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
     else:
         more["default"] = default
     return pydantic.Field(title=title, description=description, json_schema_extra=extra, **more)
+
+
+class Encoding(StrEnum):
+    """How files without a byte order mark are read."""
+
+    AUTO = "auto"
+    LATIN1 = "latin1"
+    WINDOWS_1252 = "windows-1252"
+    UTF_16LE = "utf-16le"
+    UTF_16BE = "utf-16be"
 
 
 MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")

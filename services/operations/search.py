@@ -10,6 +10,7 @@ import pydantic
 from services.operations._spec import (
     EXTENSION,
     Column,
+    Encoding,
     Example,
     Figure,
     Operation,
@@ -38,15 +39,6 @@ class Whole(StrEnum):
     PART = "part"
     WORD = "word"
     LINE = "line"
-
-
-class Encoding(StrEnum):
-    """How files without a byte order mark are read."""
-
-    AUTO = "auto"
-    LATIN1 = "latin1"
-    UTF_16LE = "utf-16le"
-    UTF_16BE = "utf-16be"
 
 
 class Binary(StrEnum):

@@ -192,6 +192,11 @@ def _mark(kind: str) -> str:
 def _typed(column: str, kind: str, value: str) -> Any:
     if kind == "BLOB":
         return paths.unescape(value)
+    if kind == "DOUBLE":
+        try:
+            return float(value)
+        except ValueError:
+            raise errors.InvalidOptionsError(f"{value!r} is no number, as {column} holds", field=column) from None
     if kind not in _WHOLE_NUMBERS:
         return value
     try:

@@ -170,6 +170,13 @@ def _requests() -> list[JobRequest]:
         "max_ratio": 7,
         "max_unpacked_bytes": 4096,
         "max_members": 8,
+        "files": "all",
+        "delimiter": "semicolon",
+        "header": "no",
+        "null_values": ["-", "n/a, really"],
+        "quote": "single",
+        "escape": "backslash",
+        "comment": "hash",
     }
     walk = operations.WalkOptions(
         include_hidden=False,

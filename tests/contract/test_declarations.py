@@ -26,6 +26,7 @@ DTYPES = {
     "binary": pa.types.is_binary,
     "integer": lambda kind: kind == pa.int64(),
     "unsigned": lambda kind: kind == pa.uint64(),
+    "number": lambda kind: kind == pa.float64(),
     "timestamp": lambda kind: kind == pa.timestamp("ns", "UTC"),
 }
 by_operation = pytest.mark.parametrize("operation", operations.OPERATIONS, ids=lambda one: one.name)
@@ -151,6 +152,10 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("duplicates", {"min_file_bytes": 0}),
     ("duplicates", {"algorithm": "crc32c"}),
     ("duplicates", {"only_against_reference": True}),
+    ("profile", {"delimiter": "tabs"}),
+    ("profile", {"null_values": [""]}),
+    ("profile", {"null_values": ["x" * 101]}),
+    ("profile", {"encoding": "utf-7"}),
     ("search", {}),
     ("search", {"patterns": []}),
     ("search", {"patterns": ["a", "a"]}),

@@ -214,6 +214,7 @@ def test_open_tab_outlives_a_restart_of_the_server(
         "disconnected",
         "WebSocket",
         "reaching server endpoint",
+        "Failed to fetch dynamically imported module",
     ]
     context.expected_errors += away  # type: ignore[attr-defined]
     assert "Traceback" not in log.read_text()

@@ -34,6 +34,9 @@ const MEMORY_BYTES: u64 = 128 << 20;
 const MEMORY_LOG: u32 = MEMORY_BYTES.ilog2();
 
 impl Codec {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Gzip, Self::Zstd, Self::Bzip2, Self::Xz, Self::Lz4];
+
     /// The codec of a stream that begins with `start`.
     pub fn of(start: &[u8]) -> Option<Self> {
         match start {
@@ -127,8 +130,6 @@ mod tests {
         out
     }
 
-    const ALL: [Codec; 5] = [Codec::Gzip, Codec::Zstd, Codec::Bzip2, Codec::Xz, Codec::Lz4];
-
     fn unpacked(codec: Codec, packed: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::new();
         // A reader of few bytes at a time: no decoder may take the end of a read for the end of the stream.
@@ -139,7 +140,7 @@ mod tests {
     #[test]
     fn streams_are_told_by_their_start_and_unpacked_also_one_after_the_other() {
         let text: Vec<u8> = (0..300_000u32).flat_map(|number| (number / 7).to_le_bytes()).collect();
-        for codec in ALL {
+        for codec in Codec::ALL {
             for content in [&b""[..], b"x", &text] {
                 let once = packed(codec, content);
                 assert_eq!(Codec::of(&once), Some(codec));
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_ends_early_is_an_error() {
-        for codec in ALL {
+        for codec in Codec::ALL {
             let whole = packed(codec, &b"some text ".repeat(1_000));
             for length in 1..whole.len() {
                 assert!(unpacked(codec, &whole[..length]).is_err(), "{codec:?} {length} of {}", whole.len());

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder};
+use arrow_array::builder::{
+    BinaryBuilder, Float64Builder, Int64Builder, StringBuilder, TimestampNanosecondBuilder, UInt64Builder,
+};
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
@@ -20,6 +22,8 @@ pub enum Type {
     Integer,
     /// An unsigned 64-bit integer.
     Unsigned,
+    /// A 64-bit float, nullable.
+    Number,
     /// Nanoseconds since the epoch, UTC.
     Time,
 }
@@ -56,6 +60,10 @@ impl Column {
     pub const fn unsigned(name: &'static str) -> Self {
         Self { name, kind: Type::Unsigned, dictionary: false }
     }
+    /// A number with decimals.
+    pub const fn number(name: &'static str) -> Self {
+        Self { name, kind: Type::Number, dictionary: false }
+    }
     /// A point in time.
     pub const fn time(name: &'static str) -> Self {
         Self { name, kind: Type::Time, dictionary: false }
@@ -68,6 +76,7 @@ impl Column {
             Type::Binary => "binary",
             Type::Integer => "integer",
             Type::Unsigned => "unsigned",
+            Type::Number => "number",
             Type::Time => "timestamp",
         }
     }
@@ -78,6 +87,7 @@ impl Column {
             Type::Binary => DataType::Binary,
             Type::Integer => DataType::Int64,
             Type::Unsigned => DataType::UInt64,
+            Type::Number => DataType::Float64,
             Type::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
         }
     }
@@ -94,6 +104,7 @@ enum Builder {
     Binary(BinaryBuilder),
     Integer(Int64Builder),
     Unsigned(UInt64Builder),
+    Number(Float64Builder),
     Time(TimestampNanosecondBuilder),
 }
 
@@ -120,6 +131,7 @@ impl Columns {
             Type::Binary => Builder::Binary(BinaryBuilder::new()),
             Type::Integer => Builder::Integer(Int64Builder::new()),
             Type::Unsigned => Builder::Unsigned(UInt64Builder::new()),
+            Type::Number => Builder::Number(Float64Builder::new()),
             Type::Time => Builder::Time(TimestampNanosecondBuilder::new().with_timezone("UTC")),
         };
         Self { schema: schema(columns), builders: columns.iter().map(builder).collect(), next: 0, rows: 0, bytes: 0 }
@@ -213,6 +225,15 @@ impl Columns {
         }
     }
 
+    /// The next column, a number with decimals or null.
+    #[inline]
+    pub fn optional_number(&mut self, value: Option<f64>) {
+        match self.slot() {
+            Builder::Number(builder) => builder.append_option(value),
+            _ => unreachable!("the column is not a number"),
+        }
+    }
+
     /// The next column, nanoseconds since the epoch.
     ///
     /// The two ends of the range are null: they stand for times that 64 bits of nanoseconds cannot hold
@@ -240,6 +261,7 @@ impl Columns {
                 Builder::Binary(builder) => Arc::new(builder.finish()),
                 Builder::Integer(builder) => Arc::new(builder.finish()),
                 Builder::Unsigned(builder) => Arc::new(builder.finish()),
+                Builder::Number(builder) => Arc::new(builder.finish()),
                 Builder::Time(builder) => Arc::new(builder.finish()),
             }
         };

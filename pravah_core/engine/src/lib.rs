@@ -37,10 +37,12 @@ pub mod pass;
 pub mod paths;
 pub mod pool;
 pub mod preview;
+pub mod records;
 pub mod sink;
 pub mod sketch;
 pub mod spec;
 pub mod text;
+pub mod unpack;
 pub mod values;
 pub mod walk;
 
@@ -114,6 +116,7 @@ impl Job {
                 sink: folder.sink(request.name())?,
                 control: Arc::clone(control),
                 threads: self.spec.threads.unwrap_or_else(pool::default_threads),
+                chunk_bytes: self.spec.chunk_bytes,
                 job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
                 all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),

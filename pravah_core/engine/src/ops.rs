@@ -6,6 +6,7 @@ pub mod compress;
 pub mod decompress;
 pub mod duplicates;
 pub mod inventory;
+pub mod profile;
 pub mod search;
 pub mod text_statistics;
 pub mod verify;
@@ -36,6 +37,8 @@ pub struct Context {
     pub control: Arc<Control>,
     /// Threads for scanning and for computing, each.
     pub threads: usize,
+    /// See [`crate::spec::JobSpec::chunk_bytes`].
+    pub chunk_bytes: usize,
     /// See [`crate::spec::Output::job`].
     pub job: Option<Arc<str>>,
     /// When the job began.
@@ -126,6 +129,8 @@ registry! {
     Search = "search": search::SearchOptions,
     /// Lines, words and encodings of texts.
     TextStatistics = "text_statistics": text_statistics::TextStatisticsOptions,
+    /// What is in files of records.
+    Profile = "profile": profile::ProfileOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
     /// Every file compressed.

@@ -23,6 +23,7 @@ use parquet::schema::types::ColumnPath;
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueFile, lock};
+use crate::outcome::OutputFile;
 use crate::pool;
 use crate::spec::Output;
 
@@ -87,13 +88,7 @@ impl JobFolder {
     /// # Errors
     /// [`EngineError::Output`].
     pub fn write_file(&self, name: &str, content: &[u8]) -> Result<()> {
-        let temporary = self.path().join(format!(".{name}.tmp"));
-        let path = self.path().join(name);
-        File::create(&temporary)
-            .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
-            .and_then(|()| fs::rename(&temporary, &path))
-            .map_err(|error| EngineError::output(&path, error))?;
-        sync_directory(self.path())
+        write_file(self.path(), name, content)
     }
 }
 
@@ -113,6 +108,15 @@ impl Sink {
     /// Its path.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Write a small file beside the tables, as [`JobFolder::write_file`].
+    ///
+    /// # Errors
+    /// [`EngineError::Output`].
+    pub fn write_file(&self, name: &str, content: &[u8], media_type: &'static str) -> Result<OutputFile> {
+        write_file(&self.directory, name, content)?;
+        Ok(OutputFile { name: name.to_owned(), bytes: content.len() as u64, media_type })
     }
 
     /// A writer for `table`; several may write one table at once, each its own shards.
@@ -165,6 +169,16 @@ impl Sink {
         shards.into_iter().for_each(|shard| self.control.shard_done(shard));
         Ok(())
     }
+}
+
+fn write_file(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
+    let temporary = directory.join(format!(".{name}.tmp"));
+    let path = directory.join(name);
+    File::create(&temporary)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
+        .and_then(|()| fs::rename(&temporary, &path))
+        .map_err(|error| EngineError::output(&path, error))?;
+    sync_directory(directory)
 }
 
 /// Make a job folder, or take an empty one: files of an earlier result would mix with this one's.

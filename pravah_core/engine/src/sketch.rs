@@ -5,7 +5,7 @@ mod hll;
 mod moments;
 mod quantiles;
 
-pub use frequent::{Entry, Frequent};
+pub use frequent::{Entry, Frequent, KEPT_BYTES};
 pub use hll::Hll;
 pub use moments::Moments;
 pub use quantiles::Quantiles;

@@ -80,6 +80,11 @@ fn default_shard_bytes() -> u64 {
     128 << 20
 }
 
+/// Far more than what is made of it, few enough that some of them fit into memory many times.
+fn default_chunk_bytes() -> usize {
+    4 << 20
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSpec {
@@ -93,6 +98,8 @@ struct RawSpec {
     output: Output,
     #[serde(default)]
     threads: Option<usize>,
+    #[serde(default = "default_chunk_bytes")]
+    chunk_bytes: usize,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,6 +129,8 @@ pub struct JobSpec {
     pub output: Output,
     /// Threads for scanning and for computing, each; none = one per core.
     pub threads: Option<usize>,
+    /// Bytes of text that one thread works on at once, where a file's text is shared between threads.
+    pub chunk_bytes: usize,
 }
 
 impl JobSpec {
@@ -143,6 +152,7 @@ impl JobSpec {
             walk: raw.walk,
             output: raw.output,
             threads: raw.threads,
+            chunk_bytes: raw.chunk_bytes,
         };
         spec.validate()?;
         Ok(spec)
@@ -154,6 +164,9 @@ impl JobSpec {
         self.walk.compile()?;
         if self.threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
             return Err(EngineError::invalid("threads must lie between 1 and 1024"));
+        }
+        if !(1..=256 << 20).contains(&self.chunk_bytes) {
+            return Err(EngineError::invalid("chunk_bytes must lie between 1 and 268,435,456"));
         }
         if self.output.shard_rows == 0 || self.output.shard_bytes == 0 {
             return Err(EngineError::invalid("output.shard_rows and output.shard_bytes must be positive"));

@@ -11,6 +11,9 @@ pub enum Encoding {
     /// ISO 8859-1: each byte is the character of that number.
     #[serde(rename = "latin1")]
     Latin1,
+    /// Windows-1252: ISO 8859-1 with letters and signs in place of 27 control characters.
+    #[serde(rename = "windows-1252")]
+    Windows1252,
     /// UTF-16, the low byte first.
     #[serde(rename = "utf-16le")]
     Utf16Le,
@@ -26,6 +29,8 @@ pub enum Decoder {
     Utf8,
     /// Each is one character.
     Latin1,
+    /// Each is one character, in the way of Windows.
+    Windows1252,
     /// Two or four are one.
     Utf16 {
         /// The high byte comes first.
@@ -48,6 +53,7 @@ impl Decoder {
             ([0xfe, 0xff, ..], _) => (utf16(true), 2),
             (_, Encoding::Auto) => (Self::Utf8, 0),
             (_, Encoding::Latin1) => (Self::Latin1, 0),
+            (_, Encoding::Windows1252) => (Self::Windows1252, 0),
             (_, Encoding::Utf16Le) => (utf16(false), 0),
             (_, Encoding::Utf16Be) => (utf16(true), 0),
         }
@@ -58,8 +64,9 @@ impl Decoder {
         buffer.clear();
         match self {
             Self::Utf8 => return bytes,
-            Self::Latin1 if bytes.is_ascii() => return bytes,
+            Self::Latin1 | Self::Windows1252 if bytes.is_ascii() => return bytes,
             Self::Latin1 => bytes.iter().for_each(|&byte| push(buffer, char::from(byte))),
+            Self::Windows1252 => bytes.iter().for_each(|&byte| push(buffer, windows_1252(byte))),
             Self::Utf16 { big_endian, odd, high } => {
                 let unit =
                     |pair: [u8; 2]| if *big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
@@ -91,10 +98,26 @@ impl Decoder {
         let starts = || text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64;
         match self {
             Self::Utf8 => text.len() as u64,
-            Self::Latin1 => starts(),
+            Self::Latin1 | Self::Windows1252 => starts(),
             // Characters of four bytes here are two units there.
             Self::Utf16 { .. } => 2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64),
         }
+    }
+}
+
+/// What Windows-1252 has in place of the control characters from 0x80 on; five of them stay (WHATWG Encoding, index
+/// windows-1252).
+const WINDOWS_1252: [char; 32] = [
+    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2c6}', '\u{2030}',
+    '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}', '\u{2018}', '\u{2019}', '\u{201c}',
+    '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}',
+    '\u{17e}', '\u{178}',
+];
+
+fn windows_1252(byte: u8) -> char {
+    match byte {
+        0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
+        other => char::from(other),
     }
 }
 
@@ -157,6 +180,7 @@ mod tests {
             assert_eq!(in_pieces(Decoder::Latin1, &all, size), expected.as_bytes());
         }
         assert_eq!(Decoder::Latin1.original_bytes(expected.as_bytes()), 256);
+        assert_eq!(in_pieces(Decoder::Windows1252, b"\x80 caf\xe9 \x99", 2), "\u{20ac} caf\u{e9} \u{2122}".as_bytes());
     }
 
     #[test]

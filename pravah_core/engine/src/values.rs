@@ -4,6 +4,10 @@
 //! ISO 8601 (`2024-02-29`, also with `/`), times `12:30`, `12:30:00.5`, timestamps both with a blank or `T` between
 //! and perhaps a zone.
 
+mod temporal;
+
+use self::temporal::{DAY_MICROS, shown_moment, temporal};
+
 /// A type, in the order in which a value is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -110,7 +114,6 @@ impl Value {
     }
 }
 
-const DAY_MICROS: i64 = 86_400_000_000;
 /// Powers of ten that a 64-bit float holds exactly.
 const TENS: [f64; 23] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
@@ -191,106 +194,31 @@ fn float(text: &[u8], rest: &[u8]) -> Value {
     }
 }
 
-/// A date, a timestamp or a time.
-fn temporal(text: &[u8]) -> Value {
-    let found = match text {
-        [_, _, b':', ..] => time(text).filter(|(_, rest)| rest.is_empty()).map(|(micros, _)| Value::Time(micros)),
-        _ => date(text).and_then(|(days, rest)| match rest {
-            [] => Some(Value::Date(days)),
-            [b' ' | b'T', rest @ ..] => {
-                let (micros, rest) = time(rest)?;
-                let shift = zone(rest)?;
-                Some(Value::Timestamp(i64::from(days) * DAY_MICROS + micros - shift))
-            }
-            _ => None,
-        }),
-    };
-    found.unwrap_or(Value::Text)
-}
-
-fn two(text: &[u8], place: usize) -> Option<u32> {
-    Some((digit(text, place)? * 10 + digit(text, place + 1)?) as u32)
-}
-
-#[inline]
-fn date(text: &[u8]) -> Option<(i32, &[u8])> {
-    if text.len() < 10 || text[4] != text[7] || !matches!(text[4], b'-' | b'/') {
-        return None;
-    }
-    let year = (two(text, 0)? * 100 + two(text, 2)?) as i32;
-    let (month, day) = (two(text, 5)?, two(text, 8)?);
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if day == 0 || day > days {
-        return None;
-    }
-    // Days from civil, after Howard Hinnant's "chrono-compatible low-level date algorithms".
-    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let era = shifted_year.div_euclid(400);
-    let year_of_era = shifted_year.rem_euclid(400);
-    let day_of_year = ((153 * shifted_month + 2) / 5 + day - 1) as i32;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some((era * 146_097 + day_of_era - 719_468, &text[10..]))
-}
-
-fn time(text: &[u8]) -> Option<(i64, &[u8])> {
-    let (hour, minute) = (two(text, 0)?, two(text, 3)?);
-    if text[2] != b':' || hour > 23 || minute > 59 {
-        return None;
-    }
-    let mut micros = i64::from(hour * 60 + minute) * 60_000_000;
-    let mut rest = &text[5..];
-    if let [b':', ..] = rest {
-        let second = two(rest, 1).filter(|second| *second < 60)?;
-        micros += i64::from(second) * 1_000_000;
-        rest = &rest[3..];
-        if let [b'.', ..] = rest {
-            let mut place = 1;
-            let mut unit = 100_000;
-            while let Some(digit) = digit(rest, place) {
-                micros += digit as i64 * unit;
-                unit /= 10;
-                place += 1;
-            }
-            if !(2..=10).contains(&place) {
-                return None;
-            }
-            rest = &rest[place..];
+impl Value {
+    /// The value of a type that a number stands for, as [`Value::number`] gives it; integers are rounded.
+    pub fn from_number(number: f64, kind: Kind) -> Self {
+        match kind {
+            Kind::Integer => Self::Integer(number.round() as i64),
+            Kind::Float => Self::Float(number),
+            Kind::Boolean => Self::Boolean(number >= 0.5),
+            Kind::Date => Self::Date((number / DAY_MICROS as f64).floor() as i32),
+            Kind::Timestamp => Self::Timestamp(number as i64),
+            Kind::Time => Self::Time(number as i64),
+            Kind::Text => Self::Text,
         }
     }
-    Some((micros, rest))
-}
 
-/// Microseconds that local time is ahead of UTC.
-fn zone(text: &[u8]) -> Option<i64> {
-    let (sign, rest) = match text {
-        [] | [b'Z'] => return Some(0),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return None,
-    };
-    let minute = match rest.len() {
-        2 => 0,
-        4 => two(rest, 2)?,
-        5 if rest[2] == b':' => two(rest, 3)?,
-        _ => return None,
-    };
-    let hour = two(rest, 0).filter(|hour| *hour < 24 && minute < 60)?;
-    Some(sign * i64::from(hour * 60 + minute) * 60_000_000)
-}
-
-/// A moment, in microseconds since the epoch, as ISO 8601.
-pub fn shown_moment(micros: i64) -> String {
-    match chrono::DateTime::from_timestamp_micros(micros) {
-        Some(moment) if micros.rem_euclid(1_000_000) == 0 => moment.format("%Y-%m-%d %H:%M:%S").to_string(),
-        Some(moment) => moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string(),
-        None => micros.to_string(),
+    /// In words that stand for the same value again; empty for text.
+    pub fn shown(self) -> String {
+        match self {
+            Self::Integer(value) => value.to_string(),
+            Self::Float(value) => value.to_string(),
+            Self::Boolean(value) => value.to_string(),
+            Self::Date(days) => shown_moment(i64::from(days) * DAY_MICROS, "%Y-%m-%d", ""),
+            Self::Timestamp(micros) => shown_moment(micros, "%Y-%m-%d %H:%M:%S", "%.6f"),
+            Self::Time(micros) => shown_moment(micros, "%H:%M:%S", "%.6f"),
+            Self::Text => String::new(),
+        }
     }
 }
 
@@ -377,7 +305,19 @@ mod tests {
         assert_eq!(Value::of(b"1970-01-01 00:00Z"), Value::Timestamp(0));
         assert_eq!(Value::of(b"23:59:59.999999"), Value::Time(DAY_MICROS - 1));
         assert_eq!(Value::of(b"07:30"), Value::Time(27_000_000_000));
-        assert_eq!(shown_moment(-1_500_000), "1969-12-31 23:59:58.500000");
+        for (text, shown) in [
+            ("1969-12-31T23:59:58.5", "1969-12-31 23:59:58.500000"),
+            ("2024/02/29", "2024-02-29"),
+            ("07:30", "07:30:00"),
+            ("-12.50", "-12.5"),
+            ("true", "true"),
+            ("-9", "-9"),
+        ] {
+            let value = Value::of(text.as_bytes());
+            assert_eq!(value.shown(), shown);
+            assert_eq!(Value::from_number(value.number().unwrap(), value.kind()), value);
+            assert_eq!(Value::of(shown.as_bytes()), value);
+        }
     }
 
     #[test]

@@ -25,15 +25,14 @@ const MOST_COLUMNS: usize = 100_000;
 
 /// Records by their number of fields.
 struct Counts {
-    delimiter: u8,
+    dialect: Dialect,
     columns: usize,
     with_columns: usize,
     records: usize,
 }
 
 impl Counts {
-    fn of(sample: &[u8], delimiter: u8) -> Self {
-        let dialect = Dialect::of(delimiter);
+    fn of(sample: &[u8], dialect: Dialect) -> Self {
         let (mut split, mut counts) = (Split::default(), std::collections::BTreeMap::<u32, usize>::new());
         // With one column every record of several fields is told as ragged, with their number.
         let mut splitter = Splitter::new(sample, dialect, 1);
@@ -45,7 +44,7 @@ impl Counts {
         }
         let (&columns, &with_columns) =
             counts.iter().max_by_key(|&(&fields, &count)| (count, std::cmp::Reverse(fields))).unwrap_or((&1, &0));
-        Self { delimiter, columns: (columns as usize).min(MOST_COLUMNS), with_columns, records }
+        Self { dialect, columns: (columns as usize).min(MOST_COLUMNS), with_columns, records }
     }
 
     /// The share of the records that have one number of fields; nothing where that is one. More columns count a
@@ -55,7 +54,7 @@ impl Counts {
             return 0.0;
         }
         let share = self.with_columns as f64 / self.records as f64;
-        let usual = match self.delimiter {
+        let usual = match self.dialect.delimiter {
             b':' | b' ' => 0.5,
             _ => 1.0,
         };
@@ -63,7 +62,7 @@ impl Counts {
     }
 
     fn words(&self) -> String {
-        let shown = match self.delimiter {
+        let shown = match self.dialect.delimiter {
             b'\t' => "a tab".to_owned(),
             b' ' => "a space".to_owned(),
             other => format!("'{}'", char::from(other)),
@@ -73,21 +72,22 @@ impl Counts {
     }
 }
 
-/// Find the dialect of a text that begins with `start`; with `asked` only that one's columns.
-pub fn sniff(start: &[u8], asked: Option<u8>) -> Sniffed {
+/// Find the dialect of a text that begins with `start`, one of those that `dialect` gives for a delimiter; with `asked`
+/// only that one's columns.
+pub fn sniff(start: &[u8], asked: Option<u8>, dialect: impl Fn(u8) -> Dialect) -> Sniffed {
     let sample = whole_records(&start[..start.len().min(SAMPLE_BYTES)], start.len() > SAMPLE_BYTES);
     if let Some(delimiter) = asked {
-        let counts = Counts::of(sample, delimiter);
+        let counts = Counts::of(sample, dialect(delimiter));
         let reason = format!("as asked: {}", counts.words());
-        return Sniffed { dialect: Dialect::of(delimiter), columns: counts.columns, confidence: 1.0, reason };
+        return Sniffed { dialect: counts.dialect, columns: counts.columns, confidence: 1.0, reason };
     }
-    let mut found: Vec<Counts> = DELIMITERS.iter().map(|&delimiter| Counts::of(sample, delimiter)).collect();
+    let mut found: Vec<Counts> = DELIMITERS.iter().map(|&delimiter| Counts::of(sample, dialect(delimiter))).collect();
     found.sort_by(|one, other| other.score().total_cmp(&one.score()));
     let (best, next) = (&found[0], &found[1]);
     if best.score() == 0.0 {
         let reason = "no delimiter divides most of the records: one column".to_owned();
         let confidence = if best.records == 0 { 0.0 } else { 0.5 };
-        return Sniffed { dialect: Dialect::of(b','), columns: 1, confidence, reason };
+        return Sniffed { dialect: dialect(b','), columns: 1, confidence, reason };
     }
     let share = best.with_columns as f64 / best.records as f64;
     let confidence = share * best.score() / (best.score() + next.score());
@@ -95,7 +95,7 @@ pub fn sniff(start: &[u8], asked: Option<u8>) -> Sniffed {
         0.0 => best.words(),
         _ => format!("{}; next best, {}", best.words(), next.words()),
     };
-    Sniffed { dialect: Dialect::of(best.delimiter), columns: best.columns, confidence, reason }
+    Sniffed { dialect: best.dialect, columns: best.columns, confidence, reason }
 }
 
 /// Without the last record where it may be cut.
@@ -119,7 +119,7 @@ mod tests {
             ("when|what\n12:30|x y\n13:45|z\n", b'|', 2),
             ("name,text\na,\"x;y;z\"\nb,\"1;2\"\n", b',', 2),
         ] {
-            let sniffed = sniff(text.as_bytes(), None);
+            let sniffed = sniff(text.as_bytes(), None, Dialect::of);
             assert_eq!((sniffed.dialect.delimiter, sniffed.columns), (delimiter, columns), "{text:?} {sniffed:?}");
         }
     }
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn one_bad_record_does_not_change_the_dialect_and_costs_confidence() {
         let good = "a,b,c\n".repeat(999);
-        let sniffed = sniff(format!("{good}x|y|z|1|2|3\n").as_bytes(), None);
+        let sniffed = sniff(format!("{good}x|y|z|1|2|3\n").as_bytes(), None, Dialect::of);
         assert_eq!((sniffed.dialect.delimiter, sniffed.columns), (b',', 3));
         assert!(sniffed.confidence > 0.9 && sniffed.confidence < 1.0, "{sniffed:?}");
         assert!(sniffed.reason.contains("999 of 1000 records have 3 fields"), "{sniffed:?}");
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn what_has_no_delimiter_is_one_column() {
         for text in ["", "word\n", "one\ntwo\nthree\n"] {
-            let sniffed = sniff(text.as_bytes(), None);
+            let sniffed = sniff(text.as_bytes(), None, Dialect::of);
             assert_eq!(sniffed.columns, 1, "{text:?}");
             assert!(sniffed.confidence <= 0.5);
         }

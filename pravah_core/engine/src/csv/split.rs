@@ -118,6 +118,16 @@ impl<'a> Splitter<'a> {
         !split.is_empty()
     }
 
+    /// True when the text ends in a quoted field; known once there are no records left.
+    pub fn is_open(&self) -> bool {
+        self.automaton.is_inside()
+    }
+
+    /// Where the record begins that follows those it gave, a line end without a record perhaps.
+    pub fn next_start(&self) -> usize {
+        self.start
+    }
+
     /// Use marks until a record ends, or all of them.
     #[inline]
     fn use_marks(&mut self, split: &mut Split) {

@@ -15,7 +15,7 @@ pub struct Entry {
 }
 
 /// Bytes that are kept of a value: enough to show it, and all of what is no free text.
-const KEPT_BYTES: usize = 128;
+pub const KEPT_BYTES: usize = 128;
 /// Bytes of all values, for each that may be kept: longer ones make it full earlier.
 const BYTES_EACH: usize = 32;
 const FREE: u32 = u32::MAX;
@@ -149,10 +149,10 @@ impl Frequent {
         self.index();
     }
 
-    /// The values from the most frequent on; of those that are as frequent the first one first.
+    /// The values from the most frequent on; those that are as frequent in their own order.
     pub fn ranked(&self) -> Vec<&Entry> {
         let mut ranked: Vec<&Entry> = self.entries.iter().collect();
-        ranked.sort_by_key(|entry| (std::cmp::Reverse(entry.count), entry.first));
+        ranked.sort_by_key(|entry| (std::cmp::Reverse(entry.count), self.value(entry)));
         ranked
     }
 }

@@ -30,6 +30,11 @@ impl Quantiles {
     /// The error of ranks.
     pub const ERROR: f64 = 0.01;
 
+    /// For a part of so many numbers that one of 2^`base` of them, drawn at random, is enough.
+    pub fn drawing(base: u32) -> Self {
+        Self { base, ..Self::default() }
+    }
+
     /// How many numbers were added.
     pub fn count(&self) -> u64 {
         self.count
@@ -200,6 +205,21 @@ mod tests {
                 assert!(one.weighted().len() < 3 * TOP + 100);
             }
         }
+    }
+
+    #[test]
+    fn parts_of_many_numbers_may_draw_from_the_start() {
+        let values: Vec<f64> = (0..2_000_000u64).map(|number| (number * 7_919 % 2_000_003) as f64).collect();
+        let mut merged = Quantiles::default();
+        for part in values.chunks(16_000) {
+            let mut sketch = Quantiles::drawing(4);
+            part.iter().for_each(|&value| sketch.add(value));
+            merged.merge(&sketch);
+        }
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        assert_eq!(merged.count(), 2_000_000);
+        assert!(worst(&merged, &sorted) <= Quantiles::ERROR, "{}", worst(&merged, &sorted));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampNanosecondType, UInt64Type};
+use arrow_array::types::{Float64Type, Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -17,6 +17,8 @@ pub enum Cell {
     Bytes(Vec<u8>),
     Integer(i64),
     Unsigned(u64),
+    /// Its bits, so that rows have an order.
+    Number(u64),
     Time(i64),
 }
 
@@ -34,6 +36,13 @@ impl Row {
     pub fn integer(&self, column: &str) -> i64 {
         match self.0[column] {
             Cell::Integer(value) => value,
+            ref other => panic!("{column} is {other:?}"),
+        }
+    }
+
+    pub fn number(&self, column: &str) -> f64 {
+        match self.0[column] {
+            Cell::Number(bits) => f64::from_bits(bits),
             ref other => panic!("{column} is {other:?}"),
         }
     }
@@ -66,6 +75,7 @@ fn cell(array: &dyn Array, row: usize) -> Cell {
         DataType::Binary => Cell::Bytes(array.as_binary::<i32>().value(row).to_vec()),
         DataType::Int64 => Cell::Integer(array.as_primitive::<Int64Type>().value(row)),
         DataType::UInt64 => Cell::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
+        DataType::Float64 => Cell::Number(array.as_primitive::<Float64Type>().value(row).to_bits()),
         DataType::Timestamp(..) => Cell::Time(array.as_primitive::<TimestampNanosecondType>().value(row)),
         other => panic!("a column of {other}"),
     }

@@ -64,6 +64,11 @@ impl Spec {
         self
     }
 
+    pub fn chunk_bytes(mut self, bytes: usize) -> Self {
+        self.0["chunk_bytes"] = bytes.into();
+        self
+    }
+
     /// Prepare it with a job folder of its own.
     pub fn prepare(&self) -> (TempDir, Result<Job>) {
         let folder = super::tree::temporary_in_memory("job");

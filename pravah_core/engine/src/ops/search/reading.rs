@@ -1,7 +1,7 @@
 //! One file on its way through the search: unpacked where that is asked for, decoded, cut into lines, its matches
 //! counted and listed.
 
-use std::io::{BufRead, Read};
+use std::io::BufRead;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -14,17 +14,14 @@ use super::lines::{LONGEST_BYTES, Line, Lines, Search};
 use super::options::Binary;
 use super::rows::Shown;
 use super::{BLOCK_BYTES, Shared, Worker};
-use crate::codec::{self, Codec};
+use crate::codec::Codec;
 use crate::digest::{End, Reading};
 use crate::error::Result;
 use crate::issue::IssueKind;
 use crate::pool::feed::Feed;
 use crate::text::Decoder;
+use crate::unpack;
 
-/// A file that unpacks to more than so many times its size, and to more than so many bytes, is searched up to there:
-/// logs give 10 to 50, a bomb 1,000 and more.
-const UNPACKED_TIMES: u64 = 250;
-const UNPACKED_BYTES: u64 = 64 << 20;
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
 
@@ -129,32 +126,12 @@ impl FileSearch {
 
     /// Search what `packed` holds.
     fn unpack(&mut self, shared: &Shared, codec: Codec, packed: impl BufRead) -> Result<()> {
-        let limit = self.size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES);
-        let unpacked = match codec::decoder(codec, packed) {
-            Ok(decoder) => decoder,
-            Err(error) => {
-                self.complain(shared, IssueKind::Malformed, format!("is no {} stream: {error}", codec.name()));
-                self.ended = true;
-                return Ok(());
-            }
-        };
-        // One byte more than allowed tells that there is more.
-        let mut unpacked = unpacked.take(limit + 1);
-        let mut block = Vec::with_capacity(BLOCK_BYTES);
-        while !self.ended {
-            shared.context.control.check()?;
-            block.clear();
-            let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
-            if let Err(error) = &read {
-                self.complain(shared, IssueKind::Malformed, format!("is a broken {} stream: {error}", codec.name()));
-            } else if unpacked.limit() == 0 {
-                let message = format!("unpacks to more than {limit} bytes; it was searched up to there");
-                self.complain(shared, IssueKind::TooLarge, message);
-                block.pop();
-            }
-            let last = read.is_err() || unpacked.limit() == 0 || block.len() < BLOCK_BYTES;
-            self.take(shared, &block, last)?;
+        let control = &shared.context.control;
+        let packed = (codec, packed, self.size);
+        if let Some((kind, message)) = unpack::blocks(packed, control, |block, last| self.take(shared, block, last))? {
+            self.complain(shared, kind, message);
         }
+        self.ended = true;
         Ok(())
     }
 

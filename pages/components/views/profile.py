@@ -1,0 +1,189 @@
+"""profile: what is in the files, what is odd about it, one column in depth, and how the files' schemas differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import grid, linked, table_link, text
+from pages.components.charts import bars
+from services import bootstrap, operations, results, units
+from services.jobs.models import JobView
+
+_BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
+_TABLE = "profile.result"
+_SHOWN = ("column", "type", "values", "null_share", "distinct", "least", "greatest", "nature", "suspicious")
+# Figure of the summary, what it means, and the rows that it counts.
+_ODD = (
+    ("mixed_columns", "columns hold values of several types", "profile.types", (), "column"),
+    ("empty_columns", "columns have no value", _TABLE, (("nature", "eq", "empty"),), "position"),
+    ("constant_columns", "columns have the same value everywhere", _TABLE, (("nature", "eq", "constant"),), "position"),
+    ("ragged_records", "records have another number of fields", "profile.files", (("ragged", "gt", "0"),), "-ragged"),
+    ("broken_files", "files could not be read to their end", "profile.files", (("read", "ne", "whole"),), "path"),
+    ("files_not_utf8", "files are not UTF-8", "profile.files", (("encoding", "eq", "not utf-8"),), "path"),
+    ("files_without_header", "files have no header", "profile.files", (("header", "eq", "no"),), "path"),
+    ("empty_files", "files have no record", "profile.files", (("records", "eq", "0"),), "path"),
+)
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show figures, what is odd, the columns, one of them in depth, and the drift between files."""
+    summary = job.result("profile")["summary"]
+    with st.grid(6, min_column_width=140):
+        st.metric("Files", units.format_count(summary["files"]))
+        st.metric("Records", units.format_count(summary["records"]))
+        st.metric("Columns", units.format_count(summary["columns"]))
+        st.metric("Without a value", f"{units.format_number(summary['null_share'])} %")
+        st.metric("Possible keys", units.format_count(summary["key_columns"]))
+        st.metric("Schemas", units.format_count(summary["schemas"]))
+    if not summary["files"]:
+        st.info(
+            f"No file was read: {text.count(summary['other_files'], 'file has', 'files have')} another name than csv, "
+            "tsv, tab, psv, ssv or txt. Choose **Which files: all** to read them.",
+            icon=":material/find_in_page:",
+        )
+        return
+    _odd(summary)
+    _columns(services, job, summary)
+    _drift(services, job, summary)
+
+
+def _odd(summary: Mapping[str, Any]) -> None:
+    found = [one for one in _ODD if summary[one[0]]]
+    if not found:
+        st.caption(":material/check_circle: Every record has its columns, and every column values of one type.")
+        return
+    with st.container(border=True, key="profile_odd"):
+        st.markdown("**Worth a look**")
+        for name, words, table, conditions, sort in found:
+            with st.container(horizontal=True, vertical_alignment="center", key=f"odd_{name}"):
+                st.markdown(f"{units.format_count(summary[name])} {words}.", width="content")
+                wanted = [results.Filter(column=c, operator=o, value=v) for c, o, v in conditions]
+                table_link.button("See which", table, wanted, sort=sort, key=f"to_{name}")
+
+
+def _columns(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+    st.subheader("Columns", anchor=False)
+    declared = [one.model_dump() for one in operations.get("profile").tables[0].columns if one.name in _SHOWN]
+    rows = linked.rows(services, job.id, _TABLE, "position", _LIST)
+    grid.show(rows, sorted(declared, key=lambda one: _SHOWN.index(one["name"])), key="profile_columns")
+    more = summary["columns"] - len(rows)
+    table_link.button(
+        f"All columns ({more:,} more)" if more else "All figures", _TABLE, sort="position", key="to_columns"
+    )
+    _column(services, job, [row["column"] for row in rows])
+
+
+@st.fragment
+def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Column in depth",
+            names,
+            key="profile_column",
+            bind="query-params",
+            format_func=lambda one: text.visible(one, 60),
+            width=320,
+        )
+    if name is None:
+        return
+    of = [results.Filter(column="column", operator="eq", value=name)]
+    found = linked.rows(services, job.id, _TABLE, "position", 1, of)
+    if not found:
+        return
+    row = found[0]
+    st.markdown(f"Type **{row['type']}**: {text.plain(row['evidence'] or 'no value')}.")
+    with st.grid(6, min_column_width=140):
+        about = "" if row["distinct_is"] == "exact" else "≈ "
+        st.metric("Values", units.format_count(row["values"]))
+        st.metric(
+            "Nulls", units.format_count(row["nulls"]), help="Empty fields, null values, and those short records lack"
+        )
+        st.metric("Distinct", f"{about}{units.format_count(row['distinct'])}", help="≈: standard error 1.6 %")
+        st.metric("Mean", units.format_number(row["mean"]))
+        st.metric("Deviation", units.format_number(row["deviation"]))
+        st.metric("Longest", "–" if row["longest"] is None else f"{units.format_count(row['longest'])} bytes")
+    _order(row)
+    with st.grid(2, min_column_width=380, gap="medium"):
+        with st.container():
+            st.markdown("**Distribution**")
+            _distribution(services, job, of)
+        with st.container():
+            st.markdown("**Frequent values**")
+            _frequent(services, job, of)
+
+
+def _order(row: Mapping[str, Any]) -> None:
+    marks = [
+        ("least", "Least"),
+        ("p05", "5 %"),
+        ("p25", "25 %"),
+        ("median", "Median"),
+        ("p75", "75 %"),
+        ("p95", "95 %"),
+    ]
+    shown = {title: row[key] for key, title in [*marks, ("greatest", "Greatest")] if row[key] is not None}
+    if shown:
+        frame = pd.DataFrame([{title: text.visible(value, 40) for title, value in shown.items()}])
+        st.dataframe(frame, hide_index=True, key="profile_order")
+    for key, words in (("pattern", "Looks like"), ("suspicious", "May stand for no value")):
+        if row[key]:
+            st.caption(f"{words}: {text.plain(row[key])}")
+
+
+def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
+    rows = linked.rows(services, job.id, "profile.histogram", "bin", 50, of)
+    names = [f"{row['low']} … {row['high']}" for row in rows]
+    if not rows:
+        st.caption("Only numbers, days and times have one.")
+        return
+    bars.show(names, [row["values"] for row in rows], units.format_count, key="distribution", alt="Values by range")
+
+
+def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
+    rows = linked.rows(services, job.id, "profile.top_values", "rank", _BARS, of)
+    names = [row["value"] or "(empty)" for row in rows]
+    bars.show(names, [row["count"] for row in rows], units.format_count, key="frequent", alt="Frequent values")
+
+
+def _drift(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+    st.subheader("Schema drift", anchor=False)
+    if summary["schemas"] == 1:
+        st.caption(":material/check_circle: All files have the same columns, in the same order, of the same types.")
+        return
+    schemas = linked.rows(services, job.id, "profile.schemas", "-files", _SCHEMAS)
+    st.caption(
+        f"{text.count(summary['schemas'], 'schema', 'schemas')}. Each is compared with that of most files, the first "
+        "one here; a dash: the column is not there."
+    )
+    _matrix(services, job, schemas)
+    with st.container(horizontal=True):
+        table_link.button("All changes", "profile.changes", sort="schema,column", key="to_changes")
+        table_link.button("Files by schema", "profile.files", sort="schema,path", key="to_files")
+
+
+def _matrix(services: bootstrap.Services, job: JobView, schemas: Sequence[Mapping[str, Any]]) -> None:
+    wanted = ",".join(one["schema"] for one in schemas)
+    of = [results.Filter(column="schema", operator="in", value=wanted)]
+    limit = services.settings.page_rows_limit
+    cells = linked.rows(services, job.id, "profile.schema_columns", "position", limit, of)
+    first = schemas[0]["schema"]
+    kinds = {(cell["column"], cell["schema"]): cell["type"] for cell in cells}
+    names = list(dict.fromkeys(cell["column"] for cell in cells))
+    order = {cell["column"]: cell["position"] for cell in cells if cell["schema"] == first}
+    # What differs first: agreement needs no look.
+    differing = [name for name in names if len({kinds.get((name, one["schema"])) for one in schemas}) > 1]
+    alike = [name for name in names if name not in set(differing)]
+    shown = sorted(differing, key=lambda name: order.get(name, len(names))) + alike
+    headings = {one["schema"]: f"{text.count(one['files'], 'file', 'files')} · {one['path']}" for one in schemas}
+    rows = [
+        {"Column": text.visible(name, 60)}
+        | {text.visible(headings[schema], 60): kinds.get((name, schema), "–") for schema in headings}
+        for name in shown[:_MATRIX_ROWS]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, key="drift_matrix")
+    if len(shown) > _MATRIX_ROWS:
+        st.caption(f"{len(shown) - _MATRIX_ROWS:,} more columns are in the table of changes.")

@@ -1,0 +1,193 @@
+//! One column's figures, in memory that does not grow with its values.
+//!
+//! While it has few distinct values these are counted, and all figures follow from the counts. When there are more,
+//! every value is looked at, and one of [`SAMPLED`] still counted: the most frequent ones are an estimate then.
+
+use super::many::Many;
+use crate::csv::Dialect;
+use crate::records::Records;
+use crate::sketch::{self, Frequent};
+
+/// When a column has many distinct values, one of so many values is counted.
+const SAMPLED: u64 = 16;
+/// Distinct values that are kept of a chunk of a column that has many.
+const KEPT_OF_MANY: usize = 256;
+/// Distinct values that are counted, of all columns of a chunk and of one.
+const COUNTED: usize = 256 << 10;
+const COUNTED_LEAST: usize = 32;
+const COUNTED_MOST: usize = 4096;
+
+/// Distinct values up to which a column's are counted, in a file of so many columns.
+pub fn limit(columns: usize) -> usize {
+    (COUNTED / columns.max(1)).clamp(COUNTED_LEAST, COUNTED_MOST)
+}
+
+/// Texts that stand for no value.
+#[derive(Debug)]
+pub struct Nulls {
+    texts: Vec<Vec<u8>>,
+    /// Bytes that one of them begins with.
+    first: [bool; 256],
+}
+
+impl Nulls {
+    /// These, and no text at all.
+    pub fn new(texts: &[String]) -> Self {
+        let mut first = [false; 256];
+        let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.clone().into_bytes()).collect();
+        texts.iter().filter_map(|text| text.first()).for_each(|&byte| first[usize::from(byte)] = true);
+        Self { texts, first }
+    }
+
+    /// True for one of them.
+    #[inline]
+    pub fn holds(&self, field: &[u8]) -> bool {
+        match field.first() {
+            Some(&byte) => self.first[usize::from(byte)] && self.texts.iter().any(|text| text == field),
+            None => true,
+        }
+    }
+}
+
+/// How columns are counted.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// What is no value.
+    pub nulls: &'a Nulls,
+    /// See [`limit`].
+    pub limit: usize,
+    /// See [`base`].
+    pub base: u32,
+}
+
+/// A part is drawn from by so little that it costs the whole file nothing of its exactness: of *n* numbers, one of *w*
+/// drawn, ranks are off by about √(w/n)/2.
+const DRAWN_AT_MOST: u32 = 4;
+const PART_BYTES: u64 = 16 << 20;
+
+/// Of a file of this size one of two to this power numbers is enough for its quantiles.
+pub fn base(size: u64) -> u32 {
+    (size / PART_BYTES).checked_ilog2().map_or(0, |power| (power + 1).min(DRAWN_AT_MOST))
+}
+
+/// A column.
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    /// Fields without a value.
+    pub nulls: u64,
+    /// Those of them that short records lack.
+    pub missing: u64,
+    /// Values that are empty texts: quotes with nothing between.
+    pub empties: u64,
+    /// Distinct values: all of them while there is no `many`, else some of the frequent ones.
+    pub values: Frequent,
+    many: Option<Box<Many>>,
+}
+
+impl Column {
+    /// Take the fields of some records.
+    pub fn take(&mut self, records: Records<'_>, column: usize, dialect: &Dialect, rules: Rules<'_>) {
+        let Records { text, split, first, .. } = records;
+        let mut buffer = Vec::new();
+        for record in 0..split.len() {
+            let (start, end) = split.field(record, column);
+            let Some(field) = text.get(start..end) else {
+                self.nulls += 1;
+                self.missing += 1;
+                continue;
+            };
+            let value = if field.first().is_some_and(|byte| Some(*byte) == dialect.quote) {
+                let (value, _) = dialect.unquoted(field, &mut buffer);
+                self.empties += u64::from(value.is_empty());
+                value
+            } else if rules.nulls.holds(field) {
+                self.nulls += 1;
+                continue;
+            } else {
+                field
+            };
+            self.add(value, u64::from(first) + record as u64, rules);
+        }
+    }
+
+    #[inline]
+    fn add(&mut self, value: &[u8], place: u64, rules: Rules<'_>) {
+        let hash = sketch::hash(value);
+        match &mut self.many {
+            Some(many) => {
+                many.add(value, hash, place);
+                if !place.is_multiple_of(SAMPLED) {
+                    return;
+                }
+                self.values.add(hash, value, SAMPLED, place);
+            }
+            None => self.values.add(hash, value, 1, place),
+        }
+        if self.values.is_full(rules.limit) {
+            self.look_at_each(rules.base);
+            self.values.cut();
+        }
+    }
+
+    /// From now on look at each value.
+    fn look_at_each(&mut self, base: u32) -> &mut Many {
+        let values = &self.values;
+        self.many.get_or_insert_with(|| Box::new(folded(values, base)))
+    }
+
+    /// A chunk's end: what is added to others is made small.
+    pub fn close(&mut self) {
+        if let Some(many) = &mut self.many {
+            many.flush();
+            while self.values.entries().len() > KEPT_OF_MANY {
+                self.values.cut();
+            }
+        }
+    }
+
+    /// Add what comes `place` records later.
+    pub fn merge(&mut self, other: &Self, place: u64, limit: usize) {
+        self.nulls += other.nulls;
+        self.missing += other.missing;
+        self.empties += other.empties;
+        match &other.many {
+            Some(others) => self.look_at_each(0).merge(others, place),
+            None => {
+                if let Some(many) = &mut self.many {
+                    many.merge(&folded(&other.values, 0), place);
+                }
+            }
+        }
+        self.values.merge(&other.values, |first| first + place);
+        if self.values.is_full(limit) {
+            self.look_at_each(0);
+            while self.values.is_full(limit) {
+                self.values.cut();
+            }
+        }
+    }
+
+    /// Distinct values, and true when that is no estimate.
+    pub fn distinct(&self, figures: &Many) -> (u64, bool) {
+        match self.many {
+            None => (self.values.entries().len() as u64, true),
+            Some(_) => ((figures.distinct.estimate().round() as u64).min(figures.count()), false),
+        }
+    }
+
+    /// All figures.
+    pub fn figures(&self) -> std::borrow::Cow<'_, Many> {
+        match &self.many {
+            Some(many) => std::borrow::Cow::Borrowed(many),
+            None => std::borrow::Cow::Owned(folded(&self.values, 0)),
+        }
+    }
+}
+
+fn folded(values: &Frequent, base: u32) -> Many {
+    let mut many = Many::drawing(base);
+    for entry in values.entries() {
+        many.add_times((values.value(entry), Frequent::length(entry)), entry.hash, entry.count, entry.first);
+    }
+    many
+}

@@ -1,0 +1,109 @@
+//! Files of delimited records: unpacked, decoded, their dialect found, cut into chunks of whole records, and these
+//! worked on by all threads; what an operation makes of the chunks comes back in their order.
+//!
+//! One large file is cut by the thread that reads it: [`crate::csv`] tells every border exactly, many times faster
+//! than records are worked on. A chunk goes to another thread while few are in work, else the reading thread takes it
+//! itself: memory is bounded and no thread waits.
+//!
+//! A file is told apart by its name: `.csv` and its like, also compressed. A record longer than [`LONGEST_BYTES`] ends
+//! the reading of its file, as an issue.
+
+mod head;
+mod options;
+mod reading;
+mod work;
+
+pub use head::Head;
+pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
+pub use reading::{FileReading, Shared};
+
+use crate::csv::Split;
+use crate::error::Result;
+
+/// The longest record.
+pub const LONGEST_BYTES: usize = 16 << 20;
+
+/// What an operation does with the records of files.
+pub trait Table: Send + Sync + 'static {
+    /// What it makes of a chunk.
+    type Part: Send;
+    /// What it makes of a file.
+    type File: Send;
+
+    /// The start of a chunk.
+    fn part(&self, head: &Head) -> Self::Part;
+
+    /// Some records of a chunk; `first` is the first one's number in it.
+    fn records(&self, head: &Head, part: &mut Self::Part, records: Records<'_>);
+
+    /// The end of a chunk, on the thread that worked on it.
+    fn close(&self, _part: &mut Self::Part) {}
+
+    /// The start of a file.
+    ///
+    /// # Errors
+    /// An error ends the job, here and below.
+    fn file(&self, head: &Head) -> Result<Self::File>;
+
+    /// A chunk's part, in the order of the chunks; `before` is what the chunks before it hold.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn add(&self, head: &Head, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
+
+    /// The file's end, after all its parts.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn end(&self, head: &Head, file: Self::File, all: &Counts) -> Result<()>;
+}
+
+/// Some records of a chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// The chunk's text.
+    pub text: &'a [u8],
+    /// Where fields are.
+    pub split: &'a Split,
+    /// How many records of the chunk come before these.
+    pub first: u32,
+    /// Where `text` begins in the chunk: behind the header, in the first one.
+    pub at: usize,
+    /// Line ends before that.
+    pub lines_at: u64,
+}
+
+/// What is counted of a file, or of its first chunks.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Records, without the header.
+    pub records: u64,
+    /// Records of another number of fields than the file has columns.
+    pub ragged: u64,
+    /// The first of them: its number, from 1, and its fields.
+    pub first_ragged: Option<(u64, u32)>,
+    /// Lines.
+    pub lines: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+    /// Chunks that hold bytes which are no UTF-8.
+    pub not_utf8: u64,
+    /// It ends in a quoted field.
+    pub is_open: bool,
+    /// Where a record begins that is too long: what follows was not read.
+    pub cut_at: Option<u64>,
+}
+
+impl Counts {
+    fn add(&mut self, next: &Self) {
+        self.first_ragged =
+            self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
+        self.records += next.records;
+        self.ragged += next.ragged;
+        self.lines += next.lines;
+        self.bytes += next.bytes;
+        self.not_utf8 += next.not_utf8;
+        self.is_open |= next.is_open;
+        self.cut_at = self.cut_at.or(next.cut_at);
+    }
+}

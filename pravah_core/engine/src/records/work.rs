@@ -1,0 +1,139 @@
+//! One file's chunks: worked on by several threads, added up in their order.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::head::{Head, lines};
+use super::reading::Shared;
+use super::{Counts, LONGEST_BYTES, Records, Table};
+use crate::csv::{Split, Splitter};
+use crate::error::Result;
+use crate::issue::{IssueKind, lock};
+
+/// A file whose chunks are worked on.
+pub struct Work<T: Table> {
+    /// What is known of it.
+    pub head: Head,
+    /// Chunks that are worked on, and one for the reading.
+    open: AtomicUsize,
+    state: Mutex<State<T>>,
+}
+
+struct State<T: Table> {
+    /// The chunk that is added next.
+    next: u32,
+    waiting: BTreeMap<u32, (T::Part, Counts)>,
+    file: Option<T::File>,
+    counts: Counts,
+    /// It is left out: it could not be read, or changed meanwhile.
+    is_broken: bool,
+}
+
+impl<T: Table> Work<T> {
+    /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
+    pub fn new(table: &T, head: Head) -> Result<Self> {
+        let file = Some(table.file(&head)?);
+        let state = State { next: 0, waiting: BTreeMap::new(), file, counts: Counts::default(), is_broken: false };
+        Ok(Self { head, open: AtomicUsize::new(1), state: Mutex::new(state) })
+    }
+
+    /// One chunk more is at work.
+    pub fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What follows from there on is not read: a record is too long.
+    pub fn cut(&self, offset: u64) {
+        lock(&self.state).counts.cut_at = Some(offset);
+    }
+
+    /// True once it was cut.
+    pub fn is_cut(&self) -> bool {
+        lock(&self.state).counts.cut_at.is_some()
+    }
+
+    /// Leave it out.
+    pub fn give_up(&self) {
+        lock(&self.state).is_broken = true;
+    }
+
+    /// Work on a chunk, and add it and those it held up.
+    pub fn chunk(&self, shared: &Shared<T>, index: u32, text: &[u8], skip: usize) -> Result<()> {
+        shared.control.check()?;
+        let table = &shared.table;
+        let mut part = table.part(&self.head);
+        let counts = self.split(table, &mut part, text, skip);
+        let mut state = lock(&self.state);
+        state.waiting.insert(index, (part, counts));
+        let state = &mut *state;
+        while let Some((part, counts)) = state.waiting.remove(&state.next) {
+            state.next += 1;
+            if let Some(file) = &mut state.file {
+                table.add(&self.head, file, part, &state.counts)?;
+            }
+            state.counts.add(&counts);
+        }
+        Ok(())
+    }
+
+    /// `skip` bytes are the header, or a part of it.
+    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Counts {
+        let mut counts = Counts { bytes: text.len() as u64, lines: lines(text), ..Counts::default() };
+        let (header, records) = text.split_at(skip);
+        let (at, lines_at) = (skip, lines(header));
+        counts.not_utf8 = u64::from(std::str::from_utf8(records).is_err());
+        let mut splitter = Splitter::new(records, self.head.dialect(), self.head.names.len());
+        let mut split = Split::default();
+        while splitter.next(&mut split) {
+            if let Some(&(record, fields)) = split.ragged().first() {
+                counts.first_ragged = counts.first_ragged.or(Some((counts.records + u64::from(record) + 1, fields)));
+                counts.ragged += split.ragged().len() as u64;
+            }
+            table.records(
+                &self.head,
+                part,
+                Records { text: records, split: &split, first: counts.records as u32, at, lines_at },
+            );
+            counts.records += split.len() as u64;
+        }
+        table.close(part);
+        counts.is_open = splitter.is_open();
+        counts
+    }
+
+    /// One chunk less, or the reading, is at work; the last one ends the file.
+    pub fn leave(&self, shared: &Shared<T>) -> Result<()> {
+        // Acquire and release: what all of them added is seen by the last one.
+        if self.open.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        let mut state = lock(&self.state);
+        let counts = std::mem::take(&mut state.counts);
+        let file = state.file.take().filter(|_| !state.is_broken);
+        drop(state);
+        let Some(file) = file else { return Ok(()) };
+        let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
+        if let Some(offset) = counts.cut_at {
+            let message = format!(
+                "a record that begins at byte {offset} is longer than {LONGEST_BYTES} bytes; perhaps a quote does not close. \
+                 What follows it was not read"
+            );
+            shared.control.issue("read", &self.head.path, IssueKind::TooLarge, message);
+        } else if counts.is_open {
+            issue("its last record ends in a quoted field: a quote does not close, or the file is cut".into());
+        }
+        if let Some((record, fields)) = counts.first_ragged {
+            issue(format!(
+                "{} of {} records have another number of fields than the {} columns; the first is record {record}, with {fields}",
+                counts.ragged,
+                counts.records,
+                self.head.names.len(),
+            ));
+        }
+        if counts.not_utf8 > 0 {
+            issue("holds bytes that are no UTF-8; name its encoding, such as windows-1252 or latin1".into());
+        }
+        shared.table.end(&self.head, file, &counts)
+    }
+}
