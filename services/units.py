@@ -25,6 +25,15 @@ def format_number(number: float | None) -> str:
     return f"{number:.6g}"
 
 
+def format_percent(percent: float | None) -> str:
+    """Return e.g. ``12.3 %``; what is little is not shown as nothing."""
+    if percent is None:
+        return "–"
+    if 0 < percent < 0.01:
+        return "< 0.01 %"
+    return f"{percent:.3g} %" if percent < 99.95 or percent == 100 else "> 99.9 %"
+
+
 def format_bytes(size_bytes: float | None) -> str:
     """Return e.g. ``1.2 GiB`` (binary units); a dash for ``None``."""
     if size_bytes is None:

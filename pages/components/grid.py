@@ -32,8 +32,7 @@ def cell(value: Any, column: Mapping[str, Any]) -> str | None:
     if column["dtype"] == "integer":
         return units.format_bytes(value) if column.get("unit") == "bytes" else units.format_count(value)
     if column["dtype"] == "number":
-        shown = units.format_number(value)
-        return f"{shown} %" if column.get("unit") == "%" else shown
+        return units.format_percent(value) if column.get("unit") == "%" else units.format_number(value)
     return text.visible(str(value))
 
 

@@ -73,7 +73,7 @@ def _value(value: Any, unit: str | None) -> tuple[str, str]:
     if unit == "seconds":
         return units.format_duration(value), ""
     if unit == "%":
-        return f"{units.format_number(value)} %", ""
+        return units.format_percent(value), ""
     if isinstance(value, bool):
         return "yes" if value else "no", ""
     if isinstance(value, int):

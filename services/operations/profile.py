@@ -30,7 +30,9 @@ _NULLS = _integer(
     "nulls", "fields", "Fields that hold none: empty ones, null values, and those that short records lack"
 )
 _DISTINCT = _integer("distinct", "values", "Distinct values")
-_LEAST = _text("least", "The least value, exact; of texts in the order of their bytes")
+_LEAST = _text(
+    "least", "The least value, exact; of texts in the order of their bytes; with texts among numbers that of the texts"
+)
 _GREATEST = _text("greatest", "The greatest value, exact")
 _MEAN = _number("mean", "values", "Mean of numbers, exact")
 _SCHEMA = _text("schema", "Identifier of the columns' names, order and types")

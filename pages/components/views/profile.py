@@ -16,16 +16,51 @@ from services.jobs.models import JobView
 _BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
 _TABLE = "profile.result"
 _SHOWN = ("column", "type", "values", "null_share", "distinct", "least", "greatest", "nature", "suspicious")
-# Figure of the summary, what it means, and the rows that it counts.
+# Figure of the summary, what one and several of it mean, and the rows that it counts.
 _ODD = (
-    ("mixed_columns", "columns hold values of several types", "profile.types", (), "column"),
-    ("empty_columns", "columns have no value", _TABLE, (("nature", "eq", "empty"),), "position"),
-    ("constant_columns", "columns have the same value everywhere", _TABLE, (("nature", "eq", "constant"),), "position"),
-    ("ragged_records", "records have another number of fields", "profile.files", (("ragged", "gt", "0"),), "-ragged"),
-    ("broken_files", "files could not be read to their end", "profile.files", (("read", "ne", "whole"),), "path"),
-    ("files_not_utf8", "files are not UTF-8", "profile.files", (("encoding", "eq", "not utf-8"),), "path"),
-    ("files_without_header", "files have no header", "profile.files", (("header", "eq", "no"),), "path"),
-    ("empty_files", "files have no record", "profile.files", (("records", "eq", "0"),), "path"),
+    ("mixed_columns", ("column holds", "columns hold"), "values of several types", "profile.types", (), "column"),
+    ("empty_columns", ("column has", "columns have"), "no value", _TABLE, (("nature", "eq", "empty"),), "position"),
+    (
+        "constant_columns",
+        ("column has", "columns have"),
+        "one value everywhere",
+        _TABLE,
+        (("nature", "eq", "constant"),),
+        "position",
+    ),
+    (
+        "ragged_records",
+        ("record has", "records have"),
+        "another number of fields",
+        "profile.files",
+        (("ragged", "gt", "0"),),
+        "-ragged",
+    ),
+    (
+        "broken_files",
+        ("file", "files"),
+        "could not be read to the end",
+        "profile.files",
+        (("read", "ne", "whole"),),
+        "path",
+    ),
+    (
+        "files_not_utf8",
+        ("file is", "files are"),
+        "not UTF-8",
+        "profile.files",
+        (("encoding", "eq", "not utf-8"),),
+        "path",
+    ),
+    (
+        "files_without_header",
+        ("file has", "files have"),
+        "no header",
+        "profile.files",
+        (("header", "eq", "no"),),
+        "path",
+    ),
+    ("empty_files", ("file has", "files have"), "no record", "profile.files", (("records", "eq", "0"),), "path"),
 )
 
 
@@ -36,7 +71,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Files", units.format_count(summary["files"]))
         st.metric("Records", units.format_count(summary["records"]))
         st.metric("Columns", units.format_count(summary["columns"]))
-        st.metric("Without a value", f"{units.format_number(summary['null_share'])} %")
+        st.metric("Without a value", units.format_percent(summary["null_share"]))
         st.metric("Possible keys", units.format_count(summary["key_columns"]))
         st.metric("Schemas", units.format_count(summary["schemas"]))
     if not summary["files"]:
@@ -58,9 +93,9 @@ def _odd(summary: Mapping[str, Any]) -> None:
         return
     with st.container(border=True, key="profile_odd"):
         st.markdown("**Worth a look**")
-        for name, words, table, conditions, sort in found:
+        for name, (one, many), words, table, conditions, sort in found:
             with st.container(horizontal=True, vertical_alignment="center", key=f"odd_{name}"):
-                st.markdown(f"{units.format_count(summary[name])} {words}.", width="content")
+                st.markdown(f"{text.count(summary[name], one, many)} {words}.", width="content")
                 wanted = [results.Filter(column=c, operator=o, value=v) for c, o, v in conditions]
                 table_link.button("See which", table, wanted, sort=sort, key=f"to_{name}")
 
@@ -110,7 +145,7 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
             st.markdown("**Distribution**")
-            _distribution(services, job, of)
+            _distribution(services, job, of, row["type"])
         with st.container():
             st.markdown("**Frequent values**")
             _frequent(services, job, of)
@@ -125,18 +160,25 @@ def _order(row: Mapping[str, Any]) -> None:
         ("p75", "75 %"),
         ("p95", "95 %"),
     ]
-    shown = {title: row[key] for key, title in [*marks, ("greatest", "Greatest")] if row[key] is not None}
+    marks.append(("greatest", "Greatest"))
+    shown = {title: _value(row[key], row["type"]) for key, title in marks if row[key] is not None}
     if shown:
-        frame = pd.DataFrame([{title: text.visible(value, 40) for title, value in shown.items()}])
+        frame = pd.DataFrame([shown])
         st.dataframe(frame, hide_index=True, key="profile_order")
     for key, words in (("pattern", "Looks like"), ("suspicious", "May stand for no value")):
         if row[key]:
             st.caption(f"{words}: {text.plain(row[key])}")
 
 
-def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
+def _value(value: str, kind: str) -> str:
+    if kind == "integer":
+        return units.format_count(int(value))
+    return units.format_number(float(value)) if kind == "float" else text.visible(value, 40)
+
+
+def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter], kind: str) -> None:
     rows = linked.rows(services, job.id, "profile.histogram", "bin", 50, of)
-    names = [f"{row['low']} … {row['high']}" for row in rows]
+    names = [f"{_value(row['low'], kind)} … {_value(row['high'], kind)}" for row in rows]
     if not rows:
         st.caption("Only numbers, days and times have one.")
         return
@@ -145,6 +187,9 @@ def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[resul
 
 def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
     rows = linked.rows(services, job.id, "profile.top_values", "rank", _BARS, of)
+    if not rows:
+        st.caption("No value stands out: nearly every one is another.")
+        return
     names = [row["value"] or "(empty)" for row in rows]
     bars.show(names, [row["count"] for row in rows], units.format_count, key="frequent", alt="Frequent values")
 

@@ -90,7 +90,7 @@ fn many_values_are_told_within_the_stated_errors_and_alike_in_every_run() {
     assert_eq!(columns["when"].text("type"), "date");
     let mixed = &columns["mixed"];
     assert_eq!(mixed.text("type"), "text");
-    assert_eq!(mixed.text("evidence"), "199999 integer; 1 text, the first 'oops' in record 150001 of many.csv");
+    assert_eq!(mixed.text("evidence"), "199,999 integer; 1 text, the first 'oops' in record 150,001 of many.csv");
     let tops: Vec<Row> = done.table("top_values").into_iter().filter(|row| row.text("column") == "word").collect();
     assert!(tops.len() == 10 && tops.iter().all(|row| row.integer("count") == 20_000));
     let bars: i64 =

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::many::Many;
-use super::tables::{evidence, nature, top_values};
+use super::tables::{BINS, counted, evidence, nature, top_values};
 use super::total::Total;
 use super::{patterns, schemas};
 use crate::error::Result;
@@ -16,7 +16,6 @@ use crate::values;
 /// Columns on the page: with 2 KB each it stays below 3 MB. The document has all of them.
 const MOST_COLUMNS: usize = 1000;
 const PAGE_VALUES: usize = 10;
-const PAGE_BINS: usize = 20;
 /// Characters of a value on the page.
 const SHOWN: usize = 60;
 
@@ -48,7 +47,7 @@ fn described(total: &Total, figures: &Many) -> Value {
     let shown = |value: Option<values::Value>| value.map(values::Value::shown);
     let [p05, p25, median, p75, p95] = figures.quantiles_at([0.05, 0.25, 0.5, 0.75, 0.95]).map(shown);
     let tops = top_values(total, figures).into_iter().map(|(value, count, _)| json!({"value": value, "count": count}));
-    let bins = figures.histogram(PAGE_BINS).into_iter();
+    let bins = figures.histogram(BINS).into_iter();
     let bins = bins.map(|(low, high, count)| json!({"low": low.shown(), "high": high.shown(), "values": count}));
     json!({
         "column": total.name,
@@ -101,19 +100,6 @@ fn cut(text: &str) -> String {
         Some((end, _)) => format!("{}…", escaped(&text[..end])),
         None => escaped(text),
     }
-}
-
-/// With a separator between thousands.
-fn counted(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 fn page(summary: &Value, columns: &[(Total, Many)]) -> String {
@@ -175,7 +161,7 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
     row("Pattern", patterns::class(&total.column.values).map(|(class, _)| class.to_owned()));
     row("Suspicious", Some(patterns::suspicious(&total.column.values, figures)));
     out.push_str("</table>");
-    bars(out, &figures.histogram(PAGE_BINS));
+    bars(out, &figures.histogram(BINS));
     out.push_str("<table>");
     for (value, count, share) in top_values(total, figures).into_iter().take(PAGE_VALUES) {
         let _ = write!(
@@ -200,8 +186,8 @@ fn bars(out: &mut String, bins: &[(values::Value, values::Value, u64)]) {
     out.push_str("<svg width=240 height=90 role=img aria-label=Histogram>");
     for (place, (_, _, count)) in bins.iter().enumerate() {
         let height = (*count as f64 * 84.0 / most as f64).max(if *count > 0 { 1.0 } else { 0.0 });
-        let (x, y) = (place * 12, 90.0 - height);
-        let _ = write!(out, "<rect x={x} y={y:.1} width=11 height={height:.1} />");
+        let (x, y) = (place * 20, 90.0 - height);
+        let _ = write!(out, "<rect x={x} y={y:.1} width=19 height={height:.1} />");
     }
     out.push_str("</svg>");
 }

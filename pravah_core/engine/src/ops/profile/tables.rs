@@ -151,13 +151,26 @@ pub fn table(name: &'static str) -> Table {
 /// Most frequent values that are listed of a column.
 const TOP: usize = 20;
 /// Bars of a histogram.
-const BINS: usize = 20;
+pub const BINS: usize = 12;
 /// Names of columns that a schema's row spells out.
 const SPELT: usize = 50;
 
 /// Text that was kept of a value.
 pub fn text_of(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
+}
+
+/// With a separator between thousands.
+pub fn counted(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// What a column is good for, when that is told by its figures.
@@ -186,13 +199,13 @@ pub fn evidence(total: &Total, figures: &Many) -> String {
     }
     parts.sort_by_key(|(count, kind, _)| (std::cmp::Reverse(*count), *kind));
     let words = parts.iter().enumerate().map(|(rank, (count, kind, met))| match rank {
-        0 => format!("{} {}", count, kind.as_str()),
+        0 => format!("{} {}", counted(*count), kind.as_str()),
         _ => format!(
             "{} {}, the first '{}' in record {} of {}",
-            count,
+            counted(*count),
             kind.as_str(),
             text_of(&met.value),
-            met.record,
+            counted(met.record),
             paths::escape(&met.path)
         ),
     });

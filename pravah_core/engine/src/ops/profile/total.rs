@@ -83,9 +83,11 @@ impl Totals {
         other.columns.into_iter().for_each(|column| self.put(column));
     }
 
-    /// In the order of their first places.
+    /// In the order in which files have them: those of the first file by name, then what others add.
     pub fn ordered(mut self) -> Vec<Total> {
-        self.columns.sort_by(|one, other| (one.position, &one.name).cmp(&(other.position, &other.name)));
+        self.columns.sort_by(|one, other| {
+            (&one.first, one.position, &one.name).cmp(&(&other.first, other.position, &other.name))
+        });
         self.columns
     }
 }
