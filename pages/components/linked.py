@@ -21,7 +21,7 @@ def rows(
     filters: Sequence[results.Filter] = (),
 ) -> Rows:
     """Return the first rows of a table, given as ``<operation>.<table>``."""
-    question = results.ResultQuery(sort=(sort,), limit=limit, filters=tuple(filters))
+    question = results.ResultQuery(sort=tuple(sort.split(",")), limit=limit, filters=tuple(filters))
     return services.results.query(job_id, table, question).rows
 
 

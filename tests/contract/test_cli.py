@@ -177,6 +177,11 @@ def _requests() -> list[JobRequest]:
         "quote": "single",
         "escape": "backslash",
         "comment": "hash",
+        "columns": "union",
+        "bad_records": "null",
+        "column_types": ["id=text", "a=b=date"],
+        "compression": "snappy",
+        "row_group_bytes": 2 << 20,
     }
     walk = operations.WalkOptions(
         include_hidden=False,

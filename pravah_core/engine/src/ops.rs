@@ -3,6 +3,7 @@
 pub mod archive;
 pub mod checksum;
 pub mod compress;
+pub mod convert;
 pub mod decompress;
 pub mod duplicates;
 pub mod inventory;
@@ -38,7 +39,7 @@ pub struct Context {
     /// Threads for scanning and for computing, each.
     pub threads: usize,
     /// See [`crate::spec::JobSpec::chunk_bytes`].
-    pub chunk_bytes: usize,
+    pub chunk_bytes: Option<usize>,
     /// See [`crate::spec::Output::job`].
     pub job: Option<Arc<str>>,
     /// When the job began.
@@ -131,6 +132,8 @@ registry! {
     TextStatistics = "text_statistics": text_statistics::TextStatisticsOptions,
     /// What is in files of records.
     Profile = "profile": profile::ProfileOptions,
+    /// Files of records as Parquet.
+    Convert = "convert": convert::ConvertOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
     /// Every file compressed.

@@ -8,12 +8,15 @@
 //! A file is told apart by its name: `.csv` and its like, also compressed. A record longer than [`LONGEST_BYTES`] ends
 //! the reading of its file, as an issue.
 
+mod cover;
 mod head;
+mod nulls;
 mod options;
 mod reading;
 mod work;
 
-pub use head::Head;
+pub use head::{Head, lines};
+pub use nulls::Nulls;
 pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
 pub use reading::{FileReading, Shared};
 
@@ -29,33 +32,54 @@ pub trait Table: Send + Sync + 'static {
     type Part: Send;
     /// What it makes of a file.
     type File: Send;
+    /// What it has in mind with a file: known to all who work on its chunks.
+    type Plan: Send + Sync;
 
-    /// The start of a chunk.
-    fn part(&self, head: &Head) -> Self::Part;
-
-    /// Some records of a chunk; `first` is the first one's number in it.
-    fn records(&self, head: &Head, part: &mut Self::Part, records: Records<'_>);
-
-    /// The end of a chunk, on the thread that worked on it.
-    fn close(&self, _part: &mut Self::Part) {}
-
-    /// The start of a file.
+    /// The start of a file, whose text begins with `start`.
     ///
     /// # Errors
     /// An error ends the job, here and below.
-    fn file(&self, head: &Head) -> Result<Self::File>;
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(Self::Plan, Self::File)>;
+
+    /// The start of a chunk.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn part(&self, of: &Of<'_, Self>) -> Result<Self::Part>;
+
+    /// Some records of a chunk.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn records(&self, of: &Of<'_, Self>, part: &mut Self::Part, records: Records<'_>) -> Result<()>;
+
+    /// The end of a chunk, on the thread that worked on it.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn close(&self, _of: &Of<'_, Self>, _part: &mut Self::Part) -> Result<()> {
+        Ok(())
+    }
 
     /// A chunk's part, in the order of the chunks; `before` is what the chunks before it hold.
     ///
     /// # Errors
     /// An error ends the job.
-    fn add(&self, head: &Head, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
+    fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
 
-    /// The file's end, after all its parts.
+    /// The file's end, after all its parts; not told of a file that could not be read, or changed meanwhile.
     ///
     /// # Errors
     /// An error ends the job.
-    fn end(&self, head: &Head, file: Self::File, all: &Counts) -> Result<()>;
+    fn end(&self, of: &Of<'_, Self>, file: Self::File, all: &Counts) -> Result<()>;
+}
+
+/// The file that something is of.
+pub struct Of<'a, T: Table + ?Sized> {
+    /// What its start tells.
+    pub head: &'a Head,
+    /// What the operation has in mind.
+    pub plan: &'a T::Plan,
 }
 
 /// Some records of a chunk.
@@ -71,6 +95,8 @@ pub struct Records<'a> {
     pub at: usize,
     /// Line ends before that.
     pub lines_at: u64,
+    /// All of it is UTF-8.
+    pub is_utf8: bool,
 }
 
 /// What is counted of a file, or of its first chunks.

@@ -80,11 +80,6 @@ fn default_shard_bytes() -> u64 {
     128 << 20
 }
 
-/// Far more than what is made of it, few enough that some of them fit into memory many times.
-fn default_chunk_bytes() -> usize {
-    4 << 20
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSpec {
@@ -98,8 +93,8 @@ struct RawSpec {
     output: Output,
     #[serde(default)]
     threads: Option<usize>,
-    #[serde(default = "default_chunk_bytes")]
-    chunk_bytes: usize,
+    #[serde(default)]
+    chunk_bytes: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,8 +124,9 @@ pub struct JobSpec {
     pub output: Output,
     /// Threads for scanning and for computing, each; none = one per core.
     pub threads: Option<usize>,
-    /// Bytes of text that one thread works on at once, where a file's text is shared between threads.
-    pub chunk_bytes: usize,
+    /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
+    /// best for the operation.
+    pub chunk_bytes: Option<usize>,
 }
 
 impl JobSpec {
@@ -165,7 +161,7 @@ impl JobSpec {
         if self.threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
             return Err(EngineError::invalid("threads must lie between 1 and 1024"));
         }
-        if !(1..=256 << 20).contains(&self.chunk_bytes) {
+        if self.chunk_bytes.is_some_and(|bytes| !(1..=256 << 20).contains(&bytes)) {
             return Err(EngineError::invalid("chunk_bytes must lie between 1 and 268,435,456"));
         }
         if self.output.shard_rows == 0 || self.output.shard_bytes == 0 {

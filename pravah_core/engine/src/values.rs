@@ -8,6 +8,8 @@ mod temporal;
 
 use self::temporal::{DAY_MICROS, shown_moment, temporal};
 
+pub use self::temporal::day;
+
 /// A type, in the order in which a value is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -524,7 +524,7 @@ fn working(
             sink: JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap(),
             control: Arc::clone(&control),
             threads,
-            chunk_bytes: 4 << 20,
+            chunk_bytes: None,
             started: std::time::SystemTime::now(),
             job: None,
             all_is_read: false,

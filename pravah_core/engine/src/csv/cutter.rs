@@ -79,8 +79,11 @@ impl Cutter {
                 let text = std::mem::take(&mut self.buffer);
                 self.buffer = give(self.chunk(text))?;
                 self.buffer.extend_from_slice(&rest);
-            } else if self.buffer.len() > self.longest_bytes {
-                return Ok(Err(Overlong { offset: self.offset, in_quotes: self.automaton.is_inside() }));
+            } else if self.buffer.len() - self.border > self.longest_bytes {
+                return Ok(Err(Overlong {
+                    offset: self.offset + self.border as u64,
+                    in_quotes: self.automaton.is_inside(),
+                }));
             }
         }
         Ok(Ok(()))

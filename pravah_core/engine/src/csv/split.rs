@@ -11,6 +11,8 @@ pub struct Split {
     ends: Vec<u32>,
     /// Where each record begins.
     starts: Vec<u32>,
+    /// Where each record ends.
+    stops: Vec<u32>,
     /// Records that have another number of fields: which one, and how many.
     ragged: Vec<(u32, u32)>,
 }
@@ -39,9 +41,9 @@ impl Split {
         (start as usize, self.ends[place] as usize)
     }
 
-    /// Where a record begins.
-    pub fn start(&self, record: usize) -> usize {
-        self.starts[record] as usize
+    /// Where a record begins and ends, its line end not counted.
+    pub fn record(&self, record: usize) -> (usize, usize) {
+        (self.starts[record] as usize, self.stops[record] as usize)
     }
 
     /// Records that have another number of fields.
@@ -53,6 +55,7 @@ impl Split {
         self.columns = columns;
         self.ends.clear();
         self.starts.clear();
+        self.stops.clear();
         self.ragged.clear();
     }
 }
@@ -170,6 +173,7 @@ impl<'a> Splitter<'a> {
             split.ends.resize(whole, end as u32);
         }
         split.starts.push(self.start as u32);
+        split.stops.push(end as u32);
     }
 }
 

@@ -105,10 +105,14 @@ pub fn stream(
         let following = offset + length;
         next.truncate((size - following).min(BLOCK_BYTES as u64) as usize);
         let hash = |hashers: &mut [Hasher]| hashers.par_iter_mut().for_each(|hasher| hasher.update(&current));
-        let (read, (taken, ())) = rayon::join(
-            || read_exact_at(file, &mut next, following),
-            || rayon::join(|| readings.block(&current), || hash(&mut hashers)),
-        );
+        let (read, (taken, ())) = if hashers.is_empty() && readings.hands_on() {
+            (read_exact_at(file, &mut next, following), (readings.block(&current), ()))
+        } else {
+            rayon::join(
+                || read_exact_at(file, &mut next, following),
+                || rayon::join(|| readings.block(&current), || hash(&mut hashers)),
+            )
+        };
         taken?;
         read?;
         meter.add(length);

@@ -15,6 +15,12 @@ pub trait Reading: Send {
     /// An error ends the job.
     fn block(&mut self, bytes: &[u8]) -> error::Result<bool>;
 
+    /// True when it hands its work to the pool by itself: then the thread that reads must not wait for others, which
+    /// would have it take such work while nobody reads.
+    fn hands_on(&self) -> bool {
+        false
+    }
+
     /// The file's end, told exactly once.
     ///
     /// # Errors
@@ -45,6 +51,11 @@ impl<'a> Readings<'a> {
     /// True when none wants a further byte.
     pub fn are_sated(&self) -> bool {
         self.all.iter().all(|(_, wants)| !wants)
+    }
+
+    /// True when there is one that hands its work on.
+    pub(super) fn hands_on(&self) -> bool {
+        matches!(&self.all[..], [(one, _)] if one.hands_on())
     }
 
     pub(super) fn block(&mut self, bytes: &[u8]) -> error::Result<()> {

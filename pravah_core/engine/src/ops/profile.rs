@@ -24,7 +24,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::column::Nulls;
 use self::file::Worker;
 use self::many::Many;
 use self::schemas::Schemas;
@@ -35,7 +34,7 @@ use crate::error::Result;
 use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
-use crate::records::{Counts, FileReading, Head, ReadOptions, Shared};
+use crate::records::{Counts, FileReading, Head, Nulls, ReadOptions, Shared};
 use crate::sketch::{Hll, Quantiles};
 use crate::values::KINDS;
 use crate::walk::{Meta, WalkTotals};
@@ -61,10 +60,13 @@ impl Options for ProfileOptions {
             nulls: Nulls::new(&self.read.null_values),
             workers: Slots::new(context.threads, || Worker::new(&context)),
         };
-        let shared = Shared::new(profile, self.read.clone(), &context);
+        let shared = Shared::new(profile, self.read.clone(), &context, CHUNK_BYTES);
         Ok(Box::new(ProfileOperation { shared, context }))
     }
 }
+
+/// Far more than what is made of it, few enough that some of them fit into memory many times.
+const CHUNK_BYTES: usize = 4 << 20;
 
 /// What all threads share.
 struct Profile {

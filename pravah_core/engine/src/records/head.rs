@@ -29,6 +29,8 @@ pub struct Head {
     pub header_reason: String,
     /// The columns' names, each once.
     pub names: Vec<String>,
+    /// The header as it stands, without its line end.
+    pub header: Vec<u8>,
     /// Where the records behind the header begin.
     pub records_at: u64,
     /// How many lines come before them.
@@ -79,6 +81,7 @@ impl Head {
             has_header,
             header_reason,
             names,
+            header: if has_header { first.bytes } else { Vec::new() },
             records_at,
             header_lines,
         }
@@ -88,6 +91,7 @@ impl Head {
 /// The first record.
 struct First {
     fields: Vec<Vec<u8>>,
+    bytes: Vec<u8>,
     /// Where the next one begins.
     end: usize,
     lines: u64,
@@ -101,7 +105,7 @@ impl First {
         let mut split = Split::default();
         let mut splitter = Splitter::new(start, dialect, MOST_COLUMNS);
         if !splitter.next(&mut split) {
-            return Self { fields: Vec::new(), end: 0, lines: 0 };
+            return Self { fields: Vec::new(), bytes: Vec::new(), end: 0, lines: 0 };
         }
         let count = split.ragged().first().map_or(MOST_COLUMNS, |&(_, fields)| (fields as usize).min(MOST_COLUMNS));
         let mut buffer = Vec::new();
@@ -114,7 +118,8 @@ impl First {
         if start[..end].ends_with(b"\r") && start.get(end) == Some(&b'\n') {
             end += 1;
         }
-        Self { fields, end, lines: lines(&start[..end]) }
+        let (from, to) = split.record(0);
+        Self { fields, bytes: start[from..to].to_vec(), end, lines: lines(&start[..end]) }
     }
 
     fn is_header(&self) -> (bool, String) {
@@ -138,7 +143,7 @@ impl First {
 }
 
 /// Lines that end in some text.
-pub(super) fn lines(text: &[u8]) -> u64 {
+pub fn lines(text: &[u8]) -> u64 {
     let feeds = memchr::memchr_iter(b'\n', text).count() as u64;
     match memchr::memchr(b'\r', text) {
         None => feeds,

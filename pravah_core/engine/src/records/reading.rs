@@ -41,14 +41,14 @@ pub struct Shared<T: Table> {
 }
 
 impl<T: Table> Shared<T> {
-    /// For files that are read as `options` say.
-    pub fn new(table: T, options: ReadOptions, context: &Context) -> Arc<Self> {
+    /// For files that are read as `options` say, in chunks of so many bytes.
+    pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
         Arc::new(Self {
             table,
             options,
             control: Arc::clone(&context.control),
             threads: context.threads,
-            chunk_bytes: context.chunk_bytes,
+            chunk_bytes: context.chunk_bytes.unwrap_or(chunk_bytes),
             chunks: AtomicUsize::new(0),
             spare: Mutex::new(Vec::new()),
             files: Mutex::new(0),
@@ -61,18 +61,27 @@ impl<T: Table> Shared<T> {
         self.options.wants(path)
     }
 
-    /// What the operation has, once every file has ended.
+    /// Wait until every file has ended that was begun.
     ///
     /// # Errors
     /// [`crate::error::EngineError::Cancelled`], or what ended the work.
-    pub fn finish(self: Arc<Self>) -> Result<T> {
+    pub fn wait(&self) -> Result<()> {
         let mut open = lock(&self.files);
         while *open > 0 {
             self.control.check()?;
             open =
                 self.ended.wait_timeout(open, LOOK).map_or_else(|poisoned| poisoned.into_inner().0, |(open, _)| open);
         }
-        drop(open);
+        // What went wrong on another thread is told by the flag, too.
+        self.control.check()
+    }
+
+    /// What the operation has, once every file has ended.
+    ///
+    /// # Errors
+    /// As [`Shared::wait`].
+    pub fn finish(self: Arc<Self>) -> Result<T> {
+        self.wait()?;
         // A thread that has told its end may hold it for a moment yet.
         let mut shared = self;
         loop {
@@ -152,6 +161,10 @@ impl<T: Table> Reading for FileReading<T> {
         }
     }
 
+    fn hands_on(&self) -> bool {
+        true
+    }
+
     fn end(self: Box<Self>, end: End<'_>) -> Result<()> {
         let source = match self.feed {
             Some(feed) => Some(feed.finish()?),
@@ -217,7 +230,7 @@ impl<T: Table> Source<T> {
         let decoder = self.decoder.unwrap_or((Decoder::Utf8, 0));
         let head = Head::of(self.origin.clone(), decoder, start, &shared.options);
         let cutter = Cutter::new(head.dialect(), shared.chunk_bytes, LONGEST_BYTES);
-        let work = Arc::new(Work::new(&shared.table, head)?);
+        let work = Arc::new(Work::new(&shared.table, head, start)?);
         if last && start.len() <= shared.chunk_bytes {
             // Small: no copy, and no other thread.
             let skip = (work.head.records_at as usize).min(start.len());

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::cover::Cover;
 use super::head::{Head, lines};
 use super::reading::Shared;
-use super::{Counts, LONGEST_BYTES, Records, Table};
+use super::{Counts, LONGEST_BYTES, Of, Records, Table};
 use crate::csv::{Split, Splitter};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::paths;
 
 /// A file whose chunks are worked on.
 pub struct Work<T: Table> {
     /// What is known of it.
     pub head: Head,
+    plan: T::Plan,
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
     state: Mutex<State<T>>,
@@ -32,10 +35,15 @@ struct State<T: Table> {
 
 impl<T: Table> Work<T> {
     /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
-    pub fn new(table: &T, head: Head) -> Result<Self> {
-        let file = Some(table.file(&head)?);
-        let state = State { next: 0, waiting: BTreeMap::new(), file, counts: Counts::default(), is_broken: false };
-        Ok(Self { head, open: AtomicUsize::new(1), state: Mutex::new(state) })
+    pub fn new(table: &T, head: Head, start: &[u8]) -> Result<Self> {
+        let (plan, file) = table.file(&head, start)?;
+        let (file, counts) = (Some(file), Counts::default());
+        let state = State { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
+        Ok(Self { head, plan, open: AtomicUsize::new(1), state: Mutex::new(state) })
+    }
+
+    fn of(&self) -> Of<'_, T> {
+        Of { head: &self.head, plan: &self.plan }
     }
 
     /// One chunk more is at work.
@@ -62,15 +70,15 @@ impl<T: Table> Work<T> {
     pub fn chunk(&self, shared: &Shared<T>, index: u32, text: &[u8], skip: usize) -> Result<()> {
         shared.control.check()?;
         let table = &shared.table;
-        let mut part = table.part(&self.head);
-        let counts = self.split(table, &mut part, text, skip);
+        let mut part = table.part(&self.of())?;
+        let counts = self.split(table, &mut part, text, skip)?;
         let mut state = lock(&self.state);
         state.waiting.insert(index, (part, counts));
         let state = &mut *state;
         while let Some((part, counts)) = state.waiting.remove(&state.next) {
             state.next += 1;
             if let Some(file) = &mut state.file {
-                table.add(&self.head, file, part, &state.counts)?;
+                table.add(&self.of(), file, part, &state.counts)?;
             }
             state.counts.add(&counts);
         }
@@ -78,11 +86,12 @@ impl<T: Table> Work<T> {
     }
 
     /// `skip` bytes are the header, or a part of it.
-    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Counts {
+    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Result<Counts> {
         let mut counts = Counts { bytes: text.len() as u64, lines: lines(text), ..Counts::default() };
         let (header, records) = text.split_at(skip);
-        let (at, lines_at) = (skip, lines(header));
-        counts.not_utf8 = u64::from(std::str::from_utf8(records).is_err());
+        let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect().comment));
+        let is_utf8 = std::str::from_utf8(records).is_ok();
+        counts.not_utf8 = u64::from(!is_utf8);
         let mut splitter = Splitter::new(records, self.head.dialect(), self.head.names.len());
         let mut split = Split::default();
         while splitter.next(&mut split) {
@@ -90,16 +99,25 @@ impl<T: Table> Work<T> {
                 counts.first_ragged = counts.first_ragged.or(Some((counts.records + u64::from(record) + 1, fields)));
                 counts.ragged += split.ragged().len() as u64;
             }
+            cover.take(&split).map_err(|at| self.lost(at))?;
+            let first = counts.records as u32;
             table.records(
-                &self.head,
+                &self.of(),
                 part,
-                Records { text: records, split: &split, first: counts.records as u32, at, lines_at },
-            );
+                Records { text: records, split: &split, first, at: skip, lines_at, is_utf8 },
+            )?;
             counts.records += split.len() as u64;
         }
-        table.close(part);
+        cover.end().map_err(|at| self.lost(at))?;
+        table.close(&self.of(), part)?;
         counts.is_open = splitter.is_open();
-        counts
+        Ok(counts)
+    }
+
+    /// The reader would lose some of the file: a bug, and better no result than one that hides it.
+    fn lost(&self, at: usize) -> EngineError {
+        let path = paths::escape(&self.head.path);
+        EngineError::internal(format!("byte {at} of a chunk of {path} is in no record; please report this file"))
     }
 
     /// One chunk less, or the reading, is at work; the last one ends the file.
@@ -134,6 +152,6 @@ impl<T: Table> Work<T> {
         if counts.not_utf8 > 0 {
             issue("holds bytes that are no UTF-8; name its encoding, such as windows-1252 or latin1".into());
         }
-        shared.table.end(&self.head, file, &counts)
+        shared.table.end(&self.of(), file, &counts)
     }
 }

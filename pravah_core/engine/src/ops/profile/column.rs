@@ -5,7 +5,7 @@
 
 use super::many::Many;
 use crate::csv::Dialect;
-use crate::records::Records;
+use crate::records::{Nulls, Records};
 use crate::sketch::{self, Frequent};
 
 /// When a column has many distinct values, one of so many values is counted.
@@ -20,33 +20,6 @@ const COUNTED_MOST: usize = 4096;
 /// Distinct values up to which a column's are counted, in a file of so many columns.
 pub fn limit(columns: usize) -> usize {
     (COUNTED / columns.max(1)).clamp(COUNTED_LEAST, COUNTED_MOST)
-}
-
-/// Texts that stand for no value.
-#[derive(Debug)]
-pub struct Nulls {
-    texts: Vec<Vec<u8>>,
-    /// Bytes that one of them begins with.
-    first: [bool; 256],
-}
-
-impl Nulls {
-    /// These, and no text at all.
-    pub fn new(texts: &[String]) -> Self {
-        let mut first = [false; 256];
-        let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.clone().into_bytes()).collect();
-        texts.iter().filter_map(|text| text.first()).for_each(|&byte| first[usize::from(byte)] = true);
-        Self { texts, first }
-    }
-
-    /// True for one of them.
-    #[inline]
-    pub fn holds(&self, field: &[u8]) -> bool {
-        match field.first() {
-            Some(&byte) => self.first[usize::from(byte)] && self.texts.iter().any(|text| text == field),
-            None => true,
-        }
-    }
 }
 
 /// How columns are counted.

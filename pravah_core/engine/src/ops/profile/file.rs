@@ -9,7 +9,7 @@ use super::{Figures, Profile};
 use crate::columns::Columns;
 use crate::error::Result;
 use crate::ops::Context;
-use crate::records::{Counts, Head, Records, Table};
+use crate::records::{Counts, Head, Of, Records, Table};
 use crate::sink::{Staged, TableWriter};
 use crate::text::Decoder;
 
@@ -138,28 +138,31 @@ pub struct File {
 impl Table for Profile {
     type Part = Vec<Column>;
     type File = File;
+    type Plan = ();
 
-    fn part(&self, head: &Head) -> Vec<Column> {
-        vec![Column::default(); head.names.len()]
+    fn file(&self, head: &Head, _start: &[u8]) -> Result<((), File)> {
+        Ok(((), File { columns: Vec::new(), limit: limit(head.names.len()) }))
     }
 
-    fn records(&self, head: &Head, part: &mut Vec<Column>, records: Records<'_>) {
-        let dialect = head.dialect();
-        let rules = Rules { nulls: &self.nulls, limit: limit(part.len()), base: base(head.size) };
+    fn part(&self, of: &Of<'_, Self>) -> Result<Vec<Column>> {
+        Ok(vec![Column::default(); of.head.names.len()])
+    }
+
+    fn records(&self, of: &Of<'_, Self>, part: &mut Vec<Column>, records: Records<'_>) -> Result<()> {
+        let dialect = of.head.dialect();
+        let rules = Rules { nulls: &self.nulls, limit: limit(part.len()), base: base(of.head.size) };
         for (place, column) in part.iter_mut().enumerate() {
             column.take(records, place, &dialect, rules);
         }
+        Ok(())
     }
 
-    fn close(&self, part: &mut Vec<Column>) {
+    fn close(&self, _of: &Of<'_, Self>, part: &mut Vec<Column>) -> Result<()> {
         part.iter_mut().for_each(Column::close);
+        Ok(())
     }
 
-    fn file(&self, head: &Head) -> Result<File> {
-        Ok(File { columns: Vec::new(), limit: limit(head.names.len()) })
-    }
-
-    fn add(&self, _head: &Head, file: &mut File, part: Vec<Column>, before: &Counts) -> Result<()> {
+    fn add(&self, _of: &Of<'_, Self>, file: &mut File, part: Vec<Column>, before: &Counts) -> Result<()> {
         if file.columns.is_empty() {
             file.columns = part;
             return Ok(());
@@ -169,9 +172,9 @@ impl Table for Profile {
         Ok(())
     }
 
-    fn end(&self, head: &Head, file: File, all: &Counts) -> Result<()> {
+    fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
         let mut columns = file.columns;
-        columns.resize(head.names.len(), Column::default());
-        self.workers.acquire().end(head, columns, all)
+        columns.resize(of.head.names.len(), Column::default());
+        self.workers.acquire().end(of.head, columns, all)
     }
 }

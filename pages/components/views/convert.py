@@ -1,0 +1,54 @@
+"""convert: the balance of rows, where the files are, and what was rejected, with the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.components import linked, table_link, text
+from services import bootstrap, results, units
+from services.jobs.models import JobView
+
+_FILES, _REJECTS = 12, 20
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show figures, the balance, the files and the rejects."""
+    summary = job.result("convert")["summary"]
+    with st.grid(6, min_column_width=140):
+        st.metric("Files", units.format_count(summary["files"]))
+        st.metric("Size before", units.format_bytes(summary["bytes"]))
+        st.metric("Size after", units.format_bytes(summary["output_bytes"]))
+        st.metric("Of its size", units.format_percent(summary["packed_percent"]))
+        st.metric("Read twice", units.format_count(summary["read_twice"]), help="A later value widened a type")
+        st.metric("Other files", units.format_count(summary["other_files"]))
+    if not summary["files"]:
+        st.info("No file was converted; the issues say why, if there were any to convert.", icon=":material/block:")
+        return
+    _balance(summary)
+    if summary["destination"]:
+        st.markdown(f"Written to {text.code(summary['destination'])}.")
+    else:
+        st.markdown("The files are in this result: see **Files** to download them.")
+    st.subheader("Files", anchor=False)
+    columns = ("path", "records_read", "records_written", "records_rejected", "output", "output_bytes")
+    linked.top(services, job.id, "convert.result", columns, sort="-records_rejected", limit=_FILES)
+    if summary["records_rejected"]:
+        st.subheader("Rejected records", anchor=False)
+        shown = ("path", "line", "column", "value", "reason")
+        linked.top(services, job.id, "convert.rejects", shown, sort="path,record", limit=_REJECTS)
+
+
+def _balance(summary: Mapping[str, Any]) -> None:
+    read, written, rejected = (summary[f"records_{name}"] for name in ("read", "written", "rejected"))
+    counts = [units.format_count(count) for count in (read, written, rejected)]
+    words = f"**{counts[0]}** records read = **{counts[1]}** written + **{counts[2]}** rejected"
+    if summary["values_nulled"]:
+        words += f"; {text.count(summary['values_nulled'], 'value', 'values')} that did not fit are null"
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="balance"):
+        st.markdown(f":green[:material/balance:] {words}.")
+        if rejected:
+            wanted = [results.Filter(column="records_rejected", operator="gt", value="0")]
+            table_link.button("In which files", "convert.result", wanted, sort="-records_rejected", key="to_rejecting")

@@ -1,0 +1,258 @@
+//! convert: files of records as Parquet, with a proof that no row is lost.
+//!
+//! 1. A file's columns get the types that hold every value of it. The types of its first records are taken for granted
+//!    until a value says otherwise: then the rest is only looked through, and the file is read a second time with types
+//!    that hold all. Most files are read once. For types of several files together, all are looked through first.
+//! 2. Each chunk becomes a row group, encoded by the thread that read it; groups are written in the chunks' order.
+//! 3. A record that does not fit is rejected: its bytes go to a file beside the converted one, its place and reason to a
+//!    table. Records read must be those that the written file's footer counts and those rejected, else the job fails.
+//!
+//! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 16 MiB of text each, and their encoded columns.
+
+mod arrays;
+mod chunk;
+mod file;
+mod options;
+mod plan;
+mod rejects;
+mod tables;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use parquet::basic::Compression;
+use rayon::prelude::*;
+use serde_json::json;
+
+pub use self::options::{BadRecords, Compress, ConvertOptions, Schema};
+
+use self::tables::{Made, Sums, Worker};
+use super::{Context, Options, TableColumns};
+use crate::destination::Destination;
+use crate::digest::{Algorithm, End, FileReader, Reading, Readings, Trouble};
+use crate::error::{EngineError, Result};
+use crate::issue::{IssueKind, lock};
+use crate::outcome::{OutputFile, Report};
+use crate::pass::{Operation, Stages};
+use crate::paths;
+use crate::pool::{Slots, compute_pool};
+use crate::records::{FileReading, Nulls, Shared};
+use crate::values::Kind;
+use crate::walk::open::stat_file;
+use crate::walk::{Meta, WalkTotals};
+
+/// Converted files that may be files of the result.
+const MOST_FILES: usize = 10_000;
+/// Their folder.
+const FOLDER: &str = "files";
+
+impl Options for ConvertOptions {
+    const TABLES: &'static [TableColumns] = tables::TABLES;
+
+    fn validate(&self) -> Result<()> {
+        self.check()
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let path = self.destination.clone().unwrap_or_else(|| context.sink.directory().join(FOLDER));
+        let convert = Convert {
+            nulls: Nulls::new(&self.read.null_values),
+            types: self.types()?,
+            compression: self.compression()?,
+            destination: Destination::open(&path, &context)?,
+            workers: Slots::new(context.threads, || Worker::new(&context, self.destination.is_none())),
+            again: Mutex::default(),
+            met: Mutex::default(),
+            united: OnceLock::new(),
+            options: self.clone(),
+            context: context.clone(),
+        };
+        let shared = Some(Shared::new(convert, self.read.clone(), &context, self.row_group_bytes));
+        Ok(Box::new(ConvertOperation { shared, context, in_result: self.destination.is_none() }))
+    }
+}
+
+/// A file that is read once more.
+struct Again {
+    /// By column: the type that holds its values.
+    kinds: Vec<Option<Kind>>,
+}
+
+/// A file's columns with the types that hold their values.
+type Met = (Vec<u8>, Vec<(String, Option<Kind>)>);
+
+/// What all threads share.
+struct Convert {
+    options: ConvertOptions,
+    nulls: Nulls,
+    types: HashMap<String, Kind>,
+    compression: Compression,
+    destination: Destination,
+    workers: Slots<Worker>,
+    again: Mutex<HashMap<Vec<u8>, Again>>,
+    /// The columns of each file that is read again.
+    met: Mutex<Vec<Met>>,
+    /// The columns of all files, once they are known.
+    united: OnceLock<Vec<(String, Option<Kind>)>>,
+    context: Context,
+}
+
+impl Convert {
+    /// Which files are read again, and with which columns.
+    fn decide(&self) -> Vec<Vec<u8>> {
+        let mut met = std::mem::take(&mut *lock(&self.met));
+        met.sort_by(|one, other| one.0.cmp(&other.0));
+        if self.options.columns == Schema::Strict {
+            met = self.same(met);
+        }
+        if self.options.columns != Schema::Own {
+            let _ = self.united.set(file::union(&met));
+        }
+        met.into_iter().map(|(path, _)| path).collect()
+    }
+
+    /// Those that have the columns of most; the others are issues.
+    fn same(&self, met: Vec<Met>) -> Vec<Met> {
+        let names = |one: &Met| one.1.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let mut counts: HashMap<Vec<String>, (usize, usize)> = HashMap::new();
+        for (place, one) in met.iter().enumerate() {
+            counts.entry(names(one)).or_insert((0, place)).0 += 1;
+        }
+        let most = counts.into_iter().max_by_key(|(_, (count, place))| (*count, std::cmp::Reverse(*place)));
+        let Some((reference, _)) = most else { return met };
+        let (same, others): (Vec<Met>, Vec<Met>) = met.into_iter().partition(|one| names(one) == reference);
+        for (path, columns) in others {
+            let own: Vec<&String> = columns.iter().map(|(name, _)| name).collect();
+            let missing: Vec<&str> = reference.iter().filter(|name| !own.contains(name)).map(String::as_str).collect();
+            let new: Vec<&str> =
+                own.iter().filter(|name| !reference.contains(name)).map(|name| name.as_str()).collect();
+            let message = format!(
+                "has other columns than most files: without [{}], with [{}], or in another order; it was not converted",
+                missing.join(", "),
+                new.join(", ")
+            );
+            self.context.control.issue("convert", &path, IssueKind::Malformed, message);
+        }
+        same
+    }
+}
+
+struct ConvertOperation {
+    // None once it is finished.
+    shared: Option<Arc<Shared<Convert>>>,
+    context: Context,
+    in_result: bool,
+}
+
+impl ConvertOperation {
+    fn shared(&self) -> Result<&Arc<Shared<Convert>>> {
+        self.shared.as_ref().ok_or_else(|| EngineError::internal("it is finished"))
+    }
+
+    fn again(&self, reader: &FileReader, path: &[u8]) -> Result<()> {
+        let control = &self.context.control;
+        let read = || -> std::result::Result<Meta, Trouble> {
+            let opened = reader.open(path)?;
+            let seen = stat_file(&opened)?;
+            let reading: Box<dyn Reading> =
+                Box::new(FileReading::new(self.shared().map_err(Trouble::Ended)?, path, seen.size));
+            let mut readings = Readings::new(vec![reading]);
+            let read = reader.read_open(&opened, &seen, &mut readings);
+            let end = match &read {
+                Ok(digested) => End::Whole(&digested.meta),
+                Err(_) => End::Broken(IssueKind::ChangedWhileRead),
+            };
+            readings.end(end).map_err(Trouble::Ended)?;
+            read.map(|digested| digested.meta)
+        };
+        match read() {
+            Ok(_) => Ok(()),
+            Err(Trouble::Ended(error)) => Err(error),
+            Err(Trouble::Issue(kind, message)) => {
+                control.issue("convert", path, kind, message);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Operation for ConvertOperation {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "convert", after: &["widen"] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
+        self.shared.as_ref().is_some_and(|shared| shared.wants(path))
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading::new(self.shared()?, path, meta.size))))
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.context.control.next_stage();
+        let shared = Arc::clone(self.shared()?);
+        shared.wait()?;
+        let paths = shared.table.decide();
+        let reader = FileReader::new(&self.context.root, &[], &self.context.control).uncounted();
+        let pool = compute_pool(self.context.threads)?;
+        pool.install(|| paths.par_iter().try_for_each(|path| self.again(&reader, path)))?;
+        shared.wait()
+    }
+
+    fn finish(mut self: Box<Self>, totals: WalkTotals) -> Result<Report> {
+        let shared = self.shared.take().ok_or_else(|| EngineError::internal("it is finished"))?;
+        let convert = shared.finish()?;
+        let context = self.context;
+        let (mut staged, mut sums, mut made) = (Vec::new(), Sums::default(), Vec::new());
+        for worker in convert.workers.into_inner() {
+            let (tables, own, files) = worker.stage()?;
+            staged.extend(tables);
+            sums.add(&own);
+            made.extend(files);
+        }
+        let path = convert.destination.path().to_string_lossy().into_owned();
+        convert.destination.finish()?;
+        context.sink.commit(staged)?;
+        let summary = json!({
+            "files": sums.files,
+            "other_files": totals.files.saturating_sub(sums.files),
+            "bytes": sums.bytes,
+            "output_bytes": sums.output_bytes,
+            "packed_percent": if sums.bytes == 0 { 0.0 } else { sums.output_bytes as f64 * 100.0 / sums.bytes as f64 },
+            "records_read": sums.read,
+            "records_written": sums.written,
+            "records_rejected": sums.rejected,
+            "values_nulled": sums.nulled,
+            "read_twice": sums.twice,
+            "destination": if self.in_result { None } else { Some(path) },
+        });
+        Ok(Report { not_covered: None, files: files(made)?, summary })
+    }
+}
+
+/// Converted files as files of the result.
+fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
+    if made.len() > MOST_FILES {
+        return Err(EngineError::invalid(format!(
+            "{} converted files are too many for a result; name options.destination",
+            made.len()
+        )));
+    }
+    made.sort_by(|one, other| one.path.cmp(&other.path));
+    let file = |made: Made| OutputFile {
+        media_type: if made.path.ends_with(b".parquet") { "application/vnd.apache.parquet" } else { "text/csv" },
+        name: format!("{FOLDER}/{}", paths::escape(&made.path)),
+        bytes: made.bytes,
+    };
+    Ok(made.into_iter().map(file).collect())
+}
+
+/// What the Parquet library says: the file cannot be written, or a bug.
+fn failed(error: impl std::fmt::Display) -> EngineError {
+    EngineError::output(std::path::Path::new("the converted file"), error)
+}

@@ -1,0 +1,218 @@
+//! A chunk's records on their way into a row group.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use arrow_array::ArrayRef;
+use arrow_schema::Field;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
+
+use super::arrays::{Builder, data_type};
+use super::failed;
+use super::options::BadRecords;
+use super::plan::{Plan, join};
+use super::rejects::{Reason, Rejects};
+use crate::csv::Dialect;
+use crate::error::Result;
+use crate::records::{Nulls, Records};
+use crate::values::{Kind, Value};
+
+/// What is the same for all chunks.
+#[derive(Clone, Copy)]
+pub struct Rules<'a> {
+    /// What is no value.
+    pub nulls: &'a Nulls,
+    /// What becomes of bad records.
+    pub bad: BadRecords,
+    /// How fields are quoted.
+    pub dialect: &'a Dialect,
+}
+
+/// A chunk.
+pub struct Part {
+    writers: Vec<ArrowColumnWriter>,
+    fields: Vec<Field>,
+    builders: Vec<Builder>,
+    /// By column of the source: the type that holds its values.
+    pub kinds: Vec<Option<Kind>>,
+    /// Records that will be written.
+    pub rows: u64,
+    /// Values that are null because they do not fit.
+    pub nulled: u64,
+    /// Records that will not.
+    pub rejects: Rejects,
+    /// Encoded, once it is closed.
+    pub columns: Vec<ArrowColumnChunk>,
+    /// By record of a split: why it is bad.
+    bad: Vec<Option<Reason>>,
+}
+
+impl Part {
+    pub fn new(plan: &Plan, source_columns: usize) -> Result<Self> {
+        let mut kinds = vec![None; source_columns];
+        let known = plan.columns.iter().filter_map(|column| Some((column.source?, column.known)));
+        known.for_each(|(place, kind)| kinds[place] = kind);
+        let writers = match &plan.factory {
+            Some(factory) if plan.writes() => factory.create_column_writers(0).map_err(failed)?,
+            _ => Vec::new(),
+        };
+        let field = |column: &super::plan::Column| Field::new(&column.name, data_type(column.kind), true);
+        Ok(Self {
+            writers,
+            fields: plan.columns.iter().map(field).collect(),
+            builders: plan.columns.iter().map(|column| Builder::new(column.kind)).collect(),
+            kinds,
+            rows: 0,
+            nulled: 0,
+            rejects: Rejects::default(),
+            columns: Vec::new(),
+            bad: Vec::new(),
+        })
+    }
+
+    /// Take some records.
+    pub fn take(&mut self, plan: &Plan, records: Records<'_>, rules: Rules<'_>) -> Result<()> {
+        self.bad.clear();
+        self.bad.resize_with(records.split.len(), || None);
+        for &(record, fields) in records.split.ragged() {
+            let is_short = (fields as usize) < records.split.columns();
+            if !(is_short && rules.bad == BadRecords::Null) {
+                self.bad[record as usize] = Some(Reason::Fields(fields));
+            }
+        }
+        if !records.is_utf8 && rules.bad != BadRecords::Null {
+            for record in 0..records.split.len() {
+                let (start, stop) = records.split.record(record);
+                if self.bad[record].is_none() && std::str::from_utf8(&records.text[start..stop]).is_err() {
+                    self.bad[record] = Some(Reason::NotUtf8);
+                }
+            }
+        }
+        if plan.writes() && !self.build(plan, records, rules)? {
+            plan.is_again.store(true, Relaxed);
+        }
+        if !plan.writes() {
+            self.scan(records, rules);
+            return Ok(());
+        }
+        self.rejects.add(records, &mut self.bad);
+        Ok(())
+    }
+
+    /// Encode them; false when a value is not of the type that was found.
+    fn build(&mut self, plan: &Plan, records: Records<'_>, rules: Rules<'_>) -> Result<bool> {
+        let mut buffer = Vec::new();
+        let mut begun = 0;
+        while begun < plan.columns.len() {
+            // Columns with a type that was asked for make records bad; what was built before is built again without.
+            let bad_before = self.bad.iter().flatten().count();
+            let mut arrays = Vec::with_capacity(plan.columns.len());
+            for place in 0..plan.columns.len() {
+                if !self.column(plan, place, records, rules, &mut buffer) {
+                    return Ok(false);
+                }
+                arrays.push(self.builders[place].finish()?);
+            }
+            if self.bad.iter().flatten().count() > bad_before {
+                continue;
+            }
+            self.write(&arrays)?;
+            begun = plan.columns.len();
+        }
+        let bad = self.bad.iter().flatten().count();
+        self.rows += (records.split.len() - bad) as u64;
+        Ok(true)
+    }
+
+    /// One column of those that are not bad.
+    fn column(
+        &mut self,
+        plan: &Plan,
+        place: usize,
+        records: Records<'_>,
+        rules: Rules<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> bool {
+        let column = &plan.columns[place];
+        let builder = &mut self.builders[place];
+        let Records { text, split, .. } = records;
+        for record in 0..split.len() {
+            if self.bad[record].is_some() {
+                continue;
+            }
+            let field = column.source.and_then(|source| {
+                let (start, end) = split.field(record, source);
+                text.get(start..end)
+            });
+            let Some(field) = field else {
+                builder.null();
+                continue;
+            };
+            let is_quoted = field.first().is_some_and(|byte| Some(*byte) == rules.dialect.quote);
+            let value = if is_quoted { rules.dialect.unquoted(field, buffer).0 } else { field };
+            // In quotes nothing is an empty text; of other types there is none.
+            let is_null =
+                if is_quoted { value.is_empty() && column.kind != Kind::Text } else { rules.nulls.holds(value) };
+            if is_null {
+                builder.null();
+                continue;
+            }
+            let is_text = records.is_utf8 || std::str::from_utf8(value).is_ok();
+            if !column.is_unknown && is_text && builder.add(value) {
+                continue;
+            }
+            if is_text && !column.is_fixed {
+                return false;
+            }
+            if rules.bad == BadRecords::Null {
+                builder.null();
+                self.nulled += 1;
+            } else {
+                let start = field.as_ptr() as usize - text.as_ptr() as usize;
+                self.bad[record] =
+                    Some(Reason::Type { column: place as u32, field: (start as u32, (start + field.len()) as u32) });
+            }
+        }
+        true
+    }
+
+    fn write(&mut self, arrays: &[ArrayRef]) -> Result<()> {
+        for ((writer, field), array) in self.writers.iter_mut().zip(&self.fields).zip(arrays) {
+            for leaf in compute_leaves(field, array).map_err(failed)? {
+                writer.write(&leaf).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Look for types only.
+    fn scan(&mut self, records: Records<'_>, rules: Rules<'_>) {
+        let mut buffer = Vec::new();
+        for (column, kind) in self.kinds.iter_mut().enumerate() {
+            for record in 0..records.split.len() {
+                if *kind == Some(Kind::Text) {
+                    break;
+                }
+                let (start, end) = records.split.field(record, column);
+                let Some(field) = records.text.get(start..end).filter(|_| self.bad[record].is_none()) else { continue };
+                let (value, is_quoted) = rules.dialect.unquoted(field, &mut buffer);
+                if value.is_empty() || !is_quoted && rules.nulls.holds(value) {
+                    continue;
+                }
+                *kind = join(*kind, Some(Value::of(value).kind()));
+            }
+        }
+    }
+
+    /// The chunk's end.
+    pub fn close(&mut self, plan: &Plan) -> Result<()> {
+        let writers = std::mem::take(&mut self.writers);
+        if plan.writes() && self.rows > 0 {
+            self.columns = writers
+                .into_iter()
+                .map(ArrowColumnWriter::close)
+                .collect::<std::result::Result<_, _>>()
+                .map_err(failed)?;
+        }
+        Ok(())
+    }
+}

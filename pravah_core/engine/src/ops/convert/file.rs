@@ -1,0 +1,325 @@
+//! One file: its row groups written in order, its rejects beside it, its rows counted on both sides.
+
+use std::collections::BTreeSet;
+use std::fs::File as Output;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parquet::arrow::ArrowWriter;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
+
+use super::chunk::{Part, Rules};
+use super::options::{BadRecords, Schema};
+use super::plan::{self, Plan, join};
+use super::rejects::{Reason, Reject};
+use super::tables::{Row, Worker};
+use super::{Again, Convert, Met, failed};
+use crate::destination::{Attributes, Writing};
+use crate::error::{EngineError, Result};
+use crate::issue::{IssueKind, lock};
+use crate::records::{Counts, Head, Of, Records, Table};
+use crate::text::Decoder;
+use crate::values::Kind;
+
+/// Rejects of a file that the table lists; the file of rejects has all.
+const LISTED: usize = 10_000;
+
+/// A file while its chunks come.
+pub struct File {
+    writer: Option<SerializedFileWriter<Arc<Output>>>,
+    writing: Option<Writing>,
+    rejects: Option<Writing>,
+    listed: Vec<(Reject, u64, u64, Option<u64>)>,
+    kinds: Vec<Option<Kind>>,
+    written: u64,
+    rejected: u64,
+    nulled: u64,
+    groups: u64,
+}
+
+impl Convert {
+    fn rules<'a>(&'a self, dialect: &'a crate::csv::Dialect) -> Rules<'a> {
+        Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
+    }
+
+    fn target(&self, path: &[u8]) -> Vec<u8> {
+        [stem(path), b".parquet"].concat()
+    }
+
+    /// The plan for a file, and whether it is read for the last time.
+    fn plan(&self, head: &Head, start: &[u8]) -> Plan {
+        let again = lock(&self.again);
+        let state = again.get(&head.path);
+        let is_all = head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
+        let samples = plan::sample(head, start, is_all, &self.nulls);
+        let columns = match (self.united.get(), state) {
+            (Some(all), _) => plan::united(head, &samples, all, &self.types),
+            (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
+            (None, None) => plan::own(head, &samples, None, &self.types),
+        };
+        Plan { columns, factory: None, is_again: AtomicBool::new(false) }
+    }
+
+    /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
+    fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(SerializedFileWriter<Arc<Output>>, Writing)>> {
+        let writing = match self.destination.create(&self.target(&head.path)) {
+            Ok(writing) => writing,
+            Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
+        };
+        let properties = plan::properties(&plan.columns, self.compression);
+        let schema = plan::schema(&plan.columns);
+        let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
+        let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
+        plan.factory = Some(factory);
+        Ok(Some((writer, writing)))
+    }
+
+    /// Write the rejects of a chunk.
+    fn reject(&self, head: &Head, file: &mut File, part: &Part) -> Result<()> {
+        if part.rejects.all.is_empty() {
+            return Ok(());
+        }
+        if file.rejects.is_none() {
+            file.rejects = match self.destination.create(&rejects_of(&head.path)) {
+                Ok(writing) => Some(writing),
+                Err(refused) => return refused.tell(&self.context.control, &head.path),
+            };
+            if let (Some(writing), true) = (&file.rejects, head.has_header) {
+                // With the header it is a file of the same kind, to be mended and converted.
+                write(writing, &[&head.header[..], b"\n"].concat(), head)?;
+            }
+        }
+        if let Some(writing) = &file.rejects {
+            write(writing, &part.rejects.bytes, head)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, head: &Head, plan: &Plan, mut file: File, all: &Counts) -> Result<()> {
+        let (Some(writer), Some(writing)) = (file.writer.take(), file.writing.take()) else { return Ok(()) };
+        let control = &self.context.control;
+        if file.rejected > 0 && self.options.bad_records == BadRecords::Fail {
+            let message = format!("{} of {} records do not fit; it was not converted", file.rejected, all.records);
+            control.issue("convert", &head.path, IssueKind::Malformed, message);
+            return self.workers.acquire().rejects(head, plan, file.listed);
+        }
+        let output = Arc::clone(&writing.file);
+        writer.close().map_err(failed)?;
+        // What is on the disk counts, not what was meant to be there.
+        let read = SerializedFileReader::new(Output::try_clone(&output).map_err(failed)?).map_err(failed)?;
+        let written = u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default();
+        conserved(head, all.records, written, file.rejected)?;
+        let bytes = output.metadata().map_err(failed)?.len();
+        let target = self.target(&head.path);
+        if let Err(refused) = self.destination.publish(&target, writing, Attributes::NONE) {
+            return refused.tell(control, &head.path);
+        }
+        let mut rejects = None;
+        if let Some(writing) = file.rejects.take() {
+            let name = rejects_of(&head.path);
+            let bytes = writing.file.metadata().map_err(failed)?.len();
+            match self.destination.publish(&name, writing, Attributes::NONE) {
+                Ok(()) => rejects = Some((name, bytes)),
+                Err(refused) => refused.tell(control, &head.path)?,
+            }
+        }
+        let mut worker = self.workers.acquire();
+        worker.rejects(head, plan, file.listed)?;
+        let is_again = lock(&self.again).contains_key(&head.path);
+        worker.file(
+            head,
+            &Row {
+                plan,
+                target: &target,
+                bytes,
+                rejects,
+                read: all.records,
+                written,
+                rejected: file.rejected,
+                nulled: file.nulled,
+                groups: file.groups,
+                readings: 1 + u64::from(is_again),
+            },
+        )
+    }
+}
+
+/// # Errors
+/// [`EngineError::Internal`] when a record is neither written nor rejected, or both.
+fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> {
+    if read == written + rejected {
+        return Ok(());
+    }
+    Err(EngineError::internal(format!(
+        "{}: {read} records were read, but {written} written and {rejected} rejected; nothing of it is kept",
+        crate::paths::escape(&head.path)
+    )))
+}
+
+fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
+    let path = std::path::PathBuf::from(crate::paths::escape(&head.path).into_owned());
+    (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
+}
+
+/// A path without what tells its format.
+fn stem(path: &[u8]) -> &[u8] {
+    let name_at = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let mut end = path.len();
+    for known in [&[&b"gz"[..], b"zst", b"bz2", b"xz", b"lz4"][..], &[b"csv", b"tsv", b"tab", b"psv", b"ssv", b"txt"]] {
+        let extension = crate::paths::extension(&path[name_at..end]);
+        if known.iter().any(|one| extension.eq_ignore_ascii_case(one)) {
+            end -= extension.len() + 1;
+        }
+    }
+    &path[..end]
+}
+
+fn rejects_of(path: &[u8]) -> Vec<u8> {
+    [stem(path), b".rejects.csv"].concat()
+}
+
+impl Table for Convert {
+    type Part = Part;
+    type File = File;
+    type Plan = Plan;
+
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(Plan, File)> {
+        let mut plan = self.plan(head, start);
+        let is_first_of_two = self.options.columns != Schema::Own && self.united.get().is_none();
+        let begun = if is_first_of_two { None } else { self.begin(head, &mut plan)? };
+        let (writer, writing) = begun.unzip();
+        let kinds = vec![None; head.names.len()];
+        let (rejects, listed) = (None, Vec::new());
+        let file = File { writer, writing, rejects, listed, kinds, written: 0, rejected: 0, nulled: 0, groups: 0 };
+        Ok((plan, file))
+    }
+
+    fn part(&self, of: &Of<'_, Self>) -> Result<Part> {
+        Part::new(of.plan, of.head.names.len())
+    }
+
+    fn records(&self, of: &Of<'_, Self>, part: &mut Part, records: Records<'_>) -> Result<()> {
+        part.take(of.plan, records, self.rules(&of.head.dialect()))
+    }
+
+    fn close(&self, of: &Of<'_, Self>, part: &mut Part) -> Result<()> {
+        part.close(of.plan)
+    }
+
+    fn add(&self, of: &Of<'_, Self>, file: &mut File, part: Part, before: &Counts) -> Result<()> {
+        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = join(*own, *new));
+        if !of.plan.writes() {
+            return Ok(());
+        }
+        self.reject(of.head, file, &part)?;
+        file.rejected += part.rejects.all.len() as u64;
+        file.nulled += part.nulled;
+        // Bytes of the file are known where its text is its bytes.
+        let is_plain = of.head.decoder == Decoder::Utf8 && of.head.codec.is_none();
+        for reject in part.rejects.all {
+            if file.listed.len() < LISTED {
+                let offset = is_plain.then(|| of.head.mark_bytes + before.bytes + reject.offset);
+                let (record, line) = (before.records + reject.record + 1, before.lines + reject.line + 1);
+                file.listed.push((reject, record, line, offset));
+            }
+        }
+        let Some(writer) = &mut file.writer else { return Ok(()) };
+        if part.rows > 0 {
+            let mut group = writer.next_row_group().map_err(failed)?;
+            for column in part.columns {
+                column.append_to_row_group(&mut group).map_err(failed)?;
+            }
+            group.close().map_err(failed)?;
+            file.written += part.rows;
+            file.groups += 1;
+        }
+        Ok(())
+    }
+
+    fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
+        if of.plan.factory.is_some() && of.plan.writes() {
+            return self.finish(of.head, of.plan, file, all);
+        }
+        let mut again = lock(&self.again);
+        if self.united.get().is_some() || again.contains_key(&of.head.path) {
+            let message = "changed between its two readings; it was not converted";
+            self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
+            return Ok(());
+        }
+        if of.plan.factory.is_none() && self.options.columns == Schema::Own {
+            return Ok(()); // it could not be begun, which is an issue already
+        }
+        let names: Vec<String> = of.head.names.clone();
+        lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.kinds.iter().copied()).collect()));
+        again.insert(of.head.path.clone(), Again { kinds: file.kinds });
+        Ok(())
+    }
+}
+
+/// Why, in words.
+pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<String>, String) {
+    match reason {
+        Reason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
+        Reason::NotUtf8 => (None, "bytes that are no UTF-8".to_owned()),
+        Reason::Type { column, .. } => {
+            let column = &plan.columns[column as usize];
+            (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))
+        }
+    }
+}
+
+/// The columns of all files in the order in which they were met by name, with types that hold the values of all.
+pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {
+    let mut all: Vec<(String, Option<Kind>)> = Vec::new();
+    let mut places = std::collections::HashMap::new();
+    let mut files: BTreeSet<(&[u8], usize)> = BTreeSet::new();
+    files.extend(met.iter().enumerate().map(|(place, (path, _))| (path.as_slice(), place)));
+    for (name, kind) in files.into_iter().flat_map(|(_, place)| &met[place].1) {
+        let place = *places.entry(name.clone()).or_insert_with(|| {
+            all.push((name.clone(), None));
+            all.len() - 1
+        });
+        all[place].1 = join(all[place].1, *kind);
+    }
+    all
+}
+
+impl Worker {
+    /// List what was rejected of a file.
+    fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<(Reject, u64, u64, Option<u64>)>) -> Result<()> {
+        listed.into_iter().try_for_each(|(reject, record, line, offset)| {
+            let (column, reason) = words(reject.reason, plan, head.names.len());
+            self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_name_without_what_tells_its_format() {
+        for (path, wanted) in
+            [("a/b.csv.gz", "a/b"), ("x.y/b.TSV", "x.y/b"), ("b.dat", "b.dat"), (".csv", ".csv"), ("b.gz", "b")]
+        {
+            assert_eq!(stem(path.as_bytes()), wanted.as_bytes());
+        }
+    }
+
+    #[test]
+    fn types_of_all_files_hold_the_values_of_each() {
+        let file = |path: &str, columns: &[(&str, Option<Kind>)]| {
+            (path.as_bytes().to_vec(), columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect())
+        };
+        let met = [
+            file("b", &[("x", Some(Kind::Float)), ("new", None)]),
+            file("a", &[("id", Some(Kind::Integer)), ("x", Some(Kind::Integer))]),
+        ];
+        let all = union(&met);
+        let expected = [("id", Some(Kind::Integer)), ("x", Some(Kind::Float)), ("new", None)];
+        assert_eq!(all, expected.map(|(name, kind)| (name.to_owned(), kind)));
+    }
+}

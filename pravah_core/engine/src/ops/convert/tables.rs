@@ -1,0 +1,200 @@
+//! The result's tables.
+
+use super::plan::Plan;
+use crate::columns::{Column, Columns};
+use crate::error::Result;
+use crate::ops::{Context, TableColumns};
+use crate::paths;
+use crate::records::Head;
+use crate::sink::{Staged, Table, TableWriter};
+
+const RESULT: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("size_bytes"),
+    Column::text("output"),
+    Column::integer("output_bytes"),
+    Column::integer("records_read"),
+    Column::integer("records_written"),
+    Column::integer("records_rejected"),
+    Column::integer("values_nulled"),
+    Column::text("rejects"),
+    Column::integer("columns"),
+    Column::integer("row_groups"),
+    Column::integer("readings"),
+];
+const COLUMNS: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::category("column"),
+    Column::integer("position"),
+    Column::category("type"),
+    Column::category("type_is"),
+];
+const REJECTS: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::integer("record"),
+    Column::integer("line"),
+    Column::integer("byte_offset"),
+    Column::category("column"),
+    Column::text("value"),
+    Column::category("reason"),
+];
+
+/// All tables.
+pub const TABLES: &[TableColumns] = &[("result", RESULT), ("columns", COLUMNS), ("rejects", REJECTS)];
+
+fn table(name: &'static str) -> Table {
+    let dictionary: &[&str] = match name {
+        "columns" => &["path", "column", "type", "type_is"],
+        "rejects" => &["path", "column", "reason"],
+        _ => &[],
+    };
+    Table { name, dictionary }
+}
+
+/// What a file has become.
+pub struct Row<'a> {
+    pub plan: &'a Plan,
+    pub target: &'a [u8],
+    pub bytes: u64,
+    /// The file of rejects and its size.
+    pub rejects: Option<(Vec<u8>, u64)>,
+    pub read: u64,
+    pub written: u64,
+    pub rejected: u64,
+    pub nulled: u64,
+    pub groups: u64,
+    pub readings: u64,
+}
+
+/// A file that was made.
+pub struct Made {
+    /// Its path below the destination.
+    pub path: Vec<u8>,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Sums of all files.
+#[derive(Debug, Default)]
+pub struct Sums {
+    pub files: u64,
+    pub bytes: u64,
+    pub output_bytes: u64,
+    pub read: u64,
+    pub written: u64,
+    pub rejected: u64,
+    pub nulled: u64,
+    pub twice: u64,
+}
+
+impl Sums {
+    pub fn add(&mut self, other: &Self) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.output_bytes += other.output_bytes;
+        self.read += other.read;
+        self.written += other.written;
+        self.rejected += other.rejected;
+        self.nulled += other.nulled;
+        self.twice += other.twice;
+    }
+}
+
+/// What a thread has of its own.
+pub struct Worker {
+    sheets: [(Columns, TableWriter); 3],
+    pub sums: Sums,
+    /// Files of the result, when they are no destination's.
+    pub made: Option<Vec<Made>>,
+}
+
+impl Worker {
+    pub fn new(context: &Context, keeps_names: bool) -> Self {
+        let sheet = |(name, columns): &TableColumns| {
+            let rows = Columns::new(columns);
+            let writer = context.sink.writer(table(name), rows.schema());
+            (rows, writer)
+        };
+        let [result, columns, rejects] = [&TABLES[0], &TABLES[1], &TABLES[2]].map(sheet);
+        let made = keeps_names.then(Vec::new);
+        Self { sheets: [result, columns, rejects], sums: Sums::default(), made }
+    }
+
+    /// A file that was converted.
+    pub fn file(&mut self, head: &Head, row: &Row<'_>) -> Result<()> {
+        let rows = &mut self.sheets[0].0;
+        rows.path(&head.path);
+        rows.integer(head.size);
+        rows.text(&paths::escape(row.target));
+        [row.bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
+        rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
+        [row.plan.columns.len() as u64, row.groups, row.readings].into_iter().for_each(|value| rows.integer(value));
+        let columns = &mut self.sheets[1].0;
+        for (place, column) in row.plan.columns.iter().enumerate() {
+            columns.path(&head.path);
+            columns.text(&column.name);
+            columns.integer(place as u64 + 1);
+            columns.text(column.kind.as_str());
+            columns.text(match (column.is_fixed, column.source) {
+                (true, _) => "asked for",
+                (false, Some(_)) => "found",
+                (false, None) => "of other files",
+            });
+        }
+        self.sums.add(&Sums {
+            files: 1,
+            bytes: head.size,
+            output_bytes: row.bytes,
+            read: row.read,
+            written: row.written,
+            rejected: row.rejected,
+            nulled: row.nulled,
+            twice: u64::from(row.readings > 1),
+        });
+        if let Some(made) = &mut self.made {
+            made.push(Made { path: row.target.to_vec(), bytes: row.bytes });
+            made.extend(row.rejects.iter().map(|(path, bytes)| Made { path: path.clone(), bytes: *bytes }));
+        }
+        self.write_full()
+    }
+
+    /// A record that was not.
+    pub fn reject(
+        &mut self,
+        head: &Head,
+        (record, line, offset): (u64, u64, Option<u64>),
+        column: Option<&str>,
+        value: &[u8],
+        reason: &str,
+    ) -> Result<()> {
+        let rows = &mut self.sheets[2].0;
+        rows.path(&head.path);
+        rows.integer(record);
+        rows.integer(line);
+        rows.optional_integer(offset);
+        rows.optional_text(column);
+        rows.optional_text(column.map(|_| String::from_utf8_lossy(value)).as_deref());
+        rows.text(reason);
+        self.write_full()
+    }
+
+    fn write_full(&mut self) -> Result<()> {
+        self.sheets.iter_mut().try_for_each(|(rows, writer)| match rows.is_full() {
+            true => writer.write(&rows.take()?),
+            false => Ok(()),
+        })
+    }
+
+    /// Close what it wrote.
+    pub fn stage(self) -> Result<(Vec<Staged>, Sums, Vec<Made>)> {
+        let stage = |(mut rows, mut writer): (Columns, TableWriter)| {
+            writer.write(&rows.take()?)?;
+            writer.stage()
+        };
+        let staged = self.sheets.into_iter().map(stage).collect::<Result<_>>()?;
+        Ok((staged, self.sums, self.made.unwrap_or_default()))
+    }
+}

@@ -1,0 +1,188 @@
+"""convert: files of records as Parquet, no row lost. The engine's side is ``ops/convert.rs``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import pydantic
+
+from services.operations._spec import Column, Example, Figure, Operation, Table, Text, destination, field, path_columns
+from services.operations.records import ReadOptions
+
+
+class ColumnsOf(StrEnum):
+    """Which columns a converted file has."""
+
+    OWN = "own"
+    UNION = "union"
+    STRICT = "strict"
+
+
+class BadRecords(StrEnum):
+    """What becomes of a record that does not fit."""
+
+    REJECT = "reject"
+    NULL = "null"
+    FAIL = "fail"
+
+
+class Compression(StrEnum):
+    """How pages are compressed."""
+
+    ZSTD = "zstd"
+    SNAPPY = "snappy"
+    NONE = "none"
+
+
+ColumnType = Annotated[
+    str,
+    pydantic.Field(max_length=1000, pattern=r"^[^\u0000]+=(integer|float|boolean|date|timestamp|time|text)$"),
+]
+
+
+class ConvertOptions(ReadOptions):
+    """Options of convert."""
+
+    destination: Text | None = destination(
+        "New or empty directory for the converted files; without one they are files of the result, to be downloaded.",
+        "none: in the job's result",
+    )
+    columns: ColumnsOf = field(
+        ColumnsOf.OWN,
+        title="Columns",
+        description="Own: each file has its columns and types. Union: all have those of all. Strict: none may differ.",
+    )
+    bad_records: BadRecords = field(
+        BadRecords.REJECT,
+        title="What does not fit",
+        description="Reject the record to a file of its own, make the value null, or fail: leave its file out.",
+    )
+    column_types: list[ColumnType] = field(
+        [],
+        title="Types",
+        description="Types that columns have to have, each as name=type; those of other columns are found.",
+        widget="verbatim",
+        placeholder="all are found",
+        max_length=10_000,
+    )
+    compression: Compression = field(
+        Compression.ZSTD,
+        title="Pages",
+        description="How the pages of the Parquet files are compressed.",
+        category="advanced",
+    )
+    level: int = field(
+        1,
+        title="Level of zstd",
+        description="Higher is smaller and slower.",
+        category="advanced",
+        ge=1,
+        le=22,
+    )
+    row_group_bytes: int = field(
+        16 << 20,
+        title="Row group",
+        description="Text that becomes one row group: what a reader skips at once, and a thread holds in memory.",
+        category="advanced",
+        unit="bytes",
+        ge=1 << 20,
+        le=64 << 20,
+    )
+
+
+def _integer(name: str, unit: str, meaning: str) -> Column:
+    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name=name, dtype="text", meaning=meaning)
+
+
+OPERATION = Operation(
+    name="convert",
+    title="Convert",
+    summary="CSV files as Parquet, with types that hold every value: rows read are rows written and rejected.",
+    icon="transform",
+    options=ConvertOptions,
+    tables=(
+        Table(
+            name="result",
+            title="Files",
+            columns=(
+                *path_columns(),
+                _integer("size_bytes", "bytes", "Size before"),
+                _text("output", "The converted file, below the destination"),
+                _integer("output_bytes", "bytes", "Its size"),
+                _integer("records_read", "records", "Records of the source, without the header"),
+                _integer("records_written", "records", "Records in the converted file, as its footer counts them"),
+                _integer("records_rejected", "records", "Records that do not fit: read = written + rejected, always"),
+                _integer("values_nulled", "values", "Values that do not fit and are null, where that was asked for"),
+                _text("rejects", "The file of rejected records, as they stand, if there are any"),
+                _integer("columns", "columns", "Columns"),
+                _integer("row_groups", "row groups", "Row groups"),
+                _integer("readings", "readings", "2: a value was not of the type that the first ones had"),
+            ),
+        ),
+        Table(
+            name="columns",
+            title="Columns of each file",
+            columns=(
+                *path_columns(),
+                _text("column", "The column"),
+                _integer("position", "columns", "Its place, from 1"),
+                _text("type", "integer, float, boolean, date, timestamp, time or text"),
+                _text("type_is", "found, asked for, or of other files"),
+            ),
+        ),
+        Table(
+            name="rejects",
+            title="Rejected records",
+            columns=(
+                *path_columns(),
+                _integer("record", "records", "Number of the record, from 1"),
+                _integer("line", "lines", "Line that it begins in, from 1, the header counted"),
+                _integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
+                _text("column", "The column, when one value is to blame"),
+                _text("value", "That value, at most 256 bytes of it"),
+                _text("reason", "Why; the first 10,000 of each file are here, all in its file of rejects"),
+            ),
+        ),
+    ),
+    figures=(
+        Figure(key="files", title="Files", unit="files"),
+        Figure(key="other_files", title="Other files", unit="files"),
+        Figure(key="bytes", title="Size before", unit="bytes"),
+        Figure(key="output_bytes", title="Size after", unit="bytes"),
+        Figure(key="packed_percent", title="Of its size", unit="%"),
+        Figure(key="records_read", title="Records read"),
+        Figure(key="records_written", title="Records written"),
+        Figure(key="records_rejected", title="Records rejected"),
+        Figure(key="values_nulled", title="Values nulled"),
+        Figure(key="read_twice", title="Read twice for wider types", unit="files"),
+        Figure(key="destination", title="Written to", optional=True),
+    ),
+    cost="O(bytes) reading, parsing and encoding; memory: chunks of 16 MiB in work and their encoded columns",
+    examples=(
+        Example(
+            title="A type that is not that of the first records, a record that does not fit",
+            files={
+                "a.csv": b"id,price\n1,2\n2,3.5\n3\n",
+                "b.csv": b"id,price\n4,oops\n",
+            },
+            expect={"files": 2, "records_read": 4, "records_written": 3, "records_rejected": 1, "read_twice": 0},
+        ),
+        Example(
+            title="Types that columns have to have",
+            files={"a.csv": b"id,price\n1,2\n2,oops\n"},
+            options={"column_types": ["price=float"]},
+            expect={"records_read": 2, "records_written": 1, "records_rejected": 1},
+        ),
+        Example(
+            title="One schema for files that differ",
+            files={"a.csv": b"id,price\n1,2\n", "b.csv": b"id,note\nx,y\n"},
+            options={"columns": "union"},
+            expect={"files": 2, "records_read": 2, "records_written": 2, "read_twice": 2},
+        ),
+    ),
+)
