@@ -14,6 +14,7 @@ from services.operations import (
     profile,
     search,
     text_statistics,
+    validate,
     verify,
 )
 from services.operations._spec import NUMERIC, Column, Example, Figure, Operation, Options, Table, Text
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     search.OPERATION,
     text_statistics.OPERATION,
     profile.OPERATION,
+    validate.OPERATION,
     convert.OPERATION,
     compress.OPERATION,
     archive.OPERATION,

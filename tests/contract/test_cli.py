@@ -182,6 +182,12 @@ def _requests() -> list[JobRequest]:
         "column_types": ["id=text", "a=b=date"],
         "compression": "snappy",
         "row_group_bytes": 2 << 20,
+        "schema_file": "/data/schema, of prices.json",
+        "schema_text": '{"fields": []}',
+        "extra_columns": "allow",
+        "min_records": 1,
+        "max_records": 1000,
+        "max_errors": 10,
     }
     walk = operations.WalkOptions(
         include_hidden=False,

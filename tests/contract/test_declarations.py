@@ -165,6 +165,9 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("search", {"patterns": ["a", "a"]}),
     ("search", {"patterns": ["a"], "pattern_names": ["one", "two"]}),
     ("search", {"patterns": ["a"], "max_matches": 0}),
+    ("validate", {"max_errors": 0}),
+    ("validate", {"min_records": -1}),
+    ("validate", {"extra_columns": "ignore"}),
     ("verify", {}),
     ("verify", {"manifest": "{source}/a", "algorithm": "md4"}),
 ]

@@ -121,3 +121,46 @@ def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_
     assert list(table.dataframe[0].value["path"]) == ["a.csv"]
     clean = run_job("text_statistics", tree({"a": b"1\n"}, name="clean"))
     assert "All texts are ASCII or UTF-8" in texts(open_page("job", id=str(clean.id)))
+
+
+def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree({"a.csv": b"id,x\n1,2\n2,oops\n", "b.csv": b"id,y\n3,4\n", "c.csv": b"id,x\n4\n", "d.png": b"\x89PNG"})
+    job = run_job("profile", root)
+    app = open_page("job", id=str(job.id))
+    shown = figures(app)
+    assert (shown["Files"], shown["Records"], shown["Columns"], shown["Schemas"]) == ("3", "4", "3", "3")
+    assert "1 column holds values of several types." in texts(app)
+    assert "1 record has another number of fields." in texts(app)
+    app = open_page("job", id=str(job.id), profile_column="x")
+    assert "1 text, the first 'oops' in record 2 of a" in texts(app).replace("\\", "")
+    matrix = next(one.value for one in app.dataframe if "Column" in one.value)
+    assert set(matrix["Column"]) == {"id", "x", "y"}
+
+
+def test_profile_of_no_table_says_what_to_do(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    app = open_page("job", id=str(run_job("profile", tree({"a.png": b"1"})).id))
+    assert "Which files: all" in texts(app)
+
+
+def test_convert_shows_the_balance_and_what_was_rejected(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    job = run_job("convert", tree({"a.csv": b"id,x\n1,2\n2\n"}))
+    app = open_page("job", id=str(job.id))
+    assert "**2** records read = **1** written + **1** rejected" in texts(app)
+    assert any("1 fields instead of 2" in str(one.value) for one in app.dataframe)
+
+
+def test_validate_shows_the_verdict_and_takes_a_changed_schema(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    root = tree({"a.csv": b"id,x\n1,2\n2,oops\n"})
+    schema = '{"fields": [{"name": "id", "type": "integer"}, {"name": "x", "type": "integer"}]}'
+    app = open_page("job", id=str(run_job("validate", root, schema_text=schema).id))
+    assert "**Invalid** by the schema." in app.error[0].value
+    assert figures(app)["Errors"] == "1"
+    assert '"integer"' in app.text_area[0].value
+    app.text_area[0].set_value("no JSON").run()
+    assert "This is no JSON" in app.error[-1].value
+    assert (
+        "**Valid** by"
+        in open_page("job", id=str(run_job("validate", tree({"b.csv": b"a\n1\n"}, name="b")).id)).success[0].value
+    )

@@ -18,6 +18,7 @@ from pages.components.views import (
     profile,
     search,
     text_statistics,
+    validate,
     verify,
 )
 from services import bootstrap, operations
@@ -33,6 +34,7 @@ VIEWS: dict[str, View] = {
     "search": search.show,
     "text_statistics": text_statistics.show,
     "profile": profile.show,
+    "validate": validate.show,
     "convert": convert.show,
     "verify": verify.show,
     "compress": compress.show,

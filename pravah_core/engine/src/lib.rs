@@ -22,6 +22,7 @@
 
 pub mod codec;
 pub mod columns;
+pub mod contract;
 pub mod control;
 pub mod csv;
 pub mod destination;

@@ -10,6 +10,7 @@ pub mod inventory;
 pub mod profile;
 pub mod search;
 pub mod text_statistics;
+pub mod validate;
 pub mod verify;
 
 use std::sync::Arc;
@@ -134,6 +135,8 @@ registry! {
     Profile = "profile": profile::ProfileOptions,
     /// Files of records as Parquet.
     Convert = "convert": convert::ConvertOptions,
+    /// Files of records against a schema.
+    Validate = "validate": validate::ValidateOptions,
     /// Files against a manifest.
     Verify = "verify": verify::VerifyOptions,
     /// Every file compressed.

@@ -13,12 +13,14 @@ mod head;
 mod nulls;
 mod options;
 mod reading;
+mod sample;
 mod work;
 
 pub use head::{Head, lines};
 pub use nulls::Nulls;
-pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
+pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions, stem};
 pub use reading::{FileReading, Shared};
+pub use sample::{Sample, sample};
 
 use crate::csv::Split;
 use crate::error::Result;

@@ -58,6 +58,16 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The narrowest type that holds the values of both, where there are any.
+    pub fn join_some(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.join(other)),
+            (one, other) => one.or(other),
+        }
+    }
+}
+
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {

@@ -1,5 +1,7 @@
 //! Fields without a value.
 
+use crate::csv::Dialect;
+
 /// Texts that stand for no value.
 #[derive(Debug)]
 pub struct Nulls {
@@ -15,6 +17,23 @@ impl Nulls {
         let texts: Vec<Vec<u8>> = texts.iter().map(|text| text.clone().into_bytes()).collect();
         texts.iter().filter_map(|text| text.first()).for_each(|&byte| first[usize::from(byte)] = true);
         Self { texts, first }
+    }
+
+    /// The value of a field, when it has one: without its quotes, in `buffer` where it does not stand there as it is.
+    /// What is in quotes is never one of these texts; but nothing in quotes is an empty text, and a value of texts only.
+    #[inline]
+    pub fn value<'a>(
+        &self,
+        field: &'a [u8],
+        dialect: &Dialect,
+        of_texts: bool,
+        buffer: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        if field.first().is_some_and(|byte| Some(*byte) == dialect.quote) {
+            let (value, _) = dialect.unquoted(field, buffer);
+            return (of_texts || !value.is_empty()).then_some(value);
+        }
+        (!self.holds(field)).then_some(field)
     }
 
     /// True for one of them.

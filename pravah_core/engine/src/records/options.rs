@@ -190,8 +190,41 @@ impl ReadOptions {
         }
         let name = paths::file_name(path);
         let extension = paths::extension(name);
-        let is_packed = Codec::ALL.iter().any(|codec| extension.eq_ignore_ascii_case(codec.suffix().as_bytes()));
-        let inner = if is_packed { paths::extension(&name[..name.len() - extension.len() - 1]) } else { extension };
+        let inner =
+            if is_packed(extension) { paths::extension(&name[..name.len() - extension.len() - 1]) } else { extension };
         EXTENSIONS.iter().any(|known| inner.eq_ignore_ascii_case(known))
+    }
+}
+
+/// A path without what tells its format: `a/b.csv.gz` is `a/b`.
+pub fn stem(path: &[u8]) -> &[u8] {
+    let name_at = path.len() - paths::file_name(path).len();
+    let mut end = path.len();
+    let extension = paths::extension(&path[name_at..end]);
+    if is_packed(extension) {
+        end -= extension.len() + 1;
+    }
+    let extension = paths::extension(&path[name_at..end]);
+    if EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) {
+        end -= extension.len() + 1;
+    }
+    &path[..end]
+}
+
+fn is_packed(extension: &[u8]) -> bool {
+    Codec::ALL.iter().any(|codec| extension.eq_ignore_ascii_case(codec.suffix().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_name_without_what_tells_its_format() {
+        for (path, wanted) in
+            [("a/b.csv.gz", "a/b"), ("x.y/b.TSV", "x.y/b"), ("b.dat", "b.dat"), (".csv", ".csv"), ("b.gz", "b")]
+        {
+            assert_eq!(stem(path.as_bytes()), wanted.as_bytes());
+        }
     }
 }

@@ -9,7 +9,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use super::arrays::{Builder, data_type};
 use super::failed;
 use super::options::BadRecords;
-use super::plan::{Plan, join};
+use super::plan::Plan;
 use super::rejects::{Reason, Rejects};
 use crate::csv::Dialect;
 use crate::error::Result;
@@ -147,15 +147,10 @@ impl Part {
                 builder.null();
                 continue;
             };
-            let is_quoted = field.first().is_some_and(|byte| Some(*byte) == rules.dialect.quote);
-            let value = if is_quoted { rules.dialect.unquoted(field, buffer).0 } else { field };
-            // In quotes nothing is an empty text; of other types there is none.
-            let is_null =
-                if is_quoted { value.is_empty() && column.kind != Kind::Text } else { rules.nulls.holds(value) };
-            if is_null {
+            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == Kind::Text, buffer) else {
                 builder.null();
                 continue;
-            }
+            };
             let is_text = records.is_utf8 || std::str::from_utf8(value).is_ok();
             if !column.is_unknown && is_text && builder.add(value) {
                 continue;
@@ -194,11 +189,8 @@ impl Part {
                 }
                 let (start, end) = records.split.field(record, column);
                 let Some(field) = records.text.get(start..end).filter(|_| self.bad[record].is_none()) else { continue };
-                let (value, is_quoted) = rules.dialect.unquoted(field, &mut buffer);
-                if value.is_empty() || !is_quoted && rules.nulls.holds(value) {
-                    continue;
-                }
-                *kind = join(*kind, Some(Value::of(value).kind()));
+                let Some(value) = rules.nulls.value(field, rules.dialect, false, &mut buffer) else { continue };
+                *kind = Kind::join_some(*kind, Some(Value::of(value).kind()));
             }
         }
     }

@@ -12,14 +12,14 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
 use super::options::{BadRecords, Schema};
-use super::plan::{self, Plan, join};
+use super::plan::{self, Plan};
 use super::rejects::{Reason, Reject};
 use super::tables::{Row, Worker};
 use super::{Again, Convert, Met, failed};
 use crate::destination::{Attributes, Writing};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
-use crate::records::{Counts, Head, Of, Records, Table};
+use crate::records::{self, Counts, Head, Of, Records, Table};
 use crate::text::Decoder;
 use crate::values::Kind;
 
@@ -45,15 +45,14 @@ impl Convert {
     }
 
     fn target(&self, path: &[u8]) -> Vec<u8> {
-        [stem(path), b".parquet"].concat()
+        [records::stem(path), b".parquet"].concat()
     }
 
     /// The plan for a file, and whether it is read for the last time.
     fn plan(&self, head: &Head, start: &[u8]) -> Plan {
         let again = lock(&self.again);
         let state = again.get(&head.path);
-        let is_all = head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
-        let samples = plan::sample(head, start, is_all, &self.nulls);
+        let samples = records::sample(head, start, &self.nulls);
         let columns = match (self.united.get(), state) {
             (Some(all), _) => plan::united(head, &samples, all, &self.types),
             (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
@@ -163,21 +162,8 @@ fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
     (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
 }
 
-/// A path without what tells its format.
-fn stem(path: &[u8]) -> &[u8] {
-    let name_at = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-    let mut end = path.len();
-    for known in [&[&b"gz"[..], b"zst", b"bz2", b"xz", b"lz4"][..], &[b"csv", b"tsv", b"tab", b"psv", b"ssv", b"txt"]] {
-        let extension = crate::paths::extension(&path[name_at..end]);
-        if known.iter().any(|one| extension.eq_ignore_ascii_case(one)) {
-            end -= extension.len() + 1;
-        }
-    }
-    &path[..end]
-}
-
 fn rejects_of(path: &[u8]) -> Vec<u8> {
-    [stem(path), b".rejects.csv"].concat()
+    [records::stem(path), b".rejects.csv"].concat()
 }
 
 impl Table for Convert {
@@ -209,7 +195,7 @@ impl Table for Convert {
     }
 
     fn add(&self, of: &Of<'_, Self>, file: &mut File, part: Part, before: &Counts) -> Result<()> {
-        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = join(*own, *new));
+        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = Kind::join_some(*own, *new));
         if !of.plan.writes() {
             return Ok(());
         }
@@ -281,7 +267,7 @@ pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {
             all.push((name.clone(), None));
             all.len() - 1
         });
-        all[place].1 = join(all[place].1, *kind);
+        all[place].1 = Kind::join_some(all[place].1, *kind);
     }
     all
 }
@@ -299,15 +285,6 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_keeps_its_name_without_what_tells_its_format() {
-        for (path, wanted) in
-            [("a/b.csv.gz", "a/b"), ("x.y/b.TSV", "x.y/b"), ("b.dat", "b.dat"), (".csv", ".csv"), ("b.gz", "b")]
-        {
-            assert_eq!(stem(path.as_bytes()), wanted.as_bytes());
-        }
-    }
 
     #[test]
     fn types_of_all_files_hold_the_values_of_each() {

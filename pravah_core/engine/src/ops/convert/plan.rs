@@ -1,6 +1,6 @@
 //! What is done with a file: its columns' types and how they are encoded, told by its beginning.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -11,9 +11,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use super::arrays::data_type;
-use crate::csv::{Split, Splitter};
-use crate::records::{Head, Nulls};
-use crate::values::{Kind, Value};
+use crate::records::{Head, Sample};
+use crate::values::Kind;
 
 /// A column of the converted file.
 #[derive(Debug, Clone)]
@@ -48,65 +47,6 @@ impl Plan {
     /// True while what is encoded will be written.
     pub fn writes(&self) -> bool {
         self.factory.is_some() && !self.is_again.load(Relaxed)
-    }
-}
-
-/// Records of the beginning that are looked at.
-const SAMPLE_RECORDS: usize = 4096;
-
-/// What the beginning of a file tells of a column.
-#[derive(Debug, Clone, Default)]
-pub struct Sample {
-    /// The type that holds its values; none without one.
-    pub kind: Option<Kind>,
-    values: usize,
-    distinct: HashSet<u64>,
-    is_all: bool,
-}
-
-impl Sample {
-    /// True when values come again: most of them are of few.
-    fn is_repeated(&self) -> bool {
-        self.values < 16 || self.distinct.len() * 2 < self.values
-    }
-}
-
-/// Look at the first records of a file; `is_all`: it has no more than these.
-pub fn sample(head: &Head, start: &[u8], is_all: bool, nulls: &Nulls) -> Vec<Sample> {
-    let mut samples = vec![Sample { is_all, ..Sample::default() }; head.names.len()];
-    let dialect = head.dialect();
-    // The last record may be cut.
-    let cut = memchr::memrchr2(b'\n', b'\r', start).filter(|_| !is_all);
-    let whole = cut.map_or(start.len(), |end| end + 1);
-    let from = (head.records_at as usize).min(whole);
-    let records = &start[from..whole];
-    let (mut split, mut splitter) = (Split::default(), Splitter::new(records, dialect, head.names.len()));
-    let (mut seen, mut buffer) = (0, Vec::new());
-    let most = if is_all { usize::MAX } else { SAMPLE_RECORDS };
-    while seen < most && splitter.next(&mut split) {
-        seen += split.len();
-        let ragged: HashSet<u32> = split.ragged().iter().map(|&(record, _)| record).collect();
-        for (column, sample) in samples.iter_mut().enumerate() {
-            for record in (0..split.len()).filter(|record| !ragged.contains(&(*record as u32))) {
-                let (begin, end) = split.field(record, column);
-                let (value, is_quoted) = dialect.unquoted(&records[begin..end], &mut buffer);
-                if value.is_empty() || !is_quoted && nulls.holds(value) {
-                    continue;
-                }
-                sample.values += 1;
-                sample.distinct.insert(crate::sketch::hash(value));
-                sample.kind = join(sample.kind, Some(Value::of(value).kind()));
-            }
-        }
-    }
-    samples
-}
-
-/// The type that holds what both hold.
-pub fn join(one: Option<Kind>, other: Option<Kind>) -> Option<Kind> {
-    match (one, other) {
-        (Some(one), Some(other)) => Some(one.join(other)),
-        (one, other) => one.or(other),
     }
 }
 

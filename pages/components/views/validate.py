@@ -1,0 +1,114 @@
+"""validate: the verdict, errors by rule and column, then examples; and the schema, to be changed and used again."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.components import draft, linked, table_link, text
+from pages.components.charts import bars
+from services import bootstrap, results, units
+from services.jobs.models import JobView
+
+_BARS, _FILES, _ERRORS = 12, 12, 20
+_LARGEST_SCHEMA_BYTES = 20_000
+
+
+def show(services: bootstrap.Services, job: JobView) -> None:
+    """Show the verdict and figures, where the errors are, the first of them, and the schema."""
+    summary = job.result("validate")["summary"]
+    _verdict(summary)
+    if summary["partial"]:
+        st.warning(
+            "**Partial.** All errors are counted, but not all are listed or looked for: see the issues, or raise "
+            "**Listed errors**.",
+            icon=":material/content_cut:",
+        )
+    with st.grid(6, min_column_width=140):
+        st.metric("Files", units.format_count(summary["files"]))
+        st.metric("Invalid files", units.format_count(summary["invalid_files"]))
+        st.metric("Records", units.format_count(summary["records"]))
+        st.metric("Good records", units.format_count(summary["good_records"]))
+        st.metric("Bad records", units.format_count(summary["bad_records"]))
+        st.metric("Errors", units.format_count(summary["errors"]))
+    if summary["destination"]:
+        st.markdown(f"Good and bad records are in {text.code(summary['destination'])}.")
+    if summary["errors"]:
+        _errors(services, job)
+    _schema(services, job, summary)
+
+
+def _verdict(summary: Mapping[str, Any]) -> None:
+    by = "the schema" if summary["schema"] == "given" else "what the first records of each file promise"
+    if not summary["files"]:
+        st.info("No file was read. Choose **Which files: all** to read files of any name.", icon=":material/block:")
+    elif summary["errors"]:
+        st.error(f"**Invalid** by {by}.", icon=":material/cancel:")
+    else:
+        st.success(f"**Valid** by {by}.", icon=":material/check_circle:")
+
+
+def _errors(services: bootstrap.Services, job: JobView) -> None:
+    with st.grid(2, min_column_width=380, gap="medium"):
+        with st.container():
+            st.subheader("By rule and column", anchor=False)
+            _rules(services, job)
+        with st.container():
+            st.subheader("Files with most errors", anchor=False)
+            columns = ("path", "records", "bad_records", "errors")
+            linked.top(services, job.id, "validate.result", columns, sort="-errors", limit=_FILES)
+    st.subheader("Errors", anchor=False)
+    shown = ("path", "line", "column", "rule", "value", "expected")
+    linked.top(services, job.id, "validate.errors", shown, sort="path,record", limit=_ERRORS)
+
+
+def _rules(services: bootstrap.Services, job: JobView) -> None:
+    rows = linked.rows(services, job.id, "validate.counts", "-errors", services.settings.page_rows_limit)
+    counted: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        counted[row["rule"], row["column"] or ""] += row["errors"]
+    top = counted.most_common(_BARS)
+
+    def pick(place: int) -> None:
+        rule, column = top[place][0]
+        wanted = [results.Filter(column="rule", operator="eq", value=rule)]
+        if column:
+            wanted.append(results.Filter(column="column", operator="eq", value=column))
+        table_link.open_table("validate.errors", wanted, sort="path,record")
+
+    names = [f"{rule}: {column}" if column else rule for (rule, column), _ in top]
+    bars.show(names, [count for _, count in top], units.format_count, key="rules", alt="Errors by rule", on_pick=pick)
+    st.caption("A click on a bar lists its errors.")
+
+
+@st.fragment
+def _schema(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+    with st.expander("Schema", icon=":material/schema:", expanded=not summary["errors"]):
+        stored = b"".join(services.artifacts.open(job.id, "validate/schema.json").chunks)
+        if len(stored) > _LARGEST_SCHEMA_BYTES:
+            st.caption("It is large: download it from **Files**, change it, and name it as the schema of a new job.")
+            return
+        st.caption("Change it here and validate again: types, and constraints such as required, unique, minimum, enum.")
+        edited = st.text_area("Table Schema", stored.decode(), height=320, key="edited_schema")
+        try:
+            compact = json.dumps(json.loads(edited), ensure_ascii=False)
+        except ValueError as error:
+            st.error(f"This is no JSON: {text.plain(str(error))}")
+            return
+        request = job.request
+        chosen = [
+            one.model_copy(update={"options": {**one.options, "schema_text": compact, "schema_file": None}})
+            if one.operation == "validate"
+            else one
+            for one in request.operations
+        ]
+        st.page_link(
+            "pages/new_job.py",
+            label="Validate with this schema",
+            icon=":material/fact_check:",
+            query_params=draft.encode(request.model_copy(update={"operations": tuple(chosen)})),
+        )

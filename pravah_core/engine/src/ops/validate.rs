@@ -1,0 +1,217 @@
+//! validate: every record of every file against a schema, each error with its place.
+//!
+//! Without a schema the types of a file's first records are one: does the whole file hold what its beginning promises?
+//! All errors are counted, by file, column and rule; as many as `max_errors` are listed, and a result with fewer than
+//! there are says that it is partial. A value that has to be unique is told by its hash of 64 bits.
+//!
+//! Cost: O(bytes) reading and checking; memory: the chunks in work with their errors, 72 MB at most for each column of a
+//! file in work whose values have to be unique.
+
+mod chunk;
+mod file;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::tables::{Sums, Worker};
+use super::{Context, Options, TableColumns};
+use crate::contract::{self, Contract};
+use crate::destination::{self, Destination};
+use crate::digest::{Algorithm, Reading};
+use crate::error::{EngineError, Result};
+use crate::outcome::Report;
+use crate::pass::{Operation, Stages};
+use crate::pool::Slots;
+use crate::records::{FileReading, Nulls, ReadOptions, Shared};
+use crate::walk::{Meta, WalkTotals};
+
+/// What a column is that the schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtraColumns {
+    /// An error of its file.
+    Error,
+    /// Nothing to look at.
+    Allow,
+}
+
+/// Options of validate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidateOptions {
+    /// How files are read.
+    #[serde(flatten)]
+    pub read: ReadOptions,
+    /// A file with the schema; absolute.
+    pub schema_file: Option<String>,
+    /// The schema itself; goes before `schema_file`.
+    pub schema_text: Option<String>,
+    /// What a column is that the schema does not have.
+    pub extra_columns: ExtraColumns,
+    /// Records that a file has at least.
+    pub min_records: Option<u64>,
+    /// Records that a file has at most.
+    pub max_records: Option<u64>,
+    /// Errors that are listed.
+    pub max_errors: u64,
+    /// A new or empty directory for good and for bad records; none = they are not written.
+    pub destination: Option<PathBuf>,
+}
+
+impl Default for ValidateOptions {
+    fn default() -> Self {
+        Self {
+            read: ReadOptions::default(),
+            schema_file: None,
+            schema_text: None,
+            extra_columns: ExtraColumns::Error,
+            min_records: None,
+            max_records: None,
+            max_errors: 1_000_000,
+            destination: None,
+        }
+    }
+}
+
+/// Far more than what is made of it, few enough that some of them fit into memory many times.
+const CHUNK_BYTES: usize = 4 << 20;
+const MOST_ERRORS: u64 = 1_000_000_000;
+/// Bytes of a schema.
+const MOST_SCHEMA: u64 = 16 << 20;
+
+impl ValidateOptions {
+    fn contract(&self) -> Result<Option<Contract>> {
+        if let Some(text) = &self.schema_text {
+            return contract::parse(text).map(Some);
+        }
+        let Some(path) = &self.schema_file else { return Ok(None) };
+        let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
+        let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
+        if size > MOST_SCHEMA {
+            return Err(failed("is larger than 16 MiB".into()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        contract::parse(&text).map(Some)
+    }
+}
+
+impl Options for ValidateOptions {
+    const TABLES: &'static [TableColumns] = tables::TABLES;
+
+    fn validate(&self) -> Result<()> {
+        self.read.check()?;
+        if self.schema_file.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(EngineError::invalid("options.schema_file must be the absolute path of a schema"));
+        }
+        if !(1..=MOST_ERRORS).contains(&self.max_errors) {
+            return Err(EngineError::invalid("options.max_errors must lie between 1 and 1,000,000,000"));
+        }
+        if let Some(text) = &self.schema_text {
+            contract::parse(text)?;
+        }
+        self.destination.as_deref().map_or(Ok(()), destination::check)
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let contract = self.contract()?;
+        let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
+        let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
+        let validate = Validate {
+            nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
+            workers: Slots::new(context.threads, || Worker::new(&context)),
+            listed: AtomicU64::new(0),
+            is_partial: AtomicBool::new(false),
+            inferred: Mutex::default(),
+            options: self.clone(),
+            contract,
+            destination,
+            context: context.clone(),
+        };
+        let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
+        Ok(Box::new(ValidateOperation { shared, context }))
+    }
+}
+
+/// What all threads share.
+struct Validate {
+    options: ValidateOptions,
+    /// None: that of each file's first records.
+    contract: Option<Contract>,
+    nulls: Nulls,
+    destination: Option<Destination>,
+    workers: Slots<Worker>,
+    /// Errors that were to be listed.
+    listed: AtomicU64,
+    is_partial: AtomicBool,
+    /// The first file by name with what its beginning promises.
+    inferred: Mutex<Option<(Vec<u8>, Contract)>>,
+    context: Context,
+}
+
+struct ValidateOperation {
+    shared: Arc<Shared<Validate>>,
+    context: Context,
+}
+
+impl Operation for ValidateOperation {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "validate", after: &[] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
+        self.shared.wants(path)
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+    }
+
+    fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
+        let Self { shared, context } = *self;
+        let validate = shared.finish()?;
+        let (mut staged, mut sums) = (Vec::new(), Sums::default());
+        for worker in validate.workers.into_inner() {
+            let (tables, own) = worker.stage()?;
+            staged.extend(tables);
+            sums.add(own);
+        }
+        let destination = validate.destination.map(|destination| {
+            let path = destination.path().to_string_lossy().into_owned();
+            destination.finish().map(|()| path)
+        });
+        let destination = destination.transpose()?;
+        context.sink.commit(staged)?;
+        let inferred = validate.inferred.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_given = validate.contract.is_some();
+        let schema = validate.contract.or(inferred.map(|(_, contract)| contract)).unwrap_or_default();
+        let text =
+            serde_json::to_vec_pretty(&schema.described()).map_err(|error| EngineError::internal(error.to_string()))?;
+        let file = context.sink.write_file("schema.json", &text, "application/json")?;
+        let summary = json!({
+            "verdict": if sums.errors == 0 { "valid" } else { "invalid" },
+            "schema": if is_given { "given" } else { "of the first records" },
+            "files": sums.files,
+            "other_files": totals.files.saturating_sub(sums.files),
+            "invalid_files": sums.invalid,
+            "bytes": sums.bytes,
+            "records": sums.records,
+            "good_records": sums.records.saturating_sub(sums.bad),
+            "bad_records": sums.bad,
+            "errors": sums.errors,
+            "listed_errors": sums.listed,
+            "partial": validate.is_partial.load(Relaxed),
+            "rules": sums.rules,
+            "destination": destination,
+        });
+        Ok(Report { not_covered: None, files: vec![file], summary })
+    }
+}

@@ -1,0 +1,215 @@
+//! The result's tables.
+
+use std::collections::BTreeMap;
+
+use super::chunk::RECORD;
+use crate::columns::{Column, Columns};
+use crate::contract::{Field, Rule};
+use crate::error::Result;
+use crate::ops::{Context, TableColumns};
+use crate::records::Head;
+use crate::sink::{Staged, Table, TableWriter};
+use crate::values::Kind;
+
+const RESULT: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("size_bytes"),
+    Column::category("verdict"),
+    Column::integer("records"),
+    Column::integer("good_records"),
+    Column::integer("bad_records"),
+    Column::integer("errors"),
+    Column::integer("listed_errors"),
+];
+const COUNTS: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::category("column"),
+    Column::category("rule"),
+    Column::integer("errors"),
+    Column::integer("first_record"),
+];
+const ERRORS: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::integer("record"),
+    Column::integer("line"),
+    Column::integer("byte_offset"),
+    Column::category("column"),
+    Column::category("rule"),
+    Column::text("value"),
+    Column::category("expected"),
+];
+const COLUMNS: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::category("column"),
+    Column::integer("position"),
+    Column::category("type"),
+    Column::category("rules"),
+];
+
+/// All tables.
+pub const TABLES: &[TableColumns] = &[("result", RESULT), ("counts", COUNTS), ("errors", ERRORS), ("columns", COLUMNS)];
+
+fn table(name: &'static str) -> Table {
+    let dictionary: &[&str] = match name {
+        "result" => &["verdict"],
+        "counts" => &["column", "rule"],
+        "errors" => &["path", "column", "rule", "expected"],
+        _ => &["path", "column", "type", "rules"],
+    };
+    Table { name, dictionary }
+}
+
+/// Sums of all files.
+#[derive(Debug, Default)]
+pub struct Sums {
+    pub files: u64,
+    pub invalid: u64,
+    pub bytes: u64,
+    pub records: u64,
+    pub bad: u64,
+    pub errors: u64,
+    pub listed: u64,
+    pub rules: BTreeMap<&'static str, u64>,
+}
+
+impl Sums {
+    pub fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.invalid += other.invalid;
+        self.bytes += other.bytes;
+        self.records += other.records;
+        self.bad += other.bad;
+        self.errors += other.errors;
+        self.listed += other.listed;
+        other.rules.into_iter().for_each(|(rule, count)| *self.rules.entry(rule).or_default() += count);
+    }
+}
+
+/// Where an error is.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// Number of the record, from 1; none: the whole file.
+    pub record: Option<u64>,
+    /// Its line, from 1, the header counted.
+    pub line: Option<u64>,
+    /// Where it begins in the file.
+    pub offset: Option<u64>,
+}
+
+/// A column and a rule, how many errors they have, and the first one's record.
+pub type Count = ((u32, Rule), (u64, Option<u64>));
+
+/// What a file turned out to be.
+pub struct Verdict<'a> {
+    pub records: u64,
+    pub bad: u64,
+    pub errors: u64,
+    pub listed: u64,
+    pub counts: &'a [Count],
+}
+
+/// What a thread has of its own.
+pub struct Worker {
+    sheets: [(Columns, TableWriter); 4],
+    pub sums: Sums,
+}
+
+impl Worker {
+    pub fn new(context: &Context) -> Self {
+        let sheet = |(name, columns): &TableColumns| {
+            let rows = Columns::new(columns);
+            let writer = context.sink.writer(table(name), rows.schema());
+            (rows, writer)
+        };
+        Self { sheets: [&TABLES[0], &TABLES[1], &TABLES[2], &TABLES[3]].map(sheet), sums: Sums::default() }
+    }
+
+    /// One error.
+    pub fn error(
+        &mut self,
+        head: &Head,
+        place: Place,
+        column: &str,
+        rule: Rule,
+        value: Option<&[u8]>,
+        expected: &str,
+    ) -> Result<()> {
+        let rows = &mut self.sheets[2].0;
+        rows.path(&head.path);
+        rows.optional_integer(place.record);
+        rows.optional_integer(place.line);
+        rows.optional_integer(place.offset);
+        rows.optional_text(Some(column).filter(|column| !column.is_empty()));
+        rows.text(rule.as_str());
+        rows.optional_text(value.map(String::from_utf8_lossy).as_deref());
+        rows.text(expected);
+        self.write_full()
+    }
+
+    /// A file's end.
+    pub fn file(
+        &mut self,
+        head: &Head,
+        verdict: &Verdict<'_>,
+        fields: &[Option<Field>],
+        names: &dyn Fn(u32) -> String,
+    ) -> Result<()> {
+        let rows = &mut self.sheets[0].0;
+        rows.path(&head.path);
+        rows.integer(head.size);
+        rows.text(if verdict.errors == 0 { "valid" } else { "invalid" });
+        let good = verdict.records.saturating_sub(verdict.bad);
+        [verdict.records, good, verdict.bad, verdict.errors, verdict.listed]
+            .into_iter()
+            .for_each(|value| rows.integer(value));
+        for ((column, rule), (count, first)) in verdict.counts {
+            let rows = &mut self.sheets[1].0;
+            rows.path(&head.path);
+            let name = if *column == RECORD { None } else { Some(names(*column)) };
+            rows.optional_text(name.as_deref());
+            rows.text(rule.as_str());
+            rows.integer(*count);
+            rows.optional_integer(*first);
+            *self.sums.rules.entry(rule.as_str()).or_default() += count;
+        }
+        for (place, field) in fields.iter().enumerate() {
+            let rows = &mut self.sheets[3].0;
+            rows.path(&head.path);
+            rows.text(&head.names[place]);
+            rows.integer(place as u64 + 1);
+            rows.text(field.as_ref().and_then(|field| field.kind).map_or("any", Kind::as_str));
+            rows.text(&field.as_ref().map(|field| field.words().join(", ")).unwrap_or_default());
+        }
+        self.sums.add(Sums {
+            files: 1,
+            invalid: u64::from(verdict.errors > 0),
+            bytes: head.size,
+            records: verdict.records,
+            bad: verdict.bad,
+            errors: verdict.errors,
+            listed: verdict.listed,
+            rules: BTreeMap::new(),
+        });
+        self.write_full()
+    }
+
+    fn write_full(&mut self) -> Result<()> {
+        self.sheets.iter_mut().try_for_each(|(rows, writer)| match rows.is_full() {
+            true => writer.write(&rows.take()?),
+            false => Ok(()),
+        })
+    }
+
+    /// Close what it wrote.
+    pub fn stage(self) -> Result<(Vec<Staged>, Sums)> {
+        let stage = |(mut rows, mut writer): (Columns, TableWriter)| {
+            writer.write(&rows.take()?)?;
+            writer.stage()
+        };
+        Ok((self.sheets.into_iter().map(stage).collect::<Result<_>>()?, self.sums))
+    }
+}

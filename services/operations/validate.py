@@ -1,0 +1,191 @@
+"""validate: files of records against a schema. The engine's side is ``ops/validate.rs``."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from services.operations._spec import Column, Example, Figure, Operation, Table, Text, destination, field, path_columns
+from services.operations.records import ReadOptions
+
+_SCHEMA = (
+    '{"fields": [{"name": "id", "type": "integer", "constraints": {"required": true, "unique": true}},'
+    ' {"name": "price", "type": "number", "constraints": {"minimum": 0}}]}'
+)
+
+
+class ExtraColumns(StrEnum):
+    """What a column is that the schema does not have."""
+
+    ERROR = "error"
+    ALLOW = "allow"
+
+
+class ValidateOptions(ReadOptions):
+    """Options of validate."""
+
+    schema_file: Text | None = field(
+        None,
+        title="Schema",
+        description="Path of a Table Schema (Frictionless) or JSON Schema; none: what the first records promise.",
+        widget="path",
+        placeholder="what the first records promise",
+    )
+    schema_text: Text | None = field(
+        None,
+        title="Schema as text",
+        description="The schema itself, as JSON; it goes before the file.",
+        placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
+        max_length=1_000_000,
+    )
+    extra_columns: ExtraColumns = field(
+        ExtraColumns.ERROR,
+        title="Unknown columns",
+        description="Whether a column that the schema does not have is an error of its file.",
+    )
+    destination: Text | None = destination(
+        "New or empty directory for the good and the bad records of each file; without one they are not written.",
+        "none: nothing is written",
+    )
+    min_records: int | None = field(
+        None,
+        title="Records at least",
+        description="Fewer records are an error of their file.",
+        category="advanced",
+        unit="records",
+        ge=0,
+        le=1_000_000_000_000,
+    )
+    max_records: int | None = field(
+        None,
+        title="Records at most",
+        description="More records are an error of their file.",
+        category="advanced",
+        unit="records",
+        ge=0,
+        le=1_000_000_000_000,
+    )
+    max_errors: int = field(
+        1_000_000,
+        title="Listed errors",
+        description="List so many errors; all are counted, and a result that lists fewer says that it is partial.",
+        category="advanced",
+        unit="errors",
+        ge=1,
+        le=1_000_000_000,
+    )
+
+
+def _integer(name: str, unit: str, meaning: str) -> Column:
+    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name=name, dtype="text", meaning=meaning)
+
+
+_RULE = _text(
+    "rule",
+    "type, required, unique, minimum, maximum, min_length, max_length, pattern, enum, encoding; fields: the record has "
+    "another number of them; missing_column, extra_column and records: the whole file",
+)
+_COLUMN = _text("column", "The column; none: the whole record or file")
+
+OPERATION = Operation(
+    name="validate",
+    title="Validate",
+    summary="Every record of CSV files against a schema: each error with file, line, column, value and rule.",
+    icon="fact_check",
+    options=ValidateOptions,
+    tables=(
+        Table(
+            name="result",
+            title="Files",
+            columns=(
+                *path_columns(),
+                _integer("size_bytes", "bytes", "Size"),
+                _text("verdict", "valid or invalid"),
+                _integer("records", "records", "Records without the header"),
+                _integer("good_records", "records", "Records without an error"),
+                _integer("bad_records", "records", "Records with one or more"),
+                _integer("errors", "errors", "Errors"),
+                _integer("listed_errors", "errors", "Errors that are in the table of errors"),
+            ),
+        ),
+        Table(
+            name="counts",
+            title="Errors by rule",
+            columns=(
+                *path_columns(),
+                _COLUMN,
+                _RULE,
+                _integer("errors", "errors", "How many, listed or not"),
+                _integer("first_record", "records", "The first record with one, from 1"),
+            ),
+        ),
+        Table(
+            name="errors",
+            title="Errors",
+            columns=(
+                *path_columns(),
+                _integer("record", "records", "Number of the record, from 1"),
+                _integer("line", "lines", "Line that it begins in, from 1, the header counted"),
+                _integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
+                _COLUMN,
+                _RULE,
+                _text("value", "The value, at most 256 bytes of it"),
+                _text("expected", "What it has to be"),
+            ),
+        ),
+        Table(
+            name="columns",
+            title="Columns of each file",
+            columns=(
+                *path_columns(),
+                _text("column", "The column"),
+                _integer("position", "columns", "Its place, from 1"),
+                _text("type", "The type that its values have to have; any: none"),
+                _text("rules", "What else is asked of them"),
+            ),
+        ),
+    ),
+    figures=(
+        Figure(key="verdict", title="Verdict"),
+        Figure(key="schema", title="Schema"),
+        Figure(key="files", title="Files", unit="files"),
+        Figure(key="invalid_files", title="Invalid files", unit="files"),
+        Figure(key="other_files", title="Other files", unit="files"),
+        Figure(key="bytes", title="Size", unit="bytes"),
+        Figure(key="records", title="Records"),
+        Figure(key="good_records", title="Good records"),
+        Figure(key="bad_records", title="Bad records"),
+        Figure(key="errors", title="Errors"),
+        Figure(key="listed_errors", title="Listed errors"),
+        Figure(key="partial", title="Partial"),
+        Figure(key="destination", title="Written to", optional=True),
+    ),
+    cost="O(bytes) reading and checking; memory: some MiB per thread, and 72 MB at most per unique column of a file",
+    examples=(
+        Example(
+            title="Records against a Table Schema",
+            files={
+                "good.csv": b"id,price\n1,2.5\n2,3\n",
+                "bad.csv": b"id,price\n1,-1\n1,oops\n,4\n5\n",
+            },
+            options={"schema_text": _SCHEMA},
+            expect={
+                "verdict": "invalid",
+                "files": 2,
+                "invalid_files": 1,
+                "records": 6,
+                "bad_records": 4,
+                "errors": 5,
+                "partial": False,
+            },
+        ),
+        Example(
+            title="A file that keeps what its beginning promises",
+            files={"a.csv": b"id,day\n1,2024-02-29\n2,2024-03-01\n"},
+            expect={"verdict": "valid", "schema": "of the first records", "errors": 0},
+        ),
+    ),
+)

@@ -1,0 +1,95 @@
+"""validate as its user has it: errors where Python finds them, schemas from files, good and bad records apart."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap, errors
+from services.jobs.models import Source
+from tests.asking import one_job
+from tests.conftest import TreeBuilder
+from tests.integration.operations.conftest import Rows, RunJob
+
+_SEED = 20261126
+_FIELDS = [
+    {"name": "n", "type": "integer", "constraints": {"required": True, "minimum": -2, "maximum": 5}},
+    {"name": "u", "type": "string", "constraints": {"unique": True, "maxLength": 3}},
+    {"name": "e", "constraints": {"enum": ["a", "b,c"]}},
+]
+
+
+def _expected(records: list[list[str]]) -> list[tuple[int, str, str]]:
+    """Return (record, column, rule) by a naive reading."""
+    found: list[tuple[int, str, str]] = []
+    seen: set[str] = set()
+    for number, (n, u, e) in enumerate(records, 1):
+        if n == "":
+            found.append((number, "n", "required"))
+        elif not n.lstrip("-").isdecimal() or n.count("-") > 1:
+            found.append((number, "n", "type"))
+        elif int(n) < -2:
+            found.append((number, "n", "minimum"))
+        elif int(n) > 5:
+            found.append((number, "n", "maximum"))
+        if len(u) > 3:
+            found.append((number, "u", "max_length"))
+        elif u in seen:
+            found.append((number, "u", "unique"))
+        else:
+            seen.add(u)
+        if e not in {"a", "b,c"}:
+            found.append((number, "e", "enum"))
+    return found
+
+
+def test_errors_are_those_of_a_naive_reading(run_job: RunJob, rows: Rows, tree: TreeBuilder, tmp_path: Path) -> None:
+    print(f"seed {_SEED}")
+    made = random.Random(_SEED)
+    files: dict[str | bytes, bytes | None] = {}
+    expected: list[tuple[str, int, str, str]] = []
+    for number in range(12):
+        records = [
+            [
+                made.choice(["1", "5", "6", "-3", "", "x", "-2"]),
+                "".join(made.choices('a"\n,', k=made.randrange(5))) + str(made.randrange(3)),
+                made.choice(["a", "b,c", "c"]),
+            ]
+            for _ in range(30)
+        ]
+        out = io.StringIO()
+        csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["n", "u", "e"], *records])
+        files[f"{number:02}.csv"] = out.getvalue().encode()
+        expected += [(f"{number:02}.csv", *one) for one in _expected(records)]
+    schema = tmp_path / "schema.json"
+    schema.write_text(json.dumps({"fields": _FIELDS}))
+    job = run_job("validate", tree(files), options={"schema_file": str(schema), "header": "yes", "delimiter": "comma"})
+    found = rows(job, "errors")
+    assert sorted((row["path"], row["record"], row["column"], row["rule"]) for row in found) == sorted(expected)
+    counts = rows(job, "counts")
+    assert sum(row["errors"] for row in counts) == len(expected)
+
+
+def test_a_schema_that_is_not_understood_is_refused(running: bootstrap.Services, tree: TreeBuilder) -> None:
+    request = one_job(
+        operation="validate",
+        source=Source.of_path(tree({"a.csv": b"a\n1\n"})),
+        options={"schema_text": '{"fields": [{"name": "a", "type": "geopoint"}]}'},
+    )
+    with pytest.raises(errors.InvalidOptionsError, match="geopoint"):
+        running.jobs.submit(request)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_a_limit_is_told_as_partial(run_job: RunJob, rows: Rows, tree: TreeBuilder, limit: int) -> None:
+    root = tree({"a.csv": b"n\nx\ny\n"})
+    schema = '{"fields": [{"name": "n", "type": "integer"}]}'
+    job = run_job("validate", root, options={"schema_text": schema, "max_errors": limit})
+    summary = job.result("validate")["summary"]
+    assert (summary["errors"], summary["partial"]) == (2, limit == 1)
+    assert len(rows(job, "errors")) == min(limit, 2)
