@@ -122,11 +122,11 @@ def _is_meant(failure: Failure, response: Any) -> bool:
     if response.status_code in _CONDITIONS:
         return True
     problem = json.loads(response.content)
-    # A glob or an expression that is none is found by the engine, which names it in words.
+    # A glob, an expression or a schema that is none is found by the engine, which names it in words.
     named = [one["field"] for one in problem.get("errors") or []]
     return (
         any(_BEYOND_SCHEMA.fullmatch(field) for field in named)
-        or re.search("_globs|patterns", problem["detail"]) is not None
+        or re.search("_globs|patterns|schema_text", problem["detail"]) is not None
     )
 
 

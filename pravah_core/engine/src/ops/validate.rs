@@ -87,7 +87,7 @@ const MOST_SCHEMA: u64 = 16 << 20;
 impl ValidateOptions {
     fn contract(&self) -> Result<Option<Contract>> {
         if let Some(text) = &self.schema_text {
-            return contract::parse(text).map(Some);
+            return parse("schema_text", text).map(Some);
         }
         let Some(path) = &self.schema_file else { return Ok(None) };
         let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
@@ -96,8 +96,12 @@ impl ValidateOptions {
             return Err(failed("is larger than 16 MiB".into()));
         }
         let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
-        contract::parse(&text).map(Some)
+        parse("schema_file", &text).map(Some)
     }
+}
+
+fn parse(option: &str, text: &str) -> Result<Contract> {
+    contract::parse(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
 }
 
 impl Options for ValidateOptions {
@@ -112,7 +116,7 @@ impl Options for ValidateOptions {
             return Err(EngineError::invalid("options.max_errors must lie between 1 and 1,000,000,000"));
         }
         if let Some(text) = &self.schema_text {
-            contract::parse(text)?;
+            parse("schema_text", text)?;
         }
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
