@@ -58,7 +58,12 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
 
 def is_file(artifact: Artifact) -> bool:
     """Return whether a file is one of an operation's own, beside its tables: a manifest, an archive."""
-    return "/" in artifact.name and not artifact.name.endswith(".parquet")
+    operation, _, rest = artifact.name.partition("/")
+    if not rest or not artifact.name.endswith(".parquet"):
+        return bool(rest)
+    # A part of a table, or a file that an operation made.
+    tables = next((one.tables for one in operations.OPERATIONS if one.name == operation), ())
+    return rest.partition("/")[0] not in {table.name for table in tables}
 
 
 def is_manifest(artifact: Artifact) -> bool:

@@ -26,14 +26,21 @@ def rows(
 
 
 def top(
-    services: bootstrap.Services, job_id: UUID, table: str, columns: Collection[str], *, sort: str, limit: int
+    services: bootstrap.Services,
+    job_id: UUID,
+    table: str,
+    columns: Collection[str],
+    *,
+    sort: str,
+    limit: int,
+    filters: Sequence[results.Filter] = (),
 ) -> None:
     """Show the first rows of a table, and a button that opens all of it."""
     operation, _, name = table.partition(".")
     declared = next(one for one in operations.get(operation).tables if one.name == name)
     shown = [column.model_dump() for column in declared.columns if column.name in columns]
-    grid.show(rows(services, job_id, table, sort, limit), shown, key=f"top_{name}")
-    table_link.button("All of them", table, sort=sort, key=f"to_{name}")
+    grid.show(rows(services, job_id, table, sort, limit, filters), shown, key=f"top_{name}")
+    table_link.button("All of them", table, filters, sort=sort, key=f"to_{name}")
 
 
 def opens(found: Rows, column: str, table: str, sort: str) -> Callable[[int], None]:

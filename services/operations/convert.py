@@ -112,7 +112,7 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 _integer("size_bytes", "bytes", "Size before"),
-                _text("output", "The converted file, below the destination"),
+                _text("written_as", "The converted file, below the destination"),
                 _integer("output_bytes", "bytes", "Its size"),
                 _integer("records_read", "records", "Records of the source, without the header"),
                 _integer("records_written", "records", "Records in the converted file, as its footer counts them"),

@@ -33,7 +33,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     else:
         st.markdown("The files are in this result: see **Files** to download them.")
     st.subheader("Files", anchor=False)
-    columns = ("path", "records_read", "records_written", "records_rejected", "output", "output_bytes")
+    columns = ("path", "records_read", "records_written", "records_rejected", "written_as", "output_bytes")
     linked.top(services, job.id, "convert.result", columns, sort="-records_rejected", limit=_FILES)
     if summary["records_rejected"]:
         st.subheader("Rejected records", anchor=False)

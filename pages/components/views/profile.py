@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import grid, linked, table_link, text
+from pages.components import draft, grid, linked, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, operations, results, units
-from services.jobs.models import JobView
+from services.jobs.models import JobView, OperationRequest
 
 _BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
 _TABLE = "profile.result"
+_ORDER = "first_file,position"
 _SHOWN = ("column", "type", "values", "null_share", "distinct", "least", "greatest", "nature", "suspicious")
 # Figure of the summary, what one and several of it mean, and the rows that it counts.
 _ODD = (
@@ -84,6 +85,18 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _odd(summary)
     _columns(services, job, summary)
     _drift(services, job, summary)
+    _next(job)
+
+
+def _next(job: JobView) -> None:
+    read = next(one for one in job.request.operations if one.operation == "profile").options
+    with st.container(horizontal=True, key="profile_next"):
+        for operation, label in (("validate", "Validate these files"), ("convert", "Convert them to Parquet")):
+            request = job.request.model_copy(
+                update={"operations": (OperationRequest(operation=operation, options=dict(read)),), "name": None}
+            )
+            icon = f":material/{operations.get(operation).icon}:"
+            st.page_link("pages/new_job.py", label=label, icon=icon, query_params=draft.encode(request))
 
 
 def _odd(summary: Mapping[str, Any]) -> None:
@@ -103,12 +116,10 @@ def _odd(summary: Mapping[str, Any]) -> None:
 def _columns(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
     st.subheader("Columns", anchor=False)
     declared = [one.model_dump() for one in operations.get("profile").tables[0].columns if one.name in _SHOWN]
-    rows = linked.rows(services, job.id, _TABLE, "position", _LIST)
+    rows = linked.rows(services, job.id, _TABLE, _ORDER, _LIST)
     grid.show(rows, sorted(declared, key=lambda one: _SHOWN.index(one["name"])), key="profile_columns")
     more = summary["columns"] - len(rows)
-    table_link.button(
-        f"All columns ({more:,} more)" if more else "All figures", _TABLE, sort="position", key="to_columns"
-    )
+    table_link.button(f"All columns ({more:,} more)" if more else "All figures", _TABLE, sort=_ORDER, key="to_columns")
     _column(services, job, [row["column"] for row in rows])
 
 

@@ -60,7 +60,8 @@ def _errors(services: bootstrap.Services, job: JobView) -> None:
         with st.container():
             st.subheader("Files with most errors", anchor=False)
             columns = ("path", "records", "bad_records", "errors")
-            linked.top(services, job.id, "validate.result", columns, sort="-errors", limit=_FILES)
+            some = [results.Filter(column="errors", operator="gt", value="0")]
+            linked.top(services, job.id, "validate.result", columns, sort="-errors", limit=_FILES, filters=some)
     st.subheader("Errors", anchor=False)
     shown = ("path", "line", "column", "rule", "value", "expected")
     linked.top(services, job.id, "validate.errors", shown, sort="path,record", limit=_ERRORS)

@@ -13,7 +13,7 @@ use common::tree::Tree;
 use serde_json::json;
 
 fn made(done: &Done, name: &str) -> PathBuf {
-    done.own_folder().join("files").join(name)
+    done.own_folder().join("converted").join(name)
 }
 
 fn cells(rows: &[Row], column: &str) -> Vec<Cell> {
@@ -152,6 +152,19 @@ fn files_that_differ_become_one_schema_or_issues() {
     let done = spec("convert", &tree.path()).option("columns", "strict").run();
     assert_eq!(balance(&done), [2, 2, 0]);
     assert_eq!(done.issue_kinds(), [("malformed".to_owned(), b"b.csv".to_vec())]);
+}
+
+#[test]
+fn names_that_are_not_text_are_kept_at_a_destination_and_escaped_in_a_result() {
+    use std::os::unix::ffi::OsStrExt;
+    let tree = Tree::new();
+    tree.file(b"caf\xe9\n.csv", "a\n1\n");
+    let done = spec("convert", &tree.path()).run();
+    assert_eq!(done.result()["files"][0]["name"], "convert/converted/caf\\xe9\\n.parquet");
+    assert!(made(&done, "caf\\xe9\\n.parquet").exists());
+    let place = tree.beside("converted");
+    spec("convert", &tree.path()).option("destination", place.to_str().unwrap()).run();
+    assert!(place.join(std::ffi::OsStr::from_bytes(b"caf\xe9\n.parquet")).exists());
 }
 
 #[test]

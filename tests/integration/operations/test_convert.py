@@ -22,7 +22,7 @@ _PARTS = ["a", "1", "-2.5", '"', "\n", "\r\n", ",", " x", "é", "2024-02-29", "0
 
 def _fetch(running: bootstrap.Services, job: JobView, name: str, folder: Path) -> Path:
     path = folder / name.replace("/", "-")
-    path.write_bytes(b"".join(running.artifacts.open(job.id, f"convert/files/{name}").chunks))
+    path.write_bytes(b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks))
     return path
 
 

@@ -34,7 +34,6 @@ use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::{OutputFile, Report};
 use crate::pass::{Operation, Stages};
-use crate::paths;
 use crate::pool::{Slots, compute_pool};
 use crate::records::{FileReading, Nulls, Shared};
 use crate::values::Kind;
@@ -44,7 +43,7 @@ use crate::walk::{Meta, WalkTotals};
 /// Converted files that may be files of the result.
 const MOST_FILES: usize = 10_000;
 /// Their folder.
-const FOLDER: &str = "files";
+const FOLDER: &str = "converted";
 
 impl Options for ConvertOptions {
     const TABLES: &'static [TableColumns] = tables::TABLES;
@@ -246,7 +245,7 @@ fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
     made.sort_by(|one, other| one.path.cmp(&other.path));
     let file = |made: Made| OutputFile {
         media_type: if made.path.ends_with(b".parquet") { "application/vnd.apache.parquet" } else { "text/csv" },
-        name: format!("{FOLDER}/{}", paths::escape(&made.path)),
+        name: format!("{FOLDER}/{}", String::from_utf8_lossy(&made.path)),
         bytes: made.bytes,
     };
     Ok(made.into_iter().map(file).collect())

@@ -23,6 +23,8 @@ use crate::records::{self, Counts, Head, Of, Records, Table};
 use crate::text::Decoder;
 use crate::values::Kind;
 
+const PARQUET: &str = ".parquet";
+const REJECTS: &str = ".rejects.csv";
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
 
@@ -44,8 +46,14 @@ impl Convert {
         Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
     }
 
-    fn target(&self, path: &[u8]) -> Vec<u8> {
-        [records::stem(path), b".parquet"].concat()
+    /// The path of the file that one becomes, or of its rejects.
+    fn target(&self, path: &[u8], suffix: &str) -> Vec<u8> {
+        let target = [records::stem(path), suffix.as_bytes()].concat();
+        match self.options.destination {
+            Some(_) => target,
+            // Files of a result have names that are text.
+            None => crate::paths::escape(&target).into_owned().into_bytes(),
+        }
     }
 
     /// The plan for a file, and whether it is read for the last time.
@@ -63,7 +71,7 @@ impl Convert {
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
     fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(SerializedFileWriter<Arc<Output>>, Writing)>> {
-        let writing = match self.destination.create(&self.target(&head.path)) {
+        let writing = match self.destination.create(&self.target(&head.path, PARQUET)) {
             Ok(writing) => writing,
             Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
         };
@@ -81,7 +89,7 @@ impl Convert {
             return Ok(());
         }
         if file.rejects.is_none() {
-            file.rejects = match self.destination.create(&rejects_of(&head.path)) {
+            file.rejects = match self.destination.create(&self.target(&head.path, REJECTS)) {
                 Ok(writing) => Some(writing),
                 Err(refused) => return refused.tell(&self.context.control, &head.path),
             };
@@ -111,13 +119,13 @@ impl Convert {
         let written = u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default();
         conserved(head, all.records, written, file.rejected)?;
         let bytes = output.metadata().map_err(failed)?.len();
-        let target = self.target(&head.path);
+        let target = self.target(&head.path, PARQUET);
         if let Err(refused) = self.destination.publish(&target, writing, Attributes::NONE) {
             return refused.tell(control, &head.path);
         }
         let mut rejects = None;
         if let Some(writing) = file.rejects.take() {
-            let name = rejects_of(&head.path);
+            let name = self.target(&head.path, REJECTS);
             let bytes = writing.file.metadata().map_err(failed)?.len();
             match self.destination.publish(&name, writing, Attributes::NONE) {
                 Ok(()) => rejects = Some((name, bytes)),
@@ -160,10 +168,6 @@ fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> 
 fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
     let path = std::path::PathBuf::from(crate::paths::escape(&head.path).into_owned());
     (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
-}
-
-fn rejects_of(path: &[u8]) -> Vec<u8> {
-    [records::stem(path), b".rejects.csv"].concat()
 }
 
 impl Table for Convert {

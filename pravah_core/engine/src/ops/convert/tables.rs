@@ -12,7 +12,7 @@ const RESULT: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
     Column::integer("size_bytes"),
-    Column::text("output"),
+    Column::text("written_as"),
     Column::integer("output_bytes"),
     Column::integer("records_read"),
     Column::integer("records_written"),
