@@ -1,4 +1,4 @@
-//! The parsers of manifests, job specifications and shown names against mutated input.
+//! The parsers of manifests, job specifications, shown names and delimited text against mutated input.
 //!
 //! `cargo-fuzz` needs a nightly compiler, which the project does without. This generator mutates a corpus for
 //! `PRAVAH_FUZZ_SECONDS` (2) a parser, for a part of that where a short time reaches all there is. A failure prints
@@ -7,6 +7,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{self, Cursor};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 use common::run::spec;
 use common::tree::{Tree, hostile_names};
 use pravah_engine::control::Control;
+use pravah_engine::csv::{Cutter, Dialect, Split, Splitter};
 use pravah_engine::digest::Algorithm;
 use pravah_engine::spec::JobSpec;
 use pravah_engine::{manifest, paths};
@@ -242,5 +244,138 @@ fn results_as_manifests() {
             // Also where the Parquet reader panics.
             Err(error) => assert_eq!(error.code(), "invalid_options", "{error}"),
         }
+    });
+}
+
+/// Records by the rules of `csv.rs`, one byte after the other; a field with its quotes taken off.
+fn naive(text: &[u8], dialect: Dialect) -> Vec<Vec<Vec<u8>>> {
+    let (mut records, mut at) = (Vec::new(), 0);
+    while at < text.len() {
+        if matches!(text[at], b'\n' | b'\r') {
+            at += 1;
+            continue;
+        }
+        if dialect.comment == Some(text[at]) {
+            at += text[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len() - at);
+            continue;
+        }
+        let mut fields = vec![Vec::new()];
+        'record: loop {
+            let field = fields.last_mut().unwrap();
+            if at < text.len() && dialect.quote == Some(text[at]) {
+                at += 1;
+                while at < text.len() {
+                    if dialect.escape == Some(text[at]) {
+                        field.extend(text.get(at + 1));
+                        at += 2;
+                    } else if dialect.quote == Some(text[at]) {
+                        at += 1;
+                        if text.get(at).copied() != dialect.quote {
+                            break;
+                        }
+                        field.push(text[at]);
+                        at += 1;
+                    } else {
+                        field.push(text[at]);
+                        at += 1;
+                    }
+                }
+            }
+            loop {
+                match text.get(at) {
+                    None | Some(b'\n' | b'\r') => {
+                        at += 1;
+                        break 'record;
+                    }
+                    Some(&byte) => {
+                        at += 1;
+                        if byte == dialect.delimiter {
+                            fields.push(Vec::new());
+                            break;
+                        }
+                        fields.last_mut().unwrap().push(byte);
+                    }
+                }
+            }
+        }
+        records.push(fields);
+    }
+    records
+}
+
+/// What chunks of so many bytes give: the first fields of each record, and how many it has.
+fn in_chunks(text: &[u8], dialect: Dialect, bytes: usize) -> Vec<(Vec<Vec<u8>>, usize)> {
+    let mut chunks = Vec::new();
+    let mut cutter = Cutter::new(dialect, bytes, usize::MAX);
+    let pushed = cutter.push(text, |chunk| {
+        chunks.push(chunk);
+        Ok(Vec::new())
+    });
+    pushed.unwrap().unwrap();
+    chunks.push(cutter.finish());
+    let mut records = Vec::new();
+    for chunk in chunks {
+        let (mut split, mut splitter) = (Split::default(), Splitter::new(&chunk.text, dialect, COLUMNS));
+        while splitter.next(&mut split) {
+            let ragged: BTreeMap<u32, u32> = split.ragged().iter().copied().collect();
+            for record in 0..split.len() {
+                let fields = ragged.get(&(record as u32)).map_or(COLUMNS, |&fields| fields as usize);
+                let mut buffer = Vec::new();
+                let field = |column| {
+                    let (start, end) = split.field(record, column);
+                    dialect.unquoted(&chunk.text[start..end], &mut buffer).0.to_vec()
+                };
+                records.push(((0..fields.min(COLUMNS)).map(field).collect(), fields));
+            }
+        }
+    }
+    records
+}
+
+const COLUMNS: usize = 3;
+
+#[test]
+fn records_of_delimited_text() {
+    let corpus: Vec<Vec<u8>> = [
+        "id,name,note\n1,\"a, \"\"b\"\"\nc\",x\r\n2,,\r\n\r\n3,\"\",\"é\"\n",
+        "a;b\n#comment \"with; a quote\n\"x\\\"y\";z\n\"open",
+        "\"a\"b\"c\",d\"e,\"f\"\"\"\n\"\"\"\",,\n,\n\n\n",
+        "1,2\r3,4\r\"5\r6\",7",
+        "",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    let words: [&[u8]; 12] = [
+        b"\"",
+        b"\"\"",
+        b",",
+        b";",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"#",
+        b"\\\"",
+        b"\",\"",
+        b"\"\n",
+        b"aaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
+    let dialects = [
+        Dialect::of(b','),
+        Dialect { comment: Some(b'#'), escape: Some(b'\\'), ..Dialect::of(b';') },
+        Dialect { quote: None, ..Dialect::of(b',') },
+        Dialect { quote: Some(b'\''), ..Dialect::of(b'\t') },
+    ];
+    fuzz("records of delimited text", 1.0, &corpus, &words, |input| {
+        for dialect in dialects {
+            let expected: Vec<(Vec<Vec<u8>>, usize)> = naive(input, dialect)
+                .into_iter()
+                .map(|fields| (fields[..fields.len().min(COLUMNS)].to_vec(), fields.len()))
+                .collect();
+            for bytes in [1, 7, 64, 100, 1 << 17] {
+                let found = in_chunks(input, dialect, bytes);
+                assert!(found == expected, "{dialect:?} in chunks of {bytes}: {found:?} instead of {expected:?}");
+            }
+        }
+        pravah_engine::csv::sniff(input, None, Dialect::of);
     });
 }
