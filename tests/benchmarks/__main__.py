@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import engine_cases, file_cases, page_cases, service_cases
+from tests.benchmarks import engine_cases, file_cases, page_cases, service_cases, table_cases
 from tests.benchmarks.measure import Row
 
 _REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -25,6 +25,8 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "search": lambda: file_cases.search(corpora, scratch, runs),
         "together": lambda: file_cases.together(corpora, scratch, runs),
         "compress": lambda: file_cases.compress(corpora, scratch, runs),
+        "tables": lambda: table_cases.tables(corpora, scratch, runs),
+        "small-tables": lambda: table_cases.small_tables(corpora, scratch, runs),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
         "pages": lambda: service_cases.pages(scratch, runs),
         "dashboard": lambda: page_cases.usable(corpora, scratch, runs),
