@@ -81,7 +81,7 @@ class ConvertOptions(ReadOptions):
         le=22,
     )
     row_group_bytes: int = field(
-        16 << 20,
+        8 << 20,
         title="Row group",
         description="Text that becomes one row group: what a reader skips at once, and a thread holds in memory.",
         category="advanced",
@@ -162,7 +162,7 @@ OPERATION = Operation(
         Figure(key="read_twice", title="Read twice for wider types", unit="files"),
         Figure(key="destination", title="Written to", optional=True),
     ),
-    cost="O(bytes) reading, parsing and encoding; memory: chunks of 16 MiB in work and their encoded columns",
+    cost="O(bytes) reading, parsing and encoding; memory: chunks of 8 MiB in work and their encoded columns",
     examples=(
         Example(
             title="A type that is not that of the first records, a record that does not fit",

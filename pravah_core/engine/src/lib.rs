@@ -39,6 +39,7 @@ pub mod paths;
 pub mod pool;
 pub mod preview;
 pub mod records;
+pub mod sheet;
 pub mod sink;
 pub mod sketch;
 pub mod spec;

@@ -189,3 +189,39 @@ fn a_destination_is_filled_and_compressed_files_are_read() {
     assert!(place.join("empty.parquet").exists() && !Path::new(&place.join(".pravah-unfinished")).exists());
     assert_eq!(done.table("result").len(), 3);
 }
+
+/// Columns that are written by dictionaries of our own, in every shape, against those that the library writes.
+#[test]
+fn few_and_many_values_are_written_alike_by_both_ways() {
+    let tree = Tree::new();
+    let mut lines = String::from("run,short,nulls,none,same,text,day,at,time,many,late\n");
+    let mut state = 20_261_126_u64;
+    for number in 0..150_000u64 {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = state >> 33;
+        lines.push_str(&format!(
+            "{},{},{},,{},{},2024-{:02}-{:02},2024-01-01 {:02}:00,{:02}:30,{},{}\n",
+            number / 5_000,
+            random % 300,
+            if random.is_multiple_of(3) { String::new() } else { (random % 9).to_string() },
+            ["1.5", "1.50", "-0.0", "0", "2e3"][(random % 5) as usize],
+            ["", "\"\"", "\"a,\nb\"", "é", "word"][(number / 100 % 5) as usize],
+            random % 12 + 1,
+            random % 28 + 1,
+            random % 24,
+            random % 24,
+            if number < 5_000 { random % 10 } else { random % 100_000 },
+            if number < 140_000 { "x".to_owned() } else { "y".repeat((random % 90) as usize) },
+        ));
+    }
+    tree.file("all.csv", &lines);
+    let written = |compression: &str, bytes: usize| {
+        let done = spec("convert", &tree.path()).option("compression", compression).chunk_bytes(bytes).run();
+        assert_eq!(balance(&done), [150_000, 150_000, 0]);
+        rows::read(&made(&done, "all.parquet"))
+    };
+    let expected = written("snappy", 16 << 20);
+    for bytes in [16 << 20, 1 << 20, 1_000] {
+        assert!(written("zstd", bytes) == expected, "row groups of {bytes} bytes");
+    }
+}

@@ -7,10 +7,12 @@
 //! 3. A record that does not fit is rejected: its bytes go to a file beside the converted one, its place and reason to a
 //!    table. Records read must be those that the written file's footer counts and those rejected, else the job fails.
 //!
-//! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 16 MiB of text each, and their encoded columns.
+//! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 8 MiB of text each, and their encoded columns.
 
 mod arrays;
 mod chunk;
+mod dictionary;
+mod encoder;
 mod file;
 mod options;
 mod plan;

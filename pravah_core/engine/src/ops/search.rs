@@ -27,13 +27,13 @@ use self::patterns::Patterns;
 use self::reading::FileReading;
 use self::rows::{Extent, RESULT};
 use super::{Context, Options, TableColumns};
-use crate::columns::Columns;
 use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
 use crate::walk::{Meta, WalkTotals};
 
 /// What a reading gets at once; the last block of a file may be shorter, and a file of one block may have none.
@@ -69,17 +69,12 @@ impl Options for SearchOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let patterns = Patterns::compile(self)?;
-        let worker = || {
-            let rows = Columns::new(RESULT);
-            let files = Columns::new(BY_FILE);
-            Worker {
-                finder: patterns.finder(),
-                buffer: Vec::new(),
-                counts: Counts::default(),
-                files_writer: context.sink.writer(table("by_file"), files.schema()),
-                files,
-                sheet: Sheet { writer: context.sink.writer(table("result"), rows.schema()), rows },
-            }
+        let worker = || Worker {
+            finder: patterns.finder(),
+            buffer: Vec::new(),
+            counts: Counts::default(),
+            files: Sheet::new(&context.sink, table("by_file"), BY_FILE),
+            sheet: Sheet::new(&context.sink, table("result"), RESULT),
         };
         let shared = Shared {
             workers: Slots::new(context.threads, worker),
@@ -93,25 +88,12 @@ impl Options for SearchOptions {
     }
 }
 
-/// Rows of `result` on their way.
-struct Sheet {
-    rows: Columns,
-    writer: TableWriter,
-}
-
-impl Sheet {
-    fn write_if_full(&mut self) -> Result<()> {
-        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
-    }
-}
-
 /// What a thread has of its own.
 struct Worker {
     finder: RegexMatcher,
     buffer: Vec<u8>,
     sheet: Sheet,
-    files: Columns,
-    files_writer: TableWriter,
+    files: Sheet,
     counts: Counts,
 }
 
@@ -119,17 +101,15 @@ impl Worker {
     /// Count a file with matches.
     fn file(&mut self, path: &[u8], found: &Found) -> Result<()> {
         self.counts.add(path, found);
-        self.files.path(path);
-        self.files.integer(found.all.lines);
-        self.files.integer(found.all.matches);
-        if self.files.is_full() { self.files_writer.write(&self.files.take()?) } else { Ok(()) }
+        self.files.rows.path(path);
+        self.files.rows.integer(found.all.lines);
+        self.files.rows.integer(found.all.matches);
+        self.files.write_if_full()
     }
 
-    fn finish(mut self, counts: &mut Counts) -> Result<[Staged; 2]> {
+    fn finish(self, counts: &mut Counts) -> Result<[Staged; 2]> {
         counts.merge(self.counts);
-        self.sheet.writer.write(&self.sheet.rows.take()?)?;
-        self.files_writer.write(&self.files.take()?)?;
-        Ok([self.sheet.writer.stage()?, self.files_writer.stage()?])
+        Ok([self.sheet.stage()?, self.files.stage()?])
     }
 }
 

@@ -23,7 +23,8 @@ use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::paths;
 use crate::pool::Slots;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
 use crate::walk::{Meta, WalkTotals};
 
 /// Options of text_statistics: there is nothing to choose.
@@ -68,10 +69,7 @@ impl Options for TextStatisticsOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let worker = || {
-            let rows = Columns::new(RESULT);
-            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, sums: Sums::default() }
-        };
+        let worker = || Worker { sheet: Sheet::new(&context.sink, TABLE, RESULT), sums: Sums::default() };
         Ok(Box::new(TextStatistics { workers: Slots::new(context.threads, worker), context }))
     }
 }
@@ -122,8 +120,7 @@ impl Sums {
 }
 
 struct Worker {
-    rows: Columns,
-    writer: TableWriter,
+    sheet: Sheet,
     sums: Sums,
 }
 
@@ -134,7 +131,7 @@ impl Worker {
         let is_text = encoding.is_text();
         let ending = if is_text { text.line_ending() } else { "none" };
         let amounts = Amounts { files: 1, lines: text.lines(), words: text.words, bytes: size };
-        let rows = &mut self.rows;
+        let rows = &mut self.sheet.rows;
         rows.path(path);
         rows.integer(size);
         rows.text(encoding.as_str());
@@ -152,13 +149,12 @@ impl Worker {
         self.sums.forms.entry((encoding, ending)).or_default().add(amounts);
         self.sums.marked += u64::from(marked);
         self.sums.longest = self.sums.longest.max(text.longest);
-        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+        self.sheet.write_if_full()
     }
 
-    fn finish(mut self, sums: &mut Sums) -> Result<Staged> {
+    fn finish(self, sums: &mut Sums) -> Result<Staged> {
         sums.merge(self.sums);
-        self.writer.write(&self.rows.take()?)?;
-        self.writer.stage()
+        self.sheet.stage()
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    Date32Type, Float64Type, Int64Type, TimestampMicrosecondType, TimestampNanosecondType, UInt64Type,
+    Date32Type, Float64Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType, TimestampNanosecondType,
+    UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
@@ -81,6 +82,7 @@ fn cell(array: &dyn Array, row: usize) -> Cell {
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             Cell::Time(array.as_primitive::<TimestampMicrosecondType>().value(row))
         }
+        DataType::Time64(_) => Cell::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
         DataType::UInt64 => Cell::Unsigned(array.as_primitive::<UInt64Type>().value(row)),
         DataType::Float64 => Cell::Number(array.as_primitive::<Float64Type>().value(row).to_bits()),
         DataType::Timestamp(..) => Cell::Time(array.as_primitive::<TimestampNanosecondType>().value(row)),

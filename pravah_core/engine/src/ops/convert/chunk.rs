@@ -2,11 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use arrow_array::ArrayRef;
-use arrow_schema::Field;
-use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
-
-use super::arrays::{Builder, data_type};
+use super::encoder::{Encoded, Encoder};
 use super::failed;
 use super::options::BadRecords;
 use super::plan::Plan;
@@ -29,9 +25,7 @@ pub struct Rules<'a> {
 
 /// A chunk.
 pub struct Part {
-    writers: Vec<ArrowColumnWriter>,
-    fields: Vec<Field>,
-    builders: Vec<Builder>,
+    encoders: Vec<Encoder>,
     /// By column of the source: the type that holds its values.
     pub kinds: Vec<Option<Kind>>,
     /// Records that will be written.
@@ -41,7 +35,7 @@ pub struct Part {
     /// Records that will not.
     pub rejects: Rejects,
     /// Encoded, once it is closed.
-    pub columns: Vec<ArrowColumnChunk>,
+    pub columns: Vec<Encoded>,
     /// By record of a split: why it is bad.
     bad: Vec<Option<Reason>>,
 }
@@ -55,11 +49,9 @@ impl Part {
             Some(factory) if plan.writes() => factory.create_column_writers(0).map_err(failed)?,
             _ => Vec::new(),
         };
-        let field = |column: &super::plan::Column| Field::new(&column.name, data_type(column.kind), true);
+        let each = plan.columns.iter().zip(writers);
         Ok(Self {
-            writers,
-            fields: plan.columns.iter().map(field).collect(),
-            builders: plan.columns.iter().map(|column| Builder::new(column.kind)).collect(),
+            encoders: each.map(|(column, writer)| Encoder::new(plan, column, writer)).collect(),
             kinds,
             rows: 0,
             nulled: 0,
@@ -101,23 +93,21 @@ impl Part {
     /// Encode them; false when a value is not of the type that was found.
     fn build(&mut self, plan: &Plan, records: Records<'_>, rules: Rules<'_>) -> Result<bool> {
         let mut buffer = Vec::new();
-        let mut begun = 0;
-        while begun < plan.columns.len() {
-            // Columns with a type that was asked for make records bad; what was built before is built again without.
+        let marks: Vec<usize> = self.encoders.iter().map(Encoder::mark).collect();
+        loop {
+            // Columns with a type that was asked for make records bad; what was added before is added again without.
             let bad_before = self.bad.iter().flatten().count();
-            let mut arrays = Vec::with_capacity(plan.columns.len());
-            for place in 0..plan.columns.len() {
+            for place in 0..self.encoders.len() {
                 if !self.column(plan, place, records, rules, &mut buffer) {
                     return Ok(false);
                 }
-                arrays.push(self.builders[place].finish()?);
             }
-            if self.bad.iter().flatten().count() > bad_before {
-                continue;
+            if self.bad.iter().flatten().count() == bad_before {
+                break;
             }
-            self.write(&arrays)?;
-            begun = plan.columns.len();
+            self.encoders.iter_mut().zip(&marks).try_for_each(|(encoder, mark)| encoder.undo(*mark))?;
         }
+        self.encoders.iter_mut().zip(&plan.columns).try_for_each(|(encoder, column)| encoder.keep(column))?;
         let bad = self.bad.iter().flatten().count();
         self.rows += (records.split.len() - bad) as u64;
         Ok(true)
@@ -133,7 +123,7 @@ impl Part {
         buffer: &mut Vec<u8>,
     ) -> bool {
         let column = &plan.columns[place];
-        let builder = &mut self.builders[place];
+        let builder = &mut self.encoders[place];
         let Records { text, split, .. } = records;
         for record in 0..split.len() {
             if self.bad[record].is_some() {
@@ -170,15 +160,6 @@ impl Part {
         true
     }
 
-    fn write(&mut self, arrays: &[ArrayRef]) -> Result<()> {
-        for ((writer, field), array) in self.writers.iter_mut().zip(&self.fields).zip(arrays) {
-            for leaf in compute_leaves(field, array).map_err(failed)? {
-                writer.write(&leaf).map_err(failed)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Look for types only.
     fn scan(&mut self, records: Records<'_>, rules: Rules<'_>) {
         let mut buffer = Vec::new();
@@ -197,13 +178,10 @@ impl Part {
 
     /// The chunk's end.
     pub fn close(&mut self, plan: &Plan) -> Result<()> {
-        let writers = std::mem::take(&mut self.writers);
+        let encoders = std::mem::take(&mut self.encoders);
         if plan.writes() && self.rows > 0 {
-            self.columns = writers
-                .into_iter()
-                .map(ArrowColumnWriter::close)
-                .collect::<std::result::Result<_, _>>()
-                .map_err(failed)?;
+            let columns = encoders.into_iter().enumerate().map(|(place, encoder)| encoder.close(plan, place));
+            self.columns = columns.collect::<Result<_>>()?;
         }
         Ok(())
     }

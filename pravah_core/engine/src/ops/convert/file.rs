@@ -11,7 +11,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
-use super::options::{BadRecords, Schema};
+use super::options::{BadRecords, Compress, Schema};
 use super::plan::{self, Plan};
 use super::rejects::{Reason, Reject};
 use super::tables::{Row, Worker};
@@ -66,7 +66,8 @@ impl Convert {
             (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
             (None, None) => plan::own(head, &samples, None, &self.types),
         };
-        Plan { columns, factory: None, is_again: AtomicBool::new(false) }
+        let zstd = (self.options.compression == Compress::Zstd).then_some(self.options.level);
+        Plan { columns, factory: None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
@@ -79,6 +80,7 @@ impl Convert {
         let schema = plan::schema(&plan.columns);
         let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
+        plan.descriptors = writer.schema_descr().columns().to_vec();
         plan.factory = Some(factory);
         Ok(Some((writer, writing)))
     }
@@ -219,7 +221,7 @@ impl Table for Convert {
         if part.rows > 0 {
             let mut group = writer.next_row_group().map_err(failed)?;
             for column in part.columns {
-                column.append_to_row_group(&mut group).map_err(failed)?;
+                column.append(&mut group)?;
             }
             group.close().map_err(failed)?;
             file.written += part.rows;

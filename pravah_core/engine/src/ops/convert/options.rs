@@ -80,7 +80,7 @@ impl Default for ConvertOptions {
             column_types: Vec::new(),
             compression: Compress::Zstd,
             level: 1,
-            row_group_bytes: 16 << 20,
+            row_group_bytes: 8 << 20,
         }
     }
 }

@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
 use crate::records::{Head, Sample};
@@ -39,6 +39,10 @@ pub struct Plan {
     pub columns: Vec<Column>,
     /// Makes the columns' encoders; none = the types are only looked for.
     pub factory: Option<ArrowRowGroupWriterFactory>,
+    /// The columns as the file's schema has them.
+    pub descriptors: Vec<ColumnDescPtr>,
+    /// The level of zstd, when pages are compressed by that.
+    pub zstd: Option<i32>,
     /// A value is not of its column's type: the file is read once more, with types that hold all.
     pub is_again: AtomicBool,
 }

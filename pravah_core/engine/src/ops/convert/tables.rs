@@ -1,12 +1,13 @@
 //! The result's tables.
 
 use super::plan::Plan;
-use crate::columns::{Column, Columns};
+use crate::columns::Column;
 use crate::error::Result;
 use crate::ops::{Context, TableColumns};
 use crate::paths;
 use crate::records::Head;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
 
 const RESULT: &[Column] = &[
     Column::text("path"),
@@ -105,7 +106,7 @@ impl Sums {
 
 /// What a thread has of its own.
 pub struct Worker {
-    sheets: [(Columns, TableWriter); 3],
+    sheets: [Sheet; 3],
     pub sums: Sums,
     /// Files of the result, when they are no destination's.
     pub made: Option<Vec<Made>>,
@@ -113,11 +114,7 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(context: &Context, keeps_names: bool) -> Self {
-        let sheet = |(name, columns): &TableColumns| {
-            let rows = Columns::new(columns);
-            let writer = context.sink.writer(table(name), rows.schema());
-            (rows, writer)
-        };
+        let sheet = |(name, columns): &TableColumns| Sheet::new(&context.sink, table(name), columns);
         let [result, columns, rejects] = [&TABLES[0], &TABLES[1], &TABLES[2]].map(sheet);
         let made = keeps_names.then(Vec::new);
         Self { sheets: [result, columns, rejects], sums: Sums::default(), made }
@@ -125,14 +122,14 @@ impl Worker {
 
     /// A file that was converted.
     pub fn file(&mut self, head: &Head, row: &Row<'_>) -> Result<()> {
-        let rows = &mut self.sheets[0].0;
+        let rows = &mut self.sheets[0].rows;
         rows.path(&head.path);
         rows.integer(head.size);
         rows.text(&paths::escape(row.target));
         [row.bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
         rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
         [row.plan.columns.len() as u64, row.groups, row.readings].into_iter().for_each(|value| rows.integer(value));
-        let columns = &mut self.sheets[1].0;
+        let columns = &mut self.sheets[1].rows;
         for (place, column) in row.plan.columns.iter().enumerate() {
             columns.path(&head.path);
             columns.text(&column.name);
@@ -170,7 +167,7 @@ impl Worker {
         value: &[u8],
         reason: &str,
     ) -> Result<()> {
-        let rows = &mut self.sheets[2].0;
+        let rows = &mut self.sheets[2].rows;
         rows.path(&head.path);
         rows.integer(record);
         rows.integer(line);
@@ -182,19 +179,12 @@ impl Worker {
     }
 
     fn write_full(&mut self) -> Result<()> {
-        self.sheets.iter_mut().try_for_each(|(rows, writer)| match rows.is_full() {
-            true => writer.write(&rows.take()?),
-            false => Ok(()),
-        })
+        self.sheets.iter_mut().try_for_each(Sheet::write_if_full)
     }
 
     /// Close what it wrote.
     pub fn stage(self) -> Result<(Vec<Staged>, Sums, Vec<Made>)> {
-        let stage = |(mut rows, mut writer): (Columns, TableWriter)| {
-            writer.write(&rows.take()?)?;
-            writer.stage()
-        };
-        let staged = self.sheets.into_iter().map(stage).collect::<Result<_>>()?;
+        let staged = self.sheets.into_iter().map(Sheet::stage).collect::<Result<_>>()?;
         Ok((staged, self.sums, self.made.unwrap_or_default()))
     }
 }

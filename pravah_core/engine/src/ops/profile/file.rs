@@ -6,19 +6,17 @@ use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
 use super::total::Totals;
 use super::{Figures, Profile};
-use crate::columns::Columns;
 use crate::error::Result;
 use crate::ops::Context;
 use crate::records::{Counts, Head, Of, Records, Table};
-use crate::sink::{Staged, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::Staged;
 use crate::text::Decoder;
 
 /// What a thread has of its own.
 pub struct Worker {
-    files: Columns,
-    files_writer: TableWriter,
-    by_file: Columns,
-    by_file_writer: TableWriter,
+    files: Sheet,
+    by_file: Sheet,
     /// Figures of all files it ended.
     pub totals: Totals,
     /// Their schemas.
@@ -29,12 +27,9 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(context: &Context) -> Self {
-        let (files, by_file) = (Columns::new(FILES), Columns::new(BY_FILE));
         Self {
-            files_writer: context.sink.writer(table("files"), files.schema()),
-            files,
-            by_file_writer: context.sink.writer(table("by_file"), by_file.schema()),
-            by_file,
+            files: Sheet::new(&context.sink, table("files"), FILES),
+            by_file: Sheet::new(&context.sink, table("by_file"), BY_FILE),
             totals: Totals::default(),
             schemas: Schemas::default(),
             figures: Figures::default(),
@@ -46,14 +41,10 @@ impl Worker {
         let signature: Signature = head.names.iter().cloned().zip(figures.iter().map(Many::kind)).collect();
         let schema = self.schemas.add(&head.path, &signature);
         self.file_row(head, all, schema);
-        if self.files.is_full() {
-            self.files_writer.write(&self.files.take()?)?;
-        }
+        self.files.write_if_full()?;
         for (place, (column, figures)) in columns.iter().zip(&figures).enumerate() {
             self.column_row(head, place, column, figures);
-            if self.by_file.is_full() {
-                self.by_file_writer.write(&self.by_file.take()?)?;
-            }
+            self.by_file.write_if_full()?;
         }
         self.figures.add_file(head, all);
         self.totals.add(head, columns, &figures);
@@ -61,7 +52,7 @@ impl Worker {
     }
 
     fn file_row(&mut self, head: &Head, all: &Counts, schema: u64) {
-        let rows = &mut self.files;
+        let rows = &mut self.files.rows;
         rows.path(&head.path);
         rows.integer(head.size);
         rows.text(match (head.decoder, all.not_utf8) {
@@ -91,7 +82,7 @@ impl Worker {
     }
 
     fn column_row(&mut self, head: &Head, place: usize, column: &Column, figures: &Many) {
-        let rows = &mut self.by_file;
+        let rows = &mut self.by_file.rows;
         let (distinct, _) = column.distinct(figures);
         let (least, greatest) = figures.shown_range();
         rows.path(&head.path);
@@ -107,10 +98,8 @@ impl Worker {
     }
 
     /// Close what it wrote.
-    pub fn finish(mut self) -> Result<(Vec<Staged>, Totals, Schemas, Figures)> {
-        self.files_writer.write(&self.files.take()?)?;
-        self.by_file_writer.write(&self.by_file.take()?)?;
-        let staged = vec![self.files_writer.stage()?, self.by_file_writer.stage()?];
+    pub fn finish(self) -> Result<(Vec<Staged>, Totals, Schemas, Figures)> {
+        let staged = vec![self.files.stage()?, self.by_file.stage()?];
         Ok((staged, self.totals, self.schemas, self.figures))
     }
 }

@@ -9,7 +9,8 @@ use crate::columns::{Column, Columns};
 use crate::error::Result;
 use crate::ops::TableColumns;
 use crate::paths;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
 use crate::values::{KINDS, Kind, Value};
 
 pub const RESULT: &[Column] = &[
@@ -251,37 +252,15 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     rows.text(&paths::escape(&total.first));
 }
 
-/// A table that is written row by row.
-pub struct Sheet {
-    rows: Columns,
-    writer: TableWriter,
-}
-
-impl Sheet {
-    fn new(context: &crate::ops::Context, name: &'static str, columns: &[Column]) -> Self {
-        let rows = Columns::new(columns);
-        Self { writer: context.sink.writer(table(name), rows.schema()), rows }
-    }
-
-    fn full(&mut self) -> Result<()> {
-        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
-    }
-
-    fn stage(mut self) -> Result<Staged> {
-        self.writer.write(&self.rows.take()?)?;
-        self.writer.stage()
-    }
-}
-
 /// Write the tables of columns.
 ///
 /// # Errors
 /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
 pub fn write_columns(context: &crate::ops::Context, totals: &[(Total, Many)]) -> Result<Vec<Staged>> {
-    let mut result = Sheet::new(context, "result", RESULT);
-    let mut types = Sheet::new(context, "types", TYPES);
-    let mut tops = Sheet::new(context, "top_values", TOP_VALUES);
-    let mut histogram = Sheet::new(context, "histogram", HISTOGRAM);
+    let mut result = Sheet::new(&context.sink, table("result"), RESULT);
+    let mut types = Sheet::new(&context.sink, table("types"), TYPES);
+    let mut tops = Sheet::new(&context.sink, table("top_values"), TOP_VALUES);
+    let mut histogram = Sheet::new(&context.sink, table("histogram"), HISTOGRAM);
     for (total, figures) in totals {
         result_row(&mut result.rows, total, figures);
         for kind in KINDS {
@@ -308,7 +287,7 @@ pub fn write_columns(context: &crate::ops::Context, totals: &[(Total, Many)]) ->
             histogram.rows.text(&high.shown());
             histogram.rows.integer(count);
         }
-        [&mut result, &mut types, &mut tops, &mut histogram].into_iter().try_for_each(Sheet::full)?;
+        [&mut result, &mut types, &mut tops, &mut histogram].into_iter().try_for_each(Sheet::write_if_full)?;
     }
     [result, types, tops, histogram].into_iter().map(Sheet::stage).collect()
 }
@@ -329,9 +308,9 @@ pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
 /// # Errors
 /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
 pub fn write_schemas(context: &crate::ops::Context, schemas: &Schemas) -> Result<(Vec<Staged>, u64)> {
-    let mut rows = Sheet::new(context, "schemas", SCHEMAS);
-    let mut columns = Sheet::new(context, "schema_columns", SCHEMA_COLUMNS);
-    let mut differences = Sheet::new(context, "changes", CHANGES);
+    let mut rows = Sheet::new(&context.sink, table("schemas"), SCHEMAS);
+    let mut columns = Sheet::new(&context.sink, table("schema_columns"), SCHEMA_COLUMNS);
+    let mut differences = Sheet::new(&context.sink, table("changes"), CHANGES);
     let ranked = schemas.ranked();
     let mut all = 0;
     for (id, group) in &ranked {
@@ -351,7 +330,7 @@ pub fn write_schemas(context: &crate::ops::Context, schemas: &Schemas) -> Result
             columns.rows.text(column);
             columns.rows.integer(place as u64 + 1);
             columns.rows.text(shown(*kind));
-            columns.full()?;
+            columns.write_if_full()?;
         }
         for change in found {
             differences.rows.text(&name);
@@ -361,9 +340,9 @@ pub fn write_schemas(context: &crate::ops::Context, schemas: &Schemas) -> Result
             differences.rows.text(&change.after);
             differences.rows.integer(group.files);
             differences.rows.path(&group.first);
-            differences.full()?;
+            differences.write_if_full()?;
         }
-        rows.full()?;
+        rows.write_if_full()?;
     }
     let staged = [rows, columns, differences].into_iter().map(Sheet::stage).collect::<Result<Vec<_>>>()?;
     Ok((staged, all))

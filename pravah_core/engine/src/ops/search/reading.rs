@@ -165,7 +165,7 @@ struct InFile<'a> {
     shared: &'a Shared,
     finder: &'a RegexMatcher,
     decoder: Decoder,
-    sheet: &'a mut super::Sheet,
+    sheet: &'a mut crate::sheet::Sheet,
     path: &'a [u8],
     found: &'a mut Found,
 }

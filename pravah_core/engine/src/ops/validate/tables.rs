@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::chunk::RECORD;
-use crate::columns::{Column, Columns};
+use crate::columns::Column;
 use crate::contract::{Field, Rule};
 use crate::error::Result;
 use crate::ops::{Context, TableColumns};
 use crate::records::Head;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
 use crate::values::Kind;
 
 const RESULT: &[Column] = &[
@@ -114,17 +115,13 @@ pub struct Verdict<'a> {
 
 /// What a thread has of its own.
 pub struct Worker {
-    sheets: [(Columns, TableWriter); 4],
+    sheets: [Sheet; 4],
     pub sums: Sums,
 }
 
 impl Worker {
     pub fn new(context: &Context) -> Self {
-        let sheet = |(name, columns): &TableColumns| {
-            let rows = Columns::new(columns);
-            let writer = context.sink.writer(table(name), rows.schema());
-            (rows, writer)
-        };
+        let sheet = |(name, columns): &TableColumns| Sheet::new(&context.sink, table(name), columns);
         Self { sheets: [&TABLES[0], &TABLES[1], &TABLES[2], &TABLES[3]].map(sheet), sums: Sums::default() }
     }
 
@@ -138,7 +135,7 @@ impl Worker {
         value: Option<&[u8]>,
         expected: &str,
     ) -> Result<()> {
-        let rows = &mut self.sheets[2].0;
+        let rows = &mut self.sheets[2].rows;
         rows.path(&head.path);
         rows.optional_integer(place.record);
         rows.optional_integer(place.line);
@@ -158,7 +155,7 @@ impl Worker {
         fields: &[Option<Field>],
         names: &dyn Fn(u32) -> String,
     ) -> Result<()> {
-        let rows = &mut self.sheets[0].0;
+        let rows = &mut self.sheets[0].rows;
         rows.path(&head.path);
         rows.integer(head.size);
         rows.text(if verdict.errors == 0 { "valid" } else { "invalid" });
@@ -167,7 +164,7 @@ impl Worker {
             .into_iter()
             .for_each(|value| rows.integer(value));
         for ((column, rule), (count, first)) in verdict.counts {
-            let rows = &mut self.sheets[1].0;
+            let rows = &mut self.sheets[1].rows;
             rows.path(&head.path);
             let name = if *column == RECORD { None } else { Some(names(*column)) };
             rows.optional_text(name.as_deref());
@@ -177,7 +174,7 @@ impl Worker {
             *self.sums.rules.entry(rule.as_str()).or_default() += count;
         }
         for (place, field) in fields.iter().enumerate() {
-            let rows = &mut self.sheets[3].0;
+            let rows = &mut self.sheets[3].rows;
             rows.path(&head.path);
             rows.text(&head.names[place]);
             rows.integer(place as u64 + 1);
@@ -198,18 +195,11 @@ impl Worker {
     }
 
     fn write_full(&mut self) -> Result<()> {
-        self.sheets.iter_mut().try_for_each(|(rows, writer)| match rows.is_full() {
-            true => writer.write(&rows.take()?),
-            false => Ok(()),
-        })
+        self.sheets.iter_mut().try_for_each(Sheet::write_if_full)
     }
 
     /// Close what it wrote.
     pub fn stage(self) -> Result<(Vec<Staged>, Sums)> {
-        let stage = |(mut rows, mut writer): (Columns, TableWriter)| {
-            writer.write(&rows.take()?)?;
-            writer.stage()
-        };
-        Ok((self.sheets.into_iter().map(stage).collect::<Result<_>>()?, self.sums))
+        Ok((self.sheets.into_iter().map(Sheet::stage).collect::<Result<_>>()?, self.sums))
     }
 }

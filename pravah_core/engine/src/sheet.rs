@@ -1,0 +1,39 @@
+//! Rows of one table on their way into its shards.
+
+use std::sync::Arc;
+
+use crate::columns::{Column, Columns};
+use crate::error::Result;
+use crate::sink::{Sink, Staged, Table, TableWriter};
+
+/// Rows that are built, and the writer that takes them when they are many.
+pub struct Sheet {
+    /// The rows.
+    pub rows: Columns,
+    writer: TableWriter,
+}
+
+impl Sheet {
+    /// An empty one; several of one table may be written at once.
+    pub fn new(sink: &Arc<Sink>, table: Table, columns: &[Column]) -> Self {
+        let rows = Columns::new(columns);
+        Self { writer: sink.writer(table, rows.schema()), rows }
+    }
+
+    /// Hand the rows over when they are many; to be called after each.
+    ///
+    /// # Errors
+    /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
+    pub fn write_if_full(&mut self) -> Result<()> {
+        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+
+    /// The last rows; the caller commits them together with others.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn stage(mut self) -> Result<Staged> {
+        self.writer.write(&self.rows.take()?)?;
+        self.writer.stage()
+    }
+}
