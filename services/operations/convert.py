@@ -11,6 +11,14 @@ from services.operations._spec import Column, Example, Figure, Operation, Table,
 from services.operations.records import ReadOptions
 
 
+class To(StrEnum):
+    """What files become."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
 class ColumnsOf(StrEnum):
     """Which columns a converted file has."""
 
@@ -44,6 +52,11 @@ ColumnType = Annotated[
 class ConvertOptions(ReadOptions):
     """Options of convert."""
 
+    to: To = field(
+        To.PARQUET,
+        title="Convert to",
+        description="Parquet, CSV as RFC 4180 has it, or JSON Lines: an object a line.",
+    )
     destination: Text | None = destination(
         "New or empty directory for the converted files; without one they are files of the result, to be downloaded.",
         "none: in the job's result",
@@ -102,7 +115,7 @@ def _text(name: str, meaning: str) -> Column:
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="CSV files as Parquet, with types that hold every value: rows read are rows written and rejected.",
+    summary="CSV files as Parquet, CSV or JSON Lines, typed by all values: rows read = rows written + rejected.",
     icon="transform",
     options=ConvertOptions,
     tables=(
@@ -115,7 +128,11 @@ OPERATION = Operation(
                 _text("written_as", "The converted file, below the destination"),
                 _integer("output_bytes", "bytes", "Its size"),
                 _integer("records_read", "records", "Records of the source, without the header"),
-                _integer("records_written", "records", "Records in the converted file, as its footer counts them"),
+                _integer(
+                    "records_written",
+                    "records",
+                    "Records in the converted file, as its footer or a reader counts them",
+                ),
                 _integer("records_rejected", "records", "Records that do not fit: read = written + rejected, always"),
                 _integer("values_nulled", "values", "Values that do not fit and are null, where that was asked for"),
                 _text("rejects", "The file of rejected records, as they stand, if there are any"),
@@ -177,6 +194,12 @@ OPERATION = Operation(
             files={"a.csv": b"id,price\n1,2\n2,oops\n"},
             options={"column_types": ["price=float"]},
             expect={"records_read": 2, "records_written": 1, "records_rejected": 1},
+        ),
+        Example(
+            title="JSON Lines",
+            files={"a.csv": b"id;when\n1;2024-02-29\n"},
+            options={"to": "jsonl"},
+            expect={"files": 1, "records_read": 1, "records_written": 1},
         ),
         Example(
             title="One schema for files that differ",

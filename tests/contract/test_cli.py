@@ -178,6 +178,7 @@ def _requests() -> list[JobRequest]:
         "escape": "backslash",
         "comment": "hash",
         "columns": "union",
+        "to": "jsonl",
         "bad_records": "null",
         "column_types": ["id=text", "a=b=date"],
         "compression": "snappy",

@@ -155,6 +155,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("convert", {"column_types": ["id=number"]}),
     ("convert", {"column_types": ["=text"]}),
     ("convert", {"level": 0}),
+    ("convert", {"to": "xlsx"}),
     ("convert", {"row_group_bytes": 1000}),
     ("profile", {"delimiter": "tabs"}),
     ("profile", {"null_values": [""]}),

@@ -225,3 +225,32 @@ fn few_and_many_values_are_written_alike_by_both_ways() {
         assert!(written("zstd", bytes) == expected, "row groups of {bytes} bytes");
     }
 }
+
+#[test]
+fn text_that_is_written_reads_as_what_it_was() {
+    let tree = Tree::new();
+    tree.file("a/hostile.csv", HOSTILE);
+    tree.file("alone.csv", "word\n\"\"\nNA\n\" x\"\n\"NULL\"\n\"a,\"\"b\"\"\"\n");
+    tree.file("types.tsv", "i\tf\tb\td\tt\n1\t2.50\ttrue\t2024-02-29\t2024-02-29 12:00:00.5\n\t\t\t\t\n");
+    let expected = spec("convert", &tree.path()).run();
+    for bytes in [1, 50, 4 << 20] {
+        let done = spec("convert", &tree.path()).option("to", "csv").chunk_bytes(bytes).run();
+        assert_eq!(balance(&done), balance(&expected));
+        assert_eq!(
+            fs::read_to_string(made(&done, "alone.csv")).unwrap(),
+            "word\n\"\"\nNULL\n\" x\"\n\"NULL\"\n\"a,\"\"b\"\"\"\n"
+        );
+        let again = spec("convert", &done.own_folder().join("converted")).run();
+        for name in ["a/hostile.parquet", "alone.parquet", "types.parquet"] {
+            assert_eq!(rows::read(&made(&again, name)), rows::read(&made(&expected, name)), "{name}");
+        }
+        let done = spec("convert", &tree.path()).option("to", "jsonl").chunk_bytes(bytes).run();
+        assert_eq!(balance(&done), balance(&expected));
+        let lines = fs::read_to_string(made(&done, "types.jsonl")).unwrap();
+        let found: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let first = json!({"i": 1, "f": 2.5, "b": true, "d": "2024-02-29", "t": "2024-02-29 12:00:00.500000"});
+        assert_eq!(found, [first, json!({"i": null, "f": null, "b": null, "d": null, "t": null})]);
+        let lines = fs::read_to_string(made(&done, "a/hostile.jsonl")).unwrap();
+        assert!(lines.starts_with("{\"id\":1,\"name\":\"a, \\\"b\\\"\\nc\",\"amount\":1.5,"), "{lines}");
+    }
+}

@@ -1,11 +1,12 @@
-//! convert: files of records as Parquet, with a proof that no row is lost.
+//! convert: files of records as Parquet, CSV or JSON Lines, with a proof that no row is lost.
 //!
 //! 1. A file's columns get the types that hold every value of it. The types of its first records are taken for granted
 //!    until a value says otherwise: then the rest is only looked through, and the file is read a second time with types
 //!    that hold all. Most files are read once. For types of several files together, all are looked through first.
 //! 2. Each chunk becomes a row group, encoded by the thread that read it; groups are written in the chunks' order.
 //! 3. A record that does not fit is rejected: its bytes go to a file beside the converted one, its place and reason to a
-//!    table. Records read must be those that the written file's footer counts and those rejected, else the job fails.
+//!    table. Records read must be those that the written file's footer counts, or a reader of its text, and those
+//!    rejected, else the job fails.
 //!
 //! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 8 MiB of text each, and their encoded columns.
 
@@ -18,6 +19,8 @@ mod options;
 mod plan;
 mod rejects;
 mod tables;
+mod text;
+mod union;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -26,7 +29,7 @@ use parquet::basic::Compression;
 use rayon::prelude::*;
 use serde_json::json;
 
-pub use self::options::{BadRecords, Compress, ConvertOptions, Schema};
+pub use self::options::{BadRecords, Compress, ConvertOptions, Schema, To};
 
 use self::tables::{Made, Sums, Worker};
 use super::{Context, Options, TableColumns};
@@ -107,7 +110,7 @@ impl Convert {
             met = self.same(met);
         }
         if self.options.columns != Schema::Own {
-            let _ = self.united.set(file::union(&met));
+            let _ = self.united.set(union::union(&met));
         }
         met.into_iter().map(|(path, _)| path).collect()
     }
@@ -246,7 +249,7 @@ fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
     }
     made.sort_by(|one, other| one.path.cmp(&other.path));
     let file = |made: Made| OutputFile {
-        media_type: if made.path.ends_with(b".parquet") { "application/vnd.apache.parquet" } else { "text/csv" },
+        media_type: To::media_type(&made.path),
         name: format!("{FOLDER}/{}", String::from_utf8_lossy(&made.path)),
         bytes: made.bytes,
     };

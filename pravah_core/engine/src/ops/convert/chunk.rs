@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::encoder::{Encoded, Encoder};
 use super::failed;
 use super::options::BadRecords;
-use super::plan::Plan;
+use super::plan::{Output, Plan};
 use super::rejects::{Reason, Rejects};
+use super::text;
 use crate::csv::Dialect;
 use crate::error::Result;
 use crate::records::{Nulls, Records};
@@ -36,6 +37,8 @@ pub struct Part {
     pub rejects: Rejects,
     /// Encoded, once it is closed.
     pub columns: Vec<Encoded>,
+    /// Lines.
+    pub text: Vec<u8>,
     /// By record of a split: why it is bad.
     bad: Vec<Option<Reason>>,
 }
@@ -45,8 +48,11 @@ impl Part {
         let mut kinds = vec![None; source_columns];
         let known = plan.columns.iter().filter_map(|column| Some((column.source?, column.known)));
         known.for_each(|(place, kind)| kinds[place] = kind);
-        let writers = match &plan.factory {
-            Some(factory) if plan.writes() => factory.create_column_writers(0).map_err(failed)?,
+        let writers: Vec<Option<_>> = match &plan.output {
+            Output::Parquet(factory) if plan.writes() => {
+                factory.create_column_writers(0).map_err(failed)?.into_iter().map(Some).collect()
+            }
+            Output::Text(_) => plan.columns.iter().map(|_| None).collect(),
             _ => Vec::new(),
         };
         let each = plan.columns.iter().zip(writers);
@@ -57,6 +63,7 @@ impl Part {
             nulled: 0,
             rejects: Rejects::default(),
             columns: Vec::new(),
+            text: Vec::new(),
             bad: Vec::new(),
         })
     }
@@ -107,7 +114,12 @@ impl Part {
             }
             self.encoders.iter_mut().zip(&marks).try_for_each(|(encoder, mark)| encoder.undo(*mark))?;
         }
-        self.encoders.iter_mut().zip(&plan.columns).try_for_each(|(encoder, column)| encoder.keep(column))?;
+        if let Output::Text(to) = plan.output {
+            let arrays = self.encoders.iter_mut().map(Encoder::array).collect::<Result<Vec<_>>>()?;
+            text::rows(&mut self.text, &plan.columns, &arrays, to);
+        } else {
+            self.encoders.iter_mut().zip(&plan.columns).try_for_each(|(encoder, column)| encoder.keep(column))?;
+        }
         let bad = self.bad.iter().flatten().count();
         self.rows += (records.split.len() - bad) as u64;
         Ok(true)
@@ -179,7 +191,7 @@ impl Part {
     /// The chunk's end.
     pub fn close(&mut self, plan: &Plan) -> Result<()> {
         let encoders = std::mem::take(&mut self.encoders);
-        if plan.writes() && self.rows > 0 {
+        if plan.writes() && self.rows > 0 && matches!(plan.output, Output::Parquet(_)) {
             let columns = encoders.into_iter().enumerate().map(|(place, encoder)| encoder.close(plan, place));
             self.columns = columns.collect::<Result<_>>()?;
         }

@@ -1,5 +1,6 @@
 //! One column of a row group on its way to its encoded form.
 
+use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
@@ -10,12 +11,12 @@ use super::arrays::{Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
 use super::plan::{Column, Plan};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 
 /// A column.
 pub struct Encoder {
     field: Field,
-    writer: ArrowColumnWriter,
+    writer: Option<ArrowColumnWriter>,
     values: Values,
 }
 
@@ -31,9 +32,13 @@ pub enum Encoded {
 }
 
 impl Encoder {
-    /// For one of the plan's columns.
-    pub fn new(plan: &Plan, column: &Column, writer: ArrowColumnWriter) -> Self {
-        let few = if column.dictionary && plan.zstd.is_some() { Dictionary::new(column.kind) } else { None };
+    /// For one of the plan's columns; without a writer its values are asked for.
+    pub fn new(plan: &Plan, column: &Column, writer: Option<ArrowColumnWriter>) -> Self {
+        let few = if column.dictionary && plan.zstd.is_some() && writer.is_some() {
+            Dictionary::new(column.kind)
+        } else {
+            None
+        };
         Self {
             field: Field::new(&column.name, data_type(column.kind), true),
             writer,
@@ -92,6 +97,17 @@ impl Encoder {
         self.write()
     }
 
+    /// What was added since the mark, as it is.
+    ///
+    /// # Errors
+    /// A bug.
+    pub fn array(&mut self) -> Result<ArrayRef> {
+        match &mut self.values {
+            Values::Many(builder) => builder.finish(),
+            Values::Few(_) => Err(EngineError::internal("a dictionary is no array")),
+        }
+    }
+
     /// There are too many values for a dictionary of ours.
     fn spill(&mut self, column: &Column) {
         if let Values::Few(dictionary) = &self.values {
@@ -102,10 +118,10 @@ impl Encoder {
     }
 
     fn write(&mut self) -> Result<()> {
-        let Values::Many(builder) = &mut self.values else { return Ok(()) };
+        let (Values::Many(builder), Some(writer)) = (&mut self.values, &mut self.writer) else { return Ok(()) };
         let array = builder.finish()?;
         for leaf in compute_leaves(&self.field, &array).map_err(failed)? {
-            self.writer.write(&leaf).map_err(failed)?;
+            writer.write(&leaf).map_err(failed)?;
         }
         Ok(())
     }
@@ -124,7 +140,8 @@ impl Encoder {
                     self.spill(&plan.columns[place]);
                     self.write()?;
                 }
-                self.writer.close().map(Encoded::Many).map_err(failed)
+                let writer = self.writer.ok_or_else(|| EngineError::internal("a column without a writer"))?;
+                writer.close().map(Encoded::Many).map_err(failed)
             }
         }
     }

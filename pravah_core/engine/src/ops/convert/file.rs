@@ -1,7 +1,6 @@
 //! One file: its row groups written in order, its rejects beside it, its rows counted on both sides.
 
-use std::collections::BTreeSet;
-use std::fs::File as Output;
+use std::fs::File as Disk;
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,11 +10,12 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
-use super::options::{BadRecords, Compress, Schema};
-use super::plan::{self, Plan};
+use super::options::{BadRecords, Compress, Schema, To};
+use super::plan::{self, Output, Plan};
 use super::rejects::{Reason, Reject};
 use super::tables::{Row, Worker};
-use super::{Again, Convert, Met, failed};
+use super::text;
+use super::{Again, Convert, failed};
 use crate::destination::{Attributes, Writing};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
@@ -23,14 +23,20 @@ use crate::records::{self, Counts, Head, Of, Records, Table};
 use crate::text::Decoder;
 use crate::values::Kind;
 
-const PARQUET: &str = ".parquet";
 const REJECTS: &str = ".rejects.csv";
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
 
+/// What a file's records are written with.
+enum Writer {
+    Parquet(Box<SerializedFileWriter<Arc<Disk>>>),
+    /// So many records so far.
+    Text(u64),
+}
+
 /// A file while its chunks come.
 pub struct File {
-    writer: Option<SerializedFileWriter<Arc<Output>>>,
+    writer: Option<Writer>,
     writing: Option<Writing>,
     rejects: Option<Writing>,
     listed: Vec<(Reject, u64, u64, Option<u64>)>,
@@ -67,22 +73,28 @@ impl Convert {
             (None, None) => plan::own(head, &samples, None, &self.types),
         };
         let zstd = (self.options.compression == Compress::Zstd).then_some(self.options.level);
-        Plan { columns, factory: None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
+        Plan { columns, output: Output::None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
-    fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(SerializedFileWriter<Arc<Output>>, Writing)>> {
-        let writing = match self.destination.create(&self.target(&head.path, PARQUET)) {
+    fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(Writer, Writing)>> {
+        let to = self.options.to;
+        let writing = match self.destination.create(&self.target(&head.path, to.suffix())) {
             Ok(writing) => writing,
             Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
         };
+        if to != To::Parquet {
+            plan.output = Output::Text(to);
+            write(&writing, &text::header(&plan.columns, to), head)?;
+            return Ok(Some((Writer::Text(0), writing)));
+        }
         let properties = plan::properties(&plan.columns, self.compression);
         let schema = plan::schema(&plan.columns);
         let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
         plan.descriptors = writer.schema_descr().columns().to_vec();
-        plan.factory = Some(factory);
-        Ok(Some((writer, writing)))
+        plan.output = Output::Parquet(factory);
+        Ok(Some((Writer::Parquet(Box::new(writer)), writing)))
     }
 
     /// Write the rejects of a chunk.
@@ -115,13 +127,18 @@ impl Convert {
             return self.workers.acquire().rejects(head, plan, file.listed);
         }
         let output = Arc::clone(&writing.file);
-        writer.close().map_err(failed)?;
         // What is on the disk counts, not what was meant to be there.
-        let read = SerializedFileReader::new(Output::try_clone(&output).map_err(failed)?).map_err(failed)?;
-        let written = u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default();
+        let written = match writer {
+            Writer::Text(records) => records,
+            Writer::Parquet(writer) => {
+                writer.close().map_err(failed)?;
+                let read = SerializedFileReader::new(Disk::try_clone(&output).map_err(failed)?).map_err(failed)?;
+                u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default()
+            }
+        };
         conserved(head, all.records, written, file.rejected)?;
         let bytes = output.metadata().map_err(failed)?.len();
-        let target = self.target(&head.path, PARQUET);
+        let target = self.target(&head.path, self.options.to.suffix());
         if let Err(refused) = self.destination.publish(&target, writing, Attributes::NONE) {
             return refused.tell(control, &head.path);
         }
@@ -217,7 +234,15 @@ impl Table for Convert {
                 file.listed.push((reject, record, line, offset));
             }
         }
-        let Some(writer) = &mut file.writer else { return Ok(()) };
+        let writer = match &mut file.writer {
+            Some(Writer::Parquet(writer)) => writer,
+            Some(Writer::Text(records)) => {
+                // As a reader finds them, not as they were counted on the way.
+                *records += text::count(&part.text, of.plan.columns.len(), self.options.to);
+                return file.writing.as_ref().map_or(Ok(()), |writing| write(writing, &part.text, of.head));
+            }
+            None => return Ok(()),
+        };
         if part.rows > 0 {
             let mut group = writer.next_row_group().map_err(failed)?;
             for column in part.columns {
@@ -231,7 +256,7 @@ impl Table for Convert {
     }
 
     fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
-        if of.plan.factory.is_some() && of.plan.writes() {
+        if of.plan.writes() {
             return self.finish(of.head, of.plan, file, all);
         }
         let mut again = lock(&self.again);
@@ -240,7 +265,7 @@ impl Table for Convert {
             self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
             return Ok(());
         }
-        if of.plan.factory.is_none() && self.options.columns == Schema::Own {
+        if matches!(of.plan.output, Output::None) && self.options.columns == Schema::Own {
             return Ok(()); // it could not be begun, which is an issue already
         }
         let names: Vec<String> = of.head.names.clone();
@@ -262,22 +287,6 @@ pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<Stri
     }
 }
 
-/// The columns of all files in the order in which they were met by name, with types that hold the values of all.
-pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {
-    let mut all: Vec<(String, Option<Kind>)> = Vec::new();
-    let mut places = std::collections::HashMap::new();
-    let mut files: BTreeSet<(&[u8], usize)> = BTreeSet::new();
-    files.extend(met.iter().enumerate().map(|(place, (path, _))| (path.as_slice(), place)));
-    for (name, kind) in files.into_iter().flat_map(|(_, place)| &met[place].1) {
-        let place = *places.entry(name.clone()).or_insert_with(|| {
-            all.push((name.clone(), None));
-            all.len() - 1
-        });
-        all[place].1 = Kind::join_some(all[place].1, *kind);
-    }
-    all
-}
-
 impl Worker {
     /// List what was rejected of a file.
     fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<(Reject, u64, u64, Option<u64>)>) -> Result<()> {
@@ -285,24 +294,5 @@ impl Worker {
             let (column, reason) = words(reject.reason, plan, head.names.len());
             self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_of_all_files_hold_the_values_of_each() {
-        let file = |path: &str, columns: &[(&str, Option<Kind>)]| {
-            (path.as_bytes().to_vec(), columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect())
-        };
-        let met = [
-            file("b", &[("x", Some(Kind::Float)), ("new", None)]),
-            file("a", &[("id", Some(Kind::Integer)), ("x", Some(Kind::Integer))]),
-        ];
-        let all = union(&met);
-        let expected = [("id", Some(Kind::Integer)), ("x", Some(Kind::Float)), ("new", None)];
-        assert_eq!(all, expected.map(|(name, kind)| (name.to_owned(), kind)));
     }
 }

@@ -11,6 +11,38 @@ use crate::error::{EngineError, Result};
 use crate::records::ReadOptions;
 use crate::values::{KINDS, Kind};
 
+/// What files become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// Parquet.
+    Parquet,
+    /// CSV as RFC 4180 has it, in UTF-8.
+    Csv,
+    /// A JSON object a line.
+    Jsonl,
+}
+
+impl To {
+    /// What the names of such files end with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Parquet => ".parquet",
+            Self::Csv => ".csv",
+            Self::Jsonl => ".jsonl",
+        }
+    }
+
+    /// The media type of a file of this name.
+    pub fn media_type(name: &[u8]) -> &'static str {
+        match name {
+            [.., b'.', b'p', b'a', b'r', b'q', b'u', b'e', b't'] => "application/vnd.apache.parquet",
+            [.., b'.', b'j', b's', b'o', b'n', b'l'] => "application/jsonl",
+            _ => "text/csv",
+        }
+    }
+}
+
 /// How pages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -54,6 +86,8 @@ pub struct ConvertOptions {
     /// How files are read.
     #[serde(flatten)]
     pub read: ReadOptions,
+    /// What files become.
+    pub to: To,
     /// A new or empty directory for the converted files; none = they are files of the result.
     pub destination: Option<PathBuf>,
     /// Which columns a file has.
@@ -74,6 +108,7 @@ impl Default for ConvertOptions {
     fn default() -> Self {
         Self {
             read: ReadOptions::default(),
+            to: To::Parquet,
             destination: None,
             columns: Schema::Own,
             bad_records: BadRecords::Reject,

@@ -11,6 +11,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
+use super::options::To;
 use crate::records::{Head, Sample};
 use crate::values::Kind;
 
@@ -37,8 +38,8 @@ pub struct Column {
 pub struct Plan {
     /// The columns.
     pub columns: Vec<Column>,
-    /// Makes the columns' encoders; none = the types are only looked for.
-    pub factory: Option<ArrowRowGroupWriterFactory>,
+    /// What becomes of the records.
+    pub output: Output,
     /// The columns as the file's schema has them.
     pub descriptors: Vec<ColumnDescPtr>,
     /// The level of zstd, when pages are compressed by that.
@@ -47,10 +48,20 @@ pub struct Plan {
     pub is_again: AtomicBool,
 }
 
+/// What becomes of records.
+pub enum Output {
+    /// Their types are only looked for.
+    None,
+    /// Columns, whose encoders this makes.
+    Parquet(ArrowRowGroupWriterFactory),
+    /// Lines.
+    Text(To),
+}
+
 impl Plan {
     /// True while what is encoded will be written.
     pub fn writes(&self) -> bool {
-        self.factory.is_some() && !self.is_again.load(Relaxed)
+        !matches!(self.output, Output::None) && !self.is_again.load(Relaxed)
     }
 }
 
