@@ -68,14 +68,17 @@ def _watch(services: Services, job_id: UUID, bar: Bar, signals: interrupts.Inter
 def exit_status(view: JobView, *, strict: bool) -> int:
     """Return the exit status of a job that has ended.
 
-    1 means that the job did its work and found something: a verdict that is not good, or issues with `strict`.
+    1 means that the job did its work and found something: a verdict that is not good, or with `strict` issues or a
+    result that is partial.
     """
     if view.status == Status.CANCELLED:
         return errors.CancelledError.exit_status
     if view.status == Status.FAILED:
         return failure(view).exit_status
-    verdicts = {result["summary"].get("verdict") for result in (view.outcome or {}).get("results", [])}
-    return int(bool(verdicts & {"failed", "incomplete"}) or (strict and view.issues_count > 0))
+    summaries = [result["summary"] for result in (view.outcome or {}).get("results", [])]
+    is_bad = any(summary.get("verdict") in {"failed", "incomplete", "invalid"} for summary in summaries)
+    is_partial = any(summary.get("partial") is True for summary in summaries)
+    return int(is_bad or (strict and (is_partial or view.issues_count > 0)))
 
 
 def failure(view: JobView) -> errors.PravahError:

@@ -29,7 +29,8 @@ Force: TypeAlias = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite files in --output.", rich_help_panel=RESULT)
 ]
 Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Exit 1 when there are issues.", rich_help_panel=RESULT)
+    bool,
+    typer.Option("--strict", help="Exit 1 when there are issues, or the result is partial.", rich_help_panel=RESULT),
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RESULT)

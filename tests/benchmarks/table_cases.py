@@ -233,15 +233,19 @@ def small_tables(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
     counted = _rows(f"SELECT count(*) FROM read_csv('{root}/*/*.csv')")[0][0]
     same(found, (_SMALL_FILES, counted), "files, records")
     note = f"{counted:,} records in {_SMALL_FILES:,} files"
-    duck = _peer("duckdb", _SUMMARIZE, {"path": f"{root}/*/*.csv", "more": ", union_by_name = true"})
-    measured = alternate(engine.timed("profile", root), duck, min(runs, 3))
-    yield compared("profile of 40,000 CSV of 20 KB", "DuckDB SUMMARIZE, glob and union_by_name", measured, 0.4, note)
+    few = min(runs, 3)
+    work, all_of_them = f"profile of {_SMALL_FILES:,} CSV of 20 KB", {"path": f"{root}/*/*.csv", "more": ""}
+    measured = alternate(engine.timed("profile", root), _peer("duckdb", _SUMMARIZE, all_of_them), few)
+    yield compared(work, "DuckDB SUMMARIZE of a glob", measured, 0.4, note)
+    # By name it opens all files at once: more than 20,000 are too many for this machine.
+    some, work = root / "00", f"profile of {_LOOPED:,} of them"
+    united = {"path": f"{some}/*.csv", "more": ", union_by_name = true"}
+    measured = alternate(engine.timed("profile", some), _peer("duckdb", _SUMMARIZE, united), few)
+    yield compared(work, "DuckDB SUMMARIZE, union_by_name", measured, 0.4, "it refuses 40,000: too many open files")
     if _has_polars():
-        some = root / "00"
         paths = [os.fspath(path) for path in sorted(some.glob("*.csv"))]
-        polars = _peer("polars", _FIGURES, {"paths": paths})
-        measured = alternate(engine.timed("profile", some), polars, min(runs, 3))
-        yield compared(f"profile of {_LOOPED:,} of them", "a Polars loop", measured, 0.4, f"{len(paths):,} files")
+        measured = alternate(engine.timed("profile", some), _peer("polars", _FIGURES, {"paths": paths}), few)
+        yield compared(work, "a Polars loop", measured, 0.4, f"{len(paths):,} files")
 
 
 def _small_files(corpora: Path, scratch: Path) -> Path:

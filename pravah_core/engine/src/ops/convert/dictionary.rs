@@ -19,6 +19,7 @@ use parquet::schema::types::ColumnDescPtr;
 
 use super::arrays::Builder;
 use super::failed;
+use super::hybrid::hybrid;
 use crate::error::Result;
 use crate::sketch::hash;
 use crate::values::{Kind, Value};
@@ -353,58 +354,4 @@ fn bits(value: Value, kind: Kind) -> Option<u64> {
         Typed::Double(value) => value.to_bits(),
         Typed::Days(days) => days as u64,
     })
-}
-
-/// Equal values from which on a run is told by its length.
-const RUN: usize = 16;
-
-/// Values in the hybrid of runs and bit-packed groups of eight (Parquet format, "RLE/bit-packing hybrid").
-fn hybrid(out: &mut Vec<u8>, values: &[u32], width: u32) {
-    let (mut begin, mut at) = (0, 0);
-    while at < values.len() {
-        let run = values[at..].iter().take_while(|&&value| value == values[at]).count();
-        // Groups are whole: a run that follows some values first fills their last group.
-        let fill = (at - begin).wrapping_neg() & 7;
-        if run >= RUN + fill {
-            pack(out, &values[begin..at + fill], width);
-            let (value, length) = (values[at], run - fill);
-            varint(out, (length as u64) << 1);
-            out.extend_from_slice(&value.to_le_bytes()[..width.div_ceil(8) as usize]);
-            at += run;
-            begin = at;
-        } else {
-            at += run;
-        }
-    }
-    pack(out, &values[begin..], width);
-}
-
-fn pack(out: &mut Vec<u8>, values: &[u32], width: u32) {
-    if values.is_empty() {
-        return;
-    }
-    varint(out, (values.len().div_ceil(8) as u64) << 1 | 1);
-    let end = out.len() + values.len().div_ceil(8) * width as usize;
-    let (mut held, mut bits) = (0u64, 0);
-    for &value in values {
-        held |= u64::from(value) << bits;
-        bits += width;
-        while bits >= 8 {
-            out.push(held as u8);
-            held >>= 8;
-            bits -= 8;
-        }
-    }
-    if bits > 0 {
-        out.push(held as u8);
-    }
-    out.resize(end, 0);
-}
-
-fn varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

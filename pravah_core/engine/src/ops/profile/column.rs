@@ -120,16 +120,21 @@ impl Column {
 
     /// Add what comes `place` records later.
     pub fn merge(&mut self, other: &Self, place: u64, limit: usize) {
+        // They are asked for only where they are needed.
+        if other.many.is_some() || self.many.is_some() {
+            self.merge_known(other, &other.figures(), place, limit);
+        } else {
+            self.merge_known(other, &Many::default(), place, limit);
+        }
+    }
+
+    /// The same with its figures, where they are known.
+    pub fn merge_known(&mut self, other: &Self, figures: &Many, place: u64, limit: usize) {
         self.nulls += other.nulls;
         self.missing += other.missing;
         self.empties += other.empties;
-        match &other.many {
-            Some(others) => self.look_at_each(0).merge(others, place),
-            None => {
-                if let Some(many) = &mut self.many {
-                    many.merge(&folded(&other.values, 0), place);
-                }
-            }
+        if other.many.is_some() || self.many.is_some() {
+            self.look_at_each(0).merge(figures, place);
         }
         self.values.merge(&other.values, |first| first + place);
         if self.values.is_full(limit) {

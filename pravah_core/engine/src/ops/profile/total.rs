@@ -61,14 +61,14 @@ impl Totals {
                 })
             });
             let name = head.names[place].clone();
-            self.put(Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met });
+            self.put(Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met }, figures);
         }
     }
 
-    fn put(&mut self, new: Total) {
+    fn put(&mut self, new: Total, figures: &Many) {
         let limit = limit(self.columns.len());
         match self.places.get(&new.name) {
-            Some(&place) => self.columns[place].merge(new, limit),
+            Some(&place) => self.columns[place].merge(new, figures, limit),
             None if self.columns.len() >= MOST => self.beyond += 1,
             None => {
                 self.places.insert(new.name.clone(), self.columns.len());
@@ -80,7 +80,10 @@ impl Totals {
     /// Add others.
     pub fn merge(&mut self, other: Self) {
         self.beyond += other.beyond;
-        other.columns.into_iter().for_each(|column| self.put(column));
+        for column in other.columns {
+            let figures = column.column.figures().into_owned();
+            self.put(column, &figures);
+        }
     }
 
     /// In the order in which files have them: those of the first file by name, then what others add.
@@ -93,13 +96,13 @@ impl Totals {
 }
 
 impl Total {
-    fn merge(&mut self, other: Self, limit: usize) {
+    fn merge(&mut self, other: Self, figures: &Many, limit: usize) {
         self.position = self.position.min(other.position);
         self.files += other.files;
         if other.first < self.first {
             self.first = other.first;
         }
-        self.column.merge(&other.column, 0, limit);
+        self.column.merge_known(&other.column, figures, 0, limit);
         for (own, other) in self.met.iter_mut().zip(other.met) {
             let is_earlier = match (&own, &other) {
                 (Some(own), Some(other)) => (&other.path, other.record) < (&own.path, own.record),
