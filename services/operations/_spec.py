@@ -165,6 +165,21 @@ class Encoding(StrEnum):
     UTF_16BE = "utf-16be"
 
 
+def integer(name: str, unit: str, meaning: str) -> Column:
+    """Return a column of whole numbers."""
+    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
+
+
+def number(name: str, unit: str, meaning: str) -> Column:
+    """Return a column of numbers with decimals."""
+    return Column(name=name, dtype="number", unit=unit, meaning=meaning)
+
+
+def words(name: str, meaning: str) -> Column:
+    """Return a column of texts."""
+    return Column(name=name, dtype="text", meaning=meaning)
+
+
 MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
 EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
 

@@ -7,8 +7,19 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Column, Example, Figure, Operation, Table, Text, destination, field, path_columns
-from services.operations.records import ReadOptions
+from services.operations._spec import (
+    Example,
+    Figure,
+    Operation,
+    Table,
+    Text,
+    destination,
+    field,
+    integer,
+    path_columns,
+    words,
+)
+from services.operations.records import ReadOptions, record_columns
 
 
 class To(StrEnum):
@@ -104,14 +115,6 @@ class ConvertOptions(ReadOptions):
     )
 
 
-def _integer(name: str, unit: str, meaning: str) -> Column:
-    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
-
-
-def _text(name: str, meaning: str) -> Column:
-    return Column(name=name, dtype="text", meaning=meaning)
-
-
 OPERATION = Operation(
     name="convert",
     title="Convert",
@@ -124,21 +127,21 @@ OPERATION = Operation(
             title="Files",
             columns=(
                 *path_columns(),
-                _integer("size_bytes", "bytes", "Size before"),
-                _text("written_as", "The converted file, below the destination"),
-                _integer("output_bytes", "bytes", "Its size"),
-                _integer("records_read", "records", "Records of the source, without the header"),
-                _integer(
+                integer("size_bytes", "bytes", "Size before"),
+                words("written_as", "The converted file, below the destination"),
+                integer("output_bytes", "bytes", "Its size"),
+                integer("records_read", "records", "Records of the source, without the header"),
+                integer(
                     "records_written",
                     "records",
                     "Records in the converted file, as its footer or a reader counts them",
                 ),
-                _integer("records_rejected", "records", "Records that do not fit: read = written + rejected, always"),
-                _integer("values_nulled", "values", "Values that do not fit and are null, where that was asked for"),
-                _text("rejects", "The file of rejected records, as they stand, if there are any"),
-                _integer("columns", "columns", "Columns"),
-                _integer("row_groups", "row groups", "Row groups"),
-                _integer("readings", "readings", "2: a value was not of the type that the first ones had"),
+                integer("records_rejected", "records", "Records that do not fit: read = written + rejected, always"),
+                integer("values_nulled", "values", "Values that do not fit and are null, where that was asked for"),
+                words("rejects", "The file of rejected records, as they stand, if there are any"),
+                integer("columns", "columns", "Columns"),
+                integer("row_groups", "row groups", "Row groups"),
+                integer("readings", "readings", "2: a value was not of the type that the first ones had"),
             ),
         ),
         Table(
@@ -146,23 +149,20 @@ OPERATION = Operation(
             title="Columns of each file",
             columns=(
                 *path_columns(),
-                _text("column", "The column"),
-                _integer("position", "columns", "Its place, from 1"),
-                _text("type", "integer, float, boolean, date, timestamp, time or text"),
-                _text("type_is", "found, asked for, or of other files"),
+                words("column", "The column"),
+                integer("position", "columns", "Its place, from 1"),
+                words("type", "integer, float, boolean, date, timestamp, time or text"),
+                words("type_is", "found, asked for, or of other files"),
             ),
         ),
         Table(
             name="rejects",
             title="Rejected records",
             columns=(
-                *path_columns(),
-                _integer("record", "records", "Number of the record, from 1"),
-                _integer("line", "lines", "Line that it begins in, from 1, the header counted"),
-                _integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
-                _text("column", "The column, when one value is to blame"),
-                _text("value", "That value, at most 256 bytes of it"),
-                _text("reason", "Why; the first 10,000 of each file are here, all in its file of rejects"),
+                *record_columns(),
+                words("column", "The column, when one value is to blame"),
+                words("value", "That value, at most 256 bytes of it"),
+                words("reason", "Why; the first 10,000 of each file are here, all in its file of rejects"),
             ),
         ),
     ),

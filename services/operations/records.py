@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Encoding, Options, Text, field
+from services.operations._spec import Column, Encoding, Options, Text, field, integer, path_columns
 
 
 class Files(StrEnum):
@@ -116,4 +116,14 @@ class ReadOptions(Options):
         title="Comment lines",
         description="Leave out records that begin with this character.",
         category="advanced",
+    )
+
+
+def record_columns() -> tuple[Column, ...]:
+    """Return the columns that say where a record is."""
+    return (
+        *path_columns(),
+        integer("record", "records", "Number of the record, from 1"),
+        integer("line", "lines", "Line that it begins in, from 1, the header counted"),
+        integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
     )

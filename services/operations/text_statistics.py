@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, path_columns
+from services.operations._spec import Column, Example, Figure, Operation, Options, Table, integer, path_columns
 
 
 class TextStatisticsOptions(Options):
     """Options of text_statistics: there is nothing to choose."""
-
-
-def _integer(name: str, unit: str, meaning: str) -> Column:
-    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
 
 
 _ENCODING = Column(
@@ -20,10 +16,10 @@ _ENCODING = Column(
 )
 _LINE_ENDING = Column(name="line_ending", dtype="text", meaning="lf, crlf, cr, mixed, or none")
 _LANGUAGE = Column(name="language", dtype="text", meaning="Told by the extension")
-_SIZE = _integer("size_bytes", "bytes", "Size")
-_FILES = _integer("files", "files", "Files")
-_LINES = _integer("lines", "lines", "Lines, the last one also without an end")
-_WORDS = _integer("words", "words", "Runs of what is no white space")
+_SIZE = integer("size_bytes", "bytes", "Size")
+_FILES = integer("files", "files", "Files")
+_LINES = integer("lines", "lines", "Lines, the last one also without an end")
+_WORDS = integer("words", "words", "Runs of what is no white space")
 
 OPERATION = Operation(
     name="text_statistics",
@@ -44,10 +40,10 @@ OPERATION = Operation(
                 Column(name="last_line", dtype="text", meaning="ended or not ended by a line end"),
                 _LINES,
                 _WORDS,
-                _integer("longest_line_bytes", "bytes", "Longest line, without its end"),
-                _integer("lf", "lines", "Lines that end by a line feed"),
-                _integer("crlf", "lines", "Lines that end by carriage return and line feed"),
-                _integer("cr", "lines", "Lines that end by a carriage return"),
+                integer("longest_line_bytes", "bytes", "Longest line, without its end"),
+                integer("lf", "lines", "Lines that end by a line feed"),
+                integer("crlf", "lines", "Lines that end by carriage return and line feed"),
+                integer("cr", "lines", "Lines that end by a carriage return"),
                 _LANGUAGE,
             ),
         ),

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.operations._spec import Column, Example, Figure, Operation, Table, Text, destination, field, path_columns
-from services.operations.records import ReadOptions
+from services.operations._spec import (
+    Example,
+    Figure,
+    Operation,
+    Table,
+    Text,
+    destination,
+    field,
+    integer,
+    path_columns,
+    words,
+)
+from services.operations.records import ReadOptions, record_columns
 
 _SCHEMA = (
     '{"fields": [{"name": "id", "type": "integer", "constraints": {"required": true, "unique": true}},'
@@ -75,20 +86,12 @@ class ValidateOptions(ReadOptions):
     )
 
 
-def _integer(name: str, unit: str, meaning: str) -> Column:
-    return Column(name=name, dtype="integer", unit=unit, meaning=meaning)
-
-
-def _text(name: str, meaning: str) -> Column:
-    return Column(name=name, dtype="text", meaning=meaning)
-
-
-_RULE = _text(
+_RULE = words(
     "rule",
     "type, required, unique, minimum, maximum, min_length, max_length, pattern, enum, encoding; fields: the record has "
     "another number of them; missing_column, extra_column and records: the whole file",
 )
-_COLUMN = _text("column", "The column; none: the whole record or file")
+_COLUMN = words("column", "The column; none: the whole record or file")
 
 OPERATION = Operation(
     name="validate",
@@ -102,13 +105,13 @@ OPERATION = Operation(
             title="Files",
             columns=(
                 *path_columns(),
-                _integer("size_bytes", "bytes", "Size"),
-                _text("verdict", "valid or invalid"),
-                _integer("records", "records", "Records without the header"),
-                _integer("good_records", "records", "Records without an error"),
-                _integer("bad_records", "records", "Records with one or more"),
-                _integer("errors", "errors", "Errors"),
-                _integer("listed_errors", "errors", "Errors that are in the table of errors"),
+                integer("size_bytes", "bytes", "Size"),
+                words("verdict", "valid or invalid"),
+                integer("records", "records", "Records without the header"),
+                integer("good_records", "records", "Records without an error"),
+                integer("bad_records", "records", "Records with one or more"),
+                integer("errors", "errors", "Errors"),
+                integer("listed_errors", "errors", "Errors that are in the table of errors"),
             ),
         ),
         Table(
@@ -118,22 +121,19 @@ OPERATION = Operation(
                 *path_columns(),
                 _COLUMN,
                 _RULE,
-                _integer("errors", "errors", "How many, listed or not"),
-                _integer("first_record", "records", "The first record with one, from 1"),
+                integer("errors", "errors", "How many, listed or not"),
+                integer("first_record", "records", "The first record with one, from 1"),
             ),
         ),
         Table(
             name="errors",
             title="Errors",
             columns=(
-                *path_columns(),
-                _integer("record", "records", "Number of the record, from 1"),
-                _integer("line", "lines", "Line that it begins in, from 1, the header counted"),
-                _integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
+                *record_columns(),
                 _COLUMN,
                 _RULE,
-                _text("value", "The value, at most 256 bytes of it"),
-                _text("expected", "What it has to be"),
+                words("value", "The value, at most 256 bytes of it"),
+                words("expected", "What it has to be"),
             ),
         ),
         Table(
@@ -141,10 +141,10 @@ OPERATION = Operation(
             title="Columns of each file",
             columns=(
                 *path_columns(),
-                _text("column", "The column"),
-                _integer("position", "columns", "Its place, from 1"),
-                _text("type", "The type that its values have to have; any: none"),
-                _text("rules", "What else is asked of them"),
+                words("column", "The column"),
+                integer("position", "columns", "Its place, from 1"),
+                words("type", "The type that its values have to have; any: none"),
+                words("rules", "What else is asked of them"),
             ),
         ),
     ),

@@ -142,12 +142,12 @@ impl Field {
     #[inline]
     fn range(&self, value: Value) -> Option<Rule> {
         if let Some((least, is_allowed)) = self.minimum
-            && !(is_less(least, value) || is_allowed && !is_less(value, least))
+            && !(least.is_less(value) || is_allowed && !value.is_less(least))
         {
             return Some(Rule::Minimum);
         }
         if let Some((greatest, is_allowed)) = self.maximum
-            && !(is_less(value, greatest) || is_allowed && !is_less(greatest, value))
+            && !(value.is_less(greatest) || is_allowed && !greatest.is_less(value))
         {
             return Some(Rule::Maximum);
         }
@@ -265,18 +265,6 @@ impl Contract {
     /// As a Table Schema.
     pub fn described(&self) -> Json {
         json!({"fields": self.fields.iter().map(Field::described).collect::<Vec<_>>()})
-    }
-}
-
-/// Integers exactly, all else as numbers.
-#[inline]
-fn is_less(one: Value, other: Value) -> bool {
-    match (one, other) {
-        (Value::Integer(one), Value::Integer(other)) => one < other,
-        (one, other) => match (one.number(), other.number()) {
-            (Some(one), Some(other)) => one < other,
-            _ => false,
-        },
     }
 }
 

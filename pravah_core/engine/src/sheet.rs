@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::columns::{Column, Columns};
 use crate::error::Result;
+use crate::ops::TableColumns;
 use crate::sink::{Sink, Staged, Table, TableWriter};
 
 /// Rows that are built, and the writer that takes them when they are many.
@@ -26,6 +27,11 @@ impl Sheet {
     /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
     pub fn write_if_full(&mut self) -> Result<()> {
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+
+    /// Those of all tables of an operation, in their order.
+    pub fn all(sink: &Arc<Sink>, tables: &[TableColumns], table: fn(&'static str) -> Table) -> Vec<Self> {
+        tables.iter().map(|(name, columns)| Self::new(sink, table(name), columns)).collect()
     }
 
     /// The last rows; the caller commits them together with others.

@@ -114,6 +114,27 @@ impl Value {
         }
     }
 
+    /// As a value of `kind`, when that holds it: an integer as a float, a day as the moment it begins, any as its own.
+    #[inline]
+    pub fn widened(self, kind: Kind) -> Option<Self> {
+        match (self, kind) {
+            (Self::Integer(value), Kind::Float) => Some(Self::Float(value as f64)),
+            (Self::Date(days), Kind::Timestamp) => Some(Self::Timestamp(i64::from(days) * DAY_MICROS)),
+            (value, kind) => (value.kind() == kind).then_some(value),
+        }
+    }
+
+    /// Its order: exact among values of one type, else that of their numbers. Texts have none.
+    #[inline]
+    pub fn is_less(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Integer(one), Self::Integer(other))
+            | (Self::Timestamp(one), Self::Timestamp(other))
+            | (Self::Time(one), Self::Time(other)) => one < other,
+            (one, other) => matches!((one.number(), other.number()), (Some(one), Some(other)) if one < other),
+        }
+    }
+
     /// The narrowest value that a field's text stands for.
     #[inline]
     pub fn of(text: &[u8]) -> Self {

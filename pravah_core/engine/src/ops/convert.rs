@@ -72,7 +72,7 @@ impl Options for ConvertOptions {
             options: self.clone(),
             context: context.clone(),
         };
-        let shared = Some(Shared::new(convert, self.read.clone(), &context, self.row_group_bytes));
+        let shared = Shared::new(convert, self.read.clone(), &context, self.row_group_bytes);
         Ok(Box::new(ConvertOperation { shared, context, in_result: self.destination.is_none() }))
     }
 }
@@ -143,24 +143,18 @@ impl Convert {
 }
 
 struct ConvertOperation {
-    // None once it is finished.
-    shared: Option<Arc<Shared<Convert>>>,
+    shared: Arc<Shared<Convert>>,
     context: Context,
     in_result: bool,
 }
 
 impl ConvertOperation {
-    fn shared(&self) -> Result<&Arc<Shared<Convert>>> {
-        self.shared.as_ref().ok_or_else(|| EngineError::internal("it is finished"))
-    }
-
     fn again(&self, reader: &FileReader, path: &[u8]) -> Result<()> {
         let control = &self.context.control;
         let read = || -> std::result::Result<Meta, Trouble> {
             let opened = reader.open(path)?;
             let seen = stat_file(&opened)?;
-            let reading: Box<dyn Reading> =
-                Box::new(FileReading::new(self.shared().map_err(Trouble::Ended)?, path, seen.size));
+            let reading: Box<dyn Reading> = Box::new(FileReading::new(&self.shared, path, seen.size));
             let mut readings = Readings::new(vec![reading]);
             let read = reader.read_open(&opened, &seen, &mut readings);
             let end = match &read {
@@ -191,28 +185,26 @@ impl Operation for ConvertOperation {
     }
 
     fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
-        self.shared.as_ref().is_some_and(|shared| shared.wants(path))
+        self.shared.wants(path)
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
-        Ok(Some(Box::new(FileReading::new(self.shared()?, path, meta.size))))
+        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
     }
 
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
-        let shared = Arc::clone(self.shared()?);
-        shared.wait()?;
-        let paths = shared.table.decide();
+        self.shared.wait()?;
+        let paths = self.shared.table.decide();
         let reader = FileReader::new(&self.context.root, &[], &self.context.control).uncounted();
         let pool = compute_pool(self.context.threads)?;
         pool.install(|| paths.par_iter().try_for_each(|path| self.again(&reader, path)))?;
-        shared.wait()
+        self.shared.wait()
     }
 
-    fn finish(mut self: Box<Self>, totals: WalkTotals) -> Result<Report> {
-        let shared = self.shared.take().ok_or_else(|| EngineError::internal("it is finished"))?;
+    fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
+        let Self { shared, context, in_result } = *self;
         let convert = shared.finish()?;
-        let context = self.context;
         let (mut staged, mut sums, mut made) = (Vec::new(), Sums::default(), Vec::new());
         for worker in convert.workers.into_inner() {
             let (tables, own, files) = worker.stage()?;
@@ -234,7 +226,7 @@ impl Operation for ConvertOperation {
             "records_rejected": sums.rejected,
             "values_nulled": sums.nulled,
             "read_twice": sums.twice,
-            "destination": if self.in_result { None } else { Some(path) },
+            "destination": if in_result { None } else { Some(path) },
         });
         Ok(Report { not_covered: None, files: files(made)?, summary })
     }

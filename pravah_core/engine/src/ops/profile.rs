@@ -158,7 +158,7 @@ impl Operation for ProfileOperation {
         let (tables, changes) = tables::write_schemas(&context, &schemas)?;
         staged.extend(tables);
         context.sink.commit(staged)?;
-        let groups = schemas.ranked().len() as u64;
+        let groups = schemas.len();
         let mut summary = summary(&columns, &figures);
         if let Value::Object(summary) = &mut summary {
             summary.insert("other_files".into(), totals.files.saturating_sub(figures.files).into());

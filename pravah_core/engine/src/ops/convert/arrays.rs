@@ -84,21 +84,29 @@ impl Builder {
             builder.append_value(days);
             return true;
         }
-        match (self, Value::of(text)) {
+        let Some(value) = Value::of(text).widened(self.kind()) else { return false };
+        match (self, value) {
             (Self::Integer(builder), Value::Integer(value)) => builder.append_value(value),
             (Self::Float(builder), Value::Float(value)) => builder.append_value(value),
-            (Self::Float(builder), Value::Integer(value)) => builder.append_value(value as f64),
             (Self::Boolean(builder), Value::Boolean(value)) => builder.append_value(value),
             (Self::Date(builder), Value::Date(value)) => builder.append_value(value),
             (Self::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
-            (Self::Timestamp(builder), value @ Value::Date(_)) => {
-                // Days are given in microseconds, exactly: 64-bit floats hold them until the year 287396.
-                builder.append_value(value.number().unwrap_or_default() as i64);
-            }
             (Self::Time(builder), Value::Time(value)) => builder.append_value(value),
             _ => return false,
         }
         true
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Integer(_) => Kind::Integer,
+            Self::Float(_) => Kind::Float,
+            Self::Boolean(_) => Kind::Boolean,
+            Self::Date(_) => Kind::Date,
+            Self::Timestamp(_) => Kind::Timestamp,
+            Self::Time(_) => Kind::Time,
+            Self::Text(_) => Kind::Text,
+        }
     }
 
     /// What was added; it is empty then.

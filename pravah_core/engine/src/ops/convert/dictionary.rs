@@ -336,16 +336,12 @@ enum Typed {
 
 /// A value as a column of a type holds it; none when it is of another.
 fn typed(value: Value, kind: Kind) -> Option<Typed> {
-    Some(match (kind, value) {
-        (Kind::Integer, Value::Integer(value))
-        | (Kind::Timestamp, Value::Timestamp(value))
-        | (Kind::Time, Value::Time(value)) => Typed::Long(value),
-        (Kind::Float, Value::Integer(value)) => Typed::Double(value as f64),
-        (Kind::Float, Value::Float(value)) => Typed::Double(value),
-        (Kind::Date, Value::Date(days)) => Typed::Days(days),
-        (Kind::Timestamp, Value::Date(_)) => Typed::Long(value.number()? as i64),
-        _ => return None,
-    })
+    match value.widened(kind)? {
+        Value::Integer(value) | Value::Timestamp(value) | Value::Time(value) => Some(Typed::Long(value)),
+        Value::Float(value) => Some(Typed::Double(value)),
+        Value::Date(days) => Some(Typed::Days(days)),
+        Value::Boolean(_) | Value::Text => None,
+    }
 }
 
 fn bits(value: Value, kind: Kind) -> Option<u64> {

@@ -106,7 +106,7 @@ impl Sums {
 
 /// What a thread has of its own.
 pub struct Worker {
-    sheets: [Sheet; 3],
+    sheets: Vec<Sheet>,
     pub sums: Sums,
     /// Files of the result, when they are no destination's.
     pub made: Option<Vec<Made>>,
@@ -114,10 +114,8 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(context: &Context, keeps_names: bool) -> Self {
-        let sheet = |(name, columns): &TableColumns| Sheet::new(&context.sink, table(name), columns);
-        let [result, columns, rejects] = [&TABLES[0], &TABLES[1], &TABLES[2]].map(sheet);
-        let made = keeps_names.then(Vec::new);
-        Self { sheets: [result, columns, rejects], sums: Sums::default(), made }
+        let sheets = Sheet::all(&context.sink, TABLES, table);
+        Self { sheets, sums: Sums::default(), made: keeps_names.then(Vec::new) }
     }
 
     /// A file that was converted.

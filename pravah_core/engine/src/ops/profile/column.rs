@@ -3,6 +3,8 @@
 //! While it has few distinct values these are counted, and all figures follow from the counts. When there are more,
 //! every value is looked at, and one of [`SAMPLED`] still counted: the most frequent ones are an estimate then.
 
+use std::borrow::Cow;
+
 use super::many::Many;
 use crate::csv::Dialect;
 use crate::records::{Nulls, Records};
@@ -69,16 +71,11 @@ impl Column {
                 self.missing += 1;
                 continue;
             };
-            let value = if field.first().is_some_and(|byte| Some(*byte) == dialect.quote) {
-                let (value, _) = dialect.unquoted(field, &mut buffer);
-                self.empties += u64::from(value.is_empty());
-                value
-            } else if rules.nulls.holds(field) {
+            let Some(value) = rules.nulls.value(field, dialect, true, &mut buffer) else {
                 self.nulls += 1;
                 continue;
-            } else {
-                field
             };
+            self.empties += u64::from(value.is_empty());
             self.add(value, u64::from(first) + record as u64, rules);
         }
     }
@@ -118,23 +115,14 @@ impl Column {
         }
     }
 
-    /// Add what comes `place` records later.
-    pub fn merge(&mut self, other: &Self, place: u64, limit: usize) {
-        // They are asked for only where they are needed.
-        if other.many.is_some() || self.many.is_some() {
-            self.merge_known(other, &other.figures(), place, limit);
-        } else {
-            self.merge_known(other, &Many::default(), place, limit);
-        }
-    }
-
-    /// The same with its figures, where they are known.
-    pub fn merge_known(&mut self, other: &Self, figures: &Many, place: u64, limit: usize) {
+    /// Add what comes `place` records later; its figures where they are known already.
+    pub fn merge(&mut self, other: &Self, known: Option<&Many>, place: u64, limit: usize) {
         self.nulls += other.nulls;
         self.missing += other.missing;
         self.empties += other.empties;
         if other.many.is_some() || self.many.is_some() {
-            self.look_at_each(0).merge(figures, place);
+            let figures = known.map_or_else(|| other.figures(), Cow::Borrowed);
+            self.look_at_each(0).merge(&figures, place);
         }
         self.values.merge(&other.values, |first| first + place);
         if self.values.is_full(limit) {
@@ -154,10 +142,10 @@ impl Column {
     }
 
     /// All figures.
-    pub fn figures(&self) -> std::borrow::Cow<'_, Many> {
+    pub fn figures(&self) -> Cow<'_, Many> {
         match &self.many {
-            Some(many) => std::borrow::Cow::Borrowed(many),
-            None => std::borrow::Cow::Owned(folded(&self.values, 0)),
+            Some(many) => Cow::Borrowed(many),
+            None => Cow::Owned(folded(&self.values, 0)),
         }
     }
 }

@@ -157,7 +157,7 @@ impl Table for Profile {
             return Ok(());
         }
         let each = file.columns.iter_mut().zip(&part);
-        each.for_each(|(column, part)| column.merge(part, before.records, file.limit));
+        each.for_each(|(column, part)| column.merge(part, None, before.records, file.limit));
         Ok(())
     }
 

@@ -30,10 +30,10 @@ impl Seen {
             self.range = Some((value, value)).filter(|_| value != Value::Text);
             return;
         };
-        if is_less(value, *least) {
+        if value.is_less(*least) {
             *least = value;
         }
-        if is_less(*greatest, value) {
+        if greatest.is_less(value) {
             *greatest = value;
         }
     }
@@ -48,24 +48,11 @@ impl Seen {
         self.count += other.count;
         self.range = match (self.range, other.range) {
             (Some((least, greatest)), Some((low, high))) => Some((
-                if is_less(low, least) { low } else { least },
-                if is_less(greatest, high) { high } else { greatest },
+                if low.is_less(least) { low } else { least },
+                if greatest.is_less(high) { high } else { greatest },
             )),
             (one, other) => one.or(other),
         };
-    }
-}
-
-/// Of one type.
-fn is_less(one: Value, other: Value) -> bool {
-    match (one, other) {
-        (Value::Integer(one), Value::Integer(other))
-        | (Value::Timestamp(one), Value::Timestamp(other))
-        | (Value::Time(one), Value::Time(other)) => one < other,
-        (Value::Float(one), Value::Float(other)) => one < other,
-        (Value::Date(one), Value::Date(other)) => one < other,
-        (Value::Boolean(one), Value::Boolean(other)) => !one & other,
-        _ => false,
     }
 }
 
@@ -235,14 +222,10 @@ impl Many {
     /// The least and the greatest value of the type that holds all, of numbers and moments; text is in `texts`.
     pub fn range(&self) -> Option<(Value, Value)> {
         let kind = self.kind().filter(|kind| *kind != Kind::Text)?;
-        let as_kind = |value: Value| match (value, kind) {
-            (Value::Integer(value), Kind::Float) => Value::Float(value as f64),
-            (Value::Date(_), Kind::Timestamp) => Value::Timestamp(value.number().unwrap_or_default() as i64),
-            _ => value,
-        };
+        let as_kind = |value: Value| value.widened(kind).unwrap_or(value);
         let ranges = self.kinds.iter().filter_map(|seen| seen.range);
         ranges.map(|(least, greatest)| (as_kind(least), as_kind(greatest))).reduce(|(least, greatest), (low, high)| {
-            (if is_less(low, least) { low } else { least }, if is_less(greatest, high) { high } else { greatest })
+            (if low.is_less(least) { low } else { least }, if greatest.is_less(high) { high } else { greatest })
         })
     }
 

@@ -65,6 +65,11 @@ impl Schemas {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.groups.len()
+    }
+
     /// All of them, that of most files first.
     pub fn ranked(&self) -> Vec<(u64, &Group)> {
         let mut ranked: Vec<(u64, &Group)> = self.groups.iter().map(|(&id, group)| (id, group)).collect();

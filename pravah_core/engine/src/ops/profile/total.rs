@@ -61,11 +61,14 @@ impl Totals {
                 })
             });
             let name = head.names[place].clone();
-            self.put(Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met }, figures);
+            self.put(
+                Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met },
+                Some(figures),
+            );
         }
     }
 
-    fn put(&mut self, new: Total, figures: &Many) {
+    fn put(&mut self, new: Total, figures: Option<&Many>) {
         let limit = limit(self.columns.len());
         match self.places.get(&new.name) {
             Some(&place) => self.columns[place].merge(new, figures, limit),
@@ -80,10 +83,7 @@ impl Totals {
     /// Add others.
     pub fn merge(&mut self, other: Self) {
         self.beyond += other.beyond;
-        for column in other.columns {
-            let figures = column.column.figures().into_owned();
-            self.put(column, &figures);
-        }
+        other.columns.into_iter().for_each(|column| self.put(column, None));
     }
 
     /// In the order in which files have them: those of the first file by name, then what others add.
@@ -96,13 +96,13 @@ impl Totals {
 }
 
 impl Total {
-    fn merge(&mut self, other: Self, figures: &Many, limit: usize) {
+    fn merge(&mut self, other: Self, figures: Option<&Many>, limit: usize) {
         self.position = self.position.min(other.position);
         self.files += other.files;
         if other.first < self.first {
             self.first = other.first;
         }
-        self.column.merge_known(&other.column, figures, 0, limit);
+        self.column.merge(&other.column, figures, 0, limit);
         for (own, other) in self.met.iter_mut().zip(other.met) {
             let is_earlier = match (&own, &other) {
                 (Some(own), Some(other)) => (&other.path, other.record) < (&own.path, own.record),

@@ -115,14 +115,13 @@ pub struct Verdict<'a> {
 
 /// What a thread has of its own.
 pub struct Worker {
-    sheets: [Sheet; 4],
+    sheets: Vec<Sheet>,
     pub sums: Sums,
 }
 
 impl Worker {
     pub fn new(context: &Context) -> Self {
-        let sheet = |(name, columns): &TableColumns| Sheet::new(&context.sink, table(name), columns);
-        Self { sheets: [&TABLES[0], &TABLES[1], &TABLES[2], &TABLES[3]].map(sheet), sums: Sums::default() }
+        Self { sheets: Sheet::all(&context.sink, TABLES, table), sums: Sums::default() }
     }
 
     /// One error.
