@@ -118,7 +118,7 @@ class ConvertOptions(ReadOptions):
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="CSV files as Parquet, CSV or JSON Lines, typed by all values: rows read = rows written + rejected.",
+    summary="CSV, JSON Lines, Parquet, Arrow as Parquet, CSV or JSON Lines: rows read = written + rejected.",
     icon="transform",
     options=ConvertOptions,
     tables=(
@@ -200,6 +200,11 @@ OPERATION = Operation(
             files={"a.csv": b"id;when\n1;2024-02-29\n"},
             options={"to": "jsonl"},
             expect={"files": 1, "records_read": 1, "records_written": 1},
+        ),
+        Example(
+            title="JSON Lines with objects inside",
+            files={"a.jsonl": b'{"id":1,"who":{"name":"x","tags":[1,2]}}\n{"id":2,"who":null}\nnone\n'},
+            expect={"records_read": 3, "records_written": 2, "records_rejected": 1},
         ),
         Example(
             title="One schema for files that differ",

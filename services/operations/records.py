@@ -1,4 +1,4 @@
-"""How files of delimited records are read, shared by the operations on tables; the engine's ``records/options.rs``."""
+"""How files of records are read, shared by the operations on tables; the engine's ``records/options.rs``."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ class ReadOptions(Options):
     files: Files = field(
         Files.BY_NAME,
         title="Which files",
-        description="By name: csv, tsv, tab, psv, ssv, txt, also compressed (gz, zst, bz2, xz, lz4). All: every file.",
+        description="By name: csv, tsv, tab, psv, ssv, txt, jsonl, ndjson, also compressed (gz, zst, bz2, xz, lz4); "
+        "parquet, arrow, arrows, feather. All: every file, told by how it begins.",
     )
     delimiter: Delimiter = field(
         Delimiter.AUTO,
@@ -124,6 +125,6 @@ def record_columns() -> tuple[Column, ...]:
     return (
         *path_columns(),
         integer("record", "records", "Number of the record, from 1"),
-        integer("line", "lines", "Line that it begins in, from 1, the header counted"),
+        integer("line", "lines", "Line that it begins in, from 1, the header counted; none in Parquet and Arrow"),
         integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
     )

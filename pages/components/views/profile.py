@@ -77,8 +77,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Schemas", units.format_count(summary["schemas"]))
     if not summary["files"]:
         st.info(
-            f"No file was read: {text.count(summary['other_files'], 'file has', 'files have')} another name than csv, "
-            "tsv, tab, psv, ssv or txt. Choose **Which files: all** to read them.",
+            f"No file was read: {text.count(summary['other_files'], 'file has', 'files have')} another name than "
+            "csv, tsv, jsonl, parquet, arrow and their like. Choose **Which files: all** to read them.",
             icon=":material/find_in_page:",
         )
         return

@@ -11,6 +11,8 @@
 //! The [`Automaton`] of these rules has a few bits of state, so that it runs over the whole file on one thread far
 //! faster than the records are worked on: pieces are cut at record ends that are known, not guessed.
 
+use crate::json;
+
 mod automaton;
 mod cutter;
 mod sniff;
@@ -19,7 +21,10 @@ mod split;
 pub use automaton::Automaton;
 pub use cutter::{Chunk, Cutter, Overlong};
 pub use sniff::{Sniffed, sniff};
-pub use split::{Split, Splitter};
+pub use split::{Split, Splitter, line_end, split_records};
+
+/// What stands for no value in a dialect that is typed, as an empty field does.
+pub const NULL: &[u8] = b"null";
 
 /// The bytes that mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,18 +37,36 @@ pub struct Dialect {
     pub escape: Option<u8>,
     /// Begins a record that is none.
     pub comment: Option<u8>,
+    /// Fields are values of JSON, records lines: see [`crate::json`].
+    pub is_json: bool,
+    /// Texts are always in quotes; [`NULL`] without them is no value, and nothing else is.
+    pub is_typed: bool,
 }
 
 impl Dialect {
     /// That of RFC 4180 with another delimiter.
     pub const fn of(delimiter: u8) -> Self {
-        Self { delimiter, quote: Some(b'"'), escape: None, comment: None }
+        Self { delimiter, quote: Some(b'"'), escape: None, comment: None, is_json: false, is_typed: false }
+    }
+
+    /// That of JSON Lines.
+    pub const JSON: Self = Self { is_json: true, is_typed: true, ..Self::of(b'\n') };
+
+    /// That of text which is made of a typed table.
+    pub const TYPED: Self = Self { is_typed: true, ..Self::of(b',') };
+
+    /// What ends a record: in JSON quotes do not enclose line ends.
+    pub(crate) fn lines(self) -> Self {
+        if self.is_json { Self { quote: None, ..self } } else { self }
     }
 
     /// A field's text without its quotes, in `buffer` where it is not there as it stands; and whether it had any.
     pub fn unquoted<'a>(&self, field: &'a [u8], buffer: &'a mut Vec<u8>) -> (&'a [u8], bool) {
         let Some(quote) = self.quote.filter(|quote| field.first() == Some(quote)) else { return (field, false) };
         let inner = &field[1..];
+        if self.is_json {
+            return (json::unescaped(inner.strip_suffix(b"\"").unwrap_or(inner), buffer), true);
+        }
         let plain = |inner: &[u8]| {
             memchr::memchr(quote, inner).is_none()
                 && self.escape.is_none_or(|escape| memchr::memchr(escape, inner).is_none())
@@ -74,4 +97,17 @@ impl Dialect {
         }
         (buffer, true)
     }
+}
+
+/// Write a text in quotes, doubled where it holds one.
+pub fn quote(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'"', rest) {
+        out.extend_from_slice(&rest[..=at]);
+        out.push(b'"');
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
 }

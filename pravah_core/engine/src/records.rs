@@ -5,22 +5,31 @@
 //! than records are worked on. A chunk goes to another thread while few are in work, else the reading thread takes it
 //! itself: memory is bounded and no thread waits.
 //!
-//! A file is told apart by its name: `.csv` and its like, also compressed. A record longer than [`LONGEST_BYTES`] ends
+//! A file is told apart by its name: `.csv`, `.jsonl`, `.parquet` and their like ([`Format`]), text also compressed.
+//! What is a table already is made text, batch by batch, so that there is one way from there on. A record longer than [`LONGEST_BYTES`] ends
 //! the reading of its file, as an issue.
 
+mod batches;
 mod cover;
+mod format;
 mod head;
+mod later;
 mod nulls;
 mod options;
 mod reading;
 mod sample;
+mod source;
+mod split;
 mod work;
 
+pub use format::{Format, stem};
 pub use head::{Head, lines};
+pub use later::STAGE;
 pub use nulls::Nulls;
-pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions, stem};
+pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
 pub use reading::{FileReading, Shared};
 pub use sample::{Sample, sample};
+pub use split::Splitter;
 
 use crate::csv::Split;
 use crate::error::Result;

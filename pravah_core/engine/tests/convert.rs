@@ -4,12 +4,11 @@
 mod common;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use common::rows::{self, Cell, Row};
 use common::run::{Done, spec};
-use common::tree::Tree;
+use common::tree::{Tree, gzip};
 use serde_json::json;
 
 fn made(done: &Done, name: &str) -> PathBuf {
@@ -170,11 +169,9 @@ fn names_that_are_not_text_are_kept_at_a_destination_and_escaped_in_a_result() {
 #[test]
 fn a_destination_is_filled_and_compressed_files_are_read() {
     let tree = Tree::new();
-    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut lines = String::from("n;word\n");
     (0..400_000).for_each(|number| lines.push_str(&format!("{number};w{}\n", number % 100)));
-    packed.write_all(lines.as_bytes()).unwrap();
-    tree.file("deep/er/many.csv.gz", packed.finish().unwrap());
+    tree.file("deep/er/many.csv.gz", gzip(lines.as_bytes()));
     tree.file("empty.csv", "");
     tree.file("only_header.csv", "a,b\n");
     let place = tree.beside("converted");

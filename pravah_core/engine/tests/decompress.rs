@@ -11,18 +11,12 @@ use std::path::{Path, PathBuf};
 
 use common::digests::noise;
 use common::run::{Done, Spec, files_below, spec};
-use common::tree::Tree;
+use common::tree::{Tree, gzip};
 use pravah_engine::codec::{Codec, Encoder};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 const MIB: usize = 1 << 20;
-
-fn gzip(content: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-    encoder.write_all(content).unwrap();
-    encoder.finish().unwrap()
-}
 
 fn destination(tree: &Tree) -> PathBuf {
     tree.beside("out").join("unpacked")

@@ -77,7 +77,7 @@ impl Automaton {
     /// Go over at most 64 bytes, one by one.
     pub fn slowly(&mut self, bytes: &[u8]) -> Marks {
         let mut marks = Marks::default();
-        let Dialect { delimiter, quote, escape, comment } = self.dialect;
+        let Dialect { delimiter, quote, escape, comment, .. } = self.dialect;
         for (place, &byte) in bytes.iter().enumerate() {
             let ends = byte == b'\n' || byte == b'\r';
             if self.in_comment {

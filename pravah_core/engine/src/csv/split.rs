@@ -7,6 +7,8 @@ use super::automaton::{Automaton, Marks, STEP};
 #[derive(Debug, Default)]
 pub struct Split {
     columns: usize,
+    /// Where each field begins, where that does not follow from its neighbour's end.
+    begins: Vec<u32>,
     /// Where each field ends, record after record.
     ends: Vec<u32>,
     /// Where each record begins.
@@ -37,6 +39,9 @@ impl Split {
     #[inline]
     pub fn field(&self, record: usize, column: usize) -> (usize, usize) {
         let place = record * self.columns + column;
+        if !self.begins.is_empty() {
+            return (self.begins[place] as usize, self.ends[place] as usize);
+        }
         let start = if column == 0 { self.starts[record] } else { self.ends[place - 1] + 1 };
         (start as usize, self.ends[place] as usize)
     }
@@ -51,8 +56,24 @@ impl Split {
         &self.ragged
     }
 
-    fn clear(&mut self, columns: usize) {
+    /// Add a record whose fields are where `fields` says; `ragged`: it does not fit, and has none of them.
+    pub fn push(&mut self, (start, stop): (u32, u32), fields: &[(u32, u32)], ragged: Option<u32>) {
+        if let Some(count) = ragged {
+            self.ragged.push((self.starts.len() as u32, count));
+            self.begins.extend(fields.iter().map(|_| stop + 1));
+            self.ends.extend(fields.iter().map(|_| stop));
+        } else {
+            self.begins.extend(fields.iter().map(|field| field.0));
+            self.ends.extend(fields.iter().map(|field| field.1));
+        }
+        self.starts.push(start);
+        self.stops.push(stop);
+    }
+
+    /// Forget all records.
+    pub fn clear(&mut self, columns: usize) {
         self.columns = columns;
+        self.begins.clear();
         self.ends.clear();
         self.starts.clear();
         self.stops.clear();
@@ -83,10 +104,21 @@ pub struct Splitter<'a> {
 const SPLIT_FIELDS: usize = 32 << 10;
 const SPLIT_RECORDS: usize = 2048;
 
+/// Records of a split of so many columns.
+pub fn split_records(columns: usize) -> usize {
+    (SPLIT_FIELDS / columns.max(1)).clamp(1, SPLIT_RECORDS)
+}
+
+/// Where the line ends that begins at `start`.
+#[inline]
+pub fn line_end(text: &[u8], start: usize) -> usize {
+    memchr::memchr2(b'\n', b'\r', &text[start..]).map_or(text.len(), |at| start + at)
+}
+
 impl<'a> Splitter<'a> {
     /// At the start of `text`, which is at most 4 GiB long and begins with a record.
     pub fn new(text: &'a [u8], dialect: Dialect, columns: usize) -> Self {
-        let most = (SPLIT_FIELDS / columns.max(1)).clamp(1, SPLIT_RECORDS);
+        let most = split_records(columns);
         let automaton = Automaton::new(dialect);
         Self { text, dialect, automaton, columns, seen: 0, marks: Marks::default(), start: 0, fields: 0, most }
     }

@@ -255,6 +255,19 @@ impl FileReader {
         self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
     }
 
+    /// Do something with an open file that must not change meanwhile.
+    ///
+    /// # Errors
+    /// [`Trouble`]: as of a file that is read, and the errors of `work`.
+    pub fn unchanged(
+        &self,
+        file: &OwnedFd,
+        work: impl FnOnce(&Meta) -> std::result::Result<(), EngineError>,
+    ) -> Result<(), Trouble> {
+        let meter = Meter::new(&self.control, 0);
+        self.read_unchanged(file, &meter, |meta| Ok(work(meta).map(|()| Vec::new())?)).map(|_| ())
+    }
+
     fn read_unchanged(
         &self,
         file: &OwnedFd,

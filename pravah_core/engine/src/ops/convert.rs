@@ -27,7 +27,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use parquet::basic::Compression;
-use rayon::prelude::*;
 use serde_json::json;
 
 pub use self::options::{BadRecords, Compress, ConvertOptions, Schema, To};
@@ -35,15 +34,14 @@ pub use self::options::{BadRecords, Compress, ConvertOptions, Schema, To};
 use self::tables::{Made, Sums, Worker};
 use super::{Context, Options, TableColumns};
 use crate::destination::Destination;
-use crate::digest::{Algorithm, End, FileReader, Reading, Readings, Trouble};
+use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::{OutputFile, Report};
 use crate::pass::{Operation, Stages};
-use crate::pool::{Slots, compute_pool};
-use crate::records::{FileReading, Nulls, Shared};
+use crate::pool::Slots;
+use crate::records::{self, FileReading, Nulls, Shared};
 use crate::values::Kind;
-use crate::walk::open::stat_file;
 use crate::walk::{Meta, WalkTotals};
 
 /// Converted files that may be files of the result.
@@ -148,36 +146,9 @@ struct ConvertOperation {
     in_result: bool,
 }
 
-impl ConvertOperation {
-    fn again(&self, reader: &FileReader, path: &[u8]) -> Result<()> {
-        let control = &self.context.control;
-        let read = || -> std::result::Result<Meta, Trouble> {
-            let opened = reader.open(path)?;
-            let seen = stat_file(&opened)?;
-            let reading: Box<dyn Reading> = Box::new(FileReading::new(&self.shared, path, seen.size));
-            let mut readings = Readings::new(vec![reading]);
-            let read = reader.read_open(&opened, &seen, &mut readings);
-            let end = match &read {
-                Ok(digested) => End::Whole(&digested.meta),
-                Err(_) => End::Broken(IssueKind::ChangedWhileRead),
-            };
-            readings.end(end).map_err(Trouble::Ended)?;
-            read.map(|digested| digested.meta)
-        };
-        match read() {
-            Ok(_) => Ok(()),
-            Err(Trouble::Ended(error)) => Err(error),
-            Err(Trouble::Issue(kind, message)) => {
-                control.issue("convert", path, kind, message);
-                Ok(())
-            }
-        }
-    }
-}
-
 impl Operation for ConvertOperation {
     fn stages(&self) -> Stages {
-        Stages { before: &[], pass: "convert", after: &["widen"] }
+        Stages { before: &[], pass: "convert", after: &[records::STAGE] }
     }
 
     fn reads(&self) -> Option<&[Algorithm]> {
@@ -194,12 +165,9 @@ impl Operation for ConvertOperation {
 
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
-        self.shared.wait()?;
+        self.shared.settle(&self.context)?;
         let paths = self.shared.table.decide();
-        let reader = FileReader::new(&self.context.root, &[], &self.context.control).uncounted();
-        let pool = compute_pool(self.context.threads)?;
-        pool.install(|| paths.par_iter().try_for_each(|path| self.again(&reader, path)))?;
-        self.shared.wait()
+        self.shared.read_again(&self.context, &paths)
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {

@@ -34,7 +34,7 @@ use crate::error::Result;
 use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
-use crate::records::{Counts, FileReading, Head, Nulls, ReadOptions, Shared};
+use crate::records::{self, Counts, FileReading, Head, Nulls, ReadOptions, Shared};
 use crate::sketch::{Hll, Quantiles};
 use crate::values::KINDS;
 use crate::walk::{Meta, WalkTotals};
@@ -118,7 +118,7 @@ struct ProfileOperation {
 
 impl Operation for ProfileOperation {
     fn stages(&self) -> Stages {
-        Stages { before: &[], pass: "profile", after: &[] }
+        Stages { before: &[], pass: "profile", after: &[records::STAGE] }
     }
 
     fn reads(&self) -> Option<&[Algorithm]> {
@@ -131,6 +131,11 @@ impl Operation for ProfileOperation {
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.context.control.next_stage();
+        self.shared.settle(&self.context)
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {

@@ -27,7 +27,7 @@ use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
-use crate::records::{FileReading, Nulls, ReadOptions, Shared};
+use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
 use crate::walk::{Meta, WalkTotals};
 
 /// What a column is that the schema does not have.
@@ -164,7 +164,7 @@ struct ValidateOperation {
 
 impl Operation for ValidateOperation {
     fn stages(&self) -> Stages {
-        Stages { before: &[], pass: "validate", after: &[] }
+        Stages { before: &[], pass: "validate", after: &[records::STAGE] }
     }
 
     fn reads(&self) -> Option<&[Algorithm]> {
@@ -177,6 +177,11 @@ impl Operation for ValidateOperation {
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.context.control.next_stage();
+        self.shared.settle(&self.context)
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {

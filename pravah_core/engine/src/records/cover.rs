@@ -1,20 +1,20 @@
 //! A proof that no byte of a file is lost: what is in no record is line ends, and comments where there are such.
 
-use crate::csv::Split;
+use crate::csv::{Dialect, Split};
 
 /// Goes over a chunk's records.
 #[derive(Debug)]
 pub struct Cover<'a> {
     text: &'a [u8],
-    comment: Option<u8>,
+    dialect: Dialect,
     /// What comes before is accounted for.
     at: usize,
 }
 
 impl<'a> Cover<'a> {
     /// At the start of a chunk's text.
-    pub fn new(text: &'a [u8], comment: Option<u8>) -> Self {
-        Self { text, comment, at: 0 }
+    pub fn new(text: &'a [u8], dialect: Dialect) -> Self {
+        Self { text, dialect, at: 0 }
     }
 
     /// The next records.
@@ -42,8 +42,12 @@ impl<'a> Cover<'a> {
         match self.text.get(self.at..until) {
             Some([b'\n' | b'\r'] | [b'\r', b'\n'] | []) => Ok(()),
             Some(gap) => {
-                let is_none =
-                    |line: &&[u8]| line.is_empty() || self.comment.is_some() && line.first() == self.comment.as_ref();
+                let Dialect { comment, is_json, .. } = self.dialect;
+                let is_none = |line: &&[u8]| {
+                    line.is_empty()
+                        || comment.is_some() && line.first() == comment.as_ref()
+                        || is_json && line.trim_ascii().is_empty()
+                };
                 let mut at = self.at;
                 for line in gap.split(|byte| matches!(byte, b'\n' | b'\r')) {
                     if !is_none(&line) {
@@ -62,13 +66,13 @@ impl<'a> Cover<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::csv::{Dialect, Splitter};
+    use crate::csv::Splitter;
 
     fn covered(text: &str, dialect: Dialect, reader: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), usize> {
         // What a reader sees of the text, and what there is.
         let seen = reader(text.as_bytes());
         let (mut split, mut splitter) = (Split::default(), Splitter::new(&seen, dialect, 2));
-        let mut cover = Cover::new(text.as_bytes(), dialect.comment);
+        let mut cover = Cover::new(text.as_bytes(), dialect);
         while splitter.next(&mut split) {
             cover.take(&split)?;
         }

@@ -1,10 +1,14 @@
 //! What the start of a file tells of it: its dialect, whether it has a header, its columns' names.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use super::format::Format;
 use super::options::{Header, ReadOptions};
 use crate::codec::Codec;
 use crate::csv::{self, Dialect, Sniffed, Split, Splitter};
+use crate::json::Shape;
+use crate::names::unique;
 use crate::text::Decoder;
 use crate::values::{Kind, Value};
 
@@ -17,6 +21,12 @@ pub struct Head {
     pub size: u64,
     /// How it is packed.
     pub codec: Option<Codec>,
+    /// How it holds records.
+    pub format: Format,
+    /// The keys of its objects, in JSON.
+    pub shape: Option<Arc<Shape>>,
+    /// By column: the type that the file itself says its values are of.
+    pub declared: Vec<Option<Kind>>,
     /// How its bytes become text.
     pub decoder: Decoder,
     /// Bytes of its byte order mark.
@@ -51,6 +61,66 @@ impl Head {
         self.sniffed.dialect
     }
 
+    /// True when its bytes are its text: then places in one are places in the other.
+    pub fn is_plain(&self) -> bool {
+        self.format.is_text() && self.codec.is_none() && self.decoder == Decoder::Utf8
+    }
+
+    /// Of JSON Lines whose objects have these keys.
+    pub(super) fn of_objects(origin: Origin, (decoder, mark_bytes): (Decoder, u64), shape: &Arc<Shape>) -> Self {
+        let (objects, lines) = shape.objects();
+        let text = |&is_text: &bool| is_text.then_some(Kind::Text);
+        let sniffed = Sniffed {
+            dialect: Dialect::JSON,
+            columns: shape.names().len(),
+            confidence: if lines == 0 { 0.0 } else { objects as f64 / lines as f64 },
+            reason: format!("{objects} of {lines} lines are objects"),
+        };
+        Self {
+            declared: shape.texts().iter().map(text).collect(),
+            names: shape.names().to_vec(),
+            shape: Some(Arc::clone(shape)),
+            decoder,
+            mark_bytes,
+            ..Self::typed(origin, Format::JsonLines, sniffed)
+        }
+    }
+
+    /// Of a table whose columns have these names and types.
+    pub(super) fn of_table(origin: Origin, format: Format, columns: Vec<(String, Option<Kind>)>) -> Self {
+        let (names, declared): (Vec<String>, _) = columns.into_iter().unzip();
+        let reason = "its schema names the columns".to_owned();
+        let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason };
+        let mut header = Vec::new();
+        for (place, name) in names.iter().enumerate() {
+            if place > 0 {
+                header.push(b',');
+            }
+            csv::quote(&mut header, name.as_bytes());
+        }
+        Self { names, declared, has_header: true, header, ..Self::typed(origin, format, sniffed) }
+    }
+
+    fn typed(Origin { path, size, codec }: Origin, format: Format, sniffed: Sniffed) -> Self {
+        Self {
+            path,
+            size,
+            codec,
+            format,
+            shape: None,
+            declared: Vec::new(),
+            decoder: Decoder::Utf8,
+            mark_bytes: 0,
+            sniffed,
+            has_header: false,
+            header_reason: format!("{} names its columns itself", format.name()),
+            names: Vec::new(),
+            header: Vec::new(),
+            records_at: 0,
+            header_lines: 0,
+        }
+    }
+
     /// What `start`, the beginning of the text, tells.
     pub(super) fn of(
         origin: Origin,
@@ -66,7 +136,7 @@ impl Head {
             Header::Auto => first.is_header(),
         };
         let names = match has_header && !first.fields.is_empty() {
-            true => names(&first.fields),
+            true => unique(&first.fields),
             false => (1..=sniffed.columns).map(|number| format!("column_{number}")).collect(),
         };
         let (records_at, header_lines) = if has_header { (first.end as u64, first.lines) } else { (0, 0) };
@@ -75,6 +145,9 @@ impl Head {
             path,
             size,
             codec,
+            format: Format::Delimited,
+            shape: None,
+            declared: vec![None; names.len()],
             decoder,
             mark_bytes,
             sniffed,
@@ -154,23 +227,6 @@ pub fn lines(text: &[u8]) -> u64 {
     }
 }
 
-/// Names for columns: none is empty, none is there twice.
-fn names(fields: &[Vec<u8>]) -> Vec<String> {
-    let mut taken = HashSet::new();
-    let name = |(place, field): (usize, &Vec<u8>)| {
-        let text = String::from_utf8_lossy(field).trim().to_owned();
-        let base = if text.is_empty() { format!("column_{}", place + 1) } else { text };
-        let mut name = base.clone();
-        let mut number = 2;
-        while !taken.insert(name.clone()) {
-            name = format!("{base}_{number}");
-            number += 1;
-        }
-        name
-    };
-    fields.iter().enumerate().map(name).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,12 +249,6 @@ mod tests {
         assert!(found.header_reason.contains("'1'"), "{}", found.header_reason);
         assert!(!head("a,a\nb,c\n").has_header);
         assert!(head("").names.len() == 1 && !head("").has_header);
-    }
-
-    #[test]
-    fn names_are_made_unique() {
-        let fields = ["a", "a", "", "a_2", "a"].map(|name| name.as_bytes().to_vec());
-        assert_eq!(names(&fields), ["a", "a_2", "column_3", "a_2_2", "a_3"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Fields without a value.
 
-use crate::csv::Dialect;
+use crate::csv::{Dialect, NULL};
 
 /// Texts that stand for no value.
 #[derive(Debug)]
@@ -32,6 +32,9 @@ impl Nulls {
         if field.first().is_some_and(|byte| Some(*byte) == dialect.quote) {
             let (value, _) = dialect.unquoted(field, buffer);
             return (of_texts || !value.is_empty()).then_some(value);
+        }
+        if dialect.is_typed {
+            return (!field.is_empty() && field != NULL).then_some(field);
         }
         (!self.holds(field)).then_some(field)
     }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::codec::Codec;
+use super::format;
 use crate::csv::Dialect;
 use crate::error::{EngineError, Result};
-use crate::paths;
 use crate::text::Encoding;
 
 /// Make an enum of an option from one line for each of its values.
@@ -108,9 +107,6 @@ pub enum Files {
     All,
 }
 
-/// Names of files that hold records, by what follows the last dot.
-const EXTENSIONS: [&[u8]; 6] = [b"csv", b"tsv", b"tab", b"psv", b"ssv", b"txt"];
-
 /// How files are read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -176,6 +172,7 @@ impl ReadOptions {
             quote: other(self.quote.value()),
             escape: other(self.escape.value()),
             comment: other(self.comment.value()),
+            ..Dialect::of(delimiter)
         }
     }
 
@@ -185,46 +182,6 @@ impl ReadOptions {
 
     /// True when the file of this name is to be read.
     pub fn wants(&self, path: &[u8]) -> bool {
-        if self.files == Files::All {
-            return true;
-        }
-        let name = paths::file_name(path);
-        let extension = paths::extension(name);
-        let inner =
-            if is_packed(extension) { paths::extension(&name[..name.len() - extension.len() - 1]) } else { extension };
-        EXTENSIONS.iter().any(|known| inner.eq_ignore_ascii_case(known))
-    }
-}
-
-/// A path without what tells its format: `a/b.csv.gz` is `a/b`.
-pub fn stem(path: &[u8]) -> &[u8] {
-    let name_at = path.len() - paths::file_name(path).len();
-    let mut end = path.len();
-    let extension = paths::extension(&path[name_at..end]);
-    if is_packed(extension) {
-        end -= extension.len() + 1;
-    }
-    let extension = paths::extension(&path[name_at..end]);
-    if EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known)) {
-        end -= extension.len() + 1;
-    }
-    &path[..end]
-}
-
-fn is_packed(extension: &[u8]) -> bool {
-    Codec::ALL.iter().any(|codec| extension.eq_ignore_ascii_case(codec.suffix().as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_keeps_its_name_without_what_tells_its_format() {
-        for (path, wanted) in
-            [("a/b.csv.gz", "a/b"), ("x.y/b.TSV", "x.y/b"), ("b.dat", "b.dat"), (".csv", ".csv"), ("b.gz", "b")]
-        {
-            assert_eq!(stem(path.as_bytes()), wanted.as_bytes());
-        }
+        self.files == Files::All || format::is_named(path)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::{Head, Nulls};
-use crate::csv::{Split, Splitter};
+use super::{Head, Nulls, Splitter};
+use crate::csv::Split;
 use crate::sketch::hash;
 use crate::values::{Kind, Value};
 
@@ -30,7 +30,7 @@ impl Sample {
 
 /// Look at the first records of a file whose text begins with `start`.
 pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
-    let is_all = head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
+    let is_all = head.format.is_text() && head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
     let mut samples = vec![Sample { is_all, ..Sample::default() }; head.names.len()];
     let dialect = head.dialect();
     // The last record may be cut.
@@ -38,7 +38,7 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
     let whole = cut.map_or(start.len(), |end| end + 1);
     let from = (head.records_at as usize).min(whole);
     let records = &start[from..whole];
-    let (mut split, mut splitter) = (Split::default(), Splitter::new(records, dialect, head.names.len()));
+    let (mut split, mut splitter) = (Split::default(), Splitter::new(records, head));
     let (mut seen, mut buffer) = (0, Vec::new());
     let most = if is_all { usize::MAX } else { SAMPLE_RECORDS };
     while seen < most && splitter.next(&mut split) {
@@ -54,5 +54,7 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
             }
         }
     }
+    // What the file says itself is sure.
+    samples.iter_mut().zip(&head.declared).for_each(|(sample, declared)| sample.kind = declared.or(sample.kind));
     samples
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::cover::Cover;
 use super::head::{Head, lines};
 use super::reading::Shared;
-use super::{Counts, LONGEST_BYTES, Of, Records, Table};
-use crate::csv::{Split, Splitter};
+use super::{Counts, Format, LONGEST_BYTES, Of, Records, Splitter, Table};
+use crate::csv::Split;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::paths;
@@ -20,6 +20,7 @@ pub struct Work<T: Table> {
     plan: T::Plan,
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
+    no_numbers: AtomicU64,
     state: Mutex<State<T>>,
 }
 
@@ -39,7 +40,7 @@ impl<T: Table> Work<T> {
         let (plan, file) = table.file(&head, start)?;
         let (file, counts) = (Some(file), Counts::default());
         let state = State { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
-        Ok(Self { head, plan, open: AtomicUsize::new(1), state: Mutex::new(state) })
+        Ok(Self { head, plan, open: AtomicUsize::new(1), no_numbers: AtomicU64::new(0), state: Mutex::new(state) })
     }
 
     fn of(&self) -> Of<'_, T> {
@@ -59,6 +60,11 @@ impl<T: Table> Work<T> {
     /// True once it was cut.
     pub fn is_cut(&self) -> bool {
         lock(&self.state).counts.cut_at.is_some()
+    }
+
+    /// So many floats of some of its rows are no numbers.
+    pub fn no_numbers(&self, count: u64) {
+        self.no_numbers.fetch_add(count, Ordering::Relaxed);
     }
 
     /// Leave it out.
@@ -89,10 +95,10 @@ impl<T: Table> Work<T> {
     fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Result<Counts> {
         let mut counts = Counts { bytes: text.len() as u64, lines: lines(text), ..Counts::default() };
         let (header, records) = text.split_at(skip);
-        let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect().comment));
+        let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect()));
         let is_utf8 = std::str::from_utf8(records).is_ok();
         counts.not_utf8 = u64::from(!is_utf8);
-        let mut splitter = Splitter::new(records, self.head.dialect(), self.head.names.len());
+        let mut splitter = Splitter::new(records, &self.head);
         let mut split = Split::default();
         while splitter.next(&mut split) {
             if let Some(&(record, fields)) = split.ragged().first() {
@@ -142,12 +148,21 @@ impl<T: Table> Work<T> {
             issue("its last record ends in a quoted field: a quote does not close, or the file is cut".into());
         }
         if let Some((record, fields)) = counts.first_ragged {
-            issue(format!(
-                "{} of {} records have another number of fields than the {} columns; the first is record {record}, with {fields}",
-                counts.ragged,
-                counts.records,
-                self.head.names.len(),
-            ));
+            let (ragged, records) = (counts.ragged, counts.records);
+            issue(match self.head.format {
+                Format::JsonLines => format!(
+                    "{ragged} of {records} lines are no JSON object, or have a key twice; the first is record {record}"
+                ),
+                _ => format!(
+                    "{ragged} of {records} records have another number of fields than the {} columns; the first is record \
+                     {record}, with {fields}",
+                    self.head.names.len()
+                ),
+            });
+        }
+        let no_numbers = self.no_numbers.load(Ordering::Relaxed);
+        if no_numbers > 0 {
+            issue(format!("{no_numbers} of its floats are no number or infinite: they are read as no value"));
         }
         if counts.not_utf8 > 0 {
             issue("holds bytes that are no UTF-8; name its encoding, such as windows-1252 or latin1".into());

@@ -175,3 +175,10 @@ pub fn path_of(bytes: &[u8]) -> &Path {
 pub fn owned(bytes: &[u8]) -> OsString {
     OsString::from_vec(bytes.to_vec())
 }
+
+/// A content as gzip packs it.
+pub fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}

@@ -10,6 +10,7 @@ use super::rejects::{Reason, Rejects};
 use super::text;
 use crate::csv::Dialect;
 use crate::error::Result;
+use crate::json::NO_OBJECT;
 use crate::records::{Nulls, Records};
 use crate::values::{Kind, Value};
 
@@ -73,7 +74,7 @@ impl Part {
         self.bad.clear();
         self.bad.resize_with(records.split.len(), || None);
         for &(record, fields) in records.split.ragged() {
-            let is_short = (fields as usize) < records.split.columns();
+            let is_short = fields != NO_OBJECT && (fields as usize) < records.split.columns();
             if !(is_short && rules.bad == BadRecords::Null) {
                 self.bad[record as usize] = Some(Reason::Fields(fields));
             }

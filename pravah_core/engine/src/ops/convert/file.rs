@@ -19,11 +19,10 @@ use super::{Again, Convert, failed};
 use crate::destination::{Attributes, Writing};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::json::NO_OBJECT;
 use crate::records::{self, Counts, Head, Of, Records, Table};
-use crate::text::Decoder;
 use crate::values::Kind;
 
-const REJECTS: &str = ".rejects.csv";
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
 
@@ -34,12 +33,15 @@ enum Writer {
     Text(u64),
 }
 
+/// A reject with its record, line and byte.
+type Listed = (Reject, u64, Option<u64>, Option<u64>);
+
 /// A file while its chunks come.
 pub struct File {
     writer: Option<Writer>,
     writing: Option<Writing>,
     rejects: Option<Writing>,
-    listed: Vec<(Reject, u64, u64, Option<u64>)>,
+    listed: Vec<Listed>,
     kinds: Vec<Option<Kind>>,
     written: u64,
     rejected: u64,
@@ -60,6 +62,10 @@ impl Convert {
             // Files of a result have names that are text.
             None => crate::paths::escape(&target).into_owned().into_bytes(),
         }
+    }
+
+    fn rejects(&self, head: &Head) -> Vec<u8> {
+        self.target(&head.path, &format!(".rejects.{}", head.format.suffix()))
     }
 
     /// The plan for a file, and whether it is read for the last time.
@@ -103,7 +109,7 @@ impl Convert {
             return Ok(());
         }
         if file.rejects.is_none() {
-            file.rejects = match self.destination.create(&self.target(&head.path, REJECTS)) {
+            file.rejects = match self.destination.create(&self.rejects(head)) {
                 Ok(writing) => Some(writing),
                 Err(refused) => return refused.tell(&self.context.control, &head.path),
             };
@@ -144,7 +150,7 @@ impl Convert {
         }
         let mut rejects = None;
         if let Some(writing) = file.rejects.take() {
-            let name = self.target(&head.path, REJECTS);
+            let name = self.rejects(head);
             let bytes = writing.file.metadata().map_err(failed)?.len();
             match self.destination.publish(&name, writing, Attributes::NONE) {
                 Ok(()) => rejects = Some((name, bytes)),
@@ -225,12 +231,11 @@ impl Table for Convert {
         self.reject(of.head, file, &part)?;
         file.rejected += part.rejects.all.len() as u64;
         file.nulled += part.nulled;
-        // Bytes of the file are known where its text is its bytes.
-        let is_plain = of.head.decoder == Decoder::Utf8 && of.head.codec.is_none();
         for reject in part.rejects.all {
             if file.listed.len() < LISTED {
-                let offset = is_plain.then(|| of.head.mark_bytes + before.bytes + reject.offset);
-                let (record, line) = (before.records + reject.record + 1, before.lines + reject.line + 1);
+                let offset = of.head.is_plain().then(|| of.head.mark_bytes + before.bytes + reject.offset);
+                let line = of.head.format.is_text().then(|| before.lines + reject.line + 1);
+                let record = before.records + reject.record + 1;
                 file.listed.push((reject, record, line, offset));
             }
         }
@@ -278,6 +283,7 @@ impl Table for Convert {
 /// Why, in words.
 pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<String>, String) {
     match reason {
+        Reason::Fields(NO_OBJECT) => (None, "no JSON object, or one with a key twice".to_owned()),
         Reason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
         Reason::NotUtf8 => (None, "bytes that are no UTF-8".to_owned()),
         Reason::Type { column, .. } => {
@@ -289,7 +295,7 @@ pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<Stri
 
 impl Worker {
     /// List what was rejected of a file.
-    fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<(Reject, u64, u64, Option<u64>)>) -> Result<()> {
+    fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<Listed>) -> Result<()> {
         listed.into_iter().try_for_each(|(reject, record, line, offset)| {
             let (column, reason) = words(reject.reason, plan, head.names.len());
             self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)

@@ -160,7 +160,7 @@ impl Worker {
     pub fn reject(
         &mut self,
         head: &Head,
-        (record, line, offset): (u64, u64, Option<u64>),
+        (record, line, offset): (u64, Option<u64>, Option<u64>),
         column: Option<&str>,
         value: &[u8],
         reason: &str,
@@ -168,7 +168,7 @@ impl Worker {
         let rows = &mut self.sheets[2].rows;
         rows.path(&head.path);
         rows.integer(record);
-        rows.integer(line);
+        rows.optional_integer(line);
         rows.optional_integer(offset);
         rows.optional_text(column);
         rows.optional_text(column.map(|_| String::from_utf8_lossy(value)).as_deref());

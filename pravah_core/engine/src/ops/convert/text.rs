@@ -10,7 +10,7 @@ use arrow_array::{Array, ArrayRef};
 
 use super::options::To;
 use super::plan::Column;
-use crate::csv::{Dialect, Split, Splitter};
+use crate::csv::{self, Dialect, Split, Splitter};
 use crate::values::{Kind, Value};
 
 /// What stands for no value where a column is alone: a line without a byte is no record.
@@ -112,12 +112,5 @@ fn quote(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(text.as_bytes());
         return;
     }
-    out.push(b'"');
-    for byte in text.bytes() {
-        if byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(byte);
-    }
-    out.push(b'"');
+    csv::quote(out, text.as_bytes());
 }

@@ -9,6 +9,7 @@ use super::many::Many;
 use crate::csv::Dialect;
 use crate::records::{Nulls, Records};
 use crate::sketch::{self, Frequent};
+use crate::values::Kind;
 
 /// When a column has many distinct values, one of so many values is counted.
 const SAMPLED: u64 = 16;
@@ -48,6 +49,8 @@ pub fn base(size: u64) -> u32 {
 /// A column.
 #[derive(Debug, Clone, Default)]
 pub struct Column {
+    /// The file says that its values are texts, whatever they look like.
+    is_text: bool,
     /// Fields without a value.
     pub nulls: u64,
     /// Those of them that short records lack.
@@ -60,6 +63,11 @@ pub struct Column {
 }
 
 impl Column {
+    /// Of values whose type the file itself declares, or not.
+    pub fn of(declared: Option<Kind>) -> Self {
+        Self { is_text: declared == Some(Kind::Text), ..Self::default() }
+    }
+
     /// Take the fields of some records.
     pub fn take(&mut self, records: Records<'_>, column: usize, dialect: &Dialect, rules: Rules<'_>) {
         let Records { text, split, first, .. } = records;
@@ -101,8 +109,8 @@ impl Column {
 
     /// From now on look at each value.
     fn look_at_each(&mut self, base: u32) -> &mut Many {
-        let values = &self.values;
-        self.many.get_or_insert_with(|| Box::new(folded(values, base)))
+        let Self { values, many, is_text, .. } = self;
+        many.get_or_insert_with(|| Box::new(folded(values, base, *is_text)))
     }
 
     /// A chunk's end: what is added to others is made small.
@@ -117,6 +125,7 @@ impl Column {
 
     /// Add what comes `place` records later; its figures where they are known already.
     pub fn merge(&mut self, other: &Self, known: Option<&Many>, place: u64, limit: usize) {
+        self.is_text |= other.is_text;
         self.nulls += other.nulls;
         self.missing += other.missing;
         self.empties += other.empties;
@@ -145,13 +154,13 @@ impl Column {
     pub fn figures(&self) -> Cow<'_, Many> {
         match &self.many {
             Some(many) => Cow::Borrowed(many),
-            None => Cow::Owned(folded(&self.values, 0)),
+            None => Cow::Owned(folded(&self.values, 0, self.is_text)),
         }
     }
 }
 
-fn folded(values: &Frequent, base: u32) -> Many {
-    let mut many = Many::drawing(base);
+fn folded(values: &Frequent, base: u32, is_text: bool) -> Many {
+    let mut many = Many::drawing(base, is_text);
     for entry in values.entries() {
         many.add_times((values.value(entry), Frequent::length(entry)), entry.hash, entry.count, entry.first);
     }

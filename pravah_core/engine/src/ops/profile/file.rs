@@ -8,7 +8,7 @@ use super::total::Totals;
 use super::{Figures, Profile};
 use crate::error::Result;
 use crate::ops::Context;
-use crate::records::{Counts, Head, Of, Records, Table};
+use crate::records::{Counts, Format, Head, Of, Records, Table};
 use crate::sheet::Sheet;
 use crate::sink::Staged;
 use crate::text::Decoder;
@@ -64,7 +64,7 @@ impl Worker {
             (Decoder::Utf8, _) => "not utf-8",
         });
         rows.optional_text(head.codec.map(crate::codec::Codec::name));
-        rows.text(&delimiter_name(head.dialect().delimiter));
+        rows.text(&delimiter_name(head));
         rows.optional_number(Some(head.sniffed.confidence * 100.0));
         rows.text(&head.sniffed.reason);
         rows.text(if head.has_header { "yes" } else { "no" });
@@ -109,8 +109,11 @@ pub fn schema_name(id: u64) -> String {
     format!("{id:016x}")[..8].to_owned()
 }
 
-fn delimiter_name(delimiter: u8) -> String {
-    match delimiter {
+fn delimiter_name(head: &Head) -> String {
+    if head.format != Format::Delimited {
+        return head.format.name().into();
+    }
+    match head.dialect().delimiter {
         b'\t' => "tab".into(),
         b' ' => "space".into(),
         byte if byte.is_ascii_graphic() => char::from(byte).into(),
@@ -134,7 +137,7 @@ impl Table for Profile {
     }
 
     fn part(&self, of: &Of<'_, Self>) -> Result<Vec<Column>> {
-        Ok(vec![Column::default(); of.head.names.len()])
+        Ok(of.head.declared.iter().map(|kind| Column::of(*kind)).collect())
     }
 
     fn records(&self, of: &Of<'_, Self>, part: &mut Vec<Column>, records: Records<'_>) -> Result<()> {

@@ -81,6 +81,8 @@ pub struct Many {
     pub spaced: u64,
     /// Values that are digits behind a zero.
     pub zeros: u64,
+    /// All of them are texts, whatever they look like.
+    is_text: bool,
     /// Numbers that are not in `moments` and `quantiles` yet.
     waiting: Vec<f64>,
 }
@@ -100,22 +102,23 @@ impl Default for Many {
             bytes: 0,
             spaced: 0,
             zeros: 0,
+            is_text: false,
             waiting: Vec::new(),
         }
     }
 }
 
 impl Many {
-    /// Of a part that draws one of 2^`base` numbers for the quantiles.
-    pub fn drawing(base: u32) -> Self {
-        Self { quantiles: Quantiles::drawing(base), ..Self::default() }
+    /// Of a part that draws one of 2^`base` numbers for the quantiles; `is_text`: of texts, whatever they look like.
+    pub fn drawing(base: u32, is_text: bool) -> Self {
+        Self { quantiles: Quantiles::drawing(base), is_text, ..Self::default() }
     }
 
     /// Add one value.
     #[inline]
     pub fn add(&mut self, text: &[u8], hash: u64, place: u64) {
         self.distinct.add(hash);
-        let value = Value::of(text);
+        let value = if self.is_text { Value::Text } else { Value::of(text) };
         self.kinds[value.kind() as usize].note((text, value), 1, place);
         match value.number() {
             Some(number) => {
@@ -137,7 +140,7 @@ impl Many {
     /// Add a value of which at most [`KEPT_BYTES`] are there, `count` times.
     pub fn add_times(&mut self, (text, length): (&[u8], usize), hash: u64, count: u64, place: u64) {
         self.distinct.add(hash);
-        let value = if text.len() < length { Value::Text } else { Value::of(text) };
+        let value = if self.is_text || text.len() < length { Value::Text } else { Value::of(text) };
         self.kinds[value.kind() as usize].note((text, value), count, place);
         match value.number() {
             Some(number) => {

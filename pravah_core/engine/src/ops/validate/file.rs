@@ -12,7 +12,6 @@ use crate::destination::{Attributes, Writing};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::records::{self, Counts, Head, Of, Records, Table};
-use crate::text::Decoder;
 
 /// What a file is checked for.
 pub struct Plan {
@@ -89,12 +88,10 @@ impl Validate {
 
     /// The place of a fault in its file.
     fn place(&self, head: &Head, fault: &Fault, before: &Counts) -> Place {
-        // Bytes of the file are known where its text is its bytes.
-        let is_plain = head.decoder == Decoder::Utf8 && head.codec.is_none();
         Place {
             record: Some(before.records + u64::from(fault.record) + 1),
-            line: Some(before.lines + fault.line + 1),
-            offset: is_plain.then_some(head.mark_bytes + before.bytes + fault.offset),
+            line: head.format.is_text().then_some(before.lines + fault.line + 1),
+            offset: head.is_plain().then_some(head.mark_bytes + before.bytes + fault.offset),
         }
     }
 
@@ -130,7 +127,7 @@ impl Validate {
                 continue;
             }
             if writing.is_none() {
-                match destination.create(&target(&head.path, suffix)) {
+                match destination.create(&target(head, suffix)) {
                     Ok(new) => *writing = Some(new),
                     Err(refused) => return refused.tell(&self.context.control, &head.path),
                 }
@@ -189,8 +186,8 @@ fn write(writing: &Writing, bytes: &[u8]) -> Result<()> {
     written.map_err(|error| EngineError::output(std::path::Path::new("the file of good or bad records"), error))
 }
 
-fn target(path: &[u8], suffix: &str) -> Vec<u8> {
-    [records::stem(path), b".", suffix.as_bytes(), b".csv"].concat()
+fn target(head: &Head, suffix: &str) -> Vec<u8> {
+    [records::stem(&head.path), b".", suffix.as_bytes(), b".", head.format.suffix().as_bytes()].concat()
 }
 
 impl Table for Validate {
@@ -268,7 +265,7 @@ impl Table for Validate {
         if let Some(destination) = &self.destination {
             for (writing, suffix) in [(file.good.take(), "good"), (file.quarantine.take(), "quarantine")] {
                 let Some(writing) = writing else { continue };
-                if let Err(refused) = destination.publish(&target(&of.head.path, suffix), writing, Attributes::NONE) {
+                if let Err(refused) = destination.publish(&target(of.head, suffix), writing, Attributes::NONE) {
                     refused.tell(control, &of.head.path)?;
                 }
             }
