@@ -54,6 +54,23 @@ class Compression(StrEnum):
     NONE = "none"
 
 
+class Statistics(StrEnum):
+    """What row groups tell of their values."""
+
+    CHUNK = "chunk"
+    PAGE = "page"
+    NONE = "none"
+
+
+class Dictionaries(StrEnum):
+    """Which columns have a dictionary."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+ColumnName = Annotated[Text, pydantic.Field(min_length=1, max_length=1000)]
 ColumnType = Annotated[
     str,
     pydantic.Field(max_length=1000, pattern=r"^[^\u0000]+=(integer|float|boolean|date|timestamp|time|text)$"),
@@ -113,6 +130,53 @@ class ConvertOptions(ReadOptions):
         ge=1 << 20,
         le=64 << 20,
     )
+    partition_by: list[ColumnName] = field(
+        [],
+        title="Partition by",
+        description="Columns by whose values records are divided into files, in folders column=value as Hive has it.",
+        widget="verbatim",
+        placeholder="one file for each",
+        max_length=100,
+    )
+    sort_by: list[ColumnName] = field(
+        [],
+        title="Sort by",
+        description="Columns by which the records of each file are sorted; name=desc: the greatest first.",
+        widget="verbatim",
+        placeholder="in the order of the source",
+        max_length=100,
+    )
+    file_bytes: int | None = field(
+        None,
+        title="Size of a file",
+        description="About how large a converted file may become before the next one is begun: a-00001, a-00002, ...",
+        category="advanced",
+        unit="bytes",
+        placeholder="any",
+        ge=1 << 20,
+        le=1 << 40,
+    )
+    bloom_filters: list[ColumnName] = field(
+        [],
+        title="Bloom filters",
+        description="Columns whose row groups tell which values are not in them: for readers that look for one value.",
+        widget="verbatim",
+        category="advanced",
+        placeholder="none",
+        max_length=100,
+    )
+    statistics: Statistics = field(
+        Statistics.CHUNK,
+        title="Ranges of values",
+        description="The least and the greatest value of each row group (chunk), of each page as well, or none.",
+        category="advanced",
+    )
+    dictionary: Dictionaries = field(
+        Dictionaries.AUTO,
+        title="Dictionary encoding",
+        description="Auto: of columns whose values come again; always: of all that have few enough; never.",
+        category="advanced",
+    )
 
 
 OPERATION = Operation(
@@ -128,8 +192,8 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 integer("size_bytes", "bytes", "Size before"),
-                words("written_as", "The converted file, below the destination"),
-                integer("output_bytes", "bytes", "Its size"),
+                words("written_as", "The converted file, below the destination; the first of several"),
+                integer("output_bytes", "bytes", "Its size; that of all of them"),
                 integer("records_read", "records", "Records of the source, without the header"),
                 integer(
                     "records_written",
@@ -142,6 +206,7 @@ OPERATION = Operation(
                 integer("columns", "columns", "Columns"),
                 integer("row_groups", "row groups", "Row groups"),
                 integer("readings", "readings", "2: a value was not of the type that the first ones had"),
+                integer("files", "files", "Files it became: several where records are divided"),
             ),
         ),
         Table(
@@ -163,6 +228,17 @@ OPERATION = Operation(
                 words("column", "The column, when one value is to blame"),
                 words("value", "That value, at most 256 bytes of it"),
                 words("reason", "Why; the first 10,000 of each file are here, all in its file of rejects"),
+            ),
+        ),
+        Table(
+            name="outputs",
+            title="Converted files",
+            columns=(
+                *path_columns(),
+                words("written_as", "The converted file, below the destination"),
+                integer("output_bytes", "bytes", "Its size"),
+                integer("records", "records", "Its records, as its footer or a reader counts them"),
+                integer("row_groups", "row groups", "Row groups"),
             ),
         ),
     ),
@@ -205,6 +281,12 @@ OPERATION = Operation(
             title="JSON Lines with objects inside",
             files={"a.jsonl": b'{"id":1,"who":{"name":"x","tags":[1,2]}}\n{"id":2,"who":null}\nnone\n'},
             expect={"records_read": 3, "records_written": 2, "records_rejected": 1},
+        ),
+        Example(
+            title="Divided by the values of a column, and sorted",
+            files={"a.csv": b"id,day\n2,mon\n3,tue\n1,mon\n"},
+            options={"partition_by": ["day"], "sort_by": ["id"]},
+            expect={"files": 1, "records_read": 3, "records_written": 3},
         ),
         Example(
             title="One schema for files that differ",

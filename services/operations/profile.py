@@ -79,7 +79,7 @@ _FILE_COLUMNS = (
 OPERATION = Operation(
     name="profile",
     title="Profile",
-    summary="What is in tables (CSV, JSON Lines, Parquet, Arrow): types with evidence, ranges, quantiles, schema drift.",
+    summary="What is in tables (CSV, JSON Lines, Parquet, Arrow): types with evidence, ranges, quantiles, drift.",
     icon="query_stats",
     options=ProfileOptions,
     tables=(
@@ -116,6 +116,16 @@ OPERATION = Operation(
                 words("low", "Where it begins"),
                 words("high", "Where it ends"),
                 integer("values", "values", "Values in it, within 1 % of all"),
+            ),
+        ),
+        Table(
+            name="lengths",
+            title="Lengths of texts",
+            columns=(
+                _COLUMN,
+                integer("from_bytes", "bytes", "The least length of the range"),
+                integer("to_bytes", "bytes", "The greatest"),
+                integer("values", "values", "Values that are so long; exact"),
             ),
         ),
         Table(name="files", title="Files", columns=_FILE_COLUMNS),

@@ -155,8 +155,12 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
     _order(row)
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
-            st.markdown("**Distribution**")
-            _distribution(services, job, of, row["type"])
+            if row["type"] == "text":
+                st.markdown("**Lengths**")
+                _lengths(services, job, of)
+            else:
+                st.markdown("**Distribution**")
+                _distribution(services, job, of, row["type"])
         with st.container():
             st.markdown("**Frequent values**")
             _frequent(services, job, of)
@@ -191,9 +195,21 @@ def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[resul
     rows = linked.rows(services, job.id, "profile.histogram", "bin", 50, of)
     names = [f"{_value(row['low'], kind)} … {_value(row['high'], kind)}" for row in rows]
     if not rows:
-        st.caption("Only numbers, days and times have one.")
+        st.caption("There is no value to show.")
         return
     bars.show(names, [row["values"] for row in rows], units.format_count, key="distribution", alt="Values by range")
+
+
+def _lengths(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
+    rows = linked.rows(services, job.id, "profile.lengths", "from_bytes", 50, of)
+    names = [_range(row["from_bytes"], row["to_bytes"]) for row in rows]
+    bars.show(names, [row["values"] for row in rows], units.format_count, key="lengths", alt="Values by length")
+
+
+def _range(low: int, high: int) -> str:
+    if low == high:
+        return f"{units.format_count(low)} {'byte' if low == 1 else 'bytes'}"
+    return f"{units.format_count(low)} … {units.format_count(high)} bytes"
 
 
 def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:

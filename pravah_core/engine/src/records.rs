@@ -33,6 +33,7 @@ pub use split::Splitter;
 
 use crate::csv::Split;
 use crate::error::Result;
+use crate::text::Odd;
 
 /// The longest record.
 pub const LONGEST_BYTES: usize = 16 << 20;
@@ -77,6 +78,11 @@ pub trait Table: Send + Sync + 'static {
     /// # Errors
     /// An error ends the job.
     fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
+
+    /// True when this is the last reading of the file: what is odd about it is told then, and not twice.
+    fn is_last(&self, _of: &Of<'_, Self>) -> bool {
+        true
+    }
 
     /// The file's end, after all its parts; not told of a file that could not be read, or changed meanwhile.
     ///
@@ -125,6 +131,8 @@ pub struct Counts {
     pub bytes: u64,
     /// Chunks that hold bytes which are no UTF-8.
     pub not_utf8: u64,
+    /// What they hold.
+    pub odd: Odd,
     /// It ends in a quoted field.
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
@@ -140,6 +148,7 @@ impl Counts {
         self.lines += next.lines;
         self.bytes += next.bytes;
         self.not_utf8 += next.not_utf8;
+        self.odd.add(next.odd);
         self.is_open |= next.is_open;
         self.cut_at = self.cut_at.or(next.cut_at);
     }

@@ -2,11 +2,13 @@
 
 mod frequent;
 mod hll;
+mod lengths;
 mod moments;
 mod quantiles;
 
 pub use frequent::{Entry, Frequent, KEPT_BYTES};
 pub use hll::Hll;
+pub use lengths::Lengths;
 pub use moments::Moments;
 pub use quantiles::Quantiles;
 

@@ -59,6 +59,23 @@ impl Decoder {
         }
     }
 
+    /// As [`Decoder::of`]; where nothing is asked for, also UTF-16 without a mark, told by the zeros of its Latin letters.
+    pub fn guess(start: &[u8], asked: Encoding) -> (Self, usize) {
+        let told = Self::of(start, asked);
+        if asked != Encoding::Auto || told != (Self::Utf8, 0) {
+            return told;
+        }
+        let (pairs, _) = start[..start.len().min(GUESSED_BYTES)].as_chunks::<2>();
+        let zeros = |side: usize| pairs.iter().filter(|pair| pair[side] == 0).count();
+        let (first, second) = (zeros(0), zeros(1));
+        let many = pairs.len().div_ceil(2).max(4);
+        match (first >= many, second >= many) {
+            (true, false) if second == 0 => (Self::Utf16 { big_endian: true, odd: None, high: None }, 0),
+            (false, true) if first == 0 => (Self::Utf16 { big_endian: false, odd: None, high: None }, 0),
+            _ => told,
+        }
+    }
+
     /// The next bytes as text, in `buffer` where they are not text already.
     pub fn decode<'a>(&mut self, bytes: &'a [u8], last: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         buffer.clear();
@@ -101,6 +118,72 @@ impl Decoder {
             Self::Latin1 | Self::Windows1252 => starts(),
             // Characters of four bytes here are two units there.
             Self::Utf16 { .. } => 2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64),
+        }
+    }
+}
+
+/// Bytes of a file's beginning by which its encoding is guessed.
+const GUESSED_BYTES: usize = 4096;
+
+/// What a text that is not UTF-8 holds.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Odd {
+    /// Characters of more than one byte that are UTF-8.
+    whole: u64,
+    /// Bytes that are none.
+    broken: u64,
+    /// Of these: control characters of Latin-1, which Windows-1252 has letters and signs for, and not even it has.
+    controls: u64,
+    undefined: u64,
+}
+
+impl Odd {
+    /// Look at a text.
+    pub fn of(text: &[u8]) -> Self {
+        let mut odd = Self::default();
+        for chunk in text.utf8_chunks() {
+            odd.whole += chunk.valid().bytes().filter(|byte| *byte >= 0xc0).count() as u64;
+            for &byte in chunk.invalid() {
+                odd.broken += 1;
+                odd.controls += u64::from((0x80..=0x9f).contains(&byte));
+                odd.undefined += u64::from(matches!(byte, 0x81 | 0x8d | 0x8f | 0x90 | 0x9d));
+            }
+        }
+        odd
+    }
+
+    /// Add what another text holds.
+    pub fn add(&mut self, other: Self) {
+        self.whole += other.whole;
+        self.broken += other.broken;
+        self.controls += other.controls;
+        self.undefined += other.undefined;
+    }
+
+    fn guess(self) -> Option<&'static str> {
+        match self {
+            Self { whole, broken, .. } if whole >= broken => None,
+            Self { undefined: 1.., .. } => None,
+            Self { controls: 0, .. } => Some("latin1"),
+            _ => Some("windows-1252"),
+        }
+    }
+
+    /// What it is, in a table.
+    pub fn words(self) -> &'static str {
+        match self.guess() {
+            Some("latin1") => "not utf-8, probably latin1",
+            Some(_) => "not utf-8, probably windows-1252",
+            None => "not utf-8",
+        }
+    }
+
+    /// What to do.
+    pub fn advice(self) -> String {
+        match self.guess() {
+            Some(name) => format!("{} of them; probably it is {name}: choose that encoding to read it so", self.broken),
+            None if self.whole > 0 => format!("{} of them between {} characters that are", self.broken, self.whole),
+            None => format!("{} of them; name its encoding, if it is one of those offered", self.broken),
         }
     }
 }
@@ -150,6 +233,26 @@ mod tests {
         }
         text.extend_from_slice(decoder.decode(&[], true, &mut buffer));
         text
+    }
+
+    #[test]
+    fn an_encoding_is_guessed_by_what_it_cannot_be() {
+        let guess = |bytes: &[u8]| Odd::of(bytes).guess();
+        assert_eq!(guess(b"caf\xe9 au lait"), Some("latin1"));
+        assert_eq!(guess(b"caf\xe9 \x80 5"), Some("windows-1252"));
+        assert_eq!(guess(b"caf\xe9 \x81"), None);
+        // One broken character does not make all others another encoding's.
+        assert_eq!(guess("é é é \u{20ac}\u{e9}".as_bytes().split_last().unwrap().1), None);
+        let utf16 = |text: &str, big: bool| -> Vec<u8> {
+            text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
+        };
+        for big in [true, false] {
+            let (decoder, mark) = Decoder::guess(&utf16("id,name\n1,é\n", big), Encoding::Auto);
+            assert_eq!((decoder, mark), (Decoder::Utf16 { big_endian: big, odd: None, high: None }, 0));
+        }
+        for bytes in [&b"a,b\n\0,\0\0\n"[..], b"", b"a\0", b"\0\0\0\0\0\0\0\0\0\0"] {
+            assert_eq!(Decoder::guess(bytes, Encoding::Auto).0, Decoder::Utf8);
+        }
     }
 
     #[test]

@@ -96,6 +96,17 @@ fn a_later_value_widens_the_type_of_all() {
 }
 
 #[test]
+fn what_is_odd_about_a_file_that_is_read_twice_is_told_once() {
+    let tree = Tree::new();
+    tree.file("long.csv", long("1.5,1,2024-01-01,more\nx,1,\n"));
+    for columns in ["own", "union"] {
+        let done = spec("convert", &tree.path()).option("columns", columns).run();
+        assert_eq!((balance(&done), done.summary()["read_twice"].as_u64()), ([200_002, 200_001, 1], Some(1)));
+        assert_eq!(done.issue_kinds(), [("malformed".to_owned(), b"long.csv".to_vec())], "{columns}");
+    }
+}
+
+#[test]
 fn a_column_that_is_empty_at_first_gets_the_type_of_what_follows() {
     let tree = Tree::new();
     let mut lines = String::from("id,late\n");

@@ -10,6 +10,7 @@
 //!
 //! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 8 MiB of text each, and their encoded columns.
 
+mod arrange;
 mod arrays;
 mod chunk;
 mod dictionary;
@@ -19,6 +20,7 @@ mod hybrid;
 mod options;
 mod plan;
 mod rejects;
+mod sort;
 mod tables;
 mod text;
 mod union;
@@ -29,7 +31,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use parquet::basic::Compression;
 use serde_json::json;
 
-pub use self::options::{BadRecords, Compress, ConvertOptions, Schema, To};
+pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 
 use self::tables::{Made, Sums, Worker};
 use super::{Context, Options, TableColumns};

@@ -82,7 +82,7 @@ impl<T: Table> Source<T> {
             if self.is_table(bytes) {
                 return Ok(false);
             }
-            let (decoder, mark) = Decoder::of(bytes, self.shared.options.encoding);
+            let (decoder, mark) = Decoder::guess(bytes, self.shared.options.encoding);
             bytes = &bytes[mark..];
             self.decoder = Some((decoder, mark as u64));
         }

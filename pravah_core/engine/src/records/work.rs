@@ -12,6 +12,7 @@ use crate::csv::Split;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::paths;
+use crate::text::Odd;
 
 /// A file whose chunks are worked on.
 pub struct Work<T: Table> {
@@ -98,6 +99,9 @@ impl<T: Table> Work<T> {
         let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect()));
         let is_utf8 = std::str::from_utf8(records).is_ok();
         counts.not_utf8 = u64::from(!is_utf8);
+        if !is_utf8 {
+            counts.odd = Odd::of(records);
+        }
         let mut splitter = Splitter::new(records, &self.head);
         let mut split = Split::default();
         while splitter.next(&mut split) {
@@ -137,6 +141,14 @@ impl<T: Table> Work<T> {
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
+        if shared.table.is_last(&self.of()) {
+            self.tell(shared, &counts);
+        }
+        shared.table.end(&self.of(), file, &counts)
+    }
+
+    /// What is odd about the file.
+    fn tell(&self, shared: &Shared<T>, counts: &Counts) {
         let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         if let Some(offset) = counts.cut_at {
             let message = format!(
@@ -165,8 +177,7 @@ impl<T: Table> Work<T> {
             issue(format!("{no_numbers} of its floats are no number or infinite: they are read as no value"));
         }
         if counts.not_utf8 > 0 {
-            issue("holds bytes that are no UTF-8; name its encoding, such as windows-1252 or latin1".into());
+            issue(format!("holds bytes that are no UTF-8: {}", counts.odd.advice()));
         }
-        shared.table.end(&self.of(), file, &counts)
     }
 }

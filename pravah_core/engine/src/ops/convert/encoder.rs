@@ -34,7 +34,7 @@ pub enum Encoded {
 impl Encoder {
     /// For one of the plan's columns; without a writer its values are asked for.
     pub fn new(plan: &Plan, column: &Column, writer: Option<ArrowColumnWriter>) -> Self {
-        let few = if column.dictionary && plan.zstd.is_some() && writer.is_some() {
+        let few = if column.dictionary && !column.has_bloom && plan.zstd.is_some() && writer.is_some() {
             Dictionary::new(column.kind)
         } else {
             None

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parquet::arrow::ArrowWriter;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
-use super::options::{BadRecords, Compress, Schema, To};
+use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 use super::plan::{self, Output, Plan};
 use super::rejects::{Reason, Reject};
-use super::tables::{Row, Worker};
+use super::tables::{Made, Row, Worker};
 use super::text;
 use super::{Again, Convert, failed};
 use crate::destination::{Attributes, Writing};
@@ -25,6 +25,13 @@ use crate::values::Kind;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
+
+/// The level of zstd of records that are typed and wait for their order: the fastest.
+const TYPED_LEVEL: i32 = 1;
+
+fn typed_compression() -> Compression {
+    ZstdLevel::try_new(TYPED_LEVEL).map_or(Compression::UNCOMPRESSED, Compression::ZSTD)
+}
 
 /// What a file's records are written with.
 enum Writer {
@@ -55,7 +62,7 @@ impl Convert {
     }
 
     /// The path of the file that one becomes, or of its rejects.
-    fn target(&self, path: &[u8], suffix: &str) -> Vec<u8> {
+    pub fn target(&self, path: &[u8], suffix: &str) -> Vec<u8> {
         let target = [records::stem(path), suffix.as_bytes()].concat();
         match self.options.destination {
             Some(_) => target,
@@ -73,28 +80,48 @@ impl Convert {
         let again = lock(&self.again);
         let state = again.get(&head.path);
         let samples = records::sample(head, start, &self.nulls);
-        let columns = match (self.united.get(), state) {
+        let mut columns = match (self.united.get(), state) {
             (Some(all), _) => plan::united(head, &samples, all, &self.types),
             (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
             (None, None) => plan::own(head, &samples, None, &self.types),
         };
-        let zstd = (self.options.compression == Compress::Zstd).then_some(self.options.level);
+        let options = &self.options;
+        columns.iter_mut().for_each(|column| column.has_bloom = options.bloom_filters.contains(&column.name));
+        let is_plain = options.statistics == Statistics::Chunk && options.dictionary == Dictionaries::Auto;
+        let zstd = match options.compression {
+            _ if options.arranges() => Some(TYPED_LEVEL),
+            Compress::Zstd if is_plain => Some(options.level),
+            _ => None,
+        };
         Plan { columns, output: Output::None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
     fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(Writer, Writing)>> {
-        let to = self.options.to;
-        let writing = match self.destination.create(&self.target(&head.path, to.suffix())) {
-            Ok(writing) => writing,
-            Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
+        plan.output = Output::Refused;
+        let (to, arranges) = (self.options.to, self.options.arranges());
+        if let Some(message) = self.misfit(&plan.columns) {
+            self.context.control.issue("convert", &head.path, IssueKind::Unsupported, message);
+            return Ok(None);
+        }
+        let writing = if arranges {
+            self.temporary()?
+        } else {
+            match self.destination.create(&self.target(&head.path, to.suffix())) {
+                Ok(writing) => writing,
+                Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
+            }
         };
-        if to != To::Parquet {
+        if to != To::Parquet && !arranges {
             plan.output = Output::Text(to);
             write(&writing, &text::header(&plan.columns, to), head)?;
             return Ok(Some((Writer::Text(0), writing)));
         }
-        let properties = plan::properties(&plan.columns, self.compression);
+        let properties = if arranges {
+            plan::properties(&plan.columns, typed_compression(), &ConvertOptions::default())
+        } else {
+            plan::properties(&plan.columns, self.compression, &self.options)
+        };
         let schema = plan::schema(&plan.columns);
         let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
@@ -138,16 +165,22 @@ impl Convert {
             Writer::Text(records) => records,
             Writer::Parquet(writer) => {
                 writer.close().map_err(failed)?;
-                let read = SerializedFileReader::new(Disk::try_clone(&output).map_err(failed)?).map_err(failed)?;
-                u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default()
+                plan::footer(&output)?.0
             }
         };
         conserved(head, all.records, written, file.rejected)?;
-        let bytes = output.metadata().map_err(failed)?.len();
-        let target = self.target(&head.path, self.options.to.suffix());
-        if let Err(refused) = self.destination.publish(&target, writing, Attributes::NONE) {
-            return refused.tell(control, &head.path);
-        }
+        let made = if self.options.arranges() {
+            self.arrange(head, plan, &output)?
+        } else {
+            let path = self.target(&head.path, self.options.to.suffix());
+            let bytes = output.metadata().map_err(failed)?.len();
+            match self.destination.publish(&path, writing, Attributes::NONE) {
+                Ok(()) => Some(vec![Made { path, bytes, records: written, groups: file.groups }]),
+                Err(refused) => refused.tell(control, &head.path).map(|()| None)?,
+            }
+        };
+        let Some(made) = made else { return Ok(()) };
+        conserved(head, all.records, made.iter().map(|made| made.records).sum(), file.rejected)?;
         let mut rejects = None;
         if let Some(writing) = file.rejects.take() {
             let name = self.rejects(head);
@@ -162,16 +195,14 @@ impl Convert {
         let is_again = lock(&self.again).contains_key(&head.path);
         worker.file(
             head,
-            &Row {
+            Row {
                 plan,
-                target: &target,
-                bytes,
+                made,
                 rejects,
                 read: all.records,
                 written,
                 rejected: file.rejected,
                 nulled: file.nulled,
-                groups: file.groups,
                 readings: 1 + u64::from(is_again),
             },
         )
@@ -260,18 +291,22 @@ impl Table for Convert {
         Ok(())
     }
 
+    fn is_last(&self, of: &Of<'_, Self>) -> bool {
+        of.plan.writes() || matches!(of.plan.output, Output::Refused)
+    }
+
     fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
         if of.plan.writes() {
             return self.finish(of.head, of.plan, file, all);
+        }
+        if matches!(of.plan.output, Output::Refused) {
+            return Ok(());
         }
         let mut again = lock(&self.again);
         if self.united.get().is_some() || again.contains_key(&of.head.path) {
             let message = "changed between its two readings; it was not converted";
             self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
             return Ok(());
-        }
-        if matches!(of.plan.output, Output::None) && self.options.columns == Schema::Own {
-            return Ok(()); // it could not be begun, which is an issue already
         }
         let names: Vec<String> = of.head.names.clone();
         lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.kinds.iter().copied()).collect()));

@@ -79,6 +79,39 @@ pub enum BadRecords {
     Fail,
 }
 
+/// What a row group tells of its columns' values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Statistics {
+    /// The least and the greatest of each row group.
+    Chunk,
+    /// Of each page as well, with an index of pages.
+    Page,
+    /// Nothing.
+    None,
+}
+
+/// Which columns are written with a dictionary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dictionaries {
+    /// Those whose values come again.
+    Auto,
+    /// All, as long as one is not too large.
+    Always,
+    /// None.
+    Never,
+}
+
+/// A column to sort by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// Its name.
+    pub column: String,
+    /// The greatest first.
+    pub is_descending: bool,
+}
+
 /// Options of convert.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -102,6 +135,18 @@ pub struct ConvertOptions {
     pub level: i32,
     /// Bytes of text in a row group.
     pub row_group_bytes: usize,
+    /// Columns by whose values records are divided into files, in folders `column=value`.
+    pub partition_by: Vec<String>,
+    /// Columns by which the records of a file are sorted, each as `name` or `name=desc`.
+    pub sort_by: Vec<String>,
+    /// About how large a converted file may become before the next one is begun; none = any size.
+    pub file_bytes: Option<u64>,
+    /// Columns with bloom filters.
+    pub bloom_filters: Vec<String>,
+    /// What row groups tell of their values.
+    pub statistics: Statistics,
+    /// Which columns have a dictionary.
+    pub dictionary: Dictionaries,
 }
 
 impl Default for ConvertOptions {
@@ -116,6 +161,12 @@ impl Default for ConvertOptions {
             compression: Compress::Zstd,
             level: 1,
             row_group_bytes: 8 << 20,
+            partition_by: Vec::new(),
+            sort_by: Vec::new(),
+            file_bytes: None,
+            bloom_filters: Vec::new(),
+            statistics: Statistics::Chunk,
+            dictionary: Dictionaries::Auto,
         }
     }
 }
@@ -123,6 +174,9 @@ impl Default for ConvertOptions {
 const LEVELS: std::ops::RangeInclusive<i32> = 1..=22;
 const GROUPS: std::ops::RangeInclusive<usize> = 1 << 20..=64 << 20;
 const MOST_TYPES: usize = 10_000;
+/// Columns of each of the lists.
+const MOST_COLUMNS: usize = 100;
+const FILES: std::ops::RangeInclusive<u64> = 1 << 20..=1 << 40;
 
 impl ConvertOptions {
     /// Look for what is wrong.
@@ -141,7 +195,34 @@ impl ConvertOptions {
             return Err(EngineError::invalid("options.column_types names more than 10,000 columns"));
         }
         self.types()?;
+        let lists =
+            [("partition_by", &self.partition_by), ("sort_by", &self.sort_by), ("bloom_filters", &self.bloom_filters)];
+        for (option, list) in lists {
+            let is_twice = |(place, name): (usize, &String)| list[..place].contains(name);
+            if list.len() > MOST_COLUMNS || list.iter().any(String::is_empty) || list.iter().enumerate().any(is_twice) {
+                return Err(EngineError::invalid(format!(
+                    "options.{option} names more than {MOST_COLUMNS} columns, one twice, or one without a name"
+                )));
+            }
+        }
+        if self.file_bytes.is_some_and(|bytes| !FILES.contains(&bytes)) {
+            return Err(EngineError::invalid("options.file_bytes must lie between 1 MiB and 1 TiB"));
+        }
         self.destination.as_deref().map_or(Ok(()), destination::check)
+    }
+
+    /// True when records are put into another order or into several files, once all are typed.
+    pub fn arranges(&self) -> bool {
+        !self.partition_by.is_empty() || !self.sort_by.is_empty() || self.file_bytes.is_some()
+    }
+
+    /// The columns to sort by.
+    pub fn order(&self) -> Vec<Order> {
+        let order = |text: &String| match text.strip_suffix("=desc") {
+            Some(column) => Order { column: column.to_owned(), is_descending: true },
+            None => Order { column: text.clone(), is_descending: false },
+        };
+        self.sort_by.iter().map(order).collect()
     }
 
     /// The types that are asked for, by the names of their columns.

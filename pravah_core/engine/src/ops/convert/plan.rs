@@ -1,6 +1,7 @@
 //! What is done with a file: its columns' types and how they are encoded, told by its beginning.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -8,10 +9,13 @@ use arrow_schema::{Field, Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
-use super::options::To;
+use super::failed;
+use super::options::{ConvertOptions, Dictionaries, Statistics, To};
+use crate::error::Result;
 use crate::records::{Head, Sample};
 use crate::values::Kind;
 
@@ -32,6 +36,8 @@ pub struct Column {
     pub is_fixed: bool,
     /// Worth a dictionary.
     pub dictionary: bool,
+    /// With a bloom filter.
+    pub has_bloom: bool,
 }
 
 /// What is done with a file.
@@ -42,7 +48,7 @@ pub struct Plan {
     pub output: Output,
     /// The columns as the file's schema has them.
     pub descriptors: Vec<ColumnDescPtr>,
-    /// The level of zstd, when pages are compressed by that.
+    /// The level of zstd, when columns may be encoded by our own dictionaries.
     pub zstd: Option<i32>,
     /// A value is not of its column's type: the file is read once more, with types that hold all.
     pub is_again: AtomicBool,
@@ -52,6 +58,8 @@ pub struct Plan {
 pub enum Output {
     /// Their types are only looked for.
     None,
+    /// They cannot be written, which is an issue already.
+    Refused,
     /// Columns, whose encoders this makes.
     Parquet(ArrowRowGroupWriterFactory),
     /// Lines.
@@ -61,7 +69,7 @@ pub enum Output {
 impl Plan {
     /// True while what is encoded will be written.
     pub fn writes(&self) -> bool {
-        !matches!(self.output, Output::None) && !self.is_again.load(Relaxed)
+        matches!(self.output, Output::Parquet(_) | Output::Text(_)) && !self.is_again.load(Relaxed)
     }
 }
 
@@ -84,6 +92,7 @@ pub fn own(
             is_unknown: fixed.is_none() && found.is_none() && kinds.is_none() && !sample.is_all,
             is_fixed: fixed.is_some(),
             dictionary: sample.is_repeated(),
+            has_bloom: false,
         }
     };
     head.names.iter().zip(samples).enumerate().map(column).collect()
@@ -107,6 +116,7 @@ pub fn united(
             is_unknown: false,
             is_fixed: fixed.is_some(),
             dictionary: source.is_none_or(|place| samples[place].is_repeated()),
+            has_bloom: false,
         }
     };
     all.iter().map(column).collect()
@@ -119,15 +129,32 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
 }
 
 /// How they are written.
-pub fn properties(columns: &[Column], compression: Compression) -> WriterProperties {
+pub fn properties(columns: &[Column], compression: Compression, options: &ConvertOptions) -> WriterProperties {
+    let statistics = match options.statistics {
+        Statistics::Chunk => EnabledStatistics::Chunk,
+        Statistics::Page => EnabledStatistics::Page,
+        Statistics::None => EnabledStatistics::None,
+    };
     let mut properties = WriterProperties::builder()
         .set_compression(compression)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_statistics_enabled(statistics)
+        .set_bloom_filter_for_dictionary_encoded_chunks(true)
         .set_dictionary_enabled(true)
         .set_max_row_group_row_count(None)
         .set_created_by(format!("pravah-engine {}", crate::VERSION));
-    for column in columns.iter().filter(|column| !column.dictionary) {
+    for column in columns {
         let path = ColumnPath::from(vec![column.name.clone()]);
+        if options.bloom_filters.contains(&column.name) {
+            properties = properties.set_column_bloom_filter_enabled(path.clone(), true);
+        }
+        let has_dictionary = match options.dictionary {
+            Dictionaries::Auto => column.dictionary,
+            Dictionaries::Always => true,
+            Dictionaries::Never => false,
+        };
+        if has_dictionary {
+            continue;
+        }
         let encoding = match column.kind {
             Kind::Integer | Kind::Date | Kind::Timestamp | Kind::Time => Encoding::DELTA_BINARY_PACKED,
             Kind::Float => Encoding::BYTE_STREAM_SPLIT,
@@ -136,4 +163,14 @@ pub fn properties(columns: &[Column], compression: Compression) -> WriterPropert
         properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
     properties.build()
+}
+
+/// Records and row groups of a Parquet file, by its footer.
+///
+/// # Errors
+/// What the library says.
+pub fn footer(file: &File) -> Result<(u64, u64)> {
+    let read = SerializedFileReader::new(file.try_clone().map_err(failed)?).map_err(failed)?;
+    let rows = u64::try_from(read.metadata().file_metadata().num_rows()).unwrap_or_default();
+    Ok((rows, read.num_row_groups() as u64))
 }

@@ -23,6 +23,15 @@ const RESULT: &[Column] = &[
     Column::integer("columns"),
     Column::integer("row_groups"),
     Column::integer("readings"),
+    Column::integer("files"),
+];
+const OUTPUTS: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::text("written_as"),
+    Column::integer("output_bytes"),
+    Column::integer("records"),
+    Column::integer("row_groups"),
 ];
 const COLUMNS: &[Column] = &[
     Column::category("path"),
@@ -44,12 +53,14 @@ const REJECTS: &[Column] = &[
 ];
 
 /// All tables.
-pub const TABLES: &[TableColumns] = &[("result", RESULT), ("columns", COLUMNS), ("rejects", REJECTS)];
+pub const TABLES: &[TableColumns] =
+    &[("result", RESULT), ("columns", COLUMNS), ("rejects", REJECTS), ("outputs", OUTPUTS)];
 
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "columns" => &["path", "column", "type", "type_is"],
         "rejects" => &["path", "column", "reason"],
+        "outputs" => &["path"],
         _ => &[],
     };
     Table { name, dictionary }
@@ -58,15 +69,13 @@ fn table(name: &'static str) -> Table {
 /// What a file has become.
 pub struct Row<'a> {
     pub plan: &'a Plan,
-    pub target: &'a [u8],
-    pub bytes: u64,
+    pub made: Vec<Made>,
     /// The file of rejects and its size.
     pub rejects: Option<(Vec<u8>, u64)>,
     pub read: u64,
     pub written: u64,
     pub rejected: u64,
     pub nulled: u64,
-    pub groups: u64,
     pub readings: u64,
 }
 
@@ -76,6 +85,10 @@ pub struct Made {
     pub path: Vec<u8>,
     /// Its size.
     pub bytes: u64,
+    /// Its records, as its footer or a reader counts them.
+    pub records: u64,
+    /// Its row groups.
+    pub groups: u64,
 }
 
 /// Sums of all files.
@@ -119,14 +132,22 @@ impl Worker {
     }
 
     /// A file that was converted.
-    pub fn file(&mut self, head: &Head, row: &Row<'_>) -> Result<()> {
+    pub fn file(&mut self, head: &Head, row: Row<'_>) -> Result<()> {
+        let (mut bytes, mut groups) = (0, 0);
+        for made in &row.made {
+            bytes += made.bytes;
+            groups += made.groups;
+            self.output(head, made)?;
+        }
         let rows = &mut self.sheets[0].rows;
         rows.path(&head.path);
         rows.integer(head.size);
-        rows.text(&paths::escape(row.target));
-        [row.bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
+        rows.optional_text(row.made.first().map(|made| paths::escape(&made.path)).as_deref());
+        [bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
         rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
-        [row.plan.columns.len() as u64, row.groups, row.readings].into_iter().for_each(|value| rows.integer(value));
+        [row.plan.columns.len() as u64, groups, row.readings, row.made.len() as u64]
+            .into_iter()
+            .for_each(|value| rows.integer(value));
         let columns = &mut self.sheets[1].rows;
         for (place, column) in row.plan.columns.iter().enumerate() {
             columns.path(&head.path);
@@ -142,7 +163,7 @@ impl Worker {
         self.sums.add(&Sums {
             files: 1,
             bytes: head.size,
-            output_bytes: row.bytes,
+            output_bytes: bytes,
             read: row.read,
             written: row.written,
             rejected: row.rejected,
@@ -150,10 +171,18 @@ impl Worker {
             twice: u64::from(row.readings > 1),
         });
         if let Some(made) = &mut self.made {
-            made.push(Made { path: row.target.to_vec(), bytes: row.bytes });
-            made.extend(row.rejects.iter().map(|(path, bytes)| Made { path: path.clone(), bytes: *bytes }));
+            made.extend(row.made);
+            made.extend(row.rejects.map(|(path, bytes)| Made { path, bytes, records: row.rejected, groups: 0 }));
         }
         self.write_full()
+    }
+
+    fn output(&mut self, head: &Head, made: &Made) -> Result<()> {
+        let rows = &mut self.sheets[3].rows;
+        rows.path(&head.path);
+        rows.text(&paths::escape(&made.path));
+        [made.bytes, made.records, made.groups].into_iter().for_each(|value| rows.integer(value));
+        self.sheets[3].write_if_full()
     }
 
     /// A record that was not.

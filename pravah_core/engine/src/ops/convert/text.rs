@@ -76,29 +76,44 @@ fn separate(out: &mut Vec<u8>, place: usize) {
     }
 }
 
+/// A value in words; none where there is none.
+pub fn shown(kind: Kind, array: &ArrayRef, row: usize) -> Option<String> {
+    if array.is_null(row) {
+        return None;
+    }
+    Some(match kind {
+        Kind::Text => array.as_string::<i32>().value(row).to_owned(),
+        kind => value(kind, array, row).shown(),
+    })
+}
+
 fn cell(out: &mut Vec<u8>, kind: Kind, array: &ArrayRef, row: usize, to: To) {
-    let value = match kind {
-        Kind::Text => {
-            let text = array.as_string::<i32>().value(row);
-            if to == To::Jsonl {
-                // A text always has a form in JSON.
-                let _ = serde_json::to_writer(&mut *out, text);
-            } else {
-                quote(out, text);
-            }
-            return;
+    if kind == Kind::Text {
+        let text = array.as_string::<i32>().value(row);
+        if to == To::Jsonl {
+            // A text always has a form in JSON.
+            let _ = serde_json::to_writer(&mut *out, text);
+        } else {
+            quote(out, text);
         }
+        return;
+    }
+    let is_text = to == To::Jsonl && matches!(kind, Kind::Date | Kind::Timestamp | Kind::Time);
+    let mark = if is_text { "\"" } else { "" };
+    // Into memory: it does not fail.
+    let _ = write!(out, "{mark}{}{mark}", value(kind, array, row).shown());
+}
+
+fn value(kind: Kind, array: &ArrayRef, row: usize) -> Value {
+    match kind {
+        Kind::Text => Value::Text,
         Kind::Integer => Value::Integer(array.as_primitive::<Int64Type>().value(row)),
         Kind::Float => Value::Float(array.as_primitive::<Float64Type>().value(row)),
         Kind::Boolean => Value::Boolean(array.as_boolean().value(row)),
         Kind::Date => Value::Date(array.as_primitive::<Date32Type>().value(row)),
         Kind::Timestamp => Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row)),
         Kind::Time => Value::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
-    };
-    let is_text = to == To::Jsonl && matches!(kind, Kind::Date | Kind::Timestamp | Kind::Time);
-    let mark = if is_text { "\"" } else { "" };
-    // Into memory: it does not fail.
-    let _ = write!(out, "{mark}{}{mark}", value.shown());
+    }
 }
 
 /// A text that reads as itself: in quotes where it would be cut, or read as no value.

@@ -61,7 +61,7 @@ impl Worker {
             (Decoder::Utf16 { big_endian: true, .. }, _) => "utf-16be",
             (Decoder::Utf16 { .. }, _) => "utf-16le",
             (Decoder::Utf8, 0) => "utf-8",
-            (Decoder::Utf8, _) => "not utf-8",
+            (Decoder::Utf8, _) => all.odd.words(),
         });
         rows.optional_text(head.codec.map(crate::codec::Codec::name));
         rows.text(&delimiter_name(head));

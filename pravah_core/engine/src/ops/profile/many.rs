@@ -1,6 +1,6 @@
 //! Figures of values, each of which is looked at.
 
-use crate::sketch::{Hll, KEPT_BYTES, Moments, Quantiles};
+use crate::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
 use crate::values::{KINDS, Kind, Value};
 
 /// A value, at most [`KEPT_BYTES`] of it.
@@ -75,6 +75,8 @@ pub struct Many {
     pub distinct: Hll,
     /// The shortest and the longest value, in bytes.
     pub lengths: (u64, u64),
+    /// How many are how long.
+    pub spread: Lengths,
     /// Of all values.
     pub bytes: u64,
     /// Values that begin or end with white space.
@@ -99,6 +101,7 @@ impl Default for Many {
             quantiles: Quantiles::default(),
             distinct: Hll::default(),
             lengths: (u64::MAX, 0),
+            spread: Lengths::default(),
             bytes: 0,
             spaced: 0,
             zeros: 0,
@@ -132,6 +135,7 @@ impl Many {
         let length = text.len() as u64;
         self.lengths = (self.lengths.0.min(length), self.lengths.1.max(length));
         self.bytes += length;
+        self.spread.add(text.len(), 1);
         if value == Value::Text {
             self.form(text, 1);
         }
@@ -152,6 +156,7 @@ impl Many {
         let length = length as u64;
         self.lengths = (self.lengths.0.min(length), self.lengths.1.max(length));
         self.bytes += length * count;
+        self.spread.add(length as usize, count);
         if value == Value::Text {
             self.form(text, count);
         }
@@ -207,6 +212,7 @@ impl Many {
         self.distinct.merge(&other.distinct);
         self.lengths = (self.lengths.0.min(other.lengths.0), self.lengths.1.max(other.lengths.1));
         self.bytes += other.bytes;
+        self.spread.merge(&other.spread);
         self.spaced += other.spaced;
         self.zeros += other.zeros;
     }

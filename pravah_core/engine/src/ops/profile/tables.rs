@@ -68,6 +68,12 @@ const HISTOGRAM: &[Column] = &[
     Column::text("high"),
     Column::integer("values"),
 ];
+const LENGTHS: &[Column] = &[
+    Column::category("column"),
+    Column::integer("from_bytes"),
+    Column::integer("to_bytes"),
+    Column::integer("values"),
+];
 pub const FILES: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
@@ -127,6 +133,7 @@ pub const TABLES: &[TableColumns] = &[
     ("types", TYPES),
     ("top_values", TOP_VALUES),
     ("histogram", HISTOGRAM),
+    ("lengths", LENGTHS),
     ("files", FILES),
     ("by_file", BY_FILE),
     ("schemas", SCHEMAS),
@@ -139,7 +146,7 @@ pub fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["type", "nature", "distinct_is", "pattern"],
         "types" => &["type"],
-        "top_values" | "histogram" => &["column"],
+        "top_values" | "histogram" | "lengths" => &["column"],
         "files" => &["encoding", "packed", "delimiter", "header", "read", "schema"],
         "by_file" => &["path", "column", "type"],
         "schema_columns" => &["schema", "type"],
@@ -261,6 +268,7 @@ pub fn write_columns(context: &crate::ops::Context, totals: &[(Total, Many)]) ->
     let mut types = Sheet::new(&context.sink, table("types"), TYPES);
     let mut tops = Sheet::new(&context.sink, table("top_values"), TOP_VALUES);
     let mut histogram = Sheet::new(&context.sink, table("histogram"), HISTOGRAM);
+    let mut lengths = Sheet::new(&context.sink, table("lengths"), LENGTHS);
     for (total, figures) in totals {
         result_row(&mut result.rows, total, figures);
         for kind in KINDS {
@@ -287,9 +295,16 @@ pub fn write_columns(context: &crate::ops::Context, totals: &[(Total, Many)]) ->
             histogram.rows.text(&high.shown());
             histogram.rows.integer(count);
         }
-        [&mut result, &mut types, &mut tops, &mut histogram].into_iter().try_for_each(Sheet::write_if_full)?;
+        // How long a number is says nothing that it does not say itself.
+        for (low, high, count) in figures.spread.ranges().into_iter().filter(|_| figures.kind() == Some(Kind::Text)) {
+            lengths.rows.text(&total.name);
+            [low, high, count].into_iter().for_each(|value| lengths.rows.integer(value));
+        }
+        [&mut result, &mut types, &mut tops, &mut histogram, &mut lengths]
+            .into_iter()
+            .try_for_each(Sheet::write_if_full)?;
     }
-    [result, types, tops, histogram].into_iter().map(Sheet::stage).collect()
+    [result, types, tops, histogram, lengths].into_iter().map(Sheet::stage).collect()
 }
 
 /// The most frequent values with their counts and shares of all values in percent.
