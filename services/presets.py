@@ -35,7 +35,7 @@ class PresetService:
         if not name or len(name) > _NAME_LENGTH or not _is_text(name):
             message = f"a preset's name has 1 to {_NAME_LENGTH} characters of text"
             raise errors.InvalidOptionsError(message, field="name")
-        document = request.validated().model_dump(mode="json", exclude={"idempotency_key"})
+        document = request.validated().model_dump(mode="json", exclude={"idempotency_key", "baseline"})
         values = insert(PresetRow).values(name=name, request=document, saved_at=sa.func.now())
         update = {"request": values.excluded.request, "saved_at": values.excluded.saved_at}
         with self._database.transaction() as session:

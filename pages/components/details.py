@@ -72,3 +72,5 @@ def _went(job: JobView) -> Iterator[tuple[str, str]]:
         yield "Engine", str(outcome["engine_version"])
     if job.retry_of is not None:
         yield "Run again from", str(job.retry_of)
+    if job.baseline is not None:
+        yield "Unchanged files from", str(job.baseline)

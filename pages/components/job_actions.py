@@ -7,13 +7,14 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import draft, failure, notice, text
-from services import bootstrap, errors
+from services import bootstrap, errors, operations
 from services.jobs.models import JobView, Status
 
-CANCEL, RETRY, EDIT, DELETE = "Cancel", "Run again", "Change and run", "Delete"
+CANCEL, RETRY, FRESH, EDIT, DELETE = "Cancel", "Run again", "Read all again", "Change and run", "Delete"
 ICONS = {
     CANCEL: ":material/block:",
     RETRY: ":material/replay:",
+    FRESH: ":material/restart_alt:",
     EDIT: ":material/edit:",
     DELETE: ":material/delete:",
 }
@@ -23,7 +24,8 @@ def available(job: JobView) -> list[str]:
     """Return the actions that the job's state allows."""
     if not job.is_final:
         return [] if job.cancel_requested else [CANCEL]
-    return [RETRY, EDIT, DELETE]
+    reuses = job.status == Status.COMPLETED and any(operations.get(name).reuses for name in job.names)
+    return [RETRY, *([FRESH] if reuses else []), EDIT, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -37,8 +39,9 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             services.jobs.cancel(job.id)
             notice.later("Cancelling. What it has written is dropped.", ":material/block:")
             st.rerun()
-        elif action == RETRY:
-            again = services.jobs.retry(job.id)
+        elif action in {RETRY, FRESH}:
+            # Without the second, files that are unchanged are not read again.
+            again = services.jobs.retry(job.id, fresh=action == FRESH)
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))

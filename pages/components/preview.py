@@ -20,7 +20,7 @@ def show(services: bootstrap.Services, request: JobRequest) -> None:
 def _counted(services: bootstrap.Services, request: JobRequest) -> None:
     try:
         with st.skeleton(height=120):
-            found = _preview(request.model_dump_json(exclude={"name", "idempotency_key"}), services)
+            found = _preview(request.model_dump_json(exclude={"name", "baseline", "idempotency_key"}), services)
     except errors.PravahError as error:
         failure.show(error)
         return

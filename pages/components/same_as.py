@@ -45,6 +45,8 @@ def command_of(request: JobRequest) -> str:
         words.extend(_option(name, value))
     if request.name:
         words.extend(_option("name", request.name))
+    if request.baseline:
+        words.extend(_option("baseline", request.baseline))
     return " ".join(words)
 
 

@@ -68,6 +68,11 @@ class JobBody(models.Model):
     source: models.Source
     walk: WalkOptions = WalkOptions()
     name: Text | None = Field(default=None, max_length=200, description="To find the job by.")
+    baseline: UUID | None = Field(
+        default=None,
+        description="A completed job on the same source: what it found is taken over for files whose size, times and "
+        "inode are the same.",
+    )
     idempotency_key: Text | None = Field(
         default=None, min_length=1, max_length=200, description="The same key again gives the same job, not a second."
     )
@@ -106,6 +111,7 @@ class JobSummary(models.Model):
     status: models.Status
     attempt: int
     retry_of: UUID | None
+    baseline: UUID | None
     queue_position: int | None
     cancel_requested: bool
     progress: models.Progress | None

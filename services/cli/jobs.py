@@ -132,10 +132,14 @@ def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
 
 
 @app.command(cls=arguments.Sectioned)
-def retry(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Queue new jobs with the same requests; print their ids."""
+def retry(
+    jobs: arguments.JobIds,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Trust nothing: read unchanged files as well.")] = False,
+    json: arguments.Json = False,
+) -> int:
+    """Queue new jobs with the same requests; print their ids. Files unchanged since a completed job are not read."""
     with session.opened() as services:
-        views = [services.jobs.retry(job_id) for job_id in _found(services, jobs)]
+        views = [services.jobs.retry(job_id, fresh=fresh) for job_id in _found(services, jobs)]
     if json:
         output.data([view.model_dump(mode="json") for view in views])
     else:

@@ -52,6 +52,16 @@ Key: TypeAlias = Annotated[
     ),
 ]
 
+Baseline: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="JOB",
+        help="Take over what this job found of unchanged files.",
+        rich_help_panel=RESULT,
+    ),
+]
+
 
 def run_arguments(  # noqa: PLR0913 - its options
     directory: Directory,
@@ -61,6 +71,7 @@ def run_arguments(  # noqa: PLR0913 - its options
     quiet: Quiet = False,
     json: Json = False,
     name: Name = None,
+    baseline: Baseline = None,
     idempotency_key: Key = None,
 ) -> None:
     """Declare what every ``run`` takes beside an operation's own options."""
@@ -70,6 +81,7 @@ def submit_arguments(
     directory: Directory,
     json: Json = False,
     name: Name = None,
+    baseline: Baseline = None,
     idempotency_key: Key = None,
 ) -> None:
     """Declare what every ``submit`` takes beside an operation's own options."""
@@ -131,7 +143,7 @@ def run(chosen: declared.Chosen, values: dict[str, Any]) -> int:
 
     request = declared.request(chosen, values["directory"], values)
     with session.opened() as services:
-        return in_foreground(services, with_job_ids(services, request), values)
+        return in_foreground(services, with_job_ids(services, request, values["baseline"]), values)
 
 
 def in_foreground(services: Services, request: JobRequest, values: dict[str, Any], show: Any = None) -> int:
@@ -176,8 +188,8 @@ def check_output(folder: str | None, *, force: bool) -> Path | None:
     return Path(folder)
 
 
-def with_job_ids(services: Services, request: JobRequest) -> JobRequest:
-    """Return the request with ``job:latest`` and abbreviated ids in its path options written out.
+def with_job_ids(services: Services, request: JobRequest, baseline: str | None = None) -> JobRequest:
+    """Return the request with ``job:latest`` and abbreviated ids in its path options written out, and its baseline.
 
     Raises:
         JobNotFoundError, InvalidOptionsError: as `JobService.find`.
@@ -189,6 +201,8 @@ def with_job_ids(services: Services, request: JobRequest) -> JobRequest:
             return option.value
         return f"{spec.JOB_REFERENCE}{services.jobs.find(option.value.removeprefix(spec.JOB_REFERENCE))}"
 
+    if baseline is not None:
+        request = request.model_copy(update={"baseline": services.jobs.find(baseline)})
     return spec.with_paths(request, written_out)
 
 
@@ -198,7 +212,7 @@ def submit(chosen: declared.Chosen, values: dict[str, Any]) -> int:
 
     request = declared.request(chosen, values["directory"], values)
     with session.opened() as services:
-        view, _ = services.jobs.submit(with_job_ids(services, request))
+        view, _ = services.jobs.submit(with_job_ids(services, request, values["baseline"]))
         if values["json"]:
             output.data(view.model_dump(mode="json"))
         else:

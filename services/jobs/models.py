@@ -122,12 +122,14 @@ class JobRequest(Asked):
 
     Attributes:
         operations: each once; all of them share one walk and one read of each file.
+        baseline: a completed job on the same source: what it found is taken over for files that are as they were.
     """
 
     operations: tuple[OperationRequest, ...] = Field(min_length=1, max_length=MOST_OPERATIONS)
     source: Source
     walk: WalkOptions = WalkOptions()
     name: Text | None = Field(default=None, max_length=200)
+    baseline: UUID | None = None
     idempotency_key: Text | None = Field(default=None, min_length=1, max_length=200)
 
     def with_path(self, path: str | os.PathLike[str]) -> JobRequest:
@@ -242,6 +244,7 @@ class JobView(Asked):
     status: Status
     attempt: int
     retry_of: UUID | None
+    baseline: UUID | None
     queue_position: int | None
     cancel_requested: bool
     progress: Progress | None

@@ -20,6 +20,7 @@ from services import errors
 from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ShardRow
 from services.jobs import identity
 from services.jobs.models import (
+    FINAL,
     Artifact,
     IssueView,
     JobError,
@@ -261,6 +262,11 @@ def running_tokens(session: Session) -> set[str]:
     return {str(token) for token in tokens}
 
 
+def unfinished(session: Session) -> set[str]:
+    """Return the ids of the jobs that have not ended, as text."""
+    return {str(job_id) for job_id in session.scalars(sa.select(JobRow.id).where(JobRow.status.not_in(FINAL)))}
+
+
 def is_abandoned(session: Session, row: JobRow) -> bool:
     """Return whether a running job's runner is dead: its lease has ended, or its process on this machine."""
     if row.status != Status.RUNNING:
@@ -376,6 +382,7 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         status=Status(row.status),
         attempt=row.attempt,
         retry_of=row.retry_of,
+        baseline=request.baseline,
         queue_position=position,
         cancel_requested=row.cancel_requested,
         progress=Progress.model_validate(row.progress) if row.progress else None,

@@ -138,14 +138,13 @@ class Runner:
             log.warning("%s", error)
 
     def _sweep(self) -> None:
-        """Remove work folders that a killed process left. A new attempt never uses a name that is seen here."""
-        folders = [path for path in self._config.work_dir.glob("*/*") if path.is_dir()]
+        """Remove the work of jobs that have ended, which a killed process left."""
+        folders = [path for path in self._config.work_dir.glob("*") if path.is_dir()]
         with self._database.transaction() as session:
-            running = repository.running_tokens(session)
+            unfinished = repository.unfinished(session)
         for folder in folders:
-            if folder.name not in running:
+            if folder.name not in unfinished:
                 shutil.rmtree(folder, ignore_errors=True)
-                _remove_empty(folder.parent)
 
     def _recover(self) -> bool:
         """Queue jobs without a runner again; return True when a runner died."""
@@ -187,9 +186,21 @@ class Runner:
         except errors.DatabaseError as error:
             log.warning("job %s lost the database and will be taken up again: %s", claim.job_id, error)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
-            _remove_empty(work.parent)
+            self._clear(work)
             self._jobs.submitted.set()
+
+    def _clear(self, work: Path) -> None:
+        """Remove the work of a job that has ended; an attempt that was interrupted leaves its shards to the next."""
+        try:
+            with self._database.transaction() as session:
+                unfinished = repository.unfinished(session)
+        except errors.DatabaseError:
+            return
+        if work.parent.name not in unfinished:
+            shutil.rmtree(work.parent, ignore_errors=True)
+            return
+        for name in ("source", "reference"):
+            shutil.rmtree(work / name, ignore_errors=True)
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
@@ -213,7 +224,8 @@ class Runner:
         request = self._stage(claim.request, work, lease)
         source = claim.request.source.os_path if claim.request.source.path is not None else None
         request = spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
-        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin)
+        baselines = self._baselines(claim, work)
+        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, baselines)
         lease.check()
         handle = engine.start(document)
         lease.when_over(handle.cancel)
@@ -224,6 +236,21 @@ class Runner:
             else:
                 report.write()
         return Finished(json.loads(handle.result()), handle.progress(), report)
+
+    def _baselines(self, claim: Claim, work: Path) -> dict[str, list[Path]]:
+        """Return the shards whose rows are taken over: of the job's baseline, and of its own earlier attempts."""
+        found: dict[str, list[Path]] = {}
+        baseline = claim.request.baseline
+        for name in claim.request.names:
+            if not operations.get(name).reuses:
+                continue
+            table = f"{name}.{operations.MAIN_TABLE}"
+            if baseline is not None and self._jobs.exists(baseline):
+                found[name] = sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
+            # What an attempt has made last is whole: it has its name only then.
+            earlier = work.parent.glob(f"*/out/{name}/{operations.MAIN_TABLE}/part-*.parquet")
+            found[name] = found.get(name, []) + sorted(path for path in earlier if work not in path.parents)
+        return found
 
     def _make_work(self, work: Path) -> None:
         try:
@@ -343,8 +370,3 @@ def _job_error(error: errors.PravahError) -> JobError:
     # A message may quote a file name: PostgreSQL takes neither NUL nor bytes that are not text.
     message = error.message.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
     return JobError(code=error.code, message=message, remedy=error.remedy)
-
-
-def _remove_empty(directory: Path) -> None:
-    with contextlib.suppress(OSError):
-        directory.rmdir()

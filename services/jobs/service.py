@@ -101,8 +101,30 @@ class JobService:
                 self._sources.resolve_path(option.value)
             else:
                 self._check_reference(option, option.job_id)
+        if request.baseline is not None:
+            self._check_baseline(request, request.baseline)
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
+
+    def _check_baseline(self, request: JobRequest, job_id: UUID) -> None:
+        with self._database.transaction() as session:
+            query = sqlalchemy.select(JobRow.status, JobRow.operations, JobRow.request).where(JobRow.id == job_id)
+            found = session.execute(query).one_or_none()
+        if found is None:
+            state = "there is no such job"
+        elif found.status != Status.COMPLETED:
+            state = f"it is {found.status}"
+        elif not set(found.operations) & set(request.names):
+            state = f"it is of {', '.join(found.operations)}"
+        elif found.request["source"] != request.source.model_dump(mode="json"):
+            state = "it has another source"
+        else:
+            return
+        raise errors.InvalidOptionsError(
+            f"job {job_id} is no baseline: {state}",
+            remedy="Name a completed job of the same operation and source, or none.",
+            field="baseline",
+        )
 
     def _placed(self, option: spec.PathOption, request: JobRequest) -> str:
         if not option.is_destination:
@@ -226,8 +248,11 @@ class JobService:
                 repository.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
             return repository.to_view(row, history=repository.events(session, job_id))
 
-    def retry(self, job_id: UUID) -> JobView:
-        """Queue a new job with the same request.
+    def retry(self, job_id: UUID, *, fresh: bool = False) -> JobView:
+        """Queue a new job with the same request; files that are unchanged since a completed one are not read again.
+
+        Args:
+            fresh: trust nothing: read all.
 
         Raises:
             JobNotFoundError: there is none.
@@ -237,7 +262,9 @@ class JobService:
         if not view.is_final:
             raise errors.JobConflictError(f"job {job_id} is {view.status}", remedy="Wait for its end or cancel it.")
         # Of several retries the first job: by it a job knows what an earlier one left at a destination.
-        return self.submit(view.request, retry_of=view.retry_of or job_id)[0]
+        baseline = job_id if view.status == Status.COMPLETED and not fresh else None
+        request = view.request.model_copy(update={"baseline": baseline})
+        return self.submit(request, retry_of=view.retry_of or job_id)[0]
 
     def delete(self, job_id: UUID) -> None:
         """Delete a job with its result.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,12 +92,14 @@ def engine_spec(
     sources: SourceService,
     output: Path,
     job: UUID | None = None,
+    baselines: Mapping[str, Sequence[Path]] | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
     Args:
         request: its paths resolved.
         job: whose leftovers at a destination are its own, from an earlier attempt.
+        baselines: by operation: shards of its main table, of earlier attempts or jobs.
     """
     source = request.source
     document = {
@@ -116,6 +118,7 @@ def engine_spec(
             "shard_rows": config.shard_rows,
             "shard_bytes": config.shard_bytes,
         },
+        "baselines": {name: _texts(shards) for name, shards in (baselines or {}).items()},
         "threads": config.engine_threads,
     }
     return json.dumps(document).encode()

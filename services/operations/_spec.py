@@ -119,6 +119,7 @@ class Operation(Record):
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
+        reuses: it takes over what an earlier job found of files that are unchanged.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Operation(Record):
     figures: tuple[Figure, ...]
     cost: str
     examples: tuple[Example, ...]
+    reuses: bool = False
 
 
 _HINTS = ("unit", "widget", "placeholder", "result_of")

@@ -59,6 +59,8 @@ OPERATION = Operation(
                 *path_columns(),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of what was read"),
                 MODIFIED,
+                Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of content or metadata"),
+                Column(name="inode", dtype="unsigned", unit="number", meaning="Inode number"),
                 *(
                     Column(
                         name=algorithm.value,
@@ -75,10 +77,12 @@ OPERATION = Operation(
     figures=(
         Figure(key="files", title="Files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
+        Figure(key="reused_files", title="Unchanged, not read again", unit="files"),
         Figure(key="algorithms", title="Algorithms"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
-    cost="O(bytes) reading and hashing; memory does not grow with the tree",
+    cost="O(bytes) reading and hashing; memory does not grow with the tree, but with that of a baseline",
+    reuses=True,
     examples=(
         Example(
             title="Two files, two algorithms, one read",

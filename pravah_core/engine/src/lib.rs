@@ -20,6 +20,7 @@
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
 //! | [`ops`] | the operations and their registry |
 
+pub mod baseline;
 pub mod codec;
 pub mod columns;
 pub mod contract;
@@ -121,6 +122,11 @@ impl Job {
                 control: Arc::clone(control),
                 threads: self.spec.threads.unwrap_or_else(pool::default_threads),
                 chunk_bytes: self.spec.chunk_bytes,
+                baseline: self
+                    .spec
+                    .baselines
+                    .get(request.name())
+                    .map_or_else(Default::default, |shards| shards[..].into()),
                 job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
                 all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),

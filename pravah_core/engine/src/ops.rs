@@ -13,6 +13,7 @@ pub mod text_statistics;
 pub mod validate;
 pub mod verify;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -41,6 +42,8 @@ pub struct Context {
     pub threads: usize,
     /// See [`crate::spec::JobSpec::chunk_bytes`].
     pub chunk_bytes: Option<usize>,
+    /// See [`crate::spec::JobSpec::baselines`]; those of this operation.
+    pub baseline: Arc<[PathBuf]>,
     /// See [`crate::spec::Output::job`].
     pub job: Option<Arc<str>>,
     /// When the job began.

@@ -82,6 +82,11 @@ pub trait Operation: Send + Sync {
         true
     }
 
+    /// True when it has what it wants of this file from an earlier run: then the file is not opened for its sake.
+    fn has(&self, _path: &[u8], _meta: &Meta) -> bool {
+        false
+    }
+
     /// Begin to take the bytes of a file that it wants; none = its digests are enough.
     ///
     /// # Errors
@@ -273,7 +278,7 @@ impl Pass {
         let mut wanted = false;
         let mut readings = Vec::new();
         for operation in &self.operations {
-            if operation.reads().is_some() && operation.wants(path, meta) {
+            if operation.reads().is_some() && operation.wants(path, meta) && !operation.has(path, meta) {
                 wanted = true;
                 readings.extend(operation.reading(path, meta)?);
             }

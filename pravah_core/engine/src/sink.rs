@@ -12,6 +12,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema, SchemaRef};
@@ -77,6 +78,7 @@ impl JobFolder {
             directory,
             shard_rows: self.output.shard_rows,
             shard_bytes: self.output.shard_bytes,
+            shard_seconds: self.output.shard_seconds,
             control: Arc::clone(&self.control),
             parts: Mutex::new(BTreeMap::new()),
             journal: Arc::clone(&self.journal),
@@ -99,6 +101,7 @@ pub struct Sink {
     directory: PathBuf,
     shard_rows: u64,
     shard_bytes: u64,
+    shard_seconds: f64,
     control: Arc<Control>,
     parts: Mutex<BTreeMap<&'static str, Arc<AtomicU32>>>,
     journal: Arc<Mutex<File>>,
@@ -152,6 +155,12 @@ impl Sink {
         pool::uninterrupted(control, staged, |shard, control| shard.publish(control))?;
         pool::uninterrupted(control, folders, |folder, _| sync_directory(&folder))?;
         self.record(shards)
+    }
+
+    /// True when rows that are as old as that should be made last: after some seconds, or a twentieth of the job's time
+    /// so far, that long jobs have no more shards than they need.
+    pub fn is_due(&self, since: Instant) -> bool {
+        since.elapsed().as_secs_f64() >= self.shard_seconds.max(self.control.elapsed_seconds() / 20.0)
     }
 
     fn record(&self, shards: Vec<Shard>) -> Result<()> {
@@ -254,6 +263,7 @@ impl Pending {
 pub struct Staged(Vec<Pending>);
 
 struct Open {
+    since: Instant,
     writer: ArrowWriter<File>,
     temporary: PathBuf,
     path: PathBuf,
@@ -292,6 +302,7 @@ impl TableWriter {
             open.rows += length as u64;
             let bytes = (open.writer.bytes_written() + open.writer.in_progress_size()) as u64;
             let full = open.rows >= self.sink.shard_rows || bytes >= self.sink.shard_bytes;
+            let full = full || self.sink.is_due(open.since);
             self.open = Some(open);
             if full {
                 let staged = self.close()?;
@@ -321,6 +332,7 @@ impl TableWriter {
         let path = folder.join(&name);
         let writer = parquet_writer(&temporary, self.table, Arc::clone(&self.schema))?;
         Ok(Open {
+            since: Instant::now(),
             writer,
             temporary,
             path,

@@ -1,5 +1,6 @@
 //! The job specification: what crosses the boundary.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
@@ -70,10 +71,17 @@ pub struct Output {
     /// Encoded bytes at which a shard is closed.
     #[serde(default = "default_shard_bytes")]
     pub shard_bytes: u64,
+    /// Seconds after which a shard with rows is closed, more as the job runs longer: what is done once it dies.
+    #[serde(default = "default_shard_seconds")]
+    pub shard_seconds: f64,
 }
 
 fn default_shard_rows() -> u64 {
     1_000_000
+}
+
+fn default_shard_seconds() -> f64 {
+    5.0
 }
 
 fn default_shard_bytes() -> u64 {
@@ -91,6 +99,8 @@ struct RawSpec {
     #[serde(default)]
     walk: WalkOptions,
     output: Output,
+    #[serde(default)]
+    baselines: BTreeMap<String, Vec<PathBuf>>,
     #[serde(default)]
     threads: Option<usize>,
     #[serde(default)]
@@ -122,6 +132,8 @@ pub struct JobSpec {
     pub walk: WalkOptions,
     /// Where the result goes.
     pub output: Output,
+    /// By operation: shards of its main table of earlier runs, whose rows are taken over where files are unchanged.
+    pub baselines: BTreeMap<String, Vec<PathBuf>>,
     /// Threads for scanning and for computing, each; none = one per core.
     pub threads: Option<usize>,
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
@@ -147,6 +159,7 @@ impl JobSpec {
             excluded: raw.excluded,
             walk: raw.walk,
             output: raw.output,
+            baselines: raw.baselines,
             threads: raw.threads,
             chunk_bytes: raw.chunk_bytes,
         };
@@ -166,6 +179,9 @@ impl JobSpec {
         }
         if self.output.shard_rows == 0 || self.output.shard_bytes == 0 {
             return Err(EngineError::invalid("output.shard_rows and output.shard_bytes must be positive"));
+        }
+        if !(0.0..=86_400.0).contains(&self.output.shard_seconds) {
+            return Err(EngineError::invalid("output.shard_seconds must lie between 0 and 86,400"));
         }
         self.requests.iter().try_for_each(Request::validate)
     }

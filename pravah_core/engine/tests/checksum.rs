@@ -474,3 +474,91 @@ proptest! {
         check_digests(&done, &chosen, &files);
     }
 }
+
+/// The shards of a job's table.
+fn shards(done: &Done) -> serde_json::Value {
+    json!({"checksum": done.shards("result")})
+}
+
+#[test]
+fn files_that_are_as_they_were_are_not_opened_and_have_the_same_rows() {
+    let tree = Tree::new();
+    for number in 0..300 {
+        tree.file(&format!("{}/{number}", number % 7), noise(1000 + number, number as u64));
+    }
+    hostile_names().iter().for_each(|name| drop(tree.file(name, name)));
+    let first = checksum(&tree, &["blake3", "md5"]).run();
+    let rows = first.by_path("result");
+    let again = checksum(&tree, &["md5"]).baselines(shards(&first)).run();
+    assert_eq!(again.summary()["reused_files"], rows.len());
+    assert_eq!(
+        (&again.summary()["files"], &again.summary()["bytes"]),
+        (&first.summary()["files"], &first.summary()["bytes"])
+    );
+    let plain = checksum(&tree, &["md5"]).run();
+    assert_eq!(again.by_path("result"), plain.by_path("result"));
+    let lines = |done: &Done| {
+        String::from_utf8(done.read("manifest.md5")).unwrap().lines().map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(lines(&again), lines(&plain));
+    // Another algorithm is not in it: all is read.
+    let other = checksum(&tree, &["sha1"]).baselines(shards(&first)).run();
+    assert_eq!(other.summary()["reused_files"], 0);
+    assert_eq!(other.summary()["files"], rows.len());
+}
+
+#[test]
+fn a_file_that_changed_in_any_way_is_read() {
+    let tree = Tree::new();
+    for name in ["same", "longer", "other", "touched", "replaced", "linked", "gone"] {
+        tree.file(name, name);
+    }
+    let first = checksum(&tree, &["blake3"]).run();
+    let path = |name: &str| tree.path().join(name);
+    let times = |name: &str| fs::metadata(path(name)).unwrap().modified().unwrap();
+    let keep = |name: &str, change: &dyn Fn()| {
+        let before = times(name);
+        change();
+        // As a careful attacker, or `cp -p`, leaves it: of the same size and time.
+        OpenOptions::new().write(true).open(path(name)).unwrap().set_modified(before).unwrap();
+    };
+    tree.file("longer", "longer still").file("new", "new");
+    keep("other", &|| drop(tree.file("other", "OTHER")));
+    OpenOptions::new().write(true).open(path("touched")).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
+    keep("replaced", &|| {
+        fs::write(path("x"), "REPLACED").unwrap();
+        fs::rename(path("x"), path("replaced")).unwrap();
+    });
+    fs::remove_file(path("gone")).unwrap();
+    fs::hard_link(path("linked"), tree.beside("linked")).unwrap();
+    let again = checksum(&tree, &["blake3"]).baselines(shards(&first)).run();
+    assert_eq!(again.summary()["reused_files"], 1);
+    assert_eq!(again.by_path("result"), checksum(&tree, &["blake3"]).run().by_path("result"));
+}
+
+#[test]
+fn a_baseline_that_is_broken_costs_a_reading_and_a_later_shard_wins() {
+    let tree = Tree::new();
+    tree.file("a", "a").file("b", "b");
+    let first = checksum(&tree, &["blake3"]).run();
+    let whole = first.shards("result").pop().unwrap();
+    let beside = tree.beside("broken.parquet");
+    let bytes = fs::read(&whole).unwrap();
+    fs::write(&beside, &bytes[..bytes.len() / 2]).unwrap();
+    for (shards, reused) in
+        [(vec![beside.clone()], 0), (vec![beside.clone(), whole.clone()], 2), (vec![tree.beside("none")], 0)]
+    {
+        let again = checksum(&tree, &["blake3"]).baselines(json!({"checksum": shards})).run();
+        assert_eq!((&again.summary()["reused_files"], &again.summary()["files"]), (&json!(reused), &json!(2)));
+    }
+}
+
+#[test]
+fn rows_are_made_last_while_a_job_runs() {
+    let tree = Tree::new();
+    (0..5_000).for_each(|number| drop(tree.file(&format!("{}/{number}", number % 50), noise(10, number))));
+    // With no time to wait for, each batch is a shard.
+    let done = checksum(&tree, &["blake3"]).output("shard_seconds", 0.0).run();
+    assert!(done.shards("result").len() > 10);
+    assert_eq!(done.table("result").len(), 5_000);
+}

@@ -31,6 +31,7 @@ _IdempotencyKey = Annotated[
         description="As `idempotency_key` of the body: the same key again gives the same job.",
     ),
 ]
+_Fresh = Annotated[bool, Query(description="Trust nothing: read unchanged files as well.")]
 _JobBody = Annotated[bodies.JobBody, Body(openapi_examples=bodies.EXAMPLES)]
 
 
@@ -129,9 +130,14 @@ def cancel(job_id: access.JobId, services: access.Services) -> models.JobView:
         **problems.responses(errors.JobNotFoundError, *_SOURCE_ERRORS, errors.JobConflictError),
     },
 )
-def retry(job_id: access.JobId, services: access.Services, request: Request, response: Response) -> models.JobView:
-    """Queue a new job with the same request as one that has ended."""
-    view = services.jobs.retry(job_id)
+def retry(
+    job_id: access.JobId, services: access.Services, request: Request, response: Response, fresh: _Fresh = False
+) -> models.JobView:
+    """Queue a new job with the same request as one that has ended.
+
+    What a completed one found is taken over for files that are unchanged since.
+    """
+    view = services.jobs.retry(job_id, fresh=fresh)
     response.headers["Location"] = _at(request, view)
     return view
 

@@ -8,14 +8,16 @@
 mod manifests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::manifests::Manifests;
 use super::{Context, Options, TableColumns};
+use crate::baseline::Baseline;
 use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digested};
+use crate::digest::{Algorithm, Digest};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Reads, Stages};
@@ -72,6 +74,8 @@ const RESULT: &[Column] = &[
     Column::raw("path_raw"),
     Column::integer("size_bytes"),
     Column::time("modified"),
+    Column::time("changed"),
+    Column::unsigned("inode"),
     Column::text("blake3"),
     Column::text("sha256"),
     Column::text("sha1"),
@@ -88,6 +92,8 @@ struct Worker {
     rows: Columns,
     writer: TableWriter,
     path: Vec<u8>,
+    /// When rows were handed on last.
+    since: Instant,
 }
 
 struct Checksum {
@@ -95,8 +101,11 @@ struct Checksum {
     algorithms: Vec<Algorithm>,
     workers: Slots<Worker>,
     manifests: Option<Manifests>,
+    baseline: Baseline,
     files: AtomicU64,
     bytes: AtomicU64,
+    reused: AtomicU64,
+    reused_bytes: AtomicU64,
     symlinks: AtomicU64,
     others: AtomicU64,
 }
@@ -112,15 +121,18 @@ impl Checksum {
         let columns: Vec<Column> = RESULT.iter().filter(is_present).copied().collect();
         let worker = || {
             let rows = Columns::new(&columns);
-            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new() }
+            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new(), since: Instant::now() }
         };
         let manifests = options.write_manifests.then(|| Manifests::create(context.sink.directory(), &algorithms));
         Ok(Self {
             workers: Slots::new(context.threads, worker),
             manifests: manifests.transpose()?,
+            baseline: Baseline::default(),
             algorithms,
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            reused: AtomicU64::new(0),
+            reused_bytes: AtomicU64::new(0),
             symlinks: AtomicU64::new(0),
             others: AtomicU64::new(0),
             context,
@@ -136,9 +148,43 @@ impl Checksum {
     }
 }
 
-/// The digested files of a batch: name, state, digests in the order of `algorithms`.
-fn digested<'a>(batch: &'a Batch, reads: &'a Reads<'_>) -> impl Iterator<Item = (&'a [u8], &'a Digested)> {
-    batch.iter().enumerate().filter_map(|(index, (name, _))| Some((name, reads.get(index)?.as_ref().ok()?)))
+/// A file with its digests, in the order of the algorithms.
+struct Digested<'a> {
+    name: &'a [u8],
+    meta: Meta,
+    digests: Vec<Digest>,
+}
+
+impl Checksum {
+    /// The files of a batch that were digested, or are known from an earlier run.
+    fn digested<'a>(&self, batch: &'a Batch, reads: &Reads<'_>) -> Vec<Digested<'a>> {
+        let mut path = Vec::new();
+        let mut all = Vec::new();
+        for (index, (name, meta)) in batch.iter().enumerate() {
+            match reads.get(index) {
+                Some(Ok(read)) => {
+                    let digests = self.algorithms.iter().map(|&algorithm| reads.digest(read, algorithm)).collect();
+                    all.push(Digested { name, meta: read.meta, digests });
+                }
+                Some(Err(_)) => {}
+                None if meta.kind == Kind::File && !self.baseline.is_empty() => {
+                    paths::join_into(&mut path, &batch.directory.path, name);
+                    let Some(digests) = self.known(&path, meta) else { continue };
+                    self.reused.fetch_add(1, Relaxed);
+                    self.reused_bytes.fetch_add(meta.size, Relaxed);
+                    all.push(Digested { name, meta: *meta, digests });
+                }
+                None => {}
+            }
+        }
+        all
+    }
+
+    /// A file's digests, when it is as it was in an earlier run.
+    fn known(&self, path: &[u8], meta: &Meta) -> Option<Vec<Digest>> {
+        let row = self.baseline.find(path, meta)?;
+        (0..self.algorithms.len()).map(|place| Digest::from_hex(row.text(place)?.as_bytes())).collect()
+    }
 }
 
 impl Operation for Checksum {
@@ -150,21 +196,35 @@ impl Operation for Checksum {
         Some(&self.algorithms)
     }
 
+    fn prepare(&mut self) -> Result<()> {
+        let names: Vec<&str> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        self.baseline = Baseline::open(&self.context.baseline, &names);
+        Ok(())
+    }
+
+    fn has(&self, path: &[u8], meta: &Meta) -> bool {
+        !self.baseline.is_empty() && self.known(path, meta).is_some()
+    }
+
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
         batch.iter().for_each(|(_, meta)| self.count(meta));
+        let digested = self.digested(batch, reads);
         // The slot is held only while rows are appended: a thread that waits inside a large file may be
         // given another batch, and must not find its own slot locked.
         let mut worker = self.workers.acquire();
-        let Worker { rows, writer, path } = &mut *worker;
-        for (name, file) in digested(batch, reads) {
+        let Worker { rows, writer, path, since } = &mut *worker;
+        for Digested { name, meta, digests } in &digested {
             paths::join_into(path, &batch.directory.path, name);
             rows.path(path);
-            rows.integer(file.meta.size);
-            rows.time(file.meta.mtime_ns);
-            self.algorithms.iter().for_each(|&algorithm| rows.text(&reads.digest(file, algorithm).to_hex()));
+            rows.integer(meta.size);
+            rows.time(meta.mtime_ns);
+            rows.time(meta.ctime_ns);
+            rows.unsigned(meta.inode);
+            digests.iter().for_each(|digest| rows.text(&digest.to_hex()));
             self.files.fetch_add(1, Relaxed);
-            self.bytes.fetch_add(file.meta.size, Relaxed);
-            if rows.is_full() {
+            self.bytes.fetch_add(meta.size, Relaxed);
+            if rows.is_full() || self.context.sink.is_due(*since) {
+                *since = Instant::now();
                 writer.write(&rows.take()?)?;
             }
         }
@@ -172,7 +232,7 @@ impl Operation for Checksum {
         match &self.manifests {
             Some(manifests) => manifests.append(
                 &batch.directory.path,
-                || digested(batch, reads).map(|(name, file)| (name, |algorithm| reads.digest(file, algorithm))),
+                || digested.iter().map(|file| (file.name, &file.digests[..])),
                 &self.context.control,
             ),
             None => Ok(()),
@@ -193,6 +253,8 @@ impl Operation for Checksum {
         let summary = json!({
             "files": self.files.into_inner(),
             "bytes": bytes,
+            "reused_files": self.reused.into_inner(),
+            "reused_bytes": self.reused_bytes.into_inner(),
             "symlinks": self.symlinks.into_inner(),
             "others": self.others.into_inner(),
             "algorithms": names,

@@ -69,6 +69,11 @@ impl Spec {
         self
     }
 
+    pub fn baselines(mut self, baselines: Value) -> Self {
+        self.0["baselines"] = baselines;
+        self
+    }
+
     /// Prepare it with a job folder of its own.
     pub fn prepare(&self) -> (TempDir, Result<Job>) {
         let folder = super::tree::temporary_in_memory("job");

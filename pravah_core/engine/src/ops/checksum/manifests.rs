@@ -47,11 +47,11 @@ impl Manifests {
         Ok(Self { directory: directory.to_path_buf(), manifests })
     }
 
-    /// Append the lines of a directory's files.
+    /// Append the lines of a directory's files, each with its digests in the order of the algorithms.
     ///
     /// # Errors
     /// [`EngineError::Output`].
-    pub fn append<'a, D: Fn(Algorithm) -> Digest, I: Iterator<Item = (&'a [u8], D)>>(
+    pub fn append<'a, I: Iterator<Item = (&'a [u8], &'a [Digest])>>(
         &self,
         directory: &[u8],
         files: impl Fn() -> I,
@@ -60,8 +60,8 @@ impl Manifests {
         let mut lines = Vec::new();
         let mut hex = String::new();
         let mut path = Vec::new();
-        for manifest in &self.manifests {
-            for (name, digest) in files() {
+        for (place, manifest) in self.manifests.iter().enumerate() {
+            for (name, digests) in files() {
                 paths::join_into(&mut path, directory, name);
                 if let Some(fault) = cannot_hold(manifest.algorithm, &path) {
                     let message =
@@ -69,7 +69,7 @@ impl Manifests {
                     control.issue("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }
-                write_line(&mut lines, manifest.algorithm, &digest(manifest.algorithm), &path, &mut hex);
+                write_line(&mut lines, manifest.algorithm, &digests[place], &path, &mut hex);
                 if lines.len() >= WRITE_BYTES {
                     manifest.write(&mut lines)?;
                 }
