@@ -20,13 +20,14 @@ import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, engine, errors, operations, settings
+from services import artifacts, engine, errors, findings, operations, settings
 from services.db.engine import Database
 from services.jobs import repository, spec
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
+from services.notifications import outbox
 from services.sources import SourceService
 from services.storage import Storage
 
@@ -190,6 +191,7 @@ class Runner:
             shutil.rmtree(work, ignore_errors=True)
             _remove_empty(work.parent)
             self._jobs.submitted.set()
+            self._jobs.ended.set()
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
@@ -287,13 +289,15 @@ class Runner:
 
         def write(session: Session) -> bool:
             # First of all, so that the row is ours and locked for what follows.
-            if not repository.held_row(session, claim.job_id, claim.token):
+            row = repository.held_row(session, claim.job_id, claim.token)
+            if row is None:
                 return False
             finished.report.finish(session)
             repository.replace_artifacts(session, claim.job_id, stored)
             repository.fenced_update(session, claim.job_id, claim.token, **values)
             note = f"{issues:,} issues" if issues else "no issues"
             repository.add_event(session, claim.job_id, Status.COMPLETED, note)
+            outbox.add_findings(session, row, findings.of(finished.outcome))
             return True
 
         if not lease.insist(write):
