@@ -27,9 +27,7 @@ class NotSentError(Exception):
 
 
 @contextlib.contextmanager
-def deadline(
-    connection: Callable[[], socket.socket | None], over: threading.Event, seconds: float = CALL_SECONDS
-) -> Iterator[None]:
+def deadline(connection: Callable[[], socket.socket | None], over: threading.Event) -> Iterator[None]:
     """Break a connection off when the time is over, or when `over` is set by whoever stops the sending.
 
     A timeout of the socket is one of each read: a server that gives a byte now and then would be waited for for ever.
@@ -40,7 +38,7 @@ def deadline(
     done = threading.Event()
 
     def watch() -> None:
-        over.wait(seconds)
+        over.wait(CALL_SECONDS)
         used = connection()
         if not done.is_set() and used is not None:
             with contextlib.suppress(OSError):
