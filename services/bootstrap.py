@@ -76,6 +76,11 @@ class Services:
         self.results.close()
         self.database.close()
 
+    @property
+    def runs_schedules(self) -> bool:
+        """True when this process starts what is due."""
+        return bool(self._loops)
+
     def health(self) -> list[Health]:
         """Look at every part; an error becomes a line, never an exception."""
         runner = self._runner
@@ -90,7 +95,7 @@ class Services:
 
     def _schedules_line(self) -> Health:
         ok = all(loop.is_alive for loop in self._loops)
-        return Health("schedules", ok, "started and told of here" if self._loops else "none in this process")
+        return Health("schedules", ok, "started here" if self._loops else "none in this process")
 
     def _disk_line(self) -> str:
         try:

@@ -6,15 +6,16 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import draft, failure, notice, text
+from pages.components import draft, failure, notice, schedule_form, text
 from services import bootstrap, errors
 from services.jobs.models import JobView, Status
 
-CANCEL, RETRY, EDIT, DELETE = "Cancel", "Run again", "Change and run", "Delete"
+CANCEL, RETRY, EDIT, SCHEDULE, DELETE = "Cancel", "Run again", "Change and run", "Schedule this", "Delete"
 ICONS = {
     CANCEL: ":material/block:",
     RETRY: ":material/replay:",
     EDIT: ":material/edit:",
+    SCHEDULE: ":material/more_time:",
     DELETE: ":material/delete:",
 }
 
@@ -23,7 +24,7 @@ def available(job: JobView) -> list[str]:
     """Return the actions that the job's state allows."""
     if not job.is_final:
         return [] if job.cancel_requested else [CANCEL]
-    return [RETRY, EDIT, DELETE]
+    return [RETRY, EDIT, SCHEDULE, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -42,6 +43,8 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
+        elif action == SCHEDULE:
+            schedule_form.ask(services, job.request)
         elif action == DELETE:
             _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:
