@@ -14,8 +14,9 @@ def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     has_presets = bool(services.presets.list())
     with page_head.show("Schedules"):
+        help_ = None if has_presets else "Save a preset first, or press Schedule this at a job that has ended."
         icon = ":material/more_time:"
-        if st.button("New schedule", icon=icon, key="new_schedule", type="primary", disabled=not has_presets):
+        if st.button("New schedule", icon=icon, key="new_schedule", disabled=not has_presets, help=help_):
             schedule_form.ask(services, None)
     if services.schedules.list():
         _list(services)

@@ -102,6 +102,8 @@ def format_ahead(moment: datetime | None, now: datetime | None = None) -> str:
     seconds = (moment - (now or datetime.now(UTC))).total_seconds()
     if seconds < 1:
         return "now"
+    if seconds > 60:
+        seconds = round(seconds / 60) * 60  # six hours are not to be shown as five a moment later
     unit, length = next((unit, length) for unit, length in _SPANS if seconds >= length)
     count = int(seconds // length)
     return f"in {count} {unit}{'s' if count > 1 else ''}"

@@ -70,7 +70,8 @@ def _last_run(run: LastRun) -> None:
     moment = run.finished_at or run.created_at
     label = f"{', '.join(words)} · {units.format_ago(moment)}"
     help_ = units.format_moment(moment)
-    st.page_link("pages/job.py", label=label, icon=look.icon, query_params={"id": str(run.job_id)}, help=help_)
+    icon = ":material/warning:" if run.findings else look.icon
+    st.page_link("pages/job.py", label=label, icon=icon, query_params={"id": str(run.job_id)}, help=help_)
 
 
 def _act(services: bootstrap.Services, schedule: ScheduleView, action: str) -> None:

@@ -120,8 +120,9 @@ def test_moments_are_utc() -> None:
     [
         (timedelta(seconds=-90), "now"),
         (timedelta(seconds=1), "in 1 second"),
-        (timedelta(minutes=59, seconds=59), "in 59 minutes"),
-        (timedelta(hours=6), "in 6 hours"),
+        (timedelta(seconds=59.5), "in 59 seconds"),
+        (timedelta(minutes=59, seconds=29), "in 59 minutes"),
+        (timedelta(hours=5, minutes=59, seconds=58), "in 6 hours"),
         (timedelta(days=1), "in 1 day"),
     ],
 )
