@@ -15,6 +15,7 @@ PAGES = (
     ("new_job", "New job", ":material/add_circle:", "Pick a directory and what to do with it."),
     ("jobs", "Jobs", ":material/list_alt:", "Every job: find, cancel, retry, delete."),
     ("job", "Job", ":material/task:", "One job: its progress, then its result."),
+    ("schedules", "Schedules", ":material/schedule:", "Jobs that start by the clock."),
     ("settings", "Settings", ":material/settings:", "Settings in force, versions and health."),
 )
 # A file of ours: an icon by name would be fetched from another host.

@@ -59,6 +59,8 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
         f"{text.html(title)} of <code>{text.html(job.source.label)}</code>",
         f"submitted {moments.html(job.created_at)}",
     ]
+    if job.schedule_name:
+        facts.append(f"started by schedule {text.html(job.schedule_name)}")
     if job.started_at and job.finished_at:
         facts.append(f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}")
     st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')

@@ -17,7 +17,7 @@ from pages.components import failure
 from services import bootstrap
 from services.api import app as api
 
-PAGES = ("home", "new_job", "jobs", "job", "settings")
+PAGES = ("home", "new_job", "jobs", "job", "schedules", "settings")
 APP_SCRIPT = Path(__file__).resolve().parent.parent / "app.py"
 
 

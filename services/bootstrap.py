@@ -14,6 +14,9 @@ from services.artifacts import ArtifactService
 from services.db.engine import Database
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
+from services.notifications.messenger import Messenger
+from services.schedules.scheduler import Scheduler
+from services.schedules.service import ScheduleService
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -41,27 +44,42 @@ class Services:
     results: results.ResultService
     sources: sources.SourceService
     presets: presets.PresetService
+    schedules: ScheduleService
     _runner: Runner | None = field(default=None)
+    _loops: list[Scheduler | Messenger] = field(default_factory=list)
 
     def start_runner(self, only: UUID | None = None) -> Runner:
-        """Start running jobs in this process; a second call gives the same runner.
+        """Start running jobs in this process, also those that are due; a second call gives the same runner.
 
         Args:
-            only: run this job, unless another process takes it first, and no other.
+            only: run this job, unless another process takes it first, and no other; nothing else is started.
         """
         if self._runner is None:
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
             self._runner = Runner(*parts, only=only)
             self._runner.start()
+            if only is None:
+                scheduler = Scheduler(self.database, self.jobs, self.schedules)
+                self._loops = [scheduler, Messenger(self.database, self.jobs, self.settings)]
+            for loop in self._loops:
+                loop.start()
         return self._runner
 
     def close(self) -> None:
-        """Stop the runner, close the connections."""
+        """Stop the runner and what runs beside it, close the connections."""
+        for loop in self._loops:
+            loop.stop()
+        self._loops = []
         if self._runner is not None:
             self._runner.stop()
             self._runner = None
         self.results.close()
         self.database.close()
+
+    @property
+    def runs_schedules(self) -> bool:
+        """True when this process starts what is due."""
+        return bool(self._loops)
 
     def health(self) -> list[Health]:
         """Look at every part; an error becomes a line, never an exception."""
@@ -72,7 +90,12 @@ class Services:
             look("storage", self.storage.check),
             look("disk", self._disk_line),
             Health("runner", runner is None or runner.is_alive, "running here" if runner else "none in this process"),
+            self._schedules_line(),
         ]
+
+    def _schedules_line(self) -> Health:
+        ok = all(loop.is_alive for loop in self._loops)
+        return Health("schedules", ok, "started here" if self._loops else "none in this process")
 
     def _disk_line(self) -> str:
         try:
@@ -128,6 +151,7 @@ def create_services(config: settings.Settings) -> Services:
         results=result_service,
         sources=source_service,
         presets=presets.PresetService(database),
+        schedules=ScheduleService(database, jobs, config),
     )
 
 

@@ -71,6 +71,16 @@ class JobNotFoundError(PravahError, LookupError):
     remedy = "`pravah jobs list` shows the jobs there are; it may have been deleted."
 
 
+class ScheduleNotFoundError(PravahError, LookupError):
+    """No schedule has this name or id."""
+
+    code = "schedule_not_found"
+    title = "Schedule not found"
+    http_status = 404
+    exit_status = 3
+    remedy = "`pravah schedules list` shows the schedules there are; it may have been deleted."
+
+
 class ArtifactNotFoundError(PravahError, LookupError):
     """The job has no such file or table."""
 
@@ -162,6 +172,7 @@ _CLASSES: tuple[type[PravahError], ...] = (
     SourceNotFoundError,
     SourceForbiddenError,
     JobNotFoundError,
+    ScheduleNotFoundError,
     ArtifactNotFoundError,
     JobConflictError,
     LimitExceededError,

@@ -83,6 +83,24 @@ class Settings(pydantic_settings.BaseSettings):
         default=1 << 30, ge=64 << 20, description="Memory (bytes) of sorts and filters of results; more spills to disk."
     )
     page_rows_limit: int = Field(default=1_000, ge=1, le=100_000, description="Most rows of one result page.")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Key that signs webhooks: the header `X-Pravah-Signature` holds the HMAC-SHA256 of the body; "
+        "unset = no schedule may have a webhook.",
+    )
+    allowed_webhooks: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Addresses a webhook may lie below, separated by `,`, each `https://host` or `https://host/path`; "
+        "unset = none.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, `smtp://user:password@host:port` (STARTTLS where it is offered) or `smtps://…`; "
+        "unset = no mail is sent.",
+    )
+    mail_from: str | None = Field(
+        default=None, pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", description="Address that mail comes from."
+    )
     log_level: str = Field(
         default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."
     )
@@ -95,6 +113,25 @@ class Settings(pydantic_settings.BaseSettings):
         if wrong:
             raise ValueError(f"{wrong[0]!r} is no s3:// prefix")
         return tuple(part for part in parts if part)
+
+    @pydantic.field_validator("allowed_webhooks", mode="before")
+    @classmethod
+    def _split_webhooks(cls, value: Any) -> Any:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        wrong = [part for part in parts if part and not re.fullmatch(r"https?://[^/@\s?#]+(/[^\s?#]*)?", part)]
+        if wrong:
+            raise ValueError("each must be https://host or https://host/path, without user, query and fragment")
+        return tuple(part for part in parts if part)
+
+    @pydantic.field_validator("smtp_url", mode="after")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        given = None if value is None else value.get_secret_value()
+        if given is not None and not re.fullmatch(
+            r"smtps?://([^/@\s]+@)?([^/@:\s\[\]]+|\[[^\]\s]+\])(:\d{1,5})?/?", given
+        ):
+            raise ValueError("must be smtp://user:password@host:port or smtps://…; %-encode special characters")
+        return value
 
     @pydantic.field_validator("allowed_roots", "allowed_destinations", mode="before")
     @classmethod
@@ -170,13 +207,14 @@ def effective(settings: Settings) -> dict[str, Any]:
     values["data_dir"] = paths.escape_os(settings.data_dir)
     values["allowed_roots"] = [paths.escape_os(root) for root in settings.roots]
     values["allowed_destinations"] = [paths.escape_os(root) for root in settings.allowed_destinations or settings.roots]
-    if settings.database_url is not None:
-        values["database_url"] = mask_url(settings.database_url.get_secret_value())
+    for name in ("database_url", "smtp_url"):
+        secret = getattr(settings, name)
+        values[name] = None if secret is None else mask_url(secret.get_secret_value())
     return {name: values[name] for name in type(settings).model_fields}
 
 
 def mask_url(url: str) -> str:
-    """Return a database URL without its password."""
+    """Return the URL of a database or a mail server without its password."""
     scheme, separator, rest = url.partition("://")
     credentials, at, host = rest.rpartition("@")
     user = credentials.partition(":")[0]

@@ -95,6 +95,20 @@ def format_ago(moment: datetime | None, now: datetime | None = None) -> str:
     return "just now"
 
 
+def format_ahead(moment: datetime | None, now: datetime | None = None) -> str:
+    """Return e.g. ``in 3 hours``; ``now`` for what is due; a dash for ``None``."""
+    if moment is None:
+        return "–"
+    seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    if seconds < 1:
+        return "now"
+    if seconds > 60:
+        seconds = round(seconds / 60) * 60  # six hours are not to be shown as five a moment later
+    unit, length = next((unit, length) for unit, length in _SPANS if seconds >= length)
+    count = int(seconds // length)
+    return f"in {count} {unit}{'s' if count > 1 else ''}"
+
+
 def format_moment(moment: datetime | None) -> str:
     """Return the exact time in UTC, e.g. ``2026-11-24 13:05:07 UTC``; a dash for ``None``."""
     return "–" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

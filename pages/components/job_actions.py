@@ -6,16 +6,18 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import draft, failure, notice, text
+from pages.components import draft, failure, notice, schedule_form, text
 from services import bootstrap, errors, operations
 from services.jobs.models import JobView, Status
 
-CANCEL, RETRY, FRESH, EDIT, DELETE = "Cancel", "Run again", "Read all again", "Change and run", "Delete"
+CANCEL, RETRY, FRESH, EDIT = "Cancel", "Run again", "Read all again", "Change and run"
+SCHEDULE, DELETE = "Schedule this", "Delete"
 ICONS = {
     CANCEL: ":material/block:",
     RETRY: ":material/replay:",
     FRESH: ":material/restart_alt:",
     EDIT: ":material/edit:",
+    SCHEDULE: ":material/more_time:",
     DELETE: ":material/delete:",
 }
 
@@ -25,7 +27,7 @@ def available(job: JobView) -> list[str]:
     if not job.is_final:
         return [] if job.cancel_requested else [CANCEL]
     reuses = job.status == Status.COMPLETED and any(operations.get(name).reuses for name in job.names)
-    return [RETRY, *([FRESH] if reuses else []), EDIT, DELETE]
+    return [RETRY, *([FRESH] if reuses else []), EDIT, SCHEDULE, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -45,6 +47,8 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
+        elif action == SCHEDULE:
+            schedule_form.ask(services, job.request)
         elif action == DELETE:
             _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:

@@ -41,6 +41,8 @@ def _facts(job: JobView) -> Iterable[str]:
     yield text.html(operations.titles(job.names))
     if job.name:
         yield f"<code>{text.html(text.visible(job.source.label, 80))}</code>"
+    if job.schedule_name:
+        yield f"by schedule {text.html(text.visible(job.schedule_name, 60))}"
     yield moments.html(job.finished_at or job.started_at or job.created_at)
     yield from _amounts(job)
     if job.started_at and job.finished_at:

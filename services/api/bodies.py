@@ -59,8 +59,8 @@ else:
     AnyOperation = Annotated[Union[BODIES], Field(discriminator="operation")]  # noqa: UP007 - made from a tuple
 
 
-class JobBody(models.Model):
-    """A job to run. Its operations share one walk and one read of each file."""
+class AskedBody(models.Model):
+    """What a job does and where. Its operations share one walk and one read of each file."""
 
     operations: list[AnyOperation] = Field(
         min_length=1, max_length=models.MOST_OPERATIONS, description="What to do, each operation once."
@@ -68,6 +68,15 @@ class JobBody(models.Model):
     source: models.Source
     walk: WalkOptions = WalkOptions()
     name: Text | None = Field(default=None, max_length=200, description="To find the job by.")
+
+    def asked(self) -> models.JobRequest:
+        """Return the request as the services take it."""
+        return models.JobRequest.model_validate(self.model_dump(mode="json"))
+
+
+class JobBody(AskedBody):
+    """A job to run. Its operations share one walk and one read of each file."""
+
     baseline: UUID | None = Field(
         default=None,
         description="A completed job on the same source: what it found is taken over for files whose size, times and "
@@ -83,9 +92,7 @@ class JobBody(models.Model):
         Args:
             header_key: the idempotency key of the header.
         """
-        values = self.model_dump(mode="json")
-        values["idempotency_key"] = self.idempotency_key or header_key
-        return models.JobRequest.model_validate(values)
+        return self.asked().model_copy(update={"idempotency_key": self.idempotency_key or header_key})
 
 
 def restore_options(document: dict[str, Any]) -> None:
@@ -112,6 +119,8 @@ class JobSummary(models.Model):
     attempt: int
     retry_of: UUID | None
     baseline: UUID | None
+    schedule_id: UUID | None
+    schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
     progress: models.Progress | None

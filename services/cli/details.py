@@ -51,6 +51,7 @@ def _fields(view: JobView) -> None:
         ("State", _state(view)),
         ("Submitted", f"{units.format_moment(view.created_at)}, {units.format_ago(view.created_at)}"),
         ("Attempt", f"{view.attempt}" if view.attempt > 1 else ""),
+        ("Schedule", view.schedule_name or ""),
         ("Retry of", str(view.retry_of) if view.retry_of else ""),
         ("Baseline", str(view.baseline) if view.baseline else ""),
     ]

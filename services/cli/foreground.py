@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from services import errors
+from services import errors, findings
 from services.cli import interrupts, output
 from services.cli.progress import Bar
 from services.jobs.models import JobRequest, JobView, Status
@@ -76,9 +76,8 @@ def exit_status(view: JobView, *, strict: bool) -> int:
     if view.status == Status.FAILED:
         return failure(view).exit_status
     summaries = [result["summary"] for result in (view.outcome or {}).get("results", [])]
-    is_bad = any(summary.get("verdict") in {"failed", "incomplete", "invalid"} for summary in summaries)
     is_partial = any(summary.get("partial") is True for summary in summaries)
-    return int(is_bad or (strict and (is_partial or view.issues_count > 0)))
+    return int(bool(findings.verdicts(view.outcome)) or (strict and (is_partial or view.issues_count > 0)))
 
 
 def failure(view: JobView) -> errors.PravahError:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.postgresql import UUID as PG_UUID
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -43,6 +43,10 @@ class JobRow(Base):
     status: Mapped[str]
     attempt: Mapped[int]
     retry_of: Mapped[UUID | None]
+    schedule_id: Mapped[UUID | None] = mapped_column(ForeignKey("schedules.id", ondelete="SET NULL"))
+    """Of the schedule that started it; none once that is deleted."""
+    schedule_name: Mapped[str | None]
+    """As it was called then."""
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     cancel_requested: Mapped[bool]
     fencing_token: Mapped[int | None]
@@ -130,3 +134,42 @@ class PlaceRow(Base):
 
     path: Mapped[str] = mapped_column(primary_key=True)
     added_at: Mapped[datetime]
+
+
+class ScheduleRow(Base):
+    """A job request that starts by the clock."""
+
+    __tablename__ = "schedules"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    request: Mapped[dict[str, Any]]
+    rule: Mapped[str]
+    zone: Mapped[str]
+    enabled: Mapped[bool]
+    notify_on: Mapped[list[Any]]
+    webhook_url: Mapped[str | None]
+    email: Mapped[str | None]
+    next_run_at: Mapped[datetime | None]
+    """None while it is paused, or when its rule cannot be read any more."""
+    note: Mapped[str | None]
+    """Why the last due time started no job."""
+    noted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class NotificationRow(Base):
+    """Somebody who is to be told how a job ended; waits in state PENDING until it is SENT or GIVEN_UP."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (UniqueConstraint("job_id", "channel"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
+    channel: Mapped[str]
+    target: Mapped[str]
+    findings: Mapped[list[Any]]
+    """In words; empty for a job that failed."""
+    state: Mapped[str]
+    attempts: Mapped[int]
+    next_attempt_at: Mapped[datetime]

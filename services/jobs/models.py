@@ -232,6 +232,8 @@ class JobView(Asked):
     """A job as everybody sees it.
 
     Attributes:
+        schedule_id: the schedule that started it; none once that is deleted.
+        schedule_name: as it was called then; stays.
         queue_position: 1 = next; only while it waits.
         samples: points of the rate chart; empty in a list of jobs.
         events: its history, oldest first; empty in a list of jobs.
@@ -245,6 +247,8 @@ class JobView(Asked):
     attempt: int
     retry_of: UUID | None
     baseline: UUID | None
+    schedule_id: UUID | None
+    schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
     progress: Progress | None

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
@@ -17,8 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, defer
 
 from services import errors
-from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ShardRow
-from services.jobs import identity
+from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ScheduleRow, ShardRow
+from services.jobs import cursors, identity
 from services.jobs.models import (
     FINAL,
     Artifact,
@@ -33,6 +30,7 @@ from services.jobs.models import (
     Source,
     Status,
 )
+from services.notifications import outbox
 
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
@@ -51,8 +49,18 @@ class Hold(Enum):
     """Another runner holds it, or nobody, or it is gone."""
 
 
-def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UUID | None) -> JobRow:
-    """Add a PENDING job."""
+def insert_job(
+    session: Session,
+    job_id: UUID,
+    request: JobRequest,
+    retry_of: UUID | None = None,
+    schedule: ScheduleRow | None = None,
+) -> JobRow:
+    """Add a PENDING job.
+
+    Args:
+        schedule: the one that starts it.
+    """
     row = JobRow(
         id=job_id,
         operations=list(request.names),
@@ -61,6 +69,8 @@ def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UU
         status=Status.PENDING,
         attempt=1,
         retry_of=retry_of,
+        schedule_id=schedule.id if schedule else None,
+        schedule_name=schedule.name if schedule else None,
         idempotency_key=request.idempotency_key,
         cancel_requested=False,
         deaths=0,
@@ -70,7 +80,7 @@ def insert_job(session: Session, job_id: UUID, request: JobRequest, retry_of: UU
     )
     session.add(row)
     session.flush()
-    add_event(session, job_id, Status.PENDING, "submitted")
+    add_event(session, job_id, Status.PENDING, f"started by schedule {schedule.name}" if schedule else "submitted")
     return row
 
 
@@ -136,26 +146,11 @@ def list_rows(
     if wanted.text:
         query = query.where(JobRow.label.icontains(wanted.text, autoescape=True))
     if cursor is not None:
-        query = query.where(sa.tuple_(JobRow.created_at, JobRow.id) < sa.tuple_(*_decode_cursor(cursor)))
+        query = query.where(sa.tuple_(JobRow.created_at, JobRow.id) < sa.tuple_(*cursors.decode(cursor)))
     rows = session.scalars(query).all()
     more = len(rows) > limit
     rows = rows[:limit]
-    return rows, _encode_cursor(rows[-1]) if more else None
-
-
-def _encode_cursor(row: JobRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.created_at.isoformat(), str(row.id)]).encode()).decode()
-
-
-def _decode_cursor(cursor: str) -> tuple[datetime, UUID]:
-    try:
-        created_at, job_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        moment = datetime.fromisoformat(created_at)
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-        return moment, UUID(job_id)
-    except (ValueError, TypeError, AttributeError, binascii.Error) as error:
-        raise errors.InvalidOptionsError("cursor is not one that was given out", field="cursor") from error
+    return rows, cursors.encode(rows[-1].created_at, rows[-1].id) if more else None
 
 
 def counts(session: Session) -> dict[Status, int]:
@@ -323,6 +318,8 @@ def end(session: Session, row: JobRow, status: Status, note: str, error: JobErro
     row.lease_expires_at = None
     row.error = error.model_dump() if error else None
     add_event(session, row.id, status, note)
+    if status == Status.FAILED:
+        outbox.add_failure(session, row)
 
 
 def add_issues(session: Session, job_id: UUID, issues: Iterable[IssueView]) -> None:
@@ -383,6 +380,8 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         attempt=row.attempt,
         retry_of=row.retry_of,
         baseline=request.baseline,
+        schedule_id=row.schedule_id,
+        schedule_name=row.schedule_name,
         queue_position=position,
         cancel_requested=row.cancel_requested,
         progress=Progress.model_validate(row.progress) if row.progress else None,

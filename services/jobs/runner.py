@@ -20,13 +20,14 @@ import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, engine, errors, operations, settings
+from services import artifacts, engine, errors, findings, operations, settings
 from services.db.engine import Database
 from services.jobs import repository, spec
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
+from services.notifications import outbox
 from services.sources import SourceService
 from services.storage import Storage
 
@@ -188,6 +189,7 @@ class Runner:
         finally:
             self._clear(work)
             self._jobs.submitted.set()
+            self._jobs.ended.set()
 
     def _clear(self, work: Path) -> None:
         """Remove the work of a job that has ended; an attempt that was interrupted leaves its shards to the next."""
@@ -314,13 +316,15 @@ class Runner:
 
         def write(session: Session) -> bool:
             # First of all, so that the row is ours and locked for what follows.
-            if not repository.held_row(session, claim.job_id, claim.token):
+            row = repository.held_row(session, claim.job_id, claim.token)
+            if row is None:
                 return False
             finished.report.finish(session)
             repository.replace_artifacts(session, claim.job_id, stored)
             repository.fenced_update(session, claim.job_id, claim.token, **values)
             note = f"{issues:,} issues" if issues else "no issues"
             repository.add_event(session, claim.job_id, Status.COMPLETED, note)
+            outbox.add_findings(session, row, findings.of(finished.outcome))
             return True
 
         if not lease.insist(write):

@@ -46,6 +46,8 @@ class JobService:
         self._config = config
         self.submitted = threading.Event()
         """Set by every submit: a runner in this process starts at once."""
+        self.ended = threading.Event()
+        """Set when a runner of this process has ended a job: who is to be told of it hears at once."""
         self.read_issues: Callable[[UUID, int, int], list[IssueView]] | None = None
         """How to read a finished job's issues; set by bootstrap."""
 
@@ -62,7 +64,7 @@ class JobService:
         earlier = self._known(request)
         if earlier is not None:
             return earlier, False
-        request = self._check(request)
+        request = self.check(request)
         try:
             with self._database.transaction() as session:
                 row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
@@ -87,7 +89,12 @@ class JobService:
                 request = request.with_path(os.path.realpath(os.path.expanduser(request.source.os_path)))
             return repository.to_view(self._same(row, request))
 
-    def _check(self, request: JobRequest) -> JobRequest:
+    def check(self, request: JobRequest) -> JobRequest:
+        """Return a request as it is kept: options completed, paths resolved.
+
+        Raises:
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
+        """
         request = request.validated()
         if request.source.path is not None:
             request = request.with_path(self._sources.resolve(request.source.os_path))
@@ -159,7 +166,7 @@ class JobService:
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
         """
-        request = self._check(request.model_copy(update={"idempotency_key": None}))
+        request = self.check(request.model_copy(update={"idempotency_key": None}))
         if request.source.path is None:
             return self._sources.preview_s3(request.source.s3_uri or "")
         document = spec.engine_spec(request, self._config, self._sources, self._config.work_dir / "preview")

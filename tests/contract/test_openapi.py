@@ -33,6 +33,12 @@ PROMISED = {
     "get /jobs/{job_id}/issues",
     "post /jobs/{job_id}/cancel",
     "post /jobs/{job_id}/retry",
+    "get /schedules",
+    "post /schedules",
+    "get /schedules/{schedule_id}",
+    "patch /schedules/{schedule_id}",
+    "delete /schedules/{schedule_id}",
+    "post /schedules/{schedule_id}/run",
     "get /operations",
     "get /config",
     "get /health/live",
@@ -156,6 +162,8 @@ def test_every_route_documents_its_problems(method: str, path: str) -> None:
     assert {"request_forbidden": 403, "internal": 500, "database_unavailable": 503}.items() <= codes.items()
     if "{job_id}" in path:
         assert codes["job_not_found"] == 404
+    if "{schedule_id}" in path:
+        assert codes["schedule_not_found"] == 404
     if operation.get("parameters") or "requestBody" in operation:
         assert codes["invalid_options"] == 422
     if "requestBody" in operation:

@@ -21,6 +21,7 @@ PAGES = (
     "home",
     "new_job",
     "jobs",
+    "schedules",
     "settings",
     "inventory",
     "table",
@@ -62,6 +63,13 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
     (copy / "notes.txt").write_text("added later")
     inventory = start_job(page, dashboard, sample, "inventory", '{"name":"Sample archive"}')
     completed(page)
+    page.get_by_role("button", name="Schedule this").click()
+    page.get_by_role("textbox", name="When").fill("30 2 * * MON-FRI")
+    page.get_by_role("textbox", name="When").press("Tab")
+    expect(page.get_by_text("At 02:30 on Monday through Friday")).to_be_visible()
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("heading", name="Schedules")).to_be_visible()
+    expect(page.get_by_text("next run in")).to_be_visible()
     checksum = start_job(
         page, dashboard, sample, "checksum", '{"options":{"checksum":{"algorithms":["blake3","sha256"]}}}'
     )
@@ -82,6 +90,7 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
         "home": base,
         "new_job": f"{base}/new_job?path={sample}&operations=checksum",
         "jobs": f"{base}/jobs",
+        "schedules": f"{base}/schedules",
         "settings": f"{base}/settings",
         "inventory": inventory,
         "table": f"{inventory}&tab=Table&sort=-size_bytes",

@@ -64,6 +64,12 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("PRAVAH_ENGINE_THREADS", "0"),
         ("PRAVAH_S3_ENDPOINT_URL", "not a url"),
         ("PRAVAH_S3_ENDPOINT_URL", "https://user:secret@host"),
+        ("PRAVAH_ALLOWED_WEBHOOKS", "https://hooks.example,ftp://secret@host"),
+        ("PRAVAH_ALLOWED_WEBHOOKS", "https://user:secret@host"),
+        ("PRAVAH_ALLOWED_WEBHOOKS", "hooks.example"),
+        ("PRAVAH_SMTP_URL", "mail.example:secret"),
+        ("PRAVAH_SMTP_URL", "http://me:secret@mail.example"),
+        ("PRAVAH_MAIL_FROM", "nobody"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_variable(monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
@@ -102,9 +108,14 @@ def test_a_url_is_shown_without_its_password(url: str, masked: str) -> None:
 
 def test_what_is_in_force_is_json_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRAVAH_DATABASE_URL", "postgresql://u:s3cret@h/d")
+    monkeypatch.setenv("PRAVAH_SMTP_URL", "smtps://u:s3cret@mail.example:465")
+    monkeypatch.setenv("PRAVAH_WEBHOOK_SECRET", "s3cret")
+    monkeypatch.setenv("PRAVAH_ALLOWED_WEBHOOKS", " https://hooks.example/a , https://other.example ")
     config = settings.load_settings()
     shown = settings.effective(config)
     assert shown["database_url"] == "postgresql://u:***@h/d"
+    assert shown["smtp_url"] == "smtps://u:***@mail.example:465"
+    assert shown["allowed_webhooks"] == ["https://hooks.example/a", "https://other.example"]
     assert set(shown) == set(settings.Settings.model_fields)
     assert all(isinstance(root, str) for root in shown["allowed_roots"])
     assert shown["allowed_roots"]

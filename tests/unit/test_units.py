@@ -113,3 +113,19 @@ def test_ago(ago: timedelta, shown: str) -> None:
 def test_moments_are_utc() -> None:
     assert units.format_moment(NOW.astimezone(timezone(timedelta(hours=5)))) == "2026-11-24 13:05:07 UTC"
     assert units.format_moment(None) == units.format_ago(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "shown"),
+    [
+        (timedelta(seconds=-90), "now"),
+        (timedelta(seconds=1), "in 1 second"),
+        (timedelta(seconds=59.5), "in 59 seconds"),
+        (timedelta(minutes=59, seconds=29), "in 59 minutes"),
+        (timedelta(hours=5, minutes=59, seconds=58), "in 6 hours"),
+        (timedelta(days=1), "in 1 day"),
+    ],
+)
+def test_ahead(ahead: timedelta, shown: str) -> None:
+    assert units.format_ahead(NOW + ahead, NOW) == shown
+    assert units.format_ahead(None) == "–"

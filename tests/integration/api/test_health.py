@@ -38,7 +38,7 @@ def test_live_looks_at_nothing(client: TestClient, services: bootstrap.Services)
 def test_ready_tells_every_part(client: TestClient) -> None:
     found = client.get("/api/health/ready").json()
     assert found["status"] == "ok"
-    assert [part["part"] for part in found["parts"]] == ["engine", "database", "storage", "disk", "runner"]
+    assert [part["part"] for part in found["parts"]] == ["engine", "database", "storage", "disk", "runner", "schedules"]
     assert all(part["ok"] for part in found["parts"])
 
 

@@ -23,6 +23,7 @@ from services import bootstrap
 from services.api import app as api
 from services.api import asgi
 from services.jobs.models import Source, Status
+from services.schedules.models import ScheduleRequest
 from tests.asking import one_job
 from tests.integration.api.conftest import TEST_HOST
 
@@ -36,11 +37,13 @@ SETTINGS = hypothesis.settings(
 )
 # What JSON Schema cannot say: names of columns, the form of a cursor or a glob, which of two bounds is the larger
 # one, which years fit, that two places hold the same key, that an operation is named once, what its options demand
-# of each other. Such a value fits the schema, and a problem names a field.
+# of each other, which text is a time to run at, what a schedule may call. Such a value fits the schema, and a problem
+# names a field.
 _BEYOND_SCHEMA = re.compile(
     r"(query\.)?filter|column|cursor|size_bytes|modified|body\.idempotency_key"
     r"|body\.(walk|walk\.modified_\w+)|body\.operations\.\d+\.\w+\.options(\.age_reference)?"
     r"|operations(\.\d+\.options\.\w+(\.\d+)?)?"
+    r"|name|when|zone|webhook_url|email|body\.job\.(walk|operations).*"
 )
 _CONDITIONS = {412, 416}
 APP = api.create_app(extra_hosts=(TEST_HOST,))
@@ -52,6 +55,7 @@ class Known:
     """What exists while a test runs: generated values are replaced by it now and then."""
 
     job_id: str = ""
+    schedule_id: str = ""
     path: str = ""
 
 
@@ -75,6 +79,8 @@ def served(running: bootstrap.Services, source: Path, monkeypatch: pytest.Monkey
     done = running.jobs.wait(running.jobs.submit(request)[0].id, timeout_seconds=60)
     assert done.status == Status.COMPLETED
     monkeypatch.setattr(KNOWN, "job_id", str(done.id))
+    schedule = running.schedules.create(ScheduleRequest(name="nightly", job=request, when="every 6h"))
+    monkeypatch.setattr(KNOWN, "schedule_id", str(schedule.id))
     monkeypatch.setattr(KNOWN, "path", str(source))
     APP.state.services = running
     yield
@@ -88,11 +94,15 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any]) -> dict[s
         found["job_id"] = KNOWN.job_id
         if "name" in found and len(str(found["name"])) % 2:
             found["name"] = "checksum/manifest.b3"
+    if KNOWN.schedule_id and _is_even(found.get("schedule_id")):
+        found["schedule_id"] = KNOWN.schedule_id
     return found
 
 
 @SCHEMA.hook
 def map_body(context: Any, body: Any) -> Any:
+    if isinstance(body, dict) and isinstance(body.get("job"), dict):
+        return {**body, "job": map_body(context, body["job"])}
     place = body.get("source") if isinstance(body, dict) else None
     if isinstance(place, dict) and set(place) == {"path"} and isinstance(place["path"], str) and len(place["path"]) % 2:
         return {**body, "source": {"path": KNOWN.path}} if place["path"].startswith("/") else body
@@ -148,7 +158,7 @@ def test_sequences_of_operations_keep_their_schema(
         def setup(self) -> None:
             # Each scenario begins with the same database and gives the same ids: Hypothesis replays them.
             with services.database.transaction() as session:
-                session.execute(sqlalchemy.text("TRUNCATE jobs CASCADE"))
+                session.execute(sqlalchemy.text("TRUNCATE jobs, schedules CASCADE"))
             ids = random.Random(4)
             monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
 

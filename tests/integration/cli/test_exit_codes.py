@@ -20,6 +20,7 @@ BY_ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "source_not_found": ((), ("run", "inventory", "nothing")),
     "source_forbidden": ((), ("run", "inventory", "/etc")),
     "job_not_found": ((), ("jobs", "show", str(uuid.uuid4()))),
+    "schedule_not_found": ((), ("schedules", "remove", "nothing")),
     "artifact_not_found": (RUN, ("jobs", "download", "latest", "nothing")),
     "job_conflict": (("submit", *RUN[1:]), ("jobs", "retry", "latest")),
 }

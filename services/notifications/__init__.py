@@ -1,0 +1,7 @@
+"""Telling somebody how a job of a schedule ended: that it failed, or what it found.
+
+- ``outbox``: rows of who is to be told, written with the end of the job in one transaction
+- ``messenger``: the thread that sends them, at least once each
+- ``webhooks``, ``mails``: the two roads
+- ``calls``: what they have in common: a deadline, and how sending fails
+"""
