@@ -253,7 +253,10 @@ class JobService:
                 repository.end(session, row, Status.CANCELLED, "cancelled while it waited")
             elif repository.is_abandoned(session, row):
                 repository.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
-            return repository.to_view(row, history=repository.events(session, job_id))
+            view = repository.to_view(row, history=repository.events(session, job_id))
+        if view.is_final:
+            self._remove_work(job_id)
+        return view
 
     def retry(self, job_id: UUID, *, fresh: bool = False) -> JobView:
         """Queue a new job with the same request; files that are unchanged since a completed one are not read again.
@@ -287,6 +290,10 @@ class JobService:
                 raise errors.JobConflictError(f"job {job_id} is running", remedy="Cancel it first.")
             self._storage.delete(f"jobs/{job_id}/")
             session.delete(row)
+        self._remove_work(job_id)
+
+    def _remove_work(self, job_id: UUID) -> None:
+        """Remove what attempts have left for the next one; there will be none."""
         shutil.rmtree(self._config.work_dir / str(job_id), ignore_errors=True)
 
     def wait(self, job_id: UUID, timeout_seconds: float | None = None) -> JobView:

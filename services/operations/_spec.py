@@ -183,6 +183,13 @@ def words(name: str, meaning: str) -> Column:
 
 
 MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
+STATE = (
+    MODIFIED,
+    Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of content or metadata"),
+    Column(name="inode", dtype="unsigned", unit="number", meaning="Inode number"),
+)
+"""By what, beside path and size, a file is known to be as it was."""
+REUSED = Figure(key="reused_files", title="Unchanged, not read again", unit="files")
 EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
 
 

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import MODIFIED, Column, Example, Figure, Operation, Options, Table, field, path_columns
+from services.operations._spec import (
+    REUSED,
+    STATE,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    field,
+    path_columns,
+)
 
 
 class Algorithm(StrEnum):
@@ -58,9 +69,7 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of what was read"),
-                MODIFIED,
-                Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of content or metadata"),
-                Column(name="inode", dtype="unsigned", unit="number", meaning="Inode number"),
+                *STATE,
                 *(
                     Column(
                         name=algorithm.value,
@@ -77,7 +86,7 @@ OPERATION = Operation(
     figures=(
         Figure(key="files", title="Files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
-        Figure(key="reused_files", title="Unchanged, not read again", unit="files"),
+        REUSED,
         Figure(key="algorithms", title="Algorithms"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, integer, path_columns
+from services.operations._spec import (
+    REUSED,
+    STATE,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    integer,
+    path_columns,
+)
 
 
 class TextStatisticsOptions(Options):
@@ -34,6 +45,7 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 _SIZE,
+                *STATE,
                 _ENCODING,
                 Column(name="byte_order_mark", dtype="text", meaning="yes or no"),
                 _LINE_ENDING,
@@ -53,6 +65,7 @@ OPERATION = Operation(
     figures=(
         Figure(key="files", title="Files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
+        REUSED,
         Figure(key="text_files", title="Texts", unit="files"),
         Figure(key="binary_files", title="Binary", unit="files"),
         Figure(key="lines", title="Lines"),
@@ -63,7 +76,9 @@ OPERATION = Operation(
         Figure(key="with_byte_order_mark", title="With byte order mark", unit="files"),
         Figure(key="without_last_line_end", title="Without last line end", unit="files"),
     ),
-    cost="O(bytes) reading; binary files are left after their first MiB; memory does not grow with the tree",
+    cost="O(bytes) reading; binary files are left after their first MiB; memory does not grow with the tree, "
+    "but with that of a baseline",
+    reuses=True,
     examples=(
         Example(
             title="Texts that a loader would stumble over",

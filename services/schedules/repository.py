@@ -90,8 +90,16 @@ def start(session: Session, row: ScheduleRow, due_at: datetime | None = None) ->
     if request is None:
         message = "this version does not understand the job of this schedule"
         raise errors.InvalidOptionsError(message, remedy="Delete the schedule and make it anew.", field="job")
-    request = request.model_copy(update={"idempotency_key": key, "name": request.name or row.name})
+    values = {"idempotency_key": key, "name": request.name or row.name, "baseline": _baseline(session, row)}
+    request = request.model_copy(update=values)
     return jobs.insert_job(session, uuid.uuid4(), request, schedule=row).id
+
+
+def _baseline(session: Session, row: ScheduleRow) -> UUID | None:
+    """Return the newest run that completed on the same source: files unchanged since are not read again."""
+    same = JobRow.request["source"] == sa.type_coerce(row.request["source"], JobRow.request.type)
+    query = sa.select(JobRow.id).where(JobRow.schedule_id == row.id, JobRow.status == Status.COMPLETED, same)
+    return session.scalar(query.order_by(JobRow.created_at.desc()).limit(1))
 
 
 def tell_skipped(session: Session, row: ScheduleRow, job_id: UUID) -> None:

@@ -11,7 +11,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampNanosecondType, UInt64Type};
+use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{Array, RecordBatch};
 use foldhash::fast::RandomState;
 use parquet::arrow::ProjectionMask;
@@ -110,7 +110,22 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// A value that is a text; none where there is none.
     pub fn text(&self, value: usize) -> Option<&'a str> {
-        let texts = self.batch.column_by_name(self.of.values.get(value)?)?.as_string_opt::<i32>()?;
-        texts.is_valid(self.row).then(|| texts.value(self.row))
+        let column = self.batch.column_by_name(self.of.values.get(value)?)?;
+        if column.is_null(self.row) {
+            return None;
+        }
+        match column.as_string_opt::<i32>() {
+            Some(texts) => Some(texts.value(self.row)),
+            None => {
+                let few = column.as_dictionary_opt::<Int32Type>()?;
+                Some(few.values().as_string_opt::<i32>()?.value(few.key(self.row)?))
+            }
+        }
+    }
+
+    /// A value that is an integer; none where there is none.
+    pub fn integer(&self, value: usize) -> Option<u64> {
+        let column = self.batch.column_by_name(self.of.values.get(value)?)?.as_primitive_opt::<Int64Type>()?;
+        column.is_valid(self.row).then(|| column.value(self.row) as u64)
     }
 }

@@ -82,9 +82,13 @@ pub trait Operation: Send + Sync {
         true
     }
 
-    /// True when it has what it wants of this file from an earlier run: then the file is not opened for its sake.
-    fn has(&self, _path: &[u8], _meta: &Meta) -> bool {
-        false
+    /// Take over what an earlier run found of a file that it wants; true when there is all of it, and the file is not
+    /// opened for its sake.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn take_over(&self, _path: &[u8], _meta: &Meta) -> Result<bool> {
+        Ok(false)
     }
 
     /// Begin to take the bytes of a file that it wants; none = its digests are enough.
@@ -278,7 +282,7 @@ impl Pass {
         let mut wanted = false;
         let mut readings = Vec::new();
         for operation in &self.operations {
-            if operation.reads().is_some() && operation.wants(path, meta) && !operation.has(path, meta) {
+            if operation.reads().is_some() && operation.wants(path, meta) && !operation.take_over(path, meta)? {
                 wanted = true;
                 readings.extend(operation.reading(path, meta)?);
             }

@@ -1,6 +1,7 @@
 //! Rows of one table on their way into its shards.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::columns::{Column, Columns};
 use crate::error::Result;
@@ -27,6 +28,18 @@ impl Sheet {
     /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
     pub fn write_if_full(&mut self) -> Result<()> {
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+
+    /// Hand the rows over when they are many, or as old as what is to be made last; `since`: when that was done last.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn write_if_due(&mut self, since: &mut Instant) -> Result<()> {
+        if !self.rows.is_full() && !self.writer.is_due(*since) {
+            return Ok(());
+        }
+        *since = Instant::now();
+        self.writer.write(&self.rows.take()?)
     }
 
     /// Those of all tables of an operation, in their order.

@@ -324,6 +324,11 @@ impl TableWriter {
         self.close()
     }
 
+    /// See [`Sink::is_due`].
+    pub fn is_due(&self, since: Instant) -> bool {
+        self.sink.is_due(since)
+    }
+
     fn begin(&self, part: u32) -> Result<Open> {
         let folder = self.sink.directory.join(self.table.name);
         fs::create_dir_all(&folder).map_err(|error| EngineError::output(&folder, error))?;

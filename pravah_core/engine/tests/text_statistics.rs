@@ -95,3 +95,28 @@ fn every_name_has_its_row() {
     assert_eq!(done.by_path("result").len(), names.len());
     assert_eq!(done.summary()["lines"], json!(names.len()));
 }
+
+#[test]
+fn texts_that_are_as_they_were_are_not_opened_and_count_the_same() {
+    let tree = Tree::new();
+    tree.file("a.csv", "a,b\n1,2").file("b.py", "x = 1\r\ny\n").file("c", b"\xff\xfea\0\n\0").file("d", b"caf\xe9\n");
+    tree.file("e.bin", b"\0\x01").file("empty", "").file("sub/f.txt", "\u{feff}one two\rthree");
+    let first = spec("text_statistics", &tree.path()).run();
+    let shards = serde_json::json!({"text_statistics": first.shards("result")});
+    tree.file("a.csv", "a,b\n1,2\n3,4\n");
+    let again = spec("text_statistics", &tree.path()).baselines(shards).run();
+    assert_eq!(again.summary()["reused_files"], 6);
+    let plain = spec("text_statistics", &tree.path()).run();
+    for table in ["result", "by_language", "by_form"] {
+        let sorted = |done: &common::run::Done| {
+            let mut rows: Vec<String> = done.table(table).iter().map(|row| format!("{:?}", row.0)).collect();
+            rows.sort_unstable();
+            rows
+        };
+        assert_eq!(sorted(&again), sorted(&plain), "{table}");
+    }
+    let mut summary = again.summary().clone();
+    summary["reused_files"] = 0.into();
+    summary["reused_bytes"] = 0.into();
+    assert_eq!(&summary, plain.summary());
+}

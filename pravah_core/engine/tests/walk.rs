@@ -515,7 +515,7 @@ fn working(
 ) -> (Result<WalkTotals>, Arc<Control>) {
     let root = Arc::new(Root::open(&source_of(tree), false).unwrap());
     let folder = tree.beside(&format!("out-{threads}-{:?}", Instant::now()).replace([' ', '{', '}'], ""));
-    let output = Output { directory: folder, shard_rows: 10, job: None, shard_bytes: 1 << 20 };
+    let output = Output { directory: folder, shard_rows: 10, job: None, shard_bytes: 1 << 20, shard_seconds: 5.0 };
     within(60, move || {
         let control = Arc::new(Control::new());
         let context = Context {
@@ -526,6 +526,7 @@ fn working(
             threads,
             chunk_bytes: None,
             started: std::time::SystemTime::now(),
+            baseline: std::sync::Arc::default(),
             job: None,
             all_is_read: false,
         };

@@ -26,13 +26,15 @@ def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it
         stopped = second.jobs.get(view.id)
         assert stopped.status == Status.INTERRUPTED
         assert not stopped.is_final
-        assert not settings.work_dir.exists() or list(settings.work_dir.iterdir()) == []
+        # What it has made last is left to the next attempt.
+        assert [path.name for path in settings.work_dir.iterdir()] == [str(view.id)]
         second.start_runner()
         again = wait_for(second, view, Status.RUNNING, seconds=5)
         assert again.attempt == 2
         assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
         second.jobs.cancel(view.id)
         second.jobs.wait(view.id, 10)
+        wait_until(lambda: list(settings.work_dir.iterdir()) == [], "its work is removed")
 
 
 def test_an_interrupted_job_is_cancelled_at_once(settings: settings_module.Settings, slow_job: JobRequest) -> None:
@@ -42,6 +44,7 @@ def test_an_interrupted_job_is_cancelled_at_once(settings: settings_module.Setti
         wait_for(first, view, Status.RUNNING)
     with bootstrap.open_services(settings) as second:
         assert second.jobs.cancel(view.id).status == Status.CANCELLED
+        assert list(settings.work_dir.iterdir()) == []
         second.jobs.delete(view.id)
 
 
@@ -63,9 +66,9 @@ def test_after_kill_9_a_restart_shows_interrupted_and_takes_the_job_up_at_once(
     again = wait_for(services, view, Status.RUNNING, seconds=5)
     assert time.monotonic() - restarted < 5
     assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
-    assert not left[0].exists()
     services.jobs.cancel(view.id)
     assert services.jobs.wait(view.id, 10).status == Status.CANCELLED
+    wait_until(lambda: not left[0].exists(), "what the attempts left is removed")
 
 
 def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(

@@ -202,8 +202,9 @@ impl Operation for Checksum {
         Ok(())
     }
 
-    fn has(&self, path: &[u8], meta: &Meta) -> bool {
-        !self.baseline.is_empty() && self.known(path, meta).is_some()
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        // Its row is written with those of its directory, for the manifests.
+        Ok(!self.baseline.is_empty() && self.known(path, meta).is_some())
     }
 
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {

@@ -10,12 +10,14 @@ mod count;
 mod languages;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::count::{Counter, Encoding, Text};
 use super::{Context, Options, TableColumns};
+use crate::baseline::Baseline;
 use crate::columns::{Column, Columns};
 use crate::digest::{Algorithm, End, Reading};
 use crate::error::Result;
@@ -36,6 +38,9 @@ const RESULT: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
     Column::integer("size_bytes"),
+    Column::time("modified"),
+    Column::time("changed"),
+    Column::unsigned("inode"),
     Column::text("encoding"),
     Column::text("byte_order_mark"),
     Column::text("line_ending"),
@@ -69,10 +74,15 @@ impl Options for TextStatisticsOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let worker = || Worker { sheet: Sheet::new(&context.sink, TABLE, RESULT), sums: Sums::default() };
-        Ok(Box::new(TextStatistics { workers: Slots::new(context.threads, worker), context }))
+        let worker =
+            || Worker { sheet: Sheet::new(&context.sink, TABLE, RESULT), sums: Sums::default(), since: Instant::now() };
+        let baseline = Baseline::open(&context.baseline, &KEPT);
+        Ok(Box::new(TextStatistics { workers: Slots::new(context.threads, worker), baseline, context }))
     }
 }
+
+/// What of a row tells all the others.
+const KEPT: [&str; 8] = ["encoding", "byte_order_mark", "last_line", "words", "longest_line_bytes", "lf", "crlf", "cr"];
 
 /// Files with their amounts.
 #[derive(Debug, Default, Clone, Copy)]
@@ -99,6 +109,8 @@ struct Sums {
     marked: u64,
     unended: u64,
     longest: u64,
+    reused: u64,
+    reused_bytes: u64,
 }
 
 impl Sums {
@@ -108,6 +120,8 @@ impl Sums {
         self.marked += other.marked;
         self.unended += other.unended;
         self.longest = self.longest.max(other.longest);
+        self.reused += other.reused;
+        self.reused_bytes += other.reused_bytes;
     }
 
     /// Files and amounts of those forms that `is_meant` names.
@@ -122,18 +136,23 @@ impl Sums {
 struct Worker {
     sheet: Sheet,
     sums: Sums,
+    /// When rows were handed on last.
+    since: Instant,
 }
 
 impl Worker {
-    fn file(&mut self, path: &[u8], size: u64, (text, encoding, marked): (Text, Encoding, bool)) -> Result<()> {
+    fn file(&mut self, path: &[u8], meta: &Meta, (text, encoding, marked): (Text, Encoding, bool)) -> Result<()> {
         let name = paths::file_name(path);
         let language = languages::of_extension(&paths::extension(name).to_ascii_lowercase());
         let is_text = encoding.is_text();
         let ending = if is_text { text.line_ending() } else { "none" };
-        let amounts = Amounts { files: 1, lines: text.lines(), words: text.words, bytes: size };
+        let amounts = Amounts { files: 1, lines: text.lines(), words: text.words, bytes: meta.size };
         let rows = &mut self.sheet.rows;
         rows.path(path);
-        rows.integer(size);
+        rows.integer(meta.size);
+        rows.time(meta.mtime_ns);
+        rows.time(meta.ctime_ns);
+        rows.unsigned(meta.inode);
         rows.text(encoding.as_str());
         rows.text(if marked { "yes" } else { "no" });
         rows.optional_text(is_text.then_some(ending));
@@ -149,7 +168,7 @@ impl Worker {
         self.sums.forms.entry((encoding, ending)).or_default().add(amounts);
         self.sums.marked += u64::from(marked);
         self.sums.longest = self.sums.longest.max(text.longest);
-        self.sheet.write_if_full()
+        self.sheet.write_if_due(&mut self.since)
     }
 
     fn finish(self, sums: &mut Sums) -> Result<Staged> {
@@ -161,6 +180,21 @@ impl Worker {
 struct TextStatistics {
     context: Context,
     workers: Slots<Worker>,
+    baseline: Baseline,
+}
+
+impl TextStatistics {
+    fn known(&self, path: &[u8], meta: &Meta) -> Option<(Text, Encoding, bool)> {
+        let row = self.baseline.find(path, meta)?;
+        let encoding = Encoding::of_name(row.text(0)?)?;
+        let marked = row.text(1)? == "yes";
+        if !encoding.is_text() {
+            return Some((Text::default(), encoding, marked));
+        }
+        let integer = |value| row.integer(value);
+        let counts = [integer(3)?, integer(4)?, integer(5)?, integer(6)?, integer(7)?];
+        Some((Text::of_row(counts, row.text(2)? == "ended"), encoding, marked))
+    }
 }
 
 /// One file on its way through.
@@ -179,7 +213,7 @@ impl Reading for FileReading<'_> {
         // What is broken is an issue of the job already, and has no row.
         let End::Whole(meta) = end else { return Ok(()) };
         let counted = self.counter.end();
-        self.operation.workers.acquire().file(&self.path, meta.size, counted)
+        self.operation.workers.acquire().file(&self.path, meta, counted)
     }
 }
 
@@ -192,12 +226,21 @@ impl Operation for TextStatistics {
         Some(&[])
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let Some(known) = self.known(path, meta) else { return Ok(false) };
+        let mut worker = self.workers.acquire();
+        worker.sums.reused += 1;
+        worker.sums.reused_bytes += meta.size;
+        worker.file(path, meta, known)?;
+        Ok(true)
+    }
+
     fn reading<'a>(&'a self, path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading { operation: self, path: path.to_vec(), counter: Counter::new() })))
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let Self { context, workers } = *self;
+        let Self { context, workers, .. } = *self;
         let mut sums = Sums::default();
         let workers = workers.into_inner().into_iter();
         let mut staged = workers.map(|worker| worker.finish(&mut sums)).collect::<Result<Vec<Staged>>>()?;
@@ -223,6 +266,8 @@ impl Operation for TextStatistics {
         let summary = json!({
             "files": all.files,
             "bytes": all.bytes,
+            "reused_files": sums.reused,
+            "reused_bytes": sums.reused_bytes,
             "text_files": text.files,
             "binary_files": sums.of(|encoding, _| encoding == Encoding::Binary).files,
             "empty_files": sums.of(|encoding, _| encoding == Encoding::Empty).files,

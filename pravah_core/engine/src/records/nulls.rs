@@ -20,7 +20,8 @@ impl Nulls {
     }
 
     /// The value of a field, when it has one: without its quotes, in `buffer` where it does not stand there as it is.
-    /// What is in quotes is never one of these texts; but nothing in quotes is an empty text, and a value of texts only.
+    /// What is in quotes is never one of these texts; but nothing in quotes is an empty text, and a value of texts only:
+    /// where quotes tell a text from what is none, it is always one.
     #[inline]
     pub fn value<'a>(
         &self,
@@ -31,7 +32,7 @@ impl Nulls {
     ) -> Option<&'a [u8]> {
         if field.first().is_some_and(|byte| Some(*byte) == dialect.quote) {
             let (value, _) = dialect.unquoted(field, buffer);
-            return (of_texts || !value.is_empty()).then_some(value);
+            return (of_texts || dialect.is_typed || !value.is_empty()).then_some(value);
         }
         if dialect.is_typed {
             return (!field.is_empty() && field != NULL).then_some(field);

@@ -37,6 +37,12 @@ impl Encoding {
         }
     }
 
+    /// The encoding of that name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        let all = [Self::Ascii, Self::Utf8, Self::Utf16Le, Self::Utf16Be, Self::Other, Self::Binary, Self::Empty];
+        all.into_iter().find(|encoding| encoding.as_str() == name)
+    }
+
     /// True when lines and words can be counted.
     pub fn is_text(self) -> bool {
         !matches!(self, Self::Binary | Self::Empty)
@@ -61,6 +67,11 @@ pub struct Text {
 }
 
 impl Text {
+    /// As a row of an earlier result has it.
+    pub fn of_row([words, longest, lf, crlf, cr]: [u64; 5], is_ended: bool) -> Self {
+        Self { lf, crlf, cr, words, longest, rest: u64::from(!is_ended) }
+    }
+
     /// Lines, the last one also without an end.
     pub fn lines(&self) -> u64 {
         self.lf + self.crlf + self.cr + u64::from(self.rest > 0)

@@ -1,0 +1,133 @@
+"""A job that is run again reads only what changed; an attempt goes on from what the one before has made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from services import bootstrap, errors, results
+from services import settings as settings_module
+from services.jobs import repository
+from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
+from tests.asking import one_job
+from tests.conftest import TreeBuilder
+from tests.integration.jobs.conftest import claim
+
+
+@pytest.fixture
+def source(tree: TreeBuilder) -> Path:
+    return tree({f"{number % 5}/{number}": b"x" * number for number in range(200)} | {b"\xff": b"not text"})
+
+
+def _run(services: bootstrap.Services, request: JobRequest) -> JobView:
+    view = services.jobs.wait(services.jobs.submit(request)[0].id, 60)
+    assert view.status == Status.COMPLETED, view.error
+    return view
+
+
+def _again(services: bootstrap.Services, job: JobView, *, fresh: bool = False) -> JobView:
+    view = services.jobs.wait(services.jobs.retry(job.id, fresh=fresh).id, 60)
+    assert view.status == Status.COMPLETED, view.error
+    return view
+
+
+def _summary(job: JobView) -> dict[str, int]:
+    summary = job.result("checksum")["summary"]
+    return {name: summary[name] for name in ("files", "reused_files", "reused_bytes")}
+
+
+def _rows(services: bootstrap.Services, job: JobView) -> list[dict[str, object]]:
+    query = results.ResultQuery(limit=1000, sort=("path",))
+    return services.results.query(job.id, "checksum.result", query).rows
+
+
+def test_run_again_reads_only_what_changed(running: bootstrap.Services, source: Path) -> None:
+    first = _run(running, one_job(operation="checksum", source=Source.of_path(source)))
+    size = sum(path.stat().st_size for path in source.rglob("*") if path.is_file())
+    assert _summary(first) == {"files": 201, "reused_files": 0, "reused_bytes": 0}
+    second = _again(running, first)
+    assert second.baseline == first.id
+    assert _summary(second) == {"files": 201, "reused_files": 201, "reused_bytes": size}
+    assert _rows(running, second) == _rows(running, first)
+    (source / "1" / "1").write_bytes(b"y")
+    (source / "new").write_bytes(b"new")
+    (source / "0" / "100").unlink()
+    # The baseline of the third is the second, whose own rows were taken over.
+    third = _again(running, second)
+    assert (_summary(third)["files"], _summary(third)["reused_files"]) == (201, 199)
+    fresh = _again(running, third, fresh=True)
+    assert fresh.baseline is None
+    assert _summary(fresh)["reused_files"] == 0
+    assert _rows(running, fresh) == _rows(running, third)
+
+
+def test_a_baseline_that_was_deleted_costs_a_reading(settings: settings_module.Settings, source: Path) -> None:
+    request = one_job(operation="checksum", source=Source.of_path(source))
+    with bootstrap.open_services(settings) as services:
+        services.start_runner()
+        first = _run(services, request)
+    with bootstrap.open_services(settings) as others:
+        view = others.jobs.retry(first.id)
+        others.jobs.delete(first.id)
+        others.start_runner()
+        done = others.jobs.wait(view.id, 60)
+        assert done.status == Status.COMPLETED
+        assert _summary(done) == {"files": 201, "reused_files": 0, "reused_bytes": 0}
+
+
+def test_what_is_no_baseline_is_refused(running: bootstrap.Services, source: Path, tree: TreeBuilder) -> None:
+    request = one_job(operation="checksum", source=Source.of_path(source))
+    first = _run(running, request)
+    elsewhere = _run(running, one_job(operation="checksum", source=Source.of_path(tree({"a": b"a"}, name="other"))))
+    inventory = _run(running, one_job(operation="inventory", source=Source.of_path(source)))
+    for job_id, words in (
+        (uuid.uuid4(), "there is no such job"),
+        (elsewhere.id, "it has another source"),
+        (inventory.id, "it is of inventory"),
+    ):
+        with pytest.raises(errors.InvalidOptionsError, match=words) as found:
+            running.jobs.submit(request.model_copy(update={"baseline": job_id}))
+        assert found.value.details["field"] == "baseline"
+    # Other options may make it useless, not wrong.
+    options = {"algorithms": ["md5"]}
+    other = request.model_copy(
+        update={"baseline": first.id, "operations": (OperationRequest(operation="checksum", options=options),)}
+    )
+    assert _summary(_run(running, other))["reused_files"] == 0
+
+
+def test_an_attempt_goes_on_from_the_shards_of_the_one_that_died(
+    settings: settings_module.Settings, source: Path
+) -> None:
+    request = one_job(operation="checksum", source=Source.of_path(source))
+    with bootstrap.open_services(settings) as services:
+        services.start_runner()
+        whole = _run(services, request)
+    with bootstrap.open_services(settings) as others:
+        view = others.jobs.submit(request)[0]
+        held = claim(others)
+        assert held is not None
+        # Half of the result as an attempt leaves it that dies: whole under its name, the next shard under none.
+        folder = others.settings.work_dir / str(view.id) / "1" / "out" / "checksum" / "result"
+        folder.mkdir(parents=True)
+        names = [artifact.name for artifact in others.artifacts.list(whole.id) if "/result/" in artifact.name]
+        paths = [others.artifacts.local_path(whole.id, name) for name in names]
+        table = pa.concat_tables([pq.read_table(path) for path in paths if path is not None])
+        assert table.num_rows == 201
+        pq.write_table(table.slice(0, 120), folder / "part-00000.parquet")
+        shutil.copy(folder / "part-00000.parquet", folder / ".part-00001.parquet.tmp")
+        os.truncate(folder / ".part-00001.parquet.tmp", 100)
+        with others.database.transaction() as session:
+            repository.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+        others.start_runner()
+        done = others.jobs.wait(view.id, 60)
+        assert (done.status, done.attempt) == (Status.COMPLETED, 2)
+        assert (_summary(done)["files"], _summary(done)["reused_files"]) == (201, 120)
+        assert _rows(others, done) == _rows(others, whole)
+        assert not folder.exists()
