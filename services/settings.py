@@ -71,7 +71,9 @@ class Settings(pydantic_settings.BaseSettings):
     shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
     shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
     min_free_disk_bytes: int = Field(
-        default=256 << 20, ge=0, description="No job starts with less free space (bytes) in the data directory."
+        default=256 << 20,
+        ge=0,
+        description="With less free space (bytes) in the data directory no job starts, and one that runs is stopped.",
     )
     s3_source_limit_bytes: int = Field(
         default=100 << 30, ge=1, description="Largest S3 prefix (bytes) that is staged as a source."

@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, engine, errors, operations, settings
+from services import artifacts, disk, engine, errors, operations, settings
 from services.db.engine import Database
 from services.jobs import repository, spec
 from services.jobs.lease import Lease
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.25
+# At 2 GB/s a job writes 100 MB in between, less than the default floor under free disk space.
+_DISK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -218,24 +221,45 @@ class Runner:
         handle = engine.start(document)
         lease.when_over(handle.cancel)
         report = Report(self._database, claim.job_id, claim.token, handle, self._config)
-        while not handle.wait(_PROGRESS_SECONDS):
-            if lease.is_over:
+        outcome = self._outcome(handle, report, lease)
+        return Finished(json.loads(outcome), handle.progress(), report)
+
+    def _outcome(self, handle: engine.Handle, report: Report, lease: Lease) -> bytes:
+        """Wait for the engine's end; the lease and the disk may stop it.
+
+        Raises:
+            LimitExceededError: it was stopped before the disk is full.
+            PravahError: what ended the job.
+        """
+        short: errors.PravahError | None = None
+        report_at = time.monotonic() + _PROGRESS_SECONDS
+        while not handle.wait(_DISK_SECONDS):
+            short = short or self._shortage()
+            if lease.is_over or short is not None:
                 handle.cancel()
-            else:
+            elif time.monotonic() >= report_at:
                 report.write()
-        return Finished(json.loads(handle.result()), handle.progress(), report)
+                report_at = time.monotonic() + _PROGRESS_SECONDS
+        try:
+            return handle.result()
+        except errors.CancelledError:
+            if short is None or lease.is_over:
+                raise
+            raise short from None
+
+    def _shortage(self) -> errors.PravahError | None:
+        try:
+            disk.check(self._config)
+        except errors.PravahError as error:
+            return error
+        return None
 
     def _make_work(self, work: Path) -> None:
         try:
             work.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(work).free
         except OSError as error:
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
-        if free < self._config.min_free_disk_bytes:
-            raise errors.LimitExceededError(
-                f"only {free:,} bytes are free in the data directory, less than PRAVAH_MIN_FREE_DISK_BYTES",
-                remedy="Free space or delete old jobs, then retry.",
-            )
+        disk.check(self._config)
 
     def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
         source = request.source
