@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services import engine, errors, presets, results, sample, settings, sources, storage, units
+from services import engine, errors, presets, results, retention, sample, settings, sources, storage, units
 from services.artifacts import ArtifactService
 from services.db.engine import Database
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
+from services.retention.sweeper import Sweeper
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -41,22 +42,30 @@ class Services:
     results: results.ResultService
     sources: sources.SourceService
     presets: presets.PresetService
+    retention: retention.RetentionService
     _runner: Runner | None = field(default=None)
+    _sweeper: Sweeper | None = field(default=None)
 
     def start_runner(self, only: UUID | None = None) -> Runner:
-        """Start running jobs in this process; a second call gives the same runner.
+        """Start running jobs in this process, and sweeping; a second call gives the same runner.
 
         Args:
-            only: run this job, unless another process takes it first, and no other.
+            only: run this job, unless another process takes it first, and no other; nothing is swept.
         """
         if self._runner is None:
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
             self._runner = Runner(*parts, only=only)
             self._runner.start()
+            if only is None:
+                self._sweeper = Sweeper(self.retention, self.settings.sweep_seconds)
+                self._sweeper.start()
         return self._runner
 
     def close(self) -> None:
-        """Stop the runner, close the connections."""
+        """Stop the runner and the sweeps, close the connections."""
+        if self._sweeper is not None:
+            self._sweeper.stop()
+            self._sweeper = None
         if self._runner is not None:
             self._runner.stop()
             self._runner = None
@@ -128,6 +137,7 @@ def create_services(config: settings.Settings) -> Services:
         results=result_service,
         sources=source_service,
         presets=presets.PresetService(database),
+        retention=retention.RetentionService(database, store, config),
     )
 
 

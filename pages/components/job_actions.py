@@ -11,11 +11,14 @@ from services import bootstrap, errors
 from services.jobs.models import JobView, Status
 
 CANCEL, RETRY, EDIT, DELETE = "Cancel", "Run again", "Change and run", "Delete"
+KEEP, UNKEEP = "Keep", "Keep no longer"
 ICONS = {
     CANCEL: ":material/block:",
     RETRY: ":material/replay:",
     EDIT: ":material/edit:",
     DELETE: ":material/delete:",
+    KEEP: ":material/keep:",
+    UNKEEP: ":material/keep_off:",
 }
 
 
@@ -23,7 +26,7 @@ def available(job: JobView) -> list[str]:
     """Return the actions that the job's state allows."""
     if not job.is_final:
         return [] if job.cancel_requested else [CANCEL]
-    return [RETRY, EDIT, DELETE]
+    return [RETRY, EDIT, UNKEEP if job.kept else KEEP, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -42,10 +45,19 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
+        elif action in {KEEP, UNKEEP}:
+            _keep(services, job.id, kept=action == KEEP)
         elif action == DELETE:
             _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:
         failure.show(error)
+
+
+def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
+    services.jobs.keep(job_id, kept=kept)
+    words = "No clean-up deletes it." if kept else "It goes when it is beyond a limit."
+    notice.later(words, ICONS[KEEP if kept else UNKEEP])
+    st.rerun()
 
 
 def title(job: JobView) -> str:

@@ -108,6 +108,7 @@ class JobSummary(models.Model):
     retry_of: UUID | None
     queue_position: int | None
     cancel_requested: bool
+    kept: bool
     progress: models.Progress | None
     issues_count: int
     error: models.JobError | None

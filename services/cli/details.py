@@ -52,6 +52,7 @@ def _fields(view: JobView) -> None:
         ("Submitted", f"{units.format_moment(view.created_at)}, {units.format_ago(view.created_at)}"),
         ("Attempt", f"{view.attempt}" if view.attempt > 1 else ""),
         ("Retry of", str(view.retry_of) if view.retry_of else ""),
+        ("Kept", "yes: no clean-up deletes it" if view.kept else ""),
     ]
     for title, value in rows:
         if value:

@@ -16,7 +16,7 @@ import typer.core
 import typer.main
 
 from services import errors
-from services.cli import about, arguments, doctor, interrupts, jobs, output, removal, results, run, serve
+from services.cli import about, arguments, clean, doctor, interrupts, jobs, output, removal, results, run, serve
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
@@ -27,7 +27,7 @@ _HELP = """What is in this directory, and is it still the same? Reads directorie
 Start with: pravah run inventory DIR, or pravah serve for the dashboard."""
 
 
-_ORDER = ("run", "verify", "submit", "jobs", "serve", "operations", "settings", "doctor")
+_ORDER = ("run", "verify", "submit", "jobs", "clean", "serve", "operations", "settings", "doctor")
 
 
 class _Group(typer.core.TyperGroup):
@@ -57,6 +57,7 @@ def _app() -> typer.Typer:
     jobs.app.command("issues", cls=arguments.Sectioned)(results.issues)
     jobs.app.command("removal", cls=arguments.Sectioned)(removal.removal)
     app.add_typer(jobs.app, name="jobs")
+    app.command(cls=arguments.Sectioned)(clean.clean)
     app.command(cls=arguments.Sectioned)(about.operations)
     app.command(cls=arguments.Sectioned)(serve.serve)
     app.command(cls=arguments.Sectioned)(doctor.doctor)

@@ -231,6 +231,7 @@ class JobView(Asked):
 
     Attributes:
         queue_position: 1 = next; only while it waits.
+        kept: no sweep deletes it.
         samples: points of the rate chart; empty in a list of jobs.
         events: its history, oldest first; empty in a list of jobs.
     """
@@ -244,6 +245,7 @@ class JobView(Asked):
     retry_of: UUID | None
     queue_position: int | None
     cancel_requested: bool
+    kept: bool = False
     progress: Progress | None
     samples: list[RateSample]
     issues_count: int

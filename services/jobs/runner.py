@@ -28,6 +28,7 @@ from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
+from services.retention.owner import Owner
 from services.sources import SourceService
 from services.storage import Storage
 
@@ -93,6 +94,7 @@ class Runner:
         self._files = files
         self._config = config
         self._only = only
+        self._owner = Owner(database, storage)
         self._stop = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
         self._loop: threading.Thread | None = None
@@ -293,6 +295,7 @@ class Runner:
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
         stored = []
+        self._owner.mark()
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             lease.check()
             name = path.relative_to(folder).as_posix()

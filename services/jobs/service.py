@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import re
-import shutil
 import threading
 import time
 import uuid
@@ -13,11 +13,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 import sqlalchemy.exc
+from sqlalchemy.orm import Session
 
 from services import engine, errors, settings
 from services.db.engine import Database
 from services.db.tables import JobRow
-from services.jobs import repository, spec
+from services.jobs import removals, repository, spec
 from services.jobs.models import (
     FINAL,
     IssueView,
@@ -30,6 +31,8 @@ from services.jobs.models import (
 )
 from services.sources import SourceService
 from services.storage import Storage
+
+log = logging.getLogger(__name__)
 
 _PREVIEW_FILES = 200_000
 _PREVIEW_SECONDS = 1.5
@@ -65,6 +68,7 @@ class JobService:
         request = self._check(request)
         try:
             with self._database.transaction() as session:
+                self._hold(session, request, retry_of)
                 row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
                 position = repository.queue_positions(session, [row.id]).get(row.id)
                 view = repository.to_view(row, position)
@@ -103,6 +107,15 @@ class JobService:
                 self._check_reference(option, option.job_id)
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
+
+    def _hold(self, session: Session, request: JobRequest, retry_of: UUID | None) -> None:
+        """Keep the jobs that a new one names from being deleted until it is there to be seen."""
+        named = spec.job_references(request.model_dump(mode="json"))
+        there = removals.hold(session, named | ({retry_of} if retry_of else set()))
+        gone = sorted(named - there)
+        if gone:
+            message = f"job {gone[0]} was deleted at this moment"
+            raise errors.InvalidOptionsError(message, remedy="Name a completed job.", field="operations")
 
     def _placed(self, option: spec.PathOption, request: JobRequest) -> str:
         if not option.is_destination:
@@ -239,21 +252,38 @@ class JobService:
         # Of several retries the first job: by it a job knows what an earlier one left at a destination.
         return self.submit(view.request, retry_of=view.retry_of or job_id)[0]
 
-    def delete(self, job_id: UUID) -> None:
-        """Delete a job with its result.
+    def keep(self, job_id: UUID, *, kept: bool) -> JobView:
+        """Keep a job from the sweeps, whatever its age or size, or leave it to them again.
 
         Raises:
             JobNotFoundError: there is none.
-            JobConflictError: it is running.
-            StorageError: its files could not be removed; the job stays.
+        """
+        with self._database.transaction() as session:
+            row = repository.get_row(session, job_id, lock=True)
+            row.kept = kept
+            position = repository.queue_positions(session, [job_id]).get(job_id)
+            return repository.to_view(row, position, repository.events(session, job_id))
+
+    def delete(self, job_id: UUID) -> None:
+        """Delete a job with its result, also a kept one; files that cannot be removed now are left to the next sweep.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it is running, or a job that has not ended needs its result.
         """
         with self._database.transaction() as session:
             row = repository.get_row(session, job_id, lock=True)
             if row.status == Status.RUNNING:
                 raise errors.JobConflictError(f"job {job_id} is running", remedy="Cancel it first.")
-            self._storage.delete(f"jobs/{job_id}/")
-            session.delete(row)
-        shutil.rmtree(self._config.work_dir / str(job_id), ignore_errors=True)
+            user = removals.referred(session).get(job_id)
+            if user is not None:
+                message = f"job {user}, which has not ended, needs the result of job {job_id}"
+                raise errors.JobConflictError(message, remedy="Wait for its end or cancel it.")
+            removals.delete_row(session, row)
+        try:
+            removals.remove_files(self._database, self._storage, self._config, job_id)
+        except errors.StorageError as error:
+            log.warning("the files of job %s are left to the next sweep: %s", job_id, error)
 
     def wait(self, job_id: UUID, timeout_seconds: float | None = None) -> JobView:
         """Poll until the job has ended or the time is over; return it as it then is."""

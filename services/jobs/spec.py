@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable
@@ -84,6 +85,18 @@ def path_options(request: JobRequest) -> list[PathOption]:
 
     with_paths(request, keep)
     return found
+
+
+def job_references(document: Any) -> set[UUID]:
+    """Return the jobs that a stored request names anywhere, also one of another version."""
+    if isinstance(document, dict):
+        document = list(document.values())
+    if isinstance(document, list):
+        return set().union(*(job_references(one) for one in document))
+    if isinstance(document, str) and document.startswith(JOB_REFERENCE):
+        with contextlib.suppress(ValueError):
+            return {UUID(document.removeprefix(JOB_REFERENCE))}
+    return set()
 
 
 def engine_spec(
