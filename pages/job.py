@@ -63,6 +63,8 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
         facts.append(f"started by schedule {text.html(job.schedule_name)}")
     if job.started_at and job.finished_at:
         facts.append(f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}")
+    if job.kept:
+        facts.append("kept from clean-ups")
     st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')
     if job.attempt > 1:
         st.caption(f"Attempt {job.attempt}: it was interrupted before and began again.")

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import health, page_head, text
+from pages.components import health, page_head, retention, text
 from services import bootstrap, units
 from services import settings as settings_module
 
@@ -23,6 +23,8 @@ def show(services: bootstrap.Services) -> None:
     st.subheader("Health", anchor=False)
     health.table(services)
     health.space(services)
+    st.subheader("What is kept", anchor=False)
+    retention.show(services)
     st.subheader("In force", anchor=False)
     st.caption("Each is an environment variable, read when Pravah starts. Secrets are masked.")
     _effective(services)

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services import engine, errors, presets, results, sample, settings, sources, storage, units
+from services import engine, errors, presets, results, retention, sample, settings, sources, storage, units
 from services.artifacts import ArtifactService
 from services.db.engine import Database
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
 from services.notifications.messenger import Messenger
+from services.retention.sweeper import Sweeper
 from services.schedules.scheduler import Scheduler
 from services.schedules.service import ScheduleService
 
@@ -45,11 +46,12 @@ class Services:
     sources: sources.SourceService
     presets: presets.PresetService
     schedules: ScheduleService
+    retention: retention.RetentionService
     _runner: Runner | None = field(default=None)
-    _loops: list[Scheduler | Messenger] = field(default_factory=list)
+    _loops: list[Scheduler | Messenger | Sweeper] = field(default_factory=list)
 
     def start_runner(self, only: UUID | None = None) -> Runner:
-        """Start running jobs in this process, also those that are due; a second call gives the same runner.
+        """Run jobs in this process, start those that are due, and sweep; a second call gives the same runner.
 
         Args:
             only: run this job, unless another process takes it first, and no other; nothing else is started.
@@ -59,8 +61,11 @@ class Services:
             self._runner = Runner(*parts, only=only)
             self._runner.start()
             if only is None:
-                scheduler = Scheduler(self.database, self.jobs, self.schedules)
-                self._loops = [scheduler, Messenger(self.database, self.jobs, self.settings)]
+                self._loops = [
+                    Scheduler(self.database, self.jobs, self.schedules),
+                    Messenger(self.database, self.jobs, self.settings),
+                    Sweeper(self.retention, self.settings.sweep_seconds),
+                ]
             for loop in self._loops:
                 loop.start()
         return self._runner
@@ -152,6 +157,7 @@ def create_services(config: settings.Settings) -> Services:
         sources=source_service,
         presets=presets.PresetService(database),
         schedules=ScheduleService(database, jobs, config),
+        retention=retention.RetentionService(database, store, config),
     )
 
 

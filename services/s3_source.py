@@ -136,7 +136,9 @@ def _check_limits(uri: str, directory: Path, limits: Limits, total: int, followi
         )
     if shutil.disk_usage(directory).free - following < limits.free_bytes:
         raise errors.LimitExceededError(
-            f"there is no room for {uri} in the data directory", remedy="Free space, or narrow the prefix."
+            f"there is no room for {uri} in the data directory: its next {following:,} bytes would leave fewer than "
+            f"the {limits.free_bytes:,} bytes of PRAVAH_MIN_FREE_DISK_BYTES",
+            remedy="Free space, or narrow the prefix.",
         )
 
 

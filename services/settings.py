@@ -71,7 +71,37 @@ class Settings(pydantic_settings.BaseSettings):
     shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
     shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
     min_free_disk_bytes: int = Field(
-        default=256 << 20, ge=0, description="No job starts with less free space (bytes) in the data directory."
+        default=256 << 20,
+        ge=0,
+        description="With less free space (bytes) in the data directory no job starts, and one that runs is stopped.",
+    )
+    keep_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Finished jobs older than this many days are deleted; unset = never."
+    )
+    keep_jobs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Finished jobs beyond the newest of this number are deleted; those that a user keeps, or that "
+        "others need, do not count. Unset = never.",
+    )
+    keep_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="While all results together take more bytes than this, the oldest are deleted; the newest always "
+        "stays. Unset = never.",
+    )
+    sweep_seconds: float = Field(
+        default=3600,
+        ge=1,
+        le=2_592_000,
+        description="Seconds between two looks of a server for what is to be deleted by the settings above, and for "
+        "files that belong to no job.",
+    )
+    orphan_grace_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Files that belong to no job are removed once nothing of them has changed for this many seconds, "
+        "at least for PRAVAH_LEASE_SECONDS.",
     )
     s3_source_limit_bytes: int = Field(
         default=100 << 30, ge=1, description="Largest S3 prefix (bytes) that is staged as a source."

@@ -12,6 +12,7 @@ from services.jobs.models import JobView, Status
 
 CANCEL, RETRY, FRESH, EDIT = "Cancel", "Run again", "Read all again", "Change and run"
 SCHEDULE, DELETE = "Schedule this", "Delete"
+KEEP, UNKEEP = "Keep", "Keep no longer"
 ICONS = {
     CANCEL: ":material/block:",
     RETRY: ":material/replay:",
@@ -19,6 +20,8 @@ ICONS = {
     EDIT: ":material/edit:",
     SCHEDULE: ":material/more_time:",
     DELETE: ":material/delete:",
+    KEEP: ":material/keep:",
+    UNKEEP: ":material/keep_off:",
 }
 
 
@@ -27,7 +30,7 @@ def available(job: JobView) -> list[str]:
     if not job.is_final:
         return [] if job.cancel_requested else [CANCEL]
     reuses = job.status == Status.COMPLETED and any(operations.get(name).reuses for name in job.names)
-    return [RETRY, *([FRESH] if reuses else []), EDIT, SCHEDULE, DELETE]
+    return [RETRY, *([FRESH] if reuses else []), EDIT, SCHEDULE, UNKEEP if job.kept else KEEP, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -49,10 +52,19 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
         elif action == SCHEDULE:
             schedule_form.ask(services, job.request)
+        elif action in {KEEP, UNKEEP}:
+            _keep(services, job.id, kept=action == KEEP)
         elif action == DELETE:
             _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:
         failure.show(error)
+
+
+def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
+    services.jobs.keep(job_id, kept=kept)
+    words = "No clean-up deletes it." if kept else "It goes when it is beyond a limit."
+    notice.later(words, ICONS[KEEP if kept else UNKEEP])
+    st.rerun()
 
 
 def title(job: JobView) -> str:

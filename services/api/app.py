@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services import bootstrap
 from services import settings as settings_module
 from services.api import access, bodies, docs, guard, head, metrics, problems
-from services.api.routes import artifacts, health, jobs, operations, schedules
+from services.api.routes import artifacts, health, jobs, operations, retention, schedules
 
 _VERSION = "1.0"
 _DESCRIPTION = """Pick a directory, run an operation on it, read the result.
@@ -44,7 +44,16 @@ def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Itera
     app.state.services = services
     app.state.settings = config
     app.state.metrics = metrics.Metrics(lambda: access.services_of(app))
-    for router in (jobs.router, artifacts.router, schedules.router, operations.router, health.router, docs.router):
+    routers = (
+        jobs.router,
+        artifacts.router,
+        schedules.router,
+        retention.router,
+        operations.router,
+        health.router,
+        docs.router,
+    )
+    for router in routers:
         app.include_router(router)
     problems.install(app)
     _document(app)

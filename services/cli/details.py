@@ -54,6 +54,7 @@ def _fields(view: JobView) -> None:
         ("Schedule", view.schedule_name or ""),
         ("Retry of", str(view.retry_of) if view.retry_of else ""),
         ("Baseline", str(view.baseline) if view.baseline else ""),
+        ("Kept", "yes: no clean-up deletes it" if view.kept else ""),
     ]
     for title, value in rows:
         if value:

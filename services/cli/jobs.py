@@ -149,6 +149,29 @@ def retry(
 
 
 @app.command(cls=arguments.Sectioned)
+def keep(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Keep jobs from `pravah clean` and its like, whatever their age."""
+    return _keep(jobs, kept=True, json=json)
+
+
+@app.command(cls=arguments.Sectioned)
+def unkeep(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Keep jobs no longer; they go when they are beyond a limit."""
+    return _keep(jobs, kept=False, json=json)
+
+
+def _keep(jobs: list[str], *, kept: bool, json: bool) -> int:
+    with session.opened() as services:
+        views = [services.jobs.keep(job_id, kept=kept) for job_id in _found(services, jobs)]
+    if json:
+        output.data([view.model_dump(mode="json") for view in views])
+    else:
+        for view in views:
+            output.line(f"{view.id} {'kept' if view.kept else 'not kept'}")
+    return 0
+
+
+@app.command(cls=arguments.Sectioned)
 def delete(
     jobs: arguments.JobIds,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

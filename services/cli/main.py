@@ -16,7 +16,20 @@ import typer.core
 import typer.main
 
 from services import errors
-from services.cli import about, arguments, doctor, interrupts, jobs, output, removal, results, run, schedules, serve
+from services.cli import (
+    about,
+    arguments,
+    clean,
+    doctor,
+    interrupts,
+    jobs,
+    output,
+    removal,
+    results,
+    run,
+    schedules,
+    serve,
+)
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
@@ -27,7 +40,7 @@ _HELP = """What is in this directory, and is it still the same? Reads directorie
 Start with: pravah run inventory DIR, or pravah serve for the dashboard."""
 
 
-_ORDER = ("run", "verify", "submit", "jobs", "schedules", "serve", "operations", "settings", "doctor")
+_ORDER = ("run", "verify", "submit", "jobs", "schedules", "clean", "serve", "operations", "settings", "doctor")
 
 
 class _Group(typer.core.TyperGroup):
@@ -58,6 +71,7 @@ def _app() -> typer.Typer:
     jobs.app.command("removal", cls=arguments.Sectioned)(removal.removal)
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(schedules.app, name="schedules")
+    app.command(cls=arguments.Sectioned)(clean.clean)
     app.command(cls=arguments.Sectioned)(about.operations)
     app.command(cls=arguments.Sectioned)(serve.serve)
     app.command(cls=arguments.Sectioned)(doctor.doctor)

@@ -55,6 +55,8 @@ class JobRow(Base):
     """The process that holds the job; see ``services.jobs.identity``."""
     deaths: Mapped[int]
     """How often a runner died on it."""
+    kept: Mapped[bool] = mapped_column(default=False)
+    """Never deleted for its age, or because there are too many jobs or bytes."""
     lease_expires_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
     progress: Mapped[dict[str, Any] | None]
@@ -115,6 +117,27 @@ class ArtifactRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     media_type: Mapped[str]
     size_bytes: Mapped[int]
+
+
+class RemovalRow(Base):
+    """A deleted job whose files are still to be removed: written with the deletion, dropped when they are gone."""
+
+    __tablename__ = "removals"
+
+    job_id: Mapped[UUID] = mapped_column(primary_key=True)
+    size_bytes: Mapped[int]
+    since: Mapped[datetime]
+
+
+class RetentionRow(Base):
+    """The one row about the sweeps."""
+
+    __tablename__ = "retention"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    database_id: Mapped[UUID]
+    """Names this database to the storage, which may be shared with others by mistake."""
+    last_sweep: Mapped[dict[str, Any] | None]
 
 
 class PresetRow(Base):

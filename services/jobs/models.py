@@ -235,6 +235,7 @@ class JobView(Asked):
         schedule_id: the schedule that started it; none once that is deleted.
         schedule_name: as it was called then; stays.
         queue_position: 1 = next; only while it waits.
+        kept: no sweep deletes it.
         samples: points of the rate chart; empty in a list of jobs.
         events: its history, oldest first; empty in a list of jobs.
     """
@@ -251,6 +252,7 @@ class JobView(Asked):
     schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
+    kept: bool = False
     progress: Progress | None
     samples: list[RateSample]
     issues_count: int

@@ -384,6 +384,7 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         schedule_name=row.schedule_name,
         queue_position=position,
         cancel_requested=row.cancel_requested,
+        kept=row.kept,
         progress=Progress.model_validate(row.progress) if row.progress else None,
         samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,
         issues_count=row.issues_count,

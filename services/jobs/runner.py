@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +21,15 @@ import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, engine, errors, findings, operations, settings
+from services import artifacts, disk, engine, errors, findings, operations, settings
 from services.db.engine import Database
-from services.jobs import repository, spec
+from services.jobs import baselines, repository, spec
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
 from services.notifications import outbox
+from services.retention.owner import Owner
 from services.sources import SourceService
 from services.storage import Storage
 
@@ -35,6 +37,8 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
 _PROGRESS_SECONDS = 0.25
+# At 2 GB/s a job writes 100 MB in between, less than the default floor under free disk space.
+_DISK_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Runner:
         self._files = files
         self._config = config
         self._only = only
+        self._owner = Owner(database, storage)
         self._stop = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
         self._loop: threading.Thread | None = None
@@ -226,45 +231,62 @@ class Runner:
         request = self._stage(claim.request, work, lease)
         source = claim.request.source.os_path if claim.request.source.path is not None else None
         request = spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
-        baselines = self._baselines(claim, work)
-        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, baselines)
+        shards = self._baselines(claim, work)
+        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, shards)
         lease.check()
         handle = engine.start(document)
         lease.when_over(handle.cancel)
         report = Report(self._database, claim.job_id, claim.token, handle, self._config)
-        while not handle.wait(_PROGRESS_SECONDS):
-            if lease.is_over:
+        outcome = self._outcome(handle, report, lease)
+        return Finished(json.loads(outcome), handle.progress(), report)
+
+    def _outcome(self, handle: engine.Handle, report: Report, lease: Lease) -> bytes:
+        """Wait for the engine's end; the lease and the disk may stop it.
+
+        Raises:
+            LimitExceededError: it was stopped before the disk is full.
+            PravahError: what ended the job.
+        """
+        short: errors.PravahError | None = None
+        report_at = time.monotonic() + _PROGRESS_SECONDS
+        while not handle.wait(_DISK_SECONDS):
+            short = short or self._shortage()
+            if lease.is_over or short is not None:
                 handle.cancel()
-            else:
+            elif time.monotonic() >= report_at:
                 report.write()
-        return Finished(json.loads(handle.result()), handle.progress(), report)
+                report_at = time.monotonic() + _PROGRESS_SECONDS
+        try:
+            return handle.result()
+        except errors.CancelledError:
+            if short is None or lease.is_over:
+                raise
+            raise short from None
+
+    def _shortage(self) -> errors.PravahError | None:
+        try:
+            disk.check(self._config)
+        except errors.PravahError as error:
+            return error
+        return None
 
     def _baselines(self, claim: Claim, work: Path) -> dict[str, list[Path]]:
         """Return the shards whose rows are taken over: of the job's baseline, and of its own earlier attempts."""
         found: dict[str, list[Path]] = {}
         baseline = claim.request.baseline
-        for name in claim.request.names:
-            if not operations.get(name).reuses:
-                continue
-            table = f"{name}.{operations.MAIN_TABLE}"
+        for name in baselines.reusing(claim.request):
             if baseline is not None and self._jobs.exists(baseline):
+                table = f"{name}.{operations.MAIN_TABLE}"
                 found[name] = sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
-            # What an attempt has made last is whole: it has its name only then.
-            earlier = work.parent.glob(f"*/out/{name}/{operations.MAIN_TABLE}/part-*.parquet")
-            found[name] = found.get(name, []) + sorted(path for path in earlier if work not in path.parents)
+            found[name] = found.get(name, []) + baselines.left_by_attempts(work, name)
         return found
 
     def _make_work(self, work: Path) -> None:
         try:
             work.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(work).free
         except OSError as error:
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
-        if free < self._config.min_free_disk_bytes:
-            raise errors.LimitExceededError(
-                f"only {free:,} bytes are free in the data directory, less than PRAVAH_MIN_FREE_DISK_BYTES",
-                remedy="Free space or delete old jobs, then retry.",
-            )
+        disk.check(self._config)
 
     def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
         source = request.source
@@ -298,6 +320,7 @@ class Runner:
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
         stored = []
+        self._owner.mark()
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             lease.check()
             name = path.relative_to(folder).as_posix()

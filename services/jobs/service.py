@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import logging
 import os
 import re
 import shutil
@@ -13,11 +14,12 @@ from collections.abc import Callable
 from uuid import UUID
 
 import sqlalchemy.exc
+from sqlalchemy.orm import Session
 
 from services import engine, errors, settings
 from services.db.engine import Database
 from services.db.tables import JobRow
-from services.jobs import repository, spec
+from services.jobs import baselines, removals, repository, spec
 from services.jobs.models import (
     FINAL,
     IssueView,
@@ -30,6 +32,8 @@ from services.jobs.models import (
 )
 from services.sources import SourceService
 from services.storage import Storage
+
+log = logging.getLogger(__name__)
 
 _PREVIEW_FILES = 200_000
 _PREVIEW_SECONDS = 1.5
@@ -67,6 +71,7 @@ class JobService:
         request = self.check(request)
         try:
             with self._database.transaction() as session:
+                self._hold(session, request, retry_of)
                 row = repository.insert_job(session, uuid.uuid4(), request, retry_of)
                 position = repository.queue_positions(session, [row.id]).get(row.id)
                 view = repository.to_view(row, position)
@@ -108,30 +113,19 @@ class JobService:
                 self._sources.resolve_path(option.value)
             else:
                 self._check_reference(option, option.job_id)
-        if request.baseline is not None:
-            self._check_baseline(request, request.baseline)
+        with self._database.transaction() as session:
+            baselines.check(session, request)
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
 
-    def _check_baseline(self, request: JobRequest, job_id: UUID) -> None:
-        with self._database.transaction() as session:
-            query = sqlalchemy.select(JobRow.status, JobRow.operations, JobRow.request).where(JobRow.id == job_id)
-            found = session.execute(query).one_or_none()
-        if found is None:
-            state = "there is no such job"
-        elif found.status != Status.COMPLETED:
-            state = f"it is {found.status}"
-        elif not set(found.operations) & set(request.names):
-            state = f"it is of {', '.join(found.operations)}"
-        elif found.request["source"] != request.source.model_dump(mode="json"):
-            state = "it has another source"
-        else:
-            return
-        raise errors.InvalidOptionsError(
-            f"job {job_id} is no baseline: {state}",
-            remedy="Name a completed job of the same operation and source, or none.",
-            field="baseline",
-        )
+    def _hold(self, session: Session, request: JobRequest, retry_of: UUID | None) -> None:
+        """Keep the jobs that a new one names from being deleted until it is there to be seen."""
+        named = spec.job_references(request.model_dump(mode="json"))
+        there = removals.hold(session, named | ({retry_of} if retry_of else set()))
+        gone = sorted(named - there)
+        if gone:
+            message = f"job {gone[0]} was deleted at this moment"
+            raise errors.InvalidOptionsError(message, remedy="Name a completed job.", field="operations")
 
     def _placed(self, option: spec.PathOption, request: JobRequest) -> str:
         if not option.is_destination:
@@ -276,21 +270,38 @@ class JobService:
         request = view.request.model_copy(update={"baseline": baseline})
         return self.submit(request, retry_of=view.retry_of or job_id)[0]
 
-    def delete(self, job_id: UUID) -> None:
-        """Delete a job with its result.
+    def keep(self, job_id: UUID, *, kept: bool) -> JobView:
+        """Keep a job from the sweeps, whatever its age or size, or leave it to them again.
 
         Raises:
             JobNotFoundError: there is none.
-            JobConflictError: it is running.
-            StorageError: its files could not be removed; the job stays.
+        """
+        with self._database.transaction() as session:
+            row = repository.get_row(session, job_id, lock=True)
+            row.kept = kept
+            position = repository.queue_positions(session, [job_id]).get(job_id)
+            return repository.to_view(row, position, repository.events(session, job_id))
+
+    def delete(self, job_id: UUID) -> None:
+        """Delete a job with its result, also a kept one; files that cannot be removed now are left to the next sweep.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it is running, or a job that has not ended needs its result.
         """
         with self._database.transaction() as session:
             row = repository.get_row(session, job_id, lock=True)
             if row.status == Status.RUNNING:
                 raise errors.JobConflictError(f"job {job_id} is running", remedy="Cancel it first.")
-            self._storage.delete(f"jobs/{job_id}/")
-            session.delete(row)
-        self._remove_work(job_id)
+            user = removals.referred(session).get(job_id)
+            if user is not None:
+                message = f"job {user}, which has not ended, needs the result of job {job_id}"
+                raise errors.JobConflictError(message, remedy="Wait for its end or cancel it.")
+            removals.delete_row(session, row)
+        try:
+            removals.remove_files(self._database, self._storage, self._config, job_id)
+        except errors.StorageError as error:
+            log.warning("the files of job %s are left to the next sweep: %s", job_id, error)
 
     def _remove_work(self, job_id: UUID) -> None:
         """Remove what attempts have left for the next one; there will be none."""

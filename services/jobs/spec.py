@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -84,6 +85,20 @@ def path_options(request: JobRequest) -> list[PathOption]:
 
     with_paths(request, keep)
     return found
+
+
+def job_references(document: Any) -> set[UUID]:
+    """Return the jobs that a stored request names anywhere, also one of another version."""
+    if isinstance(document, dict):
+        baseline = document.get("baseline")
+        own = {UUID(baseline)} if isinstance(baseline, str) else set()
+        return own.union(*(job_references(one) for one in document.values()))
+    if isinstance(document, list):
+        return set().union(*(job_references(one) for one in document))
+    if isinstance(document, str) and document.startswith(JOB_REFERENCE):
+        with contextlib.suppress(ValueError):
+            return {UUID(document.removeprefix(JOB_REFERENCE))}
+    return set()
 
 
 def engine_spec(

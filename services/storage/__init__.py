@@ -1,5 +1,5 @@
 """Where results are kept: one protocol, the local file system and S3."""
 
-from services.storage.base import Storage, open_storage
+from services.storage.base import Entry, Storage, open_storage
 
-__all__ = ["Storage", "open_storage"]
+__all__ = ["Entry", "Storage", "open_storage"]

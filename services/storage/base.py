@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from services import errors, settings
 
 CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object, or what a put that never ended left of one.
+
+    Attributes:
+        modified_at: seconds since 1970, by the storage's clock.
+        upload: what the storage calls an unfinished put; ``None`` for an object.
+    """
+
+    key: str
+    size_bytes: int
+    modified_at: float
+    upload: str | None = None
 
 
 class Storage(Protocol):
@@ -42,6 +58,28 @@ class Storage(Protocol):
         Raises:
             ArtifactNotFoundError: the prefix leads out of the storage.
             StorageError: they could not be listed.
+        """
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Yield what is stored below a prefix with its size and time, in any order; what vanishes meanwhile may lack.
+
+        Raises:
+            ArtifactNotFoundError: the prefix leads out of the storage.
+            StorageError: it could not be listed.
+        """
+
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
+        """Yield what unfinished puts below a prefix hold: of killed processes, or of ones that are at it.
+
+        Raises:
+            ArtifactNotFoundError, StorageError: as `entries`.
+        """
+
+    def drop(self, entry: Entry) -> None:
+        """Remove what an unfinished put left; gone already is fine.
+
+        Raises:
+            StorageError: it could not be removed.
         """
 
     def delete(self, prefix: str) -> None:

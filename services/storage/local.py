@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -10,9 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from services import errors
-from services.storage.base import CHUNK_BYTES, check_key, check_prefix
+from services.storage.base import CHUNK_BYTES, Entry, check_key, check_prefix
 
 _TEMPORARY = ".put-"
+_FILE, _EMPTY = "file", "empty directory"
 
 
 class LocalStorage:
@@ -97,6 +99,56 @@ class LocalStorage:
         keys = (path.relative_to(self._root).as_posix() for path in files)
         return sorted(key for key in keys if key.startswith(prefix))
 
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """Walk the directory of the prefix."""
+        for path, is_directory in self._walk(prefix):
+            if not is_directory and not path.name.startswith(_TEMPORARY):
+                yield from self._entry(path)
+
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
+        """Find temporary files, and directories that hold nothing."""
+        for path, is_directory in self._walk(prefix):
+            if is_directory or path.name.startswith(_TEMPORARY):
+                yield from self._entry(path, _EMPTY if is_directory else _FILE)
+
+    def drop(self, entry: Entry) -> None:
+        """Remove the file, or the directory unless it holds something by now."""
+        path = self._root / check_key(entry.key)
+        try:
+            if entry.upload == _EMPTY:
+                path.rmdir()
+            else:
+                path.unlink()
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTEMPTY}:
+                raise errors.StorageError(f"cannot remove {entry.key}: {error}") from error
+
+    def _walk(self, prefix: str) -> Iterator[tuple[Path, bool]]:
+        """Yield files, and empty directories with True."""
+
+        def fail(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):  # removed meanwhile
+                raise errors.StorageError(f"cannot list {prefix}: {error}") from error
+
+        start = self._root / check_prefix(prefix).rpartition("/")[0]
+        for place, directories, files in os.walk(start, onerror=fail):
+            here = Path(place)
+            links = [name for name in directories if (here / name).is_symlink()]  # somebody else's, and not followed
+            found = [(here / name, False) for name in (*files, *links)]
+            if not directories and not files:
+                found.append((here, True))
+            yield from (one for one in found if one[0].relative_to(self._root).as_posix().startswith(prefix))
+
+    def _entry(self, path: Path, upload: str | None = None) -> Iterator[Entry]:
+        try:
+            stat = path.lstat()
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise errors.StorageError(f"cannot look at {path}: {error}") from error
+        size_bytes = 0 if upload == _EMPTY else stat.st_size
+        yield Entry(path.relative_to(self._root).as_posix(), size_bytes, stat.st_mtime, upload)
+
     def delete(self, prefix: str) -> None:
         """Remove the files, and the directory a prefix with a final slash names."""
         if not prefix:
@@ -104,9 +156,7 @@ class LocalStorage:
         check_prefix(prefix)
         try:
             if prefix.endswith("/"):
-                directory = self._root / prefix
-                if directory.exists():
-                    shutil.rmtree(directory)
+                _remove_tree(self._root / prefix)
                 return
             for key in self.list(prefix):
                 (self._root / key).unlink(missing_ok=True)
@@ -127,6 +177,13 @@ class LocalStorage:
         except OSError as error:
             raise errors.StorageError(f"{self._root} cannot be written: {error}") from error
         return f"local directory {self._root}"
+
+
+def _remove_tree(directory: Path) -> None:
+    while directory.exists():
+        # Another process may remove the same one: what it took away first is no error.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(directory)
 
 
 def _make_directory(path: Path) -> None:

@@ -15,7 +15,7 @@ import botocore.exceptions
 from boto3.s3.transfer import TransferConfig
 
 from services import errors
-from services.storage.base import CHUNK_BYTES, check_key, check_prefix
+from services.storage.base import CHUNK_BYTES, Entry, check_key, check_prefix
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,10 @@ def translated(what: str) -> Iterator[None]:
         raise
     except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError) as error:
         raise errors.StorageError(f"{what}: {error}") from error
+
+
+def _is_no_upload(error: botocore.exceptions.ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code") in {"NoSuchUpload", *_MISSING}
 
 
 class _BehindTheEndError(Exception):
@@ -138,6 +142,46 @@ class S3Storage:
             )
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return sorted(key.removeprefix(self._prefix) for key in keys)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """List page by page."""
+        check_prefix(prefix)
+        for entry in self._pages("list_objects_v2", "Contents", prefix):
+            key = str(entry["Key"]).removeprefix(self._prefix)
+            yield Entry(key, int(entry["Size"]), entry["LastModified"].timestamp())
+
+    def unfinished(self, prefix: str) -> Iterator[Entry]:
+        """Find multipart uploads: no list of objects shows them, but their parts take space."""
+        check_prefix(prefix)
+        for upload in self._pages("list_multipart_uploads", "Uploads", prefix):
+            key, name = str(upload["Key"]), str(upload["UploadId"])
+            with self._translated(prefix):
+                parts = self._client.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=key, UploadId=name)
+                try:
+                    size_bytes = sum(int(part["Size"]) for page in parts for part in page.get("Parts", []))
+                except botocore.exceptions.ClientError as error:
+                    if _is_no_upload(error):
+                        continue  # it has ended meanwhile
+                    raise
+            started = upload["Initiated"].timestamp()
+            yield Entry(key.removeprefix(self._prefix), size_bytes, started, name)
+
+    def drop(self, entry: Entry) -> None:
+        """Abort the upload."""
+        with self._translated(entry.key):
+            try:
+                self._client.abort_multipart_upload(
+                    Bucket=self._bucket, Key=self._key(entry.key), UploadId=entry.upload
+                )
+            except botocore.exceptions.ClientError as error:
+                if not _is_no_upload(error):
+                    raise
+
+    def _pages(self, call: str, member: str, prefix: str) -> Iterator[Any]:
+        with self._translated(prefix):
+            pages = self._client.get_paginator(call).paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
+            for page in pages:
+                yield from page.get(member, [])
 
     def delete(self, prefix: str) -> None:
         """Delete in batches of 1,000, the most a request takes."""

@@ -142,13 +142,23 @@ def retry(
     return view
 
 
+@router.post("/{job_id:uuid}/keep", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def keep(job_id: access.JobId, services: access.Services) -> models.JobView:
+    """Keep a job from being deleted for its age, or because there are too many jobs or bytes."""
+    return services.jobs.keep(job_id, kept=True)
+
+
+@router.delete("/{job_id:uuid}/keep", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def stop_keeping(job_id: access.JobId, services: access.Services) -> models.JobView:
+    """Keep a job no longer: it goes when it is beyond a limit."""
+    return services.jobs.keep(job_id, kept=False)
+
+
 @router.delete(
     "/{job_id:uuid}",
     status_code=204,
-    responses=problems.responses(
-        errors.JobNotFoundError, errors.InvalidOptionsError, errors.JobConflictError, errors.StorageError
-    ),
+    responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError, errors.JobConflictError),
 )
 def delete(job_id: access.JobId, services: access.Services) -> None:
-    """Delete a job with its result; a running one must be cancelled first."""
+    """Delete a job with its result, also a kept one; not one that runs, or whose result an unfinished job needs."""
     services.jobs.delete(job_id)

@@ -248,7 +248,7 @@ def test_delete_takes_the_job_and_its_result(client: TestClient, run_job: RunJob
     for gone in ("", "/results", "/artifacts", "/artifacts/checksum/manifest.b3", "/issues"):
         problem(client.get(address + gone), 404, "job_not_found")
     problem(client.delete(address), 404, "job_not_found")
-    assert not [path for path in (services.settings.data_dir / "results").rglob("*") if path.is_file()]
+    assert not [path for path in (services.settings.data_dir / "results/jobs").rglob("*") if path.is_file()]
 
 
 def test_a_running_job_is_not_deleted_but_cancelled(

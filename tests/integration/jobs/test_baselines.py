@@ -67,18 +67,19 @@ def test_run_again_reads_only_what_changed(running: bootstrap.Services, source: 
     assert _rows(running, fresh) == _rows(running, third)
 
 
-def test_a_baseline_that_was_deleted_costs_a_reading(settings: settings_module.Settings, source: Path) -> None:
+def test_a_baseline_is_not_deleted_while_a_job_needs_it(settings: settings_module.Settings, source: Path) -> None:
     request = one_job(operation="checksum", source=Source.of_path(source))
     with bootstrap.open_services(settings) as services:
         services.start_runner()
         first = _run(services, request)
     with bootstrap.open_services(settings) as others:
         view = others.jobs.retry(first.id)
+        with pytest.raises(errors.JobConflictError, match="needs the result"):
+            others.jobs.delete(first.id)
+        others.jobs.cancel(view.id)
         others.jobs.delete(first.id)
-        others.start_runner()
-        done = others.jobs.wait(view.id, 60)
-        assert done.status == Status.COMPLETED
-        assert _summary(done) == {"files": 201, "reused_files": 0, "reused_bytes": 0}
+        with pytest.raises(errors.InvalidOptionsError, match="there is no such job"):
+            others.jobs.submit(request.model_copy(update={"baseline": first.id}))
 
 
 def test_what_is_no_baseline_is_refused(running: bootstrap.Services, source: Path, tree: TreeBuilder) -> None:

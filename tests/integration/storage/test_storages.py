@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 from services import errors
 from services.storage import Storage
+from services.storage.local import LocalStorage
+from services.storage.s3 import S3Storage
 
 MIB = 1 << 20
 Put = Callable[[str, bytes], None]
@@ -180,3 +183,67 @@ def test_a_local_path_is_the_object_itself(storage: Storage, put: Put) -> None:
     if path is not None:
         assert path.read_bytes() == b"content"
         assert path.stat().st_uid == os.getuid()
+
+
+def test_entries_tell_size_and_time_of_what_list_names(storage: Storage, put: Put) -> None:
+    before = time.time()
+    for key, size in (("a/1", 3), ("a/x/y", 0), ("ab/1", 5), ("b", 1)):
+        put(key, bytes(size))
+    assert sorted((entry.key, entry.size_bytes) for entry in storage.entries("a/")) == [("a/1", 3), ("a/x/y", 0)]
+    assert sorted(entry.key for entry in storage.entries("")) == storage.list("")
+    assert list(storage.entries("nothing/")) == []
+    for entry in storage.entries(""):
+        assert entry.upload is None
+        assert before - 5 < entry.modified_at < time.time() + 5
+    with pytest.raises(errors.ArtifactNotFoundError):
+        list(storage.entries("../x"))
+
+
+def test_what_an_unfinished_put_left_is_found_and_dropped(storage: Storage, put: Put, tmp_path: Path) -> None:
+    put("jobs/a/1/whole", b"whole")
+    if isinstance(storage, S3Storage):
+        upload = storage._client.create_multipart_upload(Bucket=storage._bucket, Key=storage._key("jobs/a/1/half"))
+        part = {"Bucket": storage._bucket, "Key": storage._key("jobs/a/1/half"), "UploadId": upload["UploadId"]}
+        storage._client.upload_part(**part, PartNumber=1, Body=bytes(1234))
+    else:
+        (tmp_path / "stored/jobs/a/1/.put-half").write_bytes(bytes(1234))
+        (tmp_path / "stored/jobs/a/2").mkdir()
+    found = list(storage.unfinished("jobs/"))
+    assert sum(entry.size_bytes for entry in found) == 1234
+    assert all(entry.upload for entry in found)
+    assert list(storage.unfinished("other/")) == []
+    assert storage.list("jobs/") == ["jobs/a/1/whole"]
+    for _ in range(2):
+        for entry in found:
+            storage.drop(entry)
+    assert list(storage.unfinished("jobs/")) == []
+    assert read(storage, "jobs/a/1/whole") == b"whole"
+
+
+def test_a_directory_that_is_filled_again_is_not_dropped(tmp_path: Path) -> None:
+    storage = LocalStorage(tmp_path / "stored")
+    (tmp_path / "stored/jobs/a").mkdir(parents=True)
+    (empty,) = storage.unfinished("jobs/")
+    (tmp_path / "stored/jobs/a/new").write_bytes(b"new")
+    storage.drop(empty)
+    assert storage.list("jobs/") == ["jobs/a/new"]
+
+
+def test_many_may_delete_the_same_at_once(storage: Storage, put: Put) -> None:
+    for number in range(60):
+        put(f"jobs/a/{number % 7}/{number}", b"")
+    failures: list[BaseException] = []
+
+    def delete() -> None:
+        try:
+            storage.delete("jobs/a/")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=delete) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert storage.list("") == []

@@ -1,0 +1,111 @@
+"""How much is held, what would go, when the last sweep was, and a button to sweep now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+import streamlit as st
+
+from pages.components import failure, notice, text
+from services import bootstrap, errors, units
+from services.retention import OrphanKind, Reason, Sweep
+
+_SHOWN = 20
+_REASONS = {Reason.AGE: "too old", Reason.NUMBER: "too many jobs", Reason.BYTES: "too many bytes"}
+_KINDS = {
+    OrphanKind.DELETED: "of a deleted job",
+    OrphanKind.STORED: "of no job",
+    OrphanKind.WORK: "left by a killed runner",
+    OrphanKind.CACHE: "a copy of no job",
+}
+
+
+@st.cache_data(ttl=30, show_spinner="Looking at jobs and files …")
+def _foreseen(_services: bootstrap.Services) -> Sweep:
+    # It looks at every file of the storage, and many tabs may ask.
+    return _services.retention.sweep(dry_run=True)
+
+
+def show(services: bootstrap.Services) -> None:
+    """Draw figures, limits, what would go, and the button."""
+    try:
+        sweep = _foreseen(services)
+        last = services.retention.last()
+    except errors.PravahError as error:
+        failure.show(error)
+        return
+    with st.grid(4, min_column_width=180):
+        st.metric("Finished jobs", units.format_count(sweep.held.jobs))
+        st.metric("Of them kept", units.format_count(sweep.held.kept))
+        st.metric("Their results", units.format_bytes(sweep.held.size_bytes))
+        st.metric("Would be freed", units.format_bytes(sweep.freed_bytes))
+    st.markdown(" ".join(_sentences(services)))
+    if last is None:
+        st.caption("There was no sweep yet.")
+    else:
+        jobs, orphans = _counts(last.jobs, last.orphans)
+        ago, freed = units.format_ago(last.at), units.format_bytes(last.freed_bytes)
+        left = f"; {last.troubles} could not be removed" if last.troubles else ""
+        st.caption(text.plain(f"Last sweep {ago}: {jobs} and {orphans}, {freed}{left}."))
+    _plan(services, sweep)
+
+
+def _sentences(services: bootstrap.Services) -> Iterator[str]:
+    config = services.settings
+    if config.keep_days is not None:
+        yield f"Jobs older than {config.keep_days:g} days are deleted."
+    if config.keep_jobs is not None:
+        yield f"Number of jobs: {units.format_count(config.keep_jobs)} at most, besides those that are kept."
+    if config.keep_bytes is not None:
+        yield f"All results together: {units.format_bytes(config.keep_bytes)} at most."
+    if config.keep_days is None and config.keep_jobs is None and config.keep_bytes is None:
+        yield "Jobs are kept for ever: `PRAVAH_KEEP_DAYS`, `PRAVAH_KEEP_JOBS` and `PRAVAH_KEEP_BYTES` are unset."
+    yield f"A server looks every {text.plain(units.format_duration(config.sweep_seconds))}."
+
+
+def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
+    rows = [(job.label, _REASONS[job.reason], job.size_bytes) for job in sweep.jobs]
+    rows += [(one.name, _KINDS[one.kind], one.size_bytes) for one in sweep.orphans]
+    if rows:
+        shown = {
+            "What would go": [text.code(row[0], limit=120) for row in rows[:_SHOWN]],
+            "Why": [row[1] for row in rows[:_SHOWN]],
+            "Size": [text.plain(units.format_bytes(row[2])) for row in rows[:_SHOWN]],
+        }
+        st.table(pd.DataFrame(shown), border="horizontal", hide_index=True)
+        if len(rows) > _SHOWN:
+            st.caption(f"… and {units.format_count(len(rows) - _SHOWN)} more")
+    else:
+        st.caption("Nothing would go now.")
+    if sweep.foreign:
+        st.warning(text.plain(sweep.foreign), icon=":material/warning:")
+    for trouble in sweep.troubles:
+        st.warning(text.plain(f"{trouble.name}: {trouble.message}"), icon=":material/warning:")
+    if st.button("Clean up now", icon=":material/mop:", key="clean", disabled=not rows):
+        _ask(services, sweep)
+
+
+@st.dialog("Clean up?", icon=":material/mop:")
+def _ask(services: bootstrap.Services, sweep: Sweep) -> None:
+    jobs, orphans = _counts(len(sweep.jobs), len(sweep.orphans))
+    st.markdown(f"{jobs} with results and history, and {orphans}: {units.format_bytes(sweep.freed_bytes)}.")
+    with st.container(horizontal=True, horizontal_alignment="right"):
+        if st.button("Leave them", key="clean_no"):
+            st.rerun()
+        wanted = st.button("Delete", type="primary", icon=":material/delete:", key="clean_yes")
+    if not wanted:
+        return
+    try:
+        done = services.retention.sweep()
+    except errors.PravahError as error:
+        failure.show(error)
+        return
+    _foreseen.clear()
+    jobs, orphans = _counts(len(done.jobs), len(done.orphans))
+    notice.later(f"{jobs} and {orphans} are gone.", ":material/mop:")
+    st.rerun()
+
+
+def _counts(jobs: int, orphans: int) -> tuple[str, str]:
+    return text.count(jobs, "job", "jobs"), text.count(orphans, "orphan", "orphans")

@@ -1,0 +1,51 @@
+"""What an earlier job or attempt found, taken over for files that are as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services import errors, operations
+from services.db.tables import JobRow
+from services.jobs.models import JobRequest, Status
+
+
+def check(session: Session, request: JobRequest) -> None:
+    """Look whether the baseline that a request names, if any, is one.
+
+    Raises:
+        InvalidOptionsError: it is not.
+    """
+    if request.baseline is None:
+        return
+    query = sa.select(JobRow.status, JobRow.operations, JobRow.request).where(JobRow.id == request.baseline)
+    found = session.execute(query).one_or_none()
+    if found is None:
+        state = "there is no such job"
+    elif found.status != Status.COMPLETED:
+        state = f"it is {found.status}"
+    elif not set(found.operations) & set(request.names):
+        state = f"it is of {', '.join(found.operations)}"
+    elif found.request["source"] != request.source.model_dump(mode="json"):
+        state = "it has another source"
+    else:
+        return
+    raise errors.InvalidOptionsError(
+        f"job {request.baseline} is no baseline: {state}",
+        remedy="Name a completed job of the same operation and source, or none.",
+        field="baseline",
+    )
+
+
+def reusing(request: JobRequest) -> Iterator[str]:
+    """Return those operations of a request that take anything over."""
+    return (name for name in request.names if operations.get(name).reuses)
+
+
+def left_by_attempts(work: Path, operation: str) -> list[Path]:
+    """Return what attempts before the one that works in `work` have made last: it has its name only then."""
+    found = work.parent.glob(f"*/out/{operation}/{operations.MAIN_TABLE}/part-*.parquet")
+    return sorted(path for path in found if work not in path.parents)

@@ -1,0 +1,45 @@
+"""Keep a job, and clean up the others, with a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import completed, open_page, serving, settled, start_job
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_kept_job_outlives_the_clean_up_that_takes_an_older_one(
+    tmp_path: Path, make_database: Callable[[], str], page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRAVAH_KEEP_JOBS", "1")
+    with serving(tmp_path, make_database()) as dashboard:
+        for number in range(3):
+            start_job(page, dashboard, dashboard.sample, "inventory")
+            completed(page)
+            if number == 0:
+                kept = page.url
+                page.get_by_role("button", name="Keep", exact=True).click()
+                expect(page.get_by_text("kept from clean-ups")).to_be_visible()
+        open_page(page, f"{dashboard.url}/settings")
+        expect(page.get_by_text("too many jobs")).to_have_count(1)
+        page.get_by_role("button", name="Clean up now").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog).to_contain_text("1 job with results and history, and 0 orphans")
+        dialog.get_by_role("button", name="Leave them").click()
+        expect(dialog).to_have_count(0)
+        settled(page)
+        page.get_by_role("button", name="Clean up now").click()
+        dialog.get_by_role("button", name="Delete", exact=True).click()
+        expect(page.get_by_text("Nothing would go now.")).to_be_visible()
+        expect(page.get_by_text("1 job and 0 orphans")).to_have_count(2)  # told, and the last sweep
+        open_page(page, f"{dashboard.url}/jobs")
+        expect(page.get_by_role("button", name="Actions")).to_have_count(2)
+        open_page(page, kept)
+        completed(page)
+        page.get_by_role("button", name="Keep no longer").click()
+        expect(page.get_by_role("button", name="Keep", exact=True)).to_be_visible()
