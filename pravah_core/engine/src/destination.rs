@@ -4,6 +4,8 @@
 //! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
 //! whoever made it. A file appears under its name when it is whole. Until the job completes, a marker stands in it.
 
+mod parked;
+
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -15,6 +17,8 @@ use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
+
+pub use self::parked::Parked;
 
 use crate::control::Control;
 use crate::error::{EngineError, Result};
@@ -134,39 +138,6 @@ impl Destination {
             let _ = rustix::fs::unlinkat(&*writing.directory, &temporary[..], AtFlags::empty());
             self.refuse(path, error)
         })
-    }
-
-    /// Close a written file that is to get its name later.
-    pub fn park(&self, path: &[u8], mut writing: Writing) -> Parked {
-        let above = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-        let temporary = [&path[..above], &writing.temporary.take().unwrap_or_default()].concat();
-        Parked { path: path.to_vec(), temporary }
-    }
-
-    /// Give a parked file its name.
-    ///
-    /// # Errors
-    /// [`Refused`]: among others, that the name is taken.
-    pub fn publish_parked(&self, parked: &Parked) -> std::result::Result<(), Refused> {
-        let published = split(&parked.path).and_then(|(above, name)| {
-            let (_, temporary) = split(&parked.temporary)?;
-            self.rename(&*self.make(above)?, temporary, name)
-        });
-        published.map_err(|error| {
-            self.discard(parked);
-            self.refuse(&parked.path, error)
-        })
-    }
-
-    /// Remove a parked file.
-    pub fn discard(&self, parked: &Parked) {
-        self.remove(&parked.temporary);
-    }
-
-    /// Remove a file that this job has made.
-    pub fn remove(&self, path: &[u8]) {
-        let _ = split(path)
-            .and_then(|(above, name)| Ok(rustix::fs::unlinkat(&*self.make(above)?, name, AtFlags::empty())?));
     }
 
     fn rename(&self, directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
@@ -393,13 +364,6 @@ impl Refused {
             Self::All(error) => Err(error),
         }
     }
-}
-
-/// A file that is written and not open any more; [`Destination::discard`] removes it.
-#[derive(Debug)]
-pub struct Parked {
-    path: Vec<u8>,
-    temporary: Vec<u8>,
 }
 
 /// A file on its way; removed when it is dropped unpublished.

@@ -7,6 +7,7 @@
 mod file;
 mod large;
 mod reading;
+mod state;
 
 pub use file::{Digested, FileReader, Place, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};

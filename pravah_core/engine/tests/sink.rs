@@ -31,7 +31,13 @@ const TABLE: Table = Table { name: "result", dictionary: &[] };
 fn sink(shard_rows: u64) -> (TempDir, Arc<Sink>, Arc<Control>) {
     let folder = temporary_in_memory("sink");
     let control = Arc::new(Control::new());
-    let output = Output { directory: folder.path().join("out"), shard_rows, job: None, shard_bytes: 1 << 30, shard_seconds: 5.0 };
+    let output = Output {
+        directory: folder.path().join("out"),
+        shard_rows,
+        job: None,
+        shard_bytes: 1 << 30,
+        shard_seconds: 5.0,
+    };
     let sink = JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap();
     (folder, sink, control)
 }

@@ -71,7 +71,7 @@ def test_a_foreground_run_sweeps_nothing(settings: settings_module.Settings, tre
         view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
         services.start_runner(only=view.id)
         services.jobs.wait(view.id, 30)
-        assert services._sweeper is None
+        assert not services.runs_schedules
         assert services.retention.last() is None
 
 
