@@ -225,7 +225,7 @@ fn broken_tables_are_issues_and_hurt_no_other() {
         let mut noisy = whole.clone();
         let at = 4 + (seed * 7919) % (noisy.len() - 12);
         noisy[at] ^= 1 << (seed % 8);
-        tree.file(&format!("noisy/{seed}.parquet"), &noisy);
+        tree.file(format!("noisy/{seed}.parquet"), &noisy);
     }
     let done = spec("profile", &tree.path()).run();
     let kinds = done.issue_kinds();
