@@ -12,9 +12,12 @@ from services.jobs.models import JobView, Status
 
 CANCEL, RETRY, FRESH, EDIT = "Cancel", "Run again", "Read all again", "Change and run"
 SCHEDULE, DELETE = "Schedule this", "Delete"
+PAUSE, RESUME = "Pause", "Resume"
 KEEP, UNKEEP = "Keep", "Keep no longer"
 ICONS = {
     CANCEL: ":material/block:",
+    PAUSE: ":material/pause:",
+    RESUME: ":material/play_arrow:",
     RETRY: ":material/replay:",
     FRESH: ":material/restart_alt:",
     EDIT: ":material/edit:",
@@ -28,7 +31,9 @@ ICONS = {
 def available(job: JobView) -> list[str]:
     """Return the actions that the job's state allows."""
     if not job.is_final:
-        return [] if job.cancel_requested else [CANCEL]
+        if job.cancel_requested:
+            return []
+        return [RESUME if job.pause_requested or job.status == Status.PAUSED else PAUSE, CANCEL]
     reuses = job.status == Status.COMPLETED and any(operations.get(name).reuses for name in job.names)
     return [RETRY, *([FRESH] if reuses else []), EDIT, SCHEDULE, UNKEEP if job.kept else KEEP, DELETE]
 
@@ -43,6 +48,13 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
         if action == CANCEL:
             services.jobs.cancel(job.id)
             notice.later("Cancelling. What it has written is dropped.", ":material/block:")
+            st.rerun()
+        elif action == PAUSE:
+            services.jobs.pause(job.id)
+            notice.later(_kept(job), ":material/pause:")
+            st.rerun()
+        elif action == RESUME:
+            services.jobs.resume(job.id)
             st.rerun()
         elif action in {RETRY, FRESH}:
             # Without the second, files that are unchanged are not read again.
@@ -65,6 +77,15 @@ def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
     words = "No clean-up deletes it." if kept else "It goes when it is beyond a limit."
     notice.later(words, ICONS[KEEP if kept else UNKEEP])
     st.rerun()
+
+
+def _kept(job: JobView) -> str:
+    """Return what a pause keeps, in words."""
+    going_on = [operations.get(name).title for name in job.names if operations.get(name).reuses]
+    anew = [operations.get(name).title for name in job.names if not operations.get(name).reuses]
+    words = [f"{', '.join(going_on)} goes on from what is made" if going_on else ""]
+    words.append(f"{', '.join(anew)} begins anew" if anew else "")
+    return f"Pausing. When it is resumed, {', '.join(word for word in words if word)}."
 
 
 def title(job: JobView) -> str:

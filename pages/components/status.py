@@ -27,6 +27,7 @@ LOOKS = {
     Status.FAILED: Look("Failed", ":material/error:", "red"),
     Status.CANCELLED: Look("Cancelled", ":material/block:", "gray"),
     Status.INTERRUPTED: Look("Interrupted", ":material/power_off:", "orange"),
+    Status.PAUSED: Look("Paused", ":material/pause_circle:", "orange"),
 }
 
 
@@ -36,6 +37,8 @@ def show(job: JobView) -> None:
     label, color = look.label, look.color
     if job.cancel_requested and not job.is_final:
         label = "Cancelling"
+    elif job.pause_requested and job.status == Status.RUNNING:
+        label = "Pausing"
     elif job.queue_position is not None:
         label = f"{label}, place {units.format_count(job.queue_position)}"
     elif job.status == Status.COMPLETED and job.issues_count:

@@ -123,6 +123,7 @@ class JobSummary(models.Model):
     schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
+    pause_requested: bool
     kept: bool
     progress: models.Progress | None
     issues_count: int

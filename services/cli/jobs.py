@@ -132,6 +132,24 @@ def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
 
 
 @app.command(cls=arguments.Sectioned)
+def pause(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Ask jobs to stop for now; what they have made is kept."""
+    with session.opened() as services:
+        views = [services.jobs.pause(job_id) for job_id in _found(services, jobs)]
+    _tell(views, json=json, verb="pause requested")
+    return 0
+
+
+@app.command(cls=arguments.Sectioned)
+def resume(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Queue paused jobs again; they go on from what they have made, where their operations can."""
+    with session.opened() as services:
+        views = [services.jobs.resume(job_id) for job_id in _found(services, jobs)]
+    _tell(views, json=json, verb="resumed")
+    return 0
+
+
+@app.command(cls=arguments.Sectioned)
 def retry(
     jobs: arguments.JobIds,
     fresh: Annotated[bool, typer.Option("--fresh", help="Trust nothing: read unchanged files as well.")] = False,

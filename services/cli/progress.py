@@ -64,6 +64,10 @@ def describe(view: JobView) -> str:
     """Return what a job does at this moment in a few words."""
     if view.cancel_requested and not view.is_final:
         return "cancelling"
+    if view.status == Status.PAUSED:
+        return "paused: pravah jobs resume lets it go on"
+    if view.pause_requested:
+        return "pausing"
     if view.status == Status.PENDING:
         place = f", place {view.queue_position:,} in the queue" if view.queue_position else ""
         return f"waiting{place}"

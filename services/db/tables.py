@@ -49,6 +49,7 @@ class JobRow(Base):
     """As it was called then."""
     idempotency_key: Mapped[str | None] = mapped_column(unique=True)
     cancel_requested: Mapped[bool]
+    pause_requested: Mapped[bool]
     fencing_token: Mapped[int | None]
     """Of the runner that may write; a newer claim has a larger one."""
     runner: Mapped[str | None]

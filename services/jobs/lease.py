@@ -30,7 +30,7 @@ class Lease:
 
     Attributes:
         lost: set once the database refused a heartbeat, or did not answer for a whole lease.
-        cancelled: set once somebody asked to cancel.
+        cancelled: set once somebody asked to cancel, or to pause.
         stopping: set by the runner when it stops.
     """
 
@@ -107,7 +107,7 @@ class Lease:
                 hold = repository.Hold.LOST if time.monotonic() >= held_until else repository.Hold.HELD
             if hold is repository.Hold.LOST:
                 self.lost.set()
-            elif hold is repository.Hold.CANCEL:
+            elif hold is repository.Hold.STOP:
                 self.cancelled.set()
             if self.is_over:
                 self._stop_work()

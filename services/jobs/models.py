@@ -41,6 +41,8 @@ class Status(StrEnum):
     """Somebody cancelled it."""
     INTERRUPTED = "INTERRUPTED"
     """Its runner died or was stopped; it is queued again."""
+    PAUSED = "PAUSED"
+    """Somebody paused it; it waits to be resumed."""
 
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
@@ -252,6 +254,7 @@ class JobView(Asked):
     schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
+    pause_requested: bool
     kept: bool = False
     progress: Progress | None
     samples: list[RateSample]

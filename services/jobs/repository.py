@@ -39,12 +39,15 @@ ISSUES_WHILE_RUNNING = 1_000
 MOST_DEATHS = 5
 
 
+_IS_STOPPED = JobRow.cancel_requested | JobRow.pause_requested
+
+
 class Hold(Enum):
     """How a runner stands to its job."""
 
     HELD = "held"
-    CANCEL = "cancel"
-    """Held, and somebody asked to cancel."""
+    STOP = "stop"
+    """Held, and somebody asked to cancel or to pause."""
     LOST = "lost"
     """Another runner holds it, or nobody, or it is gone."""
 
@@ -73,6 +76,7 @@ def insert_job(
         schedule_name=schedule.name if schedule else None,
         idempotency_key=request.idempotency_key,
         cancel_requested=False,
+        pause_requested=False,
         deaths=0,
         samples=[],
         issues_count=0,
@@ -153,23 +157,6 @@ def list_rows(
     return rows, cursors.encode(rows[-1].created_at, rows[-1].id) if more else None
 
 
-def counts(session: Session) -> dict[Status, int]:
-    """Return how many jobs there are in each state."""
-    query = sa.select(JobRow.status, sa.func.count().label("jobs")).group_by(JobRow.status)
-    found = {row.status: row.jobs for row in session.execute(query)}
-    return {status: found.get(status.value, 0) for status in Status}
-
-
-def totals(session: Session) -> dict[str, tuple[int, int]]:
-    """Return files and bytes done by operation, of every job there is; a shared read counts for each of them."""
-    names = sa.func.jsonb_array_elements_text(JobRow.operations).table_valued("value").lateral()
-    done = {key: sa.cast(JobRow.progress[key].astext, sa.BigInteger) for key in ("files_done", "bytes_done")}
-    files, size = (sa.func.sum(column) for column in done.values())
-    name = names.c.value
-    query = sa.select(name, files, size).select_from(JobRow).join(names, sa.true()).group_by(name)
-    return {row[0]: (int(row[1] or 0), int(row[2] or 0)) for row in session.execute(query)}
-
-
 def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None = None) -> JobRow | None:
     """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row.
 
@@ -221,7 +208,7 @@ def fenced_update(session: Session, job_id: UUID, token: int, **values: Any) -> 
 def _hold(asked: bool | None) -> Hold:
     if asked is None:
         return Hold.LOST
-    return Hold.CANCEL if asked else Hold.HELD
+    return Hold.STOP if asked else Hold.HELD
 
 
 def _held(job_id: UUID, token: int) -> sa.ColumnElement[bool]:
@@ -230,7 +217,7 @@ def _held(job_id: UUID, token: int) -> sa.ColumnElement[bool]:
 
 def update_held(session: Session, job_id: UUID, token: int, **values: Any) -> Hold:
     """Write to a running job, unless it is lost; its row stays locked until the transaction ends."""
-    query = sa.update(JobRow).where(_held(job_id, token)).values(**values).returning(JobRow.cancel_requested)
+    query = sa.update(JobRow).where(_held(job_id, token)).values(**values).returning(_IS_STOPPED)
     return _hold(session.scalar(query))
 
 
@@ -243,7 +230,7 @@ def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, 
 
 def look(session: Session, job_id: UUID, token: int) -> Hold:
     """Return how a runner stands to its job."""
-    return _hold(session.scalar(sa.select(JobRow.cancel_requested).where(_held(job_id, token))))
+    return _hold(session.scalar(sa.select(_IS_STOPPED).where(_held(job_id, token))))
 
 
 def held_row(session: Session, job_id: UUID, token: int) -> JobRow | None:
@@ -298,6 +285,9 @@ def requeue(session: Session) -> list[JobRow]:
     for row in rows:
         if row.cancel_requested:
             end(session, row, Status.CANCELLED, "cancelled while interrupted")
+        elif row.pause_requested:
+            row.status = Status.PAUSED
+            add_event(session, row.id, Status.PAUSED, "paused while interrupted")
         elif row.deaths >= MOST_DEATHS:
             message = f"its runner died {row.deaths} times while it ran this job"
             remedy = "Look at the log for the cause, e.g. too little memory; then narrow the job, or retry it."
@@ -384,6 +374,7 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         schedule_name=row.schedule_name,
         queue_position=position,
         cancel_requested=row.cancel_requested,
+        pause_requested=row.pause_requested,
         kept=row.kept,
         progress=Progress.model_validate(row.progress) if row.progress else None,
         samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,

@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from services import artifacts, disk, engine, errors, findings, operations, settings
 from services.db.engine import Database
-from services.jobs import baselines, repository, spec
+from services.jobs import baselines, pausing, repository, spec
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
@@ -145,12 +145,11 @@ class Runner:
 
     def _sweep(self) -> None:
         """Remove the work of jobs that have ended, which a killed process left."""
-        folders = [path for path in self._config.work_dir.glob("*") if path.is_dir()]
+        folders = list(self._config.work_dir.glob("*"))
         with self._database.transaction() as session:
             unfinished = repository.unfinished(session)
-        for folder in folders:
-            if folder.name not in unfinished:
-                shutil.rmtree(folder, ignore_errors=True)
+        for folder in (path for path in folders if path.name not in unfinished):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _recover(self) -> bool:
         """Queue jobs without a runner again; return True when a runner died."""
@@ -369,7 +368,7 @@ class Runner:
                 self._storage.delete(artifacts.storage_prefix(claim.job_id, int(token)))
 
     def _end_cancelled(self, claim: Claim, lease: Lease) -> None:
-        """End a job whose work was cancelled: by the user, by a lost lease, or because this runner stops."""
+        """End work that was cancelled: by the user, by a lost lease, or because this runner stops."""
 
         def write(session: Session) -> None:
             row = repository.held_row(session, claim.job_id, claim.token)
@@ -377,6 +376,8 @@ class Runner:
                 return
             if row.cancel_requested:
                 repository.end(session, row, Status.CANCELLED, "cancelled")
+            elif row.pause_requested:
+                pausing.enter(session, row, "paused")
             else:
                 repository.interrupt(session, row, "its runner was stopped", died=False)
 

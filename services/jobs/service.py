@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from services import engine, errors, settings
 from services.db.engine import Database
 from services.db.tables import JobRow
-from services.jobs import baselines, removals, repository, spec
+from services.jobs import baselines, pausing, removals, repository, spec, sums
 from services.jobs.models import (
     FINAL,
     IssueView,
@@ -226,12 +226,12 @@ class JobService:
     def counts(self) -> dict[Status, int]:
         """Return how many jobs there are in each state."""
         with self._database.transaction() as session:
-            return repository.counts(session)
+            return sums.counts(session)
 
     def totals(self) -> dict[str, tuple[int, int]]:
         """Return the files and bytes that the jobs of each operation have processed so far."""
         with self._database.transaction() as session:
-            return repository.totals(session)
+            return sums.totals(session)
 
     def cancel(self, job_id: UUID) -> JobView:
         """Ask a job to stop; one that waits, or whose runner died, is cancelled at once; a finished one stays as it is.
@@ -243,13 +243,38 @@ class JobService:
             row = repository.get_row(session, job_id, lock=True)
             if row.status not in FINAL:
                 row.cancel_requested = True
-            if row.status in {Status.PENDING, Status.INTERRUPTED}:
+            if row.status in {Status.PENDING, Status.INTERRUPTED, Status.PAUSED}:
                 repository.end(session, row, Status.CANCELLED, "cancelled while it waited")
             elif repository.is_abandoned(session, row):
                 repository.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
             view = repository.to_view(row, history=repository.events(session, job_id))
         if view.is_final:
             self._remove_work(job_id)
+        return view
+
+    def pause(self, job_id: UUID) -> JobView:
+        """Ask a job to stop for now; what it has made last is kept. One that waits is paused at once.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it has ended, or is being cancelled.
+        """
+        with self._database.transaction() as session:
+            row = pausing.ask(session, job_id)
+            return repository.to_view(row, history=repository.events(session, job_id))
+
+    def resume(self, job_id: UUID) -> JobView:
+        """Queue a paused job again; it goes on from what it has made, where its operations can.
+
+        Raises:
+            JobNotFoundError: there is none.
+            JobConflictError: it has ended.
+        """
+        with self._database.transaction() as session:
+            row = pausing.resume(session, job_id)
+            position = repository.queue_positions(session, [job_id]).get(job_id)
+            view = repository.to_view(row, position, repository.events(session, job_id))
+        self.submitted.set()
         return view
 
     def retry(self, job_id: UUID, *, fresh: bool = False) -> JobView:

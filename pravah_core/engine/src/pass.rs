@@ -10,12 +10,13 @@
 //! An operation knows neither its neighbours nor the walk: it is called.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
 use crate::control::Control;
 use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Place, Reading, Readings, Trouble};
-use crate::error::{EngineError, Result};
+use crate::error::{EngineError, Result, guarded};
 use crate::issue::IssueKind;
 use crate::ops::{Context, Request};
 use crate::outcome::Report;
@@ -99,6 +100,23 @@ pub trait Operation: Send + Sync {
         Ok(None)
     }
 
+    /// A file that it wanted and did not take over was read whole, with the digests that it wants.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn file(&self, _path: &[u8], _read: &Digested, _digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
+        Ok(())
+    }
+
+    /// Make last what is done so far and old enough: what an attempt that dies leaves to the next one. Called from time
+    /// to time, beside all others.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn checkpoint(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// What became of the files of a batch, on the compute pool; called of operations that read.
     ///
     /// # Errors
@@ -138,14 +156,21 @@ impl Reads<'_> {
 
     /// One of the digests an operation asked for.
     pub fn digest(&self, digested: &Digested, algorithm: Algorithm) -> Digest {
-        let index = self.algorithms.iter().position(|&known| known == algorithm);
-        // Asked for by somebody: every operation names what it wants before the pass.
-        index.and_then(|index| digested.digests.get(index)).copied().unwrap_or_else(|| Digest::new(&[]))
+        digest(self.algorithms, digested, algorithm)
     }
+}
+
+fn digest(algorithms: &[Algorithm], digested: &Digested, algorithm: Algorithm) -> Digest {
+    let index = algorithms.iter().position(|&known| known == algorithm);
+    // Asked for by somebody: every operation names what it wants before the pass.
+    index.and_then(|index| digested.digests.get(index)).copied().unwrap_or_else(|| Digest::new(&[]))
 }
 
 /// Files of a directory from which on it is opened for them.
 const OPENED_FILES: usize = 3;
+
+/// Between two looks at what may be made last; whether it is old enough, each table's writer knows.
+const BETWEEN_CHECKPOINTS: Duration = Duration::from_millis(500);
 
 struct Pass {
     operations: Vec<Box<dyn Operation>>,
@@ -235,12 +260,32 @@ impl Pass {
     fn run(self: &Arc<Self>, context: &Context) -> Result<WalkTotals> {
         let front = |send| Front { pass: Arc::clone(self), send };
         if self.reading {
-            return walk_and_work(context, |send| front(Some(send)), |batch| self.batch(&batch));
+            let (done, ticks) = crossbeam_channel::bounded::<()>(0);
+            return std::thread::scope(|scope| {
+                let ticking = std::thread::Builder::new().name("pravah-checkpoint".into());
+                let ticking = ticking.spawn_scoped(scope, || self.checkpoints(&ticks));
+                let totals = walk_and_work(context, |send| front(Some(send)), |batch| self.batch(&batch));
+                drop(done);
+                // Without that thread a job is as right, and loses more when it dies.
+                drop(ticking);
+                totals
+            });
         }
         let rules = context.walk.compile()?;
         let totals = walk(Arc::clone(&context.root), rules, Arc::new(front(None)), &self.control, context.threads)?;
         self.control.set_totals(totals.files, totals.bytes);
         Ok(totals)
+    }
+
+    /// Have all operations make last what they have, until nobody is there to tell.
+    fn checkpoints(&self, ticks: &crossbeam_channel::Receiver<()>) {
+        while let Err(crossbeam_channel::RecvTimeoutError::Timeout) = ticks.recv_timeout(BETWEEN_CHECKPOINTS) {
+            let made = guarded(|| self.operations.iter().try_for_each(|operation| operation.checkpoint()));
+            if let Err(error) = made {
+                self.control.fail(error);
+                return;
+            }
+        }
     }
 
     fn batch(&self, batch: &Batch) -> Result<()> {
@@ -279,26 +324,37 @@ impl Pass {
 
     fn file(&self, place: Place<'_>, meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         let path = place.path;
-        let mut wanted = false;
+        // One bit for each operation.
+        let mut wanting = 0u32;
         let mut readings = Vec::new();
-        for operation in &self.operations {
+        for (place, operation) in self.operations.iter().enumerate() {
             if operation.reads().is_some() && operation.wants(path, meta) && !operation.take_over(path, meta)? {
-                wanted = true;
+                wanting |= 1 << place;
                 readings.extend(operation.reading(path, meta)?);
             }
         }
-        if !wanted {
+        if wanting == 0 {
             return Ok(None);
         }
-        if readings.is_empty() {
-            return self.judge(path, self.reader.digest(place, meta)).map(Some);
+        let read = if readings.is_empty() {
+            self.judge(path, self.reader.digest(place, meta))?
+        } else {
+            let mut readings = Readings::new(readings);
+            let read = self.judge(path, self.reader.read_with(place, meta, &mut readings))?;
+            readings.end(match &read {
+                Ok(digested) => End::Whole(&digested.meta),
+                Err(kind) => End::Broken(*kind),
+            })?;
+            read
+        };
+        if let Ok(digested) = &read {
+            let of = |algorithm| digest(self.reader.algorithms(), digested, algorithm);
+            for (place, operation) in self.operations.iter().enumerate() {
+                if wanting >> place & 1 == 1 {
+                    operation.file(path, digested, &of)?;
+                }
+            }
         }
-        let mut readings = Readings::new(readings);
-        let read = self.judge(path, self.reader.read_with(place, meta, &mut readings))?;
-        readings.end(match &read {
-            Ok(digested) => End::Whole(&digested.meta),
-            Err(kind) => End::Broken(*kind),
-        })?;
         Ok(Some(read))
     }
 

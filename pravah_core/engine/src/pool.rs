@@ -77,6 +77,14 @@ impl<T> Slots<T> {
         crate::issue::lock(&self.slots[self.slots.len() - 1])
     }
 
+    /// Do something with each state, one after the other, while others use the rest.
+    ///
+    /// # Errors
+    /// The first of `work`.
+    pub fn each(&self, mut work: impl FnMut(&mut T) -> Result<()>) -> Result<()> {
+        self.slots.iter().try_for_each(|slot| work(&mut crate::issue::lock(slot)))
+    }
+
     /// The states, once all threads are done.
     pub fn into_inner(self) -> Vec<T> {
         self.slots

@@ -1,7 +1,6 @@
 //! Rows of one table on their way into its shards.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::columns::{Column, Columns};
 use crate::error::Result;
@@ -30,16 +29,15 @@ impl Sheet {
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
     }
 
-    /// Hand the rows over when they are many, or as old as what is to be made last; `since`: when that was done last.
+    /// Make rows last that are old enough; called from time to time while others are made.
     ///
     /// # Errors
     /// As [`Sheet::write_if_full`].
-    pub fn write_if_due(&mut self, since: &mut Instant) -> Result<()> {
-        if !self.rows.is_full() && !self.writer.is_due(*since) {
-            return Ok(());
+    pub fn checkpoint(&mut self) -> Result<()> {
+        if self.rows.rows() > 0 {
+            self.writer.write(&self.rows.take()?)?;
         }
-        *since = Instant::now();
-        self.writer.write(&self.rows.take()?)
+        self.writer.checkpoint()
     }
 
     /// Those of all tables of an operation, in their order.

@@ -302,7 +302,6 @@ impl TableWriter {
             open.rows += length as u64;
             let bytes = (open.writer.bytes_written() + open.writer.in_progress_size()) as u64;
             let full = open.rows >= self.sink.shard_rows || bytes >= self.sink.shard_bytes;
-            let full = full || self.sink.is_due(open.since);
             self.open = Some(open);
             if full {
                 let staged = self.close()?;
@@ -324,9 +323,17 @@ impl TableWriter {
         self.close()
     }
 
-    /// See [`Sink::is_due`].
-    pub fn is_due(&self, since: Instant) -> bool {
-        self.sink.is_due(since)
+    /// Make the rows of the open shard last, when they are old enough.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`], [`EngineError::Cancelled`].
+    pub fn checkpoint(&mut self) -> Result<()> {
+        let sink = Arc::clone(&self.sink);
+        if !self.open.as_ref().is_some_and(|open| sink.is_due(open.since)) {
+            return Ok(());
+        }
+        let staged = self.close()?;
+        sink.commit(vec![staged])
     }
 
     fn begin(&self, part: u32) -> Result<Open> {

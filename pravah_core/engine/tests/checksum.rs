@@ -556,13 +556,24 @@ fn a_baseline_that_is_broken_costs_a_reading_and_a_later_shard_wins() {
 }
 
 #[test]
-fn rows_are_made_last_while_a_job_runs() {
+fn rows_are_made_last_while_a_job_works_on_something_large() {
     let tree = Tree::new();
-    for number in 0..5_000 {
-        tree.file(format!("{}/{number}", number % 50), noise(10, number));
+    for number in 0..100 {
+        tree.file(format!("{number}"), noise(10, number));
     }
-    // With no time to wait for, each batch is a shard.
-    let done = checksum(&tree, &["blake3"]).output("shard_seconds", 0.0).run();
-    assert!(done.shards("result").len() > 10);
-    assert_eq!(done.table("result").len(), 5_000);
+    tree.sparse("large", 400 << 30);
+    let (folder, job) = checksum(&tree, &["sha256"]).output("shard_seconds", 0.0).prepare();
+    let (control, job) = (Arc::new(Control::new()), job.unwrap());
+    let running = Arc::clone(&control);
+    let thread = std::thread::spawn(move || job.run(&running).map(|_| ()));
+    let rows = || -> usize {
+        let shards = fs::read_dir(folder.path().join("out/checksum/result")).into_iter().flatten();
+        let whole = shards
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("part-"));
+        whole.map(|path| common::rows::read(&path).len()).sum()
+    };
+    common::wait_until("the small files have rows that last", || rows() == 100);
+    control.cancel();
+    assert_eq!(thread.join().unwrap().unwrap_err().code(), "cancelled");
 }

@@ -122,6 +122,21 @@ def cancel(job_id: access.JobId, services: access.Services) -> models.JobView:
     return services.jobs.cancel(job_id)
 
 
+_PAUSE_ERRORS = problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError, errors.JobConflictError)
+
+
+@router.post("/{job_id:uuid}/pause", responses=_PAUSE_ERRORS)
+def pause(job_id: access.JobId, services: access.Services) -> models.JobView:
+    """Ask a job to stop for now. A waiting job is paused at once, a running one shortly; what it has made is kept."""
+    return services.jobs.pause(job_id)
+
+
+@router.post("/{job_id:uuid}/resume", responses=_PAUSE_ERRORS)
+def resume(job_id: access.JobId, services: access.Services) -> models.JobView:
+    """Queue a paused job again. It goes on from what it has made, where its operations can, else it begins anew."""
+    return services.jobs.resume(job_id)
+
+
 @router.post(
     "/{job_id:uuid}/retry",
     status_code=201,

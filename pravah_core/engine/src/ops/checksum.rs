@@ -8,7 +8,6 @@
 mod manifests;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -17,7 +16,7 @@ use self::manifests::Manifests;
 use super::{Context, Options, TableColumns};
 use crate::baseline::Baseline;
 use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, Digested};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Reads, Stages};
@@ -91,9 +90,6 @@ const TABLE: Table = Table { name: "result", dictionary: &[] };
 struct Worker {
     rows: Columns,
     writer: TableWriter,
-    path: Vec<u8>,
-    /// When rows were handed on last.
-    since: Instant,
 }
 
 struct Checksum {
@@ -121,7 +117,7 @@ impl Checksum {
         let columns: Vec<Column> = RESULT.iter().filter(is_present).copied().collect();
         let worker = || {
             let rows = Columns::new(&columns);
-            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows, path: Vec::new(), since: Instant::now() }
+            Worker { writer: context.sink.writer(TABLE, rows.schema()), rows }
         };
         let manifests = options.write_manifests.then(|| Manifests::create(context.sink.directory(), &algorithms));
         Ok(Self {
@@ -148,36 +144,38 @@ impl Checksum {
     }
 }
 
-/// A file with its digests, in the order of the algorithms.
-struct Digested<'a> {
-    name: &'a [u8],
-    meta: Meta,
-    digests: Vec<Digest>,
-}
-
 impl Checksum {
-    /// The files of a batch that were digested, or are known from an earlier run.
-    fn digested<'a>(&self, batch: &'a Batch, reads: &Reads<'_>) -> Vec<Digested<'a>> {
+    /// Write a file's row; its digests are in the order of the algorithms.
+    fn row(&self, path: &[u8], meta: &Meta, digests: impl Iterator<Item = Digest>) -> Result<()> {
+        // The slot is held only while a row is appended: a thread that waits inside a large file may be given another
+        // one, and must not find its own slot locked.
+        let mut worker = self.workers.acquire();
+        let Worker { rows, writer } = &mut *worker;
+        rows.path(path);
+        rows.integer(meta.size);
+        rows.time(meta.mtime_ns);
+        rows.time(meta.ctime_ns);
+        rows.unsigned(meta.inode);
+        digests.for_each(|digest| rows.text(&digest.to_hex()));
+        self.files.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(meta.size, Relaxed);
+        if rows.is_full() { writer.write(&rows.take()?) } else { Ok(()) }
+    }
+
+    /// The files of a batch that were digested, or are known from an earlier run, with their digests.
+    fn digested<'a>(&self, batch: &'a Batch, reads: &Reads<'_>) -> Vec<(&'a [u8], Vec<Digest>)> {
         let mut path = Vec::new();
-        let mut all = Vec::new();
-        for (index, (name, meta)) in batch.iter().enumerate() {
-            match reads.get(index) {
-                Some(Ok(read)) => {
-                    let digests = self.algorithms.iter().map(|&algorithm| reads.digest(read, algorithm)).collect();
-                    all.push(Digested { name, meta: read.meta, digests });
-                }
-                Some(Err(_)) => {}
-                None if meta.kind == Kind::File && !self.baseline.is_empty() => {
-                    paths::join_into(&mut path, &batch.directory.path, name);
-                    let Some(digests) = self.known(&path, meta) else { continue };
-                    self.reused.fetch_add(1, Relaxed);
-                    self.reused_bytes.fetch_add(meta.size, Relaxed);
-                    all.push(Digested { name, meta: *meta, digests });
-                }
-                None => {}
+        let digests = |(index, (name, meta)): (usize, (&'a [u8], &Meta))| match reads.get(index) {
+            Some(read) => {
+                let read = read.as_ref().ok()?;
+                Some((name, self.algorithms.iter().map(|&algorithm| reads.digest(read, algorithm)).collect()))
             }
-        }
-        all
+            None => {
+                paths::join_into(&mut path, &batch.directory.path, name);
+                Some((name, self.known(&path, meta)?))
+            }
+        };
+        batch.iter().enumerate().filter_map(digests).collect()
     }
 
     /// A file's digests, when it is as it was in an earlier run.
@@ -203,41 +201,31 @@ impl Operation for Checksum {
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
-        // Its row is written with those of its directory, for the manifests.
-        Ok(!self.baseline.is_empty() && self.known(path, meta).is_some())
+        let Some(digests) = self.known(path, meta) else { return Ok(false) };
+        self.reused.fetch_add(1, Relaxed);
+        self.reused_bytes.fetch_add(meta.size, Relaxed);
+        self.row(path, meta, digests.into_iter()).map(|()| true)
+    }
+
+    fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
+        self.row(path, &read.meta, self.algorithms.iter().map(|&algorithm| digest(algorithm)))
     }
 
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
         batch.iter().for_each(|(_, meta)| self.count(meta));
+        let Some(manifests) = &self.manifests else { return Ok(()) };
         let digested = self.digested(batch, reads);
-        // The slot is held only while rows are appended: a thread that waits inside a large file may be
-        // given another batch, and must not find its own slot locked.
-        let mut worker = self.workers.acquire();
-        let Worker { rows, writer, path, since } = &mut *worker;
-        for Digested { name, meta, digests } in &digested {
-            paths::join_into(path, &batch.directory.path, name);
-            rows.path(path);
-            rows.integer(meta.size);
-            rows.time(meta.mtime_ns);
-            rows.time(meta.ctime_ns);
-            rows.unsigned(meta.inode);
-            digests.iter().for_each(|digest| rows.text(&digest.to_hex()));
-            self.files.fetch_add(1, Relaxed);
-            self.bytes.fetch_add(meta.size, Relaxed);
-            if rows.is_full() || self.context.sink.is_due(*since) {
-                *since = Instant::now();
-                writer.write(&rows.take()?)?;
+        let files = || digested.iter().map(|(name, digests)| (*name, &digests[..]));
+        manifests.append(&batch.directory.path, files, &self.context.control)
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.workers.each(|worker| {
+            if worker.rows.rows() > 0 {
+                worker.writer.write(&worker.rows.take()?)?;
             }
-        }
-        drop(worker);
-        match &self.manifests {
-            Some(manifests) => manifests.append(
-                &batch.directory.path,
-                || digested.iter().map(|file| (file.name, &file.digests[..])),
-                &self.context.control,
-            ),
-            None => Ok(()),
-        }
+            worker.writer.checkpoint()
+        })
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {

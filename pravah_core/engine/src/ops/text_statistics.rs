@@ -10,7 +10,6 @@ mod count;
 mod languages;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -74,8 +73,7 @@ impl Options for TextStatisticsOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let worker =
-            || Worker { sheet: Sheet::new(&context.sink, TABLE, RESULT), sums: Sums::default(), since: Instant::now() };
+        let worker = || Worker { sheet: Sheet::new(&context.sink, TABLE, RESULT), sums: Sums::default() };
         let baseline = Baseline::open(&context.baseline, &KEPT);
         Ok(Box::new(TextStatistics { workers: Slots::new(context.threads, worker), baseline, context }))
     }
@@ -136,8 +134,6 @@ impl Sums {
 struct Worker {
     sheet: Sheet,
     sums: Sums,
-    /// When rows were handed on last.
-    since: Instant,
 }
 
 impl Worker {
@@ -168,7 +164,7 @@ impl Worker {
         self.sums.forms.entry((encoding, ending)).or_default().add(amounts);
         self.sums.marked += u64::from(marked);
         self.sums.longest = self.sums.longest.max(text.longest);
-        self.sheet.write_if_due(&mut self.since)
+        self.sheet.write_if_full()
     }
 
     fn finish(self, sums: &mut Sums) -> Result<Staged> {
@@ -237,6 +233,10 @@ impl Operation for TextStatistics {
 
     fn reading<'a>(&'a self, path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading { operation: self, path: path.to_vec(), counter: Counter::new() })))
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.workers.each(|worker| worker.sheet.checkpoint())
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
