@@ -221,6 +221,12 @@ class JobError(Model):
     message: str
     remedy: str
 
+    @classmethod
+    def of(cls, error: errors.PravahError) -> JobError:
+        """Return what an error says; PostgreSQL takes neither NUL nor bytes that are not text, as file names may hold."""
+        message = error.message.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
+        return cls(code=error.code, message=message, remedy=error.remedy)
+
 
 class JobEvent(Model):
     """A change of state."""

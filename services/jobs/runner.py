@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from services import artifacts, disk, engine, errors, findings, operations, settings
 from services.db.engine import Database
-from services.jobs import baselines, pausing, repository, spec
+from services.jobs import baselines, destinations, pausing, repository, spec
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
@@ -148,6 +148,7 @@ class Runner:
         folders = list(self._config.work_dir.glob("*"))
         with self._database.transaction() as session:
             unfinished = repository.unfinished(session)
+            destinations.settle_recent(session)
         for folder in (path for path in folders if path.name not in unfinished):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -175,7 +176,7 @@ class Runner:
             except pydantic.ValidationError as error:
                 message = f"this version does not understand the request: {error.errors()[0]['msg']}"
                 failure = errors.InvalidOptionsError(message, remedy="Submit the job anew.")
-                repository.end(session, row, Status.FAILED, message, _job_error(failure))
+                repository.end(session, row, Status.FAILED, message, JobError.of(failure))
                 return True
             claim = Claim(row.id, row.retry_of or row.id, row.fencing_token, row.attempt, request)
         thread = threading.Thread(target=self._run, args=(claim,), name=f"pravah-job-{claim.job_id}", daemon=True)
@@ -352,7 +353,9 @@ class Runner:
         if not lease.insist(write):
             log.warning("job %s lost its lease; its result is dropped", claim.job_id)
             self._discard(claim)
-        elif claim.attempt > 1:
+            return
+        destinations.settle(claim.request, claim.origin)
+        if claim.attempt > 1:
             self._discard_earlier(claim)
 
     def _discard(self, claim: Claim) -> None:
@@ -384,7 +387,7 @@ class Runner:
         lease.insist(write)
 
     def _end_failed(self, claim: Claim, lease: Lease, error: errors.PravahError) -> None:
-        failure = _job_error(error)
+        failure = JobError.of(error)
 
         def write(session: Session) -> None:
             row = repository.held_row(session, claim.job_id, claim.token)
@@ -392,9 +395,3 @@ class Runner:
                 repository.end(session, row, Status.FAILED, failure.message, failure)
 
         lease.insist(write)
-
-
-def _job_error(error: errors.PravahError) -> JobError:
-    # A message may quote a file name: PostgreSQL takes neither NUL nor bytes that are not text.
-    message = error.message.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
-    return JobError(code=error.code, message=message, remedy=error.remedy)

@@ -2,7 +2,7 @@
 //!
 //! It is new or empty at the start, and lies apart from the source. Nothing in it is ever written over, and no path
 //! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
-//! whoever made it. A file appears under its name when it is whole. Until the job completes, a marker stands in it.
+//! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
 mod parked;
 
@@ -23,6 +23,7 @@ pub use self::parked::Parked;
 use crate::control::Control;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::lasting;
 use crate::ops::Context;
 use crate::paths;
 use crate::walk::Meta;
@@ -64,6 +65,8 @@ pub struct Destination {
     root: OwnedFd,
     /// An earlier attempt of this job was here: what it left is replaced.
     replaces: bool,
+    /// The job has a name.
+    is_named: bool,
     open: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
     attributes: Mutex<Vec<(Vec<u8>, Attributes)>>,
     temporaries: AtomicU64,
@@ -93,6 +96,7 @@ impl Destination {
             path: real,
             root,
             replaces,
+            is_named: context.job.is_some(),
             open: Mutex::default(),
             attributes: Mutex::default(),
             temporaries: AtomicU64::new(0),
@@ -141,6 +145,7 @@ impl Destination {
     }
 
     fn rename(&self, directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
+        lasting::point()?;
         let renamed = if self.replaces {
             rustix::fs::renameat(directory, from, directory, to)
         } else {
@@ -236,7 +241,9 @@ impl Destination {
         }
     }
 
-    /// Give directories their attributes, make all of it last, and take the marker away.
+    /// Give directories their attributes, make all of it last, and take the marker away; the marker of a job that has a
+    /// name stays, for its caller to take away once the job is known to be complete: until then another attempt may
+    /// have to replace what is here.
     ///
     /// # Errors
     /// [`EngineError::Output`], [`EngineError::Cancelled`].
@@ -257,7 +264,10 @@ impl Destination {
         crate::pool::uninterrupted(&self.control, vec![(root, path)], |(root, path), _| {
             rustix::fs::syncfs(&root).map_err(|error| EngineError::output(&path, error))
         })?;
-        rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
+        lasting::point().map_err(failed)?;
+        if !self.is_named {
+            rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
+        }
         rustix::fs::fsync(&self.root).map_err(|error| failed(error.into()))
     }
 }

@@ -31,6 +31,7 @@ pub mod digest;
 pub mod error;
 pub mod issue;
 pub mod json;
+pub mod lasting;
 pub mod manifest;
 pub mod names;
 pub mod ops;

@@ -24,6 +24,7 @@ use parquet::schema::types::ColumnPath;
 use crate::control::{Control, Shard};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueFile, lock};
+use crate::lasting;
 use crate::outcome::OutputFile;
 use crate::pool;
 use crate::spec::Output;
@@ -172,7 +173,7 @@ impl Sink {
         let mut journal = lock(&self.journal);
         journal
             .write_all(&lines)
-            .and_then(|()| journal.sync_data())
+            .and_then(|()| lasting::sync(&journal))
             .map_err(|error| EngineError::output(&self.directory.with_file_name("shards.jsonl"), error))?;
         drop(journal);
         shards.into_iter().for_each(|shard| self.control.shard_done(shard));
@@ -184,8 +185,8 @@ fn write_file(directory: &Path, name: &str, content: &[u8]) -> Result<()> {
     let temporary = directory.join(format!(".{name}.tmp"));
     let path = directory.join(name);
     File::create(&temporary)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_data()))
-        .and_then(|()| fs::rename(&temporary, &path))
+        .and_then(|mut file| file.write_all(content).and_then(|()| lasting::sync(&file)))
+        .and_then(|()| lasting::rename(&temporary, &path))
         .map_err(|error| EngineError::output(&path, error))?;
     sync_directory(directory)
 }
@@ -218,7 +219,7 @@ pub fn parquet_writer(path: &Path, table: Table, schema: SchemaRef) -> Result<Ar
 /// # Errors
 /// [`EngineError::Output`].
 pub fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(|error| EngineError::output(path, error))
+    lasting::sync_directory(path).map_err(|error| EngineError::output(path, error))
 }
 
 fn properties(table: Table, schema: &Schema) -> WriterProperties {
@@ -252,9 +253,9 @@ impl Pending {
     /// Sync and rename. Also after a cancel it stays whole: it has its name only once it is synced.
     fn publish(self, control: &Control) -> Result<()> {
         control.check()?;
-        self.file.sync_data().map_err(|error| EngineError::output(&self.temporary, error))?;
+        lasting::sync(&self.file).map_err(|error| EngineError::output(&self.temporary, error))?;
         control.check()?;
-        fs::rename(&self.temporary, &self.path).map_err(|error| EngineError::output(&self.path, error))
+        lasting::rename(&self.temporary, &self.path).map_err(|error| EngineError::output(&self.path, error))
     }
 }
 

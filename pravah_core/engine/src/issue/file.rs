@@ -1,6 +1,6 @@
 //! `issues.parquet`, written as issues come.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::arrow::ArrowWriter;
@@ -8,6 +8,7 @@ use parquet::arrow::ArrowWriter;
 use super::Issue;
 use crate::columns::{Column, Columns};
 use crate::error::{EngineError, Result};
+use crate::lasting;
 use crate::sink;
 
 /// The columns of `issues.parquet`.
@@ -70,8 +71,8 @@ impl IssueFile {
     pub fn finish(mut self) -> Result<()> {
         self.encode()?;
         let file = self.writer.into_inner().map_err(|error| EngineError::output(&self.temporary, error))?;
-        file.sync_data()
-            .and_then(|()| fs::rename(&self.temporary, &self.path))
+        lasting::sync(&file)
+            .and_then(|()| lasting::rename(&self.temporary, &self.path))
             .map_err(|error| EngineError::output(&self.path, error))
     }
 }

@@ -26,6 +26,7 @@ use crate::codec::{Codec, Encoder};
 use crate::columns::{Column, Columns};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::lasting;
 use crate::outcome::{OutputFile, Report};
 use crate::pack::Packing;
 use crate::pass::{Operation, Stages};
@@ -285,7 +286,7 @@ impl Operation for Archive {
         let temporary = path.with_file_name(format!(".{}.tmp", self.name()));
         let this = &*self;
         let written = pool.install(|| this.write(&items, &temporary))?;
-        std::fs::rename(&temporary, &path).map_err(|error| EngineError::output(&path, error))?;
+        lasting::rename(&temporary, &path).map_err(|error| EngineError::output(&path, error))?;
         sync_directory(self.context.sink.directory())?;
         self.written = Some(written);
         Ok(())

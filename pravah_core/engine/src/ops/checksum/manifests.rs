@@ -9,6 +9,7 @@ use crate::control::Control;
 use crate::digest::{Algorithm, Digest};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::lasting;
 use crate::manifest::{cannot_hold, write_line};
 use crate::outcome::OutputFile;
 use crate::paths;
@@ -106,7 +107,7 @@ impl Manifest {
     fn publish(self, control: &Control) -> Result<()> {
         control.check()?;
         let path = self.temporary.with_file_name(&self.name);
-        let synced = lock(&self.file).sync_data();
-        synced.and_then(|()| fs::rename(&self.temporary, &path)).map_err(|error| EngineError::output(&path, error))
+        let synced = lasting::sync(&lock(&self.file));
+        synced.and_then(|()| lasting::rename(&self.temporary, &path)).map_err(|error| EngineError::output(&path, error))
     }
 }

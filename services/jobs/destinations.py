@@ -1,0 +1,40 @@
+"""The marker in a destination: it stays until the job is known to be complete, so that an attempt that dies just before
+can be replaced by the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from uuid import UUID
+
+import pydantic
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from services.db.tables import JobRow
+from services.jobs import spec
+from services.jobs.models import JobRequest, Status
+from services.sources import UNFINISHED
+
+_RECENT_DAYS = 7
+
+
+def settle(request: JobRequest, origin: UUID) -> None:
+    """Take the markers of a completed job away; what cannot be removed is left to `settle_recent`."""
+    for option in spec.path_options(request):
+        if option.is_destination:
+            marker = Path(os.path.expanduser(option.value)) / UNFINISHED
+            with contextlib.suppress(OSError):
+                if marker.read_text() == str(origin):
+                    marker.unlink()
+
+
+def settle_recent(session: Session) -> None:
+    """Take away what a process left that died between the end of a job and this."""
+    since = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, _RECENT_DAYS)
+    query = sa.select(JobRow.id, JobRow.retry_of, JobRow.request)
+    for row in session.execute(query.where(JobRow.status == Status.COMPLETED, JobRow.finished_at > since)):
+        with contextlib.suppress(pydantic.ValidationError):
+            settle(JobRequest.model_validate(row.request), row.retry_of or row.id)
