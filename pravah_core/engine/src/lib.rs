@@ -121,6 +121,7 @@ impl Job {
                 control: Arc::clone(control),
                 threads: self.spec.threads.unwrap_or_else(pool::default_threads),
                 chunk_bytes: self.spec.chunk_bytes,
+                key_bytes: self.spec.key_bytes,
                 job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
                 all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),

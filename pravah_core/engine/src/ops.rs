@@ -41,6 +41,8 @@ pub struct Context {
     pub threads: usize,
     /// See [`crate::spec::JobSpec::chunk_bytes`].
     pub chunk_bytes: Option<usize>,
+    /// See [`crate::spec::JobSpec::key_bytes`].
+    pub key_bytes: Option<usize>,
     /// See [`crate::spec::Output::job`].
     pub job: Option<Arc<str>>,
     /// When the job began.

@@ -52,6 +52,11 @@ pub trait Table: Send + Sync + 'static {
     /// An error ends the job, here and below.
     fn file(&self, head: &Head, start: &[u8]) -> Result<(Self::Plan, Self::File)>;
 
+    /// True when an earlier reading of the file told its issues.
+    fn is_told(&self, _of: &Of<'_, Self>) -> bool {
+        false
+    }
+
     /// The start of a chunk.
     ///
     /// # Errors
@@ -129,9 +134,16 @@ pub struct Counts {
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
     pub cut_at: Option<u64>,
+    /// Its packed bytes ended or broke before its text did.
+    pub is_broken_off: bool,
 }
 
 impl Counts {
+    /// True when the file was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.cut_at.is_none() && !self.is_broken_off
+    }
+
     fn add(&mut self, next: &Self) {
         self.first_ragged =
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
@@ -142,5 +154,6 @@ impl Counts {
         self.not_utf8 += next.not_utf8;
         self.is_open |= next.is_open;
         self.cut_at = self.cut_at.or(next.cut_at);
+        self.is_broken_off |= next.is_broken_off;
     }
 }

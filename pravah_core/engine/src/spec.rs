@@ -95,6 +95,8 @@ struct RawSpec {
     threads: Option<usize>,
     #[serde(default)]
     chunk_bytes: Option<usize>,
+    #[serde(default)]
+    key_bytes: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,6 +129,9 @@ pub struct JobSpec {
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
     /// best for the operation.
     pub chunk_bytes: Option<usize>,
+    /// Bytes of memory for the keys of records that are compared with each other; more of them wait on the disk. None =
+    /// what is best.
+    pub key_bytes: Option<usize>,
 }
 
 impl JobSpec {
@@ -149,6 +154,7 @@ impl JobSpec {
             output: raw.output,
             threads: raw.threads,
             chunk_bytes: raw.chunk_bytes,
+            key_bytes: raw.key_bytes,
         };
         spec.validate()?;
         Ok(spec)

@@ -525,6 +525,7 @@ fn working(
             control: Arc::clone(&control),
             threads,
             chunk_bytes: None,
+            key_bytes: None,
             started: std::time::SystemTime::now(),
             job: None,
             all_is_read: false,

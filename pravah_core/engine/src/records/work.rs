@@ -57,6 +57,11 @@ impl<T: Table> Work<T> {
         lock(&self.state).counts.cut_at = Some(offset);
     }
 
+    /// What follows cannot be unpacked.
+    pub fn break_off(&self) {
+        lock(&self.state).counts.is_broken_off = true;
+    }
+
     /// True once it was cut.
     pub fn is_cut(&self) -> bool {
         lock(&self.state).counts.cut_at.is_some()
@@ -137,6 +142,14 @@ impl<T: Table> Work<T> {
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
+        if !shared.table.is_told(&self.of()) {
+            self.tell(shared, &counts);
+        }
+        shared.table.end(&self.of(), file, &counts)
+    }
+
+    /// What is wrong with it as a whole.
+    fn tell(&self, shared: &Shared<T>, counts: &Counts) {
         let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         if let Some(offset) = counts.cut_at {
             let message = format!(
@@ -167,6 +180,5 @@ impl<T: Table> Work<T> {
         if counts.not_utf8 > 0 {
             issue("holds bytes that are no UTF-8; name its encoding, such as windows-1252 or latin1".into());
         }
-        shared.table.end(&self.of(), file, &counts)
     }
 }
