@@ -76,7 +76,7 @@ def exit_status(view: JobView, *, strict: bool) -> int:
     if view.status == Status.FAILED:
         return failure(view).exit_status
     summaries = [result["summary"] for result in (view.outcome or {}).get("results", [])]
-    is_bad = any(summary.get("verdict") in {"failed", "incomplete", "invalid"} for summary in summaries)
+    is_bad = any(summary.get("verdict") in {"failed", "incomplete", "invalid", "partial"} for summary in summaries)
     is_partial = any(summary.get("partial") is True for summary in summaries)
     return int(is_bad or (strict and (is_partial or view.issues_count > 0)))
 
