@@ -172,7 +172,7 @@ OPERATION = Operation(
         Figure(key="partial", title="Partial"),
         Figure(key="destination", title="Written to", optional=True),
     ),
-    cost="O(bytes) reading and checking, twice for files that break a key; memory: some MiB per thread, and 64 MB for "
+    cost="O(bytes) reading and checking, twice for files that break a key; memory: some MiB per thread, and 16 MB for "
     "keys; more of them waits on the disk, 24 bytes a value",
     examples=(
         Example(

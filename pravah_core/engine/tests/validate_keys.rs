@@ -426,3 +426,20 @@ fn a_file_that_changes_before_it_is_read_again_is_never_told_as_a_whole_result()
     }
     assert!(changed > 0, "no attempt came between both readings");
 }
+
+#[test]
+fn keys_of_one_column_are_counted_together_and_listed_apart() {
+    let tree = Tree::new();
+    tree.file("o.csv", "a\n1\n2\n3\n").file("x.csv", "k\n1\n2\n").file("y.csv", "k\n2\n");
+    let to = |resource: &str| json!({"fields": "a", "reference": {"resource": resource, "fields": "k"}});
+    let done = job(&tree, &schema(&["a"], json!({"foreignKeys": [to("x"), to("y")]})), SIZES[0]).run();
+    assert_eq!(counts(&done).into_values().collect::<Vec<_>>(), [(3, 1)]);
+    let mut told: Vec<(i64, String)> =
+        done.table("errors").iter().map(|row| (row.integer("record"), row.text("expected").to_owned())).collect();
+    told.sort();
+    assert_eq!(
+        told,
+        [(1, "a value of k in y"), (3, "a value of k in x"), (3, "a value of k in y")].map(|(r, e)| (r, e.to_owned()))
+    );
+    assert_eq!((&done.summary()["errors"], &done.summary()["bad_records"]), (&json!(3), &json!(2)));
+}

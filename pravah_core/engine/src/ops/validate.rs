@@ -6,7 +6,7 @@
 //! 96 bits; a file that breaks one is read a second time, for the places of its errors.
 //!
 //! Cost: O(bytes) reading and checking, twice for files that break a key; memory: the chunks in work with their errors,
-//! and 64 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
+//! and 16 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
 
 mod again;
 mod chunk;

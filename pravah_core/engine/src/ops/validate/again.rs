@@ -48,7 +48,16 @@ impl Again {
 impl Pending {
     /// So many errors more.
     pub fn count(&mut self, column: String, rule: Rule, errors: u64, first: u64) {
-        self.verdict.counts.push(Counted { column: Some(column), rule, errors, first: Some(first) });
+        let column = Some(column);
+        let is_of = |counted: &&mut Counted| counted.column == column && counted.rule == rule;
+        // Two foreign keys may be of one column.
+        match self.verdict.counts.iter_mut().find(is_of) {
+            Some(counted) => {
+                counted.errors += errors;
+                counted.first = counted.first.min(Some(first)).or(Some(first));
+            }
+            None => self.verdict.counts.push(Counted { column, rule, errors, first: Some(first) }),
+        }
     }
 }
 
