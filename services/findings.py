@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_NOT_GOOD = frozenset({"failed", "incomplete", "invalid"})
+_NOT_GOOD = frozenset({"failed", "incomplete", "invalid", "partial"})
 
 
 def verdicts(outcome: Mapping[str, Any] | None) -> list[str]:

@@ -1,5 +1,6 @@
-"""The marker in a destination: it stays until the job is known to be complete, so that an attempt that dies just before
-can be replaced by the next one.
+"""The marker in a destination: it stays until the job is known to be complete.
+
+Until then an attempt may die whose files the next one has to replace.
 """
 
 from __future__ import annotations

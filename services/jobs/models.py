@@ -223,7 +223,7 @@ class JobError(Model):
 
     @classmethod
     def of(cls, error: errors.PravahError) -> JobError:
-        """Return what an error says; PostgreSQL takes neither NUL nor bytes that are not text, as file names may hold."""
+        """Return what an error says; file names in it may hold NUL or no text, which PostgreSQL does not take."""
         message = error.message.replace("\0", "\\x00").encode("utf-8", "backslashreplace").decode()
         return cls(code=error.code, message=message, remedy=error.remedy)
 

@@ -149,6 +149,16 @@ def test_convert_shows_the_balance_and_what_was_rejected(open_page: Open, run_jo
     assert any("1 fields instead of 2" in str(one.value) for one in app.dataframe)
 
 
+def test_validate_says_what_could_not_be_checked(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    key = '{"fields": "a", "reference": {"resource": "gone", "fields": "b"}}'
+    schema = f'{{"fields": [{{"name": "a"}}], "foreignKeys": [{key}]}}'
+    app = open_page("job", id=str(run_job("validate", tree({"a.csv": b"a\n1\n"}), schema_text=schema).id))
+    said = [one.value for one in app.warning]
+    assert any("**No error** by the schema, but a check could not be made" in one for one in said)
+    assert any("**Partial.**" in one for one in said)
+    assert not app.success
+
+
 def test_validate_shows_the_verdict_and_takes_a_changed_schema(
     open_page: Open, run_job: RunJob, tree: TreeBuilder
 ) -> None:

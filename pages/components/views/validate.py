@@ -48,6 +48,10 @@ def _verdict(summary: Mapping[str, Any]) -> None:
         st.info("No file was read. Choose **Which files: all** to read files of any name.", icon=":material/block:")
     elif summary["errors"]:
         st.error(f"**Invalid** by {by}.", icon=":material/cancel:")
+    elif summary["verdict"] == "partial":
+        st.warning(
+            f"**No error** by {by}, but a check could not be made: see the issues.", icon=":material/unpublished:"
+        )
     else:
         st.success(f"**Valid** by {by}.", icon=":material/check_circle:")
 

@@ -3,8 +3,10 @@
 //!
 //! What is not understood is refused, not passed over: a rule that is not checked must not look as if it held.
 
+mod keys;
 mod parse;
 
+pub use keys::{Key, Reference};
 pub use parse::parse;
 
 use std::collections::HashSet;
@@ -46,6 +48,8 @@ pub struct Field {
 pub struct Contract {
     /// Its columns.
     pub fields: Vec<Field>,
+    /// Its keys of several columns, and those whose values have to be elsewhere.
+    pub keys: Vec<Key>,
     /// Texts that stand for no value, when it names them.
     pub null_values: Option<Vec<String>>,
 }
@@ -75,6 +79,8 @@ pub enum Rule {
     Values,
     /// It was there before.
     Unique,
+    /// It is not where it has to be, too.
+    ForeignKey,
     /// The file lacks the column.
     MissingColumn,
     /// The schema lacks the column.
@@ -98,6 +104,7 @@ impl Rule {
             Self::Pattern => "pattern",
             Self::Values => "enum",
             Self::Unique => "unique",
+            Self::ForeignKey => "foreign_key",
             Self::MissingColumn => "missing_column",
             Self::ExtraColumn => "extra_column",
             Self::Records => "records",
@@ -264,7 +271,9 @@ impl Field {
 impl Contract {
     /// As a Table Schema.
     pub fn described(&self) -> Json {
-        json!({"fields": self.fields.iter().map(Field::described).collect::<Vec<_>>()})
+        let mut document = json!({"fields": self.fields.iter().map(Field::described).collect::<Vec<_>>()});
+        self.describe_keys(&mut document);
+        document
     }
 }
 

@@ -128,6 +128,7 @@ impl Job {
                     .baselines
                     .get(request.name())
                     .map_or_else(Default::default, |shards| shards[..].into()),
+                key_bytes: self.spec.key_bytes,
                 job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
                 all_is_read: others.map(|(_, other)| other).any(ops::Request::reads_all),

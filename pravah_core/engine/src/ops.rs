@@ -44,6 +44,8 @@ pub struct Context {
     pub chunk_bytes: Option<usize>,
     /// See [`crate::spec::JobSpec::baselines`]; those of this operation.
     pub baseline: Arc<[PathBuf]>,
+    /// See [`crate::spec::JobSpec::key_bytes`].
+    pub key_bytes: Option<usize>,
     /// See [`crate::spec::Output::job`].
     pub job: Option<Arc<str>>,
     /// When the job began.

@@ -79,8 +79,8 @@ pub trait Table: Send + Sync + 'static {
     /// An error ends the job.
     fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
 
-    /// True when this is the last reading of the file: what is odd about it is told then, and not twice.
-    fn is_last(&self, _of: &Of<'_, Self>) -> bool {
+    /// True in that reading of a file in which what is odd about it is to be told: it is told once.
+    fn tells(&self, _of: &Of<'_, Self>) -> bool {
         true
     }
 
@@ -137,9 +137,16 @@ pub struct Counts {
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
     pub cut_at: Option<u64>,
+    /// Its packed bytes ended or broke before its text did.
+    pub is_broken_off: bool,
 }
 
 impl Counts {
+    /// True when the file was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.cut_at.is_none() && !self.is_broken_off
+    }
+
     fn add(&mut self, next: &Self) {
         self.first_ragged =
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
@@ -151,5 +158,6 @@ impl Counts {
         self.odd.add(next.odd);
         self.is_open |= next.is_open;
         self.cut_at = self.cut_at.or(next.cut_at);
+        self.is_broken_off |= next.is_broken_off;
     }
 }

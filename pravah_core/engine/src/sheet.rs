@@ -45,6 +45,11 @@ impl Sheet {
         tables.iter().map(|(name, columns)| Self::new(sink, table(name), columns)).collect()
     }
 
+    /// See [`TableWriter::hold`].
+    pub fn hold(&mut self) {
+        self.writer.hold();
+    }
+
     /// The last rows; the caller commits them together with others.
     ///
     /// # Errors

@@ -6,6 +6,8 @@
 //! # Cancellation
 //! Looked at before each shard; one that is being synced is left to the kernel (see [`pool::uninterrupted`]).
 
+mod footer;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
@@ -126,7 +128,7 @@ impl Sink {
     /// A writer for `table`; several may write one table at once, each its own shards.
     pub fn writer(self: &Arc<Self>, table: Table, schema: SchemaRef) -> TableWriter {
         let part = Arc::clone(lock(&self.parts).entry(table.name).or_default());
-        TableWriter { sink: Arc::clone(self), table, schema, part, open: None }
+        TableWriter { sink: Arc::clone(self), table, schema, part, open: None, held: None }
     }
 
     /// Write one small table whole.
@@ -210,7 +212,9 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// [`EngineError::Output`].
 pub fn parquet_writer(path: &Path, table: Table, schema: SchemaRef) -> Result<ArrowWriter<File>> {
     let properties = properties(table, &schema);
-    let file = File::create(path).map_err(|error| EngineError::output(path, error))?;
+    // Also read: see `Staged::annotate`.
+    let file = File::options().read(true).write(true).create(true).truncate(true).open(path);
+    let file = file.map_err(|error| EngineError::output(path, error))?;
     ArrowWriter::try_new(file, schema, Some(properties)).map_err(|error| EngineError::output(path, error))
 }
 
@@ -243,7 +247,8 @@ fn properties(table: Table, schema: &Schema) -> WriterProperties {
 
 #[derive(Debug)]
 struct Pending {
-    file: File,
+    /// None: it is opened when it is needed.
+    file: Option<File>,
     temporary: PathBuf,
     path: PathBuf,
     shard: Shard,
@@ -253,15 +258,36 @@ impl Pending {
     /// Sync and rename. Also after a cancel it stays whole: it has its name only once it is synced.
     fn publish(self, control: &Control) -> Result<()> {
         control.check()?;
-        lasting::sync(&self.file).map_err(|error| EngineError::output(&self.temporary, error))?;
+        let file = self.file.map_or_else(|| open(&self.temporary), Ok)?;
+        lasting::sync(&file).map_err(|error| EngineError::output(&self.temporary, error))?;
         control.check()?;
         lasting::rename(&self.temporary, &self.path).map_err(|error| EngineError::output(&self.path, error))
     }
 }
 
+fn open(path: &Path) -> Result<File> {
+    File::options().read(true).write(true).open(path).map_err(|error| EngineError::output(path, error))
+}
+
 /// Shards that are written and not yet final.
 #[derive(Debug, Default)]
 pub struct Staged(Vec<Pending>);
+
+impl Staged {
+    /// Put a pair into the metadata of a table's shards.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`].
+    pub fn annotate(&mut self, table: &str, key: &str, value: &str) -> Result<()> {
+        for shard in self.0.iter_mut().filter(|shard| shard.shard.table == table) {
+            let opened = if shard.file.is_none() { Some(open(&shard.temporary)?) } else { None };
+            let Some(file) = shard.file.as_ref().or(opened.as_ref()) else { continue };
+            let size = footer::annotate(file, key, value);
+            shard.shard.bytes = size.map_err(|error| EngineError::output(&shard.temporary, error))?;
+        }
+        Ok(())
+    }
+}
 
 struct Open {
     since: Instant,
@@ -279,9 +305,16 @@ pub struct TableWriter {
     schema: SchemaRef,
     part: Arc<AtomicU32>,
     open: Option<Open>,
+    /// Full shards, when they are not committed at once.
+    held: Option<Vec<Pending>>,
 }
 
 impl TableWriter {
+    /// Commit no shard before the end: what its metadata say is known only then.
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
     /// Append rows; a shard is closed when it is full, so that none has more rows than asked for.
     ///
     /// # Errors
@@ -306,7 +339,11 @@ impl TableWriter {
             self.open = Some(open);
             if full {
                 let staged = self.close()?;
-                self.sink.commit(vec![staged])?;
+                match &mut self.held {
+                    // Not open: there may be many of them.
+                    Some(held) => held.extend(staged.0.into_iter().map(|shard| Pending { file: None, ..shard })),
+                    None => self.sink.commit(vec![staged])?,
+                }
             }
         }
         Ok(())
@@ -321,7 +358,9 @@ impl TableWriter {
         if self.open.is_none() && self.part.compare_exchange(0, 1, Relaxed, Relaxed).is_ok() {
             self.open = Some(self.begin(0)?);
         }
-        self.close()
+        let mut staged = self.close()?;
+        staged.0.extend(self.held.take().unwrap_or_default());
+        Ok(staged)
     }
 
     /// Make the rows of the open shard last, when they are old enough.
@@ -366,6 +405,6 @@ impl TableWriter {
             rows: open.rows,
             bytes,
         };
-        Ok(Staged(vec![Pending { file, temporary: open.temporary, path: open.path, shard }]))
+        Ok(Staged(vec![Pending { file: Some(file), temporary: open.temporary, path: open.path, shard }]))
     }
 }

@@ -105,6 +105,8 @@ struct RawSpec {
     threads: Option<usize>,
     #[serde(default)]
     chunk_bytes: Option<usize>,
+    #[serde(default)]
+    key_bytes: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +141,9 @@ pub struct JobSpec {
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
     /// best for the operation.
     pub chunk_bytes: Option<usize>,
+    /// Bytes of memory for the keys of records that are compared with each other; more of them wait on the disk. None =
+    /// what is best.
+    pub key_bytes: Option<usize>,
 }
 
 impl JobSpec {
@@ -162,6 +167,7 @@ impl JobSpec {
             baselines: raw.baselines,
             threads: raw.threads,
             chunk_bytes: raw.chunk_bytes,
+            key_bytes: raw.key_bytes,
         };
         spec.validate()?;
         Ok(spec)

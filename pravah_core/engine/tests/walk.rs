@@ -525,6 +525,7 @@ fn working(
             control: Arc::clone(&control),
             threads,
             chunk_bytes: None,
+            key_bytes: None,
             started: std::time::SystemTime::now(),
             baseline: std::sync::Arc::default(),
             job: None,

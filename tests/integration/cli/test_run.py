@@ -123,6 +123,15 @@ def test_what_is_invalid_fails_and_what_is_partial_with_strict_only(cli: Cli, tr
     cli(*limited, "--strict", status=1)
 
 
+def test_a_check_that_could_not_be_made_fails(cli: Cli, tree: TreeBuilder) -> None:
+    source = str(tree({"a.csv": b"n\n1\n"}))
+    key = '{"fields": "n", "reference": {"resource": "gone", "fields": "m"}}'
+    schema = f'{{"fields": [{{"name": "n"}}], "foreignKeys": [{key}]}}'
+    done = cli("run", "validate", source, "--schema-text", schema, status=1)
+    assert "no file of this name was read" in done.out
+    assert "partial" in done.out
+
+
 def test_issues_are_told_and_fail_with_strict_only(cli: Cli, tree: TreeBuilder) -> None:
     source = tree({b"not-utf8-\xff": b"x", "good": b"y"})  # b3sum's format cannot hold the name: an issue
     done = cli("run", "checksum", source)

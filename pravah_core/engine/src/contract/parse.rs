@@ -3,7 +3,7 @@
 use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
 
-use super::{Contract, Field};
+use super::{Contract, Field, keys};
 use crate::error::{EngineError, Result};
 use crate::values::{Kind, Value};
 
@@ -27,7 +27,7 @@ pub fn parse(text: &str) -> Result<Contract> {
     }
 }
 
-fn invalid(what: &str) -> EngineError {
+pub(super) fn invalid(what: &str) -> EngineError {
     EngineError::invalid(format!("the schema {what}"))
 }
 
@@ -49,7 +49,7 @@ fn unknown<'a>(object: &'a Map<String, Json>, known: &[&str]) -> Option<&'a Stri
     object.keys().find(|key| !known.contains(&key.as_str()) && !DESCRIBING.contains(&key.as_str()))
 }
 
-fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) -> Result<()> {
+pub(super) fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) -> Result<()> {
     match unknown(object, known) {
         Some(key) => Err(invalid(&format!("has {key:?} {place}, which is not checked here; leave it out"))),
         None => Ok(()),
@@ -57,7 +57,7 @@ fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) -> Result<()>
 }
 
 fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contract> {
-    refuse(document, &["fields", "missingValues", "primaryKey"], "at its top")?;
+    refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys"], "at its top")?;
     let mut parsed = Vec::new();
     for field in fields {
         let Json::Object(field) = field else { return Err(invalid("has a field that is no object")) };
@@ -75,32 +75,15 @@ fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contrac
         }
         parsed.push(made);
     }
-    for key in keys(document.get("primaryKey"))? {
-        let field = parsed.iter_mut().find(|field| field.name == key);
-        let field = field.ok_or_else(|| invalid(&format!("has the primary key {key:?}, which is no field")))?;
-        (field.required, field.unique) = (true, true);
-    }
+    let keys = keys::parse(document, &mut parsed)?;
     let null_values = match document.get("missingValues") {
         None => None,
         Some(values) => Some(texts(values).ok_or_else(|| invalid("has missingValues that are no list of texts"))?),
     };
-    Ok(Contract { fields: parsed, null_values })
+    Ok(Contract { fields: parsed, keys, null_values })
 }
 
-/// A primary key of one column; one of several is none of each.
-fn keys(key: Option<&Json>) -> Result<Vec<String>> {
-    match key {
-        None => Ok(Vec::new()),
-        Some(Json::String(name)) => Ok(vec![name.clone()]),
-        Some(Json::Array(names)) if names.is_empty() => Ok(Vec::new()),
-        Some(names) => match texts(names).as_deref() {
-            Some([name]) => Ok(vec![name.clone()]),
-            _ => Err(invalid("has a primary key of several columns, which is not checked here")),
-        },
-    }
-}
-
-fn texts(values: &Json) -> Option<Vec<String>> {
+pub(super) fn texts(values: &Json) -> Option<Vec<String>> {
     values.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
@@ -203,7 +186,7 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
     if let Some(name) = required.iter().find(|name| !properties.contains_key(*name)) {
         fields.push(Field { required: true, ..Field::of(name.clone(), None) });
     }
-    Ok(Contract { fields, null_values: None })
+    Ok(Contract { fields, ..Contract::default() })
 }
 
 fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, bool)> {
@@ -251,8 +234,7 @@ mod tests {
             (r#"{"fields": [{"name": "a", "format": "email"}]}"#, "format"),
             (r#"{"fields": [{"name": "a", "constraints": {"minimun": 1}}]}"#, "minimun"),
             (r#"{"fields": [{"name": "a", "constraints": {"pattern": "("}}]}"#, "pattern"),
-            (r#"{"fields": [{"name": "a"}], "foreignKeys": []}"#, "foreignKeys"),
-            (r#"{"fields": [{"name": "a"}], "primaryKey": ["b"]}"#, "primary key"),
+            (r#"{"fields": [{"name": "a"}], "uniqueKeys": []}"#, "uniqueKeys"),
             (r#"{"properties": {"a": {"type": "array"}}}"#, "type"),
             (r#"{"properties": {"a": {"oneOf": []}}}"#, "oneOf"),
             (r#"{"properties": {}, "allOf": []}"#, "allOf"),

@@ -2,22 +2,30 @@
 //!
 //! Without a schema the types of a file's first records are one: does the whole file hold what its beginning promises?
 //! All errors are counted, by file, column and rule; as many as `max_errors` are listed, and a result with fewer than
-//! there are says that it is partial. A value that has to be unique is told by its hash of 64 bits.
+//! there are says that it is partial. Values of keys (unique, or foreign to another file) are compared by their hashes of
+//! 96 bits; a file that breaks one is read a second time, for the places of its errors.
 //!
-//! Cost: O(bytes) reading and checking; memory: the chunks in work with their errors, 72 MB at most for each column of a
-//! file in work whose values have to be unique.
+//! Cost: O(bytes) reading and checking, twice for files that break a key; memory: the chunks in work with their errors,
+//! and 16 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
 
+mod again;
 mod chunk;
 mod file;
+mod keys;
+mod parts;
+mod plan;
+mod rows;
+mod sorter;
 mod tables;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::keys::Keys;
 use self::tables::{Sums, Worker};
 use super::{Context, Options, TableColumns};
 use crate::contract::{self, Contract};
@@ -28,6 +36,7 @@ use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
 use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
+use crate::sink::Staged;
 use crate::walk::{Meta, WalkTotals};
 
 /// What a column is that the schema does not have.
@@ -125,11 +134,15 @@ impl Options for ValidateOptions {
         let contract = self.contract()?;
         let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
         let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
+        let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
         let validate = Validate {
             nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
             workers: Slots::new(context.threads, || Worker::new(&context)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),
+            is_unchecked: AtomicBool::new(false),
+            keys: Keys::new(keys, &context),
+            kept: AtomicU32::new(0),
             inferred: Mutex::default(),
             options: self.clone(),
             contract,
@@ -151,10 +164,24 @@ struct Validate {
     workers: Slots<Worker>,
     /// Errors that were to be listed.
     listed: AtomicU64,
+    /// Not all errors are listed, or a check could not be made.
     is_partial: AtomicBool,
+    /// A check could not be made.
+    is_unchecked: AtomicBool,
+    keys: Keys,
+    /// Files whose good and bad records stay open.
+    kept: AtomicU32,
     /// The first file by name with what its beginning promises.
     inferred: Mutex<Option<(Vec<u8>, Contract)>>,
     context: Context,
+}
+
+impl Validate {
+    /// A check could not be made.
+    fn leave_unchecked(&self) {
+        self.is_unchecked.store(true, Relaxed);
+        self.is_partial.store(true, Relaxed);
+    }
 }
 
 struct ValidateOperation {
@@ -181,18 +208,24 @@ impl Operation for ValidateOperation {
 
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
-        self.shared.settle(&self.context)
+        self.shared.settle(&self.context)?;
+        let again = self.shared.table.settle_keys()?;
+        self.shared.read_again(&self.context, &again)?;
+        self.shared.table.settle_rest()
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, context } = *self;
         let validate = shared.finish()?;
-        let (mut staged, mut sums) = (Vec::new(), Sums::default());
+        let (mut staged, mut sums) = (Vec::<Staged>::new(), Sums::default());
         for worker in validate.workers.into_inner() {
             let (tables, own) = worker.stage()?;
             staged.extend(tables);
             sums.add(own);
         }
+        let is_partial = validate.is_partial.load(Relaxed);
+        let (table, key) = tables::PARTIAL;
+        staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
         let destination = validate.destination.map(|destination| {
             let path = destination.path().to_string_lossy().into_owned();
             destination.finish().map(|()| path)
@@ -205,8 +238,13 @@ impl Operation for ValidateOperation {
         let text =
             serde_json::to_vec_pretty(&schema.described()).map_err(|error| EngineError::internal(error.to_string()))?;
         let file = context.sink.write_file("schema.json", &text, "application/json")?;
+        let verdict = match (sums.errors, validate.is_unchecked.load(Relaxed)) {
+            (1.., _) => "invalid",
+            (0, true) => "partial",
+            (0, false) => "valid",
+        };
         let summary = json!({
-            "verdict": if sums.errors == 0 { "valid" } else { "invalid" },
+            "verdict": verdict,
             "schema": if is_given { "given" } else { "of the first records" },
             "files": sums.files,
             "other_files": totals.files.saturating_sub(sums.files),
@@ -217,7 +255,7 @@ impl Operation for ValidateOperation {
             "bad_records": sums.bad,
             "errors": sums.errors,
             "listed_errors": sums.listed,
-            "partial": validate.is_partial.load(Relaxed),
+            "partial": is_partial,
             "rules": sums.rules,
             "destination": destination,
         });

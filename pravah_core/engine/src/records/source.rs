@@ -197,6 +197,9 @@ impl<T: Table> Source<T> {
         let (control, size) = (Arc::clone(&self.shared.control), self.origin.size);
         let trouble = unpack::blocks((codec, packed, size), &control, |block, last| self.take(block, last))?;
         if let Some((kind, message)) = trouble {
+            if let Some((work, _)) = &self.cut {
+                work.break_off();
+            }
             control.issue("read", &self.origin.path, kind, message);
         }
         self.ended = true;

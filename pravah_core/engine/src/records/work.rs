@@ -58,6 +58,11 @@ impl<T: Table> Work<T> {
         lock(&self.state).counts.cut_at = Some(offset);
     }
 
+    /// What follows cannot be unpacked.
+    pub fn break_off(&self) {
+        lock(&self.state).counts.is_broken_off = true;
+    }
+
     /// True once it was cut.
     pub fn is_cut(&self) -> bool {
         lock(&self.state).counts.cut_at.is_some()
@@ -141,7 +146,7 @@ impl<T: Table> Work<T> {
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
-        if shared.table.is_last(&self.of()) {
+        if shared.table.tells(&self.of()) {
             self.tell(shared, &counts);
         }
         shared.table.end(&self.of(), file, &counts)

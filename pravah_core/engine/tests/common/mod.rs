@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod digests;
+pub mod keys;
 pub mod naive;
 pub mod rows;
 pub mod run;

@@ -113,3 +113,10 @@ pub fn columns(path: &Path) -> Vec<String> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
     builder.schema().fields().iter().map(|field| field.name().clone()).collect()
 }
+
+/// What the metadata of a Parquet file say of it.
+pub fn pairs(path: &Path) -> BTreeMap<String, String> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let pairs = builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    pairs.into_iter().map(|pair| (pair.key, pair.value.unwrap_or_default())).collect()
+}

@@ -291,7 +291,7 @@ impl Table for Convert {
         Ok(())
     }
 
-    fn is_last(&self, of: &Of<'_, Self>) -> bool {
+    fn tells(&self, of: &Of<'_, Self>) -> bool {
         of.plan.writes() || matches!(of.plan.output, Output::Refused)
     }
 

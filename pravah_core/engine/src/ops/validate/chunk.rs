@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 
+use super::plan::{At, Plan, Role, Scope};
+use super::rows::{Hash, REFERENCED, Value};
+use super::sorter::Row;
 use crate::contract::{Field, Rule};
 use crate::csv::Dialect;
 use crate::records::{Nulls, Records, lines};
-use crate::sketch::hash;
 use crate::values::Kind;
 
 /// No column: the whole record.
 pub const RECORD: u32 = u32::MAX;
+/// Columns of several columns' keys: that and the key's place.
+pub const KEYS: u32 = 1 << 31;
 /// Bytes of a value that are listed.
-const VALUE_BYTES: usize = 256;
+pub const VALUE_BYTES: usize = 256;
 
 /// Something that is wrong.
 #[derive(Debug, Clone, Copy)]
@@ -30,18 +34,11 @@ pub struct Fault {
     pub value: (u32, u32),
 }
 
-/// A value that may be there only once.
-#[derive(Debug)]
-pub struct Unique {
-    pub hash: u64,
-    pub fault: Fault,
-}
-
 /// What is the same for all chunks of a file.
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
-    /// By column of the source.
-    pub fields: &'a [Option<Field>],
+    /// What the file is checked for.
+    pub plan: &'a Plan,
     /// What is no value.
     pub nulls: &'a Nulls,
     /// How fields are quoted.
@@ -57,8 +54,10 @@ pub struct Part {
     pub faults: Vec<Fault>,
     /// Values of faults.
     pub values: Vec<u8>,
-    /// Values that may be there only once.
-    pub uniques: Vec<Unique>,
+    /// Values of keys that are compared within the file.
+    pub own: Vec<Row>,
+    /// Those that are compared with other files' values.
+    pub shared: Vec<Row>,
     /// Faults by column and rule: how many, and the first one's record.
     pub counts: HashMap<(u32, Rule), (u64, u64)>,
     /// By record: it is bad.
@@ -67,6 +66,8 @@ pub struct Part {
     pub text: Vec<u8>,
     /// See `text`.
     pub ends: Vec<usize>,
+    /// When it is read again: where each record begins in the chunk, and the lines before it.
+    pub starts: Vec<(u64, u64)>,
     /// Up to the records that are taken.
     counted: Lines,
 }
@@ -98,10 +99,15 @@ impl Part {
             self.fault(records, record as usize, RECORD, Rule::Fields, None);
         }
         let mut buffer = Vec::new();
-        for (column, field) in rules.fields.iter().enumerate() {
+        for (column, field) in rules.plan.fields.iter().enumerate() {
             if let Some(field) = field {
                 self.column(records, column, field, rules, &mut buffer);
             }
+        }
+        if rules.plan.is_again {
+            self.starts(records);
+        } else {
+            self.keys(records, rules, &mut buffer);
         }
         if self.faults.len() > begun {
             self.order(begun, records);
@@ -118,7 +124,7 @@ impl Part {
 
     fn column(&mut self, records: Records<'_>, column: usize, field: &Field, rules: Rules<'_>, buffer: &mut Vec<u8>) {
         let of_texts = matches!(field.kind, None | Some(Kind::Text));
-        let mut counted = self.counted;
+        let key = rules.plan.unique(column).filter(|_| !rules.plan.is_again);
         for record in 0..records.split.len() {
             let (start, end) = records.split.field(record, column);
             // What a short record lacks is told once, for the record.
@@ -133,18 +139,37 @@ impl Part {
                 self.fault(records, record, column as u32, Rule::Encoding, Some(value));
             } else if let Some(rule) = field.check(value) {
                 self.fault(records, record, column as u32, rule, Some(value));
-            } else if field.unique {
-                let value_at = self.keep(value);
-                let fault = Fault {
-                    record: records.first + record as u32,
-                    column: column as u32,
-                    rule: Rule::Unique,
-                    line: records.lines_at + counted.before(records.text, records.split.record(record).0),
-                    offset: (records.at + records.split.record(record).0) as u64,
-                    value: value_at,
-                };
-                self.uniques.push(Unique { hash: hash(value), fault });
+            } else if let Some(key) = key {
+                let record = u64::from(records.first) + record as u64 + 1;
+                self.own.push(Value { key, hash: Hash::of(value), record, file: rules.plan.number }.row());
             }
+        }
+    }
+
+    /// Values of keys, but for those of a column alone.
+    fn keys(&mut self, records: Records<'_>, rules: Rules<'_>, buffer: &mut Vec<u8>) {
+        let Rules { plan, nulls, dialect, .. } = rules;
+        let mut joined = Vec::new();
+        for holding in plan.keys.iter().filter(|holding| holding.role != Role::UniqueColumn) {
+            let is_referenced = matches!(holding.role, Role::Referenced(_));
+            let rows = if holding.role.scope() == Scope::File { &mut self.own } else { &mut self.shared };
+            for record in 0..records.split.len() {
+                let at = At { text: records.text, split: records.split, record, nulls, dialect };
+                let Some(hash) = holding.hash(at, buffer, &mut joined) else { continue };
+                let number = u64::from(records.first) + record as u64 + 1;
+                let record = if is_referenced { REFERENCED } else { number };
+                rows.push(Value { key: holding.key, hash, record, file: plan.number }.row());
+            }
+        }
+    }
+
+    /// Where the records begin.
+    fn starts(&mut self, records: Records<'_>) {
+        let mut counted = self.counted;
+        for record in 0..records.split.len() {
+            let (start, _) = records.split.record(record);
+            let line = records.lines_at + counted.before(records.text, start);
+            self.starts.push(((records.at + start) as u64, line));
         }
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::chunk::RECORD;
 use crate::columns::Column;
 use crate::contract::{Field, Rule};
 use crate::error::Result;
@@ -54,6 +53,11 @@ const COLUMNS: &[Column] = &[
 /// All tables.
 pub const TABLES: &[TableColumns] = &[("result", RESULT), ("counts", COUNTS), ("errors", ERRORS), ("columns", COLUMNS)];
 
+/// Where the errors are among them.
+const ERRORS_AT: usize = 2;
+/// In the metadata of each of their shards: "true" when there are more than are listed, or could be more.
+pub const PARTIAL: (&str, &str) = ("errors", "pravah.partial");
+
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["verdict"],
@@ -101,16 +105,45 @@ pub struct Place {
     pub offset: Option<u64>,
 }
 
-/// A column and a rule, how many errors they have, and the first one's record.
-pub type Count = ((u32, Rule), (u64, Option<u64>));
+/// Errors of a column by a rule.
+#[derive(Debug)]
+pub struct Counted {
+    /// None: the whole record or file.
+    pub column: Option<String>,
+    pub rule: Rule,
+    pub errors: u64,
+    /// The first one's record.
+    pub first: Option<u64>,
+}
 
 /// What a file turned out to be.
-pub struct Verdict<'a> {
+#[derive(Debug)]
+pub struct Verdict {
+    pub path: Vec<u8>,
+    pub size: u64,
     pub records: u64,
     pub bad: u64,
-    pub errors: u64,
     pub listed: u64,
-    pub counts: &'a [Count],
+    pub counts: Vec<Counted>,
+    /// It is only what others refer to.
+    pub is_reference: bool,
+    /// Something of it could not be checked.
+    pub is_partial: bool,
+}
+
+impl Verdict {
+    pub fn errors(&self) -> u64 {
+        self.counts.iter().map(|counted| counted.errors).sum()
+    }
+
+    fn word(&self) -> &'static str {
+        match (self.errors(), self.is_partial, self.is_reference) {
+            (1.., ..) => "invalid",
+            (0, true, _) => "partial",
+            (0, false, true) => "reference",
+            (0, false, false) => "valid",
+        }
+    }
 }
 
 /// What a thread has of its own.
@@ -121,7 +154,10 @@ pub struct Worker {
 
 impl Worker {
     pub fn new(context: &Context) -> Self {
-        Self { sheets: Sheet::all(&context.sink, TABLES, table), sums: Sums::default() }
+        let mut sheets = Sheet::all(&context.sink, TABLES, table);
+        // Whether they are all there is known at the end.
+        sheets[ERRORS_AT].hold();
+        Self { sheets, sums: Sums::default() }
     }
 
     /// One error.
@@ -134,7 +170,7 @@ impl Worker {
         value: Option<&[u8]>,
         expected: &str,
     ) -> Result<()> {
-        let rows = &mut self.sheets[2].rows;
+        let rows = &mut self.sheets[ERRORS_AT].rows;
         rows.path(&head.path);
         rows.optional_integer(place.record);
         rows.optional_integer(place.line);
@@ -146,32 +182,8 @@ impl Worker {
         self.write_full()
     }
 
-    /// A file's end.
-    pub fn file(
-        &mut self,
-        head: &Head,
-        verdict: &Verdict<'_>,
-        fields: &[Option<Field>],
-        names: &dyn Fn(u32) -> String,
-    ) -> Result<()> {
-        let rows = &mut self.sheets[0].rows;
-        rows.path(&head.path);
-        rows.integer(head.size);
-        rows.text(if verdict.errors == 0 { "valid" } else { "invalid" });
-        let good = verdict.records.saturating_sub(verdict.bad);
-        [verdict.records, good, verdict.bad, verdict.errors, verdict.listed]
-            .into_iter()
-            .for_each(|value| rows.integer(value));
-        for ((column, rule), (count, first)) in verdict.counts {
-            let rows = &mut self.sheets[1].rows;
-            rows.path(&head.path);
-            let name = if *column == RECORD { None } else { Some(names(*column)) };
-            rows.optional_text(name.as_deref());
-            rows.text(rule.as_str());
-            rows.integer(*count);
-            rows.optional_integer(*first);
-            *self.sums.rules.entry(rule.as_str()).or_default() += count;
-        }
+    /// What is asked of a file's columns.
+    pub fn columns(&mut self, head: &Head, fields: &[Option<Field>]) -> Result<()> {
         for (place, field) in fields.iter().enumerate() {
             let rows = &mut self.sheets[3].rows;
             rows.path(&head.path);
@@ -180,13 +192,35 @@ impl Worker {
             rows.text(field.as_ref().and_then(|field| field.kind).map_or("any", Kind::as_str));
             rows.text(&field.as_ref().map(|field| field.words().join(", ")).unwrap_or_default());
         }
+        self.write_full()
+    }
+
+    /// What a file turned out to be.
+    pub fn verdict(&mut self, verdict: &Verdict) -> Result<()> {
+        let rows = &mut self.sheets[0].rows;
+        rows.path(&verdict.path);
+        rows.integer(verdict.size);
+        rows.text(verdict.word());
+        let good = verdict.records.saturating_sub(verdict.bad);
+        [verdict.records, good, verdict.bad, verdict.errors(), verdict.listed]
+            .into_iter()
+            .for_each(|value| rows.integer(value));
+        for counted in &verdict.counts {
+            let rows = &mut self.sheets[1].rows;
+            rows.path(&verdict.path);
+            rows.optional_text(counted.column.as_deref());
+            rows.text(counted.rule.as_str());
+            rows.integer(counted.errors);
+            rows.optional_integer(counted.first);
+            *self.sums.rules.entry(counted.rule.as_str()).or_default() += counted.errors;
+        }
         self.sums.add(Sums {
             files: 1,
-            invalid: u64::from(verdict.errors > 0),
-            bytes: head.size,
+            invalid: u64::from(verdict.errors() > 0),
+            bytes: verdict.size,
             records: verdict.records,
             bad: verdict.bad,
-            errors: verdict.errors,
+            errors: verdict.errors(),
             listed: verdict.listed,
             rules: BTreeMap::new(),
         });
