@@ -32,6 +32,8 @@ PROMISED = {
     "get /jobs/{job_id}/artifacts/{name}",
     "get /jobs/{job_id}/issues",
     "post /jobs/{job_id}/cancel",
+    "post /jobs/{job_id}/pause",
+    "post /jobs/{job_id}/resume",
     "post /jobs/{job_id}/retry",
     "get /schedules",
     "post /schedules",

@@ -559,7 +559,7 @@ fn a_baseline_that_is_broken_costs_a_reading_and_a_later_shard_wins() {
 fn rows_are_made_last_while_a_job_works_on_something_large() {
     let tree = Tree::new();
     for number in 0..100 {
-        tree.file(format!("{number}"), noise(10, number));
+        tree.file(format!("{}/{number}", number % 7), noise(10, number));
     }
     tree.sparse("large", 400 << 30);
     let (folder, job) = checksum(&tree, &["sha256"]).output("shard_seconds", 0.0).prepare();
