@@ -13,7 +13,7 @@ CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WORKERS ?= 2
 
-.PHONY: rust-examples help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
+.PHONY: rust-examples faults help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ system-test:
 	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"
 	done
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
+
+faults: ## Have the engine die, fail and wait at 20,000 seeded points: a quarter of an hour
+	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test faults -- --nocapture
 
 lint: $(VENV)/.built types ## Check form, types and imports
 	@$(BIN)/ruff check .

@@ -63,7 +63,8 @@ fn made(out: &Path, destination: &Path) -> BTreeMap<String, String> {
             found.insert(name, lines.join("\n"));
         }
     }
-    for name in files_below(destination) {
+    let there = if destination.exists() { files_below(destination) } else { Vec::new() };
+    for name in there {
         found.insert(
             format!("destination/{name}"),
             blake3::hash(&fs::read(destination.join(&name)).unwrap()).to_string(),
