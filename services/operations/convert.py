@@ -244,6 +244,7 @@ OPERATION = Operation(
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
+        Figure(key="files_written", title="Files written", unit="files"),
         Figure(key="other_files", title="Other files", unit="files"),
         Figure(key="bytes", title="Size before", unit="bytes"),
         Figure(key="output_bytes", title="Size after", unit="bytes"),

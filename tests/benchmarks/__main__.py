@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import engine_cases, file_cases, page_cases, service_cases, table_cases
+from tests.benchmarks import again_cases, engine_cases, file_cases, page_cases, service_cases, table_cases
 from tests.benchmarks.measure import Row
 
 _REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -30,6 +30,9 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "convert": lambda: table_cases.convert(corpora, scratch, runs),
         "table-memory": lambda: table_cases.memory(corpora, scratch),
         "small-tables": lambda: table_cases.small_tables(corpora, scratch, runs),
+        "rerun": lambda: again_cases.rerun(corpora, scratch, runs),
+        "durability": lambda: again_cases.durability(corpora, scratch, runs),
+        "resume": lambda: again_cases.resume(scratch),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
         "pages": lambda: service_cases.pages(scratch, runs),
         "dashboard": lambda: page_cases.usable(corpora, scratch, runs),

@@ -27,8 +27,19 @@ class Engine:
         """Return ``{"seconds", "peak_kib"}`` of one job; its result stays in `out`."""
         return self.run_all({operation: options or {}}, source)
 
-    def run_all(self, asked: dict[str, dict[str, Any]], source: Path, threads: int | None = None) -> dict[str, float]:
-        """Return the same of a job of several operations, given with their options; `threads`: one per core."""
+    def run_all(
+        self,
+        asked: dict[str, dict[str, Any]],
+        source: Path,
+        threads: int | None = None,
+        more: dict[str, Any] | None = None,
+    ) -> dict[str, float]:
+        """Return the same of a job of several operations, given with their options.
+
+        Args:
+            threads: one per core by default.
+            more: of the job specification.
+        """
         shutil.rmtree(self.out, ignore_errors=True)
         document = {
             "version": 1,
@@ -36,6 +47,7 @@ class Engine:
             "source": {"path": os.fspath(source)},
             "output": {"directory": os.fspath(self.out)},
             "threads": threads,
+            **(more or {}),
         }
         command_line = [sys.executable, "-m", "tests.benchmarks.engine_run"]
         done = subprocess.run(command_line, input=json.dumps(document).encode(), stdout=subprocess.PIPE, check=True)

@@ -18,11 +18,17 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     summary = job.result("checksum")["summary"]
     with st.grid(4, min_column_width=150):
         st.metric("Files", units.format_count(summary.get("files")))
-        st.metric("Read", units.format_bytes(summary.get("bytes")))
+        st.metric("Size", units.format_bytes(summary.get("bytes")))
         st.metric("Rate", units.format_rate(summary.get("bytes_per_second")))
         st.metric("Time", units.format_duration(outcome.get("elapsed_seconds")))
     algorithms = ", ".join(text.plain(name) for name in summary.get("algorithms", []))
     st.markdown(f"Digests: **{algorithms}**, all computed in one read.")
+    if reused := summary.get("reused_files"):
+        kept = (
+            f"{text.count(reused, 'file was', 'files were')} as before ({units.format_bytes(summary['reused_bytes'])})"
+        )
+        computed = text.count(summary["files"] - reused, "file was", "files were")
+        st.markdown(f":material/history: {kept} and not read again; {computed} computed.")
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="manifests"):
         _manifests(services, job)

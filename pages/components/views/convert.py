@@ -35,6 +35,11 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     st.subheader("Files", anchor=False)
     columns = ("path", "records_read", "records_written", "records_rejected", "written_as", "output_bytes")
     linked.top(services, job.id, "convert.result", columns, sort="-records_rejected", limit=_FILES)
+    if summary["files_written"] > summary["files"]:
+        st.subheader("Converted files", anchor=False)
+        st.caption(f"{text.count(summary['files'], 'file', 'files')} became {summary['files_written']:,}.")
+        parts = ("written_as", "records", "output_bytes", "row_groups")
+        linked.top(services, job.id, "convert.outputs", parts, sort="written_as", limit=_FILES)
     if summary["records_rejected"]:
         st.subheader("Rejected records", anchor=False)
         shown = ("path", "line", "column", "value", "reason")

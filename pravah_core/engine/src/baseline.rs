@@ -12,7 +12,9 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array,
+};
 use foldhash::fast::RandomState;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -27,57 +29,79 @@ const BATCH_ROWS: usize = 64 << 10;
 /// Rows of an earlier run.
 #[derive(Debug, Default)]
 pub struct Baseline {
-    batches: Vec<RecordBatch>,
-    /// By the hash of a path: its row. Two paths of one hash are one here, and the other is read anew.
+    parts: Vec<Part>,
+    /// By the hash of a path: its part and row. Two paths of one hash are one here, and the other is read anew.
     rows: HashMap<u64, (u32, u32), RandomState>,
-    /// Columns of values, in the order asked for.
-    values: Vec<String>,
+}
+
+/// Some rows, column by column.
+#[derive(Debug)]
+struct Part {
+    path: StringArray,
+    raw: BinaryArray,
+    size: Int64Array,
+    modified: TimestampNanosecondArray,
+    changed: TimestampNanosecondArray,
+    inode: UInt64Array,
+    /// In the order asked for.
+    values: Vec<ArrayRef>,
+}
+
+impl Part {
+    fn of(batch: &RecordBatch, values: &[&str]) -> Option<Self> {
+        let column = |name: &str| batch.column_by_name(name);
+        let time = |name: &str| Some(column(name)?.as_primitive_opt::<TimestampNanosecondType>()?.clone());
+        Some(Self {
+            path: column("path")?.as_string_opt()?.clone(),
+            raw: column("path_raw")?.as_binary_opt()?.clone(),
+            size: column("size_bytes")?.as_primitive_opt::<Int64Type>()?.clone(),
+            modified: time("modified")?,
+            changed: time("changed")?,
+            inode: column("inode")?.as_primitive_opt::<UInt64Type>()?.clone(),
+            values: values.iter().map(|name| column(name).cloned()).collect::<Option<_>>()?,
+        })
+    }
+
+    fn path(&self, row: usize) -> &[u8] {
+        if self.raw.is_valid(row) { self.raw.value(row) } else { self.path.value(row).as_bytes() }
+    }
 }
 
 impl Baseline {
     /// The rows of some shards with these columns of values; a later shard wins. A shard that lacks one or cannot be
     /// read is left out: its files are read anew.
     pub fn open(shards: &[PathBuf], values: &[&str]) -> Self {
-        let mut all = Self { values: values.iter().map(|&name| name.to_owned()).collect(), ..Self::default() };
+        let mut all = Self::default();
         for path in shards {
             let Some(reader) = reader(path, values) else { continue };
             // What came before a part that is broken is whole.
-            reader.map_while(std::result::Result::ok).for_each(|batch| all.add(batch));
+            let parts = reader.map_while(std::result::Result::ok).map_while(|batch| Part::of(&batch, values));
+            parts.for_each(|part| all.add(part));
         }
         all
     }
 
-    fn add(&mut self, batch: RecordBatch) {
-        let place = self.batches.len() as u32;
-        self.rows.reserve(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            if let Some(path) = path(&batch, row) {
-                self.rows.insert(hash(path), (place, row as u32));
-            }
-        }
-        self.batches.push(batch);
-    }
-
-    /// True without a row.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    fn add(&mut self, part: Part) {
+        let (place, rows) = (self.parts.len() as u32, part.path.len());
+        self.rows.reserve(rows);
+        self.rows.extend((0..rows).map(|row| (hash(part.path(row)), (place, row as u32))));
+        self.parts.push(part);
     }
 
     /// The row of a file, when it is as it was.
-    pub fn find(&self, path_now: &[u8], meta: &Meta) -> Option<Row<'_>> {
-        let &(place, row) = self.rows.get(&hash(path_now))?;
-        let batch = &self.batches[place as usize];
-        let row = row as usize;
-        let size = batch.column_by_name("size_bytes")?.as_primitive_opt::<Int64Type>()?.value(row);
-        let inode = batch.column_by_name("inode")?.as_primitive_opt::<UInt64Type>()?.value(row);
-        let time =
-            |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<TimestampNanosecondType>()?.value(row));
-        let is_same = path(batch, row)? == path_now
-            && size as u64 == meta.size
-            && inode == meta.inode
-            && time("modified")? == meta.mtime_ns
-            && time("changed")? == meta.ctime_ns;
-        is_same.then_some(Row { of: self, batch, row })
+    #[inline]
+    pub fn find(&self, path: &[u8], meta: &Meta) -> Option<Row<'_>> {
+        if self.rows.is_empty() {
+            return None;
+        }
+        let &(place, row) = self.rows.get(&hash(path))?;
+        let (part, row) = (&self.parts[place as usize], row as usize);
+        let is_same = part.size.value(row) as u64 == meta.size
+            && part.inode.value(row) == meta.inode
+            && part.modified.value(row) == meta.mtime_ns
+            && part.changed.value(row) == meta.ctime_ns
+            && part.path(row) == path;
+        is_same.then_some(Row { part, row })
     }
 }
 
@@ -91,26 +115,17 @@ fn reader(path: &Path, values: &[&str]) -> Option<ParquetRecordBatchReader> {
     builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().ok()
 }
 
-fn path(batch: &RecordBatch, row: usize) -> Option<&[u8]> {
-    let raw = batch.column_by_name("path_raw")?.as_binary_opt::<i32>()?;
-    if raw.is_valid(row) {
-        return Some(raw.value(row));
-    }
-    Some(batch.column_by_name("path")?.as_string_opt::<i32>()?.value(row).as_bytes())
-}
-
 /// A row.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<'a> {
-    of: &'a Baseline,
-    batch: &'a RecordBatch,
+    part: &'a Part,
     row: usize,
 }
 
 impl<'a> Row<'a> {
     /// A value that is a text; none where there is none.
     pub fn text(&self, value: usize) -> Option<&'a str> {
-        let column = self.batch.column_by_name(self.of.values.get(value)?)?;
+        let column = self.part.values.get(value)?;
         if column.is_null(self.row) {
             return None;
         }
@@ -125,7 +140,7 @@ impl<'a> Row<'a> {
 
     /// A value that is an integer; none where there is none.
     pub fn integer(&self, value: usize) -> Option<u64> {
-        let column = self.batch.column_by_name(self.of.values.get(value)?)?.as_primitive_opt::<Int64Type>()?;
+        let column = self.part.values.get(value)?.as_primitive_opt::<Int64Type>()?;
         column.is_valid(self.row).then(|| column.value(self.row) as u64)
     }
 }

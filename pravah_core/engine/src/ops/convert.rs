@@ -188,6 +188,7 @@ impl Operation for ConvertOperation {
         let summary = json!({
             "files": sums.files,
             "other_files": totals.files.saturating_sub(sums.files),
+            "files_written": sums.made,
             "bytes": sums.bytes,
             "output_bytes": sums.output_bytes,
             "packed_percent": if sums.bytes == 0 { 0.0 } else { sums.output_bytes as f64 * 100.0 / sums.bytes as f64 },

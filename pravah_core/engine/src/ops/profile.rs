@@ -34,7 +34,7 @@ use crate::error::Result;
 use crate::outcome::Report;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
-use crate::records::{self, Counts, FileReading, Head, Nulls, ReadOptions, Shared};
+use crate::records::{self, Counts, FileReading, Format, Head, Nulls, ReadOptions, Shared};
 use crate::sketch::{Hll, Quantiles};
 use crate::values::KINDS;
 use crate::walk::{Meta, WalkTotals};
@@ -95,7 +95,7 @@ impl Figures {
         self.ragged += all.ragged;
         self.empty += u64::from(all.records == 0);
         self.broken += u64::from(all.is_open || all.cut_at.is_some());
-        self.without_header += u64::from(!head.has_header);
+        self.without_header += u64::from(!head.has_header && head.format == Format::Delimited);
         self.not_utf8 += u64::from(all.not_utf8 > 0);
     }
 

@@ -95,6 +95,8 @@ pub struct Made {
 #[derive(Debug, Default)]
 pub struct Sums {
     pub files: u64,
+    /// Files that they became.
+    pub made: u64,
     pub bytes: u64,
     pub output_bytes: u64,
     pub read: u64,
@@ -107,6 +109,7 @@ pub struct Sums {
 impl Sums {
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;
+        self.made += other.made;
         self.bytes += other.bytes;
         self.output_bytes += other.output_bytes;
         self.read += other.read;
@@ -162,6 +165,7 @@ impl Worker {
         }
         self.sums.add(&Sums {
             files: 1,
+            made: row.made.len() as u64,
             bytes: head.size,
             output_bytes: bytes,
             read: row.read,

@@ -238,16 +238,19 @@ impl Many {
         })
     }
 
-    /// The least and the greatest value in words.
+    /// The least and the greatest value in words; where texts are among others, of what most values are.
     pub fn shown_range(&self) -> (Option<String>, Option<String>) {
         let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         match self.kind() {
             None => (None, None),
-            // Numbers among texts are texts, too: in the order of their bytes.
-            Some(Kind::Text) => match &self.texts {
-                Some((least, greatest)) => (Some(shown(least)), Some(shown(greatest))),
-                None => (None, None),
-            },
+            Some(Kind::Text) => {
+                let most = KINDS.into_iter().max_by_key(|kind| self.kinds[*kind as usize].count);
+                match (most.and_then(|kind| self.kinds[kind as usize].range), &self.texts) {
+                    (Some((least, greatest)), _) => (Some(least.shown()), Some(greatest.shown())),
+                    (None, Some((least, greatest))) => (Some(shown(least)), Some(shown(greatest))),
+                    (None, None) => (None, None),
+                }
+            }
             Some(_) => match self.range() {
                 Some((least, greatest)) => (Some(least.shown()), Some(greatest.shown())),
                 None => (None, None),

@@ -1,0 +1,138 @@
+"""What an earlier run is worth: nothing changed, killed in the middle, and what making it last costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tests.benchmarks.engine_cases import Engine
+from tests.benchmarks.measure import Row, alternate, compared, limited, same
+
+_FILES, _FILE_BYTES = 4_000, 5 << 20
+"""Sparse files: 20 GB that take no space and, read by SHA-256, half a minute."""
+
+
+def rerun(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
+    """Checksum of the Linux tree again, with nothing changed."""
+    linux, engine = corpora / "linux", Engine(scratch)
+    engine.run("checksum", linux)
+    lines, shards = engine.manifest("manifest.b3"), _kept(engine, scratch / "baseline")
+    again = {"baselines": {"checksum": shards}}
+
+    def unchanged() -> float:
+        return engine.run_all({"checksum": {}}, linux, more=again)["seconds"]
+
+    unchanged()
+    same(engine.manifest("manifest.b3"), lines, "manifest of both runs")
+    reused = _summary(engine)["reused_files"]
+    same(reused, len(lines), "files taken over")
+    note = f"{reused:,} of {len(lines):,} files taken over, manifests equal"
+    yield limited("BLAKE3 of linux/ again, nothing changed", [unchanged() for _ in range(runs)], 0.35, "≤ 0.35 s", note)
+    if os.geteuid() == 0:
+        cold = []
+        for _ in range(min(runs, 3)):
+            _drop_caches()
+            cold.append(engine.run("checksum", linux)["seconds"])
+        ratio = min(cold) / min(unchanged() for _ in range(3))
+        met = ratio >= 50
+        shown = f"{min(cold):,.1f} s"
+        yield Row("the same, warm", "reading all on cold caches", "–", shown, f"1 : {ratio:,.0f}", "1 : 50", met, note)
+
+
+def durability(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
+    """Shards closed while the job runs against one at its end."""
+    linux, engine = corpora / "linux", Engine(scratch)
+
+    def with_shards(seconds: float) -> float:
+        more = {"output": {"directory": os.fspath(engine.out), "shard_seconds": seconds}}
+        return engine.run_all({"checksum": {}}, linux, more=more)["seconds"]
+
+    with_shards(0.1)
+    note = f"{len(_shards(engine))} shards against the one of each thread"
+    measured = alternate(lambda: with_shards(0.1), lambda: with_shards(86_400), runs)
+    yield compared("BLAKE3 of linux/, rows made last all the time", "at its end only", measured, 1.05, note)
+
+
+def resume(scratch: Path) -> Iterator[Row]:
+    """A checksum that is killed at its half, and the attempt that goes on, against an undisturbed one."""
+    source, engine = _sparse(scratch / "sparse"), Engine(scratch)
+    options = {"algorithms": ["sha256"]}
+    whole = engine.run("checksum", source, options)["seconds"]
+    lines = engine.manifest("manifest.sha256")
+    _killed(engine, source, options, after=whole / 2)
+    more = {"baselines": {"checksum": _kept(engine, scratch / "baseline")}}
+    rest = engine.run_all({"checksum": options}, source, more=more)["seconds"]
+    same(engine.manifest("manifest.sha256"), lines, "manifest of both")
+    note = f"{_summary(engine)['reused_files']:,} of {len(lines):,} files taken over, manifests equal"
+    ratio = rest / whole
+    yield Row(
+        "SHA-256 of 20 GB, killed at its half: what is left",
+        "the whole run",
+        f"{rest:,.1f} s",
+        f"{whole:,.1f} s",
+        f"{ratio:.2f}",
+        "≤ 0.6",
+        ratio <= 0.6,
+        note,
+    )
+
+
+def _killed(engine: Engine, source: Path, options: dict[str, Any], after: float) -> None:
+    shutil.rmtree(engine.out, ignore_errors=True)
+    document = {
+        "version": 1,
+        "operations": [{"operation": "checksum", "options": options}],
+        "source": {"path": os.fspath(source)},
+        "output": {"directory": os.fspath(engine.out)},
+    }
+    command = [sys.executable, "-m", "tests.benchmarks.engine_run"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(document).encode())
+        process.stdin.close()
+        time.sleep(after)
+        process.kill()
+
+
+def _sparse(root: Path) -> Path:
+    for number in range(_FILES):
+        path = root / f"{number % 40:02d}" / f"{number:05d}"
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.write(str(number).encode())
+                file.truncate(_FILE_BYTES)
+    return root
+
+
+def _shards(engine: Engine) -> list[str]:
+    return sorted(os.fspath(path) for path in (engine.out / "checksum" / "result").glob("part-*.parquet"))
+
+
+def _kept(engine: Engine, folder: Path) -> list[str]:
+    """Put the shards of a run aside; the next one empties its folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return [os.fspath(shutil.copy(path, folder)) for path in _shards(engine)]
+
+
+def _summary(engine: Engine) -> dict[str, Any]:
+    outcome = json.loads((engine.out / "outcome.json").read_text())
+    summary: dict[str, Any] = outcome["results"][0]["summary"]
+    shards = duckdb.sql(f"SELECT count(*) FROM read_parquet('{engine.out}/checksum/result/*.parquet')").fetchall()
+    same(shards, [(summary["files"],)], "rows and files")
+    return summary
+
+
+def _drop_caches() -> None:
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3")
