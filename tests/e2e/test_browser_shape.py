@@ -31,6 +31,9 @@ PAGES = (
     "details",
     "duplicates",
     "search",
+    "profile",
+    "validate",
+    "convert",
     "several",
 )
 UPDATE = os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1"
@@ -82,8 +85,13 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
     patterns = '{"options":{"search":{"patterns":["INFO request 1\\\\d+","NA,[A-Z]+","archive"],"context_after":1}}}'
     search = start_job(page, dashboard, sample, "search", patterns)
     completed(page)
+    records = {}
+    for operation in ("profile", "validate", "convert"):
+        records[operation] = start_job(page, dashboard, sample, operation)
+        completed(page)
     context.close()
     yield {
+        **records,
         "duplicates": duplicates,
         "search": search,
         "several": f"{base}/new_job?path={sample}&operations=inventory,checksum,duplicates",
