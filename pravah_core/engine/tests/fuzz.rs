@@ -1,4 +1,4 @@
-//! The parsers of manifests, job specifications, shown names and delimited text against mutated input.
+//! The parsers of manifests, job specifications, shown names, delimited text and JSON Lines against mutated input.
 //!
 //! `cargo-fuzz` needs a nightly compiler, which the project does without. This generator mutates a corpus for
 //! `PRAVAH_FUZZ_SECONDS` (2) a parser, for a part of that where a short time reaches all there is. A failure prints
@@ -18,6 +18,7 @@ use common::tree::{Tree, hostile_names};
 use pravah_engine::control::Control;
 use pravah_engine::csv::{Cutter, Dialect, Split, Splitter};
 use pravah_engine::digest::Algorithm;
+use pravah_engine::json::{self, Learner};
 use pravah_engine::spec::JobSpec;
 use pravah_engine::{manifest, paths};
 use serde_json::json;
@@ -377,5 +378,71 @@ fn records_of_delimited_text() {
             }
         }
         pravah_engine::csv::sniff(input, None, Dialect::of);
+    });
+}
+
+/// The scalar values of an object by the names of their columns, as another reader has them.
+fn flat(above: &str, object: &serde_json::Map<String, serde_json::Value>, found: &mut BTreeMap<String, String>) {
+    for (key, value) in object {
+        match value {
+            serde_json::Value::Object(inner) if !inner.is_empty() => flat(&format!("{above}{key}."), inner, found),
+            serde_json::Value::Null => {}
+            serde_json::Value::String(text) => drop(found.insert(format!("{above}{key}"), text.clone())),
+            other => drop(found.insert(format!("{above}{key}"), other.to_string())),
+        }
+    }
+}
+
+#[test]
+fn json_lines() {
+    let corpus: Vec<Vec<u8>> = [
+        "{\"id\":1,\"who\":{\"name\":\"a \\\"b\\\"\\n\",\"tags\":[1,{\"x\":null}]}}\r\n{\"id\":2.5e3,\"on\":true}\n",
+        "{\"\\u00e4\":\"\\ud83d\\ude00\",\"b\":{\"c\":{\"d\":{}}}}\n\n[1]\n{\"b\":-0.0}",
+        "{}\n{\"a\":\"\",\"b\":null}\nnull\n{\"a\":1",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    let words: &[&[u8]] =
+        &[b"{", b"}", b"\"", b"\\", b"[", b"]", b":", b",", b"null", b"\n", b"1e5", b"\\u0061", b"{\"a\":"];
+    fuzz("json lines", 1.0, &corpus, words, |input| {
+        let mut learner = Learner::default();
+        if learner.lines(input).is_err() {
+            return;
+        }
+        let shape = learner.finish();
+        let (mut split, mut splitter) = (Split::default(), json::Splitter::new(input, &shape));
+        let mut at = 0;
+        while splitter.next(&mut split) {
+            let bad: Vec<u32> = split.ragged().iter().map(|&(record, _)| record).collect();
+            for record in 0..split.len() {
+                let (start, stop) = split.record(record);
+                assert!(at <= start && start < stop, "records in their order");
+                at = stop;
+                let line = &input[start..stop];
+                // Keys that are there twice the other reader takes the last of.
+                let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(line) else { continue };
+                if bad.contains(&(record as u32)) {
+                    continue;
+                }
+                let mut expected = BTreeMap::new();
+                flat("", &object, &mut expected);
+                let mut buffer = Vec::new();
+                for (column, name) in shape.names().iter().enumerate() {
+                    let (from, to) = split.field(record, column);
+                    let (value, is_text) = Dialect::JSON.unquoted(&input[from..to], &mut buffer);
+                    if let Some(expected) = expected.get(name).filter(|_| is_text) {
+                        // A column of a name that another one has as well has a number behind it.
+                        assert!(value == expected.as_bytes() || !name.is_ascii() || name.contains('.'), "{name}");
+                    }
+                }
+            }
+        }
+        // An object that is one to all readers, with keys that are there once, is a record of ours.
+        for line in input.split(|byte| matches!(byte, b'\n' | b'\r')) {
+            let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(line) else { continue };
+            let mut alone = Learner::default();
+            alone.lines(line).unwrap();
+            assert_eq!(alone.finish().objects(), (1, 1), "{object:?}");
+        }
     });
 }
