@@ -190,6 +190,15 @@ class CompareService:
             return ask()
 
 
+def main_table(operation: str) -> str:
+    """Return the name of the first table that a comparison makes.
+
+    Raises:
+        InvalidOptionsError: results of this operation cannot be compared.
+    """
+    return _plan(operation).tables[0].table.name
+
+
 def _plan(operation: str) -> Plan:
     if operation not in PLANS:
         message = f"results of {operation!r} cannot be compared; those of {', '.join(PLANS)} can"
