@@ -123,12 +123,12 @@ def _head(found: Comparison) -> None:
     for note in found.notes:
         output.line(output.plain(f"note    {note}"))
     for table in found.tables:
-        output.styled(output.plain(f"{table.title} ({table.name}): {table.rows:,}"), "bold")
+        words = f"{table.title} ({table.name}): {table.rows:,}; {table.same_rows:,} are the same"
+        output.styled(output.plain(words), "bold")
         for one in table.kinds:
             output.line(f"  {one.kind:<9} {one.rows:>11,}  {_bytes(one)}".rstrip())
-    by = f", by {found.by}" if found.by else ""
-    same = f"{found.same_rows:,} are the same{by}."
-    output.line(same if found.differs else f"No difference: {same}")
+    by = f", compared by {found.by}" if found.by else ""
+    output.line(f"{'They differ' if found.differs else 'No difference'}{by}.")
 
 
 def _bytes(one: KindCount) -> str:

@@ -72,7 +72,7 @@ class Duck:
             LimitExceededError: it needs more memory than it may take, and more disk than there is.
             StorageError: a file could not be read or written.
         """
-        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 131072, USE_TMP_FILE false"
+        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384, USE_TMP_FILE false"
         with translated(), self._connection.cursor() as cursor:
             cursor.execute(f"COPY ({statement.text}) TO {_quoted(path)} ({options})", _bound(statement))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -76,3 +77,35 @@ def test_what_cannot_be_compared_is_said(open_page: Open, run_job: RunJob, root:
     job = run_job("checksum", root, algorithms=["crc32c"])
     app = open_page("job", id=str(job.id), tab="Compare")
     assert "no algorithm in common" in app.error[0].value
+
+
+def test_inventories_show_where_it_grew(open_page: Open, run_job: RunJob, root: Path) -> None:
+    before = run_job("inventory", root)
+    (root / "d/b").write_bytes(b"2" * 500)
+    (root / "a").unlink()
+    after = run_job("inventory", root)
+    app = open_page("job", id=str(after.id), tab="Compare")
+    (chart,) = app.get("plotly_chart")
+    labels = json.loads(chart.proto.spec)["data"][0]
+    names = dict(zip(labels["ids"], zip(labels["labels"], labels["marker"]["colors"], strict=True), strict=True))
+    assert "d  500 B (+499 B)" in names["n0"][0].replace("</b>", "").replace("<b>", "").replace("<br>", "  ")
+    colors = {name: color for name, (_, color) in names.items()}
+    assert len({colors["n0"], colors["n1"], colors["n2"]}) == 3
+    assert list(app.dataframe[0].value["path"]) == ["d", "."]
+    assert figures(app)["Grown"] == "2"
+    # One folder down.
+    inside = open_page("job", id=str(after.id), tab="Compare", folder="d", compare_table="changes")
+    assert list(inside.dataframe[0].value["path"]) == ["d/b", "a"]
+    assert before.id != after.id
+
+
+def test_profile_and_search_are_listed(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree({"p.csv": b"id,x\n1,a\n2,b\n"})
+    run_job("profile", root)
+    run_job("search", root, patterns=["a"])
+    (root / "p.csv").write_bytes(b"id,y\n1,a\n2,a\n")
+    profile, search = run_job("profile", root), run_job("search", root, patterns=["a"])
+    app = open_page("job", id=str(profile.id), tab="Compare")
+    assert list(app.dataframe[0].value["column"]) == ["x", "y"]
+    app = open_page("job", id=str(search.id), tab="Compare")
+    assert list(app.dataframe[0].value["text"]) == ["2,a"]

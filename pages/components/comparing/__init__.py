@@ -7,13 +7,14 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import draft, failure, text
-from pages.components.comparing import differences
+from pages.components.comparing import change_map, differences
 from services import bootstrap, errors, operations, results, units
 from services.jobs.models import JobView
 from services.results import compare
 
 WITH, OF = "with", "compare_of"
-_BARS = {"bytes": units.format_bytes, "%": units.format_percent}
+_AMOUNTS = {"bytes": units.format_bytes, "%": units.format_percent}
+_MAPS = {"inventory": change_map.show}
 
 
 def show(services: bootstrap.Services, job: JobView) -> None:
@@ -34,6 +35,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         failure.show(error)
         return
     _numbers(found)
+    if name in _MAPS and found.differs:
+        _MAPS[name](services, found)
     differences.show(services, found)
 
 
@@ -108,7 +111,7 @@ def _numbers(found: results.Comparison) -> None:
     for note in found.notes:
         st.caption(f":material/info: {text.plain(note)}")
     by = f" by {text.plain(found.by)}" if found.by else ""
-    same = units.format_count(found.same_rows)
+    same = units.format_count(found.tables[0].same_rows)
     if not found.differs:
         st.success(f"**No difference.** Compared{by}: {same} are the same.", icon=":material/check_circle:")
     with st.grid(6, min_column_width=140):
@@ -120,6 +123,6 @@ def _numbers(found: results.Comparison) -> None:
             )
         st.metric("The same", same, help=f"Compared{by}; not listed")
         for figure in found.figures:
-            shown = _BARS.get(figure.unit or "", units.format_number)
+            shown = _AMOUNTS.get(figure.unit or "", units.format_number)
             change = f"{'+' if figure.change > 0 else '-'}{shown(abs(figure.change))}" if figure.change else None
             st.metric(text.plain(figure.title), shown(figure.after), delta=change, delta_color="off")

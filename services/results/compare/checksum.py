@@ -118,7 +118,7 @@ def _by(pair: Pair) -> str:
 PLAN = Plan(
     operation="checksum",
     reads=(_RESULT,),
-    tables=(Compared(table=_TABLE, kinds=_KINDS, select=_select),),
+    tables=(Compared(table=_TABLE, of=_RESULT, kinds=_KINDS, select=_select, has_sums=True),),
     check=_check,
     by=_by,
     harmless=frozenset({"touched"}),

@@ -58,9 +58,11 @@ class ComparedTable(TableInfo):
 
     Attributes:
         name: to ask for it.
+        same_rows: rows that both results have, with nothing different.
         kinds: that it has, in the order of its rows.
     """
 
+    same_rows: int
     kinds: list[KindCount]
 
 
@@ -85,7 +87,6 @@ class Comparison(Model):
     Attributes:
         same_source: false when paths relative to two sources were compared.
         differs: true when a table has a row that tells more than another time of the same content.
-        same_rows: rows that both main tables have, with nothing different.
         by: by what contents were told apart; ``None`` where there is but one way.
         notes: what to know before one believes the numbers.
         tables: the main one first.
@@ -96,7 +97,6 @@ class Comparison(Model):
     after: ComparedJob
     same_source: bool
     differs: bool
-    same_rows: int
     by: str | None
     notes: list[str]
     figures: list[ComparedFigure]

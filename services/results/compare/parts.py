@@ -51,15 +51,19 @@ class Compared:
 
     Attributes:
         table: its declaration; every one has a column ``kind``.
+        of: the operation's table whose rows it compares.
         kinds: kind → what it means, in the order in which rows are listed.
         select: the SELECT of its rows, sorted.
         has_after: SQL condition of a row that is there after.
+        has_sums: bytes of a kind make sense: no row holds another.
     """
 
     table: Table
+    of: str
     kinds: Mapping[str, str]
     select: Callable[[Pair], str]
     has_after: str = "after_bytes IS NOT NULL"
+    has_sums: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from services import errors, operations
 from services.jobs.models import JobFilter, JobView, Status
 from services.jobs.service import JobService
 from services.results import export as exporter
-from services.results import reading
-from services.results.compare import checksum
+from services.results import reading, treemap
+from services.results.compare import checksum, inventory, profile, search
 from services.results.compare.models import ComparedFigure, ComparedJob, ComparedTable, Comparison, KindCount
 from services.results.compare.parts import ISSUES, Compared, Pair, Plan, Side, common_notes
 from services.results.query import ResultPage, ResultQuery
@@ -26,7 +26,7 @@ _FORM = 1
 _OFFERED = 30
 _RATES = frozenset({"bytes/s", "seconds"})
 
-PLANS: dict[str, Plan] = {plan.operation: plan for plan in (checksum.PLAN,)}
+PLANS: dict[str, Plan] = {plan.operation: plan for plan in (inventory.PLAN, checksum.PLAN, search.PLAN, profile.PLAN)}
 """The operations whose results can be compared."""
 
 T = TypeVar("T")
@@ -71,7 +71,6 @@ class CompareService:
             after=ComparedJob.of(pair.after.job),
             same_source=pair.before.job.source == pair.after.job.source,
             differs=any(one.rows for table in tables for one in table.kinds if one.kind not in plan.harmless),
-            same_rows=_same(pair, plan, tables[0]),
             by=plan.by(pair),
             notes=[*common_notes(pair), *plan.notes(pair)],
             figures=list(_figures(pair, operation)),
@@ -120,6 +119,37 @@ class CompareService:
 
         return self._again(ask)
 
+    def treemap(
+        self,
+        after: UUID,
+        before: UUID,
+        path: str = ".",
+        limit: int = 60,
+        *,
+        by: treemap.Measure = "size_bytes",
+        inner_limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Return what a folder of two inventories holds, on either side; the largest first.
+
+        Args:
+            limit, by, inner_limit: as for `ResultService.treemap`.
+
+        Returns:
+            The nodes of `ResultService.treemap`, each amount the larger of the two, with ``before_bytes`` and
+            ``after_bytes`` of the size that `by` names.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: a job has no inventory.
+            InvalidOptionsError: `by` is no size.
+        """
+
+        def ask() -> list[dict[str, Any]]:
+            pair = self._pair(inventory.PLAN, before, after)
+            question = inventory.children(pair, path, limit, by=by, inner_limit=inner_limit)
+            return [treemap.node(row, inventory.NODE) for row in self._results.reader.duck.fetch(question)]
+
+        return self._again(ask)
+
     def _schema(self, after: UUID, operation: str, before: UUID, table: str) -> Schema:
         plan = _plan(operation)
         wanted = table or plan.tables[0].table.name
@@ -161,6 +191,7 @@ class CompareService:
             rows=sum(one.rows for one in kinds),
             size_bytes=Path(schema.files[0]).stat().st_size,
             columns=[column.model_dump() for column in declared.columns if column.name in schema.types],
+            same_rows=pair.after.rows(compared.of) - sum(one.rows_after for one in kinds),
             kinds=kinds,
         )
 
@@ -168,9 +199,8 @@ class CompareService:
         with self._lock:
             known = self._counts.get(schema.files)
         if known is None:
-            sizes = ("before_bytes", "after_bytes")
-            sums = [f"sum({name})::BIGINT" if name in schema.types else "NULL" for name in sizes]
-            counted = f"count(*), count(*) FILTER ({compared.has_after}), {', '.join(sums)}"
+            sums = "sum(before_bytes)::BIGINT, sum(after_bytes)::BIGINT" if compared.has_sums else "NULL, NULL"
+            counted = f"count(*), count(*) FILTER ({compared.has_after}), {sums}"
             rows = self._results.reader.duck.fetch(
                 Statement(f"SELECT kind, {counted} FROM {schema.source} GROUP BY kind")
             )
@@ -204,11 +234,6 @@ def _plan(operation: str) -> Plan:
         message = f"results of {operation!r} cannot be compared; those of {', '.join(PLANS)} can"
         raise errors.InvalidOptionsError(message, remedy="Name one of these operations.", field="operation")
     return PLANS[operation]
-
-
-def _same(pair: Pair, plan: Plan, table: ComparedTable) -> int:
-    """Return the rows after that are not listed as different."""
-    return pair.after.rows(plan.reads[0]) - sum(one.rows_after for one in table.kinds)
 
 
 def _figures(pair: Pair, operation: str) -> Iterator[ComparedFigure]:

@@ -38,7 +38,7 @@ def test_a_comparison_is_summed_up_and_its_rows_are_asked_for(client: TestClient
     assert {"name": "change_bytes", "dtype": "integer", "unit": "bytes"}.items() <= next(
         column for column in table["columns"] if column["name"] == "change_bytes"
     ).items()
-    assert found["same_rows"] == 5
+    assert table["same_rows"] == 5
 
     page = client.get(f"{address}&table=changes&sort=-path&columns=kind,path").json()
     assert page["table"] == "changes"

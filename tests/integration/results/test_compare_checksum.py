@@ -69,7 +69,7 @@ def test_each_file_has_one_kind(services: bootstrap.Services, tree: TreeBuilder)
     found = services.comparisons.compare(after.id, "checksum", before.id)
     assert found.differs
     assert found.same_source
-    assert found.same_rows == 1
+    assert found.tables[0].same_rows == 1
     assert found.by == "blake3"
     assert found.notes == []
     table = found.tables[0]
@@ -89,7 +89,7 @@ def test_a_job_does_not_differ_from_itself(services: bootstrap.Services, tree: T
     job = run(services, tree({"a": b"1", "b/c": b"2", "empty": b"", b"\xff": b"1"}))
     assert changes(services, job, job) == []
     found = services.comparisons.compare(job.id, "checksum", job.id)
-    assert (found.differs, found.same_rows, found.tables[0].rows) == (False, 4, 0)
+    assert (found.differs, found.tables[0].same_rows, found.tables[0].rows) == (False, 4, 0)
 
 
 def test_only_another_time_is_no_difference(services: bootstrap.Services, tree: TreeBuilder) -> None:
@@ -194,7 +194,7 @@ def test_empty_results(services: bootstrap.Services, tree: TreeBuilder) -> None:
     assert changes(services, empty, empty) == []
     assert changes(services, empty, full) == [("new", "a", None)]
     assert changes(services, full, empty) == [("missing", "a", None)]
-    assert services.comparisons.compare(empty.id, "checksum", full.id).same_rows == 0
+    assert services.comparisons.compare(empty.id, "checksum", full.id).tables[0].same_rows == 0
 
 
 def test_algorithms_that_both_have_decide(services: bootstrap.Services, tree: TreeBuilder) -> None:
