@@ -6,7 +6,17 @@ from services import errors
 from services.operations import Column, Table
 from services.operations._spec import path_columns
 from services.operations.checksum import Algorithm
-from services.results.compare.parts import KEY, Compared, Pair, Plan, Side, before_after, kind_column, rank, unread
+from services.results.compare.parts import (
+    Compared,
+    Make,
+    Pair,
+    Plan,
+    Side,
+    before_after,
+    kind_column,
+    rank,
+    unread,
+)
 
 _RESULT = "result"
 _KINDS = {
@@ -44,66 +54,71 @@ def _check(pair: Pair) -> None:
 
 def _side(side: Side, algorithms: list[str], modified: str) -> str:
     digests = " || ' ' || ".join(f"'{name}:' || coalesce({name}, '')" for name in algorithms)
-    columns = f"{KEY} AS key, path, path_raw, size_bytes, {modified} AS modified, {digests} AS digests"
+    columns = f"path, path_raw, size_bytes, {modified} AS modified, {digests} AS digests"
     return f"SELECT {columns} FROM {side.tables[_RESULT].source}"
 
 
-# Equal contents are paired in two rounds: those that kept their name, then the others in the order of their paths.
+_MET = """
+    SELECT b, a FROM ({before}) b FULL JOIN ({after}) a ON b.path = a.path
+    WHERE b.path IS NULL OR a.path IS NULL OR b.size_bytes <> a.size_bytes OR b.digests <> a.digests
+        OR b.modified IS DISTINCT FROM a.modified"""
 # An empty file has no content to be known by.
+_ALONE = """
+    SELECT {side}.path AS key, {side}.digests AS digests, {side}.size_bytes AS size,
+        regexp_extract({side}.path, '[^/]*$') AS name FROM {met} WHERE {other}.path IS NULL AND {side}.size_bytes > 0"""
+_TURN = "SELECT *, row_number() OVER (PARTITION BY {parts} ORDER BY key) AS turn FROM"
+_TOLD = """
+    SELECT b, a FROM {met} WHERE b.path IS NOT NULL AND a.path IS NOT NULL UNION ALL
+    SELECT gone.b, come.a FROM (
+        SELECT met.b AS b, moves.target AS target FROM {met} met LEFT JOIN {moves} moves ON met.b.path = moves.source
+        WHERE met.a.path IS NULL
+    ) gone FULL JOIN (SELECT a FROM {met} WHERE b.path IS NULL) come ON gone.target = come.a.path"""
 _SELECT = """
-    WITH "before" AS ({before}), "after" AS ({after}), met AS MATERIALIZED (
-        SELECT b, a FROM "before" b FULL JOIN "after" a ON b.key = a.key
-        WHERE b.key IS NULL OR a.key IS NULL OR b.size_bytes <> a.size_bytes OR b.digests <> a.digests
-            OR b.modified IS DISTINCT FROM a.modified
-    ), gone AS (
-        SELECT b.key AS key, b.digests AS digests, b.size_bytes AS size, regexp_extract(b.path, '[^/]*$') AS name,
-            row_number() OVER (PARTITION BY digests, size, name ORDER BY b.key) AS turn
-        FROM met WHERE a.key IS NULL AND b.size_bytes > 0
-    ), come AS (
-        SELECT a.key AS key, a.digests AS digests, a.size_bytes AS size, regexp_extract(a.path, '[^/]*$') AS name,
-            row_number() OVER (PARTITION BY digests, size, name ORDER BY a.key) AS turn
-        FROM met WHERE b.key IS NULL AND a.size_bytes > 0
-    ), named AS (
-        SELECT gone.key AS source, come.key AS target FROM gone JOIN come USING (digests, size, name, turn)
-    ), gone_rest AS (
-        SELECT key, digests, size, row_number() OVER (PARTITION BY digests, size ORDER BY key) AS turn
-        FROM gone ANTI JOIN named ON gone.key = named.source
-    ), come_rest AS (
-        SELECT key, digests, size, row_number() OVER (PARTITION BY digests, size ORDER BY key) AS turn
-        FROM come ANTI JOIN named ON come.key = named.target
-    ), moves AS (
-        SELECT * FROM named UNION ALL
-        SELECT gone_rest.key, come_rest.key FROM gone_rest JOIN come_rest USING (digests, size, turn)
-    ), left_over AS (
-        SELECT met.b AS b, moves.target AS target FROM met LEFT JOIN moves ON met.b.key = moves.source
-        WHERE met.a.key IS NULL
-    ), told AS (
-        SELECT b, a FROM met WHERE b.key IS NOT NULL AND a.key IS NOT NULL UNION ALL
-        SELECT left_over.b, fresh.a FROM left_over
-        FULL JOIN (SELECT a FROM met WHERE b.key IS NULL) fresh ON left_over.target = fresh.a.key
-    ), named_kinds AS (
+    WITH told AS (
         SELECT *, CASE
-            WHEN a.key IS NULL THEN if(b.key IN ({unread_after}), 'unread', 'missing')
-            WHEN b.key IS NULL THEN if(a.key IN ({unread_before}), 'unread', 'new')
-            WHEN a.key <> b.key THEN 'moved'
+            WHEN a.path IS NULL THEN if(b.path IN ({unread_after}), 'unread', 'missing')
+            WHEN b.path IS NULL THEN if(a.path IN ({unread_before}), 'unread', 'new')
+            WHEN a.path <> b.path THEN 'moved'
             WHEN a.digests <> b.digests OR a.size_bytes <> b.size_bytes THEN 'changed'
-            ELSE 'touched' END AS kind FROM told
+            ELSE 'touched' END AS kind FROM {told}
     )
-    SELECT kind, coalesce(a.path, b.path) AS path, if(a.key IS NULL, b.path_raw, a.path_raw) AS path_raw,
+    SELECT kind, coalesce(a.path, b.path) AS path, if(a.path IS NULL, b.path_raw, a.path_raw) AS path_raw,
         if(kind = 'moved', b.path, NULL) AS moved_from,
         b.size_bytes AS before_bytes, a.size_bytes AS after_bytes,
         coalesce(a.size_bytes, 0) - coalesce(b.size_bytes, 0) AS change_bytes,
         {times} b.digests AS before_digests, a.digests AS after_digests
-    FROM named_kinds ORDER BY {rank}, path"""
+    FROM told ORDER BY {rank}, path"""
 
 
-def _select(pair: Pair) -> str:
+def _moves(met: str, make: Make) -> str:
+    """Return the source of (key before, key after) of what lies elsewhere now.
+
+    Equal contents are paired in two rounds: those that kept their name, then the others in the order of their paths.
+    """
+    gone, come = (make(_ALONE.format(side=side, other=other, met=met)) for side, other in ("ba", "ab"))
+    parts = "digests, size, name"
+    turns = [f"({_TURN.format(parts=parts)} {side})" for side in (gone, come)]
+    named = make(
+        f"SELECT gone.key AS source, come.key AS target FROM {turns[0]} gone JOIN {turns[1]} come USING ({parts}, turn)"
+    )
+    rest = [
+        f"({_TURN.format(parts='digests, size')} {side} side ANTI JOIN {named} named ON side.key = named.{column})"
+        for side, column in ((gone, "source"), (come, "target"))
+    ]
+    return make(
+        f"SELECT * FROM {named} UNION ALL SELECT gone.key, come.key FROM {rest[0]} gone "
+        f"JOIN {rest[1]} come USING (digests, size, turn)"
+    )
+
+
+def _select(pair: Pair, make: Make) -> str:
     timed = pair.both_have(_RESULT, "modified")
     algorithms = _common(pair)
     modified = "modified" if timed else "NULL"
+    before, after = (_side(side, algorithms, modified) for side in (pair.before, pair.after))
+    met = make(_MET.format(before=before, after=after))
     return _SELECT.format(
-        before=_side(pair.before, algorithms, modified),
-        after=_side(pair.after, algorithms, modified),
+        told=make(_TOLD.format(met=met, moves=_moves(met, make))),
         unread_before=unread(pair.before),
         unread_after=unread(pair.after),
         times="b.modified AS before_modified, a.modified AS after_modified," if timed else "",

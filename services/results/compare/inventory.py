@@ -5,7 +5,17 @@ from __future__ import annotations
 from services.operations import Column, Table
 from services.operations._spec import path_columns
 from services.results import treemap
-from services.results.compare.parts import KEY, Compared, Pair, Plan, Side, before_after, kind_column, rank, unread
+from services.results.compare.parts import (
+    Compared,
+    Make,
+    Pair,
+    Plan,
+    Side,
+    before_after,
+    kind_column,
+    rank,
+    unread,
+)
 from services.results.sql import Statement
 
 _ENTRIES, _FOLDERS = "result", "directories"
@@ -49,21 +59,21 @@ NODE = ("path", "parent", "kind", "size_bytes", "allocated_bytes", "before_bytes
 
 def _entries(side: Side, modified: str) -> str:
     # A folder is told by its table; its own size and time say nothing of what is in it.
-    columns = f"{KEY} AS key, path, path_raw, size_bytes, kind AS entry, {modified} AS modified"
+    columns = f"path, path_raw, size_bytes, kind AS entry, {modified} AS modified"
     return f"SELECT {columns} FROM {side.tables[_ENTRIES].source}"
 
 
 _FILES_SELECT = """
     WITH "before" AS ({before}), "after" AS ({after}), met AS (
         SELECT b, a, CASE
-            WHEN a.key IS NULL THEN if(b.key IN ({unread_after}), 'unread', 'missing')
-            WHEN b.key IS NULL THEN if(a.key IN ({unread_before}), 'unread', 'new')
+            WHEN a.path IS NULL THEN if(b.path IN ({unread_after}), 'unread', 'missing')
+            WHEN b.path IS NULL THEN if(a.path IN ({unread_before}), 'unread', 'new')
             WHEN a.entry <> b.entry OR (a.entry <> 'directory' AND a.size_bytes IS DISTINCT FROM b.size_bytes)
                 THEN 'changed'
             WHEN a.entry <> 'directory' AND a.modified IS DISTINCT FROM b.modified THEN 'touched' END AS kind
-        FROM "before" b FULL JOIN "after" a ON b.key = a.key
+        FROM "before" b FULL JOIN "after" a ON b.path = a.path
     )
-    SELECT kind, coalesce(a.path, b.path) AS path, if(a.key IS NULL, b.path_raw, a.path_raw) AS path_raw,
+    SELECT kind, coalesce(a.path, b.path) AS path, if(a.path IS NULL, b.path_raw, a.path_raw) AS path_raw,
         if(b.entry = 'directory', 0, b.size_bytes) AS before_bytes,
         if(a.entry = 'directory', 0, a.size_bytes) AS after_bytes,
         coalesce(after_bytes, 0) - coalesce(before_bytes, 0) AS change_bytes,
@@ -71,7 +81,7 @@ _FILES_SELECT = """
     FROM met WHERE kind IS NOT NULL ORDER BY {rank}, abs(change_bytes) DESC, path"""
 
 
-def _files(pair: Pair) -> str:
+def _files(pair: Pair, make: Make) -> str:
     timed = pair.both_have(_ENTRIES, "modified")
     modified = "modified" if timed else "NULL"
     return _FILES_SELECT.format(
@@ -89,18 +99,18 @@ def _sums(name: str, column: str) -> str:
     return f"b.{column} AS before_{name}, a.{column} AS after_{name}, {change}"
 
 
-def _folders(pair: Pair) -> str:
-    columns = f"{KEY} AS key, path, path_raw, depth, size_bytes, allocated_bytes, files"
+def _folders(pair: Pair, make: Make) -> str:
+    columns = "path, path_raw, depth, size_bytes, allocated_bytes, files"
     before, after = (f"SELECT {columns} FROM {side.tables[_FOLDERS].source}" for side in (pair.before, pair.after))
     return f"""
         WITH met AS (
-            SELECT CASE WHEN a.key IS NULL THEN 'missing' WHEN b.key IS NULL THEN 'new'
+            SELECT CASE WHEN a.path IS NULL THEN 'missing' WHEN b.path IS NULL THEN 'new'
                     WHEN a.size_bytes > b.size_bytes THEN 'grown' WHEN a.size_bytes < b.size_bytes THEN 'shrunk'
                     WHEN a.files <> b.files OR a.allocated_bytes <> b.allocated_bytes THEN 'changed' END AS kind,
-                coalesce(a.path, b.path) AS path, if(a.key IS NULL, b.path_raw, a.path_raw) AS path_raw,
+                coalesce(a.path, b.path) AS path, if(a.path IS NULL, b.path_raw, a.path_raw) AS path_raw,
                 coalesce(a.depth, b.depth) AS depth, {_sums("bytes", "size_bytes")},
                 {_sums("allocated_bytes", "allocated_bytes")}, {_sums("files", "files")}
-            FROM ({before}) b FULL JOIN ({after}) a ON b.key = a.key
+            FROM ({before}) b FULL JOIN ({after}) a ON b.path = a.path
         )
         SELECT * FROM met WHERE kind IS NOT NULL ORDER BY abs(change_bytes) DESC, path"""
 

@@ -1,4 +1,9 @@
-"""The vocabulary of comparisons: two sides, the plan of an operation, and the SQL that all plans share."""
+"""The vocabulary of comparisons: two sides, the plan of an operation, and the SQL that all plans share.
+
+Paths are joined by their shown text. It loses no byte: what is no text, and the backslash itself, is escaped in it
+(``paths.py``), so that two names are equal exactly when their shown texts are; and without the bytes a row is half as
+wide.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +15,6 @@ from services.jobs.models import JobView
 from services.operations import Column, Table
 from services.results.sql import Schema
 
-KEY = "coalesce(path_raw, encode(path))"
-"""A path's bytes: the shown text is only escaped where `path_raw` stands beside it."""
 ISSUES = "issues"
 
 
@@ -45,6 +48,11 @@ class Pair:
         return all(column in side.tables[table].types for side in (self.before, self.after))
 
 
+Make = Callable[[str], str]
+"""Writes the rows of a SELECT beside the result and returns what to put behind FROM: a step of its own needs the memory
+of its own operators alone."""
+
+
 @dataclass(frozen=True)
 class Compared:
     """A table of differences.
@@ -53,7 +61,7 @@ class Compared:
         table: its declaration; every one has a column ``kind``.
         of: the operation's table whose rows it compares.
         kinds: kind → what it means, in the order in which rows are listed.
-        select: the SELECT of its rows, sorted.
+        select: the SELECT of its rows, sorted; it may make steps on the way.
         has_after: SQL condition of a row that is there after.
         has_sums: bytes of a kind make sense: no row holds another.
     """
@@ -61,7 +69,7 @@ class Compared:
     table: Table
     of: str
     kinds: Mapping[str, str]
-    select: Callable[[Pair], str]
+    select: Callable[[Pair, Make], str]
     has_after: str = "after_bytes IS NOT NULL"
     has_sums: bool = False
 
@@ -114,8 +122,8 @@ def quoted(text: str) -> str:
 
 
 def unread(side: Side) -> str:
-    """Return the SELECT of the paths, in bytes, that a job could not read."""
-    return f"SELECT {KEY} FROM {side.tables[ISSUES].source} WHERE path IS NOT NULL"
+    """Return the SELECT of the paths that a job could not read."""
+    return f"SELECT path FROM {side.tables[ISSUES].source} WHERE path IS NOT NULL"
 
 
 def common_notes(pair: Pair) -> list[str]:

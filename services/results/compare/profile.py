@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.operations import Column, Table
-from services.results.compare.parts import Compared, Pair, Plan, Side, before_after, kind_column, rank
+from services.results.compare.parts import Compared, Make, Pair, Plan, Side, before_after, kind_column, rank
 
 _RESULT, _SCHEMAS = "result", "schemas"
 _COLUMN_KINDS = {
@@ -78,7 +78,7 @@ def _said(word: str, *columns: str) -> str:
     return f"if({differs}, '{word}', NULL)"
 
 
-def _columns(pair: Pair) -> str:
+def _columns(pair: Pair, make: Make) -> str:
     exact = "(a.distinct_is = 'exact' AND b.distinct_is = 'exact')"
     differs = 'a."distinct" <> b."distinct"'
     facts = (
@@ -126,7 +126,7 @@ def _named(side: Side) -> str:
     return f"SELECT *, {turn} AS turn FROM {side.tables[_RESULT].source}"
 
 
-def _schemas(pair: Pair) -> str:
+def _schemas(pair: Pair, make: Make) -> str:
     before, after = (side.tables[_SCHEMAS].source for side in (pair.before, pair.after))
     return f"""
         WITH met AS (

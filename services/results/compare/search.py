@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from services.operations import Column, Table
 from services.operations._spec import path_columns
-from services.results.compare.parts import KEY, Compared, Pair, Plan, Side, before_after, kind_column, rank
+from services.results.compare.parts import Compared, Make, Pair, Plan, Side, before_after, kind_column, rank
 
 _RESULT, _FILES, _PATTERNS = "result", "by_file", "by_pattern"
 _MATCH_KINDS = {"new": "is there, was not", "gone": "was there, is not"}
@@ -25,24 +25,24 @@ _MATCH_COLUMNS = (
 _COUNTS = (*before_after("matches", "matches", "Matches"), *before_after("lines", "lines", "Lines with a match"))
 
 
-def _matches(pair: Pair) -> str:
+def _matches(pair: Pair, make: Make) -> str:
     # A line is known by its text: that others were put before it makes no match a new one.
     columns = "kind, path, path_raw, pattern, line, column_start, text"
     before, after = (_numbered(side) for side in (pair.before, pair.after))
     return f"""
         WITH met AS (
-            SELECT b, a, if(a.key IS NULL, 'gone', 'new') AS kind FROM ({before}) b
+            SELECT b, a, if(a.path IS NULL, 'gone', 'new') AS kind FROM ({before}) b
             FULL JOIN ({after}) a
-                ON a.key = b.key AND a.pattern = b.pattern AND a.text = b.text AND a.turn = b.turn
-            WHERE {"false" if _counted_only(pair) else "a.key IS NULL OR b.key IS NULL"}
+                ON a.path = b.path AND a.pattern = b.pattern AND a.text = b.text AND a.turn = b.turn
+            WHERE {"false" if _counted_only(pair) else "a.path IS NULL OR b.path IS NULL"}
         ), told AS (SELECT kind, unnest(if(kind = 'gone', b, a)) FROM met)
         SELECT {columns} FROM told ORDER BY {rank(_MATCH_KINDS)}, path, line, column_start"""
 
 
 def _numbered(side: Side) -> str:
-    turn = "row_number() OVER (PARTITION BY key, pattern, text ORDER BY line, column_start)"
+    turn = "row_number() OVER (PARTITION BY path, pattern, text ORDER BY line, column_start)"
     return f"""
-        SELECT {KEY} AS key, path, path_raw, pattern, line, column_start, text, {turn} AS turn
+        SELECT path, path_raw, pattern, line, column_start, text, {turn} AS turn
         FROM {side.tables[_RESULT].source}"""
 
 
@@ -62,12 +62,12 @@ def _counts(pair: Pair, table: str, key: str, shown: str) -> str:
         SELECT kind, * EXCLUDE (kind) FROM met WHERE kind IS NOT NULL ORDER BY abs(change_matches) DESC, 2"""
 
 
-def _files(pair: Pair) -> str:
+def _files(pair: Pair, make: Make) -> str:
     path = "coalesce(a.path, b.path) AS path, if(a.key IS NULL, b.path_raw, a.path_raw) AS path_raw"
-    return _counts(pair, _FILES, KEY, path)
+    return _counts(pair, _FILES, "path", path)
 
 
-def _patterns(pair: Pair) -> str:
+def _patterns(pair: Pair, make: Make) -> str:
     shown = 'coalesce(a.pattern, b.pattern) AS pattern, coalesce(a."expression", b."expression") AS "expression"'
     return _counts(pair, _PATTERNS, "pattern", shown)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from services.results import export as exporter
 from services.results import reading, treemap
 from services.results.compare import checksum, inventory, profile, search
 from services.results.compare.models import ComparedFigure, ComparedJob, ComparedTable, Comparison, KindCount
-from services.results.compare.parts import ISSUES, Compared, Pair, Plan, Side, common_notes
+from services.results.compare.parts import ISSUES, Compared, Make, Pair, Plan, Side, common_notes
 from services.results.query import ResultPage, ResultQuery
 from services.results.service import ResultService
 from services.results.sql import Schema, Statement
@@ -174,12 +175,28 @@ class CompareService:
     def _made(self, pair: Pair, plan: Plan, compared: Compared) -> Schema:
         def write(path: Path) -> None:
             read = [file for side in (pair.before, pair.after) for one in side.tables.values() for file in one.files]
-            with self._results.cache.pinned(read):
-                self._results.reader.duck.write(Statement(compared.select(pair)), path)
+            with self._results.cache.pinned(read), self._steps(path) as make:
+                self._results.reader.duck.write(Statement(compared.select(pair, make)), path)
 
         name = f"compare/{pair.before.job.id}/{_FORM}-{plan.operation}-{compared.table.name}"
         file = self._results.cache.made(pair.after.job.id, name, write)
         return self._results.reader.described((file,))
+
+    @contextlib.contextmanager
+    def _steps(self, path: Path) -> Iterator[Make]:
+        """Yield a function that writes the rows of a SELECT beside a file; they are removed at the end."""
+        made: list[Path] = []
+
+        def make(select: str) -> str:
+            made.append(path.with_name(f"{path.name}-{len(made)}"))
+            self._results.reader.duck.write(Statement(select), made[-1])
+            return Schema(types={}, files=(str(made[-1]),)).source
+
+        try:
+            yield make
+        finally:
+            for step in made:
+                step.unlink(missing_ok=True)
 
     def _counted(self, pair: Pair, plan: Plan, compared: Compared) -> ComparedTable:
         schema = self._made(pair, plan, compared)
