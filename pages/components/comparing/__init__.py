@@ -122,7 +122,7 @@ def _numbers(found: results.Comparison) -> None:
                 help=text.plain(one.meaning),
             )
         st.metric("The same", same, help=f"Compared{by}; not listed")
-        for figure in found.figures:
+        for figure in (one for one in found.figures if one.change):
             shown = _AMOUNTS.get(figure.unit or "", units.format_number)
-            change = f"{'+' if figure.change > 0 else '-'}{shown(abs(figure.change))}" if figure.change else None
+            change = f"{'+' if figure.change > 0 else '-'}{shown(abs(figure.change))}"
             st.metric(text.plain(figure.title), shown(figure.after), delta=change, delta_color="off")
