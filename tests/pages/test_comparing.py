@@ -56,7 +56,7 @@ def test_another_job_is_chosen_and_kept_in_the_address(open_page: Open, run_job:
     app = open_page("job", id=str(third.id), tab="Compare")
     assert app.query_params["with"] == str(second.id)
     assert "No difference." in texts(app)
-    app = drawn(app.selectbox(key="compare_with_checksum").set_value(first.id).run())
+    app = drawn(app.selectbox(key=f"compare_with_checksum_{third.id}").set_value(first.id).run())
     assert app.query_params["with"] == str(first.id)
     assert figures(app)["Changed"] == "1"
 

@@ -70,7 +70,7 @@ def _earlier(services: bootstrap.Services, job: JobView, name: str) -> UUID | No
         list(known),
         index=list(known).index(asked.id) if asked is not None else 0,
         format_func=lambda one: _label(known[one], job),
-        key=f"compare_with_{name}",
+        key=f"compare_with_{name}_{job.id}",
         width=640,
     )
     # By hand: a bound list puts its labels into the address.

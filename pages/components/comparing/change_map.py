@@ -24,7 +24,14 @@ def show(services: bootstrap.Services, found: results.Comparison) -> None:
         return services.comparisons.treemap(*ids, path, inner_limit=_INNER)
 
     st.subheader("Where it grew and shrank", anchor=False)
-    folder_map.show(lambda path: _total(services, found, path), nodes, _MEASURE, _find, name="change_map", look=_look)
+    folder_map.show(
+        lambda path: _total(services, found, path),
+        nodes,
+        _MEASURE,
+        lambda path: _find(found, path),
+        name="change_map",
+        look=_look,
+    )
     st.caption(
         "Orange grew, blue shrank, grey stayed as it was; the stronger the colour, the larger the share that changed. "
         "Each is as large as the larger of the two sizes. A click enters a folder; a click on a file finds it below."
@@ -54,7 +61,8 @@ def _look(node: Mapping[str, Any]) -> treemap.Look:
     return treemap.Look(words, treemap.blend(front, style.quiet(), 0.25 + 0.75 * share**0.5))
 
 
-def _find(path: str) -> None:
+def _find(found: results.Comparison, path: str) -> None:
+    st.session_state[differences.kind_key(found, "changes")] = None
     st.session_state[differences.TABLE] = "changes"
     st.session_state[differences.SEARCH] = path
     st.query_params.pop(differences.KIND, None)

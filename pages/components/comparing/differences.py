@@ -60,14 +60,19 @@ def show(services: bootstrap.Services, found: results.Comparison) -> None:
             placeholder="Any text in this table",
             width=260,
         )
-        kind = _kind(table)
+        kind = _kind(table, kind_key(found, name))
         bar = st.container(width="content")
     filters = (results.Filter(column="kind", operator="eq", value=kind),) if kind else ()
     query = results.ResultQuery(filters=filters, sort=_sort(table), search=search or "")
     _rows(services, found, table, query, bar)
 
 
-def _kind(table: ComparedTable) -> str | None:
+def kind_key(found: results.Comparison, table: str) -> str:
+    """Return the key of a table's choice of a kind; another job's is another."""
+    return f"{KIND}_{table}_{found.after.id}"
+
+
+def _kind(table: ComparedTable, key: str) -> str | None:
     kinds = [one.kind for one in table.kinds]
     asked = st.query_params.get(KIND)
     chosen = st.selectbox(
@@ -75,7 +80,7 @@ def _kind(table: ComparedTable) -> str | None:
         kinds,
         index=kinds.index(asked) if asked in kinds else None,
         format_func=lambda one: next(f"{one} ({units.format_count(k.rows)})" for k in table.kinds if k.kind == one),
-        key=f"{KIND}_{table.name}",
+        key=key,
         placeholder="All kinds",
         on_change=_first_page,
         width=200,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -75,3 +76,29 @@ def test_what_cannot_be_compared_is_said(cli: Cli, pair: tuple[str, str], small:
     cli("jobs", "compare", *pair, "--format", "csv", "--limit", "3", status=2)
     waiting = cli("submit", "checksum", small, "--json").document["id"]
     assert "PENDING" in cli("jobs", "compare", before, waiting, status=3).err
+
+
+def test_of_several_operations_one_is_named(cli: Cli, small: Path) -> None:
+    before = cli("run", "inventory,checksum", small, "--json").document["id"]
+    (small / "b/c.csv").write_bytes(b"x" * 5000)
+    after = cli("run", "inventory,checksum", small, "--json").document["id"]
+    assert "both jobs have inventory, checksum" in cli("jobs", "compare", before, after, status=2).err
+    pair = ("jobs", "compare", before, after, "--operation", "inventory", "--exit-code")
+    found = cli(*pair, "--table", "folders", "--sort=-change_bytes", "--json", status=1).document
+    assert [(row["kind"], row["path"], row["change_bytes"]) for row in found["rows"]["rows"]] == [
+        ("grown", ".", 3000),
+        ("grown", "b", 3000),
+    ]
+    shown = cli(*pair, status=1).out
+    assert "Folders that differ (folders): 2; 0 are the same" in shown
+    assert "Entries that differ (changes): 1; 3 are the same" in shown
+    assert "They differ." in shown
+
+
+def test_two_sources_are_said(cli: Cli, small: Path, tmp_path: Path) -> None:
+    shutil.copytree(small, tmp_path / "copy")
+    original = cli("run", "checksum", small, "--json").document["id"]
+    copy = cli("run", "checksum", tmp_path / "copy", "--json").document["id"]
+    done = cli("jobs", "compare", original, copy, "--exit-code")
+    assert "Two sources are compared" in done.out
+    assert "No difference" in done.out
