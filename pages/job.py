@@ -7,6 +7,7 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import (
+    comparing,
     details,
     download,
     failure,
@@ -87,14 +88,17 @@ def _ended(services: bootstrap.Services, job: JobView) -> None:
         _without_result(job)
         return
     issues.banner(job)
-    labels = ["Overview", "Table", "Files", "Details"]
-    overview, table, files, more = st.tabs(labels, key="tab", bind="query-params")
+    labels = ["Overview", "Table", "Compare", "Files", "Details"]
+    overview, table, compared, files, more = st.tabs(labels, key="tab", bind="query-params")
     if overview.open:
         with overview:
             views.show(services, job)
     if table.open:
         with table:
             result_table.show(services, job.id, services.results.tables(job.id))
+    if compared.open:
+        with compared:
+            comparing.show(services, job)
     if files.open:
         with files:
             download.everything(job.id, services.results.tables(job.id), services.artifacts.list(job.id))

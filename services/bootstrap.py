@@ -42,6 +42,7 @@ class Services:
     storage: storage.Storage
     jobs: JobService
     artifacts: ArtifactService
+    comparisons: results.CompareService
     results: results.ResultService
     sources: sources.SourceService
     presets: presets.PresetService
@@ -154,6 +155,7 @@ def create_services(config: settings.Settings) -> Services:
         jobs=jobs,
         artifacts=files,
         results=result_service,
+        comparisons=results.CompareService(result_service, jobs),
         sources=source_service,
         presets=presets.PresetService(database),
         schedules=ScheduleService(database, jobs, config),

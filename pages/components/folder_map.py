@@ -19,7 +19,15 @@ Total = Callable[[str], Mapping[str, Any] | None]
 Nodes = Callable[[str], Sequence[Mapping[str, Any]]]
 
 
-def show(total: Total, nodes: Nodes, measure: str, on_file: Callable[[str], None], *, name: str) -> None:
+def show(
+    total: Total,
+    nodes: Nodes,
+    measure: str,
+    on_file: Callable[[str], None],
+    *,
+    name: str,
+    look: Callable[[Mapping[str, Any]], treemap.Look] | None = None,
+) -> None:
     """Show the folder that the URL names, at first the source itself.
 
     Args:
@@ -27,6 +35,7 @@ def show(total: Total, nodes: Nodes, measure: str, on_file: Callable[[str], None
         nodes: gives what is in a folder, two levels, as `ResultService.treemap` does.
         on_file: called with the path of a file that was clicked.
         name: tells one map from another on the same page.
+        look: of a node, where it is not its amount alone.
     """
     path = st.query_params.get(_FOLDER, TOP)
     whole = total(path)
@@ -45,7 +54,8 @@ def show(total: Total, nodes: Nodes, measure: str, on_file: Callable[[str], None
         else:
             on_file(node["path"])
 
-    treemap.show(_largest(nodes(path), path, measure), whole or {"path": path}, measure, key=key, on_pick=pick)
+    drawn = _largest(nodes(path), path, measure)
+    treemap.show(drawn, whole or {"path": path}, measure, key=key, on_pick=pick, look=look)
 
 
 def _largest(nodes: Sequence[Mapping[str, Any]], path: str, measure: str) -> list[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from services import bootstrap
 from services import settings as settings_module
 from services.api import access, bodies, docs, guard, head, metrics, problems
-from services.api.routes import artifacts, health, jobs, operations, retention, schedules
+from services.api.routes import artifacts, comparisons, health, jobs, operations, retention, schedules
 
 _VERSION = "1.0"
 _DESCRIPTION = """Pick a directory, run an operation on it, read the result.
@@ -47,6 +47,7 @@ def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Itera
     routers = (
         jobs.router,
         artifacts.router,
+        comparisons.router,
         schedules.router,
         retention.router,
         operations.router,

@@ -20,6 +20,7 @@ from services.cli import (
     about,
     arguments,
     clean,
+    compare,
     doctor,
     interrupts,
     jobs,
@@ -69,6 +70,7 @@ def _app() -> typer.Typer:
     jobs.app.command("results", cls=arguments.Sectioned)(results.results)
     jobs.app.command("issues", cls=arguments.Sectioned)(results.issues)
     jobs.app.command("removal", cls=arguments.Sectioned)(removal.removal)
+    jobs.app.command("compare", cls=arguments.Sectioned)(compare.compare)
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(schedules.app, name="schedules")
     app.command(cls=arguments.Sectioned)(clean.clean)

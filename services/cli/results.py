@@ -69,27 +69,39 @@ def results(  # noqa: PLR0913 - its options
     json: arguments.Json = False,
 ) -> int:
     """Print rows of a result table. csv, jsonl and parquet stream all rows; --limit is for table and json."""
-    from services.results import query as queries
-
     form = Format.JSON if json else form
-    if form not in {Format.TABLE, Format.JSON} and (limit is not None or offset):
-        remedy = "Filter the rows, or cut the stream, e.g. with head."
-        raise errors.InvalidOptionsError("--limit and --offset are for table and json", remedy=remedy, field="limit")
-    query = queries.ResultQuery(
-        columns=queries.parse_sort(columns),
-        filters=tuple(queries.parse_filter(text) for text in filters or []),
-        sort=queries.parse_sort(sort),
-        search=search,
-        offset=offset,
-    )
+    query = question(filters, sort, columns, search, offset, form, limit)
     with session.opened() as services:
         job_id = services.jobs.find(job)
         info = _table(services, job_id, table)
         if form in {Format.TABLE, Format.JSON}:
             _page(services, job_id, info, query, limit, as_json=form == Format.JSON)
         else:
-            _stream(services, job_id, info.name, form, query, out, force=force)
+            chunks = services.results.export(job_id, info.name, form.value, query)  # type: ignore[arg-type]
+            write(chunks, form, out, force=force)
     return 0
+
+
+def question(
+    filters: list[str] | None, sort: str, columns: str, search: str, offset: int, form: Format, limit: int | None
+) -> ResultQuery:
+    """Return the options of a command that prints rows as the services take them.
+
+    Raises:
+        InvalidOptionsError: a filter is malformed, or a stream is to be cut.
+    """
+    from services.results import query as queries
+
+    if form not in {Format.TABLE, Format.JSON} and (limit is not None or offset):
+        remedy = "Filter the rows, or cut the stream, e.g. with head."
+        raise errors.InvalidOptionsError("--limit and --offset are for table and json", remedy=remedy, field="limit")
+    return queries.ResultQuery(
+        columns=queries.parse_sort(columns),
+        filters=tuple(queries.parse_filter(text) for text in filters or []),
+        sort=queries.parse_sort(sort),
+        search=search,
+        offset=offset,
+    )
 
 
 def issues(
@@ -140,15 +152,29 @@ def _table(services: Services, job_id: UUID, name: str | None) -> TableInfo:
 def _page(
     services: Services, job_id: UUID, info: TableInfo, query: ResultQuery, limit: int | None, *, as_json: bool
 ) -> None:
+    rows = services.settings.page_rows_limit if as_json else _ROWS
+    page = services.results.query(job_id, info.name, limited(query, info, rows, limit, whole=as_json))
     if as_json:
-        wanted = query.model_copy(update={"limit": services.settings.page_rows_limit if limit is None else limit})
-        output.data(services.results.query(job_id, info.name, wanted).model_dump(mode="json"))
-        return
-    update: dict[str, Any] = {"limit": _ROWS if limit is None else limit}
-    if not query.columns:
-        # The raw bytes of a name are for programs.
+        output.data(page.model_dump(mode="json"))
+    else:
+        show(page, info, query)
+
+
+def limited(query: ResultQuery, info: TableInfo, rows: int, limit: int | None, *, whole: bool) -> ResultQuery:
+    """Return a query for one page.
+
+    Args:
+        rows: of the page unless `limit` says otherwise.
+        whole: with all columns; the raw bytes of a name are for programs.
+    """
+    update: dict[str, Any] = {"limit": rows if limit is None else limit}
+    if not query.columns and not whole:
         update["columns"] = tuple(one["name"] for one in info.columns if one["name"] != "path_raw")
-    page = services.results.query(job_id, info.name, query.model_copy(update=update))
+    return query.model_copy(update=update)
+
+
+def show(page: ResultPage, info: TableInfo, query: ResultQuery) -> None:
+    """Print a page as a table, and what of it is not shown."""
     dtypes = {one["name"]: one["dtype"] for one in info.columns}
     rows = [[_cell(row[name], dtypes.get(name)) for name in page.columns] for row in page.rows]
     shown = len(page.columns) if query.columns else output.columns_that_fit([page.columns, *rows])
@@ -184,13 +210,15 @@ def _cell(value: Any, dtype: str | None) -> str:
     return str(value)
 
 
-def _stream(
-    services: Services, job_id: UUID, table: str, form: Format, query: ResultQuery, out: str, *, force: bool
-) -> None:
+def write(chunks: Iterator[bytes], form: Format, out: str, *, force: bool) -> None:
+    """Write a stream of rows to a file, or to stdout.
+
+    Raises:
+        OutputError: the file is there already and `force` is not given, or the disk refuses.
+    """
     from services.cli import download
     from services.results import export
 
-    chunks = services.results.export(job_id, table, form.value, query)  # type: ignore[arg-type]
     if out == download.STDOUT:
         download.to_stdout(chunks, export.MEDIA_TYPES[form.value])
     else:

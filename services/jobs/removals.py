@@ -72,5 +72,8 @@ def remove_files(database: Database, storage: Storage, config: settings.Settings
     storage.delete(prefix)
     for name in ("work", "cache"):
         shutil.rmtree(config.data_dir / name / str(job_id), ignore_errors=True)
+    # What other jobs' results were compared with this one's.
+    for compared in (config.data_dir / "cache").glob(f"*/compare/{job_id}"):
+        shutil.rmtree(compared, ignore_errors=True)
     with database.transaction() as session:
         session.execute(sa.delete(RemovalRow).where(RemovalRow.job_id == job_id))

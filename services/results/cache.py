@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -75,6 +75,23 @@ class ShardCache:
                 self._pinned.subtract(paths)
                 self._pinned += Counter()  # forgets what is no longer pinned
 
+    def made(self, job_id: UUID, name: str, write: Callable[[Path], None]) -> str:
+        """Return the path of a file that is made from results, and made again when it was evicted.
+
+        Args:
+            job_id: with whose copies it goes.
+            name: relative, without its suffix.
+            write: fills the empty file that it is given.
+
+        Raises:
+            OutputError: it could not be written.
+        """
+        path = self._directory / str(job_id) / f"{name}.parquet"
+        with self.pinned([path]):
+            self._once(path, write)
+            self._evict()
+        return os.fspath(path)
+
     def forget(self, job_id: UUID) -> None:
         """Remove the copies of a job."""
         shutil.rmtree(self._directory / str(job_id), ignore_errors=True)
@@ -83,27 +100,33 @@ class ShardCache:
         stored = self._files.local_path(job_id, name)
         if stored is not None:
             return stored
-        copy = self._directory / str(job_id) / name
+        return self._once(self._directory / str(job_id) / name, lambda path: self._fetch(job_id, name, path))
+
+    def _once(self, copy: Path, write: Callable[[Path], None]) -> Path:
         with self._lock:
             fetching = self._fetching.setdefault(copy, threading.Lock())
         with fetching:
             if self.are_there([os.fspath(copy)]):
                 return copy
-            self._fetch(job_id, name, copy)
+            self._put(copy, write)
         with self._lock:
             self._fetching.pop(copy, None)
         return copy
 
-    def _fetch(self, job_id: UUID, name: str, copy: Path) -> None:
+    def _fetch(self, job_id: UUID, name: str, path: Path) -> None:
         chunks = self._files.open(job_id, name).chunks
+        with path.open("wb") as file:
+            file.writelines(chunks)
+
+    def _put(self, copy: Path, write: Callable[[Path], None]) -> None:
         try:
             copy.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=copy.parent, prefix=_TEMPORARY)
         except OSError as error:
             raise errors.OutputError(f"the cache cannot be written: {error}") from error
+        os.close(handle)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.writelines(chunks)
+            write(Path(temporary))
             os.replace(temporary, copy)
         except BaseException as error:
             with contextlib.suppress(OSError):

@@ -65,6 +65,17 @@ class Duck:
             relation = cursor.sql(statement.text, params=_bound(statement))
             yield relation.to_arrow_reader(_EXPORT_ROWS)
 
+    def write(self, statement: Statement, path: Path) -> None:
+        """Write all rows into a Parquet file, in their order.
+
+        Raises:
+            LimitExceededError: it needs more memory than it may take, and more disk than there is.
+            StorageError: a file could not be read or written.
+        """
+        options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 16384, USE_TMP_FILE false"
+        with translated(), self._connection.cursor() as cursor:
+            cursor.execute(f"COPY ({statement.text}) TO {_quoted(path)} ({options})", _bound(statement))
+
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, TypeVar
 from uuid import UUID
 
-from services import errors, operations, paths, settings
+from services import errors, operations, settings
 from services.artifacts import ArtifactService
 from services.jobs.models import IssueView, JobView, Status
 from services.jobs.service import JobService
 from services.results import export as exporter
-from services.results import removal, treemap
+from services.results import reading, removal, treemap
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.query import ResultPage, ResultQuery, TableInfo
-from services.results.sql import Question, Schema, Statement
+from services.results.sql import Schema
 
-_REMEMBERED = 512
 _TREEMAP_CHILDREN = 60
 _TREE = "inventory"
 _DUPLICATES = "duplicates.result"
 ISSUES = "issues"
 
-K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -37,12 +34,13 @@ class ResultService:
         """Open an in-memory DuckDB; it holds no data, the shards do."""
         self._files = files
         self._jobs = jobs
-        self._config = config
-        self._cache = ShardCache(files, config)
+        self.cache = ShardCache(files, config)
+        """Local files of results, and of what was made from them."""
         self._duck = Duck(config)
         self._lock = threading.Lock()
         self._schemas: OrderedDict[tuple[UUID, str], Schema] = OrderedDict()
-        self._totals: OrderedDict[tuple[UUID, str, Statement], int] = OrderedDict()
+        self.reader = reading.Reader(self._duck, self.cache, config)
+        """How any table is asked, also one that was made from results."""
 
     def close(self) -> None:
         """Close DuckDB."""
@@ -55,10 +53,10 @@ class ResultService:
             JobNotFoundError: there is no such job.
             ArtifactNotFoundError: it has no result yet.
         """
-        view = self._completed(job_id)
+        view = self.completed(job_id)
         found = [table for result in (view.outcome or {})["results"] for table in self._tables(job_id, result)]
         columns = [
-            {"name": name, "dtype": "text", "unit": None, "meaning": ""} for name in self._schema(job_id, ISSUES).types
+            {"name": name, "dtype": "text", "unit": None, "meaning": ""} for name in self.schema(job_id, ISSUES).types
         ]
         issues = TableInfo(name=ISSUES, title="Issues", rows=view.issues_count, size_bytes=0, columns=columns)
         return [*found, issues]
@@ -68,7 +66,7 @@ class ResultService:
         for table in operations.get(result["operation"]).tables:
             if table.name in written:
                 name, facts = f"{result['operation']}.{table.name}", written[table.name]
-                present = self._schema(job_id, name).types
+                present = self.schema(job_id, name).types
                 columns = [column.model_dump() for column in table.columns if column.name in present]
                 yield TableInfo(
                     name=name, title=table.title, rows=facts["rows"], size_bytes=facts["bytes"], columns=columns
@@ -84,39 +82,8 @@ class ResultService:
             InvalidOptionsError: a column, filter or sort is not acceptable.
             StorageError: it could not be read.
         """
-        started = time.perf_counter()
         wanted = query or ResultQuery()
-        limit = min(wanted.limit, self._config.page_rows_limit)
-
-        def ask(schema: Schema) -> ResultPage:
-            question = Question(schema, wanted, limit)
-            rows, total = self._page((job_id, table, question.where), question, limit)
-            shown = [shown_as(schema.types[column]) for column in question.columns]
-            page = [
-                {column: show(value) for column, show, value in zip(question.columns, shown, row, strict=False)}
-                for row in rows
-            ]
-            elapsed = time.perf_counter() - started
-            return ResultPage(columns=question.columns, rows=page, total_rows=total, elapsed_seconds=elapsed)
-
-        return self._ask(job_id, table, ask)
-
-    def _page(
-        self, key: tuple[UUID, str, Statement], question: Question, limit: int
-    ) -> tuple[list[tuple[Any, ...]], int]:
-        with self._lock:
-            total = self._totals.get(key)
-        rows: list[tuple[Any, ...]] | None = None
-        if total is None and question.where.text and limit:
-            rows = self._duck.fetch(question.counted_page())
-            total = int(rows[0][-1]) if rows else None
-        if total is None:
-            total = int(self._duck.fetch(question.count())[0][0])
-        if rows is None:
-            rows = self._duck.fetch(question.page()) if limit else []
-        with self._lock:
-            _remember(self._totals, key, total)
-        return rows, total
+        return self._ask(job_id, table, lambda schema: self.reader.page((job_id, table), schema, wanted))
 
     def export(
         self, job_id: UUID, table: str, form: exporter.Form, query: ResultQuery | None = None
@@ -127,15 +94,7 @@ class ResultService:
             JobNotFoundError, ArtifactNotFoundError, InvalidOptionsError: before the first byte.
             StorageError: also in the middle.
         """
-        schema = self._schema(job_id, table)
-        statement = Question(schema, query or ResultQuery(), 0).everything()
-        chunks = self._exported(schema, statement, form)
-        # Run to the first chunk now: a value that does not fit is an error of this call.
-        return _Resumed(next(chunks, b""), chunks)
-
-    def _exported(self, schema: Schema, statement: Statement, form: exporter.Form) -> Generator[bytes]:
-        with self._cache.pinned(schema.files), self._duck.reader(statement) as reader:
-            yield from exporter.stream(reader, form)
+        return self.reader.export(self.schema(job_id, table), form, query)
 
     def treemap(
         self,
@@ -165,7 +124,7 @@ class ResultService:
         """
 
         def ask(entries: Schema) -> list[dict[str, Any]]:
-            folders = self._schema(job_id, f"{_TREE}.directories")
+            folders = self.schema(job_id, f"{_TREE}.directories")
             rows = self._duck.fetch(treemap.children(folders, entries, path, limit, by=by, inner_limit=inner_limit))
             return [treemap.node(row) for row in rows]
 
@@ -192,23 +151,21 @@ class ResultService:
             JobNotFoundError, ArtifactNotFoundError: there is no such result.
             InvalidOptionsError: the rule is not acceptable, or the source is no directory.
         """
-        view = self._completed(job_id)
+        view = self.completed(job_id)
         if view.source.path is None:
             raise errors.InvalidOptionsError("a plan is for files of a directory; this job read S3", field="job_id")
-        table = self._schema(job_id, _DUPLICATES)
+        table = self.schema(job_id, _DUPLICATES)
         plan = removal.Removal(table, rule)
         if form == "csv":
-            chunks = self._exported(table, plan.rows(), "csv")
-            return _Resumed(next(chunks, b""), chunks)
+            return self.reader.stream(table.files, plan.rows(), "csv")
 
         def script() -> Generator[bytes]:
-            with self._cache.pinned(table.files):
+            with self.cache.pinned(table.files):
                 sums = self._duck.fetch(plan.sums())[0]
                 with self._duck.reader(plan.rows()) as reader:
                     yield from removal.script(reader, str(job_id), rule, view.source, sums)
 
-        chunks = script()
-        return _Resumed(next(chunks, b""), chunks)
+        return reading.resumed(script())
 
     def issues(self, job_id: UUID, after: int, limit: int) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first)."""
@@ -220,7 +177,13 @@ class ResultService:
             for place, row in enumerate(page.rows, start=1)
         ]
 
-    def _completed(self, job_id: UUID) -> JobView:
+    def completed(self, job_id: UUID) -> JobView:
+        """Return a job that has a result.
+
+        Raises:
+            JobNotFoundError: there is no such job.
+            ArtifactNotFoundError: it has no result yet.
+        """
         view = self._jobs.get(job_id)
         if view.status != Status.COMPLETED or view.outcome is None:
             raise errors.ArtifactNotFoundError(f"job {job_id} has no result; it is {view.status}")
@@ -229,52 +192,25 @@ class ResultService:
     def _ask(self, job_id: UUID, table: str, ask: Callable[[Schema], T]) -> T:
         """Answer a question, once more when a copy was evicted in the middle of it."""
         try:
-            return ask(self._schema(job_id, table))
+            return ask(self.schema(job_id, table))
         except errors.StorageError:
-            return ask(self._schema(job_id, table))
+            return ask(self.schema(job_id, table))
 
-    def _schema(self, job_id: UUID, table: str) -> Schema:
+    def schema(self, job_id: UUID, table: str) -> Schema:
+        """Return a table's columns and its files, as local files.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such table.
+            StorageError: it could not be read.
+        """
         if not self._jobs.exists(job_id):
-            self._cache.forget(job_id)
+            self.cache.forget(job_id)
             raise errors.JobNotFoundError(f"there is no job {job_id}")
         with self._lock:
             known = self._schemas.get((job_id, table))
-        if known is not None and self._cache.are_there(known.files):
+        if known is not None and self.cache.are_there(known.files):
             return known
-        files = Schema(types={}, files=tuple(self._cache.files(job_id, table)))
-        described = self._duck.fetch(Statement(f"DESCRIBE SELECT * FROM {files.source}"))
-        schema = Schema(types={row[0]: row[1] for row in described}, files=files.files)
+        schema = self.reader.described(self.cache.files(job_id, table))
         with self._lock:
-            _remember(self._schemas, (job_id, table), schema)
+            reading.remember(self._schemas, (job_id, table), schema)
         return schema
-
-
-class _Resumed(Iterator[bytes]):
-    """A stream whose first chunk was taken already; `close` ends its query, also before anybody took a chunk."""
-
-    def __init__(self, first: bytes, rest: Generator[bytes]) -> None:
-        self._first: bytes | None = first
-        self._rest = rest
-
-    def __next__(self) -> bytes:
-        chunk, self._first = self._first, None
-        return next(self._rest) if chunk is None else chunk
-
-    def close(self) -> None:
-        self._rest.close()
-
-
-def _remember(answers: OrderedDict[K, T], key: K, answer: T) -> None:
-    answers[key] = answer
-    answers.move_to_end(key)
-    if len(answers) > _REMEMBERED:
-        answers.popitem(last=False)
-
-
-def shown_as(kind: str) -> Callable[[Any], Any]:
-    """Return how a column's values become JSON values: bytes as escaped text, times in ISO 8601."""
-    if kind == "BLOB":
-        return lambda value: None if value is None else paths.escape(value)
-    if kind.startswith("TIMESTAMP"):
-        return lambda value: None if value is None else exporter.iso_time(value)
-    return lambda value: value

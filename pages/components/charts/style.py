@@ -39,6 +39,16 @@ def quiet() -> str:
     return "#39464a" if is_dark() else "#e3e8e8"
 
 
+def growth() -> str:
+    """Return the colour of what became more; with `shrinkage` told apart by the colour-blind too."""
+    return "#e8703a" if is_dark() else "#c2410c"
+
+
+def shrinkage() -> str:
+    """Return the colour of what became less."""
+    return "#4d9de0" if is_dark() else "#1d5fa8"
+
+
 def draw(figure: go.Figure, *, key: str, height: int, alt: str, top: int = 8, **arguments: Any) -> Any:
     """Draw a figure.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,8 +21,22 @@ _LABELLED_SHARE = 0.0015
 """Of a large screen some 30 x 30 pixels: no label fits into less, but the browser would measure each."""
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a node says beside its name and amount, and its colour."""
+
+    words: str
+    color: str
+
+
 def show(
-    nodes: Sequence[Node], total: Mapping[str, Any], measure: str, *, key: str, on_pick: Callable[[Node], None]
+    nodes: Sequence[Node],
+    total: Mapping[str, Any],
+    measure: str,
+    *,
+    key: str,
+    on_pick: Callable[[Node], None],
+    look: Callable[[Node], Look] | None = None,
 ) -> None:
     """Draw a folder.
 
@@ -30,13 +45,14 @@ def show(
         total: the folder's own sizes: what the nodes leave out is drawn as one grey rest.
         measure: ``files``, or a number of bytes that the nodes have.
         on_pick: called with the node that was clicked.
+        look: of a node; by default its amount in words, in the accent, stronger the more it holds.
     """
     drawn = [node for node in nodes if node[measure] > 0]
     if not drawn:
         st.info("Nothing in here takes space.", icon=":material/info:")
         return
     style.draw(
-        _figure(drawn, total, measure),
+        _figure(drawn, total, measure, look),
         key=key,
         height=_HEIGHT,
         alt=f"Treemap of {len(drawn)} folders and files; the table of folders holds the same numbers",
@@ -52,22 +68,26 @@ def _pick(key: str, drawn: Sequence[Node], on_pick: Callable[[Node], None]) -> N
         on_pick(drawn[int(name[1:])])
 
 
-def _figure(nodes: Sequence[Node], total: Mapping[str, Any], measure: str) -> go.Figure:
+def _figure(
+    nodes: Sequence[Node], total: Mapping[str, Any], measure: str, look: Callable[[Node], Look] | None
+) -> go.Figure:
     # Numbers as ids: a path could be taken for one of Streamlit's colour codes.
     ids = {total["path"]: _ROOT, **{node["path"]: f"n{place}" for place, node in enumerate(nodes)}}
     inner = {node["parent"] for node in nodes}
     rest = _rest(nodes, inner, total, measure)
     whole = total.get(measure) or sum(node[measure] for node in nodes)
-    # Each row: id, parent's id, name, amount, what of it no drawn child holds, colour.
-    rows = [(_ROOT, "", text.plotly(_name(total), _LABEL), whole, 0, style.surface())]
+    # Each row: id, parent's id, name, amount, what of it no drawn child holds, look.
+    rows = [(_ROOT, "", text.plotly(_name(total), _LABEL), whole, 0, Look(_amount(whole, measure), style.surface()))]
     for node in nodes:
         own = 0 if node["path"] in inner else node[measure]
-        name, color = text.plotly(node["name"], _LABEL), _color(node, node[measure], whole)
-        rows.append((ids[node["path"]], ids[node["parent"]], name, node[measure], own, color))
+        shown = look(node) if look else Look(_amount(node[measure], measure), _color(node, node[measure], whole))
+        name = text.plotly(node["name"], _LABEL)
+        rows.append((ids[node["path"]], ids[node["parent"]], name, node[measure], own, shown))
     for place, (parent, amount) in enumerate(rest):
-        rows.append((f"r{place}", ids[parent], "smaller ones", amount, amount, style.quiet()))
-    places, parents, names, amounts, values, colors = zip(*rows, strict=True)
-    words = [_amount(amount, measure) for amount in amounts]
+        rest_look = Look(_amount(amount, measure), style.quiet())
+        rows.append((f"r{place}", ids[parent], "smaller ones", amount, amount, rest_look))
+    places, parents, names, amounts, values, looks = zip(*rows, strict=True)
+    words = [one.words for one in looks]
     figure = go.Figure(
         go.Treemap(
             ids=places,
@@ -85,7 +105,11 @@ def _figure(nodes: Sequence[Node], total: Mapping[str, Any], measure: str) -> go
             ],
             textinfo="label",
             hovertemplate="<b>%{customdata[0]}</b><br>%{customdata[1]}, %{customdata[2]} of this folder<extra></extra>",
-            marker={"colors": colors, "cornerradius": 3, "pad": {"t": 24, "l": 3, "r": 3, "b": 3}},
+            marker={
+                "colors": [one.color for one in looks],
+                "cornerradius": 3,
+                "pad": {"t": 24, "l": 3, "r": 3, "b": 3},
+            },
             pathbar={"visible": False},
             tiling={"pad": 2, "packing": "squarify"},
         )
@@ -120,8 +144,11 @@ def _color(node: Node, amount: int, whole: int) -> str:
 
 def _blend(share: float) -> str:
     """Return the accent, mixed into the background the less a node holds."""
-    strength = 0.18 + 0.72 * min(1.0, share)
-    front, back = style.accent(), style.surface()
+    return blend(style.accent(), style.surface(), 0.18 + 0.72 * min(1.0, share))
+
+
+def blend(front: str, back: str, strength: float) -> str:
+    """Return a colour between two, nearer to `front` the nearer `strength` is to 1."""
     parts = zip(_parts(front), _parts(back), strict=True)
     return "#" + "".join(f"{round(a * strength + b * (1 - strength)):02x}" for a, b in parts)
 

@@ -16,7 +16,7 @@ from services.results import export, removal
 
 router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ERRORS = (errors.JobNotFoundError, errors.ArtifactNotFoundError, errors.InvalidOptionsError, errors.StorageError)
 _RANGE_HEADERS = ("Range", "If-Range", "If-Match", "If-None-Match")
 
@@ -74,7 +74,7 @@ class ResultsQuery(models.Model):
     "/results",
     response_model=bodies.ResultList | bodies.RowPage,
     responses={
-        200: {"content": dict.fromkeys(export.MEDIA_TYPES.values(), _BINARY)},
+        200: {"content": dict.fromkeys(export.MEDIA_TYPES.values(), BINARY)},
         **problems.responses(*_ERRORS),
     },
 )
@@ -105,14 +105,15 @@ def _download(
     *,
     is_head: bool,
 ) -> Response:
-    headers = _file_headers(bodies.download_name(job_id, table, form), export.MEDIA_TYPES[form])
+    headers = file_headers(bodies.download_name(job_id, table, form), export.MEDIA_TYPES[form])
     if is_head:
         services.results.query(job_id, table, question.model_copy(update={"limit": 0}))
         return Response(headers=headers)
     return streams.Stream(services.results.export(job_id, table, form, question), headers=headers)
 
 
-def _file_headers(name: str, media_type: str) -> dict[str, str]:
+def file_headers(name: str, media_type: str) -> dict[str, str]:
+    """Return the headers of a file to save."""
     return {"Content-Disposition": ranges.attachment(name), "Content-Type": media_type, **streams.AS_IT_IS}
 
 
@@ -139,7 +140,7 @@ class PlanQuery(models.Model):
 @router.get(
     "/removal",
     response_model=results.RemovalPreview,
-    responses={200: {"content": dict.fromkeys(removal.MEDIA_TYPES.values(), _BINARY)}, **problems.responses(*_ERRORS)},
+    responses={200: {"content": dict.fromkeys(removal.MEDIA_TYPES.values(), BINARY)}, **problems.responses(*_ERRORS)},
 )
 def get_removal(
     job_id: access.JobId, query: Annotated[PlanQuery, Query()], services: access.Services, request: Request
@@ -150,7 +151,7 @@ def get_removal(
     if query.format == "json":
         return services.results.removal_preview(job_id, rule)
     name = bodies.download_name(job_id, "remove-duplicates", query.format)
-    headers = _file_headers(name, removal.MEDIA_TYPES[query.format])
+    headers = file_headers(name, removal.MEDIA_TYPES[query.format])
     if head.is_asked(request.scope):
         services.results.removal_preview(job_id, rule)
         return Response(headers=headers)
@@ -167,8 +168,8 @@ def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.Ar
     "/artifacts/{name:path}",
     response_class=Response,
     responses={
-        200: {"description": "The whole file", "content": {"*/*": _BINARY}},
-        206: {"description": "The range asked for", "content": {"*/*": _BINARY}},
+        200: {"description": "The whole file", "content": {"*/*": BINARY}},
+        206: {"description": "The range asked for", "content": {"*/*": BINARY}},
         304: {"description": "The version that If-None-Match names is the present one"},
         **problems.responses(*_ERRORS, problems.PreconditionFailedError, problems.RangeNotSatisfiableError),
     },
@@ -193,7 +194,7 @@ def get_artifact(
     headers = {"ETag": tag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if chosen.status == 304:
         return Response(status_code=304, headers=headers)
-    headers |= {"Content-Length": str(chosen.end - chosen.start), **_file_headers(name, artifact.media_type)}
+    headers |= {"Content-Length": str(chosen.end - chosen.start), **file_headers(name, artifact.media_type)}
     if chosen.status == 206:
         headers["Content-Range"] = f"bytes {chosen.start}-{chosen.end - 1}/{artifact.size_bytes}"
     if head.is_asked(request.scope):

@@ -118,6 +118,7 @@ def _row(job_id: UUID, request: JobRequest) -> JobRow:
         status=Status.CANCELLED,
         attempt=1,
         cancel_requested=False,
+        pause_requested=False,
         deaths=0,
         samples=[],
         issues_count=0,

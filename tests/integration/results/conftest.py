@@ -56,7 +56,12 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
     """Return a function that stores tables as the result of a completed job, each table in shards."""
     source = tree({}, name="stored-source")
 
-    def make(tables: dict[str, pa.Table], shard_rows: int = 1_000_000, operation: str = "inventory") -> UUID:
+    def make(
+        tables: dict[str, pa.Table],
+        shard_rows: int = 1_000_000,
+        operation: str = "inventory",
+        issues: pa.Table | None = None,
+    ) -> UUID:
         request = one_job(operation=operation, source=Source.of_path(source))
         view = services.jobs.submit(request)[0]
         with services.database.transaction() as session:
@@ -71,7 +76,7 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
             written[name] = [(f"{folder}/part-{place:05d}.parquet", shard) for place, shard in enumerate(shards)]
         files = [shard for shards in written.values() for shard in shards]
         stored = []
-        for name, table in [*files, ("issues.parquet", ISSUES.empty_table())]:
+        for name, table in [*files, ("issues.parquet", ISSUES.empty_table() if issues is None else issues)]:
             path = tmp_path / "shard.parquet"
             # As the engine writes: sink.rs.
             texts = [name for name in ("extension", "kind", "owner", "group", "mode") if name in table.column_names]

@@ -150,7 +150,7 @@ def test_an_export_that_is_left_early_frees_its_cursor(services: bootstrap.Servi
         chunks = services.results.export(job, "inventory.result", "csv")
         assert next(chunks).startswith(b"path,")
         del chunks
-    assert services.results._cache._pinned.total() == 0
+    assert services.results.cache._pinned.total() == 0
 
 
 PEAK = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import datetime
@@ -122,8 +123,8 @@ def test_an_evicted_copy_is_fetched_once_for_many_readers(
 ) -> None:
     job = run(opened, Source.of_path(tree({"a": b"1"})))
     fetched: list[str] = []
-    fetch = opened.results._cache._fetch
-    monkeypatch.setattr(opened.results._cache, "_fetch", lambda *given: (fetched.append(given[1]), fetch(*given)))
+    fetch = opened.results.cache._fetch
+    monkeypatch.setattr(opened.results.cache, "_fetch", lambda *given: (fetched.append(given[1]), fetch(*given)))
     failures: list[BaseException] = []
 
     def ask() -> None:
@@ -140,6 +141,19 @@ def test_an_evicted_copy_is_fetched_once_for_many_readers(
     assert failures == []
     assert "checksum/result/part-00000.parquet" in fetched
     assert len(fetched) == len(set(fetched))
+
+
+def test_results_in_s3_are_compared_again_after_their_copies_are_gone(
+    opened: bootstrap.Services, tree: TreeBuilder
+) -> None:
+    root = tree({"a": b"1", "b": b"2"})
+    before = run(opened, Source.of_path(root))
+    (root / "a").write_bytes(b"3")
+    after = run(opened, Source.of_path(root))
+    for _ in range(2):
+        rows = opened.comparisons.query(after.id, "checksum", before.id).rows
+        assert [(row["kind"], row["path"]) for row in rows] == [("changed", "a")]
+        shutil.rmtree(opened.settings.data_dir / "cache")
 
 
 def test_no_credential_is_in_a_row_a_file_or_a_message(

@@ -1,0 +1,70 @@
+"""Two results of one operation side by side: what is different, its rows, and downloads of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import Field
+from starlette.responses import Response
+
+from services import errors, operations, results
+from services.api import access, bodies, head, problems, streams
+from services.api.routes import artifacts
+from services.results import compare, export
+
+router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
+
+_ERRORS = (
+    errors.JobNotFoundError,
+    errors.ArtifactNotFoundError,
+    errors.InvalidOptionsError,
+    errors.LimitExceededError,
+    errors.StorageError,
+)
+
+
+class CompareQuery(artifacts.ResultsQuery):
+    """With which job, and which rows of the differences."""
+
+    with_job: UUID = Field(alias="with", description="The earlier job: what it found counts as before.")
+    table: operations.Text | None = Field(
+        default=None, max_length=100, description="Name of a table, as the comparison lists it."
+    )
+
+
+@router.get(
+    "/compare/{operation}",
+    response_model=results.Comparison | bodies.RowPage,
+    responses={
+        200: {"content": dict.fromkeys(export.MEDIA_TYPES.values(), artifacts.BINARY)},
+        **problems.responses(*_ERRORS),
+    },
+)
+def get_comparison(
+    job_id: access.JobId,
+    operation: Annotated[str, Path(description=f"One of {', '.join(compare.PLANS)}.", examples=["checksum"])],
+    query: Annotated[CompareQuery, Query()],
+    services: access.Services,
+    request: Request,
+) -> Any:
+    """Compare a completed job's result with an earlier one's; with `table`, give rows of the differences.
+
+    The jobs may have read two sources, as an original and its copy: paths relative to each are compared. Rows that
+    are asked for without a table's name are those of the main one, the first that the comparison lists.
+    """
+    asked = (job_id, operation, query.with_job)
+    if not query.asks_for_rows:
+        return services.comparisons.compare(*asked)
+    question, table = query.question(), query.table or compare.main_table(operation)
+    if query.format == "json":
+        page = services.comparisons.query(*asked, table, question)
+        limit = min(query.limit, services.settings.page_rows_limit)
+        return bodies.RowPage(table=table, offset=query.offset, limit=limit, **page.model_dump())
+    name = bodies.download_name(job_id, f"compare-{operation}-{table}", query.format)
+    headers = artifacts.file_headers(name, export.MEDIA_TYPES[query.format])
+    if head.is_asked(request.scope):
+        services.comparisons.query(*asked, table, question.model_copy(update={"limit": 0}))
+        return Response(headers=headers)
+    return streams.Stream(services.comparisons.export(*asked, table, query.format, question), headers=headers)

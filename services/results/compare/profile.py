@@ -1,0 +1,163 @@
+"""profile: how far each column drifted, and the schemas that came and went."""
+
+from __future__ import annotations
+
+from services.operations import Column, Table
+from services.results.compare.parts import Compared, Make, Pair, Plan, Side, before_after, kind_column, rank
+
+_RESULT, _SCHEMAS = "result", "schemas"
+_COLUMN_KINDS = {
+    "retyped": "another type",
+    "vanished": "was there, is not",
+    "appeared": "is there, was not",
+    "changed": "the same type, other values",
+    "estimated": "only estimates differ: quantiles, or a number of distinct values that was not counted exactly",
+}
+_SCHEMA_KINDS = {
+    "vanished": "no file has it any more",
+    "appeared": "files have it that none had before",
+    "changed": "another number of files has it",
+}
+_QUANTILES = ("p05", "p25", "median", "p75", "p95")
+_TEXTS = {
+    "type": "Type",
+    "least": "The least value",
+    "greatest": "The greatest value",
+    "p05": "The value that 5 % do not exceed",
+    "p25": "The value that 25 % do not exceed",
+    "median": "The value that half of them do not exceed",
+    "p75": "The value that 75 % do not exceed",
+    "p95": "The value that 95 % do not exceed",
+}
+
+
+def _texts(*names: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(name=f"{side}_{name}", dtype="text", meaning=f"{_TEXTS[name]}, {side}")
+        for name in names
+        for side in ("before", "after")
+    )
+
+
+def _numbers(name: str, unit: str, what: str) -> tuple[Column, ...]:
+    integers = before_after(name, unit, what)
+    return tuple(column.model_copy(update={"dtype": "number"}) for column in integers)
+
+
+_COLUMNS = (
+    kind_column(_COLUMN_KINDS),
+    Column(name="column", dtype="text", meaning="The column's name"),
+    Column(name="what", dtype="text", meaning="What of it is different"),
+    *_texts("type"),
+    *before_after("values", "values", "Fields that hold a value"),
+    *_numbers("null_share", "%", "Share of the fields that hold no value"),
+    *before_after("distinct", "values", "Distinct values"),
+    *_texts("least", "greatest"),
+    *_numbers("mean", "values", "Mean of numbers"),
+    *_texts(*_QUANTILES),
+)
+_SCHEMA_COLUMNS = (
+    kind_column(_SCHEMA_KINDS),
+    Column(name="schema", dtype="text", meaning="Identifier of the columns' names, order and types"),
+    Column(name="columns", dtype="integer", unit="columns", meaning="Columns"),
+    Column(name="names", dtype="text", meaning="Names of the first 50 columns"),
+    *before_after("files", "files", "Files that have it"),
+)
+
+
+def _changed(name: str) -> str:
+    return f'a."{name}" - b."{name}" AS change_{name}'
+
+
+def _both(name: str) -> str:
+    return f'b."{name}" AS before_{name}, a."{name}" AS after_{name}'
+
+
+def _said(word: str, *columns: str) -> str:
+    differs = " OR ".join(f'a."{name}" IS DISTINCT FROM b."{name}"' for name in columns)
+    return f"if({differs}, '{word}', NULL)"
+
+
+def _columns(pair: Pair, make: Make) -> str:
+    exact = "(a.distinct_is = 'exact' AND b.distinct_is = 'exact')"
+    differs = 'a."distinct" <> b."distinct"'
+    facts = (
+        _said("type", "type"),
+        _said("values", "values"),
+        _said("nulls", "nulls"),
+        _said("least", "least"),
+        _said("greatest", "greatest"),
+        _said("mean", "mean"),
+        f"if({exact} AND {differs}, 'distinct', NULL)",
+    )
+    estimates = (
+        f"if(NOT {exact} AND {differs}, 'distinct, estimated', NULL)",
+        _said("quantiles", *_QUANTILES),
+    )
+    shown = [
+        _both("type"),
+        *(f"{_both(name)}, {_changed(name)}" for name in ("values", "null_share", "distinct")),
+        *(_both(name) for name in ("least", "greatest")),
+        f"{_both('mean')}, {_changed('mean')}",
+        *(_both(name) for name in _QUANTILES),
+    ]
+    return f"""
+        WITH met AS (
+            SELECT b, a, concat_ws(', ', {", ".join(facts)}) AS fact,
+                concat_ws(', ', {", ".join(estimates)}) AS estimate
+            FROM ({_named(pair.before)}) b FULL JOIN ({_named(pair.after)}) a
+                ON a."column" = b."column" AND a.turn = b.turn
+        ), told AS (
+            SELECT *, CASE WHEN a."column" IS NULL THEN 'vanished'
+                WHEN b."column" IS NULL THEN 'appeared'
+                WHEN a."type" IS DISTINCT FROM b."type" THEN 'retyped' WHEN fact <> '' THEN 'changed'
+                WHEN estimate <> '' THEN 'estimated' END AS kind
+            FROM met
+        )
+        SELECT kind, coalesce(a."column", b."column") AS "column",
+            if(kind IN ('vanished', 'appeared'), kind, concat_ws(', ', nullif(fact, ''), nullif(estimate, ''))) AS what,
+            {", ".join(shown)}
+        FROM told WHERE kind IS NOT NULL ORDER BY {rank(_COLUMN_KINDS)}, "column" """
+
+
+def _named(side: Side) -> str:
+    """Return the SELECT of the columns; of several with one name each keeps its turn."""
+    turn = 'row_number() OVER (PARTITION BY "column" ORDER BY position)'
+    return f"SELECT *, {turn} AS turn FROM {side.tables[_RESULT].source}"
+
+
+def _schemas(pair: Pair, make: Make) -> str:
+    before, after = (side.tables[_SCHEMAS].source for side in (pair.before, pair.after))
+    return f"""
+        WITH met AS (
+            SELECT CASE WHEN a."schema" IS NULL THEN 'vanished' WHEN b."schema" IS NULL THEN 'appeared'
+                    WHEN a.files <> b.files THEN 'changed' END AS kind,
+                coalesce(a."schema", b."schema") AS "schema", coalesce(a."columns", b."columns") AS "columns",
+                coalesce(a."names", b."names") AS "names", {_both("files")},
+                coalesce(a.files, 0) - coalesce(b.files, 0) AS change_files
+            FROM {before} b FULL JOIN {after} a ON a."schema" = b."schema"
+        )
+        SELECT * FROM met WHERE kind IS NOT NULL ORDER BY {rank(_SCHEMA_KINDS)}, abs(change_files) DESC, "schema" """
+
+
+PLAN = Plan(
+    operation="profile",
+    reads=(_RESULT, _SCHEMAS),
+    tables=(
+        Compared(
+            table=Table(name="columns", title="Columns that drifted", columns=_COLUMNS),
+            of=_RESULT,
+            kinds=_COLUMN_KINDS,
+            select=_columns,
+            has_after="kind <> 'vanished'",
+        ),
+        Compared(
+            table=Table(name="schemas", title="Schemas that differ", columns=_SCHEMA_COLUMNS),
+            of=_SCHEMAS,
+            kinds=_SCHEMA_KINDS,
+            select=_schemas,
+            has_after="kind <> 'vanished'",
+        ),
+    ),
+    harmless=frozenset({"estimated"}),
+)
