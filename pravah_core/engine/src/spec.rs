@@ -81,7 +81,7 @@ fn default_shard_rows() -> u64 {
 }
 
 fn default_shard_seconds() -> f64 {
-    5.0
+    2.0
 }
 
 fn default_shard_bytes() -> u64 {

@@ -43,7 +43,7 @@ _BEYOND_SCHEMA = re.compile(
     r"(query\.)?filter|column|cursor|size_bytes|modified|body\.idempotency_key"
     r"|body\.(walk|walk\.modified_\w+)|body\.operations\.\d+\.\w+\.options(\.age_reference)?"
     r"|operations(\.\d+\.options\.\w+(\.\d+)?)?"
-    r"|name|when|zone|webhook_url|email|body\.job\.(walk|operations).*"
+    r"|name|baseline|when|zone|webhook_url|email|body\.job\.(walk|operations).*"
 )
 _CONDITIONS = {412, 416}
 APP = api.create_app(extra_hosts=(TEST_HOST,))
@@ -136,7 +136,7 @@ def _is_meant(failure: Failure, response: Any) -> bool:
     named = [one["field"] for one in problem.get("errors") or []]
     return (
         any(_BEYOND_SCHEMA.fullmatch(field) for field in named)
-        or re.search("_globs|patterns|schema_text", problem["detail"]) is not None
+        or re.search("_globs|patterns|schema_text|partition_by|sort_by|bloom_filters", problem["detail"]) is not None
     )
 
 
