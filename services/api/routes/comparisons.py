@@ -44,7 +44,14 @@ class CompareQuery(artifacts.ResultsQuery):
 )
 def get_comparison(
     job_id: access.JobId,
-    operation: Annotated[str, Path(description=f"One of {', '.join(compare.PLANS)}.", examples=["checksum"])],
+    operation: Annotated[
+        str,
+        Path(
+            description=f"One of {', '.join(compare.PLANS)}.",
+            examples=["checksum"],
+            json_schema_extra={"enum": list(compare.PLANS)},
+        ),
+    ],
     query: Annotated[CompareQuery, Query()],
     services: access.Services,
     request: Request,

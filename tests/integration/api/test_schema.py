@@ -43,7 +43,7 @@ _BEYOND_SCHEMA = re.compile(
     r"(query\.)?filter|column|cursor|size_bytes|modified|body\.idempotency_key"
     r"|body\.(walk|walk\.modified_\w+)|body\.operations\.\d+\.\w+\.options(\.age_reference)?"
     r"|operations(\.\d+\.options\.\w+(\.\d+)?)?"
-    r"|name|baseline|when|zone|webhook_url|email|body\.job\.(walk|operations).*"
+    r"|name|baseline|operation|table|with|when|zone|webhook_url|email|body\.job\.(walk|operations).*"
 )
 _CONDITIONS = {412, 416}
 APP = api.create_app(extra_hosts=(TEST_HOST,))
