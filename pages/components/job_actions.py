@@ -6,7 +6,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import draft, failure, notice, schedule_form, text
+from pages.components import confirmation, draft, failure, notice, schedule_form, text
 from services import bootstrap, errors, operations
 from services.jobs.models import JobView, Status
 
@@ -97,11 +97,7 @@ def title(job: JobView) -> str:
 def _delete(services: bootstrap.Services, job_id: UUID, name: str, after: str | None) -> None:
     st.markdown(f"{text.code(name, limit=120)}")
     st.markdown("Its result, its manifests and its history are removed. The files it read stay as they are.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="delete_no"):
-            st.rerun()
-        wanted = st.button("Delete", type="primary", icon=":material/delete:", key="delete_yes")
-    if not wanted:
+    if not confirmation.wanted("delete"):
         return
     try:
         services.jobs.delete(job_id)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil
+from typing import Any
 from uuid import UUID
 
 import streamlit as st
 
-from pages.components import download, failure, filters, grid
-from services import bootstrap, errors, results, units
+from pages.components import download, failure, filters, grid, table_parts
+from services import bootstrap, errors, results
 
 TABLE, SEARCH, SORT, PAGE = "table", "search", "sort", "page"
-ROWS = 100
 
 
 def show(services: bootstrap.Services, job_id: UUID, tables: Sequence[results.TableInfo]) -> None:
@@ -27,33 +26,12 @@ def show(services: bootstrap.Services, job_id: UUID, tables: Sequence[results.Ta
 @st.fragment
 def _table(services: bootstrap.Services, job_id: UUID, known: dict[str, results.TableInfo]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="table_bar"):
-        name = st.selectbox(
-            "Table",
-            list(known),
-            format_func=lambda name: f"{known[name].title} ({units.format_count(known[name].rows)})",
-            key=TABLE,
-            on_change=_begin_anew,
-            width=260,
-        )
-        # By hand: a bound list puts its labels into the address, and these hold the number of rows.
-        if st.query_params.get(TABLE) != name:
-            st.query_params[TABLE] = name
-        table = known[name]
-        search = st.text_input(
-            "Search",
-            key=SEARCH,
-            bind="query-params",
-            type="search",
-            live="300ms",
-            max_chars=500,
-            on_change=_first_page,
-            placeholder="Any text in this table",
-            width=260,
-        )
+        table = table_parts.choose("Table", known, key=TABLE, on_change=_begin_anew)
+        name, search = table.name, table_parts.search(key=SEARCH, on_change=_first_page)
         filters.show(table.columns, key=f"filter_{name}")
         bar = st.container(width="content")
     filters.chips(table.columns)
-    question = results.ResultQuery(filters=filters.of_url(), sort=_sort(), search=search or "")
+    question = results.ResultQuery(filters=filters.of_url(), sort=_sort(), search=search)
     try:
         rows = services.results.query(job_id, name, question.model_copy(update={"limit": 0})).total_rows
         with bar:
@@ -71,31 +49,21 @@ def _rows(
         asks = question.filters or question.search
         st.info("No row matches." if asks else "This table is empty.", icon=":material/info:")
         return
-    body = st.container()
-    pages = ceil(total / ROWS)
-    if st.session_state.get(PAGE, 1) > pages:
-        st.session_state[PAGE] = pages
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        words = st.container(width="content")
-        page = st.pagination(pages, key=PAGE, bind="query-params", width=400) if pages > 1 else 1
-    offset = (page - 1) * ROWS
-    found = services.results.query(job_id, table.name, question.model_copy(update={"offset": offset, "limit": ROWS}))
-    last = offset + len(found.rows)
-    words.caption(f"Rows {units.format_count(offset + 1)} to {units.format_count(last)} of {units.format_count(total)}")
+
+    def read(offset: int, limit: int) -> Sequence[dict[str, Any]]:
+        asked = question.model_copy(update={"offset": offset, "limit": limit})
+        return services.results.query(job_id, table.name, asked).rows
+
     key = f"rows_{table.name}_{'_'.join(question.sort)}"
-    body.dataframe(
-        grid.frame(found.rows, table.columns),
-        column_config=grid.config(table.columns, _headings(table, question.sort)),
-        hide_index=True,
+    table_parts.page(
+        table,
+        total,
+        read,
+        page_key=PAGE,
         key=key,
-        on_select=lambda: _sort_by_click(key),
-        selection_mode="single-column",
-        row_height=32,
-        placeholder="",
-        height=min(600, 40 + 32 * len(found.rows)),
-        alt=f"{table.title}, page {page} of {pages}",
+        on_click=lambda: _sort_by_click(key),
+        titles=_headings(table, question.sort),
     )
-    body.caption("A click on a column's name sorts all rows by it; a second click turns the order.")
 
 
 def _headings(table: results.TableInfo, sort: tuple[str, ...]) -> dict[str, str]:

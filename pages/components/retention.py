@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 import streamlit as st
 
-from pages.components import failure, notice, text
+from pages.components import confirmation, failure, notice, text
 from services import bootstrap, errors, units
 from services.retention import OrphanKind, Reason, Sweep
 
@@ -90,11 +90,7 @@ def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
 def _ask(services: bootstrap.Services, sweep: Sweep) -> None:
     jobs, orphans = _counts(len(sweep.jobs), len(sweep.orphans))
     st.markdown(f"{jobs} with results and history, and {orphans}: {units.format_bytes(sweep.freed_bytes)}.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Leave them", key="clean_no"):
-            st.rerun()
-        wanted = st.button("Delete", type="primary", icon=":material/delete:", key="clean_yes")
-    if not wanted:
+    if not confirmation.wanted("clean", "Leave them"):
         return
     try:
         done = services.retention.sweep()

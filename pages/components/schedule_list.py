@@ -7,7 +7,7 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import failure, moments, notice, operation_cards, status, text
+from pages.components import confirmation, failure, moments, notice, operation_cards, status, text
 from services import bootstrap, errors, operations, units
 from services.schedules.models import LastRun, ScheduleChange, ScheduleView
 
@@ -94,11 +94,7 @@ def _act(services: bootstrap.Services, schedule: ScheduleView, action: str) -> N
 def _delete(services: bootstrap.Services, schedule_id: UUID, name: str) -> None:
     st.markdown(text.code(name, limit=120))
     st.markdown("Nothing starts by it any more. Its jobs and their results stay, also one that runs.")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button("Keep it", key="delete_schedule_no"):
-            st.rerun()
-        wanted = st.button("Delete", type="primary", icon=":material/delete:", key="delete_schedule_yes")
-    if not wanted:
+    if not confirmation.wanted("delete_schedule"):
         return
     try:
         services.schedules.delete(schedule_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from services.bootstrap import Services
     from services.jobs.models import JobView, Status
+    from services.jobs.service import JobService
 
 app = typer.Typer(
     help="Look at jobs, cancel, retry, delete them, fetch their results.", no_args_is_help=True, rich_markup_mode=None
@@ -125,28 +127,19 @@ def wait(
 @app.command(cls=arguments.Sectioned)
 def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     """Ask jobs to stop; one that has ended stays as it is."""
-    with session.opened() as services:
-        views = [services.jobs.cancel(job_id) for job_id in _found(services, jobs)]
-    _tell(views, json=json, verb="cancel requested")
-    return 0
+    return _change(jobs, lambda service, job_id: service.cancel(job_id), json=json, verb="cancel requested")
 
 
 @app.command(cls=arguments.Sectioned)
 def pause(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     """Ask jobs to stop for now; what they have made is kept."""
-    with session.opened() as services:
-        views = [services.jobs.pause(job_id) for job_id in _found(services, jobs)]
-    _tell(views, json=json, verb="pause requested")
-    return 0
+    return _change(jobs, lambda service, job_id: service.pause(job_id), json=json, verb="pause requested")
 
 
 @app.command(cls=arguments.Sectioned)
 def resume(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
     """Queue paused jobs again; they go on from what they have made, where their operations can."""
-    with session.opened() as services:
-        views = [services.jobs.resume(job_id) for job_id in _found(services, jobs)]
-    _tell(views, json=json, verb="resumed")
-    return 0
+    return _change(jobs, lambda service, job_id: service.resume(job_id), json=json, verb="resumed")
 
 
 @app.command(cls=arguments.Sectioned)
@@ -294,10 +287,14 @@ def _found(services: Services, jobs: list[str]) -> list[UUID]:
     return list(dict.fromkeys(services.jobs.find(job) for job in jobs))
 
 
-def _tell(views: list[JobView], *, json: bool, verb: str) -> None:
+def _change(jobs: list[str], change: Callable[[JobService, UUID], JobView], *, json: bool, verb: str) -> int:
+    """Do the same to some jobs, and tell what each is now; `verb` for one that goes on."""
+    with session.opened() as services:
+        views = [change(services.jobs, job_id) for job_id in _found(services, jobs)]
     if json:
         output.data([view.model_dump(mode="json") for view in views])
-        return
+        return 0
     for view in views:
         state = view.status.lower() if view.is_final else verb
         output.line(f"{view.id} {state}")
+    return 0

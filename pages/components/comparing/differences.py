@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import urllib.parse
-from math import ceil
+from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
-from pages.components import download, grid, text
+from pages.components import download, table_parts, text
 from services import bootstrap, results, units
 from services.results.compare import ComparedTable
 
 TABLE, KIND, SEARCH, SORT, PAGE = (f"compare_{name}" for name in ("table", "kind", "search", "sort", "page"))
-ROWS = 100
 ICONS = {
     "changed": ":material/edit:",
     "missing": ":material/remove_circle:",
@@ -38,32 +38,12 @@ def show(services: bootstrap.Services, found: results.Comparison) -> None:
         filled = next((table.name for table in found.tables if table.rows), found.tables[0].name)
         st.session_state[TABLE] = asked if asked in known else filled
     with st.container(horizontal=True, vertical_alignment="bottom", key="compare_bar"):
-        name = st.selectbox(
-            "Differences",
-            list(known),
-            format_func=lambda one: f"{known[one].title} ({units.format_count(known[one].rows)})",
-            key=TABLE,
-            on_change=_begin_anew,
-            width=260,
-        )
-        if st.query_params.get(TABLE) != name:
-            st.query_params[TABLE] = name
-        table = known[name]
-        search = st.text_input(
-            "Search",
-            key=SEARCH,
-            bind="query-params",
-            type="search",
-            live="300ms",
-            max_chars=500,
-            on_change=_first_page,
-            placeholder="Any text in this table",
-            width=260,
-        )
-        kind = _kind(table, kind_key(found, name))
+        table = table_parts.choose("Differences", known, key=TABLE, on_change=_begin_anew)
+        search = table_parts.search(key=SEARCH, on_change=_first_page)
+        kind = _kind(table, kind_key(found, table.name))
         bar = st.container(width="content")
     filters = (results.Filter(column="kind", operator="eq", value=kind),) if kind else ()
-    query = results.ResultQuery(filters=filters, sort=_sort(table), search=search or "")
+    query = results.ResultQuery(filters=filters, sort=_sort(table), search=search)
     _rows(services, found, table, query, bar)
 
 
@@ -105,31 +85,12 @@ def _rows(
         st.info("No row matches." if table.rows else "Nothing in this table is different.", icon=":material/info:")
         return
     _download(found, table, query, total, bar)
-    pages = ceil(total / ROWS)
-    if st.session_state.get(PAGE, 1) > pages:
-        st.session_state[PAGE] = pages
-    body = st.container()
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        words = st.container(width="content")
-        page = st.pagination(pages, key=PAGE, bind="query-params", width=400) if pages > 1 else 1
-    offset = (page - 1) * ROWS
-    rows = services.comparisons.query(*asked, query.model_copy(update={"offset": offset, "limit": ROWS})).rows
-    shown = units.format_count(offset + 1), units.format_count(offset + len(rows))
-    words.caption(f"Rows {shown[0]} to {shown[1]} of {units.format_count(total)}")
+
+    def read(offset: int, limit: int) -> Sequence[dict[str, Any]]:
+        return services.comparisons.query(*asked, query.model_copy(update={"offset": offset, "limit": limit})).rows
+
     key = f"compare_rows_{table.name}_{'_'.join(query.sort)}"
-    body.dataframe(
-        grid.frame(rows, table.columns),
-        column_config=grid.config(table.columns),
-        hide_index=True,
-        key=key,
-        on_select=lambda: _sort_by_click(key),
-        selection_mode="single-column",
-        row_height=32,
-        placeholder="",
-        height=min(600, 40 + 32 * len(rows)),
-        alt=f"{table.title}, page {page} of {pages}",
-    )
-    body.caption("A click on a column's name sorts all rows by it; a second click turns the order.")
+    table_parts.page(table, total, read, page_key=PAGE, key=key, on_click=lambda: _sort_by_click(key))
 
 
 def _download(
