@@ -12,8 +12,10 @@ from uuid import UUID
 
 import pydantic
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
+from services import operations
 from services.db.tables import JobRow
 from services.jobs import spec
 from services.jobs.models import JobRequest, Status
@@ -32,10 +34,21 @@ def settle(request: JobRequest, origin: UUID) -> None:
                     marker.unlink()
 
 
+def _writing() -> list[str]:
+    """Return the operations that may have a destination."""
+    found = []
+    for operation in operations.OPERATIONS:
+        extras = (field.json_schema_extra for field in operation.options.model_fields.values())
+        if any(isinstance(extra, dict) and extra.get("widget") == "destination" for extra in extras):
+            found.append(operation.name)
+    return found
+
+
 def settle_recent(session: Session) -> None:
     """Take away what a process left that died between the end of a job and this."""
     since = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, _RECENT_DAYS)
     query = sa.select(JobRow.id, JobRow.retry_of, JobRow.request)
-    for row in session.execute(query.where(JobRow.status == Status.COMPLETED, JobRow.finished_at > since)):
+    query = query.where(JobRow.status == Status.COMPLETED, JobRow.finished_at > since)
+    for row in session.execute(query.where(JobRow.operations.has_any(sa.cast(_writing(), ARRAY(sa.Text))))):
         with contextlib.suppress(pydantic.ValidationError):
             settle(JobRequest.model_validate(row.request), row.retry_of or row.id)

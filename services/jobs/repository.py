@@ -244,9 +244,10 @@ def running_tokens(session: Session) -> set[str]:
     return {str(token) for token in tokens}
 
 
-def unfinished(session: Session) -> set[str]:
-    """Return the ids of the jobs that have not ended, as text."""
-    return {str(job_id) for job_id in session.scalars(sa.select(JobRow.id).where(JobRow.status.not_in(FINAL)))}
+def unfinished(session: Session, names: Iterable[str]) -> set[str]:
+    """Return which of some names, as of folders, are ids of jobs that have not ended."""
+    query = sa.select(sa.cast(JobRow.id, sa.Text)).where(JobRow.status.not_in(FINAL))
+    return set(session.scalars(query.where(sa.cast(JobRow.id, sa.Text).in_(list(names)))))
 
 
 def is_abandoned(session: Session, row: JobRow) -> bool:

@@ -147,7 +147,7 @@ class Runner:
         """Remove the work of jobs that have ended, which a killed process left."""
         folders = list(self._config.work_dir.glob("*"))
         with self._database.transaction() as session:
-            unfinished = repository.unfinished(session)
+            unfinished = repository.unfinished(session, [path.name for path in folders])
             destinations.settle_recent(session)
         for folder in (path for path in folders if path.name not in unfinished):
             shutil.rmtree(folder, ignore_errors=True)
@@ -200,10 +200,10 @@ class Runner:
         """Remove the work of a job that has ended; an attempt that was interrupted leaves its shards to the next."""
         try:
             with self._database.transaction() as session:
-                unfinished = repository.unfinished(session)
+                unfinished = repository.unfinished(session, [work.parent.name])
         except errors.DatabaseError:
             return
-        if work.parent.name not in unfinished:
+        if not unfinished:
             shutil.rmtree(work.parent, ignore_errors=True)
             return
         for name in ("source", "reference"):

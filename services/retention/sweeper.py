@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from services import errors
+from services.loops import Loop
 from services.retention.service import RetentionService
 
 log = logging.getLogger(__name__)
@@ -21,35 +23,34 @@ class Sweeper:
         """Keep what to call; `start` begins."""
         self._retention = retention
         self._every_seconds = every_seconds
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="pravah-sweeper", daemon=True)
+        self._due_at = 0.0
+        self._loop = Loop("pravah-sweeper", self.look, threading.Event())
 
     @property
     def is_alive(self) -> bool:
         """True from start to stop."""
-        return self._thread.is_alive()
+        return self._loop.is_alive
 
     def start(self) -> None:
         """Begin, in the background."""
-        self._thread.start()
+        self._due_at = time.monotonic() + min(_FIRST_SECONDS, self._every_seconds)
+        self._loop.start()
 
     def stop(self) -> None:
         """End, within the time of one removal or one answer of the storage."""
-        self._stopping.set()
-        self._thread.join()
+        self._loop.stop()
 
-    def _run(self) -> None:
-        wait_seconds = min(_FIRST_SECONDS, self._every_seconds)
-        while not self._stopping.wait(wait_seconds):
-            wait_seconds = self._every_seconds
-            try:
-                sweep = self._retention.sweep(stopping=self._stopping)
-            except errors.CancelledError:
-                return
-            except errors.DatabaseError as error:
-                log.warning("the sweep waits for the database: %s", error)
-            except Exception:
-                log.exception("a sweep failed")
-            else:
-                if sweep.jobs or sweep.orphans:
-                    log.info("%d jobs and %d orphans are gone", len(sweep.jobs), len(sweep.orphans))
+    def look(self) -> float | None:
+        """Sweep when it is time; return the seconds until the next time."""
+        left = self._due_at - time.monotonic()
+        if left > 0:
+            return left
+        try:
+            sweep = self._retention.sweep(stopping=self._loop.stopping)
+        except errors.CancelledError:
+            return None
+        finally:
+            self._due_at = time.monotonic() + self._every_seconds
+        if sweep.jobs or sweep.orphans:
+            log.info("%d jobs and %d orphans are gone", len(sweep.jobs), len(sweep.orphans))
+        return self._every_seconds
