@@ -242,7 +242,7 @@ impl Archive {
         let bytes = file.metadata().map_err(failed)?.len();
         let syncing = vec![(file, temporary.clone())];
         crate::pool::uninterrupted(&self.context.control, syncing, |(file, path), _| {
-            file.sync_data().map_err(|error| EngineError::output(&path, error))
+            lasting::sync(&file).map_err(|error| EngineError::output(&path, error))
         })?;
         let file = OutputFile { name: self.name(), bytes, media_type: self.options.form.media_type() };
         Ok(Written { file, counts, rows })

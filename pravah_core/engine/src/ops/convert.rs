@@ -28,7 +28,6 @@ mod union;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use parquet::basic::Compression;
 use serde_json::json;
 
 pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
@@ -63,7 +62,6 @@ impl Options for ConvertOptions {
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),
             types: self.types()?,
-            compression: self.compression()?,
             destination: Destination::open(&path, &context)?,
             workers: Slots::new(context.threads, || Worker::new(&context, self.destination.is_none())),
             again: Mutex::default(),
@@ -91,7 +89,6 @@ struct Convert {
     options: ConvertOptions,
     nulls: Nulls,
     types: HashMap<String, Kind>,
-    compression: Compression,
     destination: Destination,
     workers: Slots<Worker>,
     again: Mutex<HashMap<Vec<u8>, Again>>,

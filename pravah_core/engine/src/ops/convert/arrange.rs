@@ -226,7 +226,7 @@ impl<'a> Files<'a> {
             }
         };
         let writer = if options.to == To::Parquet {
-            let properties = plan::properties(&self.columns, convert.compression, options);
+            let properties = plan::properties(&self.columns, options)?;
             let (file, schema) = (Arc::clone(&writing.file), plan::schema(&self.columns));
             let writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(failed)?;
             Writer::Parquet(Box::new(writer), 0)

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
@@ -25,13 +24,6 @@ use crate::values::Kind;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
-
-/// The level of zstd of records that are typed and wait for their order: the fastest.
-const TYPED_LEVEL: i32 = 1;
-
-fn typed_compression() -> Compression {
-    ZstdLevel::try_new(TYPED_LEVEL).map_or(Compression::UNCOMPRESSED, Compression::ZSTD)
-}
 
 /// What a file's records are written with.
 enum Writer {
@@ -89,7 +81,8 @@ impl Convert {
         columns.iter_mut().for_each(|column| column.has_bloom = options.bloom_filters.contains(&column.name));
         let is_plain = options.statistics == Statistics::Chunk && options.dictionary == Dictionaries::Auto;
         let zstd = match options.compression {
-            _ if options.arranges() => Some(TYPED_LEVEL),
+            // What is typed and waits for its order is written as by default: fast.
+            _ if options.arranges() => Some(ConvertOptions::default().level),
             Compress::Zstd if is_plain => Some(options.level),
             _ => None,
         };
@@ -118,9 +111,9 @@ impl Convert {
             return Ok(Some((Writer::Text(0), writing)));
         }
         let properties = if arranges {
-            plan::properties(&plan.columns, typed_compression(), &ConvertOptions::default())
+            plan::properties(&plan.columns, &ConvertOptions::default())?
         } else {
-            plan::properties(&plan.columns, self.compression, &self.options)
+            plan::properties(&plan.columns, &self.options)?
         };
         let schema = plan::schema(&plan.columns);
         let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;

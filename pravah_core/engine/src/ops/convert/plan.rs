@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_schema::{Field, Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
-use parquet::basic::{Compression, Encoding};
+use parquet::basic::Encoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
@@ -129,14 +129,17 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
 }
 
 /// How they are written.
-pub fn properties(columns: &[Column], compression: Compression, options: &ConvertOptions) -> WriterProperties {
+///
+/// # Errors
+/// [`crate::error::EngineError::InvalidOptions`] for a level that is none.
+pub fn properties(columns: &[Column], options: &ConvertOptions) -> Result<WriterProperties> {
     let statistics = match options.statistics {
         Statistics::Chunk => EnabledStatistics::Chunk,
         Statistics::Page => EnabledStatistics::Page,
         Statistics::None => EnabledStatistics::None,
     };
     let mut properties = WriterProperties::builder()
-        .set_compression(compression)
+        .set_compression(options.compression()?)
         .set_statistics_enabled(statistics)
         .set_bloom_filter_for_dictionary_encoded_chunks(true)
         .set_dictionary_enabled(true)
@@ -162,7 +165,7 @@ pub fn properties(columns: &[Column], compression: Compression, options: &Conver
         };
         properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }
-    properties.build()
+    Ok(properties.build())
 }
 
 /// Records and row groups of a Parquet file, by its footer.
