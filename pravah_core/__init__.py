@@ -15,6 +15,7 @@ from pravah_core._native import (
     SourceNotFoundError,
     check,
     engine_version,
+    plan,
     preview,
     start,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "SourceNotFoundError",
     "check",
     "engine_version",
+    "plan",
     "preview",
     "start",
 ]

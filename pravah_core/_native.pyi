@@ -5,6 +5,7 @@ this boundary as objects; the engine writes files and Python opens what it shows
 specification, of the folder and of the outcome stand in ``docs/architecture.md``.
 """
 
+from pathlib import Path
 from typing import final
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "SourceNotFoundError",
     "check",
     "engine_version",
+    "plan",
     "preview",
     "start",
 ]
@@ -47,6 +49,18 @@ def start(spec_json: bytes) -> JobHandle:
         SourceNotFoundError: the source does not exist or is not a directory.
         SourceForbiddenError: the source cannot be opened.
         OutputError: the output directory cannot be created.
+    """
+
+def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int) -> JobHandle:
+    """Walk without reading any file and cut the job into splits, for several runners; return at once.
+
+    What the baselines know of all operations is in no split. A split is closed at `least_files` files or `least_bytes`
+    bytes, or at a 128th of all that was found so far, whichever is more. Each is a list in `folder`, to be named as
+    ``files`` in a job specification; the handle's result is UTF-8 JSON
+    ``{"splits": [{"list": name, "files": int, "bytes": int}, …]}``.
+
+    Raises:
+        InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as `start`.
     """
 
 def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:

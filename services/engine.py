@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -97,6 +98,16 @@ def start(spec_json: bytes) -> Handle:
     """
     with _translated():
         return Handle(_core().start(spec_json))
+
+
+def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int) -> Handle:
+    """Start to cut a job into splits; see ``pravah_core/_native.pyi``.
+
+    Raises:
+        PravahError: the specification or the source is not acceptable.
+    """
+    with _translated():
+        return Handle(_core().plan(spec_json, folder, least_files, least_bytes))
 
 
 def check(spec_json: bytes) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import pydantic_settings
@@ -61,6 +61,25 @@ class Settings(pydantic_settings.BaseSettings):
     )
     engine_threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads of one job; unset = one per core."
+    )
+    executor: Literal["local", "ray"] = Field(
+        default="local",
+        description="Who does the splits of a job: `local` = the runners that there are, `ray` = tasks on a Ray "
+        "cluster, each with PRAVAH_ENGINE_THREADS CPUs, by default 1 (`pip install 'pravah[ray]'`).",
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="Address of the Ray cluster; unset = that of `RAY_ADDRESS`, or one that is started on this "
+        "machine. Nodes on other machines need PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach, and the sources.",
+    )
+    split_bytes: int = Field(
+        default=128 << 20,
+        ge=1,
+        description="Bytes of files at which a split is closed, or a 128th of the job where that is more. A job is cut "
+        "into splits where runners may share it.",
+    )
+    split_files: int = Field(
+        default=16_384, ge=1, description="Files at which a split is closed, or a 128th of the job's."
     )
     lease_seconds: float = Field(
         default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."

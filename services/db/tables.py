@@ -109,6 +109,38 @@ class ShardRow(Base):
     size_bytes: Mapped[int]
 
 
+class SplitRow(Base):
+    """A part of a running job's files, which any runner may take; see ``services.jobs.splits``."""
+
+    __tablename__ = "splits"
+
+    job_id: Mapped[UUID] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    plan_token: Mapped[int]
+    """Of the attempt that planned it: where the list of its files is stored."""
+    files: Mapped[int]
+    bytes: Mapped[int]
+    state: Mapped[str]
+    tries: Mapped[int]
+    fencing_token: Mapped[int | None]
+    """Of the runner that has it, or that made its shards: where they are stored."""
+    runner: Mapped[str | None]
+    lease_expires_at: Mapped[datetime | None]
+    files_done: Mapped[int]
+    bytes_done: Mapped[int]
+    shards: Mapped[list[Any]]
+    """Names of the stored files, once it is done."""
+
+
+class RunnerRow(Base):
+    """A process that takes jobs, and splits of others' jobs."""
+
+    __tablename__ = "runners"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    heartbeat_at: Mapped[datetime]
+
+
 class ArtifactRow(Base):
     """A stored file of a completed job."""
 

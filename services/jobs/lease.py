@@ -99,7 +99,8 @@ class Lease:
         while not self._ended.wait(_LOOK_SECONDS):
             asked = time.monotonic()
             try:
-                hold = self._ask(beat=asked >= beat_at)
+                with self._database.transaction() as session:
+                    hold = self._ask(session, beat=asked >= beat_at)
                 if asked >= beat_at:
                     held_until, beat_at = asked + self._config.lease_seconds, asked + self._config.heartbeat_seconds
             except errors.DatabaseError as error:
@@ -114,8 +115,7 @@ class Lease:
             if self.lost.is_set():
                 return
 
-    def _ask(self, *, beat: bool) -> repository.Hold:
-        with self._database.transaction() as session:
-            if beat:
-                return repository.heartbeat(session, self._job_id, self._token, self._config.lease_seconds)
-            return repository.look(session, self._job_id, self._token)
+    def _ask(self, session: Session, *, beat: bool) -> repository.Hold:
+        if beat:
+            return repository.heartbeat(session, self._job_id, self._token, self._config.lease_seconds)
+        return repository.look(session, self._job_id, self._token)

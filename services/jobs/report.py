@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -10,18 +12,52 @@ from sqlalchemy.orm import Session
 from services import engine, errors, settings
 from services.db.engine import Database
 from services.jobs import repository
-from services.jobs.models import RateSample
+from services.jobs.models import Progress, RateSample
 
 log = logging.getLogger(__name__)
 
 _SAMPLES = 240
 
 
+@dataclass
+class Shared:
+    """What runners that share a job have done of it before its own run.
+
+    Attributes:
+        shards: by operation: those that the splits made; empty for a job that was not shared.
+        stages: how many came before those of the job's own run.
+        seconds: that they took.
+    """
+
+    shards: dict[str, list[Path]] = field(default_factory=dict)
+    stages: int = 0
+    seconds: float = 0
+    samples: list[RateSample] = field(default_factory=list)
+
+
+def add_sample(samples: list[RateSample], progress: Progress) -> None:
+    """Add a point to the rate chart."""
+    sample = RateSample(
+        elapsed_seconds=round(progress.elapsed_seconds, 3),
+        files_done=progress.files_done,
+        bytes_done=progress.bytes_done,
+    )
+    samples.append(sample)
+    if len(samples) > _SAMPLES:
+        del samples[1:-1:2]  # every second one: the chart keeps its shape at half the density
+
+
 class Report:
     """The rows of one running job."""
 
     def __init__(
-        self, database: Database, job_id: UUID, token: int, handle: engine.Handle, config: settings.Settings
+        self,
+        database: Database,
+        job_id: UUID,
+        token: int,
+        handle: engine.Handle,
+        config: settings.Settings,
+        before: Shared | None = None,
     ) -> None:
         """Keep what a write needs."""
         self._database = database
@@ -29,21 +65,26 @@ class Report:
         self._token = token
         self._handle = handle
         self._config = config
-        self._samples: list[RateSample] = []
+        self._before = before or Shared()
+        self._samples = self._before.samples
         self._issues = 0
         self._shards = 0
 
+    def progress(self) -> Progress:
+        """Return how the whole job stands, with what was done before its own run."""
+        own, before = self._handle.progress(), self._before
+        return own.model_copy(
+            update={
+                "stage_index": own.stage_index + before.stages,
+                "stage_count": own.stage_count + before.stages,
+                "elapsed_seconds": own.elapsed_seconds + before.seconds,
+            }
+        )
+
     def write(self) -> None:
         """Write how the job stands; a database that is away is left to the lease."""
-        progress = self._handle.progress()
-        sample = RateSample(
-            elapsed_seconds=round(progress.elapsed_seconds, 3),
-            files_done=progress.files_done,
-            bytes_done=progress.bytes_done,
-        )
-        self._samples.append(sample)
-        if len(self._samples) > _SAMPLES:
-            del self._samples[1:-1:2]  # every second one: the chart keeps its shape at half the density
+        progress = self.progress()
+        add_sample(self._samples, progress)
         values = {
             "progress": progress.model_dump(mode="json"),
             "samples": [sample.model_dump(mode="json") for sample in self._samples],

@@ -181,7 +181,7 @@ def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None 
     row.status = Status.RUNNING
     row.runner = identity.own()
     row.heartbeat_at = row.started_at = _now(session)
-    row.lease_expires_at = session.scalar(sa.select(_lease_end(lease_seconds)))
+    row.lease_expires_at = session.scalar(sa.select(lease_end(lease_seconds)))
     row.progress = None
     row.samples = []
     row.issues_count = 0
@@ -196,7 +196,8 @@ def _now(session: Session) -> datetime:
     return now
 
 
-def _lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
+def lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
+    """Return when a lease that is given now will end."""
     return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
 
 
@@ -224,7 +225,7 @@ def update_held(session: Session, job_id: UUID, token: int, **values: Any) -> Ho
 def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> Hold:
     """Extend the lease and write progress."""
     now = sa.func.clock_timestamp()
-    end = _lease_end(lease_seconds)
+    end = lease_end(lease_seconds)
     return update_held(session, job_id, token, heartbeat_at=now, lease_expires_at=end, **values)
 
 

@@ -15,19 +15,21 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import artifacts, disk, engine, errors, findings, operations, settings
+from services import artifacts, disk, engine, errors, findings, settings
 from services.db.engine import Database
-from services.jobs import baselines, destinations, pausing, repository, spec
+from services.jobs import destinations, inputs, pausing, registry, repository, spec, watching
+from services.jobs.helper import Helper
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
+from services.jobs.sharing import Sharing
 from services.notifications import outbox
 from services.retention.owner import Owner
 from services.sources import SourceService
@@ -36,9 +38,8 @@ from services.storage import Storage
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
-_PROGRESS_SECONDS = 0.25
-# At 2 GB/s a job writes 100 MB in between, less than the default floor under free disk space.
-_DISK_SECONDS = 0.05
+_SPLITS_AT_ONCE = 2
+"""While one is stored, another one is read."""
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,18 @@ class Runner:
         """
         self._database = database
         self._jobs = jobs
-        self._sources = sources
         self._storage = storage
-        self._files = files
         self._config = config
         self._only = only
         self._owner = Owner(database, storage)
         self._stop = threading.Event()
+        self._inputs = inputs.Inputs(jobs, sources, files, config)
+        self._id = uuid4()
+        self._sharing = Sharing(database, self._inputs, storage, config, self._id)
+        self._helper = Helper(database, self._inputs, storage, config, self._stop)
+        self._announce_at = 0.0
         self._threads: dict[int, threading.Thread] = {}
+        self._hands: list[threading.Thread] = []
         self._loop: threading.Thread | None = None
 
     @property
@@ -117,8 +122,10 @@ class Runner:
         # The loop first: it may be about to start one more job, which must be waited for too.
         if self._loop is not None:
             self._loop.join()
-        for thread in list(self._threads.values()):
+        for thread in [*self._threads.values(), *self._hands]:
             thread.join()
+        with contextlib.suppress(errors.DatabaseError), self._database.transaction() as session:
+            registry.leave(session, self._id)
 
     def _look(self) -> None:
         swept = False
@@ -128,8 +135,10 @@ class Runner:
                 if self._recover() or not swept:
                     self._sweep()
                     swept = True
+                self._announce()
                 while not self._stop.is_set() and self._claim():
                     pass
+                self._help()
             except errors.DatabaseError as error:
                 log.warning("the runner waits for the database: %s", error)
                 self._revive()
@@ -184,6 +193,25 @@ class Runner:
         thread.start()
         return True
 
+    def _announce(self) -> None:
+        """Tell the others that there is one more to share with; a runner of one job is none."""
+        if self._only is None and time.monotonic() >= self._announce_at:
+            with self._database.transaction() as session:
+                registry.announce(session, self._id, self._config.lease_seconds)
+            self._announce_at = time.monotonic() + self._config.heartbeat_seconds
+
+    def _help(self) -> None:
+        """Take splits, of jobs of this runner or of others, as long as there are any."""
+        self._hands = [thread for thread in self._hands if thread.is_alive()]
+        while self._config.executor == "local" and len(self._hands) < _SPLITS_AT_ONCE and not self._stop.is_set():
+            split = self._helper.take(self._only)
+            if split is None:
+                return
+            work = (split, self._only)
+            thread = threading.Thread(target=self._helper.work, args=work, name=f"pravah-{split.label}", daemon=True)
+            self._hands.append(thread)
+            thread.start()
+
     def _run(self, claim: Claim) -> None:
         work = self._config.work_dir / str(claim.job_id) / str(claim.token)
         try:
@@ -205,8 +233,10 @@ class Runner:
             return
         if not unfinished:
             shutil.rmtree(work.parent, ignore_errors=True)
+            with contextlib.suppress(errors.DatabaseError):
+                self._sharing.end(UUID(work.parent.name))
             return
-        for name in ("source", "reference"):
+        for name in inputs.FOLDERS:
             shutil.rmtree(work / name, ignore_errors=True)
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
@@ -228,58 +258,16 @@ class Runner:
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
-        request = self._stage(claim.request, work, lease)
-        source = claim.request.source.os_path if claim.request.source.path is not None else None
-        request = spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
-        shards = self._baselines(claim, work)
-        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, shards)
+        request = self._inputs.resolved(claim.request, work, lease.check)
+        shards = self._inputs.baselines(claim.request, work)
+        shared = self._sharing.share(claim, request, shards, work, lease)
+        document = self._inputs.document(request, work / "out", claim.origin, shards, spec.Parts(shards=shared.shards))
         lease.check()
         handle = engine.start(document)
         lease.when_over(handle.cancel)
-        report = Report(self._database, claim.job_id, claim.token, handle, self._config)
-        outcome = self._outcome(handle, report, lease)
-        return Finished(json.loads(outcome), handle.progress(), report)
-
-    def _outcome(self, handle: engine.Handle, report: Report, lease: Lease) -> bytes:
-        """Wait for the engine's end; the lease and the disk may stop it.
-
-        Raises:
-            LimitExceededError: it was stopped before the disk is full.
-            PravahError: what ended the job.
-        """
-        short: errors.PravahError | None = None
-        report_at = time.monotonic() + _PROGRESS_SECONDS
-        while not handle.wait(_DISK_SECONDS):
-            short = short or self._shortage()
-            if lease.is_over or short is not None:
-                handle.cancel()
-            elif time.monotonic() >= report_at:
-                report.write()
-                report_at = time.monotonic() + _PROGRESS_SECONDS
-        try:
-            return handle.result()
-        except errors.CancelledError:
-            if short is None or lease.is_over:
-                raise
-            raise short from None
-
-    def _shortage(self) -> errors.PravahError | None:
-        try:
-            disk.check(self._config)
-        except errors.PravahError as error:
-            return error
-        return None
-
-    def _baselines(self, claim: Claim, work: Path) -> dict[str, list[Path]]:
-        """Return the shards whose rows are taken over: of the job's baseline, and of its own earlier attempts."""
-        found: dict[str, list[Path]] = {}
-        baseline = claim.request.baseline
-        for name in baselines.reusing(claim.request):
-            if baseline is not None and self._jobs.exists(baseline):
-                table = f"{name}.{operations.MAIN_TABLE}"
-                found[name] = sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
-            found[name] = found.get(name, []) + baselines.left_by_attempts(work, name)
-        return found
+        report = Report(self._database, claim.job_id, claim.token, handle, self._config, shared)
+        outcome = watching.outcome(handle, self._config, lease, report.write)
+        return Finished(json.loads(outcome), report.progress(), report)
 
     def _make_work(self, work: Path) -> None:
         try:
@@ -287,36 +275,6 @@ class Runner:
         except OSError as error:
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
         disk.check(self._config)
-
-    def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
-        source = request.source
-        if source.path is not None:
-            return request.with_path(self._sources.resolve(source.os_path))
-        staged = work / "source"
-        staged.mkdir()
-        self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
-        return request.with_path(staged)
-
-    def _resolve(self, option: spec.PathOption, work: Path, source: str | None) -> Path:
-        if option.is_destination:
-            return self._sources.resolve_destination(option.value, source, option.field)
-        if option.job_id is None:
-            return self._sources.resolve_path(option.value)
-        return self._fetch_result(option.job_id, f"{option.result_of}.{operations.MAIN_TABLE}", work)
-
-    def _fetch_result(self, job_id: UUID, table: str, work: Path) -> Path:
-        names = artifacts.shards_of(table, self._files.list(job_id))
-        if not names:
-            raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table}")
-        local = self._files.local_path(job_id, names[0])
-        if local is not None:
-            return local.parent
-        folder = work / "reference"
-        folder.mkdir()
-        for name in names:
-            with (folder / Path(name).name).open("wb") as copy:
-                copy.writelines(self._files.open(job_id, name).chunks)
-        return folder
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
         stored = []

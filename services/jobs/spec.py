@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as default
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -50,6 +51,19 @@ class PathOption:
             return UUID(self.value.removeprefix(JOB_REFERENCE))
         except ValueError:
             raise errors.InvalidOptionsError(f"{self.value!r} names no job", field=self.field) from None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What makes a job a part of another, or the sum of its parts.
+
+    Attributes:
+        files: the list of the only files to visit.
+        shards: by operation: those of its main table that splits made.
+    """
+
+    files: Path | None = None
+    shards: Mapping[str, Sequence[Path]] = default(default_factory=dict)
 
 
 def with_paths(request: JobRequest, replace: Callable[[PathOption], str]) -> JobRequest:
@@ -108,6 +122,7 @@ def engine_spec(
     output: Path,
     job: UUID | None = None,
     baselines: Mapping[str, Sequence[Path]] | None = None,
+    parts: Parts | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
@@ -115,6 +130,7 @@ def engine_spec(
         request: its paths resolved.
         job: whose leftovers at a destination are its own, from an earlier attempt.
         baselines: by operation: shards of its main table, of earlier attempts or jobs.
+        parts: of a job that is shared.
     """
     source = request.source
     document = {
@@ -133,7 +149,9 @@ def engine_spec(
             "shard_rows": config.shard_rows,
             "shard_bytes": config.shard_bytes,
         },
+        "files": os.fspath(parts.files) if parts and parts.files else None,
         "baselines": {name: _texts(shards) for name, shards in (baselines or {}).items()},
+        "splits": {name: _texts(shards) for name, shards in (parts.shards if parts else {}).items()},
         "threads": config.engine_threads,
     }
     return json.dumps(document).encode()

@@ -120,6 +120,7 @@ class Operation(Record):
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
         reuses: it takes over what an earlier job found of files that are unchanged.
+        splits: what it finds of a file depends on no other file, so that runners can share a job; it reuses, too.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Operation(Record):
     cost: str
     examples: tuple[Example, ...]
     reuses: bool = False
+    splits: bool = False
 
 
 _HINTS = ("unit", "widget", "placeholder", "result_of")

@@ -92,6 +92,7 @@ OPERATION = Operation(
     ),
     cost="O(bytes) reading and hashing; memory does not grow with the tree, but with that of a baseline",
     reuses=True,
+    splits=True,
     examples=(
         Example(
             title="Two files, two algorithms, one read",

@@ -79,6 +79,7 @@ OPERATION = Operation(
     cost="O(bytes) reading; binary files are left after their first MiB; memory does not grow with the tree, "
     "but with that of a baseline",
     reuses=True,
+    splits=True,
     examples=(
         Example(
             title="Texts that a loader would stumble over",

@@ -38,10 +38,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Known:
-    """What a job's row says of the files it needs."""
+    """What a job's row says of the files it needs.
+
+    Attributes:
+        tokens: of the runners that have stored, or are storing, what it needs.
+    """
 
     status: str
-    token: int | None
+    tokens: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def stored_orphans(
 
 
 def _is_needed(at: Place, job: Known) -> bool:
-    return job.status not in FINAL if at.token is None else at.token == job.token
+    return job.status not in FINAL if at.token is None else at.token in job.tokens
 
 
 def _is_old(entries: Iterable[Entry], before: float) -> bool:
@@ -160,7 +164,7 @@ def local_orphans(
         folders: from `local`.
         known: all jobs, read after it.
     """
-    running = {str(job.token) for job in known.values() if job.token is not None and job.status not in FINAL}
+    running = {str(token) for job in known.values() if job.status not in FINAL for token in job.tokens}
     left = [(OrphanKind.WORK, path) for path in folders.work if path.name not in running]
     left += [(OrphanKind.CACHE, path) for path in folders.cache if _is_unused(path, known)]
     for kind, path in left:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, load_only
 
 from services.db.tables import ArtifactRow, JobRow, RemovalRow, RetentionRow
-from services.jobs import removals
+from services.jobs import removals, splits
 from services.jobs.models import FINAL
 from services.retention.models import Held, LastSweep, SweptJob
 from services.retention.orphans import Known
@@ -99,7 +99,13 @@ def pending(session: Session) -> dict[UUID, int]:
 def known(session: Session) -> dict[UUID, Known]:
     """Return what every job's row says of its files."""
     query = sa.select(JobRow.id, JobRow.status, JobRow.fencing_token)
-    return {row.id: Known(row.status, row.fencing_token) for row in session.execute(query)}
+    shared = splits.tokens(session)
+
+    def tokens(row: sa.Row[UUID, str, int | None]) -> frozenset[int]:
+        own = set() if row.fencing_token is None else {row.fencing_token}
+        return frozenset(own | shared.get(row.id, set()))
+
+    return {row.id: Known(row.status, tokens(row)) for row in session.execute(query)}
 
 
 def held(session: Session) -> Held:

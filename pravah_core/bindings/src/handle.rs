@@ -1,5 +1,6 @@
 //! A job's handle and the frozen records it gives out.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 use pravah_engine::Job;
 use pravah_engine::control::Control;
 use pravah_engine::error::{EngineError, Result};
+use pravah_engine::plan::Least;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -39,14 +41,23 @@ pub struct JobHandle {
 
 impl JobHandle {
     /// Run a prepared job on a thread of its own.
-    pub fn spawn(job: Job) -> Result<Self> {
+    pub fn run(job: Job) -> Result<Self> {
         job.create_output()?;
+        Self::spawn(move |control| job.run(control).map(|outcome| outcome.to_json()))
+    }
+
+    /// Plan the splits of a prepared job on a thread of its own.
+    pub fn plan(job: Job, folder: PathBuf, least: Least) -> Result<Self> {
+        Self::spawn(move |control| job.plan(&folder, least, control).map(|plan| plan.to_string().into_bytes()))
+    }
+
+    fn spawn(work: impl FnOnce(&Arc<Control>) -> Result<Vec<u8>> + Send + 'static) -> Result<Self> {
         let control = Arc::new(Control::new());
         let ending = Arc::new(Ending { end: Mutex::new(None), ended: Condvar::new() });
         let (running, ended) = (Arc::clone(&control), Arc::clone(&ending));
         let body = move || {
             // A panic of the job is an error of its already.
-            let end = job.run(&running).map(|outcome| outcome.to_json());
+            let end = work(&running);
             *ended.end.lock().unwrap_or_else(PoisonError::into_inner) = Some(end);
             ended.ended.notify_all();
         };

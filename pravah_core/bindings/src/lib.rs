@@ -3,9 +3,11 @@
 mod errors;
 mod handle;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use pravah_engine::Job;
+use pravah_engine::plan::Least;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -24,7 +26,20 @@ fn check(py: Python<'_>, spec_json: &[u8]) -> PyResult<()> {
 
 #[pyfunction]
 fn start(py: Python<'_>, spec_json: &[u8]) -> PyResult<handle::JobHandle> {
-    py.detach(|| Job::prepare(spec_json).and_then(handle::JobHandle::spawn)).map_err(errors::to_python)
+    py.detach(|| Job::prepare(spec_json).and_then(handle::JobHandle::run)).map_err(errors::to_python)
+}
+
+#[pyfunction]
+fn plan(
+    py: Python<'_>,
+    spec_json: &[u8],
+    folder: PathBuf,
+    least_files: u64,
+    least_bytes: u64,
+) -> PyResult<handle::JobHandle> {
+    let least = Least { files: least_files, bytes: least_bytes };
+    py.detach(|| Job::prepare(spec_json).and_then(|job| handle::JobHandle::plan(job, folder, least)))
+        .map_err(errors::to_python)
 }
 
 #[pyfunction]
@@ -51,6 +66,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engine_version, module)?)?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(start, module)?)?;
+    module.add_function(wrap_pyfunction!(plan, module)?)?;
     module.add_function(wrap_pyfunction!(preview, module)?)?;
     module.add_class::<handle::JobHandle>()?;
     module.add_class::<handle::Progress>()?;

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
@@ -26,12 +27,23 @@ use crate::walk::Meta;
 const KNOWN_BY: [&str; 6] = ["path", "path_raw", "size_bytes", "modified", "changed", "inode"];
 const BATCH_ROWS: usize = 64 << 10;
 
+/// Shards of an operation's main table whose rows are taken over.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// Of earlier jobs and attempts.
+    pub earlier: Arc<[PathBuf]>,
+    /// Of this job's own splits.
+    pub own: Arc<[PathBuf]>,
+}
+
 /// Rows of an earlier run.
 #[derive(Debug, Default)]
 pub struct Baseline {
     parts: Vec<Part>,
     /// By the hash of a path: its part and row. Two paths of one hash are one here, and the other is read anew.
     rows: HashMap<u64, (u32, u32), RandomState>,
+    /// From this part on they are of the job's own splits.
+    first_own: u32,
 }
 
 /// Some rows, column by column.
@@ -70,15 +82,23 @@ impl Part {
 impl Baseline {
     /// The rows of some shards with these columns of values; a later shard wins. A shard that lacks one or cannot be
     /// read is left out: its files are read anew.
-    pub fn open(shards: &[PathBuf], values: &[&str]) -> Self {
+    pub fn open(known: &Known, values: &[&str]) -> Self {
         let mut all = Self::default();
-        for path in shards {
-            let Some(reader) = reader(path, values) else { continue };
-            // What came before a part that is broken is whole.
-            let parts = reader.map_while(std::result::Result::ok).map_while(|batch| Part::of(&batch, values));
-            parts.for_each(|part| all.add(part));
+        for path in known.earlier.iter() {
+            all.add_shard(path, values);
+        }
+        all.first_own = all.parts.len() as u32;
+        for path in known.own.iter() {
+            all.add_shard(path, values);
         }
         all
+    }
+
+    fn add_shard(&mut self, path: &Path, values: &[&str]) {
+        let Some(reader) = reader(path, values) else { return };
+        // What came before a part that is broken is whole.
+        let parts = reader.map_while(std::result::Result::ok).map_while(|batch| Part::of(&batch, values));
+        parts.for_each(|part| self.add(part));
     }
 
     fn add(&mut self, part: Part) {
@@ -101,7 +121,7 @@ impl Baseline {
             && part.modified.value(row) == meta.mtime_ns
             && part.changed.value(row) == meta.ctime_ns
             && part.path(row) == path;
-        is_same.then_some(Row { part, row })
+        is_same.then_some(Row { part, row, is_own: place >= self.first_own })
     }
 }
 
@@ -120,6 +140,8 @@ fn reader(path: &Path, values: &[&str]) -> Option<ParquetRecordBatchReader> {
 pub struct Row<'a> {
     part: &'a Part,
     row: usize,
+    /// True when a split of this very job found it: it is computed, not reused.
+    pub is_own: bool,
 }
 
 impl<'a> Row<'a> {

@@ -18,6 +18,7 @@
 //! | [`destination`] | files that are written outside the job folder |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
+//! | [`plan`], [`walk::listed`] | splits of a job, which several runners share |
 //! | [`ops`] | the operations and their registry |
 
 pub mod baseline;
@@ -40,6 +41,7 @@ pub mod owners;
 pub mod pack;
 pub mod pass;
 pub mod paths;
+pub mod plan;
 pub mod pool;
 pub mod preview;
 pub mod records;
@@ -100,12 +102,7 @@ impl Job {
     /// # Cancellation
     /// Answers a cancelled `control` within 200 ms.
     pub fn run(&self, control: &Arc<Control>) -> Result<Outcome> {
-        let outcome = error::guarded(|| self.work(control));
-        control.finish();
-        match control.take_failure() {
-            Some(failure) => Err(failure),
-            None => outcome,
-        }
+        ended(control, || self.work(control))
     }
 
     fn work(&self, control: &Arc<Control>) -> Result<Outcome> {
@@ -119,15 +116,12 @@ impl Job {
             Ok(ops::Context {
                 root: Arc::clone(&self.root),
                 walk: Arc::clone(&walk),
+                files: self.spec.files.as_deref().map(Arc::from),
                 sink: folder.sink(request.name())?,
                 control: Arc::clone(control),
                 threads: self.spec.threads.unwrap_or_else(pool::default_threads),
                 chunk_bytes: self.spec.chunk_bytes,
-                baseline: self
-                    .spec
-                    .baselines
-                    .get(request.name())
-                    .map_or_else(Default::default, |shards| shards[..].into()),
+                baseline: self.spec.known(request.name()),
                 key_bytes: self.spec.key_bytes,
                 job: self.spec.output.job.as_deref().map(Arc::from),
                 started,
@@ -137,6 +131,16 @@ impl Job {
         let contexts = contexts.collect::<Result<Vec<_>>>()?;
         let (totals, reports) = pass::run(requests, &contexts)?;
         outcome::write(&self.spec, &folder, control, totals, reports, started)
+    }
+}
+
+/// Do the work of a job to its end, a panic or a failure that any thread told included.
+fn ended<T>(control: &Control, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let end = error::guarded(work);
+    control.finish();
+    match control.take_failure() {
+        Some(failure) => Err(failure),
+        None => end,
     }
 }
 

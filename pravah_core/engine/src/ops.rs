@@ -13,12 +13,13 @@ pub mod text_statistics;
 pub mod validate;
 pub mod verify;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Known;
 use crate::columns::Column;
 use crate::control::Control;
 use crate::error::Result;
@@ -26,6 +27,7 @@ use crate::pass::Operation;
 use crate::sink::Sink;
 use crate::walk::open::Root;
 use crate::walk::rules::WalkOptions;
+use crate::walk::{Visitor, WalkTotals, walk, walk_listed};
 
 /// What every operation is given; cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct Context {
     pub root: Arc<Root>,
     /// What of it to visit.
     pub walk: Arc<WalkOptions>,
+    /// See [`crate::spec::JobSpec::files`].
+    pub files: Option<Arc<Path>>,
     /// Where this operation's tables and files go.
     pub sink: Arc<Sink>,
     /// Counters and cancel flag.
@@ -42,8 +46,8 @@ pub struct Context {
     pub threads: usize,
     /// See [`crate::spec::JobSpec::chunk_bytes`].
     pub chunk_bytes: Option<usize>,
-    /// See [`crate::spec::JobSpec::baselines`]; those of this operation.
-    pub baseline: Arc<[PathBuf]>,
+    /// What is known of this operation's files already.
+    pub baseline: Known,
     /// See [`crate::spec::JobSpec::key_bytes`].
     pub key_bytes: Option<usize>,
     /// See [`crate::spec::Output::job`].
@@ -52,6 +56,20 @@ pub struct Context {
     pub started: SystemTime,
     /// True when another operation of the job reads every file whole: its bytes and digests cost nothing more.
     pub all_is_read: bool,
+}
+
+impl Context {
+    /// Visit the files of the job: all that the rules take, or those of its list.
+    ///
+    /// # Errors
+    /// As [`crate::walk::walk`].
+    pub fn scan<V: Visitor>(&self, visitor: Arc<V>, threads: usize) -> Result<WalkTotals> {
+        let (root, rules) = (Arc::clone(&self.root), self.walk.compile()?);
+        match &self.files {
+            None => walk(root, rules, visitor, &self.control, threads),
+            Some(list) => walk_listed(root, rules, list, visitor, &self.control, threads),
+        }
+    }
 }
 
 /// A table's name with its columns, in order.

@@ -23,7 +23,7 @@ use crate::outcome::Report;
 use crate::paths;
 use crate::pool::walk_and_work;
 use crate::walk::open::Root;
-use crate::walk::{Batch, Kind, Meta, Skipped, Visitor, WalkTotals, walk};
+use crate::walk::{Batch, Kind, Meta, Skipped, Visitor, WalkTotals};
 
 /// The names of an operation's stages; all end with "write".
 #[derive(Debug, Clone, Copy)]
@@ -271,8 +271,7 @@ impl Pass {
                 totals
             });
         }
-        let rules = context.walk.compile()?;
-        let totals = walk(Arc::clone(&context.root), rules, Arc::new(front(None)), &self.control, context.threads)?;
+        let totals = context.scan(Arc::new(front(None)), context.threads)?;
         self.control.set_totals(totals.files, totals.bytes);
         Ok(totals)
     }

@@ -114,16 +114,15 @@ pub fn walk_and_work<V: Visitor>(
     work: impl Fn(Batch) -> Result<()> + Sync,
 ) -> Result<WalkTotals> {
     let pool = compute_pool(context.threads)?;
-    let rules = context.walk.compile()?;
     let waiting = WAITING_BATCHES_PER_THREAD * context.threads;
     let (send, receive) = crossbeam_channel::bounded(waiting);
-    let (root, control, threads) = (&context.root, &context.control, context.threads);
+    let (control, threads) = (&context.control, context.threads);
     let visitor = Arc::new(visitor(send));
     std::thread::scope(|scope| {
         let walking = std::thread::Builder::new().name("pravah-walk".into()).spawn_scoped(scope, move || {
             // Reading is what takes the time: as many scanning threads again would only be in its way.
             let scanning = (threads / 2).max(1);
-            let totals = walk(Arc::clone(root), rules, visitor, control, scanning)?;
+            let totals = context.scan(visitor, scanning)?;
             control.set_totals(totals.files, totals.bytes);
             Ok(totals)
         });
@@ -158,7 +157,8 @@ const COUNT_AFTER: Duration = Duration::from_secs(2);
 
 /// Set the totals by a walk of one thread that reads nothing; what it cannot see is told by the job's own.
 fn count_ahead(context: &Context, worked: crossbeam_channel::Receiver<()>) {
-    if context.control.has_totals() {
+    // How much a split has to do, its plan has told already.
+    if context.control.has_totals() || context.files.is_some() {
         return;
     }
     let Ok(rules) = context.walk.compile() else { return };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::baseline::Known;
 use crate::error::{EngineError, Result};
 use crate::ops::Request;
 use crate::paths::hex_digit;
@@ -100,7 +101,11 @@ struct RawSpec {
     walk: WalkOptions,
     output: Output,
     #[serde(default)]
+    files: Option<PathBuf>,
+    #[serde(default)]
     baselines: BTreeMap<String, Vec<PathBuf>>,
+    #[serde(default)]
+    splits: BTreeMap<String, Vec<PathBuf>>,
     #[serde(default)]
     threads: Option<usize>,
     #[serde(default)]
@@ -134,8 +139,13 @@ pub struct JobSpec {
     pub walk: WalkOptions,
     /// Where the result goes.
     pub output: Output,
+    /// A list of the only files to visit, as a plan makes it ([`crate::plan`]); none = all that the rules take.
+    pub files: Option<PathBuf>,
     /// By operation: shards of its main table of earlier runs, whose rows are taken over where files are unchanged.
     pub baselines: BTreeMap<String, Vec<PathBuf>>,
+    /// By operation: shards of its main table that this job's own splits made; taken over like those of baselines, and
+    /// not told as reused.
+    pub splits: BTreeMap<String, Vec<PathBuf>>,
     /// Threads for scanning and for computing, each; none = one per core.
     pub threads: Option<usize>,
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
@@ -164,7 +174,9 @@ impl JobSpec {
             excluded: raw.excluded,
             walk: raw.walk,
             output: raw.output,
+            files: raw.files,
             baselines: raw.baselines,
+            splits: raw.splits,
             threads: raw.threads,
             chunk_bytes: raw.chunk_bytes,
             key_bytes: raw.key_bytes,
@@ -190,6 +202,12 @@ impl JobSpec {
             return Err(EngineError::invalid("output.shard_seconds must lie between 0 and 86,400"));
         }
         self.requests.iter().try_for_each(Request::validate)
+    }
+
+    /// What is known of an operation's files already.
+    pub fn known(&self, operation: &str) -> Known {
+        let of = |shards: &BTreeMap<String, Vec<PathBuf>>| shards.get(operation).cloned().unwrap_or_default().into();
+        Known { earlier: of(&self.baselines), own: of(&self.splits) }
     }
 
     fn check_names(&self) -> Result<()> {

@@ -16,11 +16,13 @@
 //! # Cancellation
 //! Looked at per directory and per 512 entries.
 
+pub mod listed;
 pub mod open;
 mod queue;
 pub mod rules;
 mod scan;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -268,6 +270,21 @@ struct Shared<V> {
 }
 
 impl<V: Visitor> Shared<V> {
+    fn new(root: Arc<Root>, rules: Rules, visitor: Arc<V>, control: &Arc<Control>) -> Self {
+        Self {
+            root,
+            rules,
+            visitor,
+            control: Arc::clone(control),
+            queue: queue::Queue::default(),
+            next_id: AtomicU32::new(1),
+            directories: AtomicU64::new(0),
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            filtered: AtomicU64::new(0),
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         self.control.is_cancelled() || self.visitor.is_sated()
     }
@@ -294,28 +311,47 @@ pub fn walk<V: Visitor>(
     control: &Arc<Control>,
     threads: usize,
 ) -> Result<WalkTotals> {
-    let runtime = crate::pool::scan_runtime(threads)?;
     let top = Directory { id: 0, parent: 0, path: Vec::new(), depth: 0, meta: root.meta };
-    let shared = Arc::new(Shared {
-        rules,
-        visitor,
-        control: Arc::clone(control),
-        queue: queue::Queue::default(),
-        next_id: AtomicU32::new(1),
-        directories: AtomicU64::new(0),
-        files: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
-        filtered: AtomicU64::new(0),
-        root,
-    });
+    let shared = Shared::new(root, rules, visitor, control);
     shared.queue.push(queue::Waiting { directory: top, ancestors: Vec::new() });
-    let scan = |_| {
-        let shared = Arc::clone(&shared);
-        runtime.spawn_blocking(move || scan::scan_all(&shared))
+    on_threads(&Arc::new(shared), threads, |shared| scan::scan_all(shared))
+}
+
+/// Visit the files that a list names, on `threads` threads, and block until it is done: they are looked up as by
+/// [`walk`], and no rule is asked once more. Each group of the list is a directory of its own, with the source as its
+/// parent.
+///
+/// # Errors
+/// As [`walk`]; [`EngineError::SourceNotFound`] when the list cannot be read.
+pub fn walk_listed<V: Visitor>(
+    root: Arc<Root>,
+    rules: Rules,
+    list: &Arc<Path>,
+    visitor: Arc<V>,
+    control: &Arc<Control>,
+    threads: usize,
+) -> Result<WalkTotals> {
+    let listed = listed::Listed::open(list)?;
+    on_threads(&Arc::new(Shared::new(root, rules, visitor, control)), threads, move |shared| {
+        scan::scan_listed(shared, &listed);
+    })
+}
+
+fn on_threads<V: Visitor>(
+    shared: &Arc<Shared<V>>,
+    threads: usize,
+    scan: impl Fn(&Arc<Shared<V>>) + Send + Sync + 'static,
+) -> Result<WalkTotals> {
+    let runtime = crate::pool::scan_runtime(threads)?;
+    let scan = Arc::new(scan);
+    let task = |_| {
+        let (shared, scan) = (Arc::clone(shared), Arc::clone(&scan));
+        runtime.spawn_blocking(move || scan(&shared))
     };
-    let tasks: Vec<_> = (0..threads).map(scan).collect();
+    let tasks: Vec<_> = (0..threads).map(task).collect();
     let ends: Vec<_> = tasks.into_iter().map(|task| runtime.block_on(task)).collect();
     drop(runtime);
+    let control = &shared.control;
     for end in ends {
         end.unwrap_or_else(|error| control.fail(EngineError::internal(format!("a scanning task broke: {error}"))));
     }

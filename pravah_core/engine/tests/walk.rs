@@ -519,6 +519,7 @@ fn working(
     within(60, move || {
         let control = Arc::new(Control::new());
         let context = Context {
+            files: None,
             root,
             walk: Arc::new(WalkOptions::default()),
             sink: JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap(),
@@ -527,7 +528,7 @@ fn working(
             chunk_bytes: None,
             key_bytes: None,
             started: std::time::SystemTime::now(),
-            baseline: std::sync::Arc::default(),
+            baseline: Default::default(),
             job: None,
             all_is_read: false,
         };

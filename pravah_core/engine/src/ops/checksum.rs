@@ -14,7 +14,7 @@ use serde_json::json;
 
 use self::manifests::Manifests;
 use super::{Context, Options, TableColumns};
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Row};
 use crate::columns::{Column, Columns, Type};
 use crate::digest::{Algorithm, Digest, Digested};
 use crate::error::{EngineError, Result};
@@ -172,16 +172,17 @@ impl Checksum {
             }
             None => {
                 paths::join_into(&mut path, &batch.directory.path, name);
-                Some((name, self.known(&path, meta)?))
+                Some((name, self.known(&path, meta)?.1))
             }
         };
         batch.iter().enumerate().filter_map(digests).collect()
     }
 
-    /// A file's digests, when it is as it was in an earlier run.
-    fn known(&self, path: &[u8], meta: &Meta) -> Option<Vec<Digest>> {
+    /// A file's row and digests, when it is as it was in an earlier run.
+    fn known(&self, path: &[u8], meta: &Meta) -> Option<(Row<'_>, Vec<Digest>)> {
         let row = self.baseline.find(path, meta)?;
-        (0..self.algorithms.len()).map(|place| Digest::from_hex(row.text(place)?.as_bytes())).collect()
+        let digests = (0..self.algorithms.len()).map(|place| Digest::from_hex(row.text(place)?.as_bytes()));
+        Some((row, digests.collect::<Option<_>>()?))
     }
 }
 
@@ -201,9 +202,11 @@ impl Operation for Checksum {
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
-        let Some(digests) = self.known(path, meta) else { return Ok(false) };
-        self.reused.fetch_add(1, Relaxed);
-        self.reused_bytes.fetch_add(meta.size, Relaxed);
+        let Some((row, digests)) = self.known(path, meta) else { return Ok(false) };
+        if !row.is_own {
+            self.reused.fetch_add(1, Relaxed);
+            self.reused_bytes.fetch_add(meta.size, Relaxed);
+        }
         self.row(path, meta, digests.into_iter()).map(|()| true)
     }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use self::count::{Counter, Encoding, Text};
 use super::{Context, Options, TableColumns};
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, Row};
 use crate::columns::{Column, Columns};
 use crate::digest::{Algorithm, End, Reading};
 use crate::error::Result;
@@ -180,8 +180,7 @@ struct TextStatistics {
 }
 
 impl TextStatistics {
-    fn known(&self, path: &[u8], meta: &Meta) -> Option<(Text, Encoding, bool)> {
-        let row = self.baseline.find(path, meta)?;
+    fn known(row: Row<'_>) -> Option<(Text, Encoding, bool)> {
         let encoding = Encoding::of_name(row.text(0)?)?;
         let marked = row.text(1)? == "yes";
         if !encoding.is_text() {
@@ -223,10 +222,13 @@ impl Operation for TextStatistics {
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
-        let Some(known) = self.known(path, meta) else { return Ok(false) };
+        let Some(row) = self.baseline.find(path, meta) else { return Ok(false) };
+        let Some(known) = Self::known(row) else { return Ok(false) };
         let mut worker = self.workers.acquire();
-        worker.sums.reused += 1;
-        worker.sums.reused_bytes += meta.size;
+        if !row.is_own {
+            worker.sums.reused += 1;
+            worker.sums.reused_bytes += meta.size;
+        }
         worker.file(path, meta, known)?;
         Ok(true)
     }

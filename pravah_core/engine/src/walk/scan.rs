@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use rustix::fs::RawDir;
 
+use super::listed::Listed;
 use super::open::stat_at;
 use super::queue::{Ancestors, Waiting};
 use super::{Batch, Directory, Entry, Kind, Meta, Shared, Skip, Skipped, Visitor};
@@ -52,6 +53,25 @@ fn scan<V: Visitor>(shared: &Arc<Shared<V>>, waiting: Waiting, open: u32) {
     }
     if let Err(error) = guarded(|| Scan::new(shared, waiting, open).run()) {
         shared.control.fail(error);
+    }
+}
+
+/// Look up what a list names until it ends; a failure or panic ends the walk.
+pub(super) fn scan_listed<V: Visitor>(shared: &Arc<Shared<V>>, listed: &Listed) {
+    while !shared.is_stopped() {
+        let scanned = guarded(|| {
+            let Some(group) = listed.next()? else { return Ok(false) };
+            let depth = if group.directory.is_empty() { 0 } else { 1 + memchr::memchr_iter(b'/', &group.directory).count() };
+            let (id, path) = (shared.next_id.fetch_add(1, Relaxed), group.directory);
+            let directory = Directory { id, parent: 0, path, depth: depth as u32, meta: shared.root.meta };
+            Scan::new(shared, Waiting { directory, ancestors: Vec::new() }, 1).run_listed(&group.names)?;
+            Ok(true)
+        });
+        match scanned {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return shared.control.fail(error),
+        }
     }
 }
 
@@ -100,6 +120,31 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 let read = self.read(&opened, &mut buffer);
                 BUFFER.with(|cell| cell.replace(buffer));
                 read?;
+            }
+        }
+        self.flush(true)
+    }
+
+    /// Take those of the directory's files that have these names, each ended by a NUL.
+    fn run_listed(&mut self, names: &[u8]) -> Result<()> {
+        self.shared.directories.fetch_add(1, Relaxed);
+        let path = &self.directory.path;
+        let opened = match self.shared.root.open_directory(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.flush(true),
+            Err(error) => {
+                self.trouble(path, &error)?;
+                return self.flush(true);
+            }
+            Ok(opened) if self.shared.root.is_outside(&opened) => return self.flush(true),
+            Ok(opened) => opened,
+        };
+        for name in names.split_inclusive(|&byte| byte == 0) {
+            let Ok(name) = std::ffi::CStr::from_bytes_with_nul(name) else { continue };
+            match self.look_up(&opened, name) {
+                Ok((meta, _)) if meta.kind == Kind::Directory => {}
+                Ok((meta, _)) => self.push(name.to_bytes(), meta)?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.trouble(&paths::join(&self.directory.path, name.to_bytes()), &error)?,
             }
         }
         self.flush(true)

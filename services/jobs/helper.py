@@ -1,0 +1,154 @@
+"""A runner's hands for splits: takes them one after the other, its own job's and others', until none is left."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import threading
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from services import disk, engine, errors, settings
+from services.db.engine import Database
+from services.jobs import spec, splits, watching
+from services.jobs.inputs import Inputs
+from services.jobs.lease import Lease
+from services.jobs.repository import Hold
+from services.jobs.splits import SplitClaim
+from services.storage import Storage
+
+log = logging.getLogger(__name__)
+
+
+class SplitLease(Lease):
+    """A runner's hold on a split."""
+
+    def __init__(self, database: Database, claim: SplitClaim, config: settings.Settings, stop: threading.Event) -> None:
+        """Keep what a heartbeat needs."""
+        super().__init__(database, claim.job_id, claim.token, config, stop)
+        self._claim = claim
+
+    def _ask(self, session: Session, *, beat: bool) -> Hold:
+        if beat:
+            return splits.heartbeat(session, self._claim, self._config.lease_seconds)
+        return splits.look(session, self._claim)
+
+
+class Helper:
+    """Runs splits; several threads may call it at once."""
+
+    def __init__(
+        self,
+        database: Database,
+        inputs: Inputs,
+        storage: Storage,
+        config: settings.Settings,
+        stop: threading.Event,
+    ) -> None:
+        """Keep the parts.
+
+        Args:
+            stop: once it is set, what is held is given back.
+        """
+        self._database = database
+        self._inputs = inputs
+        self._storage = storage
+        self._config = config
+        self._stop = stop
+
+    def take(self, job_id: UUID | None = None) -> SplitClaim | None:
+        """Claim a split, of one job or of any.
+
+        Raises:
+            DatabaseError: the server does not answer.
+        """
+        with self._database.transaction() as session:
+            return splits.claim(session, self._config.lease_seconds, job_id)
+
+    def work(self, claim: SplitClaim, job_id: UUID | None = None) -> int:
+        """Run a split and all that can be claimed after it; return how many were done."""
+        done, held = 0, claim
+        while True:
+            done += self._run(held)
+            if self._stop.is_set():
+                return done
+            try:
+                following = self.take(job_id)
+            except errors.DatabaseError as error:
+                log.warning("no further split: %s", error)
+                return done
+            if following is None:
+                return done
+            held = following
+
+    def _run(self, claim: SplitClaim) -> bool:
+        work = self._config.work_dir / str(claim.job_id) / str(claim.token)
+        try:
+            with SplitLease(self._database, claim, self._config, self._stop) as lease:
+                return self._hold(claim, work, lease)
+        except errors.DatabaseError as error:
+            log.warning("%s lost the database and will be taken up again: %s", claim.label, error)
+            return False
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+    def _hold(self, claim: SplitClaim, work: Path, lease: Lease) -> bool:
+        """Run the split and write its end; only a database that stays away is raised."""
+        failed = False
+        try:
+            stored = self._store(claim, work / "out", lease, self._execute(claim, work, lease))
+            if lease.insist(lambda session: splits.finish(session, claim, stored)):
+                return True
+            log.warning("%s is another runner's by now; what was found is dropped", claim.label)
+        except errors.CancelledError:
+            pass
+        except errors.DatabaseError:
+            raise
+        except errors.PravahError as error:
+            log.warning("%s failed: %s", claim.label, error)
+            failed = True
+        except Exception:  # of whatever kind: the job itself tells what is wrong with these files
+            log.exception("%s failed", claim.label)
+            failed = True
+        with contextlib.suppress(errors.StorageError):
+            self._storage.delete(claim.prefix)
+        lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
+        return False
+
+    def _execute(self, claim: SplitClaim, work: Path, lease: Lease) -> list[str]:
+        """Run the engine over the split's files; return the names of the shards it made."""
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            listed = work / "files.list"
+            with listed.open("wb") as file:
+                file.writelines(self._storage.open(claim.list_key))
+        except OSError as error:
+            if isinstance(error, errors.PravahError):
+                raise
+            raise errors.OutputError(f"the work folder cannot be made: {error}") from error
+        disk.check(self._config)
+        request = self._inputs.resolved(claim.request, work, lease.check)
+        document = self._inputs.document(request, work / "out", claim.origin, parts=spec.Parts(files=listed))
+        lease.check()
+        handle = engine.start(document)
+        lease.when_over(handle.cancel)
+        watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle))
+        return [str(shard["path"]) for shard in handle.shards(0)]
+
+    def _report(self, claim: SplitClaim, handle: engine.Handle) -> None:
+        progress = handle.progress()
+        done = {"files_done": progress.files_done, "bytes_done": progress.bytes_done}
+        try:
+            with self._database.transaction() as session:
+                splits.heartbeat(session, claim, self._config.lease_seconds, **done)
+        except errors.DatabaseError as error:
+            log.warning("progress of %s is not written: %s", claim.label, error)
+
+    def _store(self, claim: SplitClaim, folder: Path, lease: Lease, names: list[str]) -> list[str]:
+        for name in names:
+            lease.check()
+            self._storage.put(claim.prefix + name, folder / name)
+        return names

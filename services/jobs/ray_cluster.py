@@ -1,0 +1,108 @@
+"""Splits on a Ray cluster: its tasks take them as runners do, from the database, and store what they find.
+
+Ray only gives processes. Who has which split, and what is done, PostgreSQL says: a task or a node that dies is a runner
+that dies.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+from typing import Any
+from uuid import UUID
+
+from services import artifacts, errors, settings, sources, storage
+from services.db.engine import Database
+from services.jobs.helper import Helper
+from services.jobs.inputs import Inputs
+from services.jobs.service import JobService
+
+log = logging.getLogger(__name__)
+
+_START = threading.Lock()
+
+
+class RayCluster:
+    """The cluster of the settings; nothing is started before the first job is shared."""
+
+    def __init__(self, config: settings.Settings) -> None:
+        """Look whether Ray is there.
+
+        Raises:
+            InvalidOptionsError: it is not installed.
+        """
+        try:
+            self._ray: Any = importlib.import_module("ray")
+        except ImportError:
+            raise errors.InvalidOptionsError(
+                "PRAVAH_EXECUTOR: ray is not installed", remedy="Install it: pip install 'pravah[ray]'."
+            ) from None
+        self._config = config
+        self._tasks: dict[UUID, list[Any]] = {}
+
+    def see_to(self, job_id: UUID, waiting: int) -> None:
+        """Have as many tasks at a job's splits as the cluster has room for; called again and again until all are done.
+
+        Args:
+            waiting: splits that nobody has.
+
+        Raises:
+            LimitExceededError: the cluster has fewer CPUs than a task takes.
+            StorageError: the cluster does not answer.
+        """
+        threads = self._config.engine_threads or 1
+        config = self._config.model_copy(update={"engine_threads": threads, "executor": "local"})
+        try:
+            self._connect()
+            tasks = self._tasks.get(job_id, [])
+            running = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)[1] if tasks else []
+            room = int(self._ray.cluster_resources().get("CPU", 0)) // threads
+            work = self._ray.remote(num_cpus=threads, max_retries=0)(work_on)
+            added = [work.remote(config, job_id) for _ in range(min(waiting, room - len(running)))]
+        except (self._ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
+            raise errors.StorageError(
+                f"the Ray cluster does not answer: {error}", remedy="Look at PRAVAH_RAY_ADDRESS, then retry the job."
+            ) from error
+        if room == 0:
+            raise errors.LimitExceededError(
+                f"the Ray cluster has fewer than {threads} CPUs",
+                remedy="Lower PRAVAH_ENGINE_THREADS, or add nodes to the cluster.",
+            )
+        self._tasks[job_id] = running + added
+
+    def forget(self, job_id: UUID) -> None:
+        """Drop what is known of a job that has ended; a task that is still at it finds that there is nothing to do."""
+        self._tasks.pop(job_id, None)
+
+    def _connect(self) -> None:
+        with _START:
+            if self._ray.is_initialized():
+                return
+            # Its own address setting wins, as everywhere with Ray; without one a cluster of this machine is started.
+            self._ray.init(
+                address=self._config.ray_address,
+                namespace="pravah",
+                log_to_driver=False,
+                configure_logging=False,
+                include_dashboard=None if self._config.ray_address else False,
+            )
+
+
+def work_on(config: settings.Settings, job_id: UUID) -> int:
+    """Run splits of a job until none is left; return how many this process did.
+
+    Raises:
+        DatabaseError, StorageError: a part cannot be opened from this node.
+    """
+    database = Database(config)
+    try:
+        store = storage.open_storage(config)
+        source_service = sources.SourceService(config, database)
+        files = artifacts.ArtifactService(database, store)
+        jobs = JobService(database, source_service, store, config)
+        helper = Helper(database, Inputs(jobs, source_service, files, config), store, config, threading.Event())
+        claim = helper.take(job_id)
+        return helper.work(claim, job_id) if claim is not None else 0
+    finally:
+        database.close()

@@ -1,0 +1,48 @@
+"""Waiting for the engine: the lease and the disk may stop it, and what it tells is written meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from services import disk, engine, errors, settings
+from services.jobs.lease import Lease
+
+# At 2 GB/s a job writes 100 MB in between, less than the default floor under free disk space.
+_DISK_SECONDS = 0.05
+REPORT_SECONDS = 0.25
+
+
+def outcome(handle: engine.Handle, config: settings.Settings, lease: Lease, report: Callable[[], None]) -> bytes:
+    """Wait for the engine's end and return the outcome as JSON.
+
+    Args:
+        report: called at most four times a second.
+
+    Raises:
+        LimitExceededError: it was stopped before the disk is full.
+        PravahError: what ended the job.
+    """
+    short: errors.PravahError | None = None
+    report_at = time.monotonic() + REPORT_SECONDS
+    while not handle.wait(_DISK_SECONDS):
+        short = short or _shortage(config)
+        if lease.is_over or short is not None:
+            handle.cancel()
+        elif time.monotonic() >= report_at:
+            report()
+            report_at = time.monotonic() + REPORT_SECONDS
+    try:
+        return handle.result()
+    except errors.CancelledError:
+        if short is None or lease.is_over:
+            raise
+        raise short from None
+
+
+def _shortage(config: settings.Settings) -> errors.PravahError | None:
+    try:
+        disk.check(config)
+    except errors.PravahError as error:
+        return error
+    return None
