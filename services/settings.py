@@ -70,7 +70,7 @@ class Settings(pydantic_settings.BaseSettings):
     ray_address: str | None = Field(
         default=None,
         description="Address of the Ray cluster; unset = that of `RAY_ADDRESS`, or one that is started on this "
-        "machine. Nodes on other machines need PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach, and the sources.",
+        "machine. Nodes on other machines need the sources, PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach.",
     )
     split_bytes: int = Field(
         default=128 << 20,

@@ -90,14 +90,8 @@ class LocalStorage:
         return path.stat().st_size
 
     def list(self, prefix: str) -> list[str]:
-        """Walk the directory of the prefix."""
-        directory = self._root / check_prefix(prefix).rpartition("/")[0]
-        try:
-            files = [path for path in directory.rglob("*") if path.is_file() and not path.name.startswith(_TEMPORARY)]
-        except OSError as error:
-            raise errors.StorageError(f"cannot list {prefix}: {error}") from error
-        keys = (path.relative_to(self._root).as_posix() for path in files)
-        return sorted(key for key in keys if key.startswith(prefix))
+        """Name the entries below the prefix."""
+        return sorted(entry.key for entry in self.entries(prefix))
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """Walk the directory of the prefix."""
