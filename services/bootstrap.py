@@ -12,6 +12,7 @@ from uuid import UUID
 from services import engine, errors, presets, results, retention, sample, settings, sources, storage, units
 from services.artifacts import ArtifactService
 from services.db.engine import Database
+from services.jobs import registry
 from services.jobs.runner import Runner
 from services.jobs.service import JobService
 from services.notifications.messenger import Messenger
@@ -89,15 +90,26 @@ class Services:
 
     def health(self) -> list[Health]:
         """Look at every part; an error becomes a line, never an exception."""
-        runner = self._runner
         return [
             look("engine", lambda: f"version {engine.version()}"),
             look("database", self._database_line),
             look("storage", self.storage.check),
             look("disk", self._disk_line),
-            Health("runner", runner is None or runner.is_alive, "running here" if runner else "none in this process"),
+            self._runner_line(),
             self._schedules_line(),
         ]
+
+    def _runner_line(self) -> Health:
+        runner = self._runner
+        here = "running here" if runner else "none in this process"
+
+        def say() -> str:
+            with self.database.transaction() as session:
+                count = registry.count(session, self.settings.lease_seconds)
+            return f"{here}, {count:,} in all" if count > 1 else here
+
+        line = look("runner", say)
+        return Health("runner", runner is None or runner.is_alive, line.detail if line.ok else here)
 
     def _schedules_line(self) -> Health:
         ok = all(loop.is_alive for loop in self._loops)

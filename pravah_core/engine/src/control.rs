@@ -24,6 +24,8 @@ pub struct Shard {
     pub rows: u64,
     /// Its size.
     pub bytes: u64,
+    /// Its digest, in hexadecimal.
+    pub blake3: String,
 }
 
 /// A consistent-enough reading of the counters; `None` means "not known yet".

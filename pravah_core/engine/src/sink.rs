@@ -12,6 +12,7 @@ mod footer;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -142,7 +143,8 @@ impl Sink {
     /// # Errors
     /// [`EngineError::Output`] for the first that fails, [`EngineError::Cancelled`].
     pub fn commit(&self, staged: Vec<Staged>) -> Result<()> {
-        let staged: Vec<Pending> = staged.into_iter().flat_map(|staged| staged.0).collect();
+        let mut staged: Vec<Pending> = staged.into_iter().flat_map(|staged| staged.0).collect();
+        staged.iter_mut().try_for_each(Pending::sign)?;
         let mut folders: Vec<PathBuf> =
             staged.iter().filter_map(|shard| shard.path.parent().map(Path::to_path_buf)).collect();
         folders.push(self.directory.clone());
@@ -220,6 +222,14 @@ struct Pending {
 }
 
 impl Pending {
+    /// Note the digest of what is written: whoever has a copy can tell whether it is whole.
+    fn sign(&mut self) -> Result<()> {
+        let opened = if self.file.is_none() { Some(open(&self.temporary)?) } else { None };
+        let Some(file) = self.file.as_ref().or(opened.as_ref()) else { return Ok(()) };
+        self.shard.blake3 = blake3_of(file).map_err(|error| EngineError::output(&self.temporary, error))?;
+        Ok(())
+    }
+
     /// Sync and rename. Also after a cancel it stays whole: it has its name only once it is synced.
     fn publish(self, control: &Control) -> Result<()> {
         control.check()?;
@@ -227,6 +237,20 @@ impl Pending {
         lasting::sync(&file).map_err(|error| EngineError::output(&self.temporary, error))?;
         control.check()?;
         lasting::rename(&self.temporary, &self.path).map_err(|error| EngineError::output(&self.path, error))
+    }
+}
+
+/// Read back from memory: what a file says of itself is written last.
+fn blake3_of(file: &File) -> std::io::Result<String> {
+    let (mut hasher, mut block, mut at) = (blake3::Hasher::new(), vec![0; 256 << 10], 0);
+    loop {
+        match file.read_at(&mut block, at)? {
+            0 => return Ok(hasher.finalize().to_hex().to_string()),
+            read => {
+                hasher.update(&block[..read]);
+                at += read as u64;
+            }
+        }
     }
 }
 
@@ -369,6 +393,7 @@ impl TableWriter {
             path: open.relative,
             rows: open.rows,
             bytes,
+            blake3: String::new(),
         };
         Ok(Staged(vec![Pending { file: Some(file), temporary: open.temporary, path: open.path, shard }]))
     }

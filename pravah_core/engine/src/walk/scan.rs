@@ -61,7 +61,8 @@ pub(super) fn scan_listed<V: Visitor>(shared: &Arc<Shared<V>>, listed: &Listed) 
     while !shared.is_stopped() {
         let scanned = guarded(|| {
             let Some(group) = listed.next()? else { return Ok(false) };
-            let depth = if group.directory.is_empty() { 0 } else { 1 + memchr::memchr_iter(b'/', &group.directory).count() };
+            let depth =
+                if group.directory.is_empty() { 0 } else { 1 + memchr::memchr_iter(b'/', &group.directory).count() };
             let (id, path) = (shared.next_id.fetch_add(1, Relaxed), group.directory);
             let directory = Directory { id, parent: 0, path, depth: depth as u32, meta: shared.root.meta };
             Scan::new(shared, Waiting { directory, ancestors: Vec::new() }, 1).run_listed(&group.names)?;

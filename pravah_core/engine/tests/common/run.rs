@@ -225,8 +225,12 @@ impl Done {
             let held = rows::read(&self.folder().join(path)).len() as u64;
             assert_eq!(shard["rows"].as_u64(), Some(held), "{path}");
             rows += held;
+            let digest = blake3::hash(&fs::read(self.folder().join(path)).unwrap()).to_hex().to_string();
+            assert_eq!(shard["blake3"], json!(digest), "{path}");
             let (name, bytes) = (&table["name"], &shard["bytes"]);
-            lines.push(json!({"operation": operation, "table": name, "path": path, "rows": held, "bytes": bytes}));
+            lines.push(json!({
+                "operation": operation, "table": name, "path": path, "rows": held, "bytes": bytes, "blake3": digest,
+            }));
         }
         assert_eq!(table["rows"].as_u64(), Some(rows));
         lines
