@@ -119,7 +119,7 @@ class Operation(Record):
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
-        reuses: it takes over what an earlier job found of files that are unchanged.
+        kept: tables whose rows a later job takes over for files that are unchanged; none: it reads all anew.
     """
 
     name: str
@@ -131,7 +131,12 @@ class Operation(Record):
     figures: tuple[Figure, ...]
     cost: str
     examples: tuple[Example, ...]
-    reuses: bool = False
+    kept: tuple[str, ...] = ()
+
+    @property
+    def reuses(self) -> bool:
+        """Say whether it takes over what an earlier job found of files that are unchanged."""
+        return bool(self.kept)
 
 
 _HINTS = ("unit", "widget", "placeholder", "result_of")
