@@ -13,7 +13,6 @@ from pages.components import text
 from services import operations, units
 
 Columns = Sequence[Mapping[str, Any]]
-_HIDDEN = frozenset({"path_raw"})
 
 
 def frame(rows: Sequence[Mapping[str, Any]], columns: Columns) -> pd.DataFrame:
@@ -50,7 +49,7 @@ def title(column: Mapping[str, Any]) -> str:
 
 
 def _config(column: Mapping[str, Any], heading: str) -> Any:
-    if column["name"] in _HIDDEN:
+    if column["dtype"] == "binary":
         return None
     number = column["dtype"] in operations.NUMERIC
     return st.column_config.TextColumn(

@@ -169,7 +169,7 @@ def limited(query: ResultQuery, info: TableInfo, rows: int, limit: int | None, *
     """
     update: dict[str, Any] = {"limit": rows if limit is None else limit}
     if not query.columns and not whole:
-        update["columns"] = tuple(one["name"] for one in info.columns if one["name"] != "path_raw")
+        update["columns"] = tuple(one["name"] for one in info.columns if one["dtype"] != "binary")
     return query.model_copy(update=update)
 
 

@@ -47,5 +47,9 @@ def reusing(request: JobRequest) -> Iterator[str]:
 
 def left_by_attempts(work: Path, operation: str) -> list[Path]:
     """Return what attempts before the one that works in `work` have made last: it has its name only then."""
-    found = work.parent.glob(f"*/out/{operation}/{operations.MAIN_TABLE}/part-*.parquet")
+    found = [
+        path
+        for table in operations.get(operation).kept
+        for path in work.parent.glob(f"*/out/{operation}/{table}/part-*.parquet")
+    ]
     return sorted(path for path in found if work not in path.parents)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from services import disk, engine, errors, settings
+from services import disk, engine, errors, operations, settings
 from services.db.engine import Database
 from services.jobs import spec, splits, watching
 from services.jobs.inputs import Inputs
@@ -136,7 +136,9 @@ class Helper:
         handle = engine.start(document)
         lease.when_over(handle.cancel)
         watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle))
-        return [str(shard["path"]) for shard in handle.shards(0)]
+        is_kept = {(name, table) for name in request.names for table in operations.get(name).kept}
+        shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]
+        return [str(shard["path"]) for shard in shards]
 
     def _report(self, claim: SplitClaim, handle: engine.Handle) -> None:
         progress = handle.progress()

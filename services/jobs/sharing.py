@@ -150,10 +150,9 @@ class Sharing:
         for prefix, names in stored.items():
             for name in names:
                 lease.check()
-                operation, table, _ = name.split("/", 2)
+                operation = name.partition("/")[0]
                 path = self._local(prefix, name, work)
-                if table == operations.MAIN_TABLE:
-                    found.setdefault(operation, []).append(path)
+                found.setdefault(operation, []).append(path)
         return found
 
     def _local(self, prefix: str, name: str, work: Path) -> Path:

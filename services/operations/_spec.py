@@ -119,8 +119,8 @@ class Operation(Record):
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
-        reuses: it takes over what an earlier job found of files that are unchanged.
-        splits: what it finds of a file depends on no other file, so that runners can share a job; it reuses, too.
+        kept: tables whose rows a later job takes over for files that are unchanged; none: it reads all anew.
+        splits: what it keeps of a file depends on no other file, so that runners can share a job.
     """
 
     name: str
@@ -132,8 +132,13 @@ class Operation(Record):
     figures: tuple[Figure, ...]
     cost: str
     examples: tuple[Example, ...]
-    reuses: bool = False
+    kept: tuple[str, ...] = ()
     splits: bool = False
+
+    @property
+    def reuses(self) -> bool:
+        """Say whether it takes over what an earlier job found of files that are unchanged."""
+        return bool(self.kept)
 
 
 _HINTS = ("unit", "widget", "placeholder", "result_of")

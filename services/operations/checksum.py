@@ -91,7 +91,7 @@ OPERATION = Operation(
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
     cost="O(bytes) reading and hashing; memory does not grow with the tree, but with that of a baseline",
-    reuses=True,
+    kept=("result",),
     splits=True,
     examples=(
         Example(

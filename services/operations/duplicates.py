@@ -10,6 +10,8 @@ import pydantic
 from services.operations._spec import (
     EXTENSION,
     MODIFIED,
+    REUSED,
+    STATE,
     Column,
     Example,
     Figure,
@@ -151,6 +153,7 @@ _HARD_LINKS = (
     _INODE,
     _DEVICE,
 )
+_LOOKED_AT = (*path_columns(), _SIZE, *STATE, _ROOT)
 
 OPERATION = Operation(
     name="duplicates",
@@ -171,9 +174,19 @@ OPERATION = Operation(
             columns=(*path_columns(), _SIZE, MODIFIED, EXTENSION),
             optional=True,
         ),
+        Table(
+            name="ends",
+            title="Files compared by their ends",
+            columns=(
+                *_LOOKED_AT,
+                Column(name="ends", dtype="binary", meaning="XXH3-128 of both ends, of all of a small file"),
+            ),
+        ),
+        Table(name="contents", title="Files compared by their contents", columns=(*_LOOKED_AT, _DIGEST)),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
+        REUSED,
         Figure(key="groups", title="Groups"),
         Figure(key="redundant_files", title="Redundant", unit="files"),
         Figure(key="reclaimable_bytes", title="Reclaimable", unit="bytes"),
@@ -183,6 +196,7 @@ OPERATION = Operation(
         Figure(key="reference.safe_to_wipe", title="Safe to wipe", optional=True),
         Figure(key="reference.unique_files", title="In no reference", unit="files", optional=True),
     ),
+    kept=("ends", "contents"),
     cost="Reads only files whose size occurs twice, and those that differ early only at their ends; memory: 40 bytes "
     "and a name for each file, since any two may be alike",
     examples=(

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from services.operations._spec import Example, Figure, Operation, Table, integer, number, path_columns, words
+from services.operations._spec import (
+    REUSED,
+    STATE,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Table,
+    integer,
+    number,
+    path_columns,
+    words,
+)
 from services.operations.records import ReadOptions
 
 
@@ -175,9 +187,20 @@ OPERATION = Operation(
                 *path_columns(),
             ),
         ),
+        Table(
+            name="partials",
+            title="Kept for a later job",
+            columns=(
+                *path_columns(),
+                integer("size_bytes", "bytes", "Apparent size"),
+                *STATE,
+                Column(name="figures", dtype="binary", meaning="All that is merged of the file"),
+            ),
+        ),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
+        REUSED,
         Figure(key="other_files", title="Other files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),
@@ -195,6 +218,8 @@ OPERATION = Operation(
         Figure(key="files_without_header", title="Without header", unit="files"),
         Figure(key="empty_files", title="Without a record", unit="files"),
     ),
+    kept=("partials",),
+    splits=True,
     cost="O(bytes) reading and parsing; memory: some MiB per thread, and per column up to a MiB that does not grow",
     examples=(
         Example(

@@ -9,6 +9,8 @@ import pydantic
 
 from services.operations._spec import (
     EXTENSION,
+    REUSED,
+    STATE,
     Column,
     Encoding,
     Example,
@@ -18,7 +20,9 @@ from services.operations._spec import (
     Table,
     Text,
     field,
+    integer,
     path_columns,
+    words,
 )
 
 _CHARACTERS = 10_000
@@ -190,6 +194,18 @@ _RESULT = (
     Column(name="after", dtype="text", meaning="Lines after it, if asked for"),
 )
 
+_SEARCHED = (
+    *path_columns(),
+    integer("size_bytes", "bytes", "Apparent size"),
+    *STATE,
+    words("packed", "How it is compressed, where it was unpacked"),
+    words("binary", "yes: it has a NUL byte, and was not searched"),
+    words("left_early", "yes: it was left after as many matches as a file may have"),
+    integer("read_bytes", "bytes", "What was read of it"),
+    *_counts()[1:],
+    Column(name="by_pattern", dtype="binary", meaning="Its matches by pattern, for a later job"),
+)
+
 OPERATION = Operation(
     name="search",
     title="Search",
@@ -221,6 +237,7 @@ OPERATION = Operation(
                 *_counts(),
             ),
         ),
+        Table(name="searched", title="Files searched", columns=_SEARCHED),
     ),
     figures=(
         Figure(key="matches", title="Matches"),
@@ -228,10 +245,13 @@ OPERATION = Operation(
         Figure(key="matched_files", title="Files with a match", unit="files"),
         Figure(key="files", title="Files searched", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
+        REUSED,
         Figure(key="binary_skipped", title="Binary files skipped", unit="files"),
         Figure(key="partial", title="Partial"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
+    kept=("searched", "result"),
+    splits=True,
     cost="O(bytes) reading and matching; memory: the longest line in work, counts per extension and top-level folder",
     examples=(
         Example(

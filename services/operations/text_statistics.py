@@ -78,7 +78,7 @@ OPERATION = Operation(
     ),
     cost="O(bytes) reading; binary files are left after their first MiB; memory does not grow with the tree, "
     "but with that of a baseline",
-    reuses=True,
+    kept=("result",),
     splits=True,
     examples=(
         Example(

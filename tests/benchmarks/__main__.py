@@ -31,6 +31,7 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "table-memory": lambda: table_cases.memory(corpora, scratch),
         "small-tables": lambda: table_cases.small_tables(corpora, scratch, runs),
         "rerun": lambda: again_cases.rerun(corpora, scratch, runs),
+        "rerun-search": lambda: again_cases.rerun_search(corpora, scratch, runs),
         "durability": lambda: again_cases.durability(corpora, scratch, runs),
         "resume": lambda: again_cases.resume(scratch),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),

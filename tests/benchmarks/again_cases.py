@@ -25,7 +25,7 @@ def rerun(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
     """Checksum of the Linux tree again, with nothing changed."""
     linux, engine = corpora / "linux", Engine(scratch)
     engine.run("checksum", linux)
-    lines, shards = engine.manifest("manifest.b3"), _kept(engine, scratch / "baseline")
+    lines, shards = engine.manifest("manifest.b3"), _kept(engine, scratch / "baseline", "checksum", ("result",))
     again = {"baselines": {"checksum": shards}}
 
     def unchanged() -> float:
@@ -46,6 +46,35 @@ def rerun(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
         met = ratio >= 50
         shown = f"{min(cold):,.1f} s"
         yield Row("the same, warm", "reading all on cold caches", "–", shown, f"1 : {ratio:,.0f}", "1 : 50", met, note)
+
+
+def rerun_search(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
+    """Search of the Linux tree again, with nothing changed, against searching it."""
+    linux, engine = corpora / "linux", Engine(scratch)
+    options = {"patterns": ["spin_lock", "mutex_lock"]}
+    engine.run("search", linux, options)
+    before = _told(engine)
+    shards = _kept(engine, scratch / "baseline", "search", ("searched", "result"))
+
+    def unchanged() -> float:
+        return engine.run_all({"search": options}, linux, more={"baselines": {"search": shards}})["seconds"]
+
+    unchanged()
+    told = _told(engine)
+    same(told[:-1], before[:-1], "lines and counts of both runs")
+    note = f"{told[-1]:,} files taken over, {told[1]:,} matches equal"
+    measured = alternate(unchanged, engine.timed("search", linux, options), runs)
+    yield compared("Search of linux/ again, nothing changed", "searching it, warm", measured, 1.0, note)
+
+
+def _told(engine: Engine) -> tuple[int, int, int, int]:
+    """Return files searched, matches listed, a sum over all that is listed, and the files taken over."""
+    summary = json.loads((engine.out / "outcome.json").read_text())["results"][0]["summary"]
+    listed = f"read_parquet('{engine.out}/search/result/*.parquet')"
+    sql = f"SELECT count(*), sum(hash(path, pattern, line, column_start, byte_offset, text)) FROM {listed}"
+    matches, digest = duckdb.sql(sql).fetchall()[0]
+    same(matches, summary["matches"], "matches listed and counted")
+    return summary["files"], matches, int(digest), summary["reused_files"]
 
 
 def durability(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
@@ -70,7 +99,7 @@ def resume(scratch: Path) -> Iterator[Row]:
     whole = engine.run("checksum", source, options)["seconds"]
     lines = engine.manifest("manifest.sha256")
     _killed(engine, source, options, after=whole / 2)
-    more = {"baselines": {"checksum": _kept(engine, scratch / "baseline")}}
+    more = {"baselines": {"checksum": _kept(engine, scratch / "baseline", "checksum", ("result",))}}
     rest = engine.run_all({"checksum": options}, source, more=more)["seconds"]
     same(engine.manifest("manifest.sha256"), lines, "manifest of both")
     reused = _summary(engine)["reused_files"]
@@ -122,11 +151,12 @@ def _shards(engine: Engine) -> list[str]:
     return sorted(os.fspath(path) for path in (engine.out / "checksum" / "result").glob("part-*.parquet"))
 
 
-def _kept(engine: Engine, folder: Path) -> list[str]:
-    """Put the shards of a run aside; the next one empties its folder."""
+def _kept(engine: Engine, folder: Path, operation: str, tables: tuple[str, ...]) -> list[str]:
+    """Put the shards of a run aside, as they lie; the next one empties its folder."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    return [os.fspath(shutil.copy(path, folder)) for path in _shards(engine)]
+    for table in tables:
+        shutil.copytree(engine.out / operation / table, folder / table)
+    return sorted(os.fspath(path) for path in folder.rglob("part-*.parquet"))
 
 
 def _summary(engine: Engine) -> dict[str, Any]:

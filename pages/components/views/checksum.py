@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import download, draft, operation_cards, table_link, text
+from pages.components import download, draft, operation_cards, reused, table_link, text
 from pages.components.charts import rate
 from services import bootstrap, operations, units
 from services.jobs.models import JobRequest, JobView, OperationRequest
@@ -23,12 +23,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Time", units.format_duration(outcome.get("elapsed_seconds")))
     algorithms = ", ".join(text.plain(name) for name in summary.get("algorithms", []))
     st.markdown(f"Digests: **{algorithms}**, all computed in one read.")
-    if reused := summary.get("reused_files"):
-        kept = (
-            f"{text.count(reused, 'file was', 'files were')} as before ({units.format_bytes(summary['reused_bytes'])})"
-        )
-        computed = text.count(summary["files"] - reused, "file was", "files were")
-        st.markdown(f":material/history: {kept} and not read again; {computed} computed.")
+    reused.show(summary, summary["files"])
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="manifests"):
         _manifests(services, job)

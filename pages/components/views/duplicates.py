@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import folder_map, linked, table_link, text
+from pages.components import folder_map, linked, reused, table_link, text
 from pages.components.charts import bars
 from pages.components.views import keep_rule
 from services import bootstrap, results, units
@@ -22,6 +22,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     summary = job.result("duplicates")["summary"]
     _reference(summary.get("reference"))
     _numbers(summary)
+    reused.show(summary, summary.get("compared_files", 0))
     if not summary["groups"]:
         st.info("No two files have the same content.", icon=":material/check_circle:")
         _links(summary)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import draft, grid, linked, table_link, text
+from pages.components import draft, grid, linked, reused, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, operations, results, units
 from services.jobs.models import JobView, OperationRequest
@@ -82,6 +82,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             icon=":material/find_in_page:",
         )
         return
+    reused.show(summary, summary["files"])
     _odd(summary)
     _columns(services, job, summary)
     _drift(services, job, summary)

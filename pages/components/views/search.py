@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, table_link, text
+from pages.components import linked, reused, table_link, text
 from pages.components.charts import bars, heat_map
 from services import bootstrap, results, units
 from services.jobs.models import JobView
@@ -27,6 +27,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             icon=":material/content_cut:",
         )
     _numbers(summary)
+    reused.show(summary, summary["files"] + summary["binary_skipped"])
     if not summary["matches"]:
         st.info("No file has a match.", icon=":material/search_off:")
         return

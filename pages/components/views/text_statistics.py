@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, table_link, text
+from pages.components import linked, reused, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, results, units
 from services.jobs.models import JobView
@@ -33,6 +33,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Longest line", units.format_bytes(summary["longest_line_bytes"]))
         st.metric("Binary files", units.format_count(summary["binary_files"]))
         st.metric("Empty files", units.format_count(summary["empty_files"]))
+    reused.show(summary, summary["files"])
     _trouble(summary)
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():

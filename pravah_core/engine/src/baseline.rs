@@ -4,36 +4,180 @@
 //! The rows come from shards of the earlier result, be it of a job that completed or of an attempt that died: a shard
 //! is whole once it has its name ([`crate::sink`]).
 //!
-//! Memory: the shards' columns, and 16 bytes a row.
+//! Where a row is true for some options only, the table's shards are marked with them, and those of other options are
+//! left out. Where what was found of a file stands in several tables, only those of one [`Run`] belong together: a file
+//! that was begun by an attempt and ended by the next one has rows in both.
+//!
+//! Memory: the shards' columns that are asked for, and 16 bytes a row.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array,
 };
+use arrow_schema::{Schema, SchemaRef};
 use foldhash::fast::RandomState;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 
+use crate::columns::Columns;
+use crate::error::Result;
+use crate::issue::lock;
 use crate::sketch::hash;
 use crate::walk::Meta;
 
 /// Columns by which a file is known; a table that may be a baseline has them all.
 const KNOWN_BY: [&str; 6] = ["path", "path_raw", "size_bytes", "modified", "changed", "inode"];
 const BATCH_ROWS: usize = 64 << 10;
+/// The key in a shard's metadata of what its rows are true for.
+const MARK: &str = "pravah.made_with";
 
-/// Shards of an operation's main table whose rows are taken over.
+/// A schema whose shards say what their rows are true for.
+pub fn marked(schema: &SchemaRef, mark: &str) -> SchemaRef {
+    let pair = (MARK.to_owned(), mark.to_owned());
+    Arc::new(Schema::new_with_metadata(schema.fields().clone(), HashMap::from([pair])))
+}
+
+/// What a file at a path is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Apparent size.
+    pub size: u64,
+    /// Last change of the content.
+    pub mtime_ns: i64,
+    /// Last change of the inode.
+    pub ctime_ns: i64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+impl From<&Meta> for State {
+    fn from(meta: &Meta) -> Self {
+        Self { size: meta.size, mtime_ns: meta.mtime_ns, ctime_ns: meta.ctime_ns, inode: meta.inode }
+    }
+}
+
+/// Append the columns by which a file is known.
+pub fn known_by(rows: &mut Columns, path: &[u8], state: State) {
+    rows.path(path);
+    rows.integer(state.size);
+    rows.time(state.mtime_ns);
+    rows.time(state.ctime_ns);
+    rows.unsigned(state.inode);
+}
+
+/// Shards of an operation whose rows are taken over.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub struct Shards {
     /// Of earlier jobs and attempts.
     pub earlier: Arc<[PathBuf]>,
     /// Of this job's own splits.
     pub own: Arc<[PathBuf]>,
+}
+
+/// Numbers of the runs of a job's own splits begin here.
+const OWN: u32 = 1 << 31;
+
+/// The shards of one earlier run, of all tables of an operation.
+#[derive(Debug)]
+pub struct Run<'a> {
+    /// Its number.
+    pub number: u32,
+    folder: &'a Path,
+    shards: Vec<&'a Path>,
+}
+
+impl<'a> Run<'a> {
+    /// Divide shards by the run that wrote them, in the order in which they come. They lie as they were written:
+    /// `<the run's>/<table>/<shard>`.
+    pub fn of(shards: &'a Shards) -> Vec<Self> {
+        let mut runs: Vec<Self> = Vec::new();
+        let earlier = shards.earlier.iter().map(|shard| (shard, 0));
+        for (shard, first) in earlier.chain(shards.own.iter().map(|shard| (shard, OWN))) {
+            let Some(folder) = shard.parent().and_then(Path::parent) else { continue };
+            match runs.iter_mut().rev().find(|run| run.folder == folder) {
+                Some(run) => run.shards.push(shard),
+                None => runs.push(Self { number: first + runs.len() as u32, folder, shards: vec![shard] }),
+            }
+        }
+        runs
+    }
+
+    /// Those of one table.
+    pub fn table(&self, name: &str) -> impl Iterator<Item = &'a Path> {
+        let is_of = move |shard: &Path| shard.parent().and_then(Path::file_name).is_some_and(|table| table == name);
+        self.shards.iter().copied().filter(move |shard| is_of(shard))
+    }
+}
+
+/// Some columns of a shard that is true for `mark`, so many rows at once; none when it is not, lacks one, or is no
+/// shard.
+pub fn columns_of(
+    path: &Path,
+    mark: Option<&str>,
+    columns: &[&str],
+    batch_rows: usize,
+) -> Option<ParquetRecordBatchReader> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
+    let schema = builder.schema();
+    if columns.iter().any(|name| schema.field_with_name(name).is_err())
+        || mark.is_some_and(|mark| schema.metadata().get(MARK).is_none_or(|found| found != mark))
+    {
+        return None;
+    }
+    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+    builder.with_projection(mask).with_batch_size(batch_rows).build().ok()
+}
+
+fn parts(
+    path: &Path,
+    (run, mark): (u32, Option<&str>),
+    values: &[&str],
+    batch_rows: usize,
+) -> impl Iterator<Item = Part> {
+    let wanted: Vec<&str> = KNOWN_BY.iter().chain(values).copied().collect();
+    let batches = columns_of(path, mark, &wanted, batch_rows).into_iter().flatten();
+    // What came before a part that is broken is whole.
+    batches.map_while(std::result::Result::ok).map_while(move |batch| Part::of(run, &batch, values))
+}
+
+/// Do something with each row of a shard of run number `run` that is true for `mark`, so many in memory at once.
+///
+/// # Errors
+/// The first of `work`.
+pub fn each_row(
+    path: &Path,
+    (run, mark): (u32, &str),
+    values: &[&str],
+    batch_rows: usize,
+    mut work: impl FnMut(Row<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut parts = parts(path, (run, Some(mark)), values, batch_rows);
+    parts.try_for_each(|part| (0..part.path.len()).try_for_each(|row| work(Row { part: &part, row })))
+}
+
+/// Files that are taken over and of which more is read once the pass is over, by the numbers of their runs.
+#[derive(Debug, Default)]
+pub struct Taken(Mutex<HashMap<u32, Paths>>);
+
+/// Paths of files.
+pub type Paths = HashSet<Vec<u8>, RandomState>;
+
+impl Taken {
+    /// One more.
+    pub fn add(&self, row: Row<'_>) {
+        lock(&self.0).entry(row.run()).or_default().insert(row.path().to_vec());
+    }
+
+    /// All of them.
+    pub fn all(&self) -> HashMap<u32, Paths> {
+        std::mem::take(&mut *lock(&self.0))
+    }
 }
 
 /// Rows of an earlier run.
@@ -42,13 +186,13 @@ pub struct Baseline {
     parts: Vec<Part>,
     /// By the hash of a path: its part and row. Two paths of one hash are one here, and the other is read anew.
     rows: HashMap<u64, (u32, u32), RandomState>,
-    /// From this part on they are of the job's own splits.
-    first_own: u32,
 }
 
 /// Some rows, column by column.
 #[derive(Debug)]
 struct Part {
+    /// Number of the run that it is of.
+    run: u32,
     path: StringArray,
     raw: BinaryArray,
     size: Int64Array,
@@ -60,10 +204,11 @@ struct Part {
 }
 
 impl Part {
-    fn of(batch: &RecordBatch, values: &[&str]) -> Option<Self> {
+    fn of(run: u32, batch: &RecordBatch, values: &[&str]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let time = |name: &str| Some(column(name)?.as_primitive_opt::<TimestampNanosecondType>()?.clone());
         Some(Self {
+            run,
             path: column("path")?.as_string_opt()?.clone(),
             raw: column("path_raw")?.as_binary_opt()?.clone(),
             size: column("size_bytes")?.as_primitive_opt::<Int64Type>()?.clone(),
@@ -82,30 +227,47 @@ impl Part {
 impl Baseline {
     /// The rows of some shards with these columns of values; a later shard wins. A shard that lacks one or cannot be
     /// read is left out: its files are read anew.
-    pub fn open(known: &Known, values: &[&str]) -> Self {
+    pub fn open(shards: &Shards, values: &[&str]) -> Self {
         let mut all = Self::default();
-        for path in known.earlier.iter() {
-            all.add_shard(path, values);
-        }
-        all.first_own = all.parts.len() as u32;
-        for path in known.own.iter() {
-            all.add_shard(path, values);
+        for run in Run::of(shards) {
+            all.extend(run.number, run.shards.iter().copied(), None, values, |_| true);
         }
         all
     }
 
-    fn add_shard(&mut self, path: &Path, values: &[&str]) {
-        let Some(reader) = reader(path, values) else { return };
-        // What came before a part that is broken is whole.
-        let parts = reader.map_while(std::result::Result::ok).map_while(|batch| Part::of(&batch, values));
-        parts.for_each(|part| self.add(part));
+    /// The rows of a table that are true for `mark`, of all runs.
+    pub fn of_table(shards: &Shards, table: &str, mark: &str, values: &[&str]) -> Self {
+        let mut all = Self::default();
+        for run in Run::of(shards) {
+            all.extend(run.number, run.table(table), Some(mark), values, |_| true);
+        }
+        all
     }
 
-    fn add(&mut self, part: Part) {
+    /// Add the rows of run number `run` that are true for `mark` and that `keeps` lets in.
+    pub fn extend<'a>(
+        &mut self,
+        run: u32,
+        shards: impl Iterator<Item = &'a Path>,
+        mark: Option<&str>,
+        values: &[&str],
+        keeps: impl Fn(Row<'_>) -> bool,
+    ) {
+        let parts = shards.flat_map(|path| parts(path, (run, mark), values, BATCH_ROWS));
+        parts.for_each(|part| self.add(part, &keeps));
+    }
+
+    fn add(&mut self, part: Part, keeps: impl Fn(Row<'_>) -> bool) {
         let (place, rows) = (self.parts.len() as u32, part.path.len());
         self.rows.reserve(rows);
-        self.rows.extend((0..rows).map(|row| (hash(part.path(row)), (place, row as u32))));
+        let kept = (0..rows).filter(|&row| keeps(Row { part: &part, row }));
+        self.rows.extend(kept.map(|row| (hash(part.path(row)), (place, row as u32))));
         self.parts.push(part);
+    }
+
+    /// True without a row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 
     /// The row of a file, when it is as it was.
@@ -116,23 +278,9 @@ impl Baseline {
         }
         let &(place, row) = self.rows.get(&hash(path))?;
         let (part, row) = (&self.parts[place as usize], row as usize);
-        let is_same = part.size.value(row) as u64 == meta.size
-            && part.inode.value(row) == meta.inode
-            && part.modified.value(row) == meta.mtime_ns
-            && part.changed.value(row) == meta.ctime_ns
-            && part.path(row) == path;
-        is_same.then_some(Row { part, row, is_own: place >= self.first_own })
+        let found = Row { part, row };
+        (found.state() == State::from(meta) && found.path() == path).then_some(found)
     }
-}
-
-fn reader(path: &Path, values: &[&str]) -> Option<ParquetRecordBatchReader> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
-    let wanted: Vec<&str> = KNOWN_BY.iter().chain(values).copied().collect();
-    if wanted.iter().any(|name| builder.schema().field_with_name(name).is_err()) {
-        return None;
-    }
-    let mask = ProjectionMask::columns(builder.parquet_schema(), wanted);
-    builder.with_projection(mask).with_batch_size(BATCH_ROWS).build().ok()
 }
 
 /// A row.
@@ -140,11 +288,41 @@ fn reader(path: &Path, values: &[&str]) -> Option<ParquetRecordBatchReader> {
 pub struct Row<'a> {
     part: &'a Part,
     row: usize,
-    /// True when a split of this very job found it: it is computed, not reused.
-    pub is_own: bool,
 }
 
 impl<'a> Row<'a> {
+    /// Number of the run that it is of.
+    pub fn run(&self) -> u32 {
+        self.part.run
+    }
+
+    /// True when a split of this very job found it: it is computed, not reused.
+    pub fn is_own(&self) -> bool {
+        self.part.run >= OWN
+    }
+
+    /// What the file was known by.
+    pub fn state(&self) -> State {
+        let Part { size, modified, changed, inode, .. } = self.part;
+        State {
+            size: size.value(self.row) as u64,
+            mtime_ns: modified.value(self.row),
+            ctime_ns: changed.value(self.row),
+            inode: inode.value(self.row),
+        }
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &'a [u8] {
+        self.part.path(self.row)
+    }
+
+    /// A value that is bytes; none where there are none.
+    pub fn bytes(&self, value: usize) -> Option<&'a [u8]> {
+        let column = self.part.values.get(value)?.as_binary_opt::<i32>()?;
+        column.is_valid(self.row).then(|| column.value(self.row))
+    }
+
     /// A value that is a text; none where there is none.
     pub fn text(&self, value: usize) -> Option<&'a str> {
         let column = self.part.values.get(value)?;

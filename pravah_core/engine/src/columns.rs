@@ -184,6 +184,16 @@ impl Columns {
         }
     }
 
+    /// The next column, bytes or null.
+    #[inline]
+    pub fn optional_bytes(&mut self, value: Option<&[u8]>) {
+        self.bytes += value.map_or(0, <[u8]>::len);
+        match self.slot() {
+            Builder::Binary(builder) => builder.append_option(value),
+            _ => unreachable!("the column is not binary"),
+        }
+    }
+
     /// The next two columns: a name's shown form, and its bytes where they differ.
     #[inline]
     pub fn path(&mut self, bytes: &[u8]) {

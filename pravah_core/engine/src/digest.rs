@@ -12,6 +12,7 @@ mod state;
 pub use file::{Digested, FileReader, Place, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
 pub use reading::{End, Reading, Readings};
+pub use state::rest;
 
 use std::fmt::Write as _;
 

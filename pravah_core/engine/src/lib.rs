@@ -24,6 +24,7 @@
 pub mod baseline;
 pub mod codec;
 pub mod columns;
+pub mod compact;
 pub mod contract;
 pub mod control;
 pub mod csv;

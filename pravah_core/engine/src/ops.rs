@@ -19,7 +19,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Known;
+use crate::baseline::Shards;
 use crate::columns::Column;
 use crate::control::Control;
 use crate::error::Result;
@@ -47,7 +47,7 @@ pub struct Context {
     /// See [`crate::spec::JobSpec::chunk_bytes`].
     pub chunk_bytes: Option<usize>,
     /// What is known of this operation's files already.
-    pub baseline: Known,
+    pub baseline: Shards,
     /// See [`crate::spec::JobSpec::key_bytes`].
     pub key_bytes: Option<usize>,
     /// See [`crate::spec::Output::job`].

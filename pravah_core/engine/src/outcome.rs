@@ -118,8 +118,10 @@ fn tables(shards: &[&Shard]) -> Vec<Value> {
     let describe = |name: &&str| {
         let mut parts: Vec<&&Shard> = shards.iter().filter(|shard| shard.table == **name).collect();
         parts.sort_by(|one, other| one.path.cmp(&other.path));
-        let listed: Vec<Value> =
-            parts.iter().map(|part| json!({"path": part.path, "rows": part.rows, "bytes": part.bytes, "blake3": part.blake3})).collect();
+        let listed: Vec<Value> = parts
+            .iter()
+            .map(|part| json!({"path": part.path, "rows": part.rows, "bytes": part.bytes, "blake3": part.blake3}))
+            .collect();
         json!({
             "name": name,
             "rows": parts.iter().map(|part| part.rows).sum::<u64>(),

@@ -31,6 +31,7 @@ pub use reading::{FileReading, Shared};
 pub use sample::{Sample, sample};
 pub use split::Splitter;
 
+use crate::baseline::State;
 use crate::csv::Split;
 use crate::error::Result;
 use crate::text::Odd;
@@ -97,6 +98,8 @@ pub struct Of<'a, T: Table + ?Sized> {
     pub head: &'a Head,
     /// What the operation has in mind.
     pub plan: &'a T::Plan,
+    /// What the file was known by while it was read; none before its end.
+    pub state: Option<State>,
 }
 
 /// Some records of a chunk.
@@ -139,12 +142,19 @@ pub struct Counts {
     pub cut_at: Option<u64>,
     /// Its packed bytes ended or broke before its text did.
     pub is_broken_off: bool,
+    /// Floats of typed tables that are no numbers; known at the end.
+    pub no_numbers: u64,
 }
 
 impl Counts {
     /// True when the file was read to its end.
     pub fn is_whole(&self) -> bool {
         self.cut_at.is_none() && !self.is_broken_off
+    }
+
+    /// True when there is nothing to say of the file.
+    pub fn is_plain(&self) -> bool {
+        self.is_whole() && !self.is_open && self.ragged == 0 && self.no_numbers == 0 && self.not_utf8 == 0
     }
 
     fn add(&mut self, next: &Self) {

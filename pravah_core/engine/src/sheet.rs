@@ -1,7 +1,11 @@
 //! Rows of one table on their way into its shards.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
+
+use crate::baseline::marked;
 use crate::columns::{Column, Columns};
 use crate::error::Result;
 use crate::ops::TableColumns;
@@ -12,13 +16,31 @@ pub struct Sheet {
     /// The rows.
     pub rows: Columns,
     writer: TableWriter,
+    looked: Instant,
 }
+
+/// Between two looks at whether rows are old enough.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 impl Sheet {
     /// An empty one; several of one table may be written at once.
     pub fn new(sink: &Arc<Sink>, table: Table, columns: &[Column]) -> Self {
         let rows = Columns::new(columns);
-        Self { writer: sink.writer(table, rows.schema()), rows }
+        Self { writer: sink.writer(table, rows.schema()), rows, looked: Instant::now() }
+    }
+
+    /// One of rows that a later run may take over, where they are true for `mark`: see [`crate::baseline`].
+    pub fn kept(sink: &Arc<Sink>, table: Table, columns: &[Column], mark: &str) -> Self {
+        let rows = Columns::new(columns);
+        Self { writer: sink.writer(table, marked(&rows.schema(), mark)), rows, looked: Instant::now() }
+    }
+
+    /// Write rows that are there already, of the same columns.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.writer.write(rows)
     }
 
     /// Hand the rows over when they are many; to be called after each.
@@ -27,6 +49,19 @@ impl Sheet {
     /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
     pub fn write_if_full(&mut self) -> Result<()> {
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+    }
+
+    /// As [`Sheet::write_if_full`], and make rows last that are old enough: for what has nobody who calls
+    /// [`Sheet::checkpoint`].
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn write_now_and_then(&mut self) -> Result<()> {
+        if self.looked.elapsed() < BETWEEN_LOOKS {
+            return self.write_if_full();
+        }
+        self.looked = Instant::now();
+        self.checkpoint()
     }
 
     /// Make rows last that are old enough; called from time to time while others are made.

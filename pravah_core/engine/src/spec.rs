@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::baseline::Known;
+use crate::baseline::Shards;
 use crate::error::{EngineError, Result};
 use crate::ops::Request;
 use crate::paths::hex_digit;
@@ -205,9 +205,9 @@ impl JobSpec {
     }
 
     /// What is known of an operation's files already.
-    pub fn known(&self, operation: &str) -> Known {
+    pub fn known(&self, operation: &str) -> Shards {
         let of = |shards: &BTreeMap<String, Vec<PathBuf>>| shards.get(operation).cloned().unwrap_or_default().into();
-        Known { earlier: of(&self.baselines), own: of(&self.splits) }
+        Shards { earlier: of(&self.baselines), own: of(&self.splits) }
     }
 
     fn check_names(&self) -> Result<()> {

@@ -84,6 +84,9 @@ fn cases() -> Vec<Case> {
     vec![
         Case { operation: "checksum", options: json!({"algorithms": ["blake3", "md5"]}), has_destination: false },
         Case { operation: "text_statistics", options: json!({}), has_destination: false },
+        Case { operation: "search", options: json!({"patterns": ["^1", "2$"]}), has_destination: false },
+        Case { operation: "duplicates", options: json!({}), has_destination: false },
+        Case { operation: "profile", options: json!({}), has_destination: false },
         Case { operation: "inventory", options: json!({}), has_destination: false },
         Case { operation: "convert", options: convert, has_destination: true },
         Case { operation: "compress", options: json!({"format": "zstd"}), has_destination: true },
@@ -96,6 +99,11 @@ fn tree() -> Tree {
         tree.file(format!("{}/{number}.bin", number % 3), noise(2000 + number as usize, number));
         let rows = (0..20).map(|id| format!("{id},{}\n", (id + number) % 3)).collect::<String>();
         tree.file(format!("{}/{number}.csv", number % 3), format!("id,g\n{rows}"));
+    }
+    // Some of one size and of one content, above and below what is read whole at the first look.
+    for number in 0..6 {
+        tree.file(format!("copies/{number}"), noise(500, number / 2));
+        tree.file(format!("copies/large {number}"), [vec![0; 40_000], noise(8, number / 3), vec![0; 5000]].concat());
     }
     tree
 }
@@ -115,9 +123,10 @@ impl Place {
     /// The specification of the next attempt, which has the shards of those before as its baseline.
     fn spec(&mut self, tree: &Tree, case: &Case) -> Value {
         let earlier = (1..=self.attempts).flat_map(|attempt| {
-            let folder = self.folder.join(format!("{attempt}/{}/result", case.operation));
-            let shards = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-            shards.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("part-")).collect::<Vec<_>>()
+            let folder = self.folder.join(format!("{attempt}/{}", case.operation));
+            let files = if folder.exists() { files_below(&folder) } else { Vec::new() };
+            let shards = files.into_iter().filter(|name| name.contains("/part-"));
+            shards.map(|name| folder.join(name)).collect::<Vec<_>>()
         });
         let shards: Vec<PathBuf> = earlier.collect();
         self.attempts += 1;

@@ -132,3 +132,81 @@ def test_an_attempt_goes_on_from_the_shards_of_the_one_that_died(
         assert (_summary(done)["files"], _summary(done)["reused_files"]) == (201, 120)
         assert _rows(others, done) == _rows(others, whole)
         assert not folder.exists()
+
+
+_KEPT = {
+    "search": ({"patterns": ["row 1", "^x+$"]}, "search.result", ("path", "line", "column_start")),
+    "duplicates": ({}, "duplicates.result", ("path",)),
+    "profile": ({}, "profile.by_file", ("path", "position")),
+}
+
+
+@pytest.fixture
+def records(tree: TreeBuilder) -> Path:
+    rows = {f"{number % 5}/{number}.csv": _records(number) for number in range(60)}
+    return tree(rows | {"copy.csv": _records(1), "x": b"xxx\n", "b": b"\0row 1"}, name="records")
+
+
+def _records(number: int) -> bytes:
+    return b"id,name\n" + b"".join(b"%d,row %d\n" % (row % 9, row % number if number else 0) for row in range(200))
+
+
+@pytest.mark.parametrize("operation", _KEPT)
+def test_what_is_kept_beside_the_result_is_taken_over_too(
+    running: bootstrap.Services, records: Path, operation: str
+) -> None:
+    options, table, order = _KEPT[operation]
+    first = _run(running, one_job(operation=operation, options=options, source=Source.of_path(records)))
+
+    def rows(job: JobView) -> list[dict[str, object]]:
+        return running.results.query(job.id, table, results.ResultQuery(limit=1000, sort=order)).rows
+
+    def summary(job: JobView) -> dict[str, object]:
+        told = dict(job.result(operation)["summary"])
+        return {name: told[name] for name in told.keys() - {"bytes_per_second", "reused_files", "reused_bytes"}}
+
+    second = _again(running, first)
+    reused = second.result(operation)["summary"]["reused_files"]
+    assert reused > 0
+    assert (rows(second), summary(second)) == (rows(first), summary(first))
+    (records / "1" / "1.csv").write_bytes(_records(7))
+    (records / "new.csv").write_bytes(_records(8))
+    (records / "0" / "20.csv").unlink()
+    third = _again(running, second)
+    assert 0 < third.result(operation)["summary"]["reused_files"] < reused
+    fresh = _again(running, third, fresh=True)
+    assert fresh.result(operation)["summary"]["reused_files"] == 0
+    assert (rows(third), summary(third)) == (rows(fresh), summary(fresh))
+
+
+def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings, records: Path) -> None:
+    request = one_job(operation="search", options=_KEPT["search"][0], source=Source.of_path(records))
+    with bootstrap.open_services(settings) as services:
+        services.start_runner()
+        whole = _run(services, request)
+    with bootstrap.open_services(settings) as others:
+        view = others.jobs.submit(request)[0]
+        assert claim(others) is not None
+        # All files are told to be searched, and one shard has lines: of its files alone the lines are all there.
+        out = others.settings.work_dir / str(view.id) / "1" / "out"
+        kept = ("search/result/", "search/searched/")
+        names = [one.name for one in others.artifacts.list(whole.id) if one.name.startswith(kept)]
+        for name in names:
+            stored = others.artifacts.local_path(whole.id, name)
+            assert stored is not None
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(stored, out / name)
+        lines = sorted((out / "search" / "result").glob("*.parquet"))
+        table = pq.read_table(lines[0])
+        pq.write_table(table.slice(0, table.num_rows // 2), lines[0])
+        with others.database.transaction() as session:
+            repository.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+        others.start_runner()
+        done = others.jobs.wait(view.id, 60)
+        assert (done.status, done.attempt) == (Status.COMPLETED, 2)
+        told, wanted = (job.result("search")["summary"] for job in (done, whole))
+        assert 0 < told["reused_files"] < wanted["files"]
+        assert told["matches"] == wanted["matches"]
+        query = results.ResultQuery(limit=1000, sort=("path", "line", "column_start"))
+        found, expected = (others.results.query(job.id, "search.result", query).rows for job in (done, whole))
+        assert found == expected

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::large::{BLOCK_BYTES, blake3_parallel, read_at, stream, with_block};
 use super::reading::Readings;
-use super::state::{TICK, racy_for, same};
+use super::state::{racy_for, rest, same};
 use super::{Algorithm, Digest, digest_bytes};
 use crate::control::Control;
 use crate::error::{self, EngineError};
@@ -278,7 +278,7 @@ impl FileReader {
         if before.kind != Kind::File {
             return Err(Trouble::Issue(IssueKind::Unsupported, "is no longer a regular file".into()));
         }
-        self.rest(&before)?;
+        rest(&self.control, &before).map_err(Trouble::Ended)?;
         let digests = meter.check().and_then(|()| read(&before));
         let after = stat_file(file)?;
         let unchanged = same(&before, &after);
@@ -297,16 +297,6 @@ impl FileReader {
                 Err(Trouble::Issue(IssueKind::ChangedWhileRead, "changed while it was read".into()))
             }
         }
-    }
-
-    /// Wait until a further change of the file would show in its times.
-    fn rest(&self, meta: &Meta) -> Result<(), Trouble> {
-        let until = racy_for(meta).map(|wait| std::time::Instant::now() + wait);
-        while let Some(left) = until.and_then(|until| until.checked_duration_since(std::time::Instant::now())) {
-            self.control.check().map_err(Trouble::Ended)?;
-            std::thread::sleep(left.min(TICK));
-        }
-        Ok(())
     }
 
     fn read(&self, file: &OwnedFd, meta: &Meta, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {

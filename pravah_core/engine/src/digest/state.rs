@@ -1,11 +1,13 @@
 //! What tells whether a file has changed, and whether a further change would show.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::walk::Meta;
 
 /// Longer than the kernel's clock for file times ticks (10 ms at most, CONFIG_HZ = 100).
-pub const TICK: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(20);
 /// As long as the coarsest clock of a file system ticks (FAT: 2 s); told by stamps of whole seconds.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
@@ -16,6 +18,19 @@ pub fn racy_for(meta: &Meta) -> Option<Duration> {
     let changed = Duration::from_nanos(u64::try_from(meta.ctime_ns).ok()?);
     let rests_at = changed.checked_add(tick)?;
     if changed > now + tick { None } else { rests_at.checked_sub(now).filter(|wait| !wait.is_zero()) }
+}
+
+/// Wait until a further change of a file would show in its times.
+///
+/// # Errors
+/// [`crate::error::EngineError::Cancelled`].
+pub fn rest(control: &Control, meta: &Meta) -> Result<()> {
+    let until = racy_for(meta).map(|wait| Instant::now() + wait);
+    while let Some(left) = until.and_then(|until| until.checked_duration_since(Instant::now())) {
+        control.check()?;
+        std::thread::sleep(left.min(TICK));
+    }
+    Ok(())
 }
 
 pub fn same(one: &Meta, other: &Meta) -> bool {

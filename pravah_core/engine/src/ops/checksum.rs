@@ -203,7 +203,7 @@ impl Operation for Checksum {
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
         let Some((row, digests)) = self.known(path, meta) else { return Ok(false) };
-        if !row.is_own {
+        if !row.is_own() {
             self.reused.fetch_add(1, Relaxed);
             self.reused_bytes.fetch_add(meta.size, Relaxed);
         }

@@ -18,7 +18,9 @@
 
 mod compare;
 mod directories;
+mod ends;
 mod groups;
+mod known;
 mod records;
 mod roots;
 mod tables;
@@ -27,11 +29,12 @@ use serde::{Deserialize, Serialize};
 
 use self::compare::{Compared, Comparison};
 use self::groups::Group;
+use self::known::{Kept, Known};
 use self::records::{Collector, Store};
 use self::roots::Roots;
 use self::tables::TABLES;
 use super::{Context, Options, TableColumns};
-use crate::digest::Algorithm;
+use crate::digest::{Algorithm, Digest, Digested};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
 use crate::outcome::Report;
@@ -93,7 +96,8 @@ impl Options for DuplicatesOptions {
         let roots = Roots::open(&self.references, &context)?;
         Ok(Box::new(Duplicates {
             algorithms: [self.algorithm],
-            collector: Collector::new(roots.inside()),
+            collector: Collector::new(roots.inside(), Known::open(self, &context, &roots, 0)),
+            kept: Kept::new(self, &context),
             store: Store::default(),
             compared: Compared::default(),
             groups: Vec::new(),
@@ -111,6 +115,8 @@ struct Duplicates {
     roots: Roots,
     /// Takes the source's files while it is walked.
     collector: Collector,
+    /// What is kept for the next run.
+    kept: Kept,
     /// The files of all roots, once the walks are done.
     store: Store,
     compared: Compared,
@@ -136,8 +142,9 @@ impl Operation for Duplicates {
         if self.options.references.is_empty() {
             return Ok(());
         }
-        for root in self.roots.outside() {
-            self.store.add(root.walk(&self.context)?);
+        for (number, root) in self.roots.outside().iter().enumerate() {
+            let known = Known::open(&self.options, &self.context, &self.roots, number as u16 + 1);
+            self.store.add(root.walk(&self.context, known)?);
         }
         self.context.control.next_stage();
         Ok(())
@@ -165,6 +172,24 @@ impl Operation for Duplicates {
         self.is_compared(meta)
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let Some(digest) = self.collector.known().of(path, meta).and_then(|taken| taken.digest) else {
+            return Ok(false);
+        };
+        self.kept.reuse(meta.size);
+        self.kept.contents((&self.roots, 0), path, meta.into(), &digest)?;
+        Ok(true)
+    }
+
+    fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
+        self.kept.compute();
+        self.kept.contents((&self.roots, 0), path, (&read.meta).into(), &digest(self.options.algorithm))
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.kept.checkpoint()
+    }
+
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
         self.collector.batch(batch, |index| {
             let read = reads.get(index)?;
@@ -173,9 +198,9 @@ impl Operation for Duplicates {
     }
 
     fn settle(&mut self) -> Result<()> {
-        let collector = std::mem::replace(&mut self.collector, Collector::new(Vec::new()));
+        let collector = std::mem::replace(&mut self.collector, Collector::new(Vec::new(), Known::default()));
         self.store.add_source(collector.finish());
-        let comparison = Comparison::new(&self.options, &self.context, &self.roots, &self.store);
+        let comparison = Comparison::new(&self.options, &self.context, &self.roots, &self.store, &self.kept);
         self.compared = comparison.run()?;
         self.context.control.next_stage();
         let pool = compute_pool(self.context.threads)?;
@@ -185,6 +210,10 @@ impl Operation for Duplicates {
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        tables::write(&self)
+        let (mut staged, summary) = tables::write(&self)?;
+        let Self { context, kept, .. } = *self;
+        staged.extend(kept.stage()?);
+        context.sink.commit(staged)?;
+        Ok(Report { not_covered: None, files: Vec::new(), summary })
     }
 }

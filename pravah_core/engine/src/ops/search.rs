@@ -8,6 +8,7 @@
 //! at most), a row group per thread, and counts per extension and per top-level folder.
 
 mod counts;
+mod known;
 mod lines;
 mod options;
 mod patterns;
@@ -22,7 +23,8 @@ use serde_json::{Value, json};
 
 pub use self::options::{Binary, Case, SearchOptions, Whole};
 
-use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts, Found};
+use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts};
+use self::known::{Known, SEARCHED, Seen};
 use self::patterns::Patterns;
 use self::reading::FileReading;
 use self::rows::{Extent, RESULT};
@@ -47,6 +49,7 @@ const TABLES: &[TableColumns] = &[
     ("by_pattern", BY_PATTERN),
     ("by_extension", BY_EXTENSION),
     ("by_folder", BY_FOLDER),
+    ("searched", SEARCHED),
 ];
 
 fn table(name: &'static str) -> Table {
@@ -54,6 +57,7 @@ fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["path", "pattern"],
         "by_folder" => &["pattern"],
+        "searched" => &["packed", "binary", "left_early"],
         _ => &[],
     };
     Table { name, dictionary }
@@ -69,16 +73,19 @@ impl Options for SearchOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let patterns = Patterns::compile(self)?;
+        let mark = known::mark(self);
         let worker = || Worker {
             finder: patterns.finder(),
             buffer: Vec::new(),
             counts: Counts::default(),
             files: Sheet::new(&context.sink, table("by_file"), BY_FILE),
-            sheet: Sheet::new(&context.sink, table("result"), RESULT),
+            sheet: Sheet::kept(&context.sink, table("result"), RESULT, &mark),
+            searched: Sheet::kept(&context.sink, table("searched"), SEARCHED, &mark),
         };
         let shared = Shared {
             workers: Slots::new(context.threads, worker),
             extent: Extent { before: self.context_before, after: self.context_after, length: self.line_length },
+            known: Known::open(&context, self),
             options: self.clone(),
             patterns,
             context,
@@ -94,12 +101,21 @@ struct Worker {
     buffer: Vec<u8>,
     sheet: Sheet,
     files: Sheet,
+    searched: Sheet,
     counts: Counts,
 }
 
 impl Worker {
-    /// Count a file with matches.
-    fn file(&mut self, path: &[u8], found: &Found) -> Result<()> {
+    /// Count a file, and keep it for a later run where all that is to be found of it was, as it is by `meta`.
+    fn file(&mut self, path: &[u8], seen: &Seen, meta: Option<&Meta>) -> Result<()> {
+        if let Some(meta) = meta {
+            seen.write(&mut self.searched.rows, path, meta);
+            self.searched.write_if_full()?;
+        }
+        let found = &seen.found;
+        if found.all.matches == 0 {
+            return Ok(());
+        }
         self.counts.add(path, found);
         self.files.rows.path(path);
         self.files.rows.integer(found.all.lines);
@@ -107,9 +123,9 @@ impl Worker {
         self.files.write_if_full()
     }
 
-    fn finish(self, counts: &mut Counts) -> Result<[Staged; 2]> {
+    fn finish(self, counts: &mut Counts) -> Result<[Staged; 3]> {
         counts.merge(self.counts);
-        Ok([self.sheet.stage()?, self.files.stage()?])
+        Ok([self.sheet.stage()?, self.files.stage()?, self.searched.stage()?])
     }
 }
 
@@ -117,6 +133,7 @@ impl Worker {
 struct Shared {
     options: SearchOptions,
     extent: Extent,
+    known: Known,
     patterns: Patterns,
     workers: Slots<Worker>,
     context: Context,
@@ -132,10 +149,18 @@ impl Shared {
         }
         allows
     }
+
+    /// True when the job may list so many matches more, which are listed then.
+    fn allows(&self, matches: u64) -> bool {
+        let add = |taken: u64| taken.checked_add(matches).filter(|&taken| taken <= self.options.max_matches);
+        self.options.count_only || self.figures.taken.fetch_update(Relaxed, Relaxed, add).is_ok()
+    }
 }
 
 #[derive(Default)]
 struct Figures {
+    reused: AtomicU64,
+    reused_bytes: AtomicU64,
     taken: AtomicU64,
     partial: AtomicBool,
     files: AtomicU64,
@@ -146,6 +171,14 @@ struct Figures {
 }
 
 impl Figures {
+    fn add(&self, seen: &Seen) {
+        self.files.fetch_add(u64::from(!seen.is_binary), Relaxed);
+        self.bytes.fetch_add(seen.read_bytes, Relaxed);
+        self.binary.fetch_add(u64::from(seen.is_binary), Relaxed);
+        self.compressed.fetch_add(u64::from(seen.codec.is_some()), Relaxed);
+        self.left_early.fetch_add(u64::from(seen.is_left_early), Relaxed);
+    }
+
     fn summary(&self, max_matches: u64, names: &[String], counts: &Counts, seconds: f64) -> Value {
         let mut patterns: Vec<_> =
             names.iter().enumerate().map(|(index, name)| (name, counts.of_pattern(index).matches)).collect();
@@ -157,6 +190,8 @@ impl Figures {
         json!({
             "files": self.files.load(Relaxed),
             "bytes": bytes,
+            "reused_files": self.reused.load(Relaxed),
+            "reused_bytes": self.reused_bytes.load(Relaxed),
             "matches": counts.all.matches,
             "lines": counts.all.lines,
             "matched_files": counts.all.files,
@@ -189,17 +224,45 @@ impl Operation for SearchOperation {
         !self.shared.figures.partial.load(Relaxed)
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let Shared { known, figures, workers, options, patterns, .. } = &*self.shared;
+        let Some((seen, row)) = known.find(path, meta) else { return Ok(false) };
+        let matches = seen.found.all.matches;
+        // What a limit of the whole job cuts, it cuts while the file is searched.
+        if !seen.found.is_of(patterns.names.len()) || !self.shared.allows(matches) {
+            return Ok(false);
+        }
+        if matches > 0 && !options.count_only {
+            known.take(row);
+        }
+        figures.add(&seen);
+        if !row.is_own() {
+            figures.reused.fetch_add(1, Relaxed);
+            figures.reused_bytes.fetch_add(meta.size, Relaxed);
+        }
+        workers.acquire().file(path, &seen, Some(meta))?;
+        Ok(true)
+    }
+
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
     }
 
+    fn checkpoint(&self) -> Result<()> {
+        // Lines first: a file counts as searched only where all its lines are.
+        self.shared.workers.each(|worker| worker.sheet.checkpoint())?;
+        self.shared.workers.each(|worker| worker.searched.checkpoint())
+    }
+
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a file is still searched"))?;
+        let copied = shared.known.copy(&shared)?;
         let Shared { options, patterns, workers, context, figures, .. } = shared;
         let mut counts = Counts::default();
         let workers = workers.into_inner().into_iter();
         let staged = workers.map(|worker| worker.finish(&mut counts)).collect::<Result<Vec<_>>>()?;
         let mut staged: Vec<Staged> = staged.into_iter().flatten().collect();
+        staged.extend(copied);
         let sink = &context.sink;
         staged.push(sink.staged(table("by_pattern"), &counts.by_pattern(&patterns)?)?);
         staged.push(sink.staged(table("by_extension"), &counts.by_extension()?)?);

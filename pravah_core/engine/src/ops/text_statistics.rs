@@ -225,7 +225,7 @@ impl Operation for TextStatistics {
         let Some(row) = self.baseline.find(path, meta) else { return Ok(false) };
         let Some(known) = Self::known(row) else { return Ok(false) };
         let mut worker = self.workers.acquire();
-        if !row.is_own {
+        if !row.is_own() {
             worker.sums.reused += 1;
             worker.sums.reused_bytes += meta.size;
         }

@@ -93,12 +93,14 @@ impl<T: Table> Shared<T> {
     fn table(self: &Arc<Self>, reader: &FileReader, path: &[u8], format: Format) -> std::result::Result<(), Trouble> {
         let opened = reader.open(path)?;
         let file = File::from(opened.try_clone()?);
-        let mut begun = None;
+        let (mut begun, mut read_as) = (None, None);
         let read = reader.unchanged(&opened, |meta| {
             let origin = Origin { path: path.to_vec(), size: meta.size, codec: None };
+            read_as = Some(*meta);
             self.batches(origin, format, &file, &mut begun)
         });
         if let Some(Begun { work, .. }) = begun {
+            read_as.iter().for_each(|meta| work.read_as(meta));
             if read.is_err() {
                 work.give_up();
             }

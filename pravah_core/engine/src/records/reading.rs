@@ -171,7 +171,10 @@ impl<T: Table> Reading for FileReading<T> {
             None => self.source,
         };
         match source {
-            Some(source) => source.end(matches!(end, End::Whole(_))),
+            Some(source) => source.end(match end {
+                End::Whole(meta) => Some(meta),
+                End::Broken(_) => None,
+            }),
             None => Ok(()),
         }
     }

@@ -19,6 +19,7 @@ use crate::issue::{IssueKind, lock};
 use crate::json::{Learner, Shape};
 use crate::text::Decoder;
 use crate::unpack;
+use crate::walk::Meta;
 
 /// Keys that are looked for.
 #[derive(Default)]
@@ -206,21 +207,22 @@ impl<T: Table> Source<T> {
         Ok(())
     }
 
-    /// Nothing more comes.
-    pub fn end(mut self, is_whole: bool) -> Result<()> {
-        if is_whole && !self.ended {
+    /// Nothing more comes; what it was known by all the while when it was read to its end.
+    pub fn end(mut self, whole: Option<&Meta>) -> Result<()> {
+        if whole.is_some() && !self.ended {
             self.take(&[], true)?;
         }
-        if let Some(known) = self.known.take().filter(|_| is_whole) {
+        if let Some(known) = self.known.take().filter(|_| whole.is_some()) {
             lock(&self.shared.known).insert(self.origin.path.clone(), known);
             lock(&self.shared.later).push(std::mem::take(&mut self.origin.path));
             return Ok(());
         }
         let Some((work, cutter)) = self.cut.take() else { return Ok(()) };
-        if !is_whole {
+        let Some(meta) = whole else {
             work.give_up();
             return work.leave(&self.shared);
-        }
+        };
+        work.read_as(meta);
         let rest = cutter.finish();
         if !work.is_cut() && !rest.text.is_empty() {
             give(&self.shared, &work, rest.index, Piece::Text(rest))?;

@@ -1,18 +1,20 @@
 //! One file's chunks: worked on by several threads, added up in their order.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 use super::cover::Cover;
 use super::head::{Head, lines};
 use super::reading::Shared;
 use super::{Counts, Format, LONGEST_BYTES, Of, Records, Splitter, Table};
+use crate::baseline;
 use crate::csv::Split;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::paths;
 use crate::text::Odd;
+use crate::walk::Meta;
 
 /// A file whose chunks are worked on.
 pub struct Work<T: Table> {
@@ -22,6 +24,7 @@ pub struct Work<T: Table> {
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
     no_numbers: AtomicU64,
+    seen: OnceLock<baseline::State>,
     state: Mutex<State<T>>,
 }
 
@@ -41,11 +44,23 @@ impl<T: Table> Work<T> {
         let (plan, file) = table.file(&head, start)?;
         let (file, counts) = (Some(file), Counts::default());
         let state = State { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
-        Ok(Self { head, plan, open: AtomicUsize::new(1), no_numbers: AtomicU64::new(0), state: Mutex::new(state) })
+        Ok(Self {
+            head,
+            plan,
+            open: AtomicUsize::new(1),
+            no_numbers: AtomicU64::new(0),
+            seen: OnceLock::new(),
+            state: Mutex::new(state),
+        })
     }
 
     fn of(&self) -> Of<'_, T> {
-        Of { head: &self.head, plan: &self.plan }
+        Of { head: &self.head, plan: &self.plan, state: self.seen.get().copied() }
+    }
+
+    /// It was read to its end, and was known by `meta` all the while.
+    pub fn read_as(&self, meta: &Meta) {
+        self.seen.get_or_init(|| meta.into());
     }
 
     /// One chunk more is at work.
@@ -143,6 +158,7 @@ impl<T: Table> Work<T> {
         }
         let mut state = lock(&self.state);
         let counts = std::mem::take(&mut state.counts);
+        let counts = Counts { no_numbers: self.no_numbers.load(Ordering::Relaxed), ..counts };
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
@@ -177,7 +193,7 @@ impl<T: Table> Work<T> {
                 ),
             });
         }
-        let no_numbers = self.no_numbers.load(Ordering::Relaxed);
+        let no_numbers = counts.no_numbers;
         if no_numbers > 0 {
             issue(format!("{no_numbers} of its floats are no number or infinite: they are read as no value"));
         }

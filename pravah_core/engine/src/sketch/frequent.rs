@@ -1,6 +1,8 @@
 //! Which values there are and how often: exactly while they are few, the most frequent ones when they are many
 //! (Misra and Gries 1982, with the cuts of Anderson et al. 2017).
 
+use crate::compact::{Reader, Writer};
+
 /// A value.
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -147,6 +149,43 @@ impl Frequent {
         }
         self.bytes = bytes;
         self.index();
+    }
+
+    /// At least so many bytes are written of it.
+    pub fn least_bytes(&self) -> usize {
+        self.bytes.len() + 3 * self.entries.len()
+    }
+
+    /// Write it.
+    pub fn write(&self, out: &mut Writer) {
+        out.integer(self.lost);
+        out.integer(self.entries.len() as u64);
+        for entry in &self.entries {
+            [entry.length.into(), entry.count, entry.first].into_iter().for_each(|value| out.integer(value));
+            out.0.extend_from_slice(self.value(entry));
+            // That of a value which is all there follows from it.
+            if entry.length as usize > KEPT_BYTES {
+                out.integer(entry.hash);
+            }
+        }
+    }
+
+    /// What [`Frequent::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let mut read = Self { lost: from.integer()?, ..Self::default() };
+        for _ in 0..from.count()? {
+            let length = u32::try_from(from.integer()?).ok()?;
+            let (count, first) = (from.integer()?, from.integer()?);
+            let value = from.take((length as usize).min(KEPT_BYTES))?;
+            let hash = if length as usize > KEPT_BYTES { from.integer()? } else { super::hash(value) };
+            let start = u32::try_from(read.bytes.len()).ok()?;
+            read.bytes.extend_from_slice(value);
+            read.entries.push(Entry { hash, count, first, start, length });
+        }
+        if !read.entries.is_empty() {
+            read.index();
+        }
+        Some(read)
     }
 
     /// The values from the most frequent on; those that are as frequent in their own order.

@@ -1,8 +1,12 @@
 //! HyperLogLog: how many distinct values (Flajolet et al. 2007, estimated after Ertl 2017, algorithm 6).
 
+use crate::compact::{Reader, Writer};
+
 /// Registers are 2 to this power.
 const BITS: u32 = 12;
 const REGISTERS: usize = 1 << BITS;
+/// The highest rank.
+const MOST: usize = (64 - BITS + 1) as usize;
 
 /// Counts distinct hashes; the standard error is 1.6 %.
 #[derive(Debug, Clone)]
@@ -37,9 +41,20 @@ impl Hll {
         self.registers.iter_mut().zip(&other.registers).for_each(|(own, &other)| *own = (*own).max(other));
     }
 
+    /// Write it.
+    pub fn write(&self, out: &mut Writer) {
+        out.0.extend_from_slice(&self.registers);
+    }
+
+    /// What [`Hll::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let registers = from.take(REGISTERS)?;
+        let is_rank = |&rank: &u8| usize::from(rank) <= MOST;
+        registers.iter().all(is_rank).then(|| Self { registers: registers.into() })
+    }
+
     /// About how many distinct hashes there were.
     pub fn estimate(&self) -> f64 {
-        const MOST: usize = (64 - BITS + 1) as usize;
         let mut counts = [0u32; MOST + 1];
         self.registers.iter().for_each(|&register| counts[usize::from(register)] += 1);
         let all = REGISTERS as f64;

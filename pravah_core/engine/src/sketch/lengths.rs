@@ -1,5 +1,7 @@
 //! How long values are: how many of each length while it is short, of ranges of lengths beyond.
 
+use crate::compact::{Reader, Writer};
+
 /// Lengths that are counted one by one; from there on each power of two has four ranges.
 const EACH: usize = 32;
 const POWERS: usize = 25;
@@ -27,6 +29,20 @@ impl Lengths {
     /// Add others.
     pub fn merge(&mut self, other: &Self) {
         self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own += other);
+    }
+
+    /// Write them.
+    pub fn write(&self, out: &mut Writer) {
+        self.0.iter().for_each(|&count| out.integer(count));
+    }
+
+    /// What [`Lengths::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let mut read = Self::default();
+        for count in &mut read.0 {
+            *count = from.integer()?;
+        }
+        Some(read)
     }
 
     /// Ranges with values: the first and the last length of each, and how many.

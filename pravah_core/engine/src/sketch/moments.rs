@@ -1,5 +1,7 @@
 //! Mean and standard deviation, of pieces that are merged (Chan, Golub, LeVeque 1979).
 
+use crate::compact::{Reader, Writer};
+
 /// Count, sum and spread of numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Moments {
@@ -36,6 +38,18 @@ impl Moments {
         self.mean += distance * (others / all);
         self.spread += other.spread + distance * distance * (own * others / all);
         self.count = count;
+    }
+
+    /// Write them.
+    pub fn write(self, out: &mut Writer) {
+        out.integer(self.count);
+        out.float(self.mean);
+        out.float(self.spread);
+    }
+
+    /// What [`Moments::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        Some(Self { count: from.integer()?, mean: from.float()?, spread: from.float()? })
     }
 
     /// The mean, of at least one.

@@ -1,9 +1,13 @@
 //! KLL: quantiles of a stream (Karnin, Lang, Liberty 2016), with sampling below the lowest level.
 
+use crate::compact::{Reader, Writer};
+
 /// Numbers of the highest level; each level below holds two thirds of the one above it.
 const TOP: usize = 400;
 /// Levels that are kept; below them one number of several is drawn.
 const LEVELS: usize = 10;
+/// More numbers than 2 to this power are never added.
+const MOST_BASE: u32 = 54;
 
 /// Quantiles; ranks are within 1 % with 99 % probability.
 #[derive(Debug, Clone)]
@@ -151,6 +155,30 @@ impl Quantiles {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random >> 11
+    }
+
+    /// Write them.
+    pub fn write(&self, out: &mut Writer) {
+        [self.base.into(), self.drawn.0, self.pick, self.count, self.random]
+            .into_iter()
+            .for_each(|value| out.integer(value));
+        out.float(self.drawn.1);
+        out.integer(self.levels.len() as u64);
+        for level in &self.levels {
+            out.integer(level.len() as u64);
+            level.iter().for_each(|&value| out.float(value));
+        }
+    }
+
+    /// What [`Quantiles::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let base = u32::try_from(from.integer()?).ok().filter(|&base| base < MOST_BASE)?;
+        let (drawn, pick, count, random) = (from.integer()?, from.integer()?, from.integer()?, from.integer()?);
+        let drawn = (drawn, from.float()?);
+        let level = |from: &mut Reader<'_>| (0..from.count()?).map(|_| from.float()).collect::<Option<Vec<f64>>>();
+        let levels = (0..from.count()?).map(|_| level(from)).collect::<Option<Vec<_>>>()?;
+        let is_one = drawn.0 < 1 << base && (1..=LEVELS + 1).contains(&levels.len()) && random != 0;
+        is_one.then_some(Self { levels, base, drawn, pick, count, random })
     }
 
     /// The kept numbers in order, each with what it stands for.

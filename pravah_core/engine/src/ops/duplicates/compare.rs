@@ -1,25 +1,24 @@
 //! From files to classes of one content, reading as little as tells them apart.
 
-use std::os::fd::OwnedFd;
+mod confirm;
+
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 
 use super::DuplicatesOptions;
+use super::ends::{WHOLE_BYTES, ends, looked_at};
+use super::known::{Kept, Key, Taken};
 use super::records::{File, Store};
 use super::roots::Roots;
-use crate::digest::{Algorithm, Digest, FileReader, Trouble, read_at, with_block};
-use crate::error::{EngineError, Result};
+use crate::baseline::State;
+use crate::digest::{Algorithm, Digest, FileReader, Trouble, rest};
+use crate::error::Result;
 use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
 use crate::pool::compute_pool;
-
-/// Up to this size a file is read whole at the first look: as cheap as its two ends.
-const WHOLE_BYTES: u64 = 32 << 10;
-/// What is read of each end of a larger file: a page, what a disk gives at least.
-const END_BYTES: u64 = 4 << 10;
-/// Pieces of a comparison byte by byte.
-const PIECE_BYTES: usize = 256 << 10;
+use crate::walk::Meta;
+use crate::walk::open::stat_file;
 
 /// The names of one inode, as a range of [`Compared::order`].
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +64,7 @@ const UNREAD: u32 = u32::MAX;
 struct Item {
     inode: u32,
     /// XXH3-128 of its ends, or of all of it; as bytes, which need no padding.
-    key: [u8; 16],
+    key: Key,
 }
 
 /// A comparison of all files of a job.
@@ -74,13 +73,20 @@ pub struct Comparison<'a> {
     context: &'a Context,
     roots: &'a Roots,
     store: &'a Store,
+    kept: &'a Kept,
     unread: Mutex<Vec<u32>>,
 }
 
 impl<'a> Comparison<'a> {
     /// A comparison of the files of `store`.
-    pub fn new(options: &'a DuplicatesOptions, context: &'a Context, roots: &'a Roots, store: &'a Store) -> Self {
-        Self { options, context, roots, store, unread: Mutex::new(Vec::new()) }
+    pub fn new(
+        options: &'a DuplicatesOptions,
+        context: &'a Context,
+        roots: &'a Roots,
+        store: &'a Store,
+        kept: &'a Kept,
+    ) -> Self {
+        Self { options, context, roots, store, kept, unread: Mutex::new(Vec::new()) }
     }
 
     /// Compare, in the stages "compare ends" and "compare contents".
@@ -178,9 +184,16 @@ impl<'a> Comparison<'a> {
         // In place: lists of results would stand beside the items.
         items.par_iter_mut().with_min_len(16).try_for_each(|item| -> Result<()> {
             let (number, file) = self.file(compared, item.inode);
-            match self.ends(number, file)? {
-                Some(key) => item.key = key.to_be_bytes(),
-                None => item.inode = UNREAD,
+            match self.taken(compared, item.inode, |taken| taken.ends) {
+                Some((name, taken, key)) => {
+                    item.key = key;
+                    self.kept.reuse(file.size);
+                    self.kept.ends(self.root(name), &self.store.path(name), as_it_was(name, taken), &key)?;
+                }
+                None => match self.ends(number, file)? {
+                    Some(key) => item.key = key,
+                    None => item.inode = UNREAD,
+                },
             }
             self.context.control.add_done(1, looked_at(file.size));
             Ok(())
@@ -189,23 +202,54 @@ impl<'a> Comparison<'a> {
         Ok(self.alike(compared, items))
     }
 
+    /// What an earlier run knows of an inode, under whichever name it met it.
+    fn taken<T>(
+        &self,
+        compared: &Compared,
+        inode: u32,
+        value: impl Fn(&Taken) -> Option<T>,
+    ) -> Option<(&File, &Taken, T)> {
+        compared.names(inode).iter().find_map(|&number| {
+            let taken = self.store.taken(number)?;
+            Some((&self.store.files[number as usize], taken, value(taken)?))
+        })
+    }
+
+    fn root(&self, file: &File) -> (&Roots, u16) {
+        (self.roots, self.store.root(file))
+    }
+
     /// XXH3-128 of a file's two ends, or of all of it; none = it could not be read.
-    fn ends(&self, number: u32, file: &File) -> Result<Option<u128>> {
+    fn ends(&self, number: u32, file: &File) -> Result<Option<Key>> {
         self.context.control.check()?;
+        self.kept.compute();
         let path = self.store.path(file);
-        let looked = self.roots.get(self.store.root(file)).open_file(&path).and_then(|open| ends(&open, file.size));
-        match looked {
-            Ok(Some(key)) => Ok(Some(key)),
+        match self.look(file, &path) {
+            Ok(Some((meta, key))) => {
+                if meta.size == file.size {
+                    self.kept.ends(self.root(file), &path, (&meta).into(), &key)?;
+                }
+                Ok(Some(key))
+            }
             Ok(None) => {
                 let message = "changed its size since it was listed; it was not compared";
                 self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
                 Ok(None)
             }
-            Err(error) => {
-                self.trouble(number, &path, IssueKind::from_io(&error), error.to_string());
+            Err(Trouble::Ended(error)) => Err(error),
+            Err(Trouble::Issue(kind, message)) => {
+                self.trouble(number, &path, kind, message);
                 Ok(None)
             }
         }
+    }
+
+    fn look(&self, file: &File, path: &[u8]) -> std::result::Result<Option<(Meta, Key)>, Trouble> {
+        let open = self.roots.get(self.store.root(file)).open_file(path)?;
+        let meta = stat_file(&open)?;
+        // A change from here on is one that a later run sees.
+        rest(&self.context.control, &meta).map_err(Trouble::Ended)?;
+        Ok(ends(&open, file.size)?.map(|key| (meta, key.to_be_bytes())))
     }
 
     fn trouble(&self, number: u32, path: &[u8], kind: IssueKind, message: String) {
@@ -219,7 +263,10 @@ impl<'a> Comparison<'a> {
         let algorithm = self.options.algorithm;
         let control = &self.context.control;
         let bytes: u64 = items.iter().map(|item| self.size(compared, item.inode)).sum();
-        let unknown = items.iter().filter(|item| self.known(compared, item.inode).is_none());
+        let is_known = |inode: u32| {
+            self.known(compared, inode).is_some() || self.taken(compared, inode, |taken| taken.digest).is_some()
+        };
+        let unknown = items.iter().filter(|item| !is_known(item.inode));
         let unknown: u64 = unknown.map(|item| self.size(compared, item.inode)).sum();
         control.restart(items.len() as u64, if self.options.confirm_bytes { unknown + bytes } else { unknown });
         let sources = 0..=self.roots.outside().len() as u16;
@@ -230,7 +277,7 @@ impl<'a> Comparison<'a> {
             let found = match self.known(compared, item.inode) {
                 Some(known) => known,
                 None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key)),
-                None => self.digest(&readers, self.file(compared, item.inode))?,
+                None => self.digest(compared, item.inode, &readers)?,
             };
             if let Some(digest) = found {
                 *place = (item.inode, digest);
@@ -273,11 +320,35 @@ impl<'a> Comparison<'a> {
             && self.size(compared, item.inode) <= WHOLE_BYTES
     }
 
-    fn digest(&self, readers: &[FileReader], (number, file): (u32, &File)) -> Result<Option<Digest>> {
+    fn digest(&self, compared: &Compared, inode: u32, readers: &[FileReader]) -> Result<Option<Digest>> {
         self.context.control.check()?;
+        if let Some((name, taken, digest)) = self.taken(compared, inode, |taken| taken.digest) {
+            let (_, root) = self.root(name);
+            // What the pass takes over, it has kept and counted; there is no look at the ends then.
+            let is_apart = self.context.all_is_read && root > 0;
+            if is_apart {
+                self.kept.reuse(name.size);
+            }
+            if is_apart || !self.context.all_is_read {
+                self.kept.contents(self.root(name), &self.store.path(name), as_it_was(name, taken), &digest)?;
+            }
+            return Ok(Some(digest));
+        }
+        let (number, file) = self.file(compared, inode);
+        if self.context.all_is_read {
+            self.kept.compute();
+        } else if self.taken(compared, inode, |taken| taken.ends).is_some() {
+            self.kept.reuse_not(file.size);
+        }
         let path = self.store.path(file);
         match readers[usize::from(self.store.root(file))].digest_now(&path, file.size) {
-            Ok(digested) if digested.meta.size == file.size => Ok(digested.digests.first().copied()),
+            Ok(digested) if digested.meta.size == file.size => {
+                let digest = digested.digests.first().copied();
+                if let Some(digest) = &digest {
+                    self.kept.contents(self.root(file), &path, (&digested.meta).into(), digest)?;
+                }
+                Ok(digest)
+            }
             Ok(_) => {
                 let message = "changed its size since it was listed; it was not compared";
                 self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
@@ -290,98 +361,13 @@ impl<'a> Comparison<'a> {
             }
         }
     }
-
-    /// Divide a class into those that are alike byte by byte.
-    fn confirm(&self, compared: &Compared, class: Class) -> Result<Vec<Class>> {
-        let mut classes: Vec<(Vec<u32>, OwnedFd)> = Vec::new();
-        'inodes: for inode in class.inodes {
-            let (number, file) = self.file(compared, inode);
-            let path = self.store.path(file);
-            let open = match self.roots.get(self.store.root(file)).open_file(&path) {
-                Ok(open) => open,
-                Err(error) => {
-                    self.trouble(number, &path, IssueKind::from_io(&error), error.to_string());
-                    continue;
-                }
-            };
-            for (known, first) in &mut classes {
-                match self.is_same(first, &open, file.size) {
-                    Ok(true) => {
-                        known.push(inode);
-                        continue 'inodes;
-                    }
-                    Ok(false) => {}
-                    Err(Unlike::Ended(error)) => return Err(error),
-                    Err(Unlike::Io(error)) => {
-                        self.trouble(number, &path, IssueKind::from_io(&error), error.to_string());
-                        continue 'inodes;
-                    }
-                }
-            }
-            classes.push((vec![inode], open));
-        }
-        Ok(classes.into_iter().map(|(inodes, _)| Class { digest: class.digest, inodes: inodes.into() }).collect())
-    }
-
-    fn is_same(&self, one: &OwnedFd, other: &OwnedFd, size: u64) -> std::result::Result<bool, Unlike> {
-        let mut offset = 0;
-        while offset < size {
-            self.context.control.check().map_err(Unlike::Ended)?;
-            let same = with_block(2 * PIECE_BYTES, |block| {
-                let (first, second) = block.split_at_mut(PIECE_BYTES);
-                let (first_read, second_read) = (fill(one, first, offset)?, fill(other, second, offset)?);
-                Ok::<_, std::io::Error>((first_read > 0 && first[..first_read] == second[..second_read], first_read))
-            });
-            let (same, read) = same.map_err(Unlike::Io)?;
-            if !same {
-                return Ok(false);
-            }
-            offset += read as u64;
-            self.context.control.add_done(0, read as u64);
-        }
-        Ok(true)
-    }
 }
 
-enum Unlike {
-    Io(std::io::Error),
-    Ended(EngineError),
+/// What a file is known by, which is as it was.
+fn as_it_was(file: &File, taken: &Taken) -> State {
+    State { size: file.size, mtime_ns: file.mtime_ns, ctime_ns: taken.ctime_ns, inode: file.inode }
 }
 
 fn of_one_size(compared: &Compared) -> Vec<Item> {
     (0..compared.inodes.len() as u32).map(|inode| Item { inode, key: [0; 16] }).collect()
-}
-
-fn looked_at(size: u64) -> u64 {
-    if size <= WHOLE_BYTES { size } else { 2 * END_BYTES }
-}
-
-/// Fill `block` from `offset`, or as much as there is.
-fn fill(file: &OwnedFd, block: &mut [u8], offset: u64) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < block.len() {
-        match read_at(file, &mut block[filled..], offset + filled as u64)? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
-}
-
-/// The key of a file's ends; none when its size is another.
-fn ends(file: &OwnedFd, size: u64) -> std::io::Result<Option<u128>> {
-    let key = |bytes: &[u8]| xxhash_rust::xxh3::xxh3_128(bytes);
-    if size <= WHOLE_BYTES {
-        // One byte more than its size, to see that it ends there.
-        return with_block(size as usize + 1, |block| {
-            let read = read_at(file, block, 0)?;
-            let read = if read < size as usize { read + fill(file, &mut block[read..], read as u64)? } else { read };
-            Ok((read as u64 == size).then(|| key(&block[..read])))
-        });
-    }
-    with_block(2 * END_BYTES as usize, |block| {
-        let (begin, end) = block.split_at_mut(END_BYTES as usize);
-        let read = fill(file, begin, 0)? + fill(file, end, size - END_BYTES)?;
-        Ok((read as u64 == 2 * END_BYTES).then(|| key(block)))
-    })
 }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use foldhash::fast::RandomState;
 
+use super::known::{self, Taken};
 use crate::digest::Digest;
 use crate::error::{EngineError, Result};
 use crate::issue::lock;
@@ -53,6 +54,7 @@ pub struct Found {
     folders: Vec<Option<Folder>>,
     devices: Vec<u64>,
     known: Known,
+    taken: HashMap<u32, Taken, RandomState>,
     incomplete: Vec<Vec<u8>>,
 }
 
@@ -62,6 +64,8 @@ pub struct Collector {
     found: Mutex<Found>,
     /// Paths of references inside the source.
     inside: Vec<Vec<u8>>,
+    /// What is known of the files from an earlier run.
+    known: known::Known,
 }
 
 /// What a read says of an entry: none = it was not read; then none = it could not be, else its size and digest.
@@ -69,8 +73,13 @@ type Read = Option<Option<(u64, Digest)>>;
 
 impl Collector {
     /// A collector; what lies below one of `inside` belongs to a reference.
-    pub fn new(inside: Vec<Vec<u8>>) -> Self {
-        Self { found: Mutex::new(Found::default()), inside }
+    pub fn new(inside: Vec<Vec<u8>>, known: known::Known) -> Self {
+        Self { found: Mutex::new(Found::default()), inside, known }
+    }
+
+    /// What an earlier run knows of the files.
+    pub fn known(&self) -> &known::Known {
+        &self.known
     }
 
     /// Take the files of a batch; `read` tells of entry `index`.
@@ -79,6 +88,7 @@ impl Collector {
     /// [`EngineError::LimitExceeded`] beyond 2³² files or 65,536 devices.
     pub fn batch(&self, batch: &Batch, read: impl Fn(usize) -> Read) -> Result<()> {
         let directory = &batch.directory;
+        let mut taken = self.known.of_batch(batch).into_iter().peekable();
         let mut found = lock(&self.found);
         let found = &mut *found;
         let place = directory.id as usize;
@@ -98,6 +108,9 @@ impl Collector {
                 Kind::File => {
                     let number = number_of(found.files.len())?;
                     let read = read(index);
+                    if let Some((_, taken)) = taken.next_if(|&(place, _)| place == index).filter(|_| read.is_none()) {
+                        found.taken.insert(number, taken);
+                    }
                     let size = read.flatten().map_or(meta.size, |(size, _)| size);
                     if let Some(read) = read {
                         found.known.insert(number, read.map(|(_, digest)| digest));
@@ -163,6 +176,7 @@ pub struct Store {
     names: Vec<u8>,
     devices: Vec<u64>,
     known: Known,
+    taken: HashMap<u32, Taken, RandomState>,
     roots: u16,
 }
 
@@ -195,6 +209,7 @@ impl Store {
             let folder = folder.unwrap_or_else(nothing);
             Folder { root, parent: folder.parent + folders, reference: reference || folder.reference, ..folder }
         }));
+        self.taken.extend(found.taken.into_iter().map(|(file, taken)| (file + files, taken)));
         self.known.extend(found.known.into_iter().map(|(file, digest)| (file + files, digest)));
     }
 
@@ -236,6 +251,11 @@ impl Store {
     /// What the job's one read says of a file; none = it was not read.
     pub fn known(&self, file: u32) -> Option<Option<Digest>> {
         self.known.get(&file).copied()
+    }
+
+    /// What an earlier run knows of a file that is as it was.
+    pub fn taken(&self, file: u32) -> Option<&Taken> {
+        self.taken.get(&file)
     }
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::known::Known;
 use super::records::{Collector, Found};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
@@ -127,9 +128,9 @@ impl Reference {
     ///
     /// # Errors
     /// As [`walk`].
-    pub fn walk(&self, context: &Context) -> Result<Found> {
+    pub fn walk(&self, context: &Context, known: Known) -> Result<Found> {
         let rules = context.walk.compile()?;
-        let visitor = Arc::new(Walking(Collector::new(Vec::new())));
+        let visitor = Arc::new(Walking(Collector::new(Vec::new(), known)));
         walk(Arc::clone(&self.root), rules, Arc::clone(&visitor), &context.control, context.threads)?;
         let visitor = Arc::into_inner(visitor).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
         Ok(visitor.0.finish())

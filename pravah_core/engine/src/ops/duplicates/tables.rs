@@ -1,5 +1,6 @@
 //! The tables and the summary.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -7,11 +8,12 @@ use serde_json::{Value, json};
 use super::Duplicates;
 use super::directories::{Content, contents, copies};
 use super::groups::{Group, Standing};
+use super::known::{CONTENTS, ENDS};
 use super::records::{File, Store};
+use super::roots::Roots;
 use crate::columns::{Column, Columns};
 use crate::error::Result;
 use crate::ops::TableColumns;
-use crate::outcome::Report;
 use crate::paths;
 use crate::sink::{Staged, Table, TableWriter};
 
@@ -89,6 +91,8 @@ pub const TABLES: &[TableColumns] = &[
     ("by_extension", BY_EXTENSION),
     ("hard_links", HARD_LINKS),
     ("unique", UNIQUE),
+    ("ends", ENDS),
+    ("contents", CONTENTS),
 ];
 
 /// A table that is being written.
@@ -115,11 +119,11 @@ impl Writing {
     }
 }
 
-/// Write all tables and sum up.
+/// Write all tables but those that are kept for the next run, and sum up.
 ///
 /// # Errors
 /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
-pub fn write(job: &Duplicates) -> Result<Report> {
+pub fn write(job: &Duplicates) -> Result<(Vec<Staged>, Value)> {
     let contents = contents(&job.store, &job.groups);
     let mut staged = write_groups(job)?;
     let mut folder_sets = 0;
@@ -139,15 +143,19 @@ pub fn write(job: &Duplicates) -> Result<Report> {
         staged.push(unique);
         summary["reference"] = verdict;
     }
-    job.context.sink.commit(staged)?;
-    Ok(Report { not_covered: None, files: Vec::new(), summary })
+    Ok((staged, summary))
+}
+
+/// How a root is called.
+pub fn root_text(roots: &Roots, root: u16) -> Cow<'_, str> {
+    match roots.path(root) {
+        Some(path) => paths::escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())),
+        None => Cow::Borrowed("source"),
+    }
 }
 
 fn root_and_role(job: &Duplicates, rows: &mut Columns, root: u16, reference: bool) {
-    match job.roots.path(root) {
-        Some(path) => rows.text(&paths::escape(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))),
-        None => rows.text("source"),
-    }
+    rows.text(&root_text(&job.roots, root));
     rows.text(if reference { "reference" } else { "candidate" });
 }
 
@@ -275,8 +283,12 @@ fn write_hard_links(job: &Duplicates) -> Result<(Staged, u64)> {
 fn summarise(job: &Duplicates, folder_sets: usize, hard_linked: u64) -> Value {
     let of = |standing| job.groups.iter().map(|group| count(group, standing)).sum::<u64>();
     let reclaimable: u64 = job.groups.iter().map(|group| group.reclaimable).sum();
+    let (reused, reused_bytes) = job.kept.reused();
     json!({
         "files": job.store.files.len(),
+        "compared_files": job.kept.compared(),
+        "reused_files": reused,
+        "reused_bytes": reused_bytes,
         "inodes": job.compared.inodes.len(),
         "groups": job.groups.len(),
         "redundant_files": of(Standing::Redundant),

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::many::Many;
+use crate::compact::{Reader, Writer};
 use crate::csv::Dialect;
 use crate::records::{Nulls, Records};
 use crate::sketch::{self, Frequent};
@@ -110,7 +111,7 @@ impl Column {
     /// From now on look at each value.
     fn look_at_each(&mut self, base: u32) -> &mut Many {
         let Self { values, many, is_text, .. } = self;
-        many.get_or_insert_with(|| Box::new(folded(values, base, *is_text)))
+        many.get_or_insert_with(|| Box::new(folded(values, values.entries().iter(), base, *is_text)))
     }
 
     /// A chunk's end: what is added to others is made small.
@@ -150,18 +151,52 @@ impl Column {
         }
     }
 
+    /// At least so many bytes are written of it.
+    pub fn least_bytes(&self) -> usize {
+        self.values.least_bytes() + self.many.as_ref().map_or(0, |many| many.least_bytes())
+    }
+
+    /// Write it; none where it cannot be, since it is not at its end.
+    pub fn write(&self, out: &mut Writer) -> Option<()> {
+        out.integer(u64::from(self.is_text) | u64::from(self.many.is_some()) << 1);
+        [self.nulls, self.missing, self.empties].into_iter().for_each(|count| out.integer(count));
+        self.values.write(out);
+        self.many.as_ref().map_or(Some(()), |many| many.write(out))
+    }
+
+    /// What [`Column::write`] wrote.
+    pub fn read(from: &mut Reader<'_>) -> Option<Self> {
+        let flags = from.integer()?;
+        let (nulls, missing, empties) = (from.integer()?, from.integer()?, from.integer()?);
+        let (is_text, values) = (flags & 1 == 1, Frequent::read(from)?);
+        let many = if flags & 2 == 2 { Some(Box::new(Many::read(from)?)) } else { None };
+        Some(Self { is_text, nulls, missing, empties, values, many })
+    }
+
+    /// All figures, whatever the order in which values were counted.
+    pub fn figures_in_order(&self) -> Many {
+        match &self.many {
+            Some(many) => Many::clone(many),
+            None => {
+                let mut entries: Vec<&sketch::Entry> = self.values.entries().iter().collect();
+                entries.sort_unstable_by_key(|entry| (self.values.value(entry), entry.hash));
+                folded(&self.values, entries.into_iter(), 0, self.is_text)
+            }
+        }
+    }
+
     /// All figures.
     pub fn figures(&self) -> Cow<'_, Many> {
         match &self.many {
             Some(many) => Cow::Borrowed(many),
-            None => Cow::Owned(folded(&self.values, 0, self.is_text)),
+            None => Cow::Owned(folded(&self.values, self.values.entries().iter(), 0, self.is_text)),
         }
     }
 }
 
-fn folded(values: &Frequent, base: u32, is_text: bool) -> Many {
+fn folded<'a>(values: &Frequent, entries: impl Iterator<Item = &'a sketch::Entry>, base: u32, is_text: bool) -> Many {
     let mut many = Many::drawing(base, is_text);
-    for entry in values.entries() {
+    for entry in entries {
         many.add_times((values.value(entry), Frequent::length(entry)), entry.hash, entry.count, entry.first);
     }
     many

@@ -1,11 +1,15 @@
 //! One file: its columns' figures, made of those of its chunks, told row by row and added to those of all files.
 
+use std::borrow::Cow;
+
 use super::column::{Column, Rules, base, limit};
 use super::many::Many;
+use super::partial::{self, PARTIALS};
 use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
 use super::total::Totals;
 use super::{Figures, Profile};
+use crate::baseline::State;
 use crate::error::Result;
 use crate::ops::Context;
 use crate::records::{Counts, Format, Head, Of, Records, Table};
@@ -13,8 +17,65 @@ use crate::sheet::Sheet;
 use crate::sink::Staged;
 use crate::text::Decoder;
 
+/// What is told of a file as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// Its path relative to the source.
+    pub path: Vec<u8>,
+    /// Its size in bytes, packed where it is.
+    pub size: u64,
+    /// How its bytes become text.
+    pub encoding: Cow<'static, str>,
+    /// How it is packed.
+    pub packed: Option<Cow<'static, str>>,
+    /// What ends a field.
+    pub delimiter: String,
+    /// How sure that is, in percent.
+    pub confidence: f64,
+    /// Why.
+    pub delimiter_reason: String,
+    /// Its first record holds names, or it names its columns itself.
+    pub has_header: bool,
+    /// It has no names where there could be some.
+    pub lacks_header: bool,
+    /// Why.
+    pub header_reason: String,
+    /// The columns' names.
+    pub names: Vec<String>,
+    /// What is counted of it.
+    pub counts: Counts,
+}
+
+impl Told {
+    fn of(head: &Head, all: &Counts) -> Self {
+        let encoding = match (head.decoder, all.not_utf8) {
+            (Decoder::Latin1, _) => "latin1",
+            (Decoder::Windows1252, _) => "windows-1252",
+            (Decoder::Utf16 { big_endian: true, .. }, _) => "utf-16be",
+            (Decoder::Utf16 { .. }, _) => "utf-16le",
+            (Decoder::Utf8, 0) => "utf-8",
+            (Decoder::Utf8, _) => all.odd.words(),
+        };
+        Self {
+            path: head.path.clone(),
+            size: head.size,
+            encoding: encoding.into(),
+            packed: head.codec.map(|codec| codec.name().into()),
+            delimiter: delimiter_name(head),
+            confidence: head.sniffed.confidence * 100.0,
+            delimiter_reason: head.sniffed.reason.clone(),
+            has_header: head.has_header,
+            lacks_header: !head.has_header && head.format == Format::Delimited,
+            header_reason: head.header_reason.clone(),
+            names: head.names.clone(),
+            counts: all.clone(),
+        }
+    }
+}
+
 /// What a thread has of its own.
 pub struct Worker {
+    partials: Sheet,
     files: Sheet,
     by_file: Sheet,
     /// Figures of all files it ended.
@@ -26,8 +87,9 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn new(context: &Context) -> Self {
+    pub fn new(context: &Context, mark: &str) -> Self {
         Self {
+            partials: Sheet::kept(&context.sink, table("partials"), PARTIALS, mark),
             files: Sheet::new(&context.sink, table("files"), FILES),
             by_file: Sheet::new(&context.sink, table("by_file"), BY_FILE),
             totals: Totals::default(),
@@ -36,40 +98,38 @@ impl Worker {
         }
     }
 
-    fn end(&mut self, head: &Head, columns: Vec<Column>, all: &Counts) -> Result<()> {
+    /// A file's end; its partial, when it is to be kept.
+    pub fn end(&mut self, told: &Told, columns: Vec<Column>, partial: Option<(State, &[u8])>) -> Result<()> {
+        if let Some((state, figures)) = partial {
+            partial::row(&mut self.partials.rows, &told.path, state, figures);
+            self.partials.write_now_and_then()?;
+        }
         let figures: Vec<Many> = columns.iter().map(|column| column.figures().into_owned()).collect();
-        let signature: Signature = head.names.iter().cloned().zip(figures.iter().map(Many::kind)).collect();
-        let schema = self.schemas.add(&head.path, &signature);
-        self.file_row(head, all, schema);
+        let signature: Signature = told.names.iter().cloned().zip(figures.iter().map(Many::kind)).collect();
+        let schema = self.schemas.add(&told.path, &signature);
+        self.file_row(told, schema);
         self.files.write_if_full()?;
         for (place, (column, figures)) in columns.iter().zip(&figures).enumerate() {
-            self.column_row(head, place, column, figures);
+            self.column_row(told, place, column, figures);
             self.by_file.write_if_full()?;
         }
-        self.figures.add_file(head, all);
-        self.totals.add(head, columns, &figures);
+        self.figures.add_file(told);
+        self.totals.add(told, columns, &figures);
         Ok(())
     }
 
-    fn file_row(&mut self, head: &Head, all: &Counts, schema: u64) {
-        let rows = &mut self.files.rows;
-        rows.path(&head.path);
-        rows.integer(head.size);
-        rows.text(match (head.decoder, all.not_utf8) {
-            (Decoder::Latin1, _) => "latin1",
-            (Decoder::Windows1252, _) => "windows-1252",
-            (Decoder::Utf16 { big_endian: true, .. }, _) => "utf-16be",
-            (Decoder::Utf16 { .. }, _) => "utf-16le",
-            (Decoder::Utf8, 0) => "utf-8",
-            (Decoder::Utf8, _) => all.odd.words(),
-        });
-        rows.optional_text(head.codec.map(crate::codec::Codec::name));
-        rows.text(&delimiter_name(head));
-        rows.optional_number(Some(head.sniffed.confidence * 100.0));
-        rows.text(&head.sniffed.reason);
-        rows.text(if head.has_header { "yes" } else { "no" });
-        rows.text(&head.header_reason);
-        rows.integer(head.names.len() as u64);
+    fn file_row(&mut self, told: &Told, schema: u64) {
+        let (rows, all) = (&mut self.files.rows, &told.counts);
+        rows.path(&told.path);
+        rows.integer(told.size);
+        rows.text(&told.encoding);
+        rows.optional_text(told.packed.as_deref());
+        rows.text(&told.delimiter);
+        rows.optional_number(Some(told.confidence));
+        rows.text(&told.delimiter_reason);
+        rows.text(if told.has_header { "yes" } else { "no" });
+        rows.text(&told.header_reason);
+        rows.integer(told.names.len() as u64);
         rows.integer(all.records);
         rows.integer(all.ragged);
         rows.optional_integer(all.first_ragged.map(|(record, _)| record));
@@ -81,12 +141,12 @@ impl Worker {
         rows.text(&schema_name(schema));
     }
 
-    fn column_row(&mut self, head: &Head, place: usize, column: &Column, figures: &Many) {
+    fn column_row(&mut self, told: &Told, place: usize, column: &Column, figures: &Many) {
         let rows = &mut self.by_file.rows;
         let (distinct, _) = column.distinct(figures);
         let (least, greatest) = figures.shown_range();
-        rows.path(&head.path);
-        rows.text(&head.names[place]);
+        rows.path(&told.path);
+        rows.text(&told.names[place]);
         rows.integer(place as u64 + 1);
         rows.text(shown(figures.kind()));
         rows.integer(figures.count());
@@ -97,9 +157,14 @@ impl Worker {
         rows.optional_number(figures.mean());
     }
 
+    /// See [`Sheet::checkpoint`]; the other tables follow from these rows.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        self.partials.checkpoint()
+    }
+
     /// Close what it wrote.
     pub fn finish(self) -> Result<(Vec<Staged>, Totals, Schemas, Figures)> {
-        let staged = vec![self.files.stage()?, self.by_file.stage()?];
+        let staged = vec![self.files.stage()?, self.by_file.stage()?, self.partials.stage()?];
         Ok((staged, self.totals, self.schemas, self.figures))
     }
 }
@@ -167,6 +232,12 @@ impl Table for Profile {
     fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
         let mut columns = file.columns;
         columns.resize(of.head.names.len(), Column::default());
-        self.workers.acquire().end(of.head, columns, all)
+        let told = Told::of(of.head, all);
+        // A split's partials are made for nothing else than to be taken over.
+        let most = if self.is_split { usize::MAX } else { partial::most_bytes(told.counts.bytes) };
+        // Before a slot is held: it takes its time.
+        let kept = of.state.and_then(|state| Some((state, partial::encode(&told, &columns, most)?)));
+        let kept = kept.as_ref().map(|(state, figures)| (*state, figures.as_slice()));
+        self.workers.acquire().end(&told, columns, kept)
     }
 }

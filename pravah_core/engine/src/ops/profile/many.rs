@@ -1,5 +1,7 @@
 //! Figures of values, each of which is looked at.
 
+mod bytes;
+
 use crate::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
 use crate::values::{KINDS, Kind, Value};
 

@@ -2,6 +2,7 @@
 
 use super::file::schema_name;
 use super::many::Many;
+use super::partial::PARTIALS;
 use super::patterns;
 use super::schemas::{Schemas, changes, shown};
 use super::total::Total;
@@ -139,6 +140,7 @@ pub const TABLES: &[TableColumns] = &[
     ("schemas", SCHEMAS),
     ("schema_columns", SCHEMA_COLUMNS),
     ("changes", CHANGES),
+    ("partials", PARTIALS),
 ];
 
 /// A table with its columns of few values.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::column::{Column, limit};
+use super::file::Told;
 use super::many::Many;
-use crate::records::Head;
 use crate::values::KINDS;
 
 /// Where a type was met first: in the first of all files by name that has it.
@@ -50,8 +50,8 @@ const MOST: usize = 100_000;
 
 impl Totals {
     /// Add a file.
-    pub fn add(&mut self, head: &Head, columns: Vec<Column>, figures: &[Many]) {
-        let path: Arc<[u8]> = head.path.as_slice().into();
+    pub fn add(&mut self, told: &Told, columns: Vec<Column>, figures: &[Many]) {
+        let path: Arc<[u8]> = told.path.as_slice().into();
         for (place, (column, figures)) in columns.into_iter().zip(figures).enumerate() {
             let met = figures.kinds.each_ref().map(|seen| {
                 (seen.count > 0).then(|| Met {
@@ -60,7 +60,7 @@ impl Totals {
                     value: seen.value.clone(),
                 })
             });
-            let name = head.names[place].clone();
+            let name = told.names[place].clone();
             self.put(
                 Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met },
                 Some(figures),

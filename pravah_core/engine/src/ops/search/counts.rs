@@ -8,6 +8,7 @@ use foldhash::fast::FixedState;
 
 use super::patterns::Patterns;
 use crate::columns::{Column, Columns};
+use crate::compact::{Reader, Writer};
 use crate::error::Result;
 use crate::paths;
 
@@ -78,6 +79,33 @@ impl Found {
         known.files = 1;
         self.all.add(Count { lines: u64::from(first_of_line), ..count });
         self.all.files = 1;
+    }
+
+    /// Write what is found of each pattern; nothing when nothing is.
+    pub fn write(&self, out: &mut Writer) {
+        let mut patterns: Vec<_> = self.patterns.iter().collect();
+        patterns.sort_unstable_by_key(|&(pattern, _)| pattern);
+        for (&pattern, count) in patterns {
+            [pattern as u64, count.lines, count.matches].into_iter().for_each(|value| out.integer(value));
+        }
+    }
+
+    /// What [`Found::write`] wrote, of a file with so many lines that match.
+    pub fn read(bytes: &mut Reader<'_>, lines: u64) -> Option<Self> {
+        let mut found = Self::default();
+        while !bytes.is_empty() {
+            let pattern = usize::try_from(bytes.integer()?).ok()?;
+            let count = Count { files: 1, lines: bytes.integer()?, matches: bytes.integer()? };
+            found.patterns.insert(pattern, count);
+            found.all.matches += count.matches;
+        }
+        found.all = Count { files: u64::from(found.all.matches > 0), lines, ..found.all };
+        Some(found)
+    }
+
+    /// True when each pattern is one of so many.
+    pub fn is_of(&self, patterns: usize) -> bool {
+        self.patterns.keys().all(|&pattern| pattern < patterns)
     }
 }
 

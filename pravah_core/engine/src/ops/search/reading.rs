@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use grep_regex::RegexMatcher;
 use memchr::memchr;
 
-use super::counts::Found;
+use super::known::Seen;
 use super::lines::{LONGEST_BYTES, Line, Lines, Search};
 use super::options::Binary;
 use super::rows::Shown;
@@ -21,6 +21,7 @@ use crate::issue::IssueKind;
 use crate::pool::feed::Feed;
 use crate::text::Decoder;
 use crate::unpack;
+use crate::walk::Meta;
 
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
@@ -31,12 +32,13 @@ pub struct FileReading<'a> {
     /// None while the other has it.
     file: Option<FileSearch>,
     feed: Option<Feed<FileSearch>>,
+    bytes: u64,
 }
 
 impl<'a> FileReading<'a> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &'a Arc<Shared>, path: &[u8], size: u64) -> Self {
-        Self { shared, file: Some(FileSearch::new(path, size)), feed: None }
+        Self { shared, file: Some(FileSearch::new(path, size)), feed: None, bytes: 0 }
     }
 
     /// Hand the file over to a decoder, when it is compressed and that is asked for.
@@ -47,6 +49,7 @@ impl<'a> FileReading<'a> {
         let Some(codec) = Codec::of(start) else { return Ok(()) };
         let Some(mut file) = self.file.take() else { return Ok(()) };
         self.shared.figures.compressed.fetch_add(1, Relaxed);
+        file.seen.codec = Some(codec);
         if start.len() < BLOCK_BYTES {
             file.unpack(self.shared, codec, start)?;
             self.file = Some(file);
@@ -64,6 +67,7 @@ impl<'a> FileReading<'a> {
 impl Reading for FileReading<'_> {
     fn block(&mut self, bytes: &[u8]) -> Result<bool> {
         self.shared.figures.bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.bytes += bytes.len() as u64;
         self.unpack(bytes)?;
         match (&self.feed, &mut self.file) {
             (Some(feed), _) => feed.send(bytes),
@@ -78,10 +82,15 @@ impl Reading for FileReading<'_> {
             Some(feed) => Some(feed.finish()?),
             None => self.file,
         };
-        match file {
-            Some(file) => file.end(self.shared, matches!(end, End::Whole(_))),
-            None => Ok(()),
-        }
+        let Some(mut file) = file else { return Ok(()) };
+        file.seen.read_bytes = self.bytes;
+        file.end(
+            self.shared,
+            match end {
+                End::Whole(meta) => Some(meta),
+                End::Broken(_) => None,
+            },
+        )
     }
 }
 
@@ -90,15 +99,16 @@ struct FileSearch {
     path: Vec<u8>,
     size: u64,
     text: Option<(Decoder, Lines)>,
-    found: Found,
-    is_binary: bool,
+    seen: Seen,
     /// Nothing more of it is searched.
     ended: bool,
+    /// All that is to be found in it was, and there is nothing to say of it.
+    is_plain: bool,
 }
 
 impl FileSearch {
     fn new(path: &[u8], size: u64) -> Self {
-        Self { path: path.to_vec(), size, text: None, found: Found::default(), is_binary: false, ended: false }
+        Self { path: path.to_vec(), size, text: None, seen: Seen::default(), ended: false, is_plain: true }
     }
 
     /// Search the next bytes; false when it has seen enough.
@@ -115,10 +125,11 @@ impl FileSearch {
         let text = decoder.decode(bytes, last, buffer);
         if is_first && options.binary == Binary::Skip && memchr(0, text).is_some() {
             shared.figures.binary.fetch_add(1, Relaxed);
-            (self.is_binary, self.ended) = (true, true);
+            (self.seen.is_binary, self.ended) = (true, true);
             return Ok(false);
         }
-        let mut search = InFile { shared, finder, decoder: *decoder, sheet, path: &self.path, found: &mut self.found };
+        let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
+        let mut search = InFile { shared, finder, decoder: *decoder, sheet, path, seen, is_plain };
         let goes_on = lines.block(text, last, &mut search)?;
         self.ended = last || !goes_on;
         Ok(!self.ended)
@@ -135,28 +146,30 @@ impl FileSearch {
         Ok(())
     }
 
-    fn complain(&self, shared: &Shared, kind: IssueKind, message: String) {
+    fn complain(&mut self, shared: &Shared, kind: IssueKind, message: String) {
+        self.is_plain = false;
         shared.context.control.issue("read", &self.path, kind, message);
     }
 
-    /// Count it, once nothing more of it comes.
-    fn end(mut self, shared: &Shared, is_whole: bool) -> Result<()> {
-        if self.text.is_none() && !is_whole {
+    /// Count it, once nothing more of it comes; what is known of it when it was read to its end.
+    fn end(mut self, shared: &Shared, whole: Option<&Meta>) -> Result<()> {
+        if self.text.is_none() && whole.is_none() {
             return Ok(()); // none of it could be read
-        }
-        if self.is_binary {
-            return Ok(());
         }
         if self.text.is_some() && !self.ended {
             self.take(shared, &[], true)?;
         }
-        shared.figures.files.fetch_add(1, Relaxed);
+        if !self.seen.is_binary {
+            shared.figures.files.fetch_add(1, Relaxed);
+        }
         let cut = self.text.as_ref().map_or(0, |(_, lines)| lines.cut());
         if cut > 0 {
             let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
             self.complain(shared, IssueKind::TooLarge, message);
         }
-        if self.found.all.matches == 0 { Ok(()) } else { shared.workers.acquire().file(&self.path, &self.found) }
+        // What there is an issue of is searched again, so that the issue is told again.
+        let kept = whole.filter(|_| self.is_plain);
+        shared.workers.acquire().file(&self.path, &self.seen, kept)
     }
 }
 
@@ -167,7 +180,8 @@ struct InFile<'a> {
     decoder: Decoder,
     sheet: &'a mut crate::sheet::Sheet,
     path: &'a [u8],
-    found: &'a mut Found,
+    seen: &'a mut Seen,
+    is_plain: &'a mut bool,
 }
 
 impl Search for InFile<'_> {
@@ -180,16 +194,18 @@ impl Search for InFile<'_> {
         let mut last_pattern = None;
         self.shared.patterns.matches(&line.text[line.start..line.end], &mut |pattern, range| {
             if !self.shared.allows_one_more() {
+                *self.is_plain = false;
                 return Ok(false);
             }
-            if self.found.all.matches.is_multiple_of(CANCEL_EVERY) {
+            if self.seen.found.all.matches.is_multiple_of(CANCEL_EVERY) {
                 self.shared.context.control.check()?;
             }
-            self.found.add(pattern, last_pattern.is_none(), last_pattern != Some(pattern));
+            self.seen.found.add(pattern, last_pattern.is_none(), last_pattern != Some(pattern));
             last_pattern = Some(pattern);
             self.list(line, &mut shown, pattern, range)?;
-            let is_enough = self.shared.options.max_matches_per_file == Some(self.found.all.matches);
+            let is_enough = self.shared.options.max_matches_per_file == Some(self.seen.found.all.matches);
             if is_enough {
+                self.seen.is_left_early = true;
                 self.shared.figures.left_early.fetch_add(1, Relaxed);
             }
             Ok(!is_enough)

@@ -1,0 +1,213 @@
+//! What is kept of a file for the next run: all that is merged of it, as few bytes, in one field of `partials`.
+//!
+//! A partial is what a fresh reading would give, bit by bit: what follows from it is the same. It is kept only where it
+//! is small beside the text it stands for: of the others reading is nearly as cheap. A file of which there is something
+//! to say is read again, so that it is said again.
+
+use std::borrow::Cow;
+
+use rayon::prelude::*;
+
+use super::ProfileOptions;
+use super::column::Column as Figures;
+use super::file::Told;
+use crate::baseline::{Baseline, Row, Run, Shards, State, Taken, each_row, known_by};
+use crate::columns::{Column, Columns};
+use crate::compact::{Reader, Writer};
+use crate::error::Result;
+use crate::ops::Context;
+use crate::pool::compute_pool;
+use crate::records::Counts;
+use crate::walk::Meta;
+
+/// The columns of `partials`.
+pub const PARTIALS: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("size_bytes"),
+    Column::time("modified"),
+    Column::time("changed"),
+    Column::unsigned("inode"),
+    Column::raw("figures"),
+];
+const TABLE: &str = "partials";
+/// How figures are written; to be raised with every change of that.
+const FORMAT: u32 = 1;
+/// A partial is at most so small a part of the file's text, or so small at all: then opening the file costs more.
+const SMALL_PART: usize = 8;
+const SMALL_BYTES: usize = 1024;
+/// Partials that are decoded at once; one may be a MiB.
+const BATCH_ROWS: usize = 64;
+
+/// What figures are true for.
+pub fn mark(options: &ProfileOptions) -> String {
+    serde_json::json!({"engine": crate::VERSION, "format": FORMAT, "options": options}).to_string()
+}
+
+/// How large a file's partial may be.
+pub fn most_bytes(file_bytes: u64) -> usize {
+    (file_bytes as usize / SMALL_PART).max(SMALL_BYTES)
+}
+
+/// A file's partial; none when it is not to be kept, as one of more than `most` bytes.
+pub fn encode(told: &Told, columns: &[Figures], most: usize) -> Option<Vec<u8>> {
+    if !told.counts.is_plain() {
+        return None;
+    }
+    let mut out = Writer::default();
+    out.integer(told.counts.records);
+    out.integer(told.counts.bytes);
+    for text in [&*told.encoding, &told.delimiter, &told.delimiter_reason, &told.header_reason] {
+        out.bytes(text.as_bytes());
+    }
+    out.bytes(told.packed.as_deref().unwrap_or_default().as_bytes());
+    out.float(told.confidence);
+    out.integer(u64::from(told.has_header) | u64::from(told.lacks_header) << 1);
+    out.integer(columns.len() as u64);
+    for (name, column) in told.names.iter().zip(columns) {
+        // Looked at first: what is too large is not written only to be thrown away.
+        if out.0.len() + name.len() + column.least_bytes() > most {
+            return None;
+        }
+        out.bytes(name.as_bytes());
+        column.write(&mut out)?;
+    }
+    (out.0.len() <= most).then_some(out.0)
+}
+
+/// What [`encode`] wrote of the file at `path`.
+pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<Figures>)> {
+    let mut from = Reader::new(bytes);
+    let counts = Counts { records: from.integer()?, bytes: from.integer()?, ..Counts::default() };
+    let mut text = || String::from_utf8(from.bytes()?.to_vec()).ok();
+    let [encoding, delimiter, delimiter_reason, header_reason, packed] = [text()?, text()?, text()?, text()?, text()?];
+    let confidence = from.float()?;
+    let flags = from.integer()?;
+    let mut names = Vec::new();
+    let mut columns = Vec::new();
+    for _ in 0..from.count()? {
+        names.push(String::from_utf8(from.bytes()?.to_vec()).ok()?);
+        columns.push(Figures::read(&mut from)?);
+    }
+    let told = Told {
+        path: path.to_vec(),
+        size,
+        encoding: Cow::Owned(encoding),
+        packed: Some(packed).filter(|packed| !packed.is_empty()).map(Cow::Owned),
+        delimiter,
+        confidence,
+        delimiter_reason,
+        has_header: flags & 1 == 1,
+        lacks_header: flags & 2 == 2,
+        header_reason,
+        names,
+        counts,
+    };
+    from.is_empty().then_some((told, columns))
+}
+
+/// Append a row of `partials`.
+pub fn row(rows: &mut Columns, path: &[u8], state: State, figures: &[u8]) {
+    known_by(rows, path, state);
+    rows.optional_bytes(Some(figures));
+}
+
+/// Files of which an earlier run kept a partial.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Without the partials: there may be gigabytes of them.
+    files: Baseline,
+    shards: Shards,
+    mark: String,
+    taken: Taken,
+}
+
+impl Known {
+    /// Those of the job's baseline.
+    pub fn open(context: &Context, options: &ProfileOptions) -> Self {
+        let (mark, shards) = (mark(options), context.baseline.clone());
+        let files = Baseline::of_table(&shards, TABLE, &mark, &[]);
+        Self { files, shards, mark, taken: Taken::default() }
+    }
+
+    /// Take a file over that is as it was: its partial comes when the pass is over.
+    pub fn take(&self, path: &[u8], meta: &Meta) -> bool {
+        self.files.find(path, meta).map(|row| self.taken.add(row)).is_some()
+    }
+
+    /// Hand the partials of all files that were taken over to `give`; those files whose partials are none.
+    ///
+    /// # Errors
+    /// Those of `give`, [`crate::error::EngineError::Cancelled`].
+    pub fn restore(
+        &self,
+        context: &Context,
+        give: impl Fn((Told, Vec<Figures>), Row<'_>, &[u8]) -> Result<()> + Sync,
+    ) -> Result<Vec<Vec<u8>>> {
+        let mut taken = self.taken.all();
+        let runs = Run::of(&self.shards);
+        let shards: Vec<_> = runs.iter().flat_map(|run| run.table(TABLE).map(move |shard| (run, shard))).collect();
+        let each = shards.par_iter().map(|&(run, shard)| {
+            let (Some(taken), mut restored) = (taken.get(&run.number), Vec::new()) else { return Ok(Vec::new()) };
+            each_row(shard, (run.number, &self.mark), &["figures"], BATCH_ROWS, |row| {
+                let figures = row.bytes(0).unwrap_or_default();
+                if taken.contains(row.path())
+                    && let Some(partial) = decode(row.path(), row.state().size, figures)
+                {
+                    context.control.check()?;
+                    restored.push(row.path().to_vec());
+                    give(partial, row, figures)?;
+                }
+                Ok(())
+            })?;
+            Ok(restored)
+        });
+        let restored: Vec<Vec<Vec<u8>>> = compute_pool(context.threads)?.install(|| each.collect::<Result<_>>())?;
+        for path in restored.into_iter().flatten() {
+            taken.values_mut().for_each(|files| {
+                files.remove(&path);
+            });
+        }
+        Ok(taken.into_values().flatten().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(bytes: u64) -> Told {
+        Told {
+            path: b"a".to_vec(),
+            size: 5,
+            encoding: "utf-8".into(),
+            packed: None,
+            delimiter: ",".into(),
+            confidence: 99.5,
+            delimiter_reason: "counted".into(),
+            has_header: true,
+            lacks_header: false,
+            header_reason: "names".into(),
+            names: vec!["x".into()],
+            counts: Counts { records: 9, bytes, ..Counts::default() },
+        }
+    }
+
+    #[test]
+    fn only_plain_files_have_partials_and_only_small_ones() {
+        let mut column = Figures::default();
+        (0..200u64).for_each(|number| column.values.add(number, &number.to_le_bytes(), 1, number));
+        let whole = encode(&told(100_000), &[column.clone()], usize::MAX).expect("it is small");
+        let (again, columns) = decode(b"a", 5, &whole).expect("it is one");
+        assert_eq!((again, columns[0].values.entries().len()), (told(100_000), 200));
+        let bytes = 8 * whole.len() as u64;
+        let small = |bytes| encode(&told(bytes), &[column.clone()], most_bytes(bytes));
+        assert!(small(bytes).is_some() && small(bytes - 8).is_none());
+        let ragged = Told { counts: Counts { ragged: 1, ..Counts::default() }, ..told(0) };
+        let of = |told| encode(told, &[Figures::default()], usize::MAX);
+        assert!(of(&told(0)).is_some() && of(&ragged).is_none());
+        // What is cut anywhere, or longer, is none.
+        assert!((0..whole.len()).all(|end| decode(b"a", 5, &whole[..end]).is_none()));
+        assert!(decode(b"a", 5, &[&whole[..], &[0]].concat()).is_none());
+    }
+}
