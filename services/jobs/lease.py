@@ -80,18 +80,22 @@ class Lease:
         self._stop_work = stop_work
 
     def insist(self, write: Callable[[Session], T]) -> T:
-        """Run a transaction, again while the database is away and the lease may still be held.
+        """Run a transaction, again while the database is away and the lease may still be held, and once more then.
+
+        A commit may have happened though its answer was lost: `write` has to see that it has.
 
         Raises:
             DatabaseError: the database did not come back in time.
         """
         while True:
+            is_last = self.stopping.is_set() or self.lost.is_set()
             try:
                 with self._database.transaction() as session:
                     return write(session)
             except errors.DatabaseError:
-                if self.stopping.is_set() or self.lost.wait(_AGAIN_SECONDS):
+                if is_last:
                     raise
+                self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
         held_until = time.monotonic() + self._config.lease_seconds

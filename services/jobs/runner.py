@@ -341,7 +341,7 @@ class Runner:
             # First of all, so that the row is ours and locked for what follows.
             row = repository.held_row(session, claim.job_id, claim.token)
             if row is None:
-                return False
+                return repository.has_completed(session, claim.job_id, claim.token)
             finished.report.finish(session)
             repository.replace_artifacts(session, claim.job_id, stored)
             repository.fenced_update(session, claim.job_id, claim.token, **values)
