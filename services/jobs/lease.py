@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 """How soon a cancel is seen."""
 _AGAIN_SECONDS = 0.5
+_GRACE_LOOKS = 5
+"""For how many looks a lease may be over by our clock: a process that slept wakes so, and may still hold its job."""
 
 T = TypeVar("T")
 
@@ -29,7 +31,7 @@ class Lease:
     """Heartbeats, and a look at the cancel flag, from enter to exit.
 
     Attributes:
-        lost: set once the database refused a heartbeat, or did not answer for a whole lease.
+        lost: set once the database refused a heartbeat, or none was answered for a whole lease.
         cancelled: set once somebody asked to cancel, or to pause.
         stopping: set by the runner when it stops.
     """
@@ -47,11 +49,18 @@ class Lease:
         self._config = config
         self._ended = threading.Event()
         self._stop_work: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._watch, name=f"pravah-lease-{job_id}", daemon=True)
+        self._held_until = 0.0
+        # Two: a question that the database does not answer must not keep anybody from seeing how late it is.
+        self._threads = [
+            threading.Thread(target=work, name=f"pravah-{what}-{job_id}", daemon=True)
+            for what, work in (("lease", self._watch), ("lease-end", self._expire))
+        ]
 
     def __enter__(self) -> Lease:
         """Start the heartbeats."""
-        self._thread.start()
+        self._held_until = time.monotonic() + self._config.lease_seconds
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -59,7 +68,8 @@ class Lease:
     ) -> None:
         """Stop the heartbeats."""
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def is_over(self) -> bool:
@@ -98,17 +108,17 @@ class Lease:
                 self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
-        held_until = time.monotonic() + self._config.lease_seconds
         beat_at = time.monotonic() + self._config.heartbeat_seconds
         while not self._ended.wait(_LOOK_SECONDS):
             asked = time.monotonic()
             try:
                 hold = self._ask(beat=asked >= beat_at)
                 if asked >= beat_at:
-                    held_until, beat_at = asked + self._config.lease_seconds, asked + self._config.heartbeat_seconds
+                    self._held_until = asked + self._config.lease_seconds
+                    beat_at = asked + self._config.heartbeat_seconds
             except errors.DatabaseError as error:
                 log.warning("no heartbeat for job %s: %s", self._job_id, error)
-                hold = repository.Hold.LOST if time.monotonic() >= held_until else repository.Hold.HELD
+                hold = repository.Hold.HELD  # as far as is known
             if hold is repository.Hold.LOST:
                 self.lost.set()
             elif hold is repository.Hold.STOP:
@@ -117,6 +127,17 @@ class Lease:
                 self._stop_work()
             if self.lost.is_set():
                 return
+
+    def _expire(self) -> None:
+        """Give the job up when a whole lease has passed without a heartbeat that was answered."""
+        late = 0
+        while late <= _GRACE_LOOKS:
+            if self._ended.wait(_LOOK_SECONDS) or self.lost.is_set():
+                return
+            late = late + 1 if time.monotonic() >= self._held_until else 0
+        log.warning("job %s is given up: no heartbeat was answered for a whole lease", self._job_id)
+        self.lost.set()
+        self._stop_work()
 
     def _ask(self, *, beat: bool) -> repository.Hold:
         with self._database.transaction() as session:

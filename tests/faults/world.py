@@ -22,7 +22,7 @@ LEASE_SECONDS = 2.0
 OPERATIONS: dict[str, dict[str, Any]] = {
     "checksum": {"algorithms": ["md5", "sha1"]},
     "text_statistics": {},
-    "search": {"pattern": "line 7[0-9]* of"},
+    "search": {"patterns": ["line 7[0-9]* of"]},
     "inventory": {},
 }
 _LINKS, _FILES = 12, 150
