@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 """How soon a cancel is seen."""
 _AGAIN_SECONDS = 0.5
+_PATIENCE_LEASES = 6
+"""For how long a storage that is away is asked again: hours of work wait for it."""
 _GRACE_LOOKS = 5
 """For how many looks a lease may be over by our clock: a process that slept wakes so, and may still hold its job."""
 
@@ -106,6 +108,25 @@ class Lease:
                 if is_last:
                     raise
                 self.lost.wait(_AGAIN_SECONDS)
+
+    def store(self, work: Callable[[], object]) -> None:
+        """Have something stored, again while the storage is away and the work shall go on.
+
+        Raises:
+            CancelledError: it shall not.
+            StorageError: the storage refused, or did not come back in time.
+        """
+        give_up_at = time.monotonic() + _PATIENCE_LEASES * self._config.lease_seconds
+        while True:
+            self.check()
+            try:
+                work()
+                return
+            except errors.StorageError as error:
+                if not error.is_passing or time.monotonic() >= give_up_at:
+                    raise
+                log.warning("job %s waits for the storage: %s", self._job_id, error)
+            self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
         beat_at = time.monotonic() + self._config.heartbeat_seconds

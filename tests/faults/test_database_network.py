@@ -83,7 +83,7 @@ def test_a_database_that_is_away_for_longer_than_the_lease(
     kind: str, far_database: World, database_proxy: Proxy, calm: CalmOf, meet: Meet
 ) -> None:
     job = far_database.submit("checksum")
-    fault = Fault(kind, when=following(HEARTBEAT, COMMIT), amount=2.5 * LEASE_SECONDS)
+    fault = Fault(kind, when=following(HEARTBEAT, COMMIT), amount=2 * LEASE_SECONDS)
     database_proxy.plan(fault)
     far_database.services.start_runner()
     row = far_database.ended(job.id)
@@ -133,7 +133,7 @@ def test_a_silent_database_keeps_no_runner_at_work_beyond_its_lease(
 def test_a_statement_that_is_never_answered_is_an_error(far_database: World, database_proxy: Proxy, meet: Meet) -> None:
     database = far_database.services.database
     assert database.version()
-    with pytest.raises(errors.DatabaseError, match="no answer within 6 s") as caught, database.transaction() as session:
+    with pytest.raises(errors.DatabaseError, match="no answer within 9 s") as caught, database.transaction() as session:
         assert session.scalar(sa.text("SELECT 1"))
         database_proxy.hang()
         session.scalar(sa.text("SELECT 2"))

@@ -153,7 +153,7 @@ def test_a_runner_that_slept_beyond_its_lease_is_refused(
     world.check(job.id, "checksum", calm("checksum").rows)
 
 
-@pytest.mark.parametrize("jump", ["+86400", "-86400", "+3", "-3"])
+@pytest.mark.parametrize("jump", ["+86400", "-86400", "+4", "-4"])
 @pytest.mark.parametrize("seed", seeds(2))
 def test_clocks_that_jump_do_nothing(
     seed: int, jump: str, world: World, start: Start, calm: CalmOf, meet: Meet
@@ -187,4 +187,4 @@ def test_two_runners_over_a_week_apart_share_the_jobs(
         world.check(job.id, operation, calm(operation).rows)
 
 
-assert LEASE_SECONDS < 3, "a jump by 3 s is to be longer than a lease"
+assert LEASE_SECONDS < 4, "a jump by 4 s is to be longer than a lease"

@@ -18,7 +18,7 @@ from services.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import wait_until
 
-LEASE_SECONDS = 2.0
+LEASE_SECONDS = 3.0
 OPERATIONS: dict[str, dict[str, Any]] = {
     "checksum": {"algorithms": ["md5", "sha1"]},
     "text_statistics": {},
