@@ -71,15 +71,16 @@ class Case:
     says: str = "No space left on device"
 
 
+SCHEMA = '{"fields": [{"name": "id", "type": "integer"}, {"name": "text"}], "primaryKey": ["id"]}'
 CASES = {
     "sorting a file": Case(
-        "convert", {"format": "parquet", "sort_by": ["text=desc"], "compression": "none"}, "work", 3 * MIB
+        "convert", {"to": "parquet", "sort_by": ["text=desc"], "compression": "none"}, "work", 3 * MIB
     ),
-    "keys of a file": Case("validate", {"primary_key": ["id"]}, "work", 4 * MIB),
+    "keys of a file": Case("validate", {"schema_text": SCHEMA}, "work", 4 * MIB),
     "shards of checksums": Case("checksum", {}, "work", 96 * KIB),
     "an archive": Case("archive", {"form": "tar"}, "work", 3 * MIB),
     "results that are stored": Case("archive", {"form": "tar"}, "results", 3 * MIB),
-    "a destination": Case("convert", {"format": "jsonl", "destination": "DESTINATION"}, "there", 2 * MIB),
+    "a destination": Case("convert", {"to": "jsonl", "destination": "DESTINATION"}, "there", 2 * MIB),
 }
 
 
@@ -87,7 +88,7 @@ CASES = {
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a directory with a large file of records and many small files."""
     dice = random.Random(9)
-    ids = list(range(700_000))
+    ids = list(range(1_200_000))
     dice.shuffle(ids)
     table = "id,text\n" + "".join(f"{number},{number * 7919 % 1000003:09d}\n" for number in ids)
     small: dict[str | bytes, bytes | None] = {f"small/{n}": dice.randbytes(50) for n in range(3000)}
@@ -114,13 +115,13 @@ def test_a_full_disk_ends_the_job_clearly_and_a_retry_succeeds(
         failed = services.jobs.wait(job.id, 60)
         assert failed.status == Status.FAILED, failed.outcome
         assert failed.error is not None
-        print(case.operation, failed.error)
         assert failed.error.code in {"output_failed", "storage_unavailable"}, failed.error
         assert case.says in failed.error.message
         assert "space" in failed.error.remedy
         meet(f"full disk: {case.operation}, {case.place}")
         assert services.storage.list("jobs/") == []
-        assert list(services.storage.unfinished("jobs/")) == []
+        # An empty folder may be left, which the next sweep takes: another attempt could be about to use it.
+        assert [entry for entry in services.storage.unfinished("jobs/") if entry.upload != "empty directory"] == []
         left = [path for path in config.work_dir.rglob("*") if path.is_file()]
         assert left == []
         disk.resize(400 * MIB)

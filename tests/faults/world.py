@@ -25,7 +25,7 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     "search": {"patterns": ["line 7[0-9]* of"]},
     "inventory": {},
 }
-_LINKS, _FILES = 12, 150
+_LINKS, _FILES = 6, 150
 _FINAL = {"COMPLETED", "FAILED", "CANCELLED"}
 
 
