@@ -12,6 +12,7 @@ import boto3
 import boto3.exceptions
 import botocore.config
 import botocore.exceptions
+import botocore.handlers
 import botocore.parsers
 from boto3.s3.transfer import TransferConfig
 
@@ -46,7 +47,10 @@ def client(endpoint_url: str | None) -> Any:
         response_checksum_validation="when_required",
     )
     # A session of its own: boto3's default one is not safe between threads.
-    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    made = boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    # Not asked whether a body may be sent: botocore reads the answer to that for ever when it is cut off in its middle.
+    made.meta.events.unregister("before-call.s3", botocore.handlers.add_expect_header)
+    return made
 
 
 @contextlib.contextmanager

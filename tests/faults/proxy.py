@@ -227,7 +227,7 @@ class Proxy:
         """Come to a point; True when the server shall not see it."""
         with self._lock:
             self.points += 1
-            self.trace.append(data[:200])
+            self.trace.append(data[:2000])
             here = [fault for fault in self._faults if fault.is_here(self.points, data)]
             for fault in here:
                 fault.fired.set()

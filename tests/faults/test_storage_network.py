@@ -133,6 +133,19 @@ def test_each_step_of_an_upload_may_fail(
     check(far_storage, job_id, archived)
 
 
+def test_no_upload_asks_first_whether_it_may_come(
+    far_storage: World, storage_proxy: Proxy, archived: Archived, meet: Meet
+) -> None:
+    # An answer to "Expect: 100-continue" that is cut off in its head has botocore read for ever: a core, and the job.
+    job_id = archive(far_storage, archived)
+    storage_proxy.plan(Fault("truncate", when=lambda data: b"partNumber=1" in data, amount=24))
+    far_storage.services.start_runner()
+    far_storage.ended(job_id)
+    assert not [head for head in storage_proxy.trace if b"100-continue" in head]
+    meet("storage: truncate at the first part")
+    check(far_storage, job_id, archived)
+
+
 def test_a_storage_that_stays_away_fails_the_job_and_a_retry_succeeds(
     far_storage: World, storage_proxy: Proxy, archived: Archived, meet: Meet
 ) -> None:
