@@ -122,7 +122,13 @@ class OutputError(PravahError, OSError):
 
 
 class StorageError(PravahError, ConnectionError):
-    """The result storage does not answer."""
+    """The result storage does not answer.
+
+    Attributes:
+        is_passing: true where the same may succeed a little later, e.g. because the server does not listen.
+    """
+
+    is_passing = False
 
     code = "storage_unavailable"
     title = "Storage unavailable"

@@ -23,6 +23,9 @@ from psycopg import sql
 
 from services import bootstrap
 from services import settings as settings_module
+from tests.faults.summary import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 hypothesis.settings.register_profile("fast", max_examples=25, deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.register_profile("slow", max_examples=1_000, deadline=None, print_blob=True)
@@ -30,7 +33,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 # What is exported in the shell of whoever runs the tests is not theirs.
 for _name in [name for name in os.environ if name.startswith("PRAVAH_")]:
-    if _name not in {"PRAVAH_FUZZ_SECONDS", "PRAVAH_UPDATE_SCREENSHOTS"}:
+    if _name not in {"PRAVAH_FUZZ_SECONDS", "PRAVAH_FAULT_FACTOR", "PRAVAH_UPDATE_SCREENSHOTS"}:
         del os.environ[_name]
 
 # A job runner that detaches its children has them ignore these, and what the tests start would inherit that.

@@ -18,6 +18,7 @@ from sqlalchemy import orm
 
 from services import errors, settings
 from services.db import embedded
+from services.db.connection import PatientConnection
 
 _MIGRATION_LOCK = 0x70726176  # "prav": any constant; two starters must only agree on it
 _CONNECT_TIMEOUT_SECONDS = 5
@@ -30,6 +31,8 @@ _KEEPALIVE: dict[str, Any] = {
     "tcp_user_timeout": 20_000,
     "application_name": "pravah",
 }
+# A statement may wait for the rows of a process that sleeps, which the server takes away from it after one lease.
+_PATIENCE_LEASES = 3
 # Alembic keeps its state in modules.
 _alembic = threading.Lock()
 
@@ -58,6 +61,8 @@ class Database:
         self._engine = sqlalchemy.create_engine(
             _with_driver(url), pool_size=8, max_overflow=16, pool_pre_ping=True, connect_args=_KEEPALIVE
         )
+        self._patience_seconds = _PATIENCE_LEASES * config.lease_seconds
+        sqlalchemy.event.listen(self._engine, "do_connect", self._connect)
         sqlalchemy.event.listen(self._engine, "connect", _limit_idleness(config.lease_seconds))
         self._sessions = orm.sessionmaker(self._engine, expire_on_commit=False)
         try:
@@ -105,12 +110,17 @@ class Database:
             self._closed = True
             embedded.release(self._directory)
 
+    def _connect(self, _dialect: Any, _record: Any, given: Any, named: Any) -> PatientConnection:
+        connection = PatientConnection.connect(*given, **named)
+        connection.patience_seconds = self._patience_seconds
+        return connection
+
     def _migrate(self) -> None:
         config = alembic.config.Config()
         # The value is interpolated: a per cent sign in the path must be doubled.
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         try:
-            with _alembic, self._engine.begin() as connection:
+            with _alembic, self._engine.begin() as connection, _any_time(connection):
                 # Released with the transaction: a second starter waits here, then finds nothing to do.
                 connection.execute(sqlalchemy.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
                 config.attributes["connection"] = connection
@@ -130,6 +140,15 @@ class Database:
 
     def _unreachable(self, error: Exception) -> errors.DatabaseError:
         return errors.DatabaseError(f"PostgreSQL at {self.url}: {_first_line(error)}")
+
+
+@contextlib.contextmanager
+def _any_time(connection: sqlalchemy.Connection) -> Iterator[None]:
+    """Let statements take as long as they need: they change a large table, or wait for another starter."""
+    driver: Any = connection.connection.driver_connection
+    before, driver.patience_seconds = driver.patience_seconds, None
+    yield
+    driver.patience_seconds = before
 
 
 def _limit_idleness(seconds: float) -> Callable[[Any, Any], None]:

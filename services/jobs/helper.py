@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import shutil
 import threading
@@ -151,6 +152,5 @@ class Helper:
 
     def _store(self, claim: SplitClaim, folder: Path, lease: Lease, names: list[str]) -> list[str]:
         for name in names:
-            lease.check()
-            self._storage.put(claim.prefix + name, folder / name)
+            lease.store(functools.partial(self._storage.put, claim.prefix + name, folder / name))
         return names

@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.2
 """How soon a cancel is seen."""
 _AGAIN_SECONDS = 0.5
+_PATIENCE_LEASES = 6
+"""For how long a storage that is away is asked again: hours of work wait for it."""
+_GRACE_LOOKS = 5
+"""For how many looks a lease may be over by our clock: a process that slept wakes so, and may still hold its job."""
 
 T = TypeVar("T")
 
@@ -29,7 +33,7 @@ class Lease:
     """Heartbeats, and a look at the cancel flag, from enter to exit.
 
     Attributes:
-        lost: set once the database refused a heartbeat, or did not answer for a whole lease.
+        lost: set once the database refused a heartbeat, or none was answered for a whole lease.
         cancelled: set once somebody asked to cancel, or to pause.
         stopping: set by the runner when it stops.
     """
@@ -47,11 +51,18 @@ class Lease:
         self._config = config
         self._ended = threading.Event()
         self._stop_work: Callable[[], None] = lambda: None
-        self._thread = threading.Thread(target=self._watch, name=f"pravah-lease-{job_id}", daemon=True)
+        self._held_until = 0.0
+        # Two: a question that the database does not answer must not keep anybody from seeing how late it is.
+        self._threads = [
+            threading.Thread(target=work, name=f"pravah-{what}-{job_id}", daemon=True)
+            for what, work in (("lease", self._watch), ("lease-end", self._expire))
+        ]
 
     def __enter__(self) -> Lease:
         """Start the heartbeats."""
-        self._thread.start()
+        self._held_until = time.monotonic() + self._config.lease_seconds
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(
@@ -59,7 +70,8 @@ class Lease:
     ) -> None:
         """Stop the heartbeats."""
         self._ended.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def is_over(self) -> bool:
@@ -80,21 +92,43 @@ class Lease:
         self._stop_work = stop_work
 
     def insist(self, write: Callable[[Session], T]) -> T:
-        """Run a transaction, again while the database is away and the lease may still be held.
+        """Run a transaction, again while the database is away and the lease may still be held, and once more then.
+
+        A commit may have happened though its answer was lost: `write` has to see that it has.
 
         Raises:
             DatabaseError: the database did not come back in time.
         """
         while True:
+            is_last = self.stopping.is_set() or self.lost.is_set()
             try:
                 with self._database.transaction() as session:
                     return write(session)
             except errors.DatabaseError:
-                if self.stopping.is_set() or self.lost.wait(_AGAIN_SECONDS):
+                if is_last:
                     raise
+                self.lost.wait(_AGAIN_SECONDS)
+
+    def store(self, work: Callable[[], object]) -> None:
+        """Have something stored, again while the storage is away and the work shall go on.
+
+        Raises:
+            CancelledError: it shall not.
+            StorageError: the storage refused, or did not come back in time.
+        """
+        give_up_at = time.monotonic() + _PATIENCE_LEASES * self._config.lease_seconds
+        while True:
+            self.check()
+            try:
+                work()
+                return
+            except errors.StorageError as error:
+                if not error.is_passing or time.monotonic() >= give_up_at:
+                    raise
+                log.warning("job %s waits for the storage: %s", self._job_id, error)
+            self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
-        held_until = time.monotonic() + self._config.lease_seconds
         beat_at = time.monotonic() + self._config.heartbeat_seconds
         while not self._ended.wait(_LOOK_SECONDS):
             asked = time.monotonic()
@@ -102,10 +136,11 @@ class Lease:
                 with self._database.transaction() as session:
                     hold = self._ask(session, beat=asked >= beat_at)
                 if asked >= beat_at:
-                    held_until, beat_at = asked + self._config.lease_seconds, asked + self._config.heartbeat_seconds
+                    self._held_until = asked + self._config.lease_seconds
+                    beat_at = asked + self._config.heartbeat_seconds
             except errors.DatabaseError as error:
                 log.warning("no heartbeat for job %s: %s", self._job_id, error)
-                hold = repository.Hold.LOST if time.monotonic() >= held_until else repository.Hold.HELD
+                hold = repository.Hold.HELD  # as far as is known
             if hold is repository.Hold.LOST:
                 self.lost.set()
             elif hold is repository.Hold.STOP:
@@ -114,6 +149,17 @@ class Lease:
                 self._stop_work()
             if self.lost.is_set():
                 return
+
+    def _expire(self) -> None:
+        """Give the job up when a whole lease has passed without a heartbeat that was answered."""
+        late = 0
+        while late <= _GRACE_LOOKS:
+            if self._ended.wait(_LOOK_SECONDS) or self.lost.is_set():
+                return
+            late = late + 1 if time.monotonic() >= self._held_until else 0
+        log.warning("job %s is given up: no heartbeat was answered for a whole lease", self._job_id)
+        self.lost.set()
+        self._stop_work()
 
     def _ask(self, session: Session, *, beat: bool) -> repository.Hold:
         if beat:

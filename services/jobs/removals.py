@@ -66,10 +66,7 @@ def remove_files(database: Database, storage: Storage, config: settings.Settings
     Raises:
         StorageError: some are left; so is the note.
     """
-    prefix = f"jobs/{job_id}/"
-    for entry in storage.unfinished(prefix):
-        storage.drop(entry)
-    storage.delete(prefix)
+    storage.delete(f"jobs/{job_id}/")
     for name in ("work", "cache"):
         shutil.rmtree(config.data_dir / name / str(job_id), ignore_errors=True)
     # What other jobs' results were compared with this one's.

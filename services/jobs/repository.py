@@ -239,6 +239,12 @@ def held_row(session: Session, job_id: UUID, token: int) -> JobRow | None:
     return session.scalar(sa.select(JobRow).where(_held(job_id, token)).with_for_update())
 
 
+def has_completed(session: Session, job_id: UUID, token: int) -> bool:
+    """Return whether a runner's claim ended with a result: it learns so when the answer to its commit was lost."""
+    ended = (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.COMPLETED)
+    return session.scalar(sa.select(JobRow.id).where(ended)) is not None
+
+
 def running_tokens(session: Session) -> set[str]:
     """Return the fencing tokens of the running jobs, as text."""
     tokens = session.scalars(sa.select(JobRow.fencing_token).where(JobRow.status == Status.RUNNING))

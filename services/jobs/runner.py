@@ -7,6 +7,7 @@ that lost its lease finds that it can write nothing, stops the engine and forget
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import logging
 import shutil
@@ -278,12 +279,11 @@ class Runner:
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
         stored = []
-        self._owner.mark()
+        lease.store(self._owner.mark)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            lease.check()
             name = path.relative_to(folder).as_posix()
             stored.append(Artifact(name=name, media_type=artifacts.media_type(name), size_bytes=path.stat().st_size))
-            self._storage.put(claim.prefix + name, path)
+            lease.store(functools.partial(self._storage.put, claim.prefix + name, path))
         issues = finished.progress.issues
         values = {
             "status": Status.COMPLETED,
@@ -299,7 +299,7 @@ class Runner:
             # First of all, so that the row is ours and locked for what follows.
             row = repository.held_row(session, claim.job_id, claim.token)
             if row is None:
-                return False
+                return repository.has_completed(session, claim.job_id, claim.token)
             finished.report.finish(session)
             repository.replace_artifacts(session, claim.job_id, stored)
             repository.fenced_update(session, claim.job_id, claim.token, **values)
@@ -323,10 +323,12 @@ class Runner:
 
     def _discard_earlier(self, claim: Claim) -> None:
         """Remove what attempts before this one stored and could not remove."""
-        with contextlib.suppress(errors.StorageError):
-            keys = self._storage.list(f"jobs/{claim.job_id}/")
-            for token in {key.split("/")[2] for key in keys} - {str(claim.token)}:
-                self._storage.delete(artifacts.storage_prefix(claim.job_id, int(token)))
+        # Nothing that goes wrong here may end a job that has its result: the sweep removes what is left.
+        with contextlib.suppress(errors.PravahError):
+            prefix = f"jobs/{claim.job_id}/"
+            keys = {entry.key for found in (self._storage.entries, self._storage.unfinished) for entry in found(prefix)}
+            for token in {key.split("/")[2] for key in keys if key.count("/") > 2} - {str(claim.token)}:
+                self._storage.delete(f"{prefix}{token}/")
 
     def _end_cancelled(self, claim: Claim, lease: Lease) -> None:
         """End work that was cancelled: by the user, by a lost lease, or because this runner stops."""

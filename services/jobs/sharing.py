@@ -6,6 +6,7 @@ more and computes what is missing. So a split that nobody could do costs time an
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
@@ -95,8 +96,8 @@ class Sharing:
         if len(planned) < 2:
             return False
         for number, split in enumerate(planned):
-            lease.check()
-            self._storage.put(splits.list_key(claim.job_id, claim.token, number), folder / split["list"])
+            key = splits.list_key(claim.job_id, claim.token, number)
+            lease.store(functools.partial(self._storage.put, key, folder / split["list"]))
 
         def write(session: Session) -> None:
             if repository.held_row(session, claim.job_id, claim.token) is not None:
@@ -151,8 +152,10 @@ class Sharing:
             for name in names:
                 lease.check()
                 operation = name.partition("/")[0]
-                path = self._local(prefix, name, work)
-                found.setdefault(operation, []).append(path)
+                try:
+                    found.setdefault(operation, []).append(self._local(prefix, name, work))
+                except errors.ArtifactNotFoundError as error:
+                    log.warning("job %s computes a part of a split again: %s", claim.job_id, error)
         return found
 
     def _local(self, prefix: str, name: str, work: Path) -> Path:

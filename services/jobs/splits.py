@@ -93,7 +93,9 @@ def list_key(job_id: UUID, plan_token: int, number: int) -> str:
 
 
 def add(session: Session, job_id: UUID, plan_token: int, planned: Iterable[Mapping[str, int]]) -> None:
-    """Add the splits of a job; the caller's transaction holds the job's row."""
+    """Add the splits of a job, unless it has them; the caller's transaction holds the job's row."""
+    if standing(session, job_id).splits:
+        return
     none_done = {"tries": 0, "files_done": 0, "bytes_done": 0, "shards": []}
     values = [
         {
@@ -172,9 +174,14 @@ def heartbeat(session: Session, claim: SplitClaim, lease_seconds: float, **value
 
 
 def finish(session: Session, claim: SplitClaim, shards: list[str]) -> bool:
-    """Record the stored shards of a split; False when it is another runner's by now."""
+    """Record the stored shards of a split; False when it is another runner's by now.
+
+    Asked once more, because the answer to its commit was lost, it says what it said then.
+    """
     done = {"state": State.DONE, "files_done": SplitRow.files, "bytes_done": SplitRow.bytes}
-    query = sa.update(SplitRow).where(_held(claim)).values(shards=shards, runner=None, lease_expires_at=None, **done)
+    is_ours = (SplitRow.job_id == claim.job_id) & (SplitRow.number == claim.number)
+    is_ours &= (SplitRow.fencing_token == claim.token) & SplitRow.state.in_((State.TAKEN, State.DONE))
+    query = sa.update(SplitRow).where(is_ours).values(shards=shards, runner=None, lease_expires_at=None, **done)
     return session.scalar(query.returning(SplitRow.number)) is not None
 
 

@@ -83,7 +83,7 @@ class Storage(Protocol):
         """
 
     def delete(self, prefix: str) -> None:
-        """Delete every object whose key starts with `prefix`; none is fine.
+        """Delete every object whose key starts with `prefix`, and what unfinished puts left there; none is fine.
 
         Raises:
             ArtifactNotFoundError: the prefix is empty, or leads out of the storage.

