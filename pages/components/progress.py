@@ -38,7 +38,8 @@ def _waiting(services: bootstrap.Services, job: JobView) -> None:
         f"at most {limit} at once; this one starts by itself.",
         icon=":material/schedule:",
     )
-    if running == 0 and not any(line.part == "runner" and line.detail.startswith("running here") for line in services.health()):
+    runner = next(line for line in services.health() if line.part == "runner")
+    if running == 0 and not runner.detail.startswith("running here"):
         st.caption("No runner is in this process: start one with `pravah serve worker`.")
     st.html(f'<div class="pravah-line">Submitted {moments.html(job.created_at)}</div>')
 

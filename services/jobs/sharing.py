@@ -74,9 +74,9 @@ class Sharing:
         """
         if not is_possible(claim.request):
             return Shared()
-        with self._database.transaction() as session:
-            planned = splits.standing(session, claim.job_id).splits
-            somebody = self._cluster is not None or registry.count(session, self._config.lease_seconds, self._runner)
+        planned = lease.insist(lambda session: splits.standing(session, claim.job_id).splits)
+        others = lease.insist(lambda session: registry.count(session, self._config.lease_seconds, self._runner))
+        somebody = self._cluster is not None or others
         if not planned and not (somebody and self._plan(claim, request, known, work, lease)):
             return Shared()
         shared = self._wait(claim, lease)
@@ -145,8 +145,7 @@ class Sharing:
 
     def _collect(self, claim: Claim, work: Path, lease: Lease) -> dict[str, list[Path]]:
         """Return paths of the shards that the splits stored, by operation."""
-        with self._database.transaction() as session:
-            stored = splits.stored(session, claim.job_id)
+        stored = lease.insist(lambda session: splits.stored(session, claim.job_id))
         found: dict[str, list[Path]] = {}
         for prefix, names in stored.items():
             for name in names:
