@@ -7,6 +7,8 @@ import functools
 import logging
 import shutil
 import threading
+from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from uuid import UUID
 
@@ -38,6 +40,29 @@ class SplitLease(Lease):
         return splits.look(session, self._claim)
 
 
+class _End(Enum):
+    """Why a split was not done."""
+
+    STOPPED = "stopped"
+    """Somebody asked for it, or it is another runner's by now."""
+    FAILED = "failed"
+
+
+def _tried(claim: SplitClaim, work: Callable[[], list[str]]) -> list[str] | _End:
+    """Return what `work` gives, or how it ended; only a database that stays away is raised."""
+    try:
+        return work()
+    except errors.CancelledError:
+        return _End.STOPPED
+    except errors.DatabaseError:
+        raise
+    except errors.PravahError as error:
+        log.warning("%s failed: %s", claim.label, error)
+    except Exception:  # of whatever kind: the job itself tells what is wrong with these files
+        log.exception("%s failed", claim.label)
+    return _End.FAILED
+
+
 class Helper:
     """Runs splits; several threads may call it at once."""
 
@@ -59,65 +84,56 @@ class Helper:
         self._storage = storage
         self._config = config
         self._stop = stop
+        # One is read while others are stored: two at once would take as many threads again.
+        self._reading = threading.Lock()
 
-    def take(self, job_id: UUID | None = None) -> SplitClaim | None:
-        """Claim a split, of one job or of any.
+    def is_wanted(self, job_id: UUID | None = None) -> bool:
+        """Return whether there is a split that nobody has, of one job or of any.
 
         Raises:
             DatabaseError: the server does not answer.
         """
         with self._database.transaction() as session:
-            return splits.claim(session, self._config.lease_seconds, job_id)
+            return splits.is_any_free(session, job_id)
 
-    def work(self, claim: SplitClaim, job_id: UUID | None = None) -> int:
-        """Run a split and all that can be claimed after it; return how many were done."""
-        done, held = 0, claim
-        while True:
-            done += self._run(held)
-            if self._stop.is_set():
-                return done
+    def work(self, job_id: UUID | None = None) -> int:
+        """Run splits, of one job or of any, until none is left; return how many were done."""
+        done = 0
+        while not self._stop.is_set():
             try:
-                following = self.take(job_id)
+                ended = self._next(job_id)
             except errors.DatabaseError as error:
-                log.warning("no further split: %s", error)
+                log.warning("a split lost the database and will be taken up again: %s", error)
                 return done
-            if following is None:
+            if ended is None:
                 return done
-            held = following
+            done += ended
+        return done
 
-    def _run(self, claim: SplitClaim) -> bool:
-        work = self._config.work_dir / str(claim.job_id) / str(claim.token)
-        try:
-            with SplitLease(self._database, claim, self._config, self._stop) as lease:
-                return self._hold(claim, work, lease)
-        except errors.DatabaseError as error:
-            log.warning("%s lost the database and will be taken up again: %s", claim.label, error)
+    def _next(self, job_id: UUID | None) -> bool | None:
+        """Claim a split and run it; return whether it was done, ``None`` when there is none."""
+        with contextlib.ExitStack() as stack:
+            # Claimed only when it can begin: who holds more than that keeps others waiting at the end.
+            with self._reading:
+                with self._database.transaction() as session:
+                    claim = splits.claim(session, self._config.lease_seconds, job_id)
+                if claim is None:
+                    return None
+                work = self._config.work_dir / str(claim.job_id) / str(claim.token)
+                stack.callback(shutil.rmtree, work, ignore_errors=True)
+                lease = stack.enter_context(SplitLease(self._database, claim, self._config, self._stop))
+                made = _tried(claim, lambda: self._execute(claim, work, lease))
+            if isinstance(made, list):
+                names = made
+                stored = _tried(claim, lambda: self._store(claim, work / "out", lease, names))
+                if isinstance(stored, list) and lease.insist(lambda session: splits.finish(session, claim, stored)):
+                    return True
+                made = _End.STOPPED if isinstance(stored, list) else stored
+            failed = made is _End.FAILED
+            with contextlib.suppress(errors.StorageError):
+                self._storage.delete(claim.prefix)
+            lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
             return False
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-    def _hold(self, claim: SplitClaim, work: Path, lease: Lease) -> bool:
-        """Run the split and write its end; only a database that stays away is raised."""
-        failed = False
-        try:
-            stored = self._store(claim, work / "out", lease, self._execute(claim, work, lease))
-            if lease.insist(lambda session: splits.finish(session, claim, stored)):
-                return True
-            log.warning("%s is another runner's by now; what was found is dropped", claim.label)
-        except errors.CancelledError:
-            pass
-        except errors.DatabaseError:
-            raise
-        except errors.PravahError as error:
-            log.warning("%s failed: %s", claim.label, error)
-            failed = True
-        except Exception:  # of whatever kind: the job itself tells what is wrong with these files
-            log.exception("%s failed", claim.label)
-            failed = True
-        with contextlib.suppress(errors.StorageError):
-            self._storage.delete(claim.prefix)
-        lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
-        return False
 
     def _execute(self, claim: SplitClaim, work: Path, lease: Lease) -> list[str]:
         """Run the engine over the split's files; return the names of the shards it made."""

@@ -102,7 +102,6 @@ def work_on(config: settings.Settings, job_id: UUID) -> int:
         files = artifacts.ArtifactService(database, store)
         jobs = JobService(database, source_service, store, config)
         helper = Helper(database, Inputs(jobs, source_service, files, config), store, config, threading.Event())
-        claim = helper.take(job_id)
-        return helper.work(claim, job_id) if claim is not None else 0
+        return helper.work(job_id)
     finally:
         database.close()

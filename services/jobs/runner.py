@@ -205,11 +205,10 @@ class Runner:
         """Take splits, of jobs of this runner or of others, as long as there are any."""
         self._hands = [thread for thread in self._hands if thread.is_alive()]
         while self._config.executor == "local" and len(self._hands) < _SPLITS_AT_ONCE and not self._stop.is_set():
-            split = self._helper.take(self._only)
-            if split is None:
+            if not self._helper.is_wanted(self._only):
                 return
-            work = (split, self._only)
-            thread = threading.Thread(target=self._helper.work, args=work, name=f"pravah-{split.label}", daemon=True)
+            work = (self._only,)
+            thread = threading.Thread(target=self._helper.work, args=work, name="pravah-split", daemon=True)
             self._hands.append(thread)
             thread.start()
 

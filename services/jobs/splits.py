@@ -124,15 +124,7 @@ def claim(session: Session, lease_seconds: float, job_id: UUID | None = None) ->
         job_id: of this job or of none.
     """
     query = (
-        sa.select(SplitRow, JobRow)
-        .join(JobRow, JobRow.id == SplitRow.job_id)
-        .where(
-            JobRow.status == Status.RUNNING,
-            ~JobRow.cancel_requested,
-            ~JobRow.pause_requested,
-            _is_free(),
-            sa.true() if job_id is None else SplitRow.job_id == job_id,
-        )
+        _free(job_id)
         .order_by(JobRow.created_at, SplitRow.job_id, SplitRow.number)
         .limit(1)
         .with_for_update(of=SplitRow, skip_locked=True)
@@ -149,6 +141,25 @@ def claim(session: Session, lease_seconds: float, job_id: UUID | None = None) ->
     row.files_done = row.bytes_done = 0
     request = JobRequest.model_validate(job.request)
     return SplitClaim(row.job_id, row.number, row.fencing_token or 0, row.plan_token, job.retry_of or job.id, request)
+
+
+def is_any_free(session: Session, job_id: UUID | None = None) -> bool:
+    """Return whether there is a split to claim, of one job or of any."""
+    return session.scalar(sa.select(_free(job_id).exists())) is True
+
+
+def _free(job_id: UUID | None) -> sa.Select[Any]:
+    return (
+        sa.select(SplitRow, JobRow)
+        .join(JobRow, JobRow.id == SplitRow.job_id)
+        .where(
+            JobRow.status == Status.RUNNING,
+            ~JobRow.cancel_requested,
+            ~JobRow.pause_requested,
+            _is_free(),
+            sa.true() if job_id is None else SplitRow.job_id == job_id,
+        )
+    )
 
 
 def _held(claim: SplitClaim) -> sa.ColumnElement[bool]:
