@@ -148,7 +148,7 @@ def is_any_free(session: Session, job_id: UUID | None = None) -> bool:
     return session.scalar(sa.select(_free(job_id).exists())) is True
 
 
-def _free(job_id: UUID | None) -> sa.Select[Any]:
+def _free(job_id: UUID | None) -> sa.Select[SplitRow, JobRow]:
     return (
         sa.select(SplitRow, JobRow)
         .join(JobRow, JobRow.id == SplitRow.job_id)

@@ -10,7 +10,15 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks import again_cases, engine_cases, file_cases, page_cases, service_cases, table_cases
+from tests.benchmarks import (
+    again_cases,
+    engine_cases,
+    file_cases,
+    page_cases,
+    service_cases,
+    sharing_cases,
+    table_cases,
+)
 from tests.benchmarks.measure import Row
 
 _REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -33,6 +41,7 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "rerun": lambda: again_cases.rerun(corpora, scratch, runs),
         "rerun-search": lambda: again_cases.rerun_search(corpora, scratch, runs),
         "durability": lambda: again_cases.durability(corpora, scratch, runs),
+        "sharing": lambda: sharing_cases.sharing(scratch, runs),
         "resume": lambda: again_cases.resume(scratch),
         "overhead": lambda: service_cases.overhead(corpora, scratch, runs),
         "pages": lambda: service_cases.pages(scratch, runs),

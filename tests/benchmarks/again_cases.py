@@ -93,7 +93,7 @@ def durability(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
 
 def resume(scratch: Path) -> Iterator[Row]:
     """A checksum that is killed at its half, and the attempt that goes on, against an undisturbed one."""
-    source, engine = _sparse(scratch / "sparse"), Engine(scratch)
+    source, engine = sparse_tree(scratch / "sparse", _FILES), Engine(scratch)
     options = {"algorithms": ["sha256", "sha1", "md5"]}
     engine.run("checksum", source, options)  # once uncounted: the second run has its pages
     whole = engine.run("checksum", source, options)["seconds"]
@@ -136,8 +136,9 @@ def _killed(engine: Engine, source: Path, options: dict[str, Any], after: float)
         process.kill()
 
 
-def _sparse(root: Path) -> Path:
-    for number in range(_FILES):
+def sparse_tree(root: Path, files: int) -> Path:
+    """Make a tree of files of 5 MiB that take no space."""
+    for number in range(files):
         path = root / f"{number % 40:02d}" / f"{number:05d}"
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)

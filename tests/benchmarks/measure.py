@@ -103,6 +103,11 @@ def milliseconds(seconds: Sequence[float]) -> str:
     return f"{middle:,.0f} ms ({low:,.0f}–{high:,.0f})"
 
 
+def seconds_of(seconds: Sequence[float]) -> str:
+    """Return median and range, e.g. ``15.8 s (14.3–18.7)``."""
+    return f"{statistics.median(seconds):,.1f} s ({min(seconds):,.1f}–{max(seconds):,.1f})"
+
+
 def same(ours: object, theirs: object, what: str) -> None:
     """Stop the benchmark when both sides do not give the same answer.
 

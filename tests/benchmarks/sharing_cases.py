@@ -1,0 +1,138 @@
+"""One job shared by several processes, against one process with the same threads."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from services import bootstrap, settings
+from services.jobs import registry
+from services.jobs.models import Source, Status
+from tests.asking import one_job
+from tests.benchmarks.again_cases import sparse_tree
+from tests.benchmarks.measure import Row, alternate, same, seconds_of
+
+_ALGORITHMS = ["sha256", "sha1", "md5"]
+_FILES = 2_000
+_CPUS = 2
+
+_CLUSTER = f"""
+import json, sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={{"num_cpus": 1, "include_dashboard": False}})
+for _ in range({_CPUS - 1}):
+    cluster.add_node(num_cpus=1)
+print(json.dumps(cluster.address), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+def sharing(scratch: Path, runs: int) -> Iterator[Row]:
+    """Three digests of 10 GB: two runners of one thread each, and Ray, against one runner of two threads."""
+    source = sparse_tree(scratch / "sparse-shared", _FILES)
+    config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=(scratch,))
+    with bootstrap.open_services(config) as services:
+        manifests: dict[str, list[bytes]] = {}
+
+        def shared(name: str, runners: int, **more: str) -> float:
+            with _workers(services, runners, more):
+                started = time.perf_counter()
+                options = {"algorithms": _ALGORITHMS}
+                view, _ = services.jobs.submit(
+                    one_job(operation="checksum", source=Source.of_path(source), options=options)
+                )
+                while not (view := services.jobs.get(view.id)).is_final:
+                    time.sleep(0.01)
+                seconds = time.perf_counter() - started
+            if view.status != Status.COMPLETED:
+                raise SystemExit(f"the job ended {view.status}: {view.error}")
+            same(view.result("checksum")["summary"]["reused_files"], 0, "files taken over")
+            lines = b"".join(services.artifacts.open(view.id, "checksum/manifest.sha256").chunks).splitlines()
+            manifests[name] = sorted(lines)
+            services.jobs.delete(view.id)
+            return seconds
+
+        def alone() -> float:
+            return shared("alone", 1, PRAVAH_ENGINE_THREADS=str(_CPUS))
+
+        def two() -> float:
+            return shared("two", _CPUS, PRAVAH_ENGINE_THREADS="1")
+
+        measured = alternate(alone, two, runs)
+        same(manifests["two"], manifests["alone"], "manifests")
+        note = f"{len(manifests['two']):,} files, manifests equal"
+        yield Row(
+            "Three digests of 10 GB shared by 2 runners of 1 thread",
+            "one runner of 2 threads",
+            seconds_of(measured.theirs),
+            seconds_of(measured.ours),
+            f"{measured.ratio:.2f} × its speed",
+            "≥ 0.95 ×",
+            measured.ratio >= 0.95,
+            note,
+        )
+        with _cluster() as address:
+            more = {"PRAVAH_EXECUTOR": "ray", "PRAVAH_RAY_ADDRESS": address, "PRAVAH_ENGINE_THREADS": "1"}
+            measured = alternate(lambda: shared("ray", 1, **more), alone, runs)
+            same(manifests["ray"], manifests["alone"], "manifests")
+        note = (
+            f"{len(manifests['ray']):,} files, manifests equal; a cluster of {_CPUS} nodes of 1 CPU that runs already"
+        )
+        yield Row(
+            "Three digests of 10 GB on Ray",
+            "one runner of 2 threads",
+            seconds_of(measured.ours),
+            seconds_of(measured.theirs),
+            f"{measured.ratio:.2f}",
+            "≤ 1.15",
+            measured.ratio <= 1.15,
+            note,
+        )
+
+
+@contextlib.contextmanager
+def _workers(services: bootstrap.Services, count: int, more: dict[str, str]) -> Iterator[None]:
+    """Start runners, and stop them at the end."""
+    environment = {
+        **os.environ,
+        "PRAVAH_DATA_DIR": str(services.settings.data_dir),
+        "PRAVAH_ALLOWED_ROOTS": ":".join(map(str, services.settings.allowed_roots)),
+        "PYTHONPATH": os.getcwd(),
+        **more,
+    }
+    command = [sys.executable, "-m", "services.cli.main", "serve", "worker"]
+    started = [subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) for _ in range(count)]
+    try:
+        _until(services, count)
+        yield
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait()
+        _until(services, 0)
+
+
+def _until(services: bootstrap.Services, count: int) -> None:
+    while True:
+        with services.database.transaction() as session:
+            if registry.count(session, services.settings.lease_seconds) == count:
+                return
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _cluster() -> Iterator[str]:
+    command = [sys.executable, "-W", "ignore", "-c", _CLUSTER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.stdin.close()
+        process.wait(60)
