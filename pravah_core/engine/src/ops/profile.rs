@@ -163,7 +163,9 @@ impl Operation for ProfileOperation {
                 self.reused.0.fetch_add(1, Relaxed);
                 self.reused.1.fetch_add(told.size, Relaxed);
             }
-            self.shared.table.workers.acquire().end(&told, columns, Some((row.state(), figures)))
+            let is_kept = self.context.files.is_some() || figures.len() <= partial::most_bytes(told.counts.bytes);
+            let kept = is_kept.then(|| (row.state(), figures));
+            self.shared.table.workers.acquire().end(&told, columns, kept)
         })?;
         // A partial that is none, now that it is needed, costs a reading.
         self.shared.read_again(&self.context, &lost)?;
