@@ -134,7 +134,8 @@ pub struct JobSpec {
     pub walk: WalkOptions,
     /// Where the result goes.
     pub output: Output,
-    /// By operation: shards of its main table of earlier runs, whose rows are taken over where files are unchanged.
+    /// By operation: shards of its tables of earlier runs, whose rows are taken over where files are unchanged. They lie
+    /// as they were written, `<a run's folder>/<table>/<shard>`; those that are of no use are left out.
     pub baselines: BTreeMap<String, Vec<PathBuf>>,
     /// Threads for scanning and for computing, each; none = one per core.
     pub threads: Option<usize>,
