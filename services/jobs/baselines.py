@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from services import errors, operations
+from services import artifacts, errors, operations
 from services.db.tables import JobRow
-from services.jobs.models import JobRequest, Status
+from services.jobs.models import Artifact, JobRequest, Status
 
 
 def check(session: Session, request: JobRequest) -> None:
@@ -43,6 +43,12 @@ def check(session: Session, request: JobRequest) -> None:
 def reusing(request: JobRequest) -> Iterator[str]:
     """Return those operations of a request that take anything over."""
     return (name for name in request.names if operations.get(name).reuses)
+
+
+def tables(operation: str, stored: Sequence[Artifact]) -> list[str]:
+    """Return those tables of a job's result whose rows are taken over; one of an earlier version may lack some."""
+    named = (f"{operation}.{name}" for name in operations.get(operation).kept)
+    return [table for table in named if artifacts.shards_of(table, stored)]
 
 
 def left_by_attempts(work: Path, operation: str) -> list[Path]:

@@ -64,16 +64,10 @@ class Inputs:
         for name in baselines.reusing(wanted):
             found[name] = []
             if baseline is not None and self._jobs.exists(baseline):
-                found[name] += self._fetch_kept(baseline, name, work)
+                for table in baselines.tables(name, self._files.list(baseline)):
+                    found[name] += sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
             found[name] += baselines.left_by_attempts(work, name)
         return found
-
-    def _fetch_kept(self, job_id: UUID, operation: str, work: Path) -> list[Path]:
-        """Return the shards of a job whose rows are taken over; one of an earlier version may have none of a table."""
-        stored = self._files.list(job_id)
-        tables = [f"{operation}.{name}" for name in operations.get(operation).kept]
-        folders = [self._fetch_result(job_id, table, work) for table in tables if artifacts.shards_of(table, stored)]
-        return [path for folder in folders for path in sorted(folder.glob("*.parquet"))]
 
     def _fetch_result(self, job_id: UUID, table: str, work: Path) -> Path:
         names = artifacts.shards_of(table, self._files.list(job_id))

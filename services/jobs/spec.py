@@ -129,7 +129,8 @@ def engine_spec(
     Args:
         request: its paths resolved.
         job: whose leftovers at a destination are its own, from an earlier attempt.
-        baselines: by operation: shards of its main table, of earlier attempts or jobs.
+        baselines: by operation: shards of the tables that it keeps, of earlier attempts or jobs, each below a folder
+            of its table.
         parts: of a job that is shared.
     """
     source = request.source

@@ -141,7 +141,8 @@ pub struct JobSpec {
     pub output: Output,
     /// A list of the only files to visit, as a plan makes it ([`crate::plan`]); none = all that the rules take.
     pub files: Option<PathBuf>,
-    /// By operation: shards of its main table of earlier runs, whose rows are taken over where files are unchanged.
+    /// By operation: shards of its tables of earlier runs, whose rows are taken over where files are unchanged. They lie
+    /// as they were written, `<a run's folder>/<table>/<shard>`; those that are of no use are left out.
     pub baselines: BTreeMap<String, Vec<PathBuf>>,
     /// By operation: shards of its main table that this job's own splits made; taken over like those of baselines, and
     /// not told as reused.

@@ -7,6 +7,8 @@
 //! A stage reads only what the one before left alike. In a job whose other operations read every file, the digest
 //! of that one read is used and nothing is read twice.
 //!
+//! What a stage has looked at is kept in `ends` and `contents`: a later run takes it over.
+//!
 //! A root has a role: *candidate* (the source) or *reference* (a directory that is kept; it may lie inside the
 //! source). With `only_against_reference` a file counts as a duplicate only when the reference has its content,
 //! and is read only when its size occurs on both sides.

@@ -4,6 +4,8 @@
 //! that ask for the end of a line. A match lies within one line. A file with a NUL byte in its first MiB is binary.
 //! A file that changes while it is searched keeps its matches, and its issue says so.
 //!
+//! Every file that was searched whole and without an issue has a row in `searched`: a later run takes it over.
+//!
 //! Cost: O(bytes) reading and matching; memory: the batches in flight, the longest line of each file in work (16 MiB
 //! at most), a row group per thread, and counts per extension and per top-level folder.
 
