@@ -97,6 +97,7 @@ class Runner:
         self._config = config
         self._only = only
         self._owner = Owner(database, storage)
+        self._is_swept = False
         self._stop = threading.Event()
         self._threads: dict[int, threading.Thread] = {}
         self._loop: threading.Thread | None = None
@@ -122,27 +123,27 @@ class Runner:
             thread.join()
 
     def _look(self) -> None:
-        swept = False
         while not self._stop.is_set():
             self._jobs.submitted.clear()
             try:
-                if self._recover() or not swept:
+                if self._recover() or not self._is_swept:
+                    self._is_swept = True
                     self._sweep()
-                    swept = True
                 while not self._stop.is_set() and self._claim():
                     pass
             except errors.DatabaseError as error:
-                log.warning("the runner waits for the database: %s", error)
-                self._revive()
+                self._is_swept = False
+                self._revive(error)
             except Exception:
                 log.exception("the runner's look for work failed")
             self._jobs.submitted.wait(_POLL_SECONDS)
 
-    def _revive(self) -> None:
+    def _revive(self, error: errors.DatabaseError) -> None:
+        log.warning("the runner waits for the database: %s", error)
         try:
             self._database.revive()
-        except errors.DatabaseError as error:
-            log.warning("%s", error)
+        except errors.DatabaseError as another:
+            log.warning("%s", another)
 
     def _sweep(self) -> None:
         """Remove the work of jobs that have ended, which a killed process left."""
@@ -203,6 +204,7 @@ class Runner:
             with self._database.transaction() as session:
                 unfinished = repository.unfinished(session, [work.parent.name])
         except errors.DatabaseError:
+            self._is_swept = False
             return
         if not unfinished:
             shutil.rmtree(work.parent, ignore_errors=True)
@@ -225,7 +227,7 @@ class Runner:
         except Exception as error:
             log.exception("job %s failed", claim.job_id)
             self._discard(claim)
-            self._end_failed(claim, lease, errors.InternalError(f"{type(error).__name__}: {error}"))
+            self._end_failed(claim, lease, errors.of_unexpected(error))
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
@@ -312,8 +314,8 @@ class Runner:
         local = self._files.local_path(job_id, names[0])
         if local is not None:
             return local.parent
-        folder = work / "reference"
-        folder.mkdir()
+        folder = work / "reference" / str(job_id) / table
+        folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             with (folder / Path(name).name).open("wb") as copy:
                 copy.writelines(self._files.open(job_id, name).chunks)

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import tempfile
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -98,12 +99,14 @@ def test_a_job_outlives_a_crash_of_postgresql(
     dice = random.Random(seed)
     operation = dice.choice(list(OPERATIONS))
     points = calm(operation).points
-    crash = Fault("call", at=dice.randint(1, points * 9 // 10), action=server.restart)
+    again = threading.Event()
+    crash = Fault("call", at=dice.randint(1, points * 9 // 10), action=lambda: (server.restart(), again.set()))
     job = world.submit(operation)
     proxy.plan(crash)
     world.services.start_runner()
     wait_until(lambda: is_over(world, job.id), "the job ends", seconds=60)
     if crash.fired.is_set():
+        assert again.wait(60), "PostgreSQL is up again"
         meet("postgresql: crash and restart")
     world.check(job.id, operation, calm(operation).rows)
 
