@@ -7,7 +7,6 @@ that lost its lease finds that it can write nothing, stops the engine and forget
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import shutil
@@ -327,7 +326,7 @@ class Runner:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = path.relative_to(folder).as_posix()
             stored.append(Artifact(name=name, media_type=artifacts.media_type(name), size_bytes=path.stat().st_size))
-            lease.store(functools.partial(self._storage.put, claim.prefix + name, path))
+            lease.store(self._storage.put, claim.prefix + name, path)
         issues = finished.progress.issues
         values = {
             "status": Status.COMPLETED,
