@@ -71,8 +71,9 @@ system-test:
 	done
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
 
-faults: ## Have the engine die, fail and wait at 20,000 seeded points: a quarter of an hour
+faults: $(VENV)/.built ## Have all that may fail do so, many times more often than in the tests: an hour
 	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test faults -- --nocapture
+	PRAVAH_FAULT_FACTOR=20 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults
 
 lint: $(VENV)/.built types ## Check form, types and imports
 	@$(BIN)/ruff check .

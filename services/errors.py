@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import Any
+
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
 class PravahError(Exception):
@@ -200,6 +203,14 @@ def of_code(code: str, message: str) -> PravahError:
         if row.code == code:
             return row.cls(message)
     return InternalError(message)
+
+
+def of_unexpected(error: Exception) -> PravahError:
+    """Return what a job is told that ended with an error nobody has foreseen: a bug, unless the disk is to blame."""
+    if isinstance(error, OSError) and error.errno in _OF_THE_DISK:
+        place = f" at {error.filename}" if error.filename else ""
+        return OutputError(f"{error.strerror}{place}")
+    return InternalError(f"{type(error).__name__}: {error}")
 
 
 def as_problem(error: PravahError, instance: str | None = None) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import logging
 import shutil
 import threading
@@ -168,5 +167,5 @@ class Helper:
 
     def _store(self, claim: SplitClaim, folder: Path, lease: Lease, names: list[str]) -> list[str]:
         for name in names:
-            lease.store(functools.partial(self._storage.put, claim.prefix + name, folder / name))
+            lease.store(self._storage.put, claim.prefix + name, folder / name)
         return names

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -27,6 +27,7 @@ _GRACE_LOOKS = 5
 """For how many looks a lease may be over by our clock: a process that slept wakes so, and may still hold its job."""
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Lease:
@@ -109,7 +110,7 @@ class Lease:
                     raise
                 self.lost.wait(_AGAIN_SECONDS)
 
-    def store(self, work: Callable[[], object]) -> None:
+    def store(self, put: Callable[P, object], *given: P.args, **named: P.kwargs) -> None:
         """Have something stored, again while the storage is away and the work shall go on.
 
         Raises:
@@ -120,7 +121,7 @@ class Lease:
         while True:
             self.check()
             try:
-                work()
+                put(*given, **named)
                 return
             except errors.StorageError as error:
                 if not error.is_passing or time.monotonic() >= give_up_at:

@@ -7,7 +7,6 @@ that lost its lease finds that it can write nothing, stops the engine and forget
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import shutil
@@ -96,6 +95,7 @@ class Runner:
         self._config = config
         self._only = only
         self._owner = Owner(database, storage)
+        self._is_swept = False
         self._stop = threading.Event()
         self._inputs = inputs.Inputs(jobs, sources, files, config)
         self._id = uuid4()
@@ -129,29 +129,29 @@ class Runner:
             registry.leave(session, self._id)
 
     def _look(self) -> None:
-        swept = False
         while not self._stop.is_set():
             self._jobs.submitted.clear()
             try:
-                if self._recover() or not swept:
+                if self._recover() or not self._is_swept:
+                    self._is_swept = True
                     self._sweep()
-                    swept = True
                 self._announce()
                 while not self._stop.is_set() and self._claim():
                     pass
                 self._help()
             except errors.DatabaseError as error:
-                log.warning("the runner waits for the database: %s", error)
-                self._revive()
+                self._is_swept = False
+                self._revive(error)
             except Exception:
                 log.exception("the runner's look for work failed")
             self._jobs.submitted.wait(_POLL_SECONDS)
 
-    def _revive(self) -> None:
+    def _revive(self, error: errors.DatabaseError) -> None:
+        log.warning("the runner waits for the database: %s", error)
         try:
             self._database.revive()
-        except errors.DatabaseError as error:
-            log.warning("%s", error)
+        except errors.DatabaseError as another:
+            log.warning("%s", another)
 
     def _sweep(self) -> None:
         """Remove the work of jobs that have ended, which a killed process left."""
@@ -230,6 +230,7 @@ class Runner:
             with self._database.transaction() as session:
                 unfinished = repository.unfinished(session, [work.parent.name])
         except errors.DatabaseError:
+            self._is_swept = False
             return
         if not unfinished:
             shutil.rmtree(work.parent, ignore_errors=True)
@@ -254,7 +255,7 @@ class Runner:
         except Exception as error:
             log.exception("job %s failed", claim.job_id)
             self._discard(claim)
-            self._end_failed(claim, lease, errors.InternalError(f"{type(error).__name__}: {error}"))
+            self._end_failed(claim, lease, errors.of_unexpected(error))
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
@@ -282,7 +283,7 @@ class Runner:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             name = path.relative_to(folder).as_posix()
             stored.append(Artifact(name=name, media_type=artifacts.media_type(name), size_bytes=path.stat().st_size))
-            lease.store(functools.partial(self._storage.put, claim.prefix + name, path))
+            lease.store(self._storage.put, claim.prefix + name, path)
         issues = finished.progress.issues
         values = {
             "status": Status.COMPLETED,

@@ -6,7 +6,6 @@ more and computes what is missing. So a split that nobody could do costs time an
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
 import time
@@ -97,7 +96,7 @@ class Sharing:
             return False
         for number, split in enumerate(planned):
             key = splits.list_key(claim.job_id, claim.token, number)
-            lease.store(functools.partial(self._storage.put, key, folder / split["list"]))
+            lease.store(self._storage.put, key, folder / split["list"])
 
         def write(session: Session) -> None:
             if repository.held_row(session, claim.job_id, claim.token) is not None:

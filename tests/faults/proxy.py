@@ -43,7 +43,7 @@ class Fault:
     at: int = 0
     when: Callable[[bytes], bool] | None = None
     amount: float = 0
-    action: Callable[[], None] = lambda: None
+    action: Callable[[], object] = lambda: None
     fired: threading.Event = field(default_factory=threading.Event)
 
     def is_here(self, number: int, data: bytes) -> bool:

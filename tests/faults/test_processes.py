@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import random
 import signal
 import subprocess
@@ -36,7 +35,6 @@ class Other:
             )
         self.log = log
         self.said: list[str] = []
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -167,7 +165,6 @@ def test_clocks_that_jump_do_nothing(
     assert row["heartbeat_at"] <= row["finished_at"]
     assert abs((row["finished_at"] - row["created_at"]).total_seconds()) < 3600
     assert elsewhen.end() == 0, elsewhen.log.read_text()
-    assert not elsewhen.has_said("refused heartbeat")
     world.check(job.id, "checksum", calm("checksum").rows)
 
 

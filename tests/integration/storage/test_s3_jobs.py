@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from services import bootstrap, errors, results, s3_source
 from services import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs.models import JobView, Source, Status
+from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
 from services.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
@@ -97,6 +97,17 @@ def test_a_verify_takes_a_result_that_is_in_s3(opened: bootstrap.Services, tree:
     assert second.status == Status.COMPLETED, second.error
     assert (second.outcome or {})["results"][0]["summary"]["verdict"] == "failed"
     assert (second.outcome or {})["results"][0]["summary"]["statuses"]["changed"] == 1
+
+
+def test_several_operations_take_over_what_an_earlier_job_has_in_s3(
+    opened: bootstrap.Services, tree: TreeBuilder
+) -> None:
+    asked = tuple(OperationRequest(operation=name) for name in ("checksum", "text_statistics"))
+    source = Source.of_path(tree({"a": b"1\n", "b": b"2\n"}))
+    first = opened.jobs.wait(opened.jobs.submit(JobRequest(operations=asked, source=source))[0].id, 60)
+    again = opened.jobs.wait(opened.jobs.retry(first.id).id, 60)
+    assert again.status == Status.COMPLETED, again.error
+    assert [one["summary"]["reused_files"] for one in (again.outcome or {})["results"]] == [2, 2]
 
 
 def test_copies_are_kept_evicted_and_fetched_again(config: settings_module.Settings, tree: TreeBuilder) -> None:
