@@ -121,12 +121,23 @@ class S3Storage:
             with self._translated(key):
                 self._client.upload_file(str(path), self._bucket, self._key(key), Config=self._transfer)
             if path.stat().st_size >= _PART_BYTES:
-                # An upload whose beginning was not answered was begun again: the first one has a name nobody knows.
-                self._drop_unfinished(key)
+                self._drop_forgotten(key)
         except OSError as error:
             if isinstance(error, errors.PravahError):
                 raise
             raise errors.StorageError(f"cannot read {path.name} to store it: {error.strerror}") from error
+
+    def _drop_forgotten(self, key: str) -> None:
+        """Abort what is unfinished of an object that is stored.
+
+        An upload whose beginning was not answered is begun again: the first one has a name that nobody knows.
+        """
+        try:
+            self._drop_unfinished(key)
+        except errors.StorageError as error:
+            if error.is_passing:
+                raise
+            log.warning("uploads of %s that nobody finishes may be left: %s", key, error)  # may not be listed, say
 
     def _drop_unfinished(self, prefix: str) -> None:
         for entry in self.unfinished(prefix):
@@ -227,7 +238,6 @@ class S3Storage:
         """Delete in batches of 1,000, the most a request takes; uploads that were never finished as well."""
         if not prefix:
             raise errors.ArtifactNotFoundError("an empty prefix would delete everything")
-        self._drop_unfinished(prefix)
         keys = [{"Key": self._prefix + key} for key in self.list(prefix)]
         for first in range(0, len(keys), 1000):
             with self._translated(prefix):
@@ -235,6 +245,7 @@ class S3Storage:
                 failed = self._client.delete_objects(Bucket=self._bucket, Delete=batch).get("Errors")
             if failed:
                 raise errors.StorageError(f"cannot delete {failed[0]['Key']}: {failed[0].get('Message')}")
+        self._drop_unfinished(prefix)
 
     def local_path(self, key: str) -> Path | None:
         """There is none."""

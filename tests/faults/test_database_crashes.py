@@ -119,6 +119,7 @@ def test_a_job_outlives_a_crash_of_postgresql(
     proxy.plan(crash)
     world.services.start_runner()
     wait_until(lambda: is_over(world, job.id), "the job ends", seconds=60)
+    proxy.calm()
     if crash.fired.is_set():
         assert again.wait(60), "PostgreSQL is up again"
         meet("postgresql: crash and restart")

@@ -16,7 +16,7 @@ from services import bootstrap
 from services import settings as settings_module
 from services.jobs.models import JobRequest, Source, Status
 from tests.asking import one_job
-from tests.conftest import fill
+from tests.conftest import fill, wait_until
 from tests.faults.summary import Meet
 
 KIB = 1 << 10
@@ -122,9 +122,9 @@ def test_a_full_disk_ends_the_job_clearly_and_a_retry_succeeds(
         assert services.storage.list("jobs/") == []
         # An empty folder may be left, which the next sweep takes: another attempt could be about to use it.
         assert [entry for entry in services.storage.unfinished("jobs/") if entry.upload != "empty directory"] == []
-        left = [path for path in config.work_dir.rglob("*") if path.is_file()]
-        assert left == []
+        wait_until(lambda: not list(config.work_dir.glob("*")), "what the job wrote is removed")
         disk.resize(400 * MIB)
         again = services.jobs.wait(services.jobs.retry(job.id).id, 60)
         assert again.status == Status.COMPLETED, again.error
+        assert [(issue.path, issue.message) for issue in services.jobs.issues(again.id)] == []
         assert services.results.query(again.id, f"{case.operation}.result").total_rows > 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import boto3
 import pytest
 
 from services import bootstrap
@@ -18,7 +19,7 @@ from tests.conftest import database_copy, fill
 from tests.faults.conftest import seeds
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.summary import Meet
-from tests.faults.world import World
+from tests.faults.world import LEASE_SECONDS, World
 
 MIB = 1 << 20
 KINDS = {
@@ -163,3 +164,18 @@ def test_a_storage_that_stays_away_fails_the_job_and_a_retry_succeeds(
     far_storage.submitted.append(again)
     far_storage.ended(again)
     assert content_of(far_storage.services, again) == archived.content
+
+
+def test_a_storage_that_refuses_is_not_waited_for(
+    far_storage: World, archived: Archived, s3_server: str, s3_bucket: str, meet: Meet
+) -> None:
+    boto3.client("s3", endpoint_url=s3_server).delete_bucket(Bucket=s3_bucket)
+    job_id = archive(far_storage, archived)
+    far_storage.services.start_runner()
+    row = far_storage.ended(job_id)
+    assert row["status"] == "FAILED"
+    assert row["error"]["code"] == "storage_unavailable", row["error"]
+    assert "NoSuchBucket" in row["error"]["message"]
+    # Long before the patience of six leases is at its end: the engine takes some of it.
+    assert (row["finished_at"] - row["started_at"]).total_seconds() < 4 * LEASE_SECONDS
+    meet("storage: refuses")

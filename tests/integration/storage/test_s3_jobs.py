@@ -194,7 +194,9 @@ def test_storage_that_fails_while_storing_fails_the_job_and_leaves_nothing(
     config: settings_module.Settings, proxy: Proxy, tree: TreeBuilder, s3: Any, s3_bucket: str
 ) -> None:
     proxy.fail = lambda method, path: 500 if method == "PUT" and "outcome.json" in path else None
-    with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
+    # A result waits for its storage for some leases.
+    change = {"s3_endpoint_url": proxy.endpoint, "lease_seconds": 2, "heartbeat_seconds": 0.5}
+    with bootstrap.open_services(config.model_copy(update=change)) as services:
         services.start_runner()
         done = run(services, Source.of_path(tree({"a": b"1"})))
     assert done.status == Status.FAILED
