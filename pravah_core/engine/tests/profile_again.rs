@@ -20,8 +20,8 @@ fn profile(tree: &Tree) -> Spec {
 /// Records of few values, so many.
 fn few(records: usize, seed: usize) -> String {
     let row = |at: usize| {
-        let (day, text) = (1 + at % 28, if at % 11 == 0 { "" } else { "some words" });
-        format!("{},{}.5,2024-02-{day:02},{text},{}\n", at % 7, (at + seed) % 13, at % 2 == 0)
+        let (day, text) = (1 + at % 28, if at.is_multiple_of(11) { "" } else { "some words" });
+        format!("{},{}.5,2024-02-{day:02},{text},{}\n", at % 7, (at + seed) % 13, at.is_multiple_of(2))
     };
     "id,amount,day,note,flag\n".to_owned() + &(0..records).map(row).collect::<String>()
 }

@@ -178,13 +178,11 @@ impl Operation for Duplicates {
         let Some(digest) = self.collector.known().of(path, meta).and_then(|taken| taken.digest) else {
             return Ok(false);
         };
-        self.kept.reuse(meta.size);
         self.kept.contents((&self.roots, 0), path, meta.into(), &digest)?;
         Ok(true)
     }
 
     fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
-        self.kept.compute();
         self.kept.contents((&self.roots, 0), path, (&read.meta).into(), &digest(self.options.algorithm))
     }
 

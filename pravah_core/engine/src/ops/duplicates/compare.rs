@@ -275,7 +275,10 @@ impl<'a> Comparison<'a> {
         let mut digested: Vec<(u32, Digest)> = vec![(UNREAD, Digest::new(&[])); items.len()];
         items.into_par_iter().zip(&mut digested).try_for_each(|(item, place)| -> Result<()> {
             let found = match self.known(compared, item.inode) {
-                Some(known) => known,
+                Some(known) => {
+                    self.kept.compute();
+                    known
+                }
                 None if self.is_told_by_its_key(compared, item) => Some(Digest::new(&item.key)),
                 None => self.digest(compared, item.inode, &readers)?,
             };
@@ -324,12 +327,11 @@ impl<'a> Comparison<'a> {
         self.context.control.check()?;
         if let Some((name, taken, digest)) = self.taken(compared, inode, |taken| taken.digest) {
             let (_, root) = self.root(name);
-            // What the pass takes over, it has kept and counted; there is no look at the ends then.
-            let is_apart = self.context.all_is_read && root > 0;
-            if is_apart {
+            // In a job that reads all there is no look at the ends, and the pass has kept what it took over.
+            if self.context.all_is_read {
                 self.kept.reuse(name.size);
             }
-            if is_apart || !self.context.all_is_read {
+            if root > 0 || !self.context.all_is_read {
                 self.kept.contents(self.root(name), &self.store.path(name), as_it_was(name, taken), &digest)?;
             }
             return Ok(Some(digest));

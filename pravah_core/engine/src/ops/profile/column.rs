@@ -186,6 +186,7 @@ impl Column {
     }
 
     /// All figures.
+    #[inline]
     pub fn figures(&self) -> Cow<'_, Many> {
         match &self.many {
             Some(many) => Cow::Borrowed(many),
@@ -194,6 +195,7 @@ impl Column {
     }
 }
 
+#[inline]
 fn folded<'a>(values: &Frequent, entries: impl Iterator<Item = &'a sketch::Entry>, base: u32, is_text: bool) -> Many {
     let mut many = Many::drawing(base, is_text);
     for entry in entries {
