@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs)] // each test file uses a part
 #![allow(clippy::unwrap_used)]
 
+pub mod bucket;
 pub mod digests;
 pub mod keys;
 pub mod naive;

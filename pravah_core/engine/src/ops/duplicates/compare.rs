@@ -13,6 +13,7 @@ use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
 use crate::pool::compute_pool;
+use crate::walk::open::OpenFile;
 
 /// Up to this size a file is read whole at the first look: as cheap as its two ends.
 const WHOLE_BYTES: u64 = 32 << 10;
@@ -293,7 +294,7 @@ impl<'a> Comparison<'a> {
 
     /// Divide a class into those that are alike byte by byte.
     fn confirm(&self, compared: &Compared, class: Class) -> Result<Vec<Class>> {
-        let mut classes: Vec<(Vec<u32>, OwnedFd)> = Vec::new();
+        let mut classes: Vec<(Vec<u32>, OpenFile)> = Vec::new();
         'inodes: for inode in class.inodes {
             let (number, file) = self.file(compared, inode);
             let path = self.store.path(file);
