@@ -206,8 +206,7 @@ class Runner:
         if not unfinished:
             shutil.rmtree(work.parent, ignore_errors=True)
             return
-        for name in ("source", "reference"):
-            shutil.rmtree(work / name, ignore_errors=True)
+        shutil.rmtree(work / "reference", ignore_errors=True)
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
@@ -228,13 +227,16 @@ class Runner:
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
-        request = self._stage(claim.request, work, lease)
-        source = claim.request.source.os_path if claim.request.source.path is not None else None
+        request = claim.request
+        access = self._sources.s3_access(request.source)
+        source = request.source.os_path if access is None else None
+        if source is not None:
+            request = request.with_path(self._sources.resolve(source))
         request = spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
         shards = self._baselines(claim, work)
-        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, shards)
+        document = spec.engine_spec(request, self._config, self._sources, work / "out", claim.origin, shards, access)
         lease.check()
-        handle = engine.start(document)
+        handle = engine.start(document, access.keys if access is not None else None)
         lease.when_over(handle.cancel)
         report = Report(self._database, claim.job_id, claim.token, handle, self._config)
         outcome = self._outcome(handle, report, lease)
@@ -254,6 +256,7 @@ class Runner:
             if lease.is_over or short is not None:
                 handle.cancel()
             elif time.monotonic() >= report_at:
+                handle.renew()
                 report.write()
                 report_at = time.monotonic() + _PROGRESS_SECONDS
         try:
@@ -287,15 +290,6 @@ class Runner:
         except OSError as error:
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
         disk.check(self._config)
-
-    def _stage(self, request: JobRequest, work: Path, lease: Lease) -> JobRequest:
-        source = request.source
-        if source.path is not None:
-            return request.with_path(self._sources.resolve(source.os_path))
-        staged = work / "source"
-        staged.mkdir()
-        self._sources.stage_s3(source.s3_uri or "", staged, lease.check)
-        return request.with_path(staged)
 
     def _resolve(self, option: spec.PathOption, work: Path, source: str | None) -> Path:
         if option.is_destination:

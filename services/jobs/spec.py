@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services import errors, operations, settings
-from services.jobs.models import JobRequest, OperationRequest
+from services.jobs.models import JobRequest, OperationRequest, Source
 
 if TYPE_CHECKING:
     from services.sources import SourceService
+    from services.storage.s3 import Access
 
 JOB_REFERENCE = "job:"
 """A path option may name an earlier job's result: ``job:<id>``."""
@@ -108,6 +109,7 @@ def engine_spec(
     output: Path,
     job: UUID | None = None,
     baselines: Mapping[str, Sequence[Path]] | None = None,
+    access: Access | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
@@ -115,16 +117,12 @@ def engine_spec(
         request: its paths resolved.
         job: whose leftovers at a destination are its own, from an earlier attempt.
         baselines: by operation: shards of its main table, of earlier attempts or jobs.
+        access: to a source in S3.
     """
-    source = request.source
     document = {
         "version": 1,
         "operations": [one.model_dump(mode="json") for one in request.operations],
-        "source": {
-            "path": source.path,
-            "path_bytes": source.path_bytes,
-            "boundaries": _texts(sources.roots()),
-        },
+        "source": _source(request.source, sources, access),
         "excluded": _texts(sources.closed()),
         "walk": request.walk.model_dump(mode="json"),
         "output": {
@@ -137,6 +135,14 @@ def engine_spec(
         "threads": config.engine_threads,
     }
     return json.dumps(document).encode()
+
+
+def _source(source: Source, sources: SourceService, access: Access | None) -> dict[str, Any]:
+    if source.s3_uri is None or access is None:
+        return {"path": source.path, "path_bytes": source.path_bytes, "boundaries": _texts(sources.roots())}
+    name, _, prefix = source.s3_uri.removeprefix("s3://").partition("/")
+    bucket = {"name": name, "prefix": prefix, "endpoint": access.endpoint, "region": access.region}
+    return {"path": source.s3_uri, "bucket": bucket}
 
 
 def checked_spec(request: JobRequest, config: settings.Settings, sources: SourceService) -> bytes:

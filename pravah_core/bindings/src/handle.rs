@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use pravah_engine::Job;
 use pravah_engine::control::Control;
 use pravah_engine::error::{EngineError, Result};
+use pravah_engine::objects::Credentials;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -35,11 +36,12 @@ pub struct JobHandle {
     control: Arc<Control>,
     ending: Arc<Ending>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    credentials: Option<Credentials>,
 }
 
 impl JobHandle {
     /// Run a prepared job on a thread of its own.
-    pub fn spawn(job: Job) -> Result<Self> {
+    pub fn spawn(job: Job, credentials: Option<Credentials>) -> Result<Self> {
         job.create_output()?;
         let control = Arc::new(Control::new());
         let ending = Arc::new(Ending { end: Mutex::new(None), ended: Condvar::new() });
@@ -54,7 +56,7 @@ impl JobHandle {
             .name("pravah-job".into())
             .spawn(body)
             .map_err(|error| EngineError::internal(format!("cannot start the job's thread: {error}")))?;
-        Ok(Self { control, ending, thread: Mutex::new(Some(thread)) })
+        Ok(Self { control, ending, thread: Mutex::new(Some(thread)), credentials })
     }
 
     /// Wait with the GIL released, and look for signals meanwhile; true when the job has ended.
@@ -137,6 +139,11 @@ impl JobHandle {
             size_bytes: shard.bytes,
         };
         self.control.shards(after).into_iter().enumerate().map(number).collect()
+    }
+
+    fn renew(&self, credentials: &[u8]) -> PyResult<()> {
+        let known = self.credentials.as_ref();
+        known.map_or(Ok(()), |known| known.renew(credentials)).map_err(errors::to_python)
     }
 
     fn cancel(&self) {
