@@ -21,6 +21,7 @@ __all__ = [
     "Shard",
     "SourceForbiddenError",
     "SourceNotFoundError",
+    "SourceUnavailableError",
     "check",
     "engine_version",
     "plan",
@@ -38,11 +39,13 @@ def check(spec_json: bytes) -> None:
         InvalidOptionsError: the JSON, an option or a rule is not acceptable.
     """
 
-def start(spec_json: bytes) -> JobHandle:
+def start(spec_json: bytes, credentials: bytes | None = None) -> JobHandle:
     """Validate a job specification, start the job on its own threads and return at once.
 
     Args:
         spec_json: a JobSpec as UTF-8 JSON.
+        credentials: of a source in a bucket: UTF-8 JSON ``{"key_id", "secret_key", "token"}``; without them requests
+            are not signed.
 
     Raises:
         InvalidOptionsError: the JSON, an option or a rule is not acceptable; nothing was started.
@@ -51,7 +54,9 @@ def start(spec_json: bytes) -> JobHandle:
         OutputError: the output directory cannot be created.
     """
 
-def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int) -> JobHandle:
+def plan(
+    spec_json: bytes, folder: Path, least_files: int, least_bytes: int, credentials: bytes | None = None
+) -> JobHandle:
     """Walk without reading any file and cut the job into splits, for several runners; return at once.
 
     What the baselines know of all operations is in no split. A split is closed at `least_files` files or `least_bytes`
@@ -60,10 +65,10 @@ def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int) -> 
     ``{"splits": [{"list": name, "files": int, "bytes": int}, …]}``.
 
     Raises:
-        InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as `start`.
+        InvalidOptionsError, SourceNotFoundError, SourceForbiddenError, SourceUnavailableError: as `start`.
     """
 
-def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
+def preview(spec_json: bytes, limit_files: int, limit_seconds: float, credentials: bytes | None = None) -> bytes:
     """Walk without reading any file and count what a job would touch.
 
     Returns:
@@ -90,6 +95,13 @@ class JobHandle:
 
     def shards(self, after: int) -> list[Shard]:
         """Return the shards that became final, with index > `after`, oldest first."""
+
+    def renew(self, credentials: bytes) -> None:
+        """Make further requests with these credentials; nothing of a job that began without.
+
+        Raises:
+            InvalidOptionsError: they are none.
+        """
 
     def cancel(self) -> None:
         """Ask the job to stop; idempotent; `wait` answers True within 200 ms."""
@@ -146,6 +158,7 @@ class EngineError(Exception):
 class InvalidOptionsError(EngineError, ValueError): ...
 class SourceNotFoundError(EngineError, FileNotFoundError): ...
 class SourceForbiddenError(EngineError, PermissionError): ...
+class SourceUnavailableError(EngineError, ConnectionError): ...
 class LimitExceededError(EngineError): ...
 class OutputError(EngineError, OSError): ...
 class CancelledError(EngineError): ...

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ from services.jobs.models import IssueView, Progress
 
 if TYPE_CHECKING:
     import pravah_core
+
+log = logging.getLogger(__name__)
+
+Keys = Callable[[], bytes | None]
+"""Gives the credentials of the moment for a source that asks who reads it."""
 
 
 def _core() -> ModuleType:
@@ -37,9 +43,24 @@ def _translated() -> Iterator[None]:
 class Handle:
     """A running job of the engine; see ``pravah_core/_native.pyi``."""
 
-    def __init__(self, handle: pravah_core.JobHandle) -> None:
-        """Wrap a handle of the engine."""
+    def __init__(self, handle: pravah_core.JobHandle, keys: Keys | None = None, known: bytes | None = None) -> None:
+        """Wrap a handle of the engine, that began with `known` credentials of `keys`."""
         self._handle = handle
+        self._keys = keys
+        self._known = known
+
+    def renew(self) -> None:
+        """Hand on credentials that were renewed since; where that fails the old ones may do for a while."""
+        if self._keys is None or self._known is None:
+            return
+        try:
+            now = self._keys()
+        except errors.StorageError as error:
+            log.warning("credentials are not renewed: %s", error)
+            return
+        if now is not None and now != self._known:
+            self._handle.renew(now)
+            self._known = now
 
     def wait(self, seconds: float) -> bool:
         """Wait for at most `seconds`; return True when the job has finished."""
@@ -90,24 +111,26 @@ class Handle:
             return self._handle.result()
 
 
-def start(spec_json: bytes) -> Handle:
+def start(spec_json: bytes, keys: Keys | None = None) -> Handle:
     """Start a job.
 
     Raises:
         PravahError: the specification or the source is not acceptable.
     """
+    known = keys() if keys is not None else None
     with _translated():
-        return Handle(_core().start(spec_json))
+        return Handle(_core().start(spec_json, known), keys, known)
 
 
-def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int) -> Handle:
+def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int, keys: Keys | None = None) -> Handle:
     """Start to cut a job into splits; see ``pravah_core/_native.pyi``.
 
     Raises:
         PravahError: the specification or the source is not acceptable.
     """
+    known = keys() if keys is not None else None
     with _translated():
-        return Handle(_core().plan(spec_json, folder, least_files, least_bytes))
+        return Handle(_core().plan(spec_json, folder, least_files, least_bytes, known), keys, known)
 
 
 def check(spec_json: bytes) -> None:
@@ -120,11 +143,11 @@ def check(spec_json: bytes) -> None:
         _core().check(spec_json)
 
 
-def preview(spec_json: bytes, limit_files: int, limit_seconds: float) -> bytes:
+def preview(spec_json: bytes, limit_files: int, limit_seconds: float, keys: bytes | None = None) -> bytes:
     """Count what a job would touch; see ``pravah_core/_native.pyi``.
 
     Raises:
         PravahError: the specification or the source is not acceptable.
     """
     with _translated():
-        return bytes(_core().preview(spec_json, limit_files, limit_seconds))
+        return bytes(_core().preview(spec_json, limit_files, limit_seconds, keys))

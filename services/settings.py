@@ -60,7 +60,7 @@ class Settings(pydantic_settings.BaseSettings):
         default=2, ge=1, le=64, description="Jobs that run at once; others wait their turn. Jobs use all cores."
     )
     engine_threads: int | None = Field(
-        default=None, ge=1, le=1024, description="Threads of one job; unset = one per core."
+        default=None, ge=1, le=1024, description="Threads of one job; unset = one per core, for a prefix in S3 32."
     )
     executor: Literal["local", "ray"] = Field(
         default="local",
@@ -121,9 +121,6 @@ class Settings(pydantic_settings.BaseSettings):
         ge=0,
         description="Files that belong to no job are removed once nothing of them has changed for this many seconds, "
         "at least for PRAVAH_LEASE_SECONDS.",
-    )
-    s3_source_limit_bytes: int = Field(
-        default=100 << 30, ge=1, description="Largest S3 prefix (bytes) that is staged as a source."
     )
     result_cache_bytes: int = Field(
         default=10 << 30, ge=0, description="Space (bytes) for local copies of results that are kept in S3."

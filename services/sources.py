@@ -1,4 +1,4 @@
-"""Directories a user may read: allowed roots, browsing, favourites, S3 prefixes staged as directories."""
+"""What a user may read: allowed roots, browsing, favourites, S3 prefixes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydantic
 import sqlalchemy as sa
@@ -18,7 +19,10 @@ from sqlalchemy.dialects.postgresql import insert
 from services import errors, paths, settings
 from services.db.engine import Database
 from services.db.tables import JobRow, PlaceRow
-from services.jobs.models import Preview, Source
+from services.jobs.models import Source
+
+if TYPE_CHECKING:
+    from services.storage.s3 import Access
 
 log = logging.getLogger(__name__)
 
@@ -299,22 +303,20 @@ class SourceService:
                 remedy="Choose a prefix below an allowed one, or add it to PRAVAH_ALLOWED_S3_PREFIXES and restart.",
             )
 
-    def preview_s3(self, uri: str) -> Preview:
-        """Count the objects of a prefix, at most 10,000.
+    def s3_access(self, source: Source) -> Access | None:
+        """Return how the engine reads a prefix; ``None`` for a directory.
 
         Raises:
-            StorageError: S3 does not answer.
+            SourceForbiddenError: the prefix lies outside the allowed ones.
+            StorageError: the chain of credentials is unusable.
         """
-        from services import s3_source
+        if source.s3_uri is None:
+            return None
+        self.check_s3(source.s3_uri)
+        # boto3 takes half a second to import; most processes read no bucket.
+        from services.storage import s3
 
-        return s3_source.preview(uri, self._config.s3_endpoint_url)
-
-    def stage_s3(self, uri: str, directory: Path, check: Callable[[], None]) -> None:
-        """Copy a prefix below `directory`; see ``services.s3_source``."""
-        from services import s3_source
-
-        limits = s3_source.Limits(self._config.s3_source_limit_bytes, self._config.min_free_disk_bytes)
-        s3_source.stage(uri, directory, self._config.s3_endpoint_url, limits, check)
+        return s3.access(self._config.s3_endpoint_url)
 
 
 def _is_empty(directory: Path) -> bool:

@@ -17,7 +17,7 @@ _KIND, _S3_BOX = "picker_kind", "picker_s3"
 _WHOLE, _SEEN = "picker_whole_page", "picker_seen"
 _SHOWN_FOLDERS = 60
 _LOCAL, _REMOTE = "On this machine", "In S3"
-_S3_HELP = "Objects below a prefix are copied here, read, and removed again. Credentials come from the AWS chain."
+_S3_HELP = "Objects below a prefix are read where they are. Credentials come from the AWS chain."
 
 
 def show(services: bootstrap.Services) -> Source | None:

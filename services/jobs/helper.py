@@ -146,13 +146,13 @@ class Helper:
                 raise
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
         disk.check(self._config)
-        request = self._inputs.resolved(claim.request, work, lease.check)
-        document = self._inputs.document(request, work / "out", claim.origin, parts=spec.Parts(files=listed))
+        ready = self._inputs.ready(claim.request, work)
+        document = self._inputs.document(ready, work / "out", claim.origin, parts=spec.Parts(files=listed))
         lease.check()
-        handle = engine.start(document)
+        handle = engine.start(document, ready.keys)
         lease.when_over(handle.cancel)
         watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle))
-        is_kept = {(name, table) for name in request.names for table in operations.get(name).kept}
+        is_kept = {(name, table) for name in claim.request.names for table in operations.get(name).kept}
         shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]
         return [str(shard["path"]) for shard in shards]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services import artifacts, errors, operations, settings
@@ -12,8 +14,28 @@ from services.jobs.models import JobRequest
 from services.jobs.service import JobService
 from services.sources import SourceService
 
-FOLDERS = ("source", "reference")
-"""Below a work folder: copies, which are of no use to a later attempt."""
+if TYPE_CHECKING:
+    from services.storage.s3 import Access
+
+COPIES = "reference"
+"""A folder below a work folder: copies, which are of no use to a later attempt."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A request as the engine takes it here.
+
+    Attributes:
+        access: to a source in S3.
+    """
+
+    request: JobRequest
+    access: Access | None
+
+    @property
+    def keys(self) -> Callable[[], bytes | None] | None:
+        """What gives the credentials of the moment; ``None`` for a directory."""
+        return None if self.access is None else self.access.keys
 
 
 class Inputs:
@@ -28,27 +50,16 @@ class Inputs:
         self._files = files
         self._config = config
 
-    def resolved(self, wanted: JobRequest, work: Path, check: Callable[[], None]) -> JobRequest:
+    def ready(self, wanted: JobRequest, work: Path) -> Ready:
         """Return the request with its source, and every path in its options, as they are to be opened here.
-
-        Args:
-            check: called often while something is copied; what it raises ends the copying.
 
         Raises:
             PravahError: one of them is not there or not allowed.
         """
-        request = self._stage(wanted, work, check)
-        source = wanted.source.os_path if wanted.source.path is not None else None
-        return spec.with_paths(request, lambda option: str(self._resolve(option, work, source)))
-
-    def _stage(self, request: JobRequest, work: Path, check: Callable[[], None]) -> JobRequest:
-        source = request.source
-        if source.path is not None:
-            return request.with_path(self._sources.resolve(source.os_path))
-        staged = work / "source"
-        staged.mkdir()
-        self._sources.stage_s3(source.s3_uri or "", staged, check)
-        return request.with_path(staged)
+        access = self._sources.s3_access(wanted.source)
+        source = wanted.source.os_path if access is None else None
+        request = wanted.with_path(self._sources.resolve(source)) if source is not None else wanted
+        return Ready(spec.with_paths(request, lambda option: str(self._resolve(option, work, source))), access)
 
     def _resolve(self, option: spec.PathOption, work: Path, source: str | None) -> Path:
         if option.is_destination:
@@ -77,7 +88,7 @@ class Inputs:
         if local is not None:
             return local.parent
         # As the engine wrote it: it tells by their folders which tables are of one run.
-        folder = work / "reference" / str(job_id) / Path(names[0]).parent
+        folder = work / COPIES / str(job_id) / Path(names[0]).parent
         folder.mkdir(parents=True, exist_ok=True)
         for name in names:
             with (folder / Path(name).name).open("wb") as copy:
@@ -86,15 +97,10 @@ class Inputs:
 
     def document(
         self,
-        request: JobRequest,
+        ready: Ready,
         output: Path,
         origin: UUID,
-        shards: dict[str, list[Path]] | None = None,
-        parts: spec.Parts | None = None,
+        parts: spec.Parts,
     ) -> bytes:
-        """Return the engine's specification of a resolved request.
-
-        Args:
-            shards: by operation: those whose rows are taken over.
-        """
-        return spec.engine_spec(request, self._config, self._sources, output, origin, shards, parts)
+        """Return the engine's specification of a request that is ready."""
+        return spec.engine_spec(ready.request, self._config, self._sources, output, origin, parts, ready.access)

@@ -1,4 +1,4 @@
-"""A runner's hold on a job, kept alive by a thread of its own: also while files are staged or stored."""
+"""A runner's hold on a job, kept alive by a thread of its own: also while files are stored."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class Source(Model):
-    """Where a job reads: a directory, or an S3 prefix that is staged first.
+    """Where a job reads: a directory, or an S3 prefix.
 
     Attributes:
         path: absolute path.

@@ -237,8 +237,7 @@ class Runner:
             with contextlib.suppress(errors.DatabaseError):
                 self._sharing.end(UUID(work.parent.name))
             return
-        for name in inputs.FOLDERS:
-            shutil.rmtree(work / name, ignore_errors=True)
+        shutil.rmtree(work / inputs.COPIES, ignore_errors=True)
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
@@ -259,12 +258,12 @@ class Runner:
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
-        request = self._inputs.resolved(claim.request, work, lease.check)
-        shards = self._inputs.baselines(claim.request, work)
-        shared = self._sharing.share(claim, request, shards, work, lease)
-        document = self._inputs.document(request, work / "out", claim.origin, shards, spec.Parts(shards=shared.shards))
+        ready = self._inputs.ready(claim.request, work)
+        known = self._inputs.baselines(claim.request, work)
+        shared = self._sharing.share(claim, ready, known, work, lease)
+        document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known, shared.shards))
         lease.check()
-        handle = engine.start(document)
+        handle = engine.start(document, ready.keys)
         lease.when_over(handle.cancel)
         report = Report(self._database, claim.job_id, claim.token, handle, self._config, shared)
         outcome = watching.outcome(handle, self._config, lease, report.write)

@@ -161,10 +161,11 @@ class JobService:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
         """
         request = self.check(request.model_copy(update={"idempotency_key": None}))
-        if request.source.path is None:
-            return self._sources.preview_s3(request.source.s3_uri or "")
-        document = spec.engine_spec(request, self._config, self._sources, self._config.work_dir / "preview")
-        return Preview.model_validate_json(engine.preview(document, _PREVIEW_FILES, _PREVIEW_SECONDS))
+        access = self._sources.s3_access(request.source)
+        work = self._config.work_dir / "preview"
+        document = spec.engine_spec(request, self._config, self._sources, work, access=access)
+        keys = access.keys() if access is not None else None
+        return Preview.model_validate_json(engine.preview(document, _PREVIEW_FILES, _PREVIEW_SECONDS, keys))
 
     def get(self, job_id: UUID) -> JobView:
         """Return a job.

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from services import engine, errors, operations, settings
 from services.db.engine import Database
-from services.jobs import registry, repository, splits, watching
-from services.jobs.inputs import Inputs
+from services.jobs import registry, repository, spec, splits, watching
+from services.jobs.inputs import COPIES, Inputs, Ready
 from services.jobs.lease import Lease
 from services.jobs.models import JobRequest, Progress, RateSample
 from services.jobs.report import Shared, add_sample
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 def is_possible(request: JobRequest) -> bool:
     """Return whether every operation of a request finds of each file what no other file changes."""
-    return request.source.path is not None and all(operations.get(name).splits for name in request.names)
+    return all(operations.get(name).splits for name in request.names)
 
 
 class Sharing:
@@ -58,13 +58,10 @@ class Sharing:
 
             self._cluster = RayCluster(config)
 
-    def share(
-        self, claim: Claim, request: JobRequest, known: dict[str, list[Path]], work: Path, lease: Lease
-    ) -> Shared:
+    def share(self, claim: Claim, ready: Ready, known: dict[str, list[Path]], work: Path, lease: Lease) -> Shared:
         """Have the files of a job done by all who are there, as far as that pays; return what they found.
 
         Args:
-            request: resolved.
             known: by operation: shards of earlier attempts and of the baseline; their files are in no split.
 
         Raises:
@@ -76,18 +73,18 @@ class Sharing:
         planned = lease.insist(lambda session: splits.standing(session, claim.job_id).splits)
         others = lease.insist(lambda session: registry.count(session, self._config.lease_seconds, self._runner))
         somebody = self._cluster is not None or others
-        if not planned and not (somebody and self._plan(claim, request, known, work, lease)):
+        if not planned and not (somebody and self._plan(claim, ready, known, work, lease)):
             return Shared()
         shared = self._wait(claim, lease)
         shared.shards = self._collect(claim, work, lease)
         return shared
 
-    def _plan(self, claim: Claim, request: JobRequest, known: dict[str, list[Path]], work: Path, lease: Lease) -> bool:
+    def _plan(self, claim: Claim, ready: Ready, known: dict[str, list[Path]], work: Path, lease: Lease) -> bool:
         """Walk, cut, store the lists, record the splits; False when there is too little to share."""
         folder = work / "splits"
         folder.mkdir()
-        document = self._inputs.document(request, work / "out", claim.origin, known)
-        handle = engine.plan(document, folder, self._config.split_files, self._config.split_bytes)
+        document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known))
+        handle = engine.plan(document, folder, self._config.split_files, self._config.split_bytes, ready.keys)
         lease.when_over(handle.cancel)
         planned: list[dict[str, Any]] = json.loads(
             watching.outcome(handle, self._config, lease, lambda: self._write(claim, handle.progress(), []))
@@ -160,7 +157,7 @@ class Sharing:
         path = self._storage.local_path(prefix + name)
         if path is not None:
             return path
-        copy = work / "reference" / prefix / name
+        copy = work / COPIES / prefix / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         with copy.open("wb") as file:
             file.writelines(self._storage.open(prefix + name))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services import errors, operations, settings
-from services.jobs.models import JobRequest, OperationRequest
+from services.jobs.models import JobRequest, OperationRequest, Source
 
 if TYPE_CHECKING:
     from services.sources import SourceService
+    from services.storage.s3 import Access
 
 JOB_REFERENCE = "job:"
 """A path option may name an earlier job's result: ``job:<id>``."""
@@ -55,15 +56,18 @@ class PathOption:
 
 @dataclass(frozen=True)
 class Parts:
-    """What makes a job a part of another, or the sum of its parts.
+    """What of a source is done already, and what of it is to be done.
 
     Attributes:
-        files: the list of the only files to visit.
-        shards: by operation: those of its main table that splits made.
+        baselines: by operation: shards of the tables that it keeps, of earlier attempts or jobs, each below a folder
+            of its table.
+        shards: the same of the job's own splits.
+        files: the list of the only files to visit, in a split.
     """
 
-    files: Path | None = None
+    baselines: Mapping[str, Sequence[Path]] = default(default_factory=dict)
     shards: Mapping[str, Sequence[Path]] = default(default_factory=dict)
+    files: Path | None = None
 
 
 def with_paths(request: JobRequest, replace: Callable[[PathOption], str]) -> JobRequest:
@@ -115,33 +119,29 @@ def job_references(document: Any) -> set[UUID]:
     return set()
 
 
+_ALL = Parts()
+
+
 def engine_spec(
     request: JobRequest,
     config: settings.Settings,
     sources: SourceService,
     output: Path,
     job: UUID | None = None,
-    baselines: Mapping[str, Sequence[Path]] | None = None,
-    parts: Parts | None = None,
+    parts: Parts = _ALL,
+    access: Access | None = None,
 ) -> bytes:
     """Return the engine's job specification (``docs/architecture.md``) as JSON.
 
     Args:
         request: its paths resolved.
         job: whose leftovers at a destination are its own, from an earlier attempt.
-        baselines: by operation: shards of the tables that it keeps, of earlier attempts or jobs, each below a folder
-            of its table.
-        parts: of a job that is shared.
+        access: to a source in S3.
     """
-    source = request.source
     document = {
         "version": 1,
         "operations": [one.model_dump(mode="json") for one in request.operations],
-        "source": {
-            "path": source.path,
-            "path_bytes": source.path_bytes,
-            "boundaries": _texts(sources.roots()),
-        },
+        "source": _source(request.source, sources, access),
         "excluded": _texts(sources.closed()),
         "walk": request.walk.model_dump(mode="json"),
         "output": {
@@ -150,12 +150,20 @@ def engine_spec(
             "shard_rows": config.shard_rows,
             "shard_bytes": config.shard_bytes,
         },
-        "files": os.fspath(parts.files) if parts and parts.files else None,
-        "baselines": {name: _texts(shards) for name, shards in (baselines or {}).items()},
-        "splits": {name: _texts(shards) for name, shards in (parts.shards if parts else {}).items()},
+        "files": os.fspath(parts.files) if parts.files else None,
+        "baselines": {name: _texts(shards) for name, shards in parts.baselines.items()},
+        "splits": {name: _texts(shards) for name, shards in parts.shards.items()},
         "threads": config.engine_threads,
     }
     return json.dumps(document).encode()
+
+
+def _source(source: Source, sources: SourceService, access: Access | None) -> dict[str, Any]:
+    if source.s3_uri is None or access is None:
+        return {"path": source.path, "path_bytes": source.path_bytes, "boundaries": _texts(sources.roots())}
+    name, _, prefix = source.s3_uri.removeprefix("s3://").partition("/")
+    bucket = {"name": name, "prefix": prefix, "endpoint": access.endpoint, "region": access.region}
+    return {"path": source.s3_uri, "bucket": bucket}
 
 
 def checked_spec(request: JobRequest, config: settings.Settings, sources: SourceService) -> bytes:

@@ -30,6 +30,7 @@ def outcome(handle: engine.Handle, config: settings.Settings, lease: Lease, repo
         if lease.is_over or short is not None:
             handle.cancel()
         elif time.monotonic() >= report_at:
+            handle.renew()
             report()
             report_at = time.monotonic() + REPORT_SECONDS
     try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ _ROAD = (
 )
 
 
-def client(endpoint_url: str | None) -> Any:
+def client(endpoint_url: str | None, session: boto3.session.Session | None = None) -> Any:
     """Return an S3 client: some retries, bounded waits."""
     config = botocore.config.Config(
         # With waits of at most 1, 2 and 4 s in between: a server that is gone is told of within seconds.
@@ -47,10 +49,52 @@ def client(endpoint_url: str | None) -> Any:
         response_checksum_validation="when_required",
     )
     # A session of its own: boto3's default one is not safe between threads.
-    made = boto3.session.Session().client("s3", endpoint_url=endpoint_url, config=config)
+    made = (session or boto3.session.Session()).client("s3", endpoint_url=endpoint_url, config=config)
     # Not asked whether a body may be sent: botocore reads the answer to that for ever when it is cut off in its middle.
     made.meta.events.unregister("before-call.s3", botocore.handlers.add_expect_header)
     return made
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the engine's client of S3 is told: where the server is, and who asks. Found by boto3's chains.
+
+    Attributes:
+        endpoint: URL of the server.
+        region: requests are signed for.
+        found: what renews itself; ``None`` where the chain holds nothing, and requests are not signed.
+    """
+
+    endpoint: str
+    region: str
+    found: Any = field(repr=False)
+
+    def keys(self) -> bytes | None:
+        """Return the credentials of this moment as the engine takes them, for memory only.
+
+        Raises:
+            StorageError: they have ended and cannot be renewed.
+        """
+        if self.found is None:
+            return None
+        with translated("credentials for S3"):
+            now = self.found.get_frozen_credentials()
+        return json.dumps({"key_id": now.access_key, "secret_key": now.secret_key, "token": now.token}).encode()
+
+
+def access(endpoint_url: str | None) -> Access:
+    """Ask the chains of settings and credentials.
+
+    Raises:
+        StorageError: a profile or endpoint is unusable.
+    """
+    with translated("S3"):
+        session = boto3.session.Session()
+        meta = client(endpoint_url, session).meta
+        found = session.get_credentials()
+    # Where no region is named, botocore has a word for it that is none.
+    region = meta.region_name if meta.region_name not in {None, "aws-global"} else "us-east-1"
+    return Access(meta.endpoint_url, region, found)
 
 
 @contextlib.contextmanager

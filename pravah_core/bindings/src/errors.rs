@@ -17,6 +17,8 @@ class SourceNotFoundError(EngineError, FileNotFoundError):
     code = 'source_not_found'
 class SourceForbiddenError(EngineError, PermissionError):
     code = 'source_forbidden'
+class SourceUnavailableError(EngineError, ConnectionError):
+    code = 'storage_unavailable'
 class LimitExceededError(EngineError):
     code = 'limit_exceeded'
 class OutputError(EngineError, OSError):
@@ -27,11 +29,12 @@ class InternalError(EngineError, RuntimeError):
     code = 'internal'
 ";
 
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 9] = [
     "EngineError",
     "InvalidOptionsError",
     "SourceNotFoundError",
     "SourceForbiddenError",
+    "SourceUnavailableError",
     "LimitExceededError",
     "OutputError",
     "CancelledError",
@@ -59,6 +62,7 @@ fn class_name(error: &EngineError) -> &'static str {
         EngineError::InvalidOptions { .. } => "InvalidOptionsError",
         EngineError::SourceNotFound { .. } => "SourceNotFoundError",
         EngineError::PermissionDenied { .. } => "SourceForbiddenError",
+        EngineError::SourceUnavailable { .. } => "SourceUnavailableError",
         EngineError::LimitExceeded { .. } => "LimitExceededError",
         EngineError::Output { .. } => "OutputError",
         EngineError::Cancelled => "CancelledError",

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use pravah_engine::Job;
 use pravah_engine::control::Control;
 use pravah_engine::error::{EngineError, Result};
+use pravah_engine::objects::Credentials;
 use pravah_engine::plan::Least;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -37,21 +38,27 @@ pub struct JobHandle {
     control: Arc<Control>,
     ending: Arc<Ending>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    credentials: Option<Credentials>,
 }
 
 impl JobHandle {
     /// Run a prepared job on a thread of its own.
-    pub fn run(job: Job) -> Result<Self> {
+    pub fn run(job: Job, credentials: Option<Credentials>) -> Result<Self> {
         job.create_output()?;
-        Self::spawn(move |control| job.run(control).map(|outcome| outcome.to_json()))
+        Self::spawn(credentials, move |control| job.run(control).map(|outcome| outcome.to_json()))
     }
 
     /// Plan the splits of a prepared job on a thread of its own.
-    pub fn plan(job: Job, folder: PathBuf, least: Least) -> Result<Self> {
-        Self::spawn(move |control| job.plan(&folder, least, control).map(|plan| plan.to_string().into_bytes()))
+    pub fn plan(job: Job, credentials: Option<Credentials>, folder: PathBuf, least: Least) -> Result<Self> {
+        Self::spawn(credentials, move |control| {
+            job.plan(&folder, least, control).map(|plan| plan.to_string().into_bytes())
+        })
     }
 
-    fn spawn(work: impl FnOnce(&Arc<Control>) -> Result<Vec<u8>> + Send + 'static) -> Result<Self> {
+    fn spawn(
+        credentials: Option<Credentials>,
+        work: impl FnOnce(&Arc<Control>) -> Result<Vec<u8>> + Send + 'static,
+    ) -> Result<Self> {
         let control = Arc::new(Control::new());
         let ending = Arc::new(Ending { end: Mutex::new(None), ended: Condvar::new() });
         let (running, ended) = (Arc::clone(&control), Arc::clone(&ending));
@@ -65,7 +72,7 @@ impl JobHandle {
             .name("pravah-job".into())
             .spawn(body)
             .map_err(|error| EngineError::internal(format!("cannot start the job's thread: {error}")))?;
-        Ok(Self { control, ending, thread: Mutex::new(Some(thread)) })
+        Ok(Self { control, ending, thread: Mutex::new(Some(thread)), credentials })
     }
 
     /// Wait with the GIL released, and look for signals meanwhile; true when the job has ended.
@@ -148,6 +155,11 @@ impl JobHandle {
             size_bytes: shard.bytes,
         };
         self.control.shards(after).into_iter().enumerate().map(number).collect()
+    }
+
+    fn renew(&self, credentials: &[u8]) -> PyResult<()> {
+        let known = self.credentials.as_ref();
+        known.map_or(Ok(()), |known| known.renew(credentials)).map_err(errors::to_python)
     }
 
     fn cancel(&self) {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use pravah_engine::Job;
+use pravah_engine::error::Result;
+use pravah_engine::objects::Credentials;
 use pravah_engine::plan::Least;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -24,30 +26,48 @@ fn check(py: Python<'_>, spec_json: &[u8]) -> PyResult<()> {
     py.detach(|| pravah_engine::spec::JobSpec::from_json(spec_json)).map(drop).map_err(errors::to_python)
 }
 
-#[pyfunction]
-fn start(py: Python<'_>, spec_json: &[u8]) -> PyResult<handle::JobHandle> {
-    py.detach(|| Job::prepare(spec_json).and_then(handle::JobHandle::run)).map_err(errors::to_python)
+fn parsed(credentials: Option<&[u8]>) -> Result<Option<Credentials>> {
+    credentials.map(Credentials::from_json).transpose()
 }
 
 #[pyfunction]
+#[pyo3(signature = (spec_json, credentials = None))]
+fn start(py: Python<'_>, spec_json: &[u8], credentials: Option<&[u8]>) -> PyResult<handle::JobHandle> {
+    py.detach(|| {
+        let credentials = parsed(credentials)?;
+        let job = Job::prepare_with(spec_json, credentials.as_ref())?;
+        handle::JobHandle::run(job, credentials)
+    })
+    .map_err(errors::to_python)
+}
+
+#[pyfunction]
+#[pyo3(signature = (spec_json, folder, least_files, least_bytes, credentials = None))]
 fn plan(
     py: Python<'_>,
     spec_json: &[u8],
     folder: PathBuf,
     least_files: u64,
     least_bytes: u64,
+    credentials: Option<&[u8]>,
 ) -> PyResult<handle::JobHandle> {
     let least = Least { files: least_files, bytes: least_bytes };
-    py.detach(|| Job::prepare(spec_json).and_then(|job| handle::JobHandle::plan(job, folder, least)))
-        .map_err(errors::to_python)
+    py.detach(|| {
+        let credentials = parsed(credentials)?;
+        let job = Job::prepare_with(spec_json, credentials.as_ref())?;
+        handle::JobHandle::plan(job, credentials, folder, least)
+    })
+    .map_err(errors::to_python)
 }
 
 #[pyfunction]
+#[pyo3(signature = (spec_json, limit_files, limit_seconds, credentials = None))]
 fn preview<'py>(
     py: Python<'py>,
     spec_json: &[u8],
     limit_files: u64,
     limit_seconds: f64,
+    credentials: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     if limit_seconds.is_nan() || limit_seconds < 0.0 {
         let message = format!("limit_seconds must be at least 0, not {limit_seconds}");
@@ -55,7 +75,10 @@ fn preview<'py>(
     }
     let limit = Duration::try_from_secs_f64(limit_seconds).unwrap_or(Duration::MAX);
     let counted = py
-        .detach(|| Job::prepare(spec_json).and_then(|job| job.preview(limit_files, limit)))
+        .detach(|| {
+            let job = Job::prepare_with(spec_json, parsed(credentials)?.as_ref())?;
+            job.preview(limit_files, limit)
+        })
         .map_err(errors::to_python)?;
     Ok(PyBytes::new(py, counted.to_string().as_bytes()))
 }

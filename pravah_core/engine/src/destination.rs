@@ -54,7 +54,9 @@ impl Attributes {
 
     /// Those of a file of the source.
     pub fn of(meta: &Meta) -> Self {
-        Self { mode: Some(meta.mode), mtime_ns: Some(meta.mtime_ns), owner: Some((meta.uid, meta.gid)) }
+        let is_known = meta.mtime_ns != i64::MIN;
+        let (mtime_ns, owner) = (is_known.then_some(meta.mtime_ns), Some((meta.uid, meta.gid)));
+        Self { mode: Some(meta.mode), mtime_ns, owner: owner.filter(|_| !meta.is_object()) }
     }
 }
 
@@ -84,7 +86,8 @@ impl Destination {
         let failed = |error: io::Error| EngineError::output(path, error);
         std::fs::create_dir_all(path).map_err(failed)?;
         let real = std::fs::canonicalize(path).map_err(failed)?;
-        if let Ok(source) = std::fs::canonicalize(&context.root.path)
+        if context.root.objects().is_none()
+            && let Ok(source) = std::fs::canonicalize(&context.root.path)
             && (real.starts_with(&source) || source.starts_with(&real))
         {
             let message = "options.destination lies in the source or around it; choose a directory apart from it";

@@ -27,6 +27,14 @@ pub enum EngineError {
         /// The system's own words.
         message: String,
     },
+    /// The source lies elsewhere and does not answer.
+    #[error("source {path:?} does not answer: {message}")]
+    SourceUnavailable {
+        /// The source as given.
+        path: PathBuf,
+        /// The other side's own words.
+        message: String,
+    },
     /// A stated limit was reached.
     #[error("{what}: limit of {limit} {unit} exceeded")]
     LimitExceeded {
@@ -63,6 +71,7 @@ impl EngineError {
             Self::InvalidOptions { .. } => "invalid_options",
             Self::SourceNotFound { .. } => "source_not_found",
             Self::PermissionDenied { .. } => "source_forbidden",
+            Self::SourceUnavailable { .. } => "storage_unavailable",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::Output { .. } => "output_failed",
             Self::Cancelled => "cancelled",
@@ -76,7 +85,7 @@ impl EngineError {
             Self::InvalidOptions { .. } => 2,
             Self::SourceNotFound { .. } | Self::PermissionDenied { .. } => 3,
             Self::LimitExceeded { .. } => 4,
-            Self::Output { .. } => 5,
+            Self::SourceUnavailable { .. } | Self::Output { .. } => 5,
             Self::Cancelled => 130,
             Self::Internal { .. } => 70,
         }

@@ -41,10 +41,12 @@ impl IssueKind {
 
     /// The kind of a system error on a file that was listed a moment ago.
     pub fn from_io(error: &std::io::Error) -> Self {
-        use std::io::ErrorKind::{NotADirectory, NotFound};
+        use std::io::ErrorKind::{NotADirectory, NotFound, StaleNetworkFileHandle};
         match error.kind() {
             // The second: a directory above it is gone, and a file has its name.
             NotFound | NotADirectory => Self::Vanished,
+            // An object that was replaced between two requests, or a file of NFS.
+            StaleNetworkFileHandle => Self::ChangedWhileRead,
             _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Self::Unsupported,
             _ => Self::Unreadable,
         }

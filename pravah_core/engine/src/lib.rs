@@ -9,6 +9,7 @@
 //! | [`spec`] | the job specification |
 //! | [`control`] | counters, cancel flag, issues, finished shards |
 //! | [`walk`] | the only directory traversal |
+//! | [`objects`] | a prefix of a bucket as a source |
 //! | [`pool`] | the only place that makes threads |
 //! | [`codec`] | compressed streams |
 //! | [`pack`] | compressed streams written on all threads |
@@ -37,6 +38,7 @@ pub mod json;
 pub mod lasting;
 pub mod manifest;
 pub mod names;
+pub mod objects;
 pub mod ops;
 pub mod outcome;
 pub mod owners;
@@ -61,6 +63,7 @@ use std::time::SystemTime;
 
 use control::Control;
 use error::Result;
+use objects::Credentials;
 use outcome::Outcome;
 use sink::JobFolder;
 use spec::JobSpec;
@@ -82,8 +85,16 @@ impl Job {
     /// # Errors
     /// Everything that can be known before work starts; see [`error::EngineError`].
     pub fn prepare(spec_json: &[u8]) -> Result<Self> {
+        Self::prepare_with(spec_json, None)
+    }
+
+    /// [`Job::prepare`] of a source that asks who reads it.
+    ///
+    /// # Errors
+    /// As that one.
+    pub fn prepare_with(spec_json: &[u8], credentials: Option<&Credentials>) -> Result<Self> {
         let spec = JobSpec::from_json(spec_json)?;
-        let mut root = Root::open(&spec.source, spec.walk.follow_links)?;
+        let mut root = Root::open_with(&spec.source, spec.walk.follow_links, credentials)?;
         root.exclude(&spec.excluded);
         Ok(Self { spec, root: Arc::new(root) })
     }
@@ -107,10 +118,15 @@ impl Job {
         ended(control, || self.work(control))
     }
 
+    fn threads(&self) -> usize {
+        let fitting = || self.root.objects().map_or_else(pool::default_threads, |_| objects::THREADS);
+        self.spec.threads.unwrap_or_else(fitting)
+    }
+
     fn work(&self, control: &Arc<Control>) -> Result<Outcome> {
         let started = SystemTime::now();
         let folder = JobFolder::create(&self.spec.output, control)?;
-        self.root.leave_out(folder.path());
+        self.root.begin(folder.path(), control)?;
         let requests = &self.spec.requests;
         let walk = Arc::new(self.spec.walk.clone());
         let contexts = requests.iter().enumerate().map(|(index, request)| {
@@ -121,7 +137,7 @@ impl Job {
                 files: self.spec.files.as_deref().map(Arc::from),
                 sink: folder.sink(request.name())?,
                 control: Arc::clone(control),
-                threads: self.spec.threads.unwrap_or_else(pool::default_threads),
+                threads: self.threads(),
                 chunk_bytes: self.spec.chunk_bytes,
                 baseline: self.spec.known(request.name()),
                 key_bytes: self.spec.key_bytes,

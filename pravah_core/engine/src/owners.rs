@@ -19,8 +19,11 @@ impl Owners {
         Self { users: names("/etc/passwd"), groups: names("/etc/group") }
     }
 
-    /// A user's name or number.
+    /// A user's name or number; unknown for the one id that is no user's.
     pub fn user(&self, id: u32) -> String {
+        if id == u32::MAX {
+            return "unknown".into();
+        }
         self.users.get(&id).cloned().unwrap_or_else(|| id.to_string())
     }
 

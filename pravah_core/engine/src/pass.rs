@@ -292,10 +292,11 @@ impl Pass {
         let files = entries.iter().filter(|(_, meta)| meta.kind == Kind::File).count();
         // What is wrong with the directory, each of its files tells.
         let directory = (files >= OPENED_FILES).then(|| self.root.open_directory(&batch.directory.path).ok()).flatten();
-        // A task per file; small ones are taken a few at a time to pay for the hand-over.
+        // A task per file; small ones are taken a few at a time to pay for the hand-over, unless each is waited for.
+        let at_once = if self.root.objects().is_some() { 1 } else { 16 };
         let files = entries
             .par_iter()
-            .with_min_len(16)
+            .with_min_len(at_once)
             .map(|(name, meta)| {
                 let path = paths::join(&batch.directory.path, name);
                 self.entry(Place { path: &path, directory: directory.as_ref() }, meta)

@@ -139,8 +139,8 @@ impl Job {
                 state: Mutex::default(),
                 control: Arc::clone(control),
             });
-            let threads = self.spec.threads.unwrap_or_else(crate::pool::default_threads);
-            walk(Arc::clone(&self.root), self.spec.walk.compile()?, Arc::clone(&planner), control, threads)?;
+            self.root.begin(folder, control)?;
+            walk(Arc::clone(&self.root), self.spec.walk.compile()?, Arc::clone(&planner), control, self.threads())?;
             let mut state = lock(&planner.state);
             if let Some(open) = state.open.take() {
                 state.close(open)?;

@@ -33,6 +33,19 @@ pub fn scan_runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
         .map_err(|error| EngineError::internal(format!("cannot start scan threads: {error}")))
 }
 
+/// A runtime for requests over the network; its threads only carry bytes.
+///
+/// # Errors
+/// [`EngineError::Internal`] when the system refuses threads.
+pub fn request_runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(default_threads().clamp(1, 4))
+        .thread_name("pravah-request")
+        .enable_all()
+        .build()
+        .map_err(|error| EngineError::internal(format!("cannot start request threads: {error}")))
+}
+
 /// A thread that waits for a part of its batch may be given further batches meanwhile, one upon the other.
 /// Only the pages that are used take memory.
 const COMPUTE_STACK_BYTES: usize = 16 << 20;
@@ -157,8 +170,8 @@ const COUNT_AFTER: Duration = Duration::from_secs(2);
 
 /// Set the totals by a walk of one thread that reads nothing; what it cannot see is told by the job's own.
 fn count_ahead(context: &Context, worked: crossbeam_channel::Receiver<()>) {
-    // How much a split has to do, its plan has told already.
-    if context.control.has_totals() || context.files.is_some() {
+    // How much a split has to do, its plan has told already; and a bucket is not listed twice: each page is paid for.
+    if context.control.has_totals() || context.files.is_some() || context.root.objects().is_some() {
         return;
     }
     let Ok(rules) = context.walk.compile() else { return };

@@ -66,7 +66,10 @@ impl Job {
             directories: AtomicU64::new(0),
             names: Mutex::new(Vec::new()),
         });
-        let threads = self.spec.threads.unwrap_or_else(crate::pool::default_threads);
+        if let Some(objects) = self.root.objects() {
+            objects.find(&control)?;
+        }
+        let threads = self.threads();
         let rules = self.spec.walk.compile()?;
         // Nobody else holds this control: a walk that was cancelled was sated.
         let complete = match guarded(|| walk(Arc::clone(&self.root), rules, Arc::clone(&count), &control, threads)) {

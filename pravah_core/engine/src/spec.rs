@@ -16,12 +16,30 @@ use crate::walk::rules::WalkOptions;
 /// The only specification version this engine accepts.
 pub const SPEC_VERSION: u32 = 1;
 
-/// The directory to work on.
+/// A prefix of a bucket.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// The bucket's name.
+    pub name: String,
+    /// What keys begin with; the folder of that name where there is one.
+    #[serde(default)]
+    pub prefix: String,
+    /// URL of the server.
+    pub endpoint: String,
+    /// The region requests are signed for.
+    pub region: String,
+}
+
+/// The directory to work on, or the prefix of a bucket.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Absolute path, for reading.
+    /// Absolute path, or the URI of a prefix, for reading.
     pub path: String,
+    /// The prefix to work on; none = a directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Bucket>,
     /// The path's bytes in hexadecimal; wins over `path`, for names that are not UTF-8.
     #[serde(default)]
     pub path_bytes: Option<String>,
@@ -31,11 +49,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// The path to open.
+    /// The path to open, or the URI of a prefix.
     ///
     /// # Errors
     /// [`EngineError::InvalidOptions`] when `path_bytes` is not hexadecimal or the path is not absolute.
     pub fn to_path(&self) -> Result<PathBuf> {
+        if self.bucket.is_some() {
+            return Ok(PathBuf::from(&self.path));
+        }
         let path = match &self.path_bytes {
             None => PathBuf::from(&self.path),
             Some(hex) => PathBuf::from(OsString::from_vec(decode_hex(hex)?)),
@@ -147,7 +168,7 @@ pub struct JobSpec {
     /// By operation: shards of its main table that this job's own splits made; taken over like those of baselines, and
     /// not told as reused.
     pub splits: BTreeMap<String, Vec<PathBuf>>,
-    /// Threads for scanning and for computing, each; none = one per core.
+    /// Threads for scanning and for computing, each; none = one per core, or [`crate::objects::THREADS`].
     pub threads: Option<usize>,
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
     /// best for the operation.

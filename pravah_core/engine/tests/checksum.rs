@@ -354,7 +354,8 @@ fn files_that_vanish_are_issues_or_rows() {
 fn digest_after(change: impl FnOnce(&Tree)) -> Result<String, Trouble> {
     let tree = Tree::new();
     tree.file("f", "as it was").file("other", "other");
-    let source = Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None };
+    let source =
+        Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None, bucket: None };
     let root = Arc::new(Root::open(&source, false).unwrap());
     let seen = root.stat(b"f").unwrap();
     change(&tree);
@@ -401,7 +402,8 @@ fn a_file_that_became_something_else_is_an_issue_and_is_not_followed() {
     });
     assert_eq!(kind(directory), IssueKind::Unsupported);
     let below_a_file = digest_after(|tree| {
-        let source = Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None };
+        let source =
+            Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None, bucket: None };
         let root = Root::open(&source, false).unwrap();
         let error = root.open_file(b"other/f").unwrap_err();
         assert_eq!(IssueKind::from_io(&error), IssueKind::Vanished);
@@ -416,7 +418,8 @@ fn a_directory_that_became_a_link_is_not_followed() {
     let outside = tree.beside("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("f"), "secret").unwrap();
-    let source = Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None };
+    let source =
+        Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None, bucket: None };
     let root = Arc::new(Root::open(&source, false).unwrap());
     let seen = root.stat(b"d/f").unwrap();
     fs::remove_dir_all(tree.at("d")).unwrap();
@@ -433,7 +436,7 @@ fn a_followed_link_is_checked_when_it_is_opened() {
     fs::write(tree.beside("secret"), "secret").unwrap();
     tree.link("l", "inside");
     let path = tree.path().to_str().unwrap().to_owned();
-    let source = Source { path: path.clone(), path_bytes: None, boundaries: Some(vec![path]) };
+    let source = Source { path: path.clone(), path_bytes: None, boundaries: Some(vec![path]), bucket: None };
     let root = Arc::new(Root::open(&source, true).unwrap());
     let seen = root.stat(b"inside").unwrap();
     let reader = FileReader::new(&root, &[Algorithm::Sha256], &Arc::new(Control::new()));

@@ -78,7 +78,7 @@ fn options(rules: serde_json::Value) -> WalkOptions {
 }
 
 fn source_of(tree: &Tree) -> Source {
-    Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None }
+    Source { path: tree.path().to_str().unwrap().into(), path_bytes: None, boundaries: None, bucket: None }
 }
 
 fn walk_of(source: &Source, rules: serde_json::Value, threads: usize) -> (Notes, WalkTotals) {
@@ -113,8 +113,12 @@ fn every_entry_is_shown_once_with_its_kind() {
     assert_eq!(entries[&b"s"[..]], Kind::Socket);
     assert_eq!(totals.directories, 5);
     assert_eq!(totals.files, 5 - 1 + 1 + hostile_names().len() as u64);
-    let device =
-        walk_of(&Source { path: "/dev".into(), path_bytes: None, boundaries: None }, json!({"max_depth": 1}), 1).0;
+    let device = walk_of(
+        &Source { path: "/dev".into(), path_bytes: None, boundaries: None, bucket: None },
+        json!({"max_depth": 1}),
+        1,
+    )
+    .0;
     assert_eq!(device.entries.lock().unwrap()[&b"null"[..]], Kind::CharDevice);
 }
 
@@ -126,7 +130,8 @@ fn hidden_names_are_left_out_with_all_below_them() {
     assert_eq!(notes.paths(), ["a", "a/v"]);
     assert_eq!(notes.skips(), [(".h".to_owned(), "hidden")]);
     assert_eq!(totals.filtered, 2, "files are counted, not listed");
-    let hidden = Source { path: tree.at(".h").to_str().unwrap().into(), path_bytes: None, boundaries: None };
+    let hidden =
+        Source { path: tree.at(".h").to_str().unwrap().into(), path_bytes: None, boundaries: None, bucket: None };
     let (notes, _) = walk_of(&hidden, json!({"include_hidden": false}), 2);
     assert_eq!(notes.paths(), ["inside"], "the source itself may be hidden");
 }

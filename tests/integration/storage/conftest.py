@@ -7,13 +7,19 @@ import http.server
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import boto3
 import pytest
 
+from services import bootstrap
+from services import settings as settings_module
 from services.storage import Storage
 from services.storage.local import LocalStorage
 from services.storage.s3 import S3Storage
+
+KEYS = ("AKTESTIDENTIFIER", "TestSecretKey")
 
 
 @pytest.fixture(params=["local", "s3"])
@@ -44,6 +50,7 @@ class Proxy:
         fail: given method and path, returns a status to answer with instead.
         cut_after: bytes of a body after which the connection breaks, once each.
         requests: (method, path) of each.
+        signers: the Authorization header of each, as far as it names who signed.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -51,6 +58,7 @@ class Proxy:
         self.fail: Callable[[str, str], int | None] = lambda method, path: None
         self.cut_after: list[int] = []
         self.requests: list[tuple[str, str]] = []
+        self.signers: list[str] = []
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -74,6 +82,7 @@ class Proxy:
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length)
         self.requests.append((request.command, request.path))
+        self.signers.append(request.headers.get("Authorization", "").partition(",")[0])
         status = self.fail(request.command, request.path)
         if status is not None:
             self._refuse(request, status)
@@ -112,3 +121,29 @@ def proxy(s3_server: str, s3_bucket: str) -> Iterator[Proxy]:
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+@pytest.fixture
+def s3(s3_server: str, s3_bucket: str) -> Any:
+    """Return a plain client."""
+    return boto3.client("s3", endpoint_url=s3_server)
+
+
+@pytest.fixture
+def config(
+    settings: settings_module.Settings, s3_server: str, s3_bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> settings_module.Settings:
+    """Return settings with results in S3; credentials that can be found again wherever they leak."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEYS[0])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEYS[1])
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    change = {"storage": f"s3://{s3_bucket}/results", "s3_endpoint_url": s3_server}
+    return settings.model_copy(update=change)
+
+
+@pytest.fixture
+def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
+    """Yield services with a runner."""
+    with bootstrap.open_services(config) as services:
+        services.start_runner()
+        yield services

@@ -18,7 +18,7 @@ use crate::control::Control;
 use crate::error::{self, EngineError};
 use crate::issue::IssueKind;
 use crate::paths;
-use crate::walk::open::{Root, stat_file};
+use crate::walk::open::{OpenFile, Root};
 use crate::walk::{Kind, Meta};
 
 /// A file's digests, with what was true of it while it was read.
@@ -154,7 +154,7 @@ impl FileReader {
         // A read that ends with the state the walk saw needs no look before it.
         if racy_for(seen).is_none()
             && let Ok(digests) = self.read(&file, seen, &meter)
-            && same(&stat_file(&file)?, seen)
+            && same(&file.state()?, seen)
         {
             return Ok(Digested { digests, meta: *seen });
         }
@@ -187,11 +187,16 @@ impl FileReader {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn open<'p>(&self, place: impl Into<Place<'p>>) -> Result<OwnedFd, Trouble> {
+    pub fn open<'p>(&self, place: impl Into<Place<'p>>) -> Result<OpenFile, Trouble> {
         let Place { path, directory } = place.into();
-        Ok(match directory {
-            Some(directory) => self.root.open_file_of(directory, paths::file_name(path))?,
-            None => self.root.open_file(path)?,
+        let opened = match directory {
+            Some(directory) => self.root.open_file_of(directory, paths::file_name(path)),
+            None => self.root.open_file(path),
+        };
+        opened.map_err(|error| match self.control.check() {
+            // The end of the job ends a request, too: that is no trouble of the file.
+            Err(ended) => Trouble::Ended(ended),
+            Ok(()) => error.into(),
         })
     }
 
@@ -199,7 +204,7 @@ impl FileReader {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn read_open(&self, file: &OwnedFd, seen: &Meta, readings: &mut Readings<'_>) -> Result<Digested, Trouble> {
+    pub fn read_open(&self, file: &OpenFile, seen: &Meta, readings: &mut Readings<'_>) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
         if let Some(digested) = self.read_as_seen(file, seen, readings, &meter)? {
             return Ok(digested);
@@ -220,7 +225,7 @@ impl FileReader {
     /// handed out. None when it is not so.
     fn read_as_seen(
         &self,
-        file: &OwnedFd,
+        file: &OpenFile,
         seen: &Meta,
         readings: &mut Readings<'_>,
         meter: &Meter<'_>,
@@ -230,7 +235,7 @@ impl FileReader {
         }
         let read = meter.check().and_then(|()| {
             read_small(file, seen.size as usize, meter, |bytes| {
-                if !stat_file(file).is_ok_and(|after| same(&after, seen)) {
+                if !file.state().is_ok_and(|after| same(&after, seen)) {
                     return Ok(None);
                 }
                 readings.block(bytes)?;
@@ -251,7 +256,7 @@ impl FileReader {
     /// [`Trouble`].
     pub fn digest_now(&self, path: &[u8], size: u64) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { size } else { 0 });
-        let file = self.root.open_file(path)?;
+        let file = self.open(path)?;
         self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
     }
 
@@ -261,7 +266,7 @@ impl FileReader {
     /// [`Trouble`]: as of a file that is read, and the errors of `work`.
     pub fn unchanged(
         &self,
-        file: &OwnedFd,
+        file: &OpenFile,
         work: impl FnOnce(&Meta) -> std::result::Result<(), EngineError>,
     ) -> Result<(), Trouble> {
         let meter = Meter::new(&self.control, 0);
@@ -270,17 +275,17 @@ impl FileReader {
 
     fn read_unchanged(
         &self,
-        file: &OwnedFd,
+        file: &OpenFile,
         meter: &Meter<'_>,
         read: impl FnOnce(&Meta) -> Result<Vec<Digest>, Stop>,
     ) -> Result<Digested, Trouble> {
-        let before = stat_file(file)?;
+        let before = file.state()?;
         if before.kind != Kind::File {
             return Err(Trouble::Issue(IssueKind::Unsupported, "is no longer a regular file".into()));
         }
         rest(&self.control, &before).map_err(Trouble::Ended)?;
         let digests = meter.check().and_then(|()| read(&before));
-        let after = stat_file(file)?;
+        let after = file.state()?;
         let unchanged = same(&before, &after);
         match digests {
             Ok(digests) if unchanged => Ok(Digested { digests, meta: before }),

@@ -11,8 +11,12 @@ const TICK: Duration = Duration::from_millis(20);
 /// As long as the coarsest clock of a file system ticks (FAT: 2 s); told by stamps of whole seconds.
 const COARSE_TICK: Duration = Duration::from_secs(2);
 
-/// How long a change may still go unseen; none for a file that rests. A stamp in the future says nothing.
+/// How long a change may still go unseen; none for a file that rests. A stamp in the future says nothing. An object's
+/// state is no stamp.
 pub fn racy_for(meta: &Meta) -> Option<Duration> {
+    if meta.is_object() {
+        return None;
+    }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let tick = if meta.ctime_ns % 1_000_000_000 == 0 { COARSE_TICK } else { TICK };
     let changed = Duration::from_nanos(u64::try_from(meta.ctime_ns).ok()?);

@@ -19,7 +19,6 @@ use crate::issue::{IssueKind, lock};
 use crate::json::Shape;
 use crate::ops::Context;
 use crate::pool::compute_pool;
-use crate::walk::open::stat_file;
 
 /// The name of the stage in which they are read.
 pub const STAGE: &str = "reread";
@@ -78,7 +77,7 @@ impl<T: Table> Shared<T> {
 
     fn text(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> std::result::Result<(), Trouble> {
         let opened = reader.open(path)?;
-        let seen = stat_file(&opened)?;
+        let seen = opened.state()?;
         let reading: Box<dyn Reading> = Box::new(FileReading::new(self, path, seen.size));
         let mut readings = Readings::new(vec![reading]);
         let read = reader.read_open(&opened, &seen, &mut readings);

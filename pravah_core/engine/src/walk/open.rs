@@ -1,15 +1,18 @@
 //! Opening the source and what lies below it, without following a link that was not asked for.
 
 use std::io;
+use std::ops::Deref;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 
 use super::{Kind, Meta};
+use crate::control::Control;
 use crate::error::{EngineError, Result};
+use crate::objects::{Credentials, Objects};
 use crate::spec::Source;
 
 /// Paths up to this length are handed to the kernel whole (PATH_MAX is 4096 with its NUL).
@@ -17,12 +20,51 @@ const WHOLE_PATH_BYTES: usize = 4000;
 /// A file to be read; a FIFO does not block.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
-/// The open source directory.
+/// Where a source lies.
+#[derive(Debug)]
+enum Place {
+    Directory(OwnedFd),
+    Objects(Box<Objects>),
+}
+
+/// A file that is open for reading.
+#[derive(Debug)]
+pub struct OpenFile {
+    file: OwnedFd,
+    /// Of an object: what its server said of it. The file is a copy then.
+    object: Option<Meta>,
+}
+
+impl OpenFile {
+    /// What is true of it now.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn state(&self) -> io::Result<Meta> {
+        self.object.map_or_else(|| stat_file(&self.file), Ok)
+    }
+}
+
+impl Deref for OpenFile {
+    type Target = OwnedFd;
+
+    fn deref(&self) -> &OwnedFd {
+        &self.file
+    }
+}
+
+impl From<OpenFile> for std::fs::File {
+    fn from(open: OpenFile) -> Self {
+        open.file.into()
+    }
+}
+
+/// The open source.
 #[derive(Debug)]
 pub struct Root {
     /// The path it was opened by.
     pub path: PathBuf,
-    directory: OwnedFd,
+    place: Place,
     follow_links: bool,
     pub(super) meta: Meta,
     boundaries: Option<Vec<PathBuf>>,
@@ -37,7 +79,23 @@ impl Root {
     /// [`EngineError::SourceNotFound`] when it is missing or no directory,
     /// [`EngineError::PermissionDenied`] when it may not be read.
     pub fn open(source: &Source, follow_links: bool) -> Result<Self> {
+        Self::open_with(source, follow_links, None)
+    }
+
+    /// [`Root::open`] of a source that asks who reads it.
+    ///
+    /// # Errors
+    /// As that one; nothing is asked of a bucket yet.
+    pub fn open_with(source: &Source, follow_links: bool, credentials: Option<&Credentials>) -> Result<Self> {
         let path = source.to_path()?;
+        let root = |place, meta, boundaries| {
+            let (own_output, excluded) = (OnceLock::new(), Vec::new());
+            Self { path: path.clone(), place, follow_links, meta, boundaries, own_output, excluded }
+        };
+        if let Some(bucket) = &source.bucket {
+            let objects = Objects::open(&source.path, bucket, credentials)?;
+            return Ok(root(Place::Objects(Box::new(objects)), Objects::directory_meta(), None));
+        }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let opened = rustix::fs::open(&path, flags, Mode::empty())
             .and_then(|directory| rustix::fs::fstat(&directory).map(|stat| (directory, stat)));
@@ -45,8 +103,7 @@ impl Root {
         let boundaries = source.boundaries.as_ref().map(|paths| {
             paths.iter().map(|path| std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))).collect()
         });
-        let meta = meta_of(&stat);
-        Ok(Self { path, directory, follow_links, meta, boundaries, own_output: OnceLock::new(), excluded: Vec::new() })
+        Ok(root(Place::Directory(directory), meta_of(&stat), boundaries))
     }
 
     /// Open another directory under the rules of this one: links, boundaries, what is excluded.
@@ -69,10 +126,32 @@ impl Root {
         self.excluded.contains(&(meta.device, meta.inode))
     }
 
-    /// Name the folder that the job writes: when it lies below the source it is not visited.
-    pub fn leave_out(&self, output: &std::path::Path) {
+    /// Begin a job that writes to `output`: when that lies below the source it is not visited; what is fetched lies
+    /// there.
+    ///
+    /// # Errors
+    /// What keeps a bucket from being listed.
+    pub fn begin(&self, output: &std::path::Path, control: &Arc<Control>) -> Result<()> {
         if let Ok(meta) = stat_path(output) {
             let _ = self.own_output.set((meta.device, meta.inode));
+        }
+        let Some(objects) = self.objects() else { return Ok(()) };
+        objects.begin(output, control);
+        objects.find(control)
+    }
+
+    /// The objects, where the source is a prefix.
+    pub fn objects(&self) -> Option<&Objects> {
+        match &self.place {
+            Place::Objects(objects) => Some(objects),
+            Place::Directory(_) => None,
+        }
+    }
+
+    fn directory(&self) -> io::Result<&OwnedFd> {
+        match &self.place {
+            Place::Directory(directory) => Ok(directory),
+            Place::Objects(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 
@@ -99,7 +178,11 @@ impl Root {
     ///
     /// # Errors
     /// The system's error.
-    pub fn open_file(&self, path: &[u8]) -> io::Result<OwnedFd> {
+    pub fn open_file(&self, path: &[u8]) -> io::Result<OpenFile> {
+        if let Some(objects) = self.objects() {
+            let (file, object) = objects.fetch(path)?;
+            return Ok(OpenFile { file, object: Some(object) });
+        }
         self.inside(self.open_below(path, FILE)?)
     }
 
@@ -107,18 +190,18 @@ impl Root {
     ///
     /// # Errors
     /// The system's error.
-    pub fn open_file_of(&self, directory: &OwnedFd, name: &[u8]) -> io::Result<OwnedFd> {
+    pub fn open_file_of(&self, directory: &OwnedFd, name: &[u8]) -> io::Result<OpenFile> {
         // A name alone leads nowhere but to what it names: no need of openat2, which costs more.
         let link = if self.follow_links { OFlags::empty() } else { OFlags::NOFOLLOW };
         self.inside(rustix::fs::openat(directory, name, FILE | link, Mode::empty())?)
     }
 
-    fn inside(&self, file: OwnedFd) -> io::Result<OwnedFd> {
+    fn inside(&self, file: OwnedFd) -> io::Result<OpenFile> {
         // Looked at once more on what is open: a link may have been turned since the walk followed it.
         if self.is_outside(&file) {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "leads out of the allowed directories"));
         }
-        Ok(file)
+        Ok(OpenFile { file, object: None })
     }
 
     /// Look a path below the source up, without following a link at its end.
@@ -126,6 +209,9 @@ impl Root {
     /// # Errors
     /// The system's error.
     pub fn stat(&self, path: &[u8]) -> io::Result<Meta> {
+        if let Some(objects) = self.objects() {
+            return objects.stat(path);
+        }
         stat_file(self.open_below(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?)
     }
 
@@ -139,11 +225,12 @@ impl Root {
     }
 
     fn open_below(&self, path: &[u8], flags: OFlags) -> io::Result<OwnedFd> {
+        let directory = self.directory()?;
         if path.is_empty() {
-            return open_at(&self.directory, b".", flags, self.follow_links);
+            return open_at(directory, b".", flags, self.follow_links);
         }
         if path.len() <= WHOLE_PATH_BYTES {
-            return open_at(&self.directory, path, flags, self.follow_links);
+            return open_at(directory, path, flags, self.follow_links);
         }
         // Longer than the kernel takes at once: descend in pieces that it takes.
         let mut rest = path;
@@ -152,11 +239,11 @@ impl Root {
         while rest.len() > WHOLE_PATH_BYTES {
             let cut = rest[..WHOLE_PATH_BYTES].iter().rposition(|&byte| byte == b'/');
             let cut = cut.ok_or_else(|| io::Error::from(rustix::io::Errno::NAMETOOLONG))?;
-            let from = current.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+            let from = current.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
             current = Some(open_at(from, &rest[..cut], step, self.follow_links)?);
             rest = &rest[cut + 1..];
         }
-        let from = current.as_ref().map_or(self.directory.as_fd(), AsFd::as_fd);
+        let from = current.as_ref().map_or(directory.as_fd(), AsFd::as_fd);
         open_at(from, rest, flags, self.follow_links)
     }
 }

@@ -1,12 +1,14 @@
 //! One directory: read its names, look each up, hand batches on, queue its children.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use foldhash::fast::RandomState;
 use rustix::fs::RawDir;
 
 use super::listed::Listed;
@@ -15,6 +17,7 @@ use super::queue::{Ancestors, Waiting};
 use super::{Batch, Directory, Entry, Kind, Meta, Shared, Skip, Skipped, Visitor};
 use crate::error::{EngineError, Result, guarded};
 use crate::issue::IssueKind;
+use crate::objects::{self, Objects, Page};
 use crate::paths;
 
 /// Entries per batch: large enough to pay for its hand-over, small enough to bound memory.
@@ -90,7 +93,8 @@ struct Scan<'a, V: Visitor> {
 impl<'a, V: Visitor> Scan<'a, V> {
     fn new(shared: &'a Arc<Shared<V>>, waiting: Waiting, open: u32) -> Self {
         let Waiting { directory, mut ancestors } = waiting;
-        if shared.rules.follow_links {
+        // What a bucket holds leads nowhere else.
+        if shared.rules.follow_links && shared.root.objects().is_none() {
             ancestors.push((directory.meta.device, directory.meta.inode));
         }
         Self {
@@ -107,6 +111,10 @@ impl<'a, V: Visitor> Scan<'a, V> {
 
     fn run(&mut self) -> Result<()> {
         self.shared.directories.fetch_add(1, Relaxed);
+        if let Some(objects) = self.shared.root.objects() {
+            self.list(objects)?;
+            return self.flush(true);
+        }
         let path = &self.directory.path;
         match self.shared.root.open_directory(path) {
             Err(error) => self.trouble(path, &error)?,
@@ -129,6 +137,10 @@ impl<'a, V: Visitor> Scan<'a, V> {
     /// Take those of the directory's files that have these names, each ended by a NUL.
     fn run_listed(&mut self, names: &[u8]) -> Result<()> {
         self.shared.directories.fetch_add(1, Relaxed);
+        if let Some(objects) = self.shared.root.objects() {
+            self.list_some(objects, names)?;
+            return self.flush(true);
+        }
         let path = &self.directory.path;
         let opened = match self.shared.root.open_directory(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return self.flush(true),
@@ -175,6 +187,75 @@ impl<'a, V: Visitor> Scan<'a, V> {
         Ok(())
     }
 
+    /// List a directory of a bucket page by page; each is handed on at once, for the next one takes its time. A page
+    /// that cannot be had ends the job: nobody knows what is on it.
+    fn list(&mut self, objects: &Objects) -> Result<()> {
+        self.was_read = true;
+        let mut token = None;
+        while !self.shared.is_stopped() {
+            let page = objects.list(&self.directory.path, token, || self.shared.is_stopped())?;
+            token = page.next.clone();
+            self.take_page(objects, page)?;
+            if token.is_none() {
+                break;
+            }
+            self.flush(false)?;
+        }
+        Ok(())
+    }
+
+    /// Take those objects of a directory that have these names: a page tells of a thousand at once, a request of one.
+    fn list_some(&mut self, objects: &Objects, names: &[u8]) -> Result<()> {
+        let names: HashSet<&[u8], RandomState> = names.split(|&byte| byte == 0).collect();
+        let mut token = None;
+        while !self.shared.is_stopped() {
+            let page = objects.list(&self.directory.path, token, &self.shared.control)?;
+            token = page.next;
+            for object in page.objects.iter().filter(|object| names.contains(object.name.as_bytes())) {
+                if !object.name.is_empty() {
+                    let meta = objects.listed_meta(&self.directory.path, object)?;
+                    self.push(object.name.as_bytes(), meta)?;
+                }
+            }
+            if token.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_page(&mut self, objects: &Objects, page: Page) -> Result<()> {
+        self.seen += (page.directories.len() + page.objects.len()) as u64;
+        for name in &page.directories {
+            match objects::refusal(name) {
+                Some(reason) => self.refuse_key(&format!("{name}/"), reason)?,
+                None => self.admit(name.as_bytes(), Objects::directory_meta(), false)?,
+            }
+        }
+        for object in &page.objects {
+            match objects::refusal(&object.name) {
+                // The mark of the directory itself: some tools make one, to show it while it is empty.
+                Some(_) if object.name.is_empty() && object.size == 0 => self.seen -= 1,
+                Some(_) if object.name.is_empty() => {
+                    self.refuse_key("", "is a directory, and also an object with content; that is not read")?;
+                }
+                Some(reason) => self.refuse_key(&object.name, reason)?,
+                None => {
+                    let meta = objects.listed_meta(&self.directory.path, object)?;
+                    self.admit(object.name.as_bytes(), meta, false)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Record a key that no path stands for.
+    fn refuse_key(&self, name: &str, reason: &str) -> Result<()> {
+        let path = paths::join(&self.directory.path, name.as_bytes());
+        self.shared.control.issue("walk", &path, IssueKind::Unsupported, reason);
+        self.shared.visitor.trouble(&path, IssueKind::Unsupported, reason)
+    }
+
     /// Record a path that could not be read.
     fn trouble(&self, path: &[u8], error: &io::Error) -> Result<()> {
         self.shared.control.io_issue("walk", path, error);
@@ -193,6 +274,12 @@ impl<'a, V: Visitor> Scan<'a, V> {
             Err(_) if rules.refuses(&self.directory.path, bytes, false).is_some() => return self.filter(),
             Err(error) => return self.trouble(&paths::join(&self.directory.path, bytes), &error),
         };
+        self.admit(bytes, meta, leads_outside)
+    }
+
+    /// Take an entry that was looked up, as the rules say.
+    fn admit(&mut self, bytes: &[u8], meta: Meta, leads_outside: bool) -> Result<()> {
+        let rules = &self.shared.rules;
         let is_directory = meta.kind == Kind::Directory;
         if let Some(reason) = rules.refuses(&self.directory.path, bytes, is_directory) {
             return if is_directory {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod again;
+pub mod bucket;
 pub mod digests;
 pub mod keys;
 pub mod naive;

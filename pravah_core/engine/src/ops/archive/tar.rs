@@ -46,8 +46,10 @@ impl Tar {
         header.set_entry_type(kind);
         header.set_size(size);
         header.set_mode(item.meta.mode);
-        header.set_uid(item.meta.uid.into());
-        header.set_gid(item.meta.gid.into());
+        // An object belongs to nobody; the fields hold no such number everywhere.
+        let (user, group) = if item.meta.is_object() { (0, 0) } else { (item.meta.uid, item.meta.gid) };
+        header.set_uid(user.into());
+        header.set_gid(group.into());
         // Before 1970 there is no time in a tar.
         header.set_mtime(u64::try_from(item.meta.mtime_ns / 1_000_000_000).unwrap_or(0));
         header

@@ -18,7 +18,6 @@ use crate::issue::{IssueKind, lock};
 use crate::ops::Context;
 use crate::pool::compute_pool;
 use crate::walk::Meta;
-use crate::walk::open::stat_file;
 
 /// The names of one inode, as a range of [`Compared::order`].
 #[derive(Debug, Clone, Copy)]
@@ -246,7 +245,7 @@ impl<'a> Comparison<'a> {
 
     fn look(&self, file: &File, path: &[u8]) -> std::result::Result<Option<(Meta, Key)>, Trouble> {
         let open = self.roots.get(self.store.root(file)).open_file(path)?;
-        let meta = stat_file(&open)?;
+        let meta = open.state()?;
         // A change from here on is one that a later run sees.
         rest(&self.context.control, &meta).map_err(Trouble::Ended)?;
         Ok(ends(&open, file.size)?.map(|key| (meta, key.to_be_bytes())))

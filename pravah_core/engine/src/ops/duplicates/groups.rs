@@ -124,10 +124,11 @@ const SHARED_FROM_BYTES: u64 = 4096;
 /// Where a file's blocks lie on its device, when its file system tells that all of them are shared.
 fn extents(store: &Store, roots: &Roots, file: u32, size: u64) -> Option<u128> {
     let file = &store.files[file as usize];
-    if size < SHARED_FROM_BYTES {
+    let root = roots.get(store.root(file));
+    if size < SHARED_FROM_BYTES || root.objects().is_some() {
         return None;
     }
-    let open = roots.get(store.root(file)).open_file(&store.path(file)).ok()?;
+    let open = root.open_file(&store.path(file)).ok()?;
     let open = std::fs::File::from(open);
     let mut places = store.device_of(file).to_le_bytes().to_vec();
     let mut any = false;

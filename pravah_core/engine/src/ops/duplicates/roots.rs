@@ -38,7 +38,11 @@ impl Roots {
     /// [`EngineError::SourceNotFound`], [`EngineError::PermissionDenied`]; [`EngineError::InvalidOptions`] for one
     /// that holds the source or another reference: a file would have two roles.
     pub fn open(references: &[String], context: &Context) -> Result<Self> {
-        let source = real(&context.root.path)?;
+        // A bucket holds no directory, and lies in none.
+        let source = match context.root.objects() {
+            None => real(&context.root.path)?,
+            Some(objects) => objects.path(),
+        };
         let mut found = Self { source: Arc::clone(&context.root), inside: Vec::new(), outside: Vec::new() };
         let mut seen: Vec<PathBuf> = Vec::new();
         for reference in references {
@@ -55,6 +59,7 @@ impl Roots {
                 path: path.to_string_lossy().into_owned(),
                 path_bytes: Some(path.as_os_str().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()),
                 boundaries: None,
+                bucket: None,
             })?;
             match path.strip_prefix(&source) {
                 Ok(below) => found.inside.push(below.as_os_str().as_bytes().to_vec()),

@@ -45,9 +45,14 @@ impl OwnerNames {
         rows.integer(meta.allocated);
         rows.time(meta.mtime_ns);
         rows.time(meta.ctime_ns);
-        rows.text(users.entry(meta.uid).or_insert_with(|| owners.user(meta.uid).into()));
-        rows.text(groups.entry(meta.gid).or_insert_with(|| owners.group(meta.gid).into()));
-        rows.text(modes.entry(meta.mode).or_insert_with(|| format!("{:04o}", meta.mode).into()));
+        if meta.is_object() {
+            // It has neither owner nor mode.
+            (0..3).for_each(|_| rows.optional_text(None));
+        } else {
+            rows.text(users.entry(meta.uid).or_insert_with(|| owners.user(meta.uid).into()));
+            rows.text(groups.entry(meta.gid).or_insert_with(|| owners.group(meta.gid).into()));
+            rows.text(modes.entry(meta.mode).or_insert_with(|| format!("{:04o}", meta.mode).into()));
+        }
         rows.unsigned(meta.inode);
         rows.integer(meta.links);
         rows.unsigned(meta.device);

@@ -7,6 +7,7 @@ use super::{Class, Compared, Comparison};
 use crate::digest::with_block;
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
+use crate::walk::open::OpenFile;
 
 /// Pieces of a comparison byte by byte.
 const PIECE_BYTES: usize = 256 << 10;
@@ -14,7 +15,7 @@ const PIECE_BYTES: usize = 256 << 10;
 impl Comparison<'_> {
     /// Divide a class into those that are alike byte by byte.
     pub(super) fn confirm(&self, compared: &Compared, class: Class) -> Result<Vec<Class>> {
-        let mut classes: Vec<(Vec<u32>, OwnedFd)> = Vec::new();
+        let mut classes: Vec<(Vec<u32>, OpenFile)> = Vec::new();
         'inodes: for inode in class.inodes {
             let (number, file) = self.file(compared, inode);
             let path = self.store.path(file);

@@ -1,0 +1,104 @@
+//! An object's bytes, in a file without a name.
+//!
+//! The first request asks for all of it and says what it is; of a large object it gives the first part, and the others
+//! are asked for beside each other, each on the condition that the object is still that one (`If-Match`).
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::aws::AmazonS3;
+use object_store::path::Path as Location;
+use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore};
+use rustix::fs::{MemfdFlags, Mode, OFlags};
+use tokio::sync::Semaphore;
+
+use super::client::io_error;
+
+/// Bytes of a request on a large object.
+const PART_BYTES: u64 = 8 << 20;
+/// Parts of one object that are under way at once.
+const PARTS: usize = 8;
+/// Objects up to this size stay in memory.
+const MEMORY_BYTES: u64 = 1 << 20;
+
+/// Fetch an object.
+///
+/// # Errors
+/// The system's nearest error.
+pub async fn fetch(
+    store: Arc<AmazonS3>,
+    location: Location,
+    gate: Arc<Semaphore>,
+    directory: PathBuf,
+) -> io::Result<(OwnedFd, ObjectMeta)> {
+    let permit = gate.acquire().await.map_err(io::Error::other)?;
+    let whole = store.get_opts(&location, GetOptions::default()).await.map_err(|error| io_error(&error))?;
+    let object = whole.meta.clone();
+    let file = Arc::new(nameless(&directory, object.size)?);
+    write(whole, &file, 0..object.size.min(PART_BYTES)).await?;
+    drop(permit);
+    let starts = (PART_BYTES..object.size).step_by(PART_BYTES as usize);
+    let parts = starts.map(|start| {
+        let (store, location, gate) = (Arc::clone(&store), location.clone(), Arc::clone(&gate));
+        let (file, etag, end) = (Arc::clone(&file), object.e_tag.clone(), object.size.min(start + PART_BYTES));
+        async move {
+            let _permit = gate.acquire().await.map_err(io::Error::other)?;
+            let options =
+                GetOptions { range: Some(GetRange::Bounded(start..end)), if_match: etag, ..GetOptions::default() };
+            let part = store.get_opts(&location, options).await.map_err(|error| io_error(&error))?;
+            write(part, &file, start..end).await
+        }
+    });
+    futures_util::stream::iter(parts).buffer_unordered(PARTS).try_collect::<()>().await?;
+    let file = Arc::into_inner(file).ok_or_else(|| io::Error::other("a part outlives its object"))?;
+    Ok((file, object))
+}
+
+/// Write so many bytes of a response; what follows them is not waited for.
+async fn write(response: GetResult, file: &OwnedFd, range: std::ops::Range<u64>) -> io::Result<()> {
+    let mut at = range.start;
+    let mut stream = response.into_stream();
+    while at < range.end {
+        let Some(bytes) = stream.next().await else {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends before its size"));
+        };
+        let bytes = bytes.map_err(|error| io_error(&error))?;
+        let mut rest = &bytes[..bytes.len().min((range.end - at) as usize)];
+        while !rest.is_empty() {
+            let written = rustix::io::retry_on_intr(|| rustix::io::pwrite(file, rest, at))?;
+            at += written as u64;
+            rest = &rest[written..];
+        }
+    }
+    Ok(())
+}
+
+/// A file without a name: gone with its last reader, however that ends.
+fn nameless(directory: &Path, size: u64) -> io::Result<OwnedFd> {
+    if size <= MEMORY_BYTES {
+        return Ok(rustix::fs::memfd_create("pravah-object", MemfdFlags::CLOEXEC)?);
+    }
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    match rustix::fs::open(directory, flags, mode) {
+        // Some file systems know no such file.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
+            let path = directory.join(format!(".object-{:x}.tmp", next_number()));
+            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+            let file = rustix::fs::open(&path, flags, mode)?;
+            rustix::fs::unlink(&path)?;
+            Ok(file)
+        }
+        opened => Ok(opened?),
+    }
+}
+
+/// A number that no other file of this process has.
+fn next_number() -> u64 {
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Relaxed)
+}
