@@ -209,7 +209,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
         let names: HashSet<&[u8], RandomState> = names.split(|&byte| byte == 0).collect();
         let mut token = None;
         while !self.shared.is_stopped() {
-            let page = objects.list(&self.directory.path, token, &self.shared.control)?;
+            let page = objects.list(&self.directory.path, token, || self.shared.is_stopped())?;
             token = page.next;
             for object in page.objects.iter().filter(|object| names.contains(object.name.as_bytes())) {
                 if !object.name.is_empty() {
