@@ -8,6 +8,7 @@ mod parked;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +20,6 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, 
 use rustix::io::Errno;
 
 pub use self::parked::Parked;
-
 use crate::control::Control;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
@@ -71,7 +71,8 @@ pub struct Destination {
     is_named: bool,
     open: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
     attributes: Mutex<Vec<(Vec<u8>, Attributes)>>,
-    temporaries: AtomicU64,
+    /// In temporary names: a thread of an attempt that failed may still be about to remove its own.
+    temporaries: (u64, AtomicU64),
     control: Arc<Control>,
 }
 
@@ -102,7 +103,7 @@ impl Destination {
             is_named: context.job.is_some(),
             open: Mutex::default(),
             attributes: Mutex::default(),
-            temporaries: AtomicU64::new(0),
+            temporaries: (RandomState::new().hash_one(()), AtomicU64::new(0)),
             control: Arc::clone(&context.control),
         })
     }
@@ -119,8 +120,8 @@ impl Destination {
     pub fn create(&self, path: &[u8]) -> std::result::Result<Writing, Refused> {
         let (above, name) = split(path).map_err(|error| self.refuse(path, error))?;
         let directory = self.make(above).map_err(|error| self.refuse(path, error))?;
-        let number = self.temporaries.fetch_add(1, Relaxed).to_string();
-        let temporary = [PART.0, number.as_bytes(), PART.1].concat();
+        let own = format!("{:x}-{}", self.temporaries.0, self.temporaries.1.fetch_add(1, Relaxed));
+        let temporary = [PART.0, own.as_bytes(), PART.1].concat();
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = rustix::fs::openat(&*directory, &temporary[..], flags, Mode::from_raw_mode(0o666));
         let file = file.map_err(|error| self.refuse(path, error.into()))?;
