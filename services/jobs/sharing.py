@@ -22,6 +22,7 @@ from services.jobs.inputs import COPIES, Inputs, Ready
 from services.jobs.lease import Lease
 from services.jobs.models import JobRequest, Progress, RateSample
 from services.jobs.report import Shared, add_sample
+from services.retention.owner import Owner
 from services.storage import Storage
 
 if TYPE_CHECKING:
@@ -40,7 +41,13 @@ class Sharing:
     """The side of the runner that holds the job."""
 
     def __init__(
-        self, database: Database, inputs: Inputs, storage: Storage, config: settings.Settings, runner: UUID
+        self,
+        database: Database,
+        inputs: Inputs,
+        storage: Storage,
+        owner: Owner,
+        config: settings.Settings,
+        runner: UUID,
     ) -> None:
         """Keep the parts.
 
@@ -50,6 +57,7 @@ class Sharing:
         self._database = database
         self._inputs = inputs
         self._storage = storage
+        self._owner = owner
         self._config = config
         self._runner = runner
         self._cluster: RayCluster | None = None
@@ -91,6 +99,7 @@ class Sharing:
         )["splits"]
         if len(planned) < 2:
             return False
+        lease.store(self._owner.mark)
         for number, split in enumerate(planned):
             key = splits.list_key(claim.job_id, claim.token, number)
             lease.store(self._storage.put, key, folder / split["list"])
