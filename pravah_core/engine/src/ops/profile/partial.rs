@@ -204,8 +204,8 @@ mod tests {
         let small = |bytes| encode(&told(bytes), &[column.clone()], most_bytes(bytes));
         assert!(small(bytes).is_some() && small(bytes - 8).is_none());
         let ragged = Told { counts: Counts { ragged: 1, ..Counts::default() }, ..told(0) };
-        let of = |told| encode(told, &[Figures::default()], usize::MAX);
-        assert!(of(&told(0)).is_some() && of(&ragged).is_none());
+        let of = |told: Told| encode(&told, &[Figures::default()], usize::MAX);
+        assert!(of(told(0)).is_some() && of(ragged).is_none());
         // What is cut anywhere, or longer, is none.
         assert!((0..whole.len()).all(|end| decode(b"a", 5, &whole[..end]).is_none()));
         assert!(decode(b"a", 5, &[&whole[..], &[0]].concat()).is_none());
