@@ -73,7 +73,7 @@ system-test:
 
 faults: $(VENV)/.built ## Have all that may fail do so, many times more often than in the tests: an hour
 	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test faults -- --nocapture
-	PRAVAH_FAULT_FACTOR=20 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults
+	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults
 
 lint: $(VENV)/.built types ## Check form, types and imports
 	@$(BIN)/ruff check .

@@ -106,7 +106,7 @@ def world(config: settings_module.Settings, proxy: Proxy, source: Path, own_url:
     yield from opening(behind, source, own_url, LocalStorage(config.data_dir / "results"))
 
 
-@pytest.mark.parametrize("seed", seeds(8))
+@pytest.mark.parametrize("seed", seeds(5))
 def test_a_job_outlives_a_crash_of_postgresql(
     seed: int, world: World, proxy: Proxy, server: Server, calm: CalmOf, meet: Meet
 ) -> None:
