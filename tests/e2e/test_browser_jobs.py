@@ -278,6 +278,7 @@ def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> Non
     dialog.get_by_role("button", name="Delete", exact=True).click()
     expect(rows).to_have_count(1)
     assert "text=docs" in page.url
+    settled(page)
     page.get_by_role("button", name="Actions").click()
     _menu_item(page, "Delete").click()
     dialog.get_by_role("button", name="Delete", exact=True).click()

@@ -12,8 +12,8 @@ import pytest
 
 from services import bootstrap, disk, errors
 from services import settings as settings_module
+from services.jobs import watching
 from services.jobs.models import JobRequest, Source, Status
-from services.jobs.runner import Runner
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import statuses
@@ -97,12 +97,11 @@ def test_a_lost_or_cancelled_job_is_not_told_as_one_that_the_disk_stopped(
     services: bootstrap.Services, monkeypatch: pytest.MonkeyPatch, is_over: bool
 ) -> None:
     config = services.settings.model_copy(update={"min_free_disk_bytes": 1})
-    parts = (services.database, services.jobs, services.sources, services.storage, services.artifacts, config)
     monkeypatch.setattr(disk, "free_bytes", lambda directory: 0)
     handle = StoppedHandle()
     expected = errors.CancelledError if is_over else errors.LimitExceededError
     with pytest.raises(expected):
-        Runner(*parts)._outcome(handle, None, SimpleNamespace(is_over=is_over))  # type: ignore[arg-type]
+        watching.outcome(handle, config, SimpleNamespace(is_over=is_over), lambda: None)  # type: ignore[arg-type]
     assert handle.cancels == 1
 
 
