@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import threading
 from typing import Any
 from uuid import UUID
@@ -32,6 +33,8 @@ class RayCluster:
         Raises:
             InvalidOptionsError: it is not installed.
         """
+        # Its own handler of signals prints a stack and ends a server that is only asked to stop.
+        os.environ.setdefault("RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1")
         try:
             self._ray: Any = importlib.import_module("ray")
         except ImportError:
