@@ -34,6 +34,23 @@ use crate::walk::Meta;
 /// Columns by which a file is known; a table that may be a baseline has them all.
 const KNOWN_BY: [&str; 6] = ["path", "path_raw", "size_bytes", "modified", "changed", "inode"];
 const BATCH_ROWS: usize = 64 << 10;
+
+/// The columns of a table that may be a baseline: those of [`known_by`], and its own.
+macro_rules! kept {
+    ($($own:expr),+ $(,)?) => {
+        &[
+            $crate::columns::Column::text("path"),
+            $crate::columns::Column::raw("path_raw"),
+            $crate::columns::Column::integer("size_bytes"),
+            $crate::columns::Column::time("modified"),
+            $crate::columns::Column::time("changed"),
+            $crate::columns::Column::unsigned("inode"),
+            $($own),+
+        ]
+    };
+}
+pub(crate) use kept;
+
 /// The key in a shard's metadata of what its rows are true for.
 const MARK: &str = "pravah.made_with";
 

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use self::manifests::Manifests;
 use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Row};
+use crate::baseline::{Baseline, Row, kept, known_by};
 use crate::columns::{Column, Columns, Type};
 use crate::digest::{Algorithm, Digest, Digested};
 use crate::error::{EngineError, Result};
@@ -68,13 +68,7 @@ impl Options for ChecksumOptions {
     }
 }
 
-const RESULT: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
+const RESULT: &[Column] = kept![
     Column::text("blake3"),
     Column::text("sha256"),
     Column::text("sha1"),
@@ -151,11 +145,7 @@ impl Checksum {
         // one, and must not find its own slot locked.
         let mut worker = self.workers.acquire();
         let Worker { rows, writer } = &mut *worker;
-        rows.path(path);
-        rows.integer(meta.size);
-        rows.time(meta.mtime_ns);
-        rows.time(meta.ctime_ns);
-        rows.unsigned(meta.inode);
+        known_by(rows, path, meta.into());
         digests.for_each(|digest| rows.text(&digest.to_hex()));
         self.files.fetch_add(1, Relaxed);
         self.bytes.fetch_add(meta.size, Relaxed);

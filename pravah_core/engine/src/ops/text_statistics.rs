@@ -16,7 +16,7 @@ use serde_json::json;
 
 use self::count::{Counter, Encoding, Text};
 use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Row};
+use crate::baseline::{Baseline, Row, kept};
 use crate::columns::{Column, Columns};
 use crate::digest::{Algorithm, End, Reading};
 use crate::error::Result;
@@ -33,13 +33,7 @@ use crate::walk::{Meta, WalkTotals};
 #[serde(deny_unknown_fields, default)]
 pub struct TextStatisticsOptions {}
 
-const RESULT: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
+const RESULT: &[Column] = kept![
     Column::text("encoding"),
     Column::text("byte_order_mark"),
     Column::text("line_ending"),

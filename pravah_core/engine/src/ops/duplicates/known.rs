@@ -7,7 +7,7 @@ use super::DuplicatesOptions;
 use super::ends::{END_BYTES, WHOLE_BYTES};
 use super::roots::Roots;
 use super::tables::root_text;
-use crate::baseline::{Baseline, Run, State, known_by};
+use crate::baseline::{Baseline, Run, State, kept, known_by};
 use crate::columns::{Column, Columns};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -19,27 +19,9 @@ use crate::sink::{Staged, Table};
 use crate::walk::{Batch, Kind, Meta};
 
 /// The columns of `ends`.
-pub const ENDS: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
-    Column::category("root"),
-    Column::raw("ends"),
-];
+pub const ENDS: &[Column] = kept![Column::category("root"), Column::raw("ends"),];
 /// The columns of `contents`.
-pub const CONTENTS: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
-    Column::category("root"),
-    Column::text("digest"),
-];
+pub const CONTENTS: &[Column] = kept![Column::category("root"), Column::text("digest"),];
 
 /// XXH3-128 of a file's ends, or of all of it.
 pub type Key = [u8; 16];

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::ProfileOptions;
 use super::column::Column as Figures;
 use super::file::Told;
-use crate::baseline::{Baseline, Row, Run, Shards, State, Taken, each_row, known_by};
+use crate::baseline::{Baseline, Row, Run, Shards, State, Taken, each_row, kept, known_by};
 use crate::columns::{Column, Columns};
 use crate::compact::{Reader, Writer};
 use crate::error::Result;
@@ -21,15 +21,7 @@ use crate::records::Counts;
 use crate::walk::Meta;
 
 /// The columns of `partials`.
-pub const PARTIALS: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
-    Column::raw("figures"),
-];
+pub const PARTIALS: &[Column] = kept![Column::raw("figures"),];
 const TABLE: &str = "partials";
 /// How figures are written; to be raised with every change of that.
 const FORMAT: u32 = 1;

@@ -17,7 +17,7 @@ use super::counts::Found;
 use super::options::SearchOptions;
 use super::rows::RESULT;
 use super::{Shared, table};
-use crate::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, known_by};
+use crate::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, kept, known_by};
 use crate::codec::Codec;
 use crate::columns::{Column, Columns, schema};
 use crate::compact::{Reader, Writer};
@@ -30,13 +30,7 @@ use crate::sketch::hash;
 use crate::walk::Meta;
 
 /// The columns of `searched`.
-pub const SEARCHED: &[Column] = &[
-    Column::text("path"),
-    Column::raw("path_raw"),
-    Column::integer("size_bytes"),
-    Column::time("modified"),
-    Column::time("changed"),
-    Column::unsigned("inode"),
+pub const SEARCHED: &[Column] = kept![
     Column::category("packed"),
     Column::category("binary"),
     Column::category("left_early"),
