@@ -24,9 +24,14 @@ from services.storage import Storage
 
 log = logging.getLogger(__name__)
 
+_TELL_SECONDS = 1.0
+"""A job has hundreds of splits: asking the database about each as often as about a job takes 5 % of two cores."""
+
 
 class SplitLease(Lease):
     """A runner's hold on a split."""
+
+    ask_seconds = _TELL_SECONDS
 
     def __init__(self, database: Database, claim: SplitClaim, config: settings.Settings, stop: threading.Event) -> None:
         """Keep what a heartbeat needs."""
@@ -35,7 +40,8 @@ class SplitLease(Lease):
 
     def _ask(self, session: Session, *, beat: bool) -> Hold:
         if beat:
-            return splits.heartbeat(session, self._claim, self._config.lease_seconds)
+            held = splits.extend(session, self._claim, self._config.lease_seconds)
+            return splits.look(session, self._claim) if held else Hold.LOST
         return splits.look(session, self._claim)
 
 
@@ -151,7 +157,7 @@ class Helper:
         lease.check()
         handle = engine.start(document, ready.keys)
         lease.when_over(handle.cancel)
-        watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle))
+        watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle), _TELL_SECONDS)
         is_kept = {(name, table) for name in claim.request.names for table in operations.get(name).kept}
         shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]
         return [str(shard["path"]) for shard in shards]
@@ -161,7 +167,7 @@ class Helper:
         done = {"files_done": progress.files_done, "bytes_done": progress.bytes_done}
         try:
             with self._database.transaction() as session:
-                splits.heartbeat(session, claim, self._config.lease_seconds, **done)
+                splits.extend(session, claim, self._config.lease_seconds, **done)
         except errors.DatabaseError as error:
             log.warning("progress of %s is not written: %s", claim.label, error)
 

@@ -19,7 +19,6 @@ from services.jobs import repository
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.2
-"""How soon a cancel is seen."""
 _AGAIN_SECONDS = 0.5
 _PATIENCE_LEASES = 6
 """For how long a storage that is away is asked again: hours of work wait for it."""
@@ -37,7 +36,10 @@ class Lease:
         lost: set once the database refused a heartbeat, or none was answered for a whole lease.
         cancelled: set once somebody asked to cancel, or to pause.
         stopping: set by the runner when it stops.
+        ask_seconds: how soon a cancel is seen.
     """
+
+    ask_seconds = _LOOK_SECONDS
 
     def __init__(
         self, database: Database, job_id: UUID, token: int, config: settings.Settings, stopping: threading.Event
@@ -130,26 +132,32 @@ class Lease:
             self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
+        ask_at = 0.0
         beat_at = time.monotonic() + self._config.heartbeat_seconds
         while not self._ended.wait(_LOOK_SECONDS):
-            asked = time.monotonic()
-            try:
-                with self._database.transaction() as session:
-                    hold = self._ask(session, beat=asked >= beat_at)
-                if asked >= beat_at:
-                    self._held_until = asked + self._config.lease_seconds
-                    beat_at = asked + self._config.heartbeat_seconds
-            except errors.DatabaseError as error:
-                log.warning("no heartbeat for job %s: %s", self._job_id, error)
-                hold = repository.Hold.HELD  # as far as is known
-            if hold is repository.Hold.LOST:
-                self.lost.set()
-            elif hold is repository.Hold.STOP:
-                self.cancelled.set()
+            now = time.monotonic()
+            if now >= ask_at:
+                ask_at = now + self.ask_seconds
+                if self._is_answered(beat=now >= beat_at) and now >= beat_at:
+                    self._held_until = now + self._config.lease_seconds
+                    beat_at = now + self._config.heartbeat_seconds
             if self.is_over:
                 self._stop_work()
             if self.lost.is_set():
                 return
+
+    def _is_answered(self, *, beat: bool) -> bool:
+        try:
+            with self._database.transaction() as session:
+                hold = self._ask(session, beat=beat)
+        except errors.DatabaseError as error:
+            log.warning("no heartbeat for job %s: %s", self._job_id, error)
+            return False
+        if hold is repository.Hold.LOST:
+            self.lost.set()
+        elif hold is repository.Hold.STOP:
+            self.cancelled.set()
+        return True
 
     def _expire(self) -> None:
         """Give the job up when a whole lease has passed without a heartbeat that was answered."""

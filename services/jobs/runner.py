@@ -99,7 +99,7 @@ class Runner:
         self._stop = threading.Event()
         self._inputs = inputs.Inputs(jobs, sources, files, config)
         self._id = uuid4()
-        self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id)
+        self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, jobs.submitted)
         self._helper = Helper(database, self._inputs, storage, config, self._stop)
         self._announce_at = 0.0
         self._threads: dict[int, threading.Thread] = {}

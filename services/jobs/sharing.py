@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 1.0
+"""How often the splits are looked at, and their progress told; runners tell theirs no oftener."""
+_LAST = 4
+"""So few splits may be done at any moment."""
+
 
 def is_possible(request: JobRequest) -> bool:
     """Return whether every operation of a request finds of each file what no other file changes."""
@@ -48,11 +54,13 @@ class Sharing:
         owner: Owner,
         config: settings.Settings,
         runner: UUID,
+        work_there: threading.Event,
     ) -> None:
         """Keep the parts.
 
         Args:
             runner: who does not count as somebody to share with.
+            work_there: set once there are splits.
         """
         self._database = database
         self._inputs = inputs
@@ -60,6 +68,7 @@ class Sharing:
         self._owner = owner
         self._config = config
         self._runner = runner
+        self._work_there = work_there
         self._cluster: RayCluster | None = None
         if config.executor == "ray":
             from services.jobs.ray_cluster import RayCluster
@@ -109,6 +118,7 @@ class Sharing:
                 splits.add(session, claim.job_id, claim.token, planned)
 
         lease.insist(write)
+        self._work_there.set()
         log.info("job %s is shared in %d splits", claim.job_id, len(planned))
         return True
 
@@ -116,6 +126,7 @@ class Sharing:
         """Wait until no split is open, and tell meanwhile how far they are."""
         shared = Shared(stages=1)
         started = time.monotonic()
+        told: splits.Standing | None = None
         lease.when_over(lambda: None)
         while True:
             lease.check()
@@ -132,10 +143,11 @@ class Sharing:
             shared.seconds = time.monotonic() - started
             if standing.left == 0:
                 return shared
-            progress = _progress(standing, shared.seconds)
-            add_sample(shared.samples, progress)
-            self._write(claim, progress, shared.samples)
-            lease.lost.wait(watching.REPORT_SECONDS)
+            if standing != told:
+                told, progress = standing, _progress(standing, shared.seconds)
+                add_sample(shared.samples, progress)
+                self._write(claim, progress, shared.samples)
+            lease.lost.wait(_LOOK_SECONDS if standing.left > _LAST else watching.REPORT_SECONDS)
 
     def _write(self, claim: Claim, progress: Progress, samples: list[RateSample]) -> None:
         values = {

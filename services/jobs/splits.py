@@ -123,24 +123,35 @@ def claim(session: Session, lease_seconds: float, job_id: UUID | None = None) ->
     Args:
         job_id: of this job or of none.
     """
-    query = (
+    free = (
         _free(job_id)
         .order_by(JobRow.created_at, SplitRow.job_id, SplitRow.number)
         .limit(1)
         .with_for_update(of=SplitRow, skip_locked=True)
+        .cte("free")
     )
-    found = session.execute(query).first()
-    if found is None:
+    own = (SplitRow.job_id, SplitRow.number, SplitRow.fencing_token, SplitRow.plan_token)
+    # One statement and few columns: this is asked hundreds of times for a job.
+    query = (
+        sa.update(SplitRow)
+        .where(SplitRow.job_id == free.c.job_id, SplitRow.number == free.c.number, JobRow.id == SplitRow.job_id)
+        .values(
+            state=State.TAKEN,
+            tries=SplitRow.tries + 1,
+            fencing_token=sa.func.nextval("fencing_tokens"),
+            runner=identity.own(),
+            lease_expires_at=repository.lease_end(lease_seconds),
+            files_done=0,
+            bytes_done=0,
+        )
+        .returning(*own, sa.func.coalesce(JobRow.retry_of, JobRow.id), JobRow.request)
+        .execution_options(synchronize_session=False)
+    )
+    row = session.execute(query).first()
+    if row is None:
         return None
-    row, job = found
-    row.state = State.TAKEN
-    row.tries += 1
-    row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
-    row.runner = identity.own()
-    row.lease_expires_at = session.scalar(sa.select(repository.lease_end(lease_seconds)))
-    row.files_done = row.bytes_done = 0
-    request = JobRequest.model_validate(job.request)
-    return SplitClaim(row.job_id, row.number, row.fencing_token or 0, row.plan_token, job.retry_of or job.id, request)
+    job_id, number, token, plan_token, origin, request = row
+    return SplitClaim(job_id, number, token, plan_token, origin, JobRequest.model_validate(request))
 
 
 def is_any_free(session: Session, job_id: UUID | None = None) -> bool:
@@ -148,9 +159,9 @@ def is_any_free(session: Session, job_id: UUID | None = None) -> bool:
     return session.scalar(sa.select(_free(job_id).exists())) is True
 
 
-def _free(job_id: UUID | None) -> sa.Select[SplitRow, JobRow]:
+def _free(job_id: UUID | None) -> sa.Select[UUID, int]:
     return (
-        sa.select(SplitRow, JobRow)
+        sa.select(SplitRow.job_id, SplitRow.number)
         .join(JobRow, JobRow.id == SplitRow.job_id)
         .where(
             JobRow.status == Status.RUNNING,
@@ -177,11 +188,11 @@ def look(session: Session, claim: SplitClaim) -> Hold:
     return Hold.STOP if asked else Hold.HELD
 
 
-def heartbeat(session: Session, claim: SplitClaim, lease_seconds: float, **values: Any) -> Hold:
-    """Extend the lease and write how far it is."""
+def extend(session: Session, claim: SplitClaim, lease_seconds: float, **values: Any) -> bool:
+    """Extend the lease and write how far it is; False when it is lost."""
     end = repository.lease_end(lease_seconds)
     query = sa.update(SplitRow).where(_held(claim)).values(lease_expires_at=end, **values).returning(SplitRow.number)
-    return Hold.LOST if session.scalar(query) is None else look(session, claim)
+    return session.scalar(query) is not None
 
 
 def finish(session: Session, claim: SplitClaim, shards: list[str]) -> bool:

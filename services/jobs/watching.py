@@ -13,18 +13,24 @@ _DISK_SECONDS = 0.05
 REPORT_SECONDS = 0.25
 
 
-def outcome(handle: engine.Handle, config: settings.Settings, lease: Lease, report: Callable[[], None]) -> bytes:
+def outcome(
+    handle: engine.Handle,
+    config: settings.Settings,
+    lease: Lease,
+    report: Callable[[], None],
+    report_seconds: float = REPORT_SECONDS,
+) -> bytes:
     """Wait for the engine's end and return the outcome as JSON.
 
     Args:
-        report: called at most four times a second.
+        report: called once in so many seconds.
 
     Raises:
         LimitExceededError: it was stopped before the disk is full.
         PravahError: what ended the job.
     """
     short: errors.PravahError | None = None
-    report_at = time.monotonic() + REPORT_SECONDS
+    report_at = time.monotonic() + report_seconds
     while not handle.wait(_DISK_SECONDS):
         short = short or _shortage(config)
         if lease.is_over or short is not None:
@@ -32,7 +38,7 @@ def outcome(handle: engine.Handle, config: settings.Settings, lease: Lease, repo
         elif time.monotonic() >= report_at:
             handle.renew()
             report()
-            report_at = time.monotonic() + REPORT_SECONDS
+            report_at = time.monotonic() + report_seconds
     try:
         return handle.result()
     except errors.CancelledError:

@@ -49,7 +49,7 @@ def sharing(scratch: Path, runs: int) -> Iterator[Row]:
                     one_job(operation="checksum", source=Source.of_path(source), options=options)
                 )
                 while not (view := services.jobs.get(view.id)).is_final:
-                    time.sleep(0.01)
+                    time.sleep(0.1)
                 seconds = time.perf_counter() - started
             if view.status != Status.COMPLETED:
                 raise SystemExit(f"the job ended {view.status}: {view.error}")

@@ -248,10 +248,10 @@ def test_a_runner_that_lost_its_split_can_write_nothing_of_it(idle: bootstrap.Se
     assert fresh.number == 0
     assert fresh.token > stale.token
     with idle.database.transaction() as session:
-        assert splits.heartbeat(session, stale, 60, files_done=9) is Hold.LOST
+        assert not splits.extend(session, stale, 60, files_done=9)
         assert splits.finish(session, stale, ["checksum/result/part-00000.parquet"]) is False
         splits.give_back(session, stale, failed=True)
-        assert splits.heartbeat(session, fresh, 60, files_done=1) is Hold.HELD
+        assert splits.extend(session, fresh, 60, files_done=1)
     rows = _split_rows(idle)
     assert [(row.state, row.files_done, row.shards) for row in rows] == [("TAKEN", 1, []), ("TAKEN", 0, [])]
     idle.jobs.cancel(view.id)
