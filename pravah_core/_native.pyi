@@ -55,13 +55,18 @@ def start(spec_json: bytes, credentials: bytes | None = None) -> JobHandle:
     """
 
 def plan(
-    spec_json: bytes, folder: Path, least_files: int, least_bytes: int, credentials: bytes | None = None
+    spec_json: bytes,
+    folder: Path,
+    least_files: int,
+    least_bytes: int,
+    runners: int,
+    credentials: bytes | None = None,
 ) -> JobHandle:
-    """Walk without reading any file and cut the job into splits, for several runners; return at once.
+    """Walk without reading any file and cut the job into splits, for so many runners; return at once.
 
-    What the baselines know of all operations is in no split. A split is closed at `least_files` files or `least_bytes`
-    bytes, or at a 128th of all that was found so far, whichever is more. Each is a list in `folder`, to be named as
-    ``files`` in a job specification; the handle's result is UTF-8 JSON
+    What the baselines know of all operations is in no split. The first splits are the largest, an eighth of the job for
+    each runner; the last ones have about `least_files` files or `least_bytes` bytes. Each is a list in `folder`, to be
+    named as ``files`` in a job specification; the handle's result is UTF-8 JSON
     ``{"splits": [{"list": name, "files": int, "bytes": int}, …]}``.
 
     Raises:

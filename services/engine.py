@@ -122,7 +122,9 @@ def start(spec_json: bytes, keys: Keys | None = None) -> Handle:
         return Handle(_core().start(spec_json, known), keys, known)
 
 
-def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int, keys: Keys | None = None) -> Handle:
+def plan(
+    spec_json: bytes, folder: Path, least_files: int, least_bytes: int, runners: int, keys: Keys | None = None
+) -> Handle:
     """Start to cut a job into splits; see ``pravah_core/_native.pyi``.
 
     Raises:
@@ -130,7 +132,7 @@ def plan(spec_json: bytes, folder: Path, least_files: int, least_bytes: int, key
     """
     known = keys() if keys is not None else None
     with _translated():
-        return Handle(_core().plan(spec_json, folder, least_files, least_bytes, known), keys, known)
+        return Handle(_core().plan(spec_json, folder, least_files, least_bytes, runners, known), keys, known)
 
 
 def check(spec_json: bytes) -> None:

@@ -73,14 +73,12 @@ class Settings(pydantic_settings.BaseSettings):
         "machine. Nodes on other machines need the sources, PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach.",
     )
     split_bytes: int = Field(
-        default=128 << 20,
+        default=64 << 20,
         ge=1,
-        description="Bytes of files at which a split is closed, or a 128th of the job where that is more. A job is cut "
-        "into splits where runners may share it.",
+        description="Bytes of files of the smallest splits, those at the end of a job; the first ones are up to an "
+        "eighth of the job for each runner. A job is cut into splits where runners may share it.",
     )
-    split_files: int = Field(
-        default=16_384, ge=1, description="Files at which a split is closed, or a 128th of the job's."
-    )
+    split_files: int = Field(default=8192, ge=1, description="Files of the smallest splits, where that is less.")
     lease_seconds: float = Field(
         default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
     )

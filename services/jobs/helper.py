@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -18,12 +19,18 @@ from services.db.engine import Database
 from services.jobs import spec, splits, watching
 from services.jobs.inputs import Inputs
 from services.jobs.lease import Lease
+from services.jobs.models import Progress
 from services.jobs.repository import Hold
 from services.jobs.splits import SplitClaim
 from services.storage import Storage
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+_AHEAD_SECONDS = 0.15
+"""How long before the split that is read comes to its end the next one is claimed; a claim takes a tenth of that."""
+_POLL_SECONDS = 0.005
 _TELL_SECONDS = 1.0
 """A job has hundreds of splits: asking the database about each as often as about a job takes 5 % of two cores."""
 
@@ -53,7 +60,7 @@ class _End(Enum):
     FAILED = "failed"
 
 
-def _tried(claim: SplitClaim, work: Callable[[], list[str]]) -> list[str] | _End:
+def _tried(claim: SplitClaim, work: Callable[[], T]) -> T | _End:
     """Return what `work` gives, or how it ended; only a database that stays away is raised."""
     try:
         return work()
@@ -66,6 +73,17 @@ def _tried(claim: SplitClaim, work: Callable[[], list[str]]) -> list[str] | _End
     except Exception:  # of whatever kind: the job itself tells what is wrong with these files
         log.exception("%s failed", claim.label)
     return _End.FAILED
+
+
+def _is_nearly_read(progress: Progress) -> bool:
+    if progress.bytes_total is None or not progress.bytes_per_second:
+        return False
+    return (progress.bytes_total - progress.bytes_done) / progress.bytes_per_second < _AHEAD_SECONDS
+
+
+def _is_read(progress: Progress) -> bool:
+    """Return whether an engine is at its last stage, in which it writes."""
+    return progress.stage_index == progress.stage_count - 1
 
 
 class Helper:
@@ -89,8 +107,9 @@ class Helper:
         self._storage = storage
         self._config = config
         self._stop = stop
-        # One is read while others are stored: two at once would take as many threads again.
-        self._reading = threading.Lock()
+        # One is read while others are written and stored: two at once would take as many threads again.
+        self._next_reader = threading.Lock()
+        self._reader: engine.Handle | None = None
 
     def is_wanted(self, job_id: UUID | None = None) -> bool:
         """Return whether there is a split that nobody has, of one job or of any.
@@ -118,8 +137,9 @@ class Helper:
     def _next(self, job_id: UUID | None) -> bool | None:
         """Claim a split and run it; return whether it was done, ``None`` when there is none."""
         with contextlib.ExitStack() as stack:
-            # Claimed only when it can begin: who holds more than that keeps others waiting at the end.
-            with self._reading:
+            with self._next_reader:
+                # Claimed only when it can begin: who holds more than that keeps others waiting at the end.
+                self._wait_for_reader(_is_nearly_read)
                 with self._database.transaction() as session:
                     claim = splits.claim(session, self._config.lease_seconds, job_id)
                 if claim is None:
@@ -127,7 +147,8 @@ class Helper:
                 work = self._config.work_dir / str(claim.job_id) / str(claim.token)
                 stack.callback(shutil.rmtree, work, ignore_errors=True)
                 lease = stack.enter_context(SplitLease(self._database, claim, self._config, self._stop))
-                made = _tried(claim, lambda: self._execute(claim, work, lease))
+                begun = _tried(claim, lambda: self._begin(claim, work, lease))
+            made = begun if isinstance(begun, _End) else _tried(claim, lambda: self._shards(claim, begun, lease))
             if isinstance(made, list):
                 names = made
                 stored = _tried(claim, lambda: self._store(claim, work / "out", lease, names))
@@ -140,8 +161,15 @@ class Helper:
             lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
             return False
 
-    def _execute(self, claim: SplitClaim, work: Path, lease: Lease) -> list[str]:
-        """Run the engine over the split's files; return the names of the shards it made."""
+    def _wait_for_reader(self, is_enough: Callable[[Progress], bool]) -> None:
+        """Wait until the split that is read has come so far."""
+        reader = self._reader
+        while reader is not None and not self._stop.is_set() and not reader.wait(_POLL_SECONDS):
+            if is_enough(reader.progress()):
+                return
+
+    def _begin(self, claim: SplitClaim, work: Path, lease: Lease) -> engine.Handle:
+        """Start the engine over the split's files, once nothing else is read."""
         try:
             work.mkdir(parents=True, exist_ok=True)
             listed = work / "files.list"
@@ -154,9 +182,14 @@ class Helper:
         disk.check(self._config)
         ready = self._inputs.ready(claim.request, work)
         document = self._inputs.document(ready, work / "out", claim.origin, parts=spec.Parts(files=listed))
+        self._wait_for_reader(_is_read)
         lease.check()
-        handle = engine.start(document, ready.keys)
+        handle = self._reader = engine.start(document, ready.keys)
         lease.when_over(handle.cancel)
+        return handle
+
+    def _shards(self, claim: SplitClaim, handle: engine.Handle, lease: Lease) -> list[str]:
+        """Wait for the engine; return the names of the shards it made."""
         watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle), _TELL_SECONDS)
         is_kept = {(name, table) for name in claim.request.names for table in operations.get(name).kept}
         shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services import errors
 from services.db.tables import JobRow
-from services.jobs import repository
+from services.jobs import recovery, repository
 from services.jobs.models import FINAL, Status
 
 
@@ -31,7 +31,7 @@ def ask(session: Session, job_id: UUID) -> JobRow:
     row.pause_requested = True
     if row.status in {Status.PENDING, Status.INTERRUPTED}:
         enter(session, row, "paused while it waited")
-    elif repository.is_abandoned(session, row):
+    elif recovery.is_abandoned(session, row):
         enter(session, row, "paused; its runner had died")
     return row
 

@@ -6,10 +6,12 @@ that dies.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import threading
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -42,7 +44,25 @@ class RayCluster:
                 "PRAVAH_EXECUTOR: ray is not installed", remedy="Install it: pip install 'pravah[ray]'."
             ) from None
         self._config = config
+        self._threads = config.engine_threads or 1
         self._tasks: dict[UUID, list[Any]] = {}
+
+    def room(self) -> int:
+        """Return how many tasks fit on the cluster.
+
+        Raises:
+            LimitExceededError: it has fewer CPUs than a task takes.
+            StorageError: it does not answer.
+        """
+        with self._answering():
+            self._connect()
+            room = int(self._ray.cluster_resources().get("CPU", 0)) // self._threads
+        if room == 0:
+            raise errors.LimitExceededError(
+                f"the Ray cluster has fewer than {self._threads} CPUs",
+                remedy="Lower PRAVAH_ENGINE_THREADS, or add nodes to the cluster.",
+            )
+        return room
 
     def see_to(self, job_id: UUID, waiting: int) -> None:
         """Have as many tasks at a job's splits as the cluster has room for; called again and again until all are done.
@@ -51,32 +71,29 @@ class RayCluster:
             waiting: splits that nobody has.
 
         Raises:
-            LimitExceededError: the cluster has fewer CPUs than a task takes.
-            StorageError: the cluster does not answer.
+            LimitExceededError, StorageError: as `room`.
         """
-        threads = self._config.engine_threads or 1
-        config = self._config.model_copy(update={"engine_threads": threads, "executor": "local"})
-        try:
-            self._connect()
+        config = self._config.model_copy(update={"engine_threads": self._threads, "executor": "local"})
+        room = self.room()
+        with self._answering():
             tasks = self._tasks.get(job_id, [])
             running = self._ray.wait(tasks, num_returns=len(tasks), timeout=0)[1] if tasks else []
-            room = int(self._ray.cluster_resources().get("CPU", 0)) // threads
-            work = self._ray.remote(num_cpus=threads, max_retries=0)(work_on)
+            work = self._ray.remote(num_cpus=self._threads, max_retries=0)(work_on)
             added = [work.remote(config, job_id) for _ in range(min(waiting, room - len(running)))]
-        except (self._ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
-            raise errors.StorageError(
-                f"the Ray cluster does not answer: {error}", remedy="Look at PRAVAH_RAY_ADDRESS, then retry the job."
-            ) from error
-        if room == 0:
-            raise errors.LimitExceededError(
-                f"the Ray cluster has fewer than {threads} CPUs",
-                remedy="Lower PRAVAH_ENGINE_THREADS, or add nodes to the cluster.",
-            )
         self._tasks[job_id] = running + added
 
     def forget(self, job_id: UUID) -> None:
         """Drop what is known of a job that has ended; a task that is still at it finds that there is nothing to do."""
         self._tasks.pop(job_id, None)
+
+    @contextlib.contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except (self._ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
+            raise errors.StorageError(
+                f"the Ray cluster does not answer: {error}", remedy="Look at PRAVAH_RAY_ADDRESS, then retry the job."
+            ) from error
 
     def _connect(self) -> None:
         with _START:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -35,9 +35,6 @@ from services.notifications import outbox
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
 ISSUES_WHILE_RUNNING = 1_000
-# A job that kills its runner (out of memory, say) must not do so for ever; ends that were asked for do not count.
-MOST_DEATHS = 5
-
 
 _IS_STOPPED = JobRow.cancel_requested | JobRow.pause_requested
 
@@ -163,13 +160,16 @@ def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None 
     Args:
         only: take this job or none.
     """
+    is_waiting = (JobRow.status == Status.PENDING) & (sa.true() if only is None else JobRow.id == only)
+    if session.scalar(sa.select(sa.exists().where(is_waiting))) is not True:
+        return None
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
     running = session.scalar(sa.select(sa.func.count()).where(JobRow.status == Status.RUNNING)) or 0
     if running >= limit:
         return None
     query = (
         sa.select(JobRow)
-        .where(JobRow.status == Status.PENDING, sa.true() if only is None else JobRow.id == only)
+        .where(is_waiting)
         .order_by(JobRow.created_at, JobRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -180,7 +180,7 @@ def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None 
     row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
     row.status = Status.RUNNING
     row.runner = identity.own()
-    row.heartbeat_at = row.started_at = _now(session)
+    row.heartbeat_at = row.started_at = now(session)
     row.lease_expires_at = session.scalar(sa.select(lease_end(lease_seconds)))
     row.progress = None
     row.samples = []
@@ -191,9 +191,10 @@ def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None 
     return row
 
 
-def _now(session: Session) -> datetime:
-    now: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return now
+def now(session: Session) -> datetime:
+    """Return the database's time."""
+    at: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    return at
 
 
 def lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
@@ -257,60 +258,10 @@ def unfinished(session: Session, names: Iterable[str]) -> set[str]:
     return set(session.scalars(query.where(sa.cast(JobRow.id, sa.Text).in_(list(names)))))
 
 
-def is_abandoned(session: Session, row: JobRow) -> bool:
-    """Return whether a running job's runner is dead: its lease has ended, or its process on this machine."""
-    if row.status != Status.RUNNING:
-        return False
-    expired = row.lease_expires_at is None or row.lease_expires_at < _now(session)
-    return expired or identity.is_gone(row.runner)
-
-
-def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRow]:
-    """Lock and return the running jobs whose runner is dead.
-
-    Args:
-        held_tokens: of jobs that the caller itself runs: a machine that slept wakes with its leases expired.
-    """
-    query = sa.select(JobRow).where(JobRow.status == Status.RUNNING).with_for_update(skip_locked=True)
-    rows = [row for row in session.scalars(query) if row.fencing_token not in held_tokens]
-    return [row for row in rows if is_abandoned(session, row)]
-
-
-def interrupt(session: Session, row: JobRow, note: str, *, died: bool) -> None:
-    """Mark a running job INTERRUPTED; a runner queues it again."""
-    add_event(session, row.id, Status.INTERRUPTED, note)
-    row.status = Status.INTERRUPTED
-    row.fencing_token = None
-    row.runner = None
-    row.lease_expires_at = None
-    row.deaths += died
-
-
-def requeue(session: Session) -> list[JobRow]:
-    """Queue interrupted jobs again; one that somebody cancelled or that too many runners died on ends."""
-    query = sa.select(JobRow).where(JobRow.status == Status.INTERRUPTED).with_for_update(skip_locked=True)
-    rows = list(session.scalars(query))
-    for row in rows:
-        if row.cancel_requested:
-            end(session, row, Status.CANCELLED, "cancelled while interrupted")
-        elif row.pause_requested:
-            row.status = Status.PAUSED
-            add_event(session, row.id, Status.PAUSED, "paused while interrupted")
-        elif row.deaths >= MOST_DEATHS:
-            message = f"its runner died {row.deaths} times while it ran this job"
-            remedy = "Look at the log for the cause, e.g. too little memory; then narrow the job, or retry it."
-            end(session, row, Status.FAILED, message, JobError(code="limit_exceeded", message=message, remedy=remedy))
-        else:
-            row.status = Status.PENDING
-            row.attempt += 1
-            add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt}")
-    return rows
-
-
 def end(session: Session, row: JobRow, status: Status, note: str, error: JobError | None = None) -> None:
     """Give a job that nobody runs its final state."""
     row.status = status
-    row.finished_at = _now(session)
+    row.finished_at = now(session)
     row.fencing_token = None
     row.runner = None
     row.lease_expires_at = None

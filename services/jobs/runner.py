@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from services import artifacts, disk, engine, errors, findings, settings
 from services.db.engine import Database
-from services.jobs import destinations, inputs, pausing, registry, repository, spec, watching
+from services.jobs import destinations, inputs, pausing, recovery, registry, repository, spec, watching
 from services.jobs.helper import Helper
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
@@ -165,12 +165,12 @@ class Runner:
     def _recover(self) -> bool:
         """Queue jobs without a runner again; return True when a runner died."""
         with self._database.transaction() as session:
-            rows = repository.abandoned(session, self._threads.keys())
+            rows = recovery.abandoned(session, self._threads.keys())
             for row in rows:
                 log.warning("the runner of job %s died", row.id)
-                repository.interrupt(session, row, "its runner died", died=True)
-        with self._database.transaction() as session:
-            repository.requeue(session)
+                recovery.interrupt(session, row, "its runner died", died=True)
+            session.flush()
+            recovery.requeue(session)
         return bool(rows)
 
     def _claim(self) -> bool:
@@ -341,7 +341,7 @@ class Runner:
             elif row.pause_requested:
                 pausing.enter(session, row, "paused")
             else:
-                repository.interrupt(session, row, "its runner was stopped", died=False)
+                recovery.interrupt(session, row, "its runner was stopped", died=False)
 
         lease.insist(write)
 

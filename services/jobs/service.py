@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from services import engine, errors, settings
 from services.db.engine import Database
 from services.db.tables import JobRow
-from services.jobs import baselines, pausing, removals, repository, spec, sums
+from services.jobs import baselines, pausing, recovery, removals, repository, spec, sums
 from services.jobs.models import (
     FINAL,
     IssueView,
@@ -246,7 +246,7 @@ class JobService:
                 row.cancel_requested = True
             if row.status in {Status.PENDING, Status.INTERRUPTED, Status.PAUSED}:
                 repository.end(session, row, Status.CANCELLED, "cancelled while it waited")
-            elif repository.is_abandoned(session, row):
+            elif recovery.is_abandoned(session, row):
                 repository.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
             view = repository.to_view(row, history=repository.events(session, job_id))
         if view.is_final:

@@ -88,20 +88,26 @@ class Sharing:
         if not is_possible(claim.request):
             return Shared()
         planned = lease.insist(lambda session: splits.standing(session, claim.job_id).splits)
-        others = lease.insist(lambda session: registry.count(session, self._config.lease_seconds, self._runner))
-        somebody = self._cluster is not None or others
-        if not planned and not (somebody and self._plan(claim, ready, known, work, lease)):
+        if not planned and not self._plan(claim, ready, known, work, lease):
             return Shared()
         shared = self._wait(claim, lease)
         shared.shards = self._collect(claim, work, lease)
         return shared
 
     def _plan(self, claim: Claim, ready: Ready, known: dict[str, list[Path]], work: Path, lease: Lease) -> bool:
-        """Walk, cut, store the lists, record the splits; False when there is too little to share."""
+        """Walk, cut, store the lists, record the splits; False when there is nobody to share with, or too little."""
+        lease_seconds = self._config.lease_seconds
+        if self._cluster is not None:
+            runners = self._cluster.room()
+        else:
+            runners = 1 + lease.insist(lambda session: registry.count(session, lease_seconds, self._runner))
+            if runners == 1:
+                return False
         folder = work / "splits"
         folder.mkdir()
         document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known))
-        handle = engine.plan(document, folder, self._config.split_files, self._config.split_bytes, ready.keys)
+        least = (self._config.split_files, self._config.split_bytes)
+        handle = engine.plan(document, folder, *least, runners, ready.keys)
         lease.when_over(handle.cancel)
         planned: list[dict[str, Any]] = json.loads(
             watching.outcome(handle, self._config, lease, lambda: self._write(claim, handle.progress(), []))

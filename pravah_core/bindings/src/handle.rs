@@ -9,7 +9,7 @@ use pravah_engine::Job;
 use pravah_engine::control::Control;
 use pravah_engine::error::{EngineError, Result};
 use pravah_engine::objects::Credentials;
-use pravah_engine::plan::Least;
+use pravah_engine::plan::Cut;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -49,9 +49,9 @@ impl JobHandle {
     }
 
     /// Plan the splits of a prepared job on a thread of its own.
-    pub fn plan(job: Job, credentials: Option<Credentials>, folder: PathBuf, least: Least) -> Result<Self> {
+    pub fn plan(job: Job, credentials: Option<Credentials>, folder: PathBuf, cut: Cut) -> Result<Self> {
         Self::spawn(credentials, move |control| {
-            job.plan(&folder, least, control).map(|plan| plan.to_string().into_bytes())
+            job.plan(&folder, cut, control).map(|plan| plan.to_string().into_bytes())
         })
     }
 

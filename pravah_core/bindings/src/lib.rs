@@ -9,7 +9,7 @@ use std::time::Duration;
 use pravah_engine::Job;
 use pravah_engine::error::Result;
 use pravah_engine::objects::Credentials;
-use pravah_engine::plan::Least;
+use pravah_engine::plan::Cut;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -42,20 +42,21 @@ fn start(py: Python<'_>, spec_json: &[u8], credentials: Option<&[u8]>) -> PyResu
 }
 
 #[pyfunction]
-#[pyo3(signature = (spec_json, folder, least_files, least_bytes, credentials = None))]
+#[pyo3(signature = (spec_json, folder, least_files, least_bytes, runners, credentials = None))]
 fn plan(
     py: Python<'_>,
     spec_json: &[u8],
     folder: PathBuf,
     least_files: u64,
     least_bytes: u64,
+    runners: u32,
     credentials: Option<&[u8]>,
 ) -> PyResult<handle::JobHandle> {
-    let least = Least { files: least_files, bytes: least_bytes };
+    let cut = Cut { files: least_files, bytes: least_bytes, runners };
     py.detach(|| {
         let credentials = parsed(credentials)?;
         let job = Job::prepare_with(spec_json, credentials.as_ref())?;
-        handle::JobHandle::plan(job, credentials, folder, least)
+        handle::JobHandle::plan(job, credentials, folder, cut)
     })
     .map_err(errors::to_python)
 }

@@ -4,10 +4,13 @@
 //! itself ([`crate::baseline`]), which takes over what the splits have found and computes what they lack. So a plan need
 //! not be exact: a file that came, went or changed since is seen by the job's own walk.
 //!
+//! Splits become smaller towards the end of the job (guided self-scheduling, Polychronopoulos and Kuck 1987): the first
+//! ones are large, since each has its costs, and the last ones small, so that no runner waits long for another.
+//!
 //! Memory: that of a walk. The lists take a name and its directory for each file.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -22,17 +25,25 @@ use crate::paths;
 use crate::walk::listed::write_group;
 use crate::walk::{Batch, Kind, Skipped, Visitor, walk};
 
-/// Of everything found so far, the part at which a split is closed: large trees have some hundred splits and small
-/// ones few. The last splits are not larger than the first by more than that, so that no runner waits long for another.
-const PART: u64 = 128;
+/// Of everything found so far, the part for each runner at which a list is closed while the tree is walked: there are
+/// some hundred lists however large it is, and the splits are made of them.
+const LISTS: u64 = 64;
 
-/// The smallest split that is worth its costs: starting it, making its result last, storing it.
+/// The largest split: this part of the job for each runner. A split that is lost is done again.
+const MOST: u32 = 8;
+
+/// Of what is left, the part for each runner that the next split is.
+const NEXT: u32 = 4;
+
+/// How a job is cut.
 #[derive(Debug, Clone, Copy)]
-pub struct Least {
-    /// Files of it.
+pub struct Cut {
+    /// The smallest split that is worth its costs (starting it, making its result last, storing it): files of it.
     pub files: u64,
     /// Or bytes of it.
     pub bytes: u64,
+    /// Who shares the job.
+    pub runners: u32,
 }
 
 #[derive(Debug)]
@@ -43,17 +54,25 @@ struct Open {
     bytes: u64,
 }
 
+/// Files of a list, or of several.
+#[derive(Debug)]
+struct Split {
+    lists: Vec<PathBuf>,
+    files: u64,
+    bytes: u64,
+}
+
 #[derive(Debug, Default)]
 struct State {
     open: Option<Open>,
-    splits: Vec<Value>,
+    lists: Vec<Split>,
     files: u64,
     bytes: u64,
 }
 
 struct Planner {
     folder: PathBuf,
-    least: Least,
+    cut: Cut,
     /// Of each operation: a file that all of them know needs nobody.
     known: Vec<Baseline>,
     state: Mutex<State>,
@@ -70,12 +89,13 @@ impl Visitor for Planner {
         let mut next = wanted.next();
         let mut state = lock(&self.state);
         while next.is_some() {
-            let mut open = state.open.take().map_or_else(|| self.create(state.splits.len()), Ok)?;
+            let mut open = state.open.take().map_or_else(|| self.create(state.lists.len()), Ok)?;
+            let part = LISTS * u64::from(self.cut.runners.max(1));
             let (most_files, most_bytes) =
-                (self.least.files.max(state.files / PART), self.least.bytes.max(state.bytes / PART));
+                (self.cut.files.max(state.files / part), self.cut.bytes.max(state.bytes / part));
             let State { files, bytes, .. } = &mut *state;
             let (own_files, own_bytes) = (&mut open.files, &mut open.bytes);
-            let part = std::iter::from_fn(|| {
+            let names = std::iter::from_fn(|| {
                 if *own_files >= most_files || *own_bytes >= most_bytes {
                     return None;
                 }
@@ -86,7 +106,7 @@ impl Visitor for Planner {
                 self.control.add_done(1, meta.size);
                 Some(name)
             });
-            write_group(&mut open.list, directory, part).map_err(|error| EngineError::output(&open.path, error))?;
+            write_group(&mut open.list, directory, names).map_err(|error| EngineError::output(&open.path, error))?;
             if open.files >= most_files || open.bytes >= most_bytes {
                 state.close(open)?;
             } else {
@@ -103,7 +123,7 @@ impl Visitor for Planner {
 
 impl Planner {
     fn create(&self, number: usize) -> Result<Open> {
-        let path = self.folder.join(format!("{number:05}.list"));
+        let path = self.folder.join(format!("{number:05}"));
         let file = File::create(&path).map_err(|error| EngineError::output(&path, error))?;
         Ok(Open { list: BufWriter::with_capacity(256 << 10, file), path, files: 0, bytes: 0 })
     }
@@ -113,9 +133,46 @@ impl State {
     fn close(&mut self, open: Open) -> Result<()> {
         let Open { list, path, files, bytes } = open;
         list.into_inner().map_err(|error| EngineError::output(&path, error.into_error()))?;
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        self.splits.push(json!({"list": name, "files": files, "bytes": bytes}));
+        self.lists.push(Split { lists: vec![path], files, bytes });
         Ok(())
+    }
+}
+
+/// Make splits of lists. The lists become larger as the walk goes on, so the last ones come first.
+fn splits_of(lists: Vec<Split>, cut: Cut) -> Vec<Split> {
+    let runners = f64::from(cut.runners.max(1));
+    let cost = |split: &Split| split.files as f64 / cut.files as f64 + split.bytes as f64 / cut.bytes as f64;
+    let all: f64 = lists.iter().map(cost).sum();
+    let mut left = all;
+    let mut lists = lists.into_iter().rev().peekable();
+    let mut splits = Vec::new();
+    while let Some(mut split) = lists.next() {
+        let most = (all / (runners * f64::from(MOST))).min(left / (runners * f64::from(NEXT)));
+        while let Some(list) = lists.next_if(|list| cost(&split) + cost(list) <= most) {
+            split.files += list.files;
+            split.bytes += list.bytes;
+            split.lists.extend(list.lists);
+        }
+        left -= cost(&split);
+        splits.push(split);
+    }
+    splits
+}
+
+impl Split {
+    /// Write its list, under a name that no list of the walk has, and say what is in it.
+    fn write(self, folder: &Path, number: usize) -> Result<Value> {
+        let name = format!("{number:05}.list");
+        let path = folder.join(&name);
+        let written = || {
+            let mut file = File::create(&path)?;
+            self.lists.iter().try_for_each(|list| {
+                io::copy(&mut File::open(list)?, &mut file)?;
+                std::fs::remove_file(list)
+            })
+        };
+        written().map_err(|error| EngineError::output(&path, error))?;
+        Ok(json!({"list": name, "files": self.files, "bytes": self.bytes}))
     }
 }
 
@@ -129,12 +186,12 @@ impl Job {
     ///
     /// # Cancellation
     /// As a walk.
-    pub fn plan(&self, folder: &Path, least: Least, control: &Arc<Control>) -> Result<Value> {
+    pub fn plan(&self, folder: &Path, cut: Cut, control: &Arc<Control>) -> Result<Value> {
         control.set_stages(vec!["plan"]);
         crate::ended(control, || {
             let planner = Arc::new(Planner {
                 folder: folder.to_path_buf(),
-                least,
+                cut,
                 known: self.spec.requests.iter().map(|one| Baseline::open(&self.spec.known(one.name()), &[])).collect(),
                 state: Mutex::default(),
                 control: Arc::clone(control),
@@ -145,7 +202,9 @@ impl Job {
             if let Some(open) = state.open.take() {
                 state.close(open)?;
             }
-            Ok(json!({"splits": std::mem::take(&mut state.splits)}))
+            let splits = splits_of(std::mem::take(&mut state.lists), cut).into_iter().enumerate();
+            let written = splits.map(|(number, split)| split.write(folder, number)).collect::<Result<Vec<_>>>()?;
+            Ok(json!({"splits": written}))
         })
     }
 }

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from services import bootstrap
 from services import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs import repository
+from services.jobs import recovery, repository
 from services.jobs.models import JobRequest, JobView, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
@@ -111,10 +111,10 @@ def take_over(services: bootstrap.Services, job_id: UUID) -> int:
     with services.database.transaction() as session:
         session.get_one(JobRow, job_id).lease_expires_at = sa.func.now() - sa.text("interval '1 second'")
     with services.database.transaction() as session:
-        for row in repository.abandoned(session):
-            repository.interrupt(session, row, "test", died=True)
+        for row in recovery.abandoned(session):
+            recovery.interrupt(session, row, "test", died=True)
     with services.database.transaction() as session:
-        repository.requeue(session)
+        recovery.requeue(session)
     claimed = claim(services)
     assert claimed is not None
     assert claimed[0] == job_id

@@ -9,7 +9,7 @@ import time
 from services import bootstrap
 from services import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs import identity, repository
+from services.jobs import identity, recovery, repository
 from services.jobs.models import JobRequest, Status
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
@@ -89,13 +89,13 @@ def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
 
 def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Services, small_job: JobRequest) -> None:
     view = services.jobs.submit(small_job)[0]
-    for attempt in range(1, repository.MOST_DEATHS + 1):
+    for attempt in range(1, recovery.MOST_DEATHS + 1):
         assert claim(services)
         assert services.jobs.get(view.id).attempt == attempt
         with services.database.transaction() as session:
-            repository.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
         with services.database.transaction() as session:
-            repository.requeue(session)
+            recovery.requeue(session)
     failed = services.jobs.get(view.id)
     assert failed.status == Status.FAILED
     assert failed.error is not None
@@ -108,12 +108,12 @@ def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Servi
 
 def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, small_job: JobRequest) -> None:
     view = services.jobs.submit(small_job)[0]
-    for _ in range(3 * repository.MOST_DEATHS):
+    for _ in range(3 * recovery.MOST_DEATHS):
         assert claim(services)
         with services.database.transaction() as session:
-            repository.interrupt(session, repository.get_row(session, view.id), "stopped", died=False)
+            recovery.interrupt(session, repository.get_row(session, view.id), "stopped", died=False)
         with services.database.transaction() as session:
-            repository.requeue(session)
+            recovery.requeue(session)
     assert services.jobs.get(view.id).status == Status.PENDING
 
 

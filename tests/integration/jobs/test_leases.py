@@ -15,7 +15,7 @@ from services import artifacts, bootstrap, errors
 from services import settings as settings_module
 from services.db.engine import Database
 from services.db.tables import ArtifactRow, JobIssueRow, JobRow, ShardRow
-from services.jobs import repository
+from services.jobs import recovery, repository
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, IssueView, JobRequest, Progress, Status
 from services.jobs.runner import Claim, Finished, Runner
@@ -158,7 +158,7 @@ def test_a_lease_renews_itself_while_nothing_is_reported(
             end = time.monotonic() + 3
             while time.monotonic() < end:
                 with services.database.transaction() as session:
-                    assert repository.abandoned(session) == []
+                    assert recovery.abandoned(session) == []
             assert not lease.is_over
 
 

@@ -9,7 +9,7 @@ import pytest
 from services import bootstrap, errors
 from services import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs import repository
+from services.jobs import recovery
 from services.jobs.models import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import wait_until
@@ -94,9 +94,9 @@ def test_a_pause_is_kept_when_the_runner_dies(services: bootstrap.Services, smal
     assert claim(services)
     assert services.jobs.pause(view.id).status == Status.RUNNING
     with services.database.transaction() as session:
-        repository.interrupt(session, session.get_one(JobRow, view.id), "it died", died=True)
+        recovery.interrupt(session, session.get_one(JobRow, view.id), "it died", died=True)
     with services.database.transaction() as session:
-        repository.requeue(session)
+        recovery.requeue(session)
     assert services.jobs.get(view.id).status == Status.PAUSED
 
 
