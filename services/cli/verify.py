@@ -56,7 +56,7 @@ def command() -> Any:
     common = declared.of_function(_arguments)
     texts = {
         "name": "verify",
-        "help": "Compare files with a manifest of sha256sum, md5sum, b3sum or Pravah.\n\n"
+        "help": "Compare files with a manifest of sha256sum, md5sum, b3sum or Pravah, or S3 ETags.\n\n"
         "MANIFEST is a file, the folder of a checksum result, job:ID for the result of an earlier checksum job, "
         "or - for stdin. Exits 0 when every listed file is there and equal, else 1.",
         "epilog": _EPILOG,

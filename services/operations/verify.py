@@ -8,7 +8,7 @@ from services.operations._spec import Column, Example, Figure, Operation, Option
 
 
 class VerifyAlgorithm(StrEnum):
-    """The algorithm of a manifest, or ``auto`` to find it."""
+    """The algorithm of a manifest, ``etag`` for S3 ETags, or ``auto`` to find it."""
 
     AUTO = "auto"
     BLAKE3 = "blake3"
@@ -17,6 +17,7 @@ class VerifyAlgorithm(StrEnum):
     MD5 = "md5"
     XXH3_128 = "xxh3_128"
     CRC32C = "crc32c"
+    ETAG = "etag"
 
 
 class VerifyOptions(Options):
@@ -24,7 +25,7 @@ class VerifyOptions(Options):
 
     manifest: Text = field(
         title="Manifest",
-        description="Absolute path of a manifest (sha256sum, md5sum, b3sum or BSD form) or of a checksum result.",
+        description="Absolute path of a manifest (sha256sum, md5sum, b3sum, BSD, or S3 ETags) or of a checksum result.",
         widget="path",
         result_of="checksum",
         min_length=1,
@@ -33,8 +34,19 @@ class VerifyOptions(Options):
     algorithm: VerifyAlgorithm = field(
         VerifyAlgorithm.AUTO,
         title="Algorithm",
-        description="Algorithm of the manifest; auto finds it from its lines and its name.",
+        description="Algorithm of the manifest, etag for S3 ETags; auto finds it from its lines and its name.",
         category="advanced",
+    )
+    etag_part_bytes: int | None = field(
+        None,
+        title="Part size of ETags",
+        description="Size of the parts in which the objects were uploaded, where their ETags are known to be MD5s: "
+        "a file that does not match is then changed, else not verified.",
+        category="advanced",
+        unit="bytes",
+        placeholder="found, of the usual ones",
+        ge=1,
+        le=5 << 40,
     )
     detect_moves: bool = field(
         True,
@@ -45,6 +57,7 @@ class VerifyOptions(Options):
 
 
 _HELLO = b"2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+_ETAGS = b'"5d41402abc4b2a76b9719d911017c592"\ta.txt\n"62109206880d38a4010a98e11243924a-1"\tb.txt\n'
 
 OPERATION = Operation(
     name="verify",
@@ -64,8 +77,8 @@ OPERATION = Operation(
                     meaning="ok, changed, moved, new, missing, unreadable or not_verified; exactly one",
                 ),
                 Column(name="algorithm", dtype="text", meaning="Algorithm of both digests"),
-                Column(name="expected", dtype="text", unit="hexadecimal", meaning="Digest in the manifest"),
-                Column(name="actual", dtype="text", unit="hexadecimal", meaning="Digest of the file"),
+                Column(name="expected", dtype="text", unit="hexadecimal", meaning="Digest or ETag in the manifest"),
+                Column(name="actual", dtype="text", unit="hexadecimal", meaning="Digest or ETag of the file"),
                 Column(name="moved_from", dtype="text", meaning="Listed path of a moved file"),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the file"),
             ),
@@ -98,6 +111,12 @@ OPERATION = Operation(
             files={"a.txt": b"hello", "new.txt": b"new", "SHA256SUMS": _HELLO + b"  a.txt\n"},
             options={"manifest": "{source}/SHA256SUMS"},
             expect={"verdict": "verified", "algorithm": "sha256"},
+        ),
+        Example(
+            title="S3 ETags: of an upload at once and of one in parts",
+            files={"a.txt": b"hello", "b.txt": b"hello", "etags": _ETAGS},
+            options={"manifest": "{source}/etags"},
+            expect={"verdict": "verified", "algorithm": "etag"},
         ),
     ),
 )

@@ -139,6 +139,7 @@ def _requests() -> list[JobRequest]:
         "age_reference": "2026-01-02T03:04:05Z",
         "manifest": "/data/SHA256 SUMS",
         "algorithm": "sha256",
+        "etag_part_bytes": 5 << 20,
         "detect_moves": False,
         "min_file_bytes": 4096,
         "references": ["/data/keep", "/data/a,b"],

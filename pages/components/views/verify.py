@@ -57,7 +57,7 @@ def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
         open_ = sum(statuses.get(name, 0) for name in ("unreadable", "not_verified"))
         st.warning(
             f"**Incomplete.** Nothing is known to be wrong, but {text.count(open_, 'path', 'paths')} could not be "
-            f"compared.{more} {by}",
+            f"verified.{more} {by}",
             icon=":material/gpp_maybe:",
         )
 

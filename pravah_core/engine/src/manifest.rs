@@ -1,10 +1,12 @@
-//! Lists of digests as `sha256sum`, `md5sum`, `b3sum` and BSD's `--tag` write them.
+//! Lists of digests as `sha256sum`, `md5sum`, `b3sum` and BSD's `--tag` write them, and of S3 ETags as
+//! `aws s3api list-objects-v2 --query 'Contents[].[ETag,Key]' --output text` does: `"md5-parts"`, a tab, the key.
 //!
 //! Source: GNU coreutils manual, "md5sum invocation" (escaping, text and binary markers, `--tag`) and its
 //! `split_3` (leading blanks, one blank before the name, OpenSSL's `NAME(file)= digest`); b3sum's source (same
 //! lines, names must be UTF-8).
 
 use std::io::{self, BufRead};
+use std::num::NonZeroU32;
 
 use crate::digest::{Algorithm, Digest};
 
@@ -20,8 +22,19 @@ pub struct Line {
     pub algorithm: Option<Algorithm>,
     /// The digest.
     pub digest: Digest,
+    /// Of how many parts it is the digest of the digests: what follows the dash of an S3 ETag.
+    pub parts: Option<NonZeroU32>,
+    /// True when it stands in quotation marks, as ETags do.
+    pub is_quoted: bool,
     /// The name as written, unescaped.
     pub path: Vec<u8>,
+}
+
+impl Line {
+    /// True when it can only be an S3 ETag.
+    pub fn is_etag(&self) -> bool {
+        self.is_quoted || self.parts.is_some()
+    }
 }
 
 /// Why a manifest of this algorithm cannot list `path` so that the tool that reads it finds it; none when it can.
@@ -80,12 +93,9 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
         Some(body) => (true, body),
         None => (false, line),
     };
-    let (algorithm, hex, name) = match parse_tag(body) {
-        Some((algorithm, name, hex)) => (Some(algorithm), hex, name),
-        None => {
-            let (hex, name) = parse_plain(body)?;
-            (None, hex, name)
-        }
+    let Written { algorithm, hex, parts, is_quoted, name } = match parse_tag(body) {
+        Some(written) => written,
+        None => parse_plain(body)?,
     };
     let digest = Digest::from_hex(hex).ok_or("has no hexadecimal digest")?;
     if algorithm.is_some_and(|algorithm| algorithm.digest_bytes() * 2 != hex.len()) {
@@ -95,27 +105,49 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     if path.is_empty() || path.contains(&0) {
         return Err("has no usable file name");
     }
-    Ok(Some(Line { algorithm, digest, path }))
+    Ok(Some(Line { algorithm, digest, parts, is_quoted, path }))
 }
 
-/// `hex  name`, `hex *name`; with one blank also BSD's `-r` form, `hex name`.
-fn parse_plain(body: &[u8]) -> Result<(&[u8], &[u8]), &'static str> {
+/// A line's parts as they are written.
+struct Written<'a> {
+    algorithm: Option<Algorithm>,
+    hex: &'a [u8],
+    parts: Option<NonZeroU32>,
+    is_quoted: bool,
+    name: &'a [u8],
+}
+
+/// `hex  name`, `hex *name`; with one blank also BSD's `-r` form, `hex name`. The digest may be an ETag, `"hex-parts"`
+/// with or without its quotation marks.
+fn parse_plain(body: &[u8]) -> Result<Written<'_>, &'static str> {
+    let (is_quoted, body) = body.strip_prefix(b"\"").map_or((false, body), |body| (true, body));
     let end = body.iter().position(|byte| !byte.is_ascii_hexdigit()).ok_or("has no file name")?;
     let (hex, rest) = body.split_at(end);
+    let (parts, rest) = match rest.strip_prefix(b"-") {
+        None => (None, rest),
+        Some(rest) => {
+            let digits = rest.iter().position(|byte| !byte.is_ascii_digit()).ok_or("has no file name")?;
+            let (digits, rest) = rest.split_at(digits);
+            let parts = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+            (Some(parts.ok_or("has an ETag without a number of parts")?), rest)
+        }
+    };
+    let rest = if is_quoted { rest.strip_prefix(b"\"").ok_or("has an ETag of one quotation mark")? } else { rest };
     let name = match rest {
         [b' ', b' ' | b'*', name @ ..] | [b' ' | b'\t', name @ ..] => name,
         _ => return Err("is not «digest  name»"),
     };
-    Ok((hex, name))
+    Ok(Written { algorithm: None, hex, parts, is_quoted, name })
 }
 
 /// `SHA256 (name) = hex`, or OpenSSL's `SHA256(name)= hex`.
-fn parse_tag(body: &[u8]) -> Option<(Algorithm, &[u8], &[u8])> {
+fn parse_tag(body: &[u8]) -> Option<Written<'_>> {
     let open = body.iter().position(|&byte| byte == b'(')?;
-    let algorithm = algorithm_of_tag(body[..open].trim_ascii_end())?;
+    let algorithm = Some(algorithm_of_tag(body[..open].trim_ascii_end())?);
     let close = body.iter().rposition(|&byte| byte == b')')?;
     let hex = body[close + 1..].trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    (close > open).then(|| (algorithm, &body[open + 1..close], hex))
+    let written = |name| Written { algorithm, hex, parts: None, is_quoted: false, name };
+    (close > open).then(|| written(&body[open + 1..close]))
 }
 
 fn algorithm_of_tag(tag: &[u8]) -> Option<Algorithm> {

@@ -244,6 +244,21 @@ impl Objects {
         Ok((file, Self::response_meta(&key, &object)))
     }
 
+    /// Read `bytes` at each end of an object that was listed with this size, into a file of that size without a name;
+    /// of one that is not large, all.
+    ///
+    /// # Errors
+    /// As [`Objects::fetch`]; `StaleNetworkFileHandle` also when its size is another now.
+    pub fn fetch_ends(&self, path: &[u8], size: u64, bytes: u64) -> io::Result<(OwnedFd, Meta)> {
+        if size <= fetch::MEMORY_BYTES.max(2 * bytes) {
+            return self.fetch(path);
+        }
+        let (key, location) = self.location(path)?;
+        let work = fetch::fetch_ends(Arc::clone(&self.store), location, Arc::clone(&self.gate), size, bytes);
+        let (file, object) = self.wait(work, || self.control().is_cancelled()).map_err(io::Error::other)??;
+        Ok((file, Self::response_meta(&key, &object)))
+    }
+
     fn response_meta(key: &str, object: &ObjectMeta) -> Meta {
         Self::meta(key, object.size, object.last_modified.timestamp(), object.e_tag.as_deref())
     }

@@ -86,8 +86,18 @@ fn lines_of_every_form_are_read() {
         (format!("\\sha256 (a\\nb) = {HEX}"), b"a\nb", Some(Algorithm::Sha256)),
     ];
     for (text, path, algorithm) in cases {
-        let expected = Line { algorithm, digest, path: path.to_vec() };
+        let expected = Line { algorithm, digest, parts: None, is_quoted: false, path: path.to_vec() };
         assert_eq!(parsed(text.as_bytes()), expected, "{text:?}");
+    }
+    for (text, parts, is_quoted) in [
+        (format!("\"{HEX}\"\ta"), None, true),
+        (format!("\"{HEX}-12\"\ta"), Some(12), true),
+        (format!("{HEX}-10000  a"), Some(10_000), false),
+    ] {
+        let parts = parts.and_then(std::num::NonZeroU32::new);
+        let expected = Line { algorithm: None, digest, parts, is_quoted, path: b"a".to_vec() };
+        assert_eq!(parsed(text.as_bytes()), expected, "{text:?}");
+        assert!(expected.is_etag());
     }
     for blank in ["", "\n", "\r\n", "  \n", "# comment\n", "  # comment"] {
         assert_eq!(parse_line(blank.as_bytes()), Ok(None), "{blank:?}");
@@ -98,8 +108,13 @@ fn lines_of_every_form_are_read() {
 fn lines_that_are_none_have_a_fault_in_words() {
     let cases = [
         (HEX.to_owned(), "no file name"),
+        (format!("{HEX}-3"), "no file name"),
+        (format!("{HEX}-0  a"), "without a number of parts"),
+        (format!("{HEX}-  a"), "without a number of parts"),
+        (format!("{HEX}-99999999999  a"), "without a number of parts"),
+        (format!("\"{HEX}-3\ta"), "one quotation mark"),
+        (format!("\"{HEX}\ta"), "one quotation mark"),
         (format!("{HEX}  "), "no usable file name"),
-        (format!("{HEX}-  a"), "is not"),
         (format!("{}  a", &HEX[1..]), "no hexadecimal digest"),
         (format!("{HEX}{HEX}  a"), "no hexadecimal digest"),
         ("  prose".into(), "is not"),

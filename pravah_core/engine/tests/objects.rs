@@ -266,6 +266,48 @@ fn what_is_unchanged_is_not_asked_for_again() {
 }
 
 #[test]
+fn the_first_look_of_duplicates_asks_for_the_ends_of_large_objects_only() {
+    let content = noise(3_000_000, 6);
+    let with = |place: usize| {
+        let mut changed = content.clone();
+        changed[place] ^= 1;
+        changed
+    };
+    let files: Vec<(String, Vec<u8>)> =
+        [("one", content.clone()), ("same", content.clone()), ("begin", with(0)), ("end", with(2_999_999))]
+            .into_iter()
+            .chain([("middle", with(1_500_000)), ("small", noise(100_000, 7)), ("small-too", noise(100_000, 8))])
+            .map(|(name, content)| (name.to_owned(), content))
+            .collect();
+    let (bucket, tree) = both(&files);
+    let done = bucket.spec("duplicates", "in").run();
+    let whole: BTreeMap<String, usize> =
+        bucket.asked().into_iter().filter(|asked| !asked.lists()).fold(BTreeMap::new(), |mut whole, asked| {
+            *whole.entry(asked.key).or_default() += usize::from(asked.range.is_none());
+            whole
+        });
+    let times = |key: &str| whole[&format!("in/{key}")];
+    assert_eq!((times("begin"), times("end")), (0, 0), "their ends tell them from the others");
+    assert_eq!((times("one"), times("same"), times("middle")), (1, 1, 1), "alike at their ends");
+    assert_eq!((times("small"), times("small-too")), (1, 1), "as cheap as their ends");
+    let there = spec("duplicates", &tree.path()).run();
+    assert_eq!(rows(&done, "result"), rows(&there, "result"));
+    assert_eq!(done.summary()["groups"], json!(1));
+    // Two ends of two objects are no file's.
+    let mut times = 0;
+    bucket.fault(move |asked, objects| {
+        times += u32::from(asked.key == "in/one");
+        if times == 2 {
+            objects.insert("in/one".into(), noise(3_000_000, 9));
+        }
+        None
+    });
+    let done = bucket.spec("duplicates", "in").run();
+    assert_eq!(done.issue_kinds(), [("changed_while_read".to_owned(), b"one".to_vec())]);
+    assert_eq!(done.summary()["groups"], json!(0));
+}
+
+#[test]
 fn a_manifest_is_verified_against_a_prefix() {
     let (bucket, tree) = both(&text_files());
     let sums = spec("checksum", &tree.path()).option("algorithms", json!(["sha256"])).run().read("manifest.sha256");

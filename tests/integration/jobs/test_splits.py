@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 import sqlalchemy as sa
 
@@ -18,6 +20,7 @@ from services.jobs.repository import Hold
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn, statuses
+from tests.integration.storage.conftest import Proxy
 
 FILES = 400
 SMALL = {
@@ -167,6 +170,39 @@ def test_a_job_is_shared_with_another_runner_and_its_result_is_that_of_one(
         _nothing_is_left(services, shared)
         again = services.jobs.wait(services.jobs.retry(view.id).id, 60)
         assert _summary(again, "checksum")["reused_files"] == FILES + 2, "a shared result is a baseline like any other"
+
+
+def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
+    settings: settings_module.Settings, spawn: Spawn, s3_server: str, s3_bucket: str
+) -> None:
+    client = boto3.client("s3", endpoint_url=s3_server)
+    for number in range(90):
+        client.put_object(Bucket=s3_bucket, Key=f"p/{number % 4}/{number}", Body=b"line\n" * number)
+    config = settings.model_copy(update={"s3_endpoint_url": s3_server})
+    names = tuple(OperationRequest(operation=name) for name in OPERATIONS)
+    wanted = JobRequest(operations=names, source=Source(s3_uri=f"s3://{s3_bucket}/p"))
+    alone = _alone(config, wanted)
+    proxy, both = Proxy(s3_server), threading.Event()
+
+    def hold(method: str, path: str) -> None:
+        # No object is had before each runner has a split.
+        if method == "GET" and "/p/" in path.partition("?")[0]:
+            both.wait(60)
+
+    proxy.fail = hold
+    spawn(**SMALL, PRAVAH_S3_ENDPOINT_URL=proxy.endpoint)
+    with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
+        services.start_runner()
+        wait_until(lambda: _runners(services) == 2, "both are announced")
+        view = services.jobs.submit(wanted)[0]
+        wait_until(lambda: len({row.runner for row in _split_rows(services) if row.runner}) == 2, "both are at it", 60)
+        both.set()
+        shared = services.jobs.wait(view.id, 60)
+        _is_same(services, shared, alone)
+        assert _summary(shared, "checksum")["reused_files"] == 0, "what a split found, this job computed"
+        _nothing_is_left(services, shared)
+    proxy.server.shutdown()
+    proxy.server.server_close()
 
 
 def test_what_needs_all_files_at_once_or_is_too_small_is_not_shared(

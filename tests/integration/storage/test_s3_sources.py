@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import threading
 from collections.abc import Mapping
 from datetime import datetime
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 
 from services import bootstrap, engine, results
 from services import settings as settings_module
@@ -29,12 +32,15 @@ _FILES: dict[str | bytes, bytes] = {
     "odd & <name> 100% +\u00fc.txt": b"hay",
     "large.bin": bytes(range(256)) * 80_000,
 }
+_NAME = {"name": "name", "constraints": {"enum": ["x"]}}
 _OPERATIONS: dict[str, dict[str, Any]] = {
     "checksum": {"algorithms": ["sha256", "blake3"]},
     "search": {"patterns": ["needle"]},
     "text_statistics": {},
     "profile": {},
     "duplicates": {},
+    "validate": {"schema_text": json.dumps({"fields": [{"name": "id", "type": "integer"}, _NAME]})},
+    "convert": {},
 }
 
 
@@ -66,10 +72,10 @@ def summary(view: JobView) -> dict[str, Any]:
     return found
 
 
-def rows(services: bootstrap.Services, view: JobView) -> list[str]:
-    """Return the rows of a job's main table, without what only a file system knows."""
+def rows(services: bootstrap.Services, view: JobView, table: str = "result") -> list[str]:
+    """Return the rows of a job's table, without what only a file system knows."""
     assert view.status == Status.COMPLETED, view.error
-    page = services.results.query(view.id, f"{view.names[0]}.result", ResultQuery(limit=1000))
+    page = services.results.query(view.id, f"{view.names[0]}.{table}", ResultQuery(limit=1000))
     kept = [{name: value for name, value in row.items() if name not in _OF_THE_PLACE} for row in page.rows]
     return sorted(map(repr, kept))
 
@@ -119,6 +125,64 @@ def test_a_result_is_that_of_the_same_tree_on_disk(
     assert rows(opened, there) == rows(opened, here)
     assert rows(opened, here)
     assert (there.issues_count, here.issues_count) == (0, 0)
+    if operation == "validate":
+        assert rows(opened, there, "errors") == rows(opened, here, "errors")
+        assert any("'value': 'y'" in row for row in rows(opened, here, "errors"))
+    made = [made_files(opened, view) for view in (there, here)]
+    assert made[0] == made[1]
+    assert ("convert/converted/sub/deep/b.parquet" in made[0]) == (operation == "convert")
+
+
+def made_files(services: bootstrap.Services, view: JobView) -> dict[str, bytes]:
+    """Return name → content of the files that a job converted."""
+    names = [one.name for one in services.artifacts.list(view.id) if one.name.startswith("convert/converted/")]
+    names = [name for name in names if name.endswith(".parquet")]
+    return {name: b"".join(services.artifacts.open(view.id, name).chunks) for name in names}
+
+
+def listing(s3: Any, bucket: str, prefix: str) -> str:
+    """Return what `aws s3api list-objects-v2 --query 'Contents[].[ETag,Key]' --output text` prints, below a prefix."""
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]
+    return "".join(f"{one['ETag']}\t{one['Key'].removeprefix(prefix)}\n" for one in listed)
+
+
+def test_etags_of_a_bucket_verify_it_and_the_tree_it_was_made_of(
+    opened: bootstrap.Services, tree: TreeBuilder, s3: Any, s3_bucket: str, tmp_path: Path
+) -> None:
+    directory = tree(_FILES)
+    # Uploads at once and in parts of 5 MiB; by boto3, whose parts are 8 MiB; in parts of a size nobody expects.
+    fill(s3, s3_bucket, {f"same/{name}": content for name, content in _FILES.items()})
+    for name, part in {"boto3": 8 << 20, "odd": 5_500_000}.items():
+        (directory / name).write_bytes(_FILES["large.bin"])
+        config = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=part)
+        s3.upload_fileobj(io.BytesIO(_FILES["large.bin"]), s3_bucket, f"same/{name}", Config=config)
+    prefix, here = Source(s3_uri=f"s3://{s3_bucket}/same/"), Source.of_path(directory)
+    etags = tmp_path / "listed"
+    lines = listing(s3, s3_bucket, "same/")
+    assert lines.count("-4") >= 2, lines
+    assert "-3" in lines, lines
+    etags.write_text(lines)
+    options: dict[str, Any] = {"manifest": str(etags)}
+    for source in (prefix, here):
+        view = run(opened, source, "verify", options=options)
+        found = summary(view)
+        assert (found["verdict"], found["algorithm"]) == ("incomplete", "etag"), found
+        assert (found["statuses"]["ok"], found["statuses"]["not_verified"]) == (len(_FILES) + 1, 1)
+        assert [one.path for one in opened.jobs.issues(view.id, 0, 10)] == ["odd"]
+    usual = [line for line in lines.splitlines(True) if not line.endswith("\todd\n")]
+    etags.write_text("".join(set(lines.splitlines(True)) - set(usual)))
+    stated = run(opened, here, "verify", options=options | {"etag_part_bytes": 5_500_000})
+    assert summary(stated)["verdict"] == "verified"
+    etags.write_text("".join(usual))
+    s3.delete_object(Bucket=s3_bucket, Key="same/odd")
+    assert summary(run(opened, prefix, "verify", options=options))["verdict"] == "verified"
+    # What was replaced does not match, which alone is no proof; what is gone is.
+    fill(s3, s3_bucket, {"same/a.txt": b"other"})
+    replaced = summary(run(opened, prefix, "verify", options=options))
+    assert (replaced["verdict"], replaced["statuses"]["not_verified"]) == ("incomplete", 1)
+    assert summary(run(opened, prefix, "verify", options=options | {"etag_part_bytes": 8 << 20}))["verdict"] == "failed"
+    s3.delete_object(Bucket=s3_bucket, Key="same/boto3")
+    assert summary(run(opened, prefix, "verify", options=options))["verdict"] == "failed"
 
 
 def test_a_manifest_of_a_tree_verifies_a_prefix(

@@ -1,4 +1,4 @@
-//! An object's bytes, in a file without a name.
+//! An object's bytes, or those of its ends, in a file without a name.
 //!
 //! The first request asks for all of it and says what it is; of a large object it gives the first part, and the others
 //! are asked for beside each other, each on the condition that the object is still that one (`If-Match`).
@@ -21,8 +21,8 @@ use super::client::io_error;
 const PART_BYTES: u64 = 8 << 20;
 /// Parts of one object that are under way at once.
 const PARTS: usize = 8;
-/// Objects up to this size stay in memory.
-const MEMORY_BYTES: u64 = 1 << 20;
+/// Objects up to this size stay in memory; and all of one is fetched in one request, for its ends as well.
+pub const MEMORY_BYTES: u64 = 1 << 20;
 
 /// Fetch an object.
 ///
@@ -55,6 +55,36 @@ pub async fn fetch(
     futures_util::stream::iter(parts).buffer_unordered(PARTS).try_collect::<()>().await?;
     let file = Arc::into_inner(file).ok_or_else(|| io::Error::other("a part outlives its object"))?;
     Ok((file, object))
+}
+
+/// Fetch so many bytes at each end of an object, into a file of its size with nothing in between.
+///
+/// # Errors
+/// The system's nearest error; `StaleNetworkFileHandle` when its size is another, or it was replaced meanwhile.
+pub async fn fetch_ends(
+    store: Arc<AmazonS3>,
+    location: Location,
+    gate: Arc<Semaphore>,
+    size: u64,
+    bytes: u64,
+) -> io::Result<(OwnedFd, ObjectMeta)> {
+    let replaced = || io::Error::new(io::ErrorKind::StaleNetworkFileHandle, "changed since it was listed");
+    let file = rustix::fs::memfd_create("pravah-object", MemfdFlags::CLOEXEC)?;
+    rustix::fs::ftruncate(&file, size)?;
+    let (store, location, gate, to) = (&store, &location, &gate, &file);
+    let one_end = |range: std::ops::Range<u64>| async move {
+        let _permit = gate.acquire().await.map_err(io::Error::other)?;
+        let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
+        let part = store.get_opts(location, options).await.map_err(|error| io_error(&error))?;
+        let object = part.meta.clone();
+        if object.size != size {
+            return Err(replaced());
+        }
+        write(part, to, range).await?;
+        Ok(object)
+    };
+    let (object, other) = futures_util::future::try_join(one_end(0..bytes), one_end(size - bytes..size)).await?;
+    if object.e_tag == other.e_tag { Ok((file, object)) } else { Err(replaced()) }
 }
 
 /// Write so many bytes of a response; what follows them is not waited for.

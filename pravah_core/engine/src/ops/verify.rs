@@ -1,11 +1,14 @@
 //! verify: a tree against a manifest; each path has exactly one status.
 //!
 //! 1. A file at a listed path is digested: `ok` or `changed`, `unreadable` when it cannot be read,
-//!    `not_verified` when there is no file to digest (a link, a directory) or it changed while read.
+//!    `not_verified` when there is no file to digest (a link, a directory) or it changed while read. Of a manifest of
+//!    S3 ETags a file that does not match is `not_verified`, too: its ETag need not be an MD5, nor the size of the
+//!    parts one that was tried ([`etag`]). It is `changed` where the options state the parts' size.
 //! 2. A file at a path that is not listed is `new`; the manifest itself is not.
 //! 3. A listed path where nothing is: `missing`, or, when a new file that is not empty has its digest, that
 //!    file is `moved` and carries the old path in `moved_from`. A file that stands at its own listed path
-//!    never explains a missing one: deleting one of two identical files is `missing`.
+//!    never explains a missing one: deleting one of two identical files is `missing`. So is a file that moved, when
+//!    its ETag is of an upload in parts.
 //! 4. `not_verified` is also a listed path that exists and that the rules leave out, one that leads outside
 //!    the source (`..`, absolute), and one that is listed twice with different digests.
 //!
@@ -15,19 +18,24 @@
 //!
 //! Cost: O(bytes) reading; memory: path and digest of each listed and each new path.
 
+mod etag;
 mod expected;
+mod form;
 mod report;
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
+use self::etag::{EtagReading, Sum};
 use self::expected::Expected;
+use self::form::Form;
 use self::report::TABLES;
 use self::report::{Row, Status};
 use super::{Context, Options, TableColumns};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::Report;
@@ -42,15 +50,17 @@ use crate::walk::{Batch, Kind, Meta, WalkTotals};
 pub struct VerifyOptions {
     /// A manifest file, a checksum job's `result` folder or a Parquet file of it; absolute.
     pub manifest: String,
-    /// The algorithm, or `auto` to find it from the manifest.
+    /// The algorithm, `etag` for S3 ETags, or `auto` to find it from the manifest.
     pub algorithm: String,
+    /// How many bytes a part of the uploads has whose ETags these are, and that the ETags are MD5s; none = not known.
+    pub etag_part_bytes: Option<u64>,
     /// Digest files that are not listed, to find moves.
     pub detect_moves: bool,
 }
 
 impl Default for VerifyOptions {
     fn default() -> Self {
-        Self { manifest: String::new(), algorithm: "auto".into(), detect_moves: true }
+        Self { manifest: String::new(), algorithm: "auto".into(), etag_part_bytes: None, detect_moves: true }
     }
 }
 
@@ -61,6 +71,9 @@ impl Options for VerifyOptions {
         if !self.manifest.starts_with('/') {
             return Err(EngineError::invalid("options.manifest must be the absolute path of a manifest"));
         }
+        if self.etag_part_bytes == Some(0) {
+            return Err(EngineError::invalid("options.etag_part_bytes must be at least 1"));
+        }
         self.chosen().map(|_| ())
     }
 
@@ -70,6 +83,7 @@ impl Options for VerifyOptions {
             algorithms: Vec::new(),
             seen: Vec::new(),
             rows: Mutex::new(Vec::new()),
+            etags: Mutex::new(HashMap::new()),
             manifest: manifest_identity(self),
             options: self.clone(),
             context,
@@ -78,14 +92,14 @@ impl Options for VerifyOptions {
 }
 
 impl VerifyOptions {
-    /// The algorithm asked for; none = find it.
-    fn chosen(&self) -> Result<Option<Algorithm>> {
+    /// The form asked for; none = find it.
+    fn chosen(&self) -> Result<Option<Form>> {
         if self.algorithm == "auto" {
             return Ok(None);
         }
-        let known = Algorithm::ALL.into_iter().find(|algorithm| algorithm.name() == self.algorithm);
-        let names = Algorithm::ALL.map(Algorithm::name).join(", ");
-        known.map(Some).ok_or_else(|| {
+        Form::of_name(&self.algorithm).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = Form::all().map(Form::name).collect();
+            let names = names.join(", ");
             EngineError::invalid(format!("options.algorithm {:?} is not auto or one of {names}", self.algorithm))
         })
     }
@@ -104,6 +118,8 @@ struct Verify {
     algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
     rows: Mutex<Vec<Row>>,
+    /// What was found of files that were read and have no row yet.
+    etags: Mutex<HashMap<Vec<u8>, Vec<Sum>>>,
     manifest: Option<(u64, u64)>,
 }
 
@@ -114,7 +130,10 @@ impl Operation for Verify {
 
     fn prepare(&mut self) -> Result<()> {
         self.expected = Expected::read(&self.options, &self.context)?;
-        self.algorithms = vec![self.expected.algorithm];
+        self.algorithms = match self.expected.form {
+            Form::Digest(algorithm) => vec![algorithm],
+            Form::Etag => Vec::new(),
+        };
         self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
         self.context.control.next_stage();
         Ok(())
@@ -126,9 +145,18 @@ impl Operation for Verify {
 
     fn wants(&self, path: &[u8], meta: &Meta) -> bool {
         match self.expected.find(path) {
-            Some(index) => self.expected.fault(index).is_none(),
+            Some(index) => self.expected.fault(index).is_none() && self.can_be_compared(index, meta),
             None => self.options.detect_moves && !self.is_manifest(meta),
         }
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        if self.expected.form != Form::Etag {
+            return Ok(None);
+        }
+        let parts = self.expected.find(path).map_or_else(|| vec![None], |index| self.parts(index, meta.size));
+        let path = path.to_vec();
+        Ok(Some(Box::new(EtagReading::new(&parts, |found| drop(lock(&self.etags).insert(path, found))))))
     }
 
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
@@ -136,18 +164,15 @@ impl Operation for Verify {
         let mut path = Vec::new();
         for (index, (name, meta)) in batch.iter().enumerate() {
             paths::join_into(&mut path, &batch.directory.path, name);
-            let digest = reads.get(index).map(|read| match read {
-                Ok(digested) => Ok(reads.digest(digested, self.expected.algorithm)),
-                Err(kind) => Err(*kind),
-            });
+            let found = self.found(&path, reads, index);
             match self.expected.find(&path) {
                 Some(listed) => {
                     self.seen[listed as usize].store(true, Relaxed);
-                    rows.push(self.listed(listed, &path, meta, digest));
+                    rows.push(self.listed(listed, &path, meta, found));
                 }
                 None if meta.kind == Kind::File && !self.is_manifest(meta) => {
-                    let digest = digest.and_then(|digest| digest.ok()).filter(|_| self.options.detect_moves);
-                    rows.push(Row::unlisted(path.clone(), meta.size, digest));
+                    let found = found.and_then(|found| found.ok()).filter(|_| self.options.detect_moves);
+                    rows.push(Row::unlisted(path.clone(), meta.size, found.and_then(|sums| sums.first().copied())));
                 }
                 None => {}
             }
@@ -171,12 +196,35 @@ impl Verify {
         self.manifest == Some((meta.device, meta.inode))
     }
 
+    /// The sizes of a part with which a file of this size may have its listed sum; one that is none: as a whole.
+    fn parts(&self, index: u32, size: u64) -> Vec<Option<u64>> {
+        match (self.expected.sum(index).parts, self.options.etag_part_bytes) {
+            (None, _) => vec![None],
+            (Some(parts), Some(part)) if etag::makes(size, part, parts) => vec![Some(part)],
+            (Some(_), Some(_)) => Vec::new(),
+            (Some(parts), None) => etag::part_sizes(size, parts).into_iter().map(Some).collect(),
+        }
+    }
+
+    fn can_be_compared(&self, index: u32, meta: &Meta) -> bool {
+        self.expected.form != Form::Etag || !self.parts(index, meta.size).is_empty()
+    }
+
+    /// What reading an entry found, if it was read for this operation.
+    fn found(&self, path: &[u8], reads: &Reads<'_>, index: usize) -> Option<std::result::Result<Vec<Sum>, IssueKind>> {
+        match (reads.get(index)?, self.expected.form) {
+            (Err(kind), _) => Some(Err(*kind)),
+            (Ok(digested), Form::Digest(algorithm)) => Some(Ok(vec![reads.digest(digested, algorithm).into()])),
+            (Ok(_), Form::Etag) => lock(&self.etags).remove(path).map(Ok),
+        }
+    }
+
     fn listed(
         &self,
         index: u32,
         path: &[u8],
         meta: &Meta,
-        digest: Option<std::result::Result<Digest, IssueKind>>,
+        found: Option<std::result::Result<Vec<Sum>, IssueKind>>,
     ) -> Row {
         let row = Row::listed(index, meta.size);
         if meta.kind != Kind::File {
@@ -184,15 +232,52 @@ impl Verify {
             self.context.control.issue("verify", path, IssueKind::Unsupported, message);
             return row.with(Status::NotVerified);
         }
-        match digest {
+        match found {
             _ if self.expected.fault(index).is_some() => row.with(Status::NotVerified),
-            Some(Ok(digest)) if digest == self.expected.digest(index) => row.with(Status::Ok).found(digest),
-            Some(Ok(digest)) => row.with(Status::Changed).found(digest),
+            _ if !self.can_be_compared(index, meta) => {
+                self.unproven(index, path, meta);
+                row.with(Status::NotVerified)
+            }
+            Some(Ok(found)) if found.contains(&self.expected.sum(index)) => {
+                row.with(Status::Ok).found(self.expected.sum(index))
+            }
+            Some(Ok(found)) => {
+                // Which of several sizes of a part was the one, nobody knows.
+                let row = if let [only] = found[..] { row.found(only) } else { row };
+                if self.expected.form != Form::Etag || self.options.etag_part_bytes.is_some() {
+                    return row.with(Status::Changed);
+                }
+                self.unproven(index, path, meta);
+                row.with(Status::NotVerified)
+            }
             Some(Err(IssueKind::Unreadable)) => row.with(Status::Unreadable),
             // It went after it was listed: what stands at the path at the end decides.
             Some(Err(IssueKind::Vanished)) => row.with(absent(&self.context, path)),
             Some(Err(_)) | None => row.with(Status::NotVerified),
         }
+    }
+}
+
+impl Verify {
+    /// Say why a file that its ETag does not prove is not called changed.
+    fn unproven(&self, index: u32, path: &[u8], meta: &Meta) {
+        let encrypted = "the ETag of an encrypted object is no MD5";
+        let message = match (self.expected.sum(index).parts, &self.parts(index, meta.size)[..]) {
+            (None, _) => format!("does not match its ETag, which is no proof of a change: {encrypted}"),
+            (Some(parts), []) => match self.options.etag_part_bytes {
+                Some(part) => format!("has {} bytes, which are not {parts} parts of {part}", meta.size),
+                None => format!("has {} bytes, which cannot be {parts} parts", meta.size),
+            },
+            (Some(_), sizes) => {
+                let sizes: Vec<String> = sizes.iter().flatten().map(u64::to_string).collect();
+                let sizes = sizes.join(" or ");
+                format!(
+                    "does not match its ETag with parts of {sizes} bytes, which is no proof of a change: the parts may \
+                     be of another size (options.etag_part_bytes states it), and {encrypted}"
+                )
+            }
+        };
+        self.context.control.issue("verify", path, IssueKind::Unsupported, message);
     }
 }
 
@@ -212,7 +297,7 @@ fn absent(context: &Context, path: &[u8]) -> Status {
 
 /// Give the listed paths that the walk did not meet their status.
 fn settle(context: &Context, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
-    let mut unclaimed = report::new_files_by_digest(rows);
+    let mut unclaimed = report::new_files_by_sum(rows);
     for index in unseen {
         context.control.check()?;
         let status = match expected.fault(index) {
@@ -220,7 +305,7 @@ fn settle(context: &Context, expected: &Expected, unseen: Vec<u32>, rows: &mut V
             None => absent(context, expected.path(index)),
         };
         let moved = match status {
-            Status::Missing => unclaimed.get_mut(&expected.digest(index)).and_then(Vec::pop),
+            Status::Missing => unclaimed.get_mut(&expected.sum(index)).and_then(Vec::pop),
             _ => None,
         };
         match moved {

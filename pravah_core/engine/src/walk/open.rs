@@ -186,6 +186,16 @@ impl Root {
         self.inside(self.open_below(path, FILE)?)
     }
 
+    /// Open a file of this size to read `bytes` at each of its ends: of a large object no more is fetched.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn open_ends(&self, path: &[u8], size: u64, bytes: u64) -> io::Result<OpenFile> {
+        let Some(objects) = self.objects() else { return self.open_file(path) };
+        let (file, object) = objects.fetch_ends(path, size, bytes)?;
+        Ok(OpenFile { file, object: Some(object) })
+    }
+
     /// Open a file of a directory that [`Root::open_directory`] gave; its path is not looked up once more.
     ///
     /// # Errors

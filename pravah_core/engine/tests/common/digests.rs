@@ -20,6 +20,13 @@ pub fn digest(algorithm: &str, content: &[u8]) -> String {
     }
 }
 
+/// What S3 calls an object that was uploaded in parts of so many bytes.
+pub fn etag(content: &[u8], part: usize) -> String {
+    let parts: Vec<&[u8]> = if content.is_empty() { vec![content] } else { content.chunks(part).collect() };
+    let digests: Vec<u8> = parts.iter().flat_map(md5::Md5::digest).collect();
+    format!("{}-{}", digest("md5", &digests), parts.len())
+}
+
 /// RFC 3720's polynomial, reflected, byte by byte.
 fn crc32c(content: &[u8]) -> u32 {
     let table: [u32; 256] = std::array::from_fn(|index| {

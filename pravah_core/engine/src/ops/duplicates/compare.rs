@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::DuplicatesOptions;
-use super::ends::{WHOLE_BYTES, ends, looked_at};
+use super::ends::{END_BYTES, WHOLE_BYTES, ends, looked_at};
 use super::known::{Kept, Key, Taken};
 use super::records::{File, Store};
 use super::roots::Roots;
@@ -181,7 +181,8 @@ impl<'a> Comparison<'a> {
         // In the order of the walk: neighbours on the disk, and in the kernel's cache of names.
         items.par_sort_unstable_by_key(|item| self.file(compared, item.inode).0);
         // In place: lists of results would stand beside the items.
-        items.par_iter_mut().with_min_len(16).try_for_each(|item| -> Result<()> {
+        let at_once = if self.context.root.objects().is_some() { 1 } else { 16 };
+        items.par_iter_mut().with_min_len(at_once).try_for_each(|item| -> Result<()> {
             let (number, file) = self.file(compared, item.inode);
             match self.taken(compared, item.inode, |taken| taken.ends) {
                 Some((name, taken, key)) => {
@@ -244,7 +245,7 @@ impl<'a> Comparison<'a> {
     }
 
     fn look(&self, file: &File, path: &[u8]) -> std::result::Result<Option<(Meta, Key)>, Trouble> {
-        let open = self.roots.get(self.store.root(file)).open_file(path)?;
+        let open = self.roots.get(self.store.root(file)).open_ends(path, file.size, END_BYTES)?;
         let meta = open.state()?;
         // A change from here on is one that a later run sees.
         rest(&self.context.control, &meta).map_err(Trouble::Ended)?;

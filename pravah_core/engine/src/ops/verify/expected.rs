@@ -1,4 +1,4 @@
-//! What a manifest lists, held compactly: one arena of paths, one digest each.
+//! What a manifest lists, held compactly: one arena of paths, one sum each.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -10,20 +10,21 @@ use foldhash::fast::RandomState;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::VerifyOptions;
+use super::etag::Sum;
+use super::form::{self, Form};
 use crate::control::Control;
-use crate::digest::{Algorithm, Digest, FileReader};
+use crate::digest::{Algorithm, Digest};
 use crate::error::{EngineError, Result, guarded};
 use crate::issue::IssueKind;
-use crate::manifest::{self, Line};
+use crate::manifest;
 use crate::ops::Context;
 use crate::paths;
-use crate::walk::Kind;
 
-/// The listed paths with their digests.
+/// The listed paths with their sums.
 pub struct Expected {
-    /// The algorithm of all digests.
-    pub algorithm: Algorithm,
-    /// Lines that name no path and digest to compare: malformed ones, and those of another algorithm.
+    /// What all sums are.
+    pub form: Form,
+    /// Lines that name no path and sum to compare: malformed ones, and those of another form.
     pub unusable: u64,
     usable: u64,
     arena: Vec<u8>,
@@ -34,7 +35,7 @@ pub struct Expected {
 struct Entry {
     start: u64,
     length: u32,
-    digest: Digest,
+    sum: Sum,
     /// Why its file is not compared, if it is not.
     fault: Option<&'static str>,
 }
@@ -73,7 +74,7 @@ impl Expected {
     /// Nothing listed yet.
     pub fn none() -> Self {
         Self {
-            algorithm: Algorithm::Blake3,
+            form: Form::Digest(Algorithm::Blake3),
             unusable: 0,
             usable: 0,
             arena: Vec::new(),
@@ -98,9 +99,9 @@ impl Expected {
         &self.arena[start as usize..start as usize + length as usize]
     }
 
-    /// A listed digest.
-    pub fn digest(&self, index: u32) -> Digest {
-        self.entries[index as usize].digest
+    /// What is listed of a path.
+    pub fn sum(&self, index: u32) -> Sum {
+        self.entries[index as usize].sum
     }
 
     /// Why a listed path is not compared, if it is not.
@@ -108,7 +109,7 @@ impl Expected {
         self.entries[index as usize].fault
     }
 
-    fn add(&mut self, written: &[u8], digest: Digest, context: &Context) -> Result<()> {
+    fn add(&mut self, written: &[u8], sum: Sum, context: &Context) -> Result<()> {
         let inside = relative(written, &context.root.path);
         let (path, fault) = match &inside {
             Some(path) => (path.as_slice(), None),
@@ -116,7 +117,7 @@ impl Expected {
         };
         if let Some(&before) = self.index.get(path) {
             let entry = &mut self.entries[before as usize];
-            if entry.digest != digest && entry.fault.is_none() {
+            if entry.sum != sum && entry.fault.is_none() {
                 entry.fault = Some(CONTRADICTED);
                 context.control.issue("read", path, IssueKind::Malformed, CONTRADICTED);
             }
@@ -126,7 +127,7 @@ impl Expected {
             let (what, limit) = ("paths of a manifest".into(), u64::from(u32::MAX));
             return Err(EngineError::LimitExceeded { what, limit, unit: "paths" });
         };
-        self.entries.push(Entry { start: self.arena.len() as u64, length: path.len() as u32, digest, fault });
+        self.entries.push(Entry { start: self.arena.len() as u64, length: path.len() as u32, sum, fault });
         self.arena.extend_from_slice(path);
         // What leads outside is the path of no file below, so that it cannot be found by mistake.
         self.index.insert(path.into(), index);
@@ -137,20 +138,21 @@ impl Expected {
         Ok(())
     }
 
-    fn read_lines(&mut self, mut file: File, path: &Path, chosen: Option<Algorithm>, context: &Context) -> Result<()> {
-        let algorithm = find_algorithm(&file, path, chosen, context)?;
-        self.algorithm = algorithm;
+    fn read_lines(&mut self, mut file: File, path: &Path, chosen: Option<Form>, context: &Context) -> Result<()> {
+        let form = form::find(&file, path, chosen, context)?;
+        self.form = form;
         file.rewind().map_err(|error| Failed::Io(error).explain(path, &context.control))?;
         manifest::read(Interruptible::new(&file, &context.control), |number, line| -> std::result::Result<(), Failed> {
             let fault = match line {
                 Err(fault) => fault,
-                Ok(Line { algorithm: Some(tagged), .. }) if tagged != algorithm => {
-                    "is of another algorithm than the one being verified"
-                }
-                Ok(line) if line.digest.as_bytes().len() != algorithm.digest_bytes() => {
-                    "has a digest of another length than the algorithm's"
-                }
-                Ok(line) => return self.add(&line.path, line.digest, context).map_err(Failed::Engine),
+                Ok(line) if form.is_folder_mark(&line) => return Ok(()),
+                Ok(line) => match form.fault(&line) {
+                    Some(fault) => fault,
+                    None => {
+                        let sum = Sum { digest: line.digest, parts: line.parts };
+                        return self.add(&line.path, sum, context).map_err(Failed::Engine);
+                    }
+                },
             };
             self.unusable += 1;
             let name = path.as_os_str().as_encoded_bytes();
@@ -160,7 +162,7 @@ impl Expected {
         .map_err(|failed| failed.explain(path, &context.control))
     }
 
-    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context) -> Result<()> {
+    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Form>, context: &Context) -> Result<()> {
         // The Parquet reader panics on some files that are broken: the file's fault, not a bug to report.
         guarded(|| self.read_parquet(files, chosen, context)).map_err(|error| match error {
             EngineError::Internal { message } => {
@@ -170,8 +172,7 @@ impl Expected {
         })
     }
 
-    fn read_parquet(&mut self, files: &[PathBuf], chosen: Option<Algorithm>, context: &Context) -> Result<()> {
-        let mut chosen = chosen;
+    fn read_parquet(&mut self, files: &[PathBuf], mut chosen: Option<Form>, context: &Context) -> Result<()> {
         for path in files {
             let refused = |error: &dyn std::fmt::Display| {
                 EngineError::invalid(format!("options.manifest {path:?} is no checksum result: {error}"))
@@ -179,29 +180,25 @@ impl Expected {
             let file = File::open(path).map_err(|error| refused(&error))?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| refused(&error))?;
             let has = |algorithm: &Algorithm| builder.schema().field_with_name(algorithm.name()).is_ok();
-            self.algorithm = match chosen {
-                Some(algorithm) if has(&algorithm) => algorithm,
-                Some(algorithm) => return Err(refused(&format!("it has no column {}", algorithm.name()))),
+            let algorithm = match chosen {
+                Some(Form::Digest(algorithm)) if has(&algorithm) => algorithm,
+                Some(form) => return Err(refused(&format!("it has no column {}", form.name()))),
                 None => Algorithm::ALL.into_iter().find(has).ok_or_else(|| refused(&"it has no column of digests"))?,
             };
-            chosen = Some(self.algorithm);
+            self.form = Form::Digest(algorithm);
+            chosen = Some(self.form);
             for batch in builder.build().map_err(|error| refused(&error))? {
                 context.control.check()?;
                 let batch = batch.map_err(|error| refused(&error))?;
-                let columns = self.columns(&batch).ok_or_else(|| refused(&"its columns are of other types"))?;
-                self.add_batch(&columns, context)?;
+                let columns =
+                    ResultColumns::of(&batch, algorithm).ok_or_else(|| refused(&"its columns are of other types"))?;
+                self.add_batch(&columns, algorithm, context)?;
             }
         }
         Ok(())
     }
 
-    fn columns<'a>(&self, batch: &'a RecordBatch) -> Option<ResultColumns<'a>> {
-        let text = |name: &str| batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>();
-        let raw = batch.column_by_name("path_raw").and_then(|column| column.as_any().downcast_ref::<BinaryArray>());
-        Some(ResultColumns { shown: text("path")?, raw, digests: text(self.algorithm.name())? })
-    }
-
-    fn add_batch(&mut self, columns: &ResultColumns<'_>, context: &Context) -> Result<()> {
+    fn add_batch(&mut self, columns: &ResultColumns<'_>, algorithm: Algorithm, context: &Context) -> Result<()> {
         for row in 0..columns.shown.len() {
             let shown = if columns.shown.is_valid(row) { columns.shown.value(row) } else { "" };
             let bytes = match columns.raw {
@@ -211,8 +208,8 @@ impl Expected {
             let digest = columns.digests.is_valid(row).then(|| columns.digests.value(row).as_bytes());
             let digest = digest.and_then(Digest::from_hex);
             match (bytes.filter(|bytes| !bytes.is_empty()), digest) {
-                (Some(bytes), Some(digest)) if digest.as_bytes().len() == self.algorithm.digest_bytes() => {
-                    self.add(&bytes, digest, context)?;
+                (Some(bytes), Some(digest)) if digest.as_bytes().len() == algorithm.digest_bytes() => {
+                    self.add(&bytes, digest.into(), context)?;
                 }
                 _ => {
                     self.unusable += 1;
@@ -231,8 +228,16 @@ struct ResultColumns<'a> {
     digests: &'a StringArray,
 }
 
+impl<'a> ResultColumns<'a> {
+    fn of(batch: &'a RecordBatch, algorithm: Algorithm) -> Option<Self> {
+        let text = |name: &str| batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>();
+        let raw = batch.column_by_name("path_raw").and_then(|column| column.as_any().downcast_ref::<BinaryArray>());
+        Some(Self { shown: text("path")?, raw, digests: text(algorithm.name())? })
+    }
+}
+
 /// Why reading a manifest stopped.
-enum Failed {
+pub(super) enum Failed {
     Io(io::Error),
     Engine(EngineError),
     /// Enough was read.
@@ -246,7 +251,7 @@ impl From<io::Error> for Failed {
 }
 
 impl Failed {
-    fn explain(self, manifest: &Path, control: &Control) -> EngineError {
+    pub(super) fn explain(self, manifest: &Path, control: &Control) -> EngineError {
         match self {
             Self::Io(_) if control.is_cancelled() => EngineError::Cancelled,
             Self::Io(error) => EngineError::invalid(format!("options.manifest {manifest:?} cannot be read: {error}")),
@@ -257,13 +262,13 @@ impl Failed {
 }
 
 /// A file whose reading ends when the job is cancelled: one line may be of any length.
-struct Interruptible<'a> {
+pub(super) struct Interruptible<'a> {
     file: &'a File,
     control: &'a Control,
 }
 
 impl<'a> Interruptible<'a> {
-    fn new(file: &'a File, control: &'a Control) -> BufReader<Self> {
+    pub(super) fn new(file: &'a File, control: &'a Control) -> BufReader<Self> {
         BufReader::with_capacity(1 << 18, Self { file, control })
     }
 }
@@ -300,7 +305,7 @@ fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// A path relative to the source, without `.` and empty parts; none when it leads outside.
-fn relative(path: &[u8], source: &Path) -> Option<Vec<u8>> {
+pub(super) fn relative(path: &[u8], source: &Path) -> Option<Vec<u8>> {
     use std::os::unix::ffi::OsStrExt;
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
     let inside = if path.is_absolute() { path.strip_prefix(source).ok()? } else { path };
@@ -319,61 +324,4 @@ fn relative(path: &[u8], source: &Path) -> Option<Vec<u8>> {
         }
     }
     (!result.is_empty()).then_some(result)
-}
-
-/// Lines that are tried where a digest's length fits several algorithms.
-const SAMPLE: usize = 64;
-
-/// Tell the algorithm from the options, a tag, the manifest's name, or the digests' length; where two have
-/// that length, try both on the first listed files that are there.
-fn find_algorithm(file: &File, path: &Path, chosen: Option<Algorithm>, context: &Context) -> Result<Algorithm> {
-    let mut sample: Vec<Line> = Vec::new();
-    let read = manifest::read(Interruptible::new(file, &context.control), |_, line| {
-        sample.extend(line.ok());
-        if sample.len() < SAMPLE && chosen.is_none() || sample.is_empty() { Ok(()) } else { Err(Failed::Enough) }
-    });
-    match read {
-        Ok(()) | Err(Failed::Enough) => {}
-        Err(failed) => return Err(failed.explain(path, &context.control)),
-    }
-    let none = || EngineError::invalid(format!("options.manifest {path:?} has no line that lists a digest"));
-    let first = sample.first().ok_or_else(none)?;
-    if let Some(algorithm) = chosen.or(first.algorithm) {
-        return Ok(algorithm);
-    }
-    let possible = manifest::algorithms_of_length(first.digest.as_bytes().len());
-    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    if let Some(named) = manifest::algorithm_of_name(name).filter(|named| possible.contains(named)) {
-        return Ok(named);
-    }
-    match possible[..] {
-        [] => Err(none()),
-        [only] => Ok(only),
-        [likeliest, ..] => Ok(try_algorithms(&sample, &possible, context)?.unwrap_or(likeliest)),
-    }
-}
-
-/// Files that are read to find an algorithm, at most.
-const TRIES: usize = 8;
-
-/// The algorithm by which a listed file has its digest; the smallest ones are tried.
-fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> Result<Option<Algorithm>> {
-    let there = lines.iter().filter_map(|line| {
-        let path = relative(&line.path, &context.root.path)?;
-        let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == Kind::File)?;
-        Some((meta.size, line.digest, path, meta))
-    });
-    let mut there: Vec<_> = there.collect();
-    there.sort_by_key(|(size, ..)| *size);
-    let reader = FileReader::new(&context.root, possible, &context.control).uncounted();
-    crate::pool::compute_pool(context.threads)?.install(|| {
-        for (_, listed, path, meta) in there.iter().take(TRIES) {
-            context.control.check()?;
-            let Ok(digested) = reader.digest(path, meta) else { continue };
-            if let Some(index) = digested.digests.iter().position(|digest| digest == listed) {
-                return Ok(Some(possible[index]));
-            }
-        }
-        Ok(None)
-    })
 }

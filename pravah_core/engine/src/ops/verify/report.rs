@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use serde_json::json;
 
+use super::etag::Sum;
 use super::expected::Expected;
 use crate::columns::{Column, Columns};
-use crate::digest::Digest;
 use crate::error::Result;
 use crate::ops::{Context, TableColumns};
 use crate::outcome::Report;
@@ -43,7 +43,7 @@ pub enum Status {
     Missing,
     /// Listed, there, and it cannot be read.
     Unreadable,
-    /// Listed, there, and no digest was compared.
+    /// Listed, there, and no digest was compared, or an ETag that proves nothing.
     NotVerified,
 }
 
@@ -72,7 +72,7 @@ pub struct Row {
     /// Its path when it is not listed.
     path: Vec<u8>,
     status: Status,
-    actual: Option<Digest>,
+    actual: Option<Sum>,
     size: u64,
 }
 
@@ -83,7 +83,7 @@ impl Row {
     }
 
     /// A file that is not listed.
-    pub fn unlisted(path: Vec<u8>, size: u64, actual: Option<Digest>) -> Self {
+    pub fn unlisted(path: Vec<u8>, size: u64, actual: Option<Sum>) -> Self {
         Self { listed: None, path, status: Status::New, actual, size }
     }
 
@@ -93,9 +93,9 @@ impl Row {
         self
     }
 
-    /// With this digest.
-    pub fn found(mut self, digest: Digest) -> Self {
-        self.actual = Some(digest);
+    /// With this sum.
+    pub fn found(mut self, sum: Sum) -> Self {
+        self.actual = Some(sum);
         self
     }
 
@@ -106,13 +106,13 @@ impl Row {
     }
 }
 
-/// New files that could explain a missing path, by digest.
-pub fn new_files_by_digest(rows: &[Row]) -> HashMap<Digest, Vec<usize>, RandomState> {
-    let mut files: HashMap<Digest, Vec<usize>, RandomState> = HashMap::default();
+/// New files that could explain a missing path, by what was found of them.
+pub fn new_files_by_sum(rows: &[Row]) -> HashMap<Sum, Vec<usize>, RandomState> {
+    let mut files: HashMap<Sum, Vec<usize>, RandomState> = HashMap::default();
     for (index, row) in rows.iter().enumerate() {
         // All empty files are alike: that tells nothing of where one went.
-        if let (Status::New, Some(digest), 1..) = (row.status, row.actual, row.size) {
-            files.entry(digest).or_default().push(index);
+        if let (Status::New, Some(sum), 1..) = (row.status, row.actual, row.size) {
+            files.entry(sum).or_default().push(index);
         }
     }
     // The last of each list is claimed first: sorted so, a run's answer does not depend on its threads.
@@ -153,7 +153,7 @@ pub fn write(context: &Context, expected: &Expected, rows: Vec<Row>) -> Result<R
         Status::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
     let summary = json!({
         "verdict": verdict(count, expected.unusable),
-        "algorithm": expected.algorithm.name(),
+        "algorithm": expected.form.name(),
         "statuses": statuses,
         "listed": expected.len(),
         "unusable_lines": expected.unusable,
@@ -168,9 +168,9 @@ fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
         _ => columns.path(&row.path),
     }
     columns.text(row.status.name());
-    columns.text(expected.algorithm.name());
-    columns.optional_text(row.listed.map(|index| expected.digest(index).to_hex()).as_deref());
-    columns.optional_text(row.actual.map(|digest| digest.to_hex()).as_deref());
+    columns.text(expected.form.name());
+    columns.optional_text(row.listed.map(|index| expected.sum(index).to_string()).as_deref());
+    columns.optional_text(row.actual.map(|sum| sum.to_string()).as_deref());
     let from = row.listed.filter(|_| moved).map(|index| crate::paths::escape(expected.path(index)));
     columns.optional_text(from.as_deref());
     columns.integer(row.size);
