@@ -14,7 +14,7 @@
 //! | [`codec`] | compressed streams |
 //! | [`pack`] | compressed streams written on all threads |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
-//! | [`baseline`] | what an earlier run found, for files that are as they were |
+//! | [`baseline`], [`partials`] | what an earlier run found, for files that are as they were |
 //! | [`text`], [`csv`], [`values`] | bytes as text, text as records, fields as typed values |
 //! | [`sketch`] | figures of many values in little memory |
 //! | [`destination`] | files that are written outside the job folder |
@@ -43,6 +43,7 @@ pub mod ops;
 pub mod outcome;
 pub mod owners;
 pub mod pack;
+pub mod partials;
 pub mod pass;
 pub mod paths;
 pub mod plan;

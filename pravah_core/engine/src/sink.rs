@@ -263,6 +263,11 @@ fn open(path: &Path) -> Result<File> {
 pub struct Staged(Vec<Pending>);
 
 impl Staged {
+    /// True without a shard.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Put a pair into the metadata of a table's shards.
     ///
     /// # Errors
@@ -302,6 +307,11 @@ impl TableWriter {
     /// Commit no shard before the end: what its metadata say is known only then.
     pub fn hold(&mut self) {
         self.held.get_or_insert_default();
+    }
+
+    /// Rows of a full shard.
+    pub fn shard_rows(&self) -> u64 {
+        self.sink.shard_rows
     }
 
     /// Append rows; a shard is closed when it is full, so that none has more rows than asked for.
@@ -363,6 +373,23 @@ impl TableWriter {
         }
         let staged = self.close()?;
         sink.commit(vec![staged])
+    }
+
+    /// The full shards of those that are held.
+    pub fn held(&mut self) -> Staged {
+        Staged(self.held.as_mut().map(std::mem::take).unwrap_or_default())
+    }
+
+    /// The full shards of those that are held, and the open one when its rows are old enough.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`].
+    pub fn ripe(&mut self) -> Result<Staged> {
+        let mut staged = self.held();
+        if self.open.as_ref().is_some_and(|open| self.sink.is_due(open.since)) {
+            staged.0.extend(self.close()?.0);
+        }
+        Ok(staged)
     }
 
     fn begin(&self, part: u32) -> Result<Open> {
