@@ -13,9 +13,13 @@
 //! changed, missing or moved; else `incomplete` when one is unreadable or not verified, or a line of the
 //! manifest could not be used; else `verified`.
 //!
+//! What an attempt has digested, the next one does not read again where the file is as it was. A later job does: that the
+//! bytes are still those is what it is asked.
+//!
 //! Cost: O(bytes) reading; memory: path and digest of each listed and each new path.
 
 mod expected;
+mod known;
 mod report;
 
 use std::sync::Mutex;
@@ -24,10 +28,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use serde::{Deserialize, Serialize};
 
 use self::expected::Expected;
+use self::known::Known;
 use self::report::TABLES;
 use self::report::{Row, Status};
 use super::{Context, Options, TableColumns};
-use crate::digest::{Algorithm, Digest};
+use crate::digest::{Algorithm, Digest, Digested};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::Report;
@@ -65,8 +70,10 @@ impl Options for VerifyOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let expected = Expected::none();
         Ok(Box::new(Verify {
-            expected: Expected::none(),
+            known: Known::open(&context, expected.algorithm),
+            expected,
             algorithms: Vec::new(),
             seen: Vec::new(),
             rows: Mutex::new(Vec::new()),
@@ -101,6 +108,7 @@ struct Verify {
     options: VerifyOptions,
     context: Context,
     expected: Expected,
+    known: Known,
     algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
     rows: Mutex<Vec<Row>>,
@@ -115,6 +123,7 @@ impl Operation for Verify {
     fn prepare(&mut self) -> Result<()> {
         self.expected = Expected::read(&self.options, &self.context)?;
         self.algorithms = vec![self.expected.algorithm];
+        self.known = Known::open(&self.context, self.expected.algorithm);
         self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
         self.context.control.next_stage();
         Ok(())
@@ -131,15 +140,29 @@ impl Operation for Verify {
         }
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        self.known.take(path, meta)
+    }
+
+    fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
+        self.known.keep(path, (&read.meta).into(), &digest(self.expected.algorithm))
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.known.checkpoint()
+    }
+
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
         let mut rows = Vec::new();
         let mut path = Vec::new();
         for (index, (name, meta)) in batch.iter().enumerate() {
             paths::join_into(&mut path, &batch.directory.path, name);
-            let digest = reads.get(index).map(|read| match read {
-                Ok(digested) => Ok(reads.digest(digested, self.expected.algorithm)),
-                Err(kind) => Err(*kind),
-            });
+            let digest = match reads.get(index) {
+                Some(Ok(digested)) => Some(Ok(reads.digest(digested, self.expected.algorithm))),
+                Some(Err(kind)) => Some(Err(*kind)),
+                None if meta.kind == Kind::File && self.wants(&path, meta) => self.known.find(&path, meta).map(Ok),
+                None => None,
+            };
             match self.expected.find(&path) {
                 Some(listed) => {
                     self.seen[listed as usize].store(true, Relaxed);
@@ -157,12 +180,13 @@ impl Operation for Verify {
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let Self { context, expected, seen, rows, .. } = *self;
+        let Self { context, expected, known, seen, rows, .. } = *self;
         let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let is_unseen = |index: &u32| !seen[*index as usize].load(Relaxed);
         let unseen: Vec<u32> = (0..expected.len() as u32).filter(is_unseen).collect();
         settle(&context, &expected, unseen, &mut rows)?;
-        report::write(&context, &expected, rows)
+        let (kept, figures) = known.stage()?;
+        report::write(&context, &expected, rows, kept, figures)
     }
 }
 

@@ -1,0 +1,75 @@
+//! Digests that are kept for the next attempt: not what the manifest says of them, for it may be another one then.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::baseline::{Baseline, State, kept, known_by};
+use crate::columns::Column;
+use crate::digest::{Algorithm, Digest};
+use crate::error::Result;
+use crate::ops::Context;
+use crate::pool::Slots;
+use crate::sheet::Sheet;
+use crate::sink::{Staged, Table};
+use crate::walk::Meta;
+
+/// The columns of `digests`.
+pub const DIGESTS: &[Column] = kept![Column::text("digest"),];
+pub const TABLE: Table = Table { name: "digests", dictionary: &[] };
+
+/// Digests of an earlier attempt, and those of this one.
+pub struct Known {
+    earlier: Baseline,
+    sheets: Slots<Sheet>,
+    figures: [AtomicU64; 3],
+}
+
+/// Files with a digest, those of them that were not read, and their bytes.
+pub type Figures = [u64; 3];
+
+impl Known {
+    /// By `algorithm`.
+    pub fn open(context: &Context, algorithm: Algorithm) -> Self {
+        let mark = algorithm.name();
+        Self {
+            earlier: Baseline::of_table(&context.baseline, TABLE.name, mark, &["digest"]),
+            sheets: Slots::new(context.threads, || Sheet::kept(&context.sink, TABLE, DIGESTS, mark)),
+            figures: [const { AtomicU64::new(0) }; 3],
+        }
+    }
+
+    /// The digest of a file that is as it was.
+    pub fn find(&self, path: &[u8], meta: &Meta) -> Option<Digest> {
+        Digest::from_hex(self.earlier.find(path, meta)?.text(0)?.as_bytes())
+    }
+
+    /// Take a file over that is as it was; true when it is.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`]; so below.
+    pub fn take(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let Some(digest) = self.find(path, meta) else { return Ok(false) };
+        self.figures[1].fetch_add(1, Relaxed);
+        self.figures[2].fetch_add(meta.size, Relaxed);
+        self.keep(path, meta.into(), &digest).map(|()| true)
+    }
+
+    /// Keep a digest.
+    pub fn keep(&self, path: &[u8], state: State, digest: &Digest) -> Result<()> {
+        self.figures[0].fetch_add(1, Relaxed);
+        let mut sheet = self.sheets.acquire();
+        known_by(&mut sheet.rows, path, state);
+        sheet.rows.text(&digest.to_hex());
+        sheet.write_if_full()
+    }
+
+    /// See [`Sheet::checkpoint`].
+    pub fn checkpoint(&self) -> Result<()> {
+        self.sheets.each(Sheet::checkpoint)
+    }
+
+    /// The last rows.
+    pub fn stage(self) -> Result<(Vec<Staged>, Figures)> {
+        let staged = self.sheets.into_inner().into_iter().map(Sheet::stage).collect::<Result<_>>()?;
+        Ok((staged, self.figures.map(AtomicU64::into_inner)))
+    }
+}
