@@ -217,6 +217,17 @@ def partials(meaning: str) -> Table:
     return kept_table("partials", "job", Column(name="figures", dtype="binary", meaning=meaning))
 
 
+def made() -> Table:
+    """Return the table of what is kept of each file that became one at a destination."""
+    return kept_table(
+        "made",
+        "attempt",
+        Column(name="figures", dtype="binary", meaning="What is told of the file"),
+        Column(name="output", dtype="binary", meaning="By what the file that it became is known"),
+        optional=True,
+    )
+
+
 EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
 
 

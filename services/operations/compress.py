@@ -19,8 +19,7 @@ from services.operations._spec import (
     Text,
     destination,
     field,
-    integer,
-    kept_table,
+    made,
     path_columns,
 )
 
@@ -140,13 +139,7 @@ OPERATION = Operation(
                 Column(name="packed_percent", dtype="integer", unit="%", meaning="Size after, of that before"),
             ),
         ),
-        kept_table(
-            "made",
-            "attempt",
-            integer("packed_bytes", "bytes", "What the compressed bytes came to"),
-            Column(name="output", dtype="binary", meaning="By what the compressed file is known"),
-            optional=True,
-        ),
+        made(),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),

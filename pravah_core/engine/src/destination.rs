@@ -115,11 +115,6 @@ impl Destination {
         &self.path
     }
 
-    /// True when an earlier attempt of this job was here.
-    pub fn replaces(&self) -> bool {
-        self.replaces
-    }
-
     /// Begin a file at `path` (bytes below the destination); the directories above it are made.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! verify and compress again: what an earlier attempt has digested or made is neither read nor made again.
+//! verify, compress and convert again: what an earlier attempt has digested or made is neither read nor made again.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
@@ -135,4 +135,59 @@ fn what_an_earlier_attempt_has_made_is_made_again_only_where_it_is_not_as_it_was
     compress(&tree, &destination).output("job", "another job").baselines(known()).fails();
     let other = compress(&tree, &destination).option("level", 9).baselines(known()).run();
     assert_eq!((reused(&other), kept(&other, "made")), (0, all + 1));
+}
+
+#[test]
+fn what_an_earlier_attempt_has_converted_whole_is_converted_again_only_where_it_is_not_as_it_was() {
+    let tree = Tree::in_memory();
+    let rows = |count: usize| (0..count).map(|at| format!("{at},2024-01-{:02}\n", 1 + at % 28)).collect::<String>();
+    for number in 0..20 {
+        tree.file(format!("{}/{number}.csv", number % 3), format!("id,day\n{}", rows(number)));
+    }
+    for name in hostile_names() {
+        tree.file([b"2/", &name[..name.len().min(200)], b".csv"].concat(), "a\n1\n");
+    }
+    // Read twice, for its last value; and such as are not all told by what they became.
+    tree.file("twice.csv", format!("id\n{}x\n", "1\n".repeat(200_000))).file("ragged.csv", "a,b\n1,2\n1\n");
+    tree.file("none.txt", "x").file("objects.jsonl", "{\"a\": 1}\n{\"a\": 2}\n");
+    let destination = tree.beside("converted");
+    let convert = |destination: &Path| {
+        let job = spec("convert", &tree.path()).option("destination", destination.to_str().unwrap());
+        job.option("column_types", json!(["day=date"])).output("job", "a job")
+    };
+    let first = convert(&destination).run();
+    let (before, all) = (there(&destination), kept(&first, "made"));
+    assert!(reused(&first) == 0 && all > 30 && all + 1 == kept(&first, "result"), "{all}");
+    let again = |known: &Done| watched(&convert(&destination).baselines(baselines(&[known], &["made"])), &tree.path());
+    let (second, opened) = again(&first);
+    assert_eq!((reused(&second), opened), (all, names(&["ragged.csv"])));
+    same(&second, &first);
+    let known_by = |made: &BTreeMap<PathBuf, (Vec<u8>, u64)>| {
+        let mut made = made.clone();
+        made.retain(|name, _| !name.to_string_lossy().starts_with("ragged"));
+        made
+    };
+    assert_eq!(known_by(&there(&destination)), known_by(&before));
+    tree.file("0/0.csv", "id\nx\n");
+    fs::remove_file(destination.join("1/1.parquet")).unwrap();
+    File::options().write(true).open(destination.join("twice.parquet")).unwrap().set_len(9).unwrap();
+    let (third, opened) = again(&second);
+    assert_eq!(opened, names(&["0/0.csv", "1/1.csv", "twice.csv", "ragged.csv"]));
+    let fresh = convert(&tree.beside("elsewhere")).run();
+    for table in ["result", "columns", "rejects", "outputs"] {
+        let [mut found, mut expected] = [&third, &fresh].map(|done| done.table(table));
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected, "{table}");
+    }
+    let contents = |place: &Path| there(place).into_iter().map(|(name, (bytes, _))| (name, bytes)).collect::<Vec<_>>();
+    assert_eq!(contents(&destination), contents(&tree.beside("elsewhere")));
+    // Where files are arranged, or have columns of others, all are converted.
+    for (name, value) in [("columns", json!("union")), ("sort_by", json!(["id"])), ("file_bytes", json!(1 << 20))] {
+        let place = tree.beside(name);
+        let job = || convert(&place).option(name, value.clone());
+        let first = job().run();
+        let second = job().baselines(baselines(&[&first], &["result"])).run();
+        assert_eq!((reused(&second), second.table("result").len()), (0, first.table("result").len()), "{name}");
+    }
 }

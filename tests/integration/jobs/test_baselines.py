@@ -219,15 +219,16 @@ def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings
         assert found == expected
 
 
-@pytest.mark.parametrize("operation", ["verify", "compress"])
+@pytest.mark.parametrize("operation", ["verify", "compress", "convert"])
 def test_an_attempt_goes_on_where_a_later_job_begins_anew(
     settings: settings_module.Settings, records: Path, tmp_path: Path, operation: str
 ) -> None:
     (tmp_path / "SHA256SUMS").write_bytes(hashlib.sha256(b"xxx\n").hexdigest().encode() + b"  x\n")
     destination = tmp_path / "packed"
-    options = {"verify": {"manifest": str(tmp_path / "SHA256SUMS")}, "compress": {"destination": str(destination)}}
+    options = {"verify": {"manifest": str(tmp_path / "SHA256SUMS")}}
+    options |= {name: {"destination": str(destination)} for name in ("compress", "convert")}
     request = one_job(operation=operation, options=options[operation], source=Source.of_path(records))
-    files = sum(path.is_file() for path in records.rglob("*"))
+    files = sum(path.is_file() for path in records.rglob("*.csv" if operation == "convert" else "*"))
     with bootstrap.open_services(settings) as services:
         services.start_runner()
         whole = _run(services, request)
@@ -243,7 +244,7 @@ def test_an_attempt_goes_on_where_a_later_job_begins_anew(
             (f"{operation}/digests/", f"{operation}/made/"),
             others.settings.work_dir / str(view.id) / "1" / "out",
         )
-        if operation == "compress":
+        if operation != "verify":
             # As it stands until the job is recorded as complete.
             (destination / ".pravah-unfinished").write_text(str(view.id))
         with others.database.transaction() as session:

@@ -29,6 +29,11 @@ pub fn state_of(file: &File) -> io::Result<Option<State>> {
 }
 
 impl Destination {
+    /// True when an earlier attempt of this job was here.
+    pub fn replaces(&self) -> bool {
+        self.replaces
+    }
+
     /// By what the file at `path` is known; none when no regular file is there.
     pub fn state(&self, path: &[u8]) -> Option<State> {
         let (above, name) = split(path).ok()?;

@@ -10,7 +10,6 @@
 //! paths. An estimate: O(files), and packing of 128 MiB at most.
 
 mod estimate;
-mod made;
 mod mirror;
 mod tables;
 
@@ -25,6 +24,7 @@ use super::{Context, Options, TableColumns};
 use crate::codec::{Codec, Encoder};
 use crate::destination::{self, Destination};
 use crate::error::Result;
+use crate::made;
 use crate::pass::Operation;
 
 /// Options of compress.

@@ -10,15 +10,16 @@ use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::CompressOptions;
-use super::made::{Known, Made};
 use super::tables::{Files, Sums, by_extension, extension, summary};
 use crate::baseline::State;
 use crate::codec::{Codec, Encoder, decoder};
+use crate::compact::{Reader, Writer};
 use crate::control::Control;
 use crate::destination::{Attributes, Destination, Writing, state_of};
 use crate::digest::{Algorithm, BLOCK_BYTES, End, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
+use crate::made::{self, Known, Made};
 use crate::ops::Context;
 use crate::outcome::Report;
 use crate::pack::{Packed, Packer, Packing};
@@ -26,7 +27,6 @@ use crate::pass::{Operation, Stages};
 use crate::paths;
 use crate::pool::Slots;
 use crate::pool::crew::Crew;
-use crate::sink::Staged;
 use crate::walk::{Batch, Kind, Meta, WalkTotals};
 
 pub struct Mirror {
@@ -58,8 +58,7 @@ impl Mirror {
         let crew = Crew::new(&context.control, context.threads, encoder.pieces_at_once(context.threads))?;
         let worker =
             || Worker { files: Files::new(&context), made: Made::new(&context, options), sums: BTreeMap::new() };
-        // Where nobody was, nothing is.
-        let known = if destination.replaces() { Known::open(&context, options) } else { Known::default() };
+        let known = Known::open(&context, options, &destination);
         Ok(Self {
             workers: Slots::new(context.threads, worker),
             packing: Packing::new(encoder, crew),
@@ -139,19 +138,12 @@ impl Mirror {
         worker.files.row(path, &extension, [bytes, bytes, packed])?;
         let sums = Sums { files: 1, bytes, sampled: bytes, packed };
         worker.sums.entry(extension).or_default().add(sums);
-        let Some((input, output)) = states else { return Ok(()) };
-        let full = worker.made.add(path, input, packed, output)?;
+        let Some(states) = states else { return Ok(()) };
+        let mut figures = Writer::default();
+        figures.integer(packed);
+        let full = worker.made.add(path, states, &figures.0)?;
         drop(worker);
-        self.keep(vec![full])
-    }
-
-    /// Make rows of files last, after the files.
-    fn keep(&self, rows: Vec<Staged>) -> Result<()> {
-        if rows.iter().all(Staged::is_empty) {
-            return Ok(());
-        }
-        self.destination.make_last()?;
-        self.context.sink.commit(rows)
+        made::keep(&self.destination, &self.context.sink, vec![full])
     }
 }
 
@@ -275,10 +267,9 @@ impl Operation for Mirror {
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
-        let Some((packed_bytes, output)) = self.known.find(path, meta) else { return Ok(false) };
-        if self.destination.state(&self.target(path)) != Some(output) {
-            return Ok(false);
-        }
+        let known = self.known.find(path, meta, &self.destination, || self.target(path));
+        let known = known.and_then(|(figures, output)| Some((Reader::new(figures).integer()?, output)));
+        let Some((packed_bytes, output)) = known else { return Ok(false) };
         self.reused.0.fetch_add(1, Relaxed);
         self.reused.1.fetch_add(meta.size, Relaxed);
         self.tell(path, [meta.size, packed_bytes], Some((meta.into(), output))).map(|()| true)
@@ -287,7 +278,7 @@ impl Operation for Mirror {
     fn checkpoint(&self) -> Result<()> {
         let mut ripe = Vec::new();
         self.workers.each(|worker| worker.made.ripe().map(|staged| ripe.push(staged)))?;
-        self.keep(ripe)
+        made::keep(&self.destination, &self.context.sink, ripe)
     }
 
     fn reading<'a>(&'a self, path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
