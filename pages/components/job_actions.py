@@ -81,8 +81,8 @@ def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
 
 def _kept(job: JobView) -> str:
     """Return what a pause keeps, in words."""
-    going_on = [operations.get(name).title for name in job.names if operations.get(name).reuses]
-    anew = [operations.get(name).title for name in job.names if not operations.get(name).reuses]
+    going_on = [operations.get(name).title for name in job.names if operations.get(name).resumes]
+    anew = [operations.get(name).title for name in job.names if not operations.get(name).resumes]
     words = [f"{', '.join(going_on)} goes on from what is made" if going_on else ""]
     words.append(f"{', '.join(anew)} begins anew" if anew else "")
     return f"Pausing. When it is resumed, {', '.join(word for word in words if word)}."

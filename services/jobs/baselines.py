@@ -40,9 +40,9 @@ def check(session: Session, request: JobRequest) -> None:
     )
 
 
-def reusing(request: JobRequest) -> Iterator[str]:
-    """Return those operations of a request that take anything over."""
-    return (name for name in request.names if operations.get(name).reuses)
+def resuming(request: JobRequest) -> Iterator[str]:
+    """Return those operations of a request that take anything over, if only from earlier attempts."""
+    return (name for name in request.names if operations.get(name).resumes)
 
 
 def tables(operation: str, stored: Sequence[Artifact]) -> list[str]:

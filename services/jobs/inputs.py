@@ -72,9 +72,9 @@ class Inputs:
         """Return the shards whose rows are taken over: of the job's baseline, and of its own earlier attempts."""
         found: dict[str, list[Path]] = {}
         baseline = wanted.baseline
-        for name in baselines.reusing(wanted):
+        for name in baselines.resuming(wanted):
             found[name] = []
-            if baseline is not None and self._jobs.exists(baseline):
+            if baseline is not None and operations.get(name).reuses and self._jobs.exists(baseline):
                 for table in baselines.tables(name, self._files.list(baseline)):
                     found[name] += sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
             found[name] += baselines.left_by_attempts(work, name)

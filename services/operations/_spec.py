@@ -119,7 +119,8 @@ class Operation(Record):
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
-        kept: tables whose rows a later job takes over for files that are unchanged; none: it reads all anew.
+        kept: tables whose rows a later attempt takes over for files that are unchanged; none: it begins anew.
+        again: a later job does so as well.
         splits: what it keeps of a file depends on no other file, so that runners can share a job.
     """
 
@@ -133,12 +134,18 @@ class Operation(Record):
     cost: str
     examples: tuple[Example, ...]
     kept: tuple[str, ...] = ()
+    again: bool = True
     splits: bool = False
+
+    @property
+    def resumes(self) -> bool:
+        """Say whether it goes on from what an earlier attempt of its job has made."""
+        return bool(self.kept)
 
     @property
     def reuses(self) -> bool:
         """Say whether it takes over what an earlier job found of files that are unchanged."""
-        return bool(self.kept)
+        return self.resumes and self.again
 
 
 _HINTS = ("unit", "widget", "placeholder", "result_of")
@@ -197,6 +204,30 @@ STATE = (
 )
 """By what, beside path and size, a file is known to be as it was."""
 REUSED = Figure(key="reused_files", title="Unchanged, not read again", unit="files")
+
+
+def kept_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
+    """Return a table of what is kept of each file for a later job or attempt, its `reader`."""
+    known_by = (*path_columns(), integer("size_bytes", "bytes", "Apparent size"), *STATE)
+    return Table(name=name, title=f"Kept for a later {reader}", columns=(*known_by, *columns), optional=optional)
+
+
+def partials(meaning: str) -> Table:
+    """Return the table of what is kept of each file in one field."""
+    return kept_table("partials", "job", Column(name="figures", dtype="binary", meaning=meaning))
+
+
+def made() -> Table:
+    """Return the table of what is kept of each file that became one at a destination."""
+    return kept_table(
+        "made",
+        "attempt",
+        Column(name="figures", dtype="binary", meaning="What is told of the file"),
+        Column(name="output", dtype="binary", meaning="By what the file that it became is known"),
+        optional=True,
+    )
+
+
 EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
 
 

@@ -9,6 +9,7 @@ import pydantic
 
 from services.operations._spec import (
     EXTENSION,
+    REUSED,
     Column,
     Example,
     Figure,
@@ -18,6 +19,7 @@ from services.operations._spec import (
     Text,
     destination,
     field,
+    made,
     path_columns,
 )
 
@@ -137,6 +139,7 @@ OPERATION = Operation(
                 Column(name="packed_percent", dtype="integer", unit="%", meaning="Size after, of that before"),
             ),
         ),
+        made(),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
@@ -147,8 +150,12 @@ OPERATION = Operation(
         Figure(key="estimated", title="Estimated"),
         Figure(key="estimated_seconds", title="Would take", unit="seconds", optional=True),
         Figure(key="destination", title="Destination", optional=True),
+        REUSED.model_copy(update={"optional": True}),
     ),
     cost="O(bytes) reading and compressing, at most 1 GiB of memory; an estimate compresses at most about 128 MiB",
+    kept=("made",),
+    # A later job has a destination of its own.
+    again=False,
     examples=(
         Example(
             title="What would zstd save?",

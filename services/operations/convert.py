@@ -8,6 +8,7 @@ from typing import Annotated
 import pydantic
 
 from services.operations._spec import (
+    REUSED,
     Example,
     Figure,
     Operation,
@@ -16,6 +17,7 @@ from services.operations._spec import (
     destination,
     field,
     integer,
+    made,
     path_columns,
     words,
 )
@@ -241,9 +243,11 @@ OPERATION = Operation(
                 integer("row_groups", "row groups", "Row groups"),
             ),
         ),
+        made(),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
+        REUSED,
         Figure(key="files_written", title="Files written", unit="files"),
         Figure(key="other_files", title="Other files", unit="files"),
         Figure(key="bytes", title="Size before", unit="bytes"),
@@ -257,6 +261,9 @@ OPERATION = Operation(
         Figure(key="destination", title="Written to", optional=True),
     ),
     cost="O(bytes) reading, parsing and encoding; memory: chunks of 8 MiB in work and their encoded columns",
+    kept=("made",),
+    # A later job has a destination of its own.
+    again=False,
     examples=(
         Example(
             title="A type that is not that of the first records, a record that does not fit",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from services.operations._spec import (
     REUSED,
-    STATE,
-    Column,
     Example,
     Figure,
     Operation,
     Table,
     integer,
     number,
+    partials,
     path_columns,
     words,
 )
@@ -187,16 +186,7 @@ OPERATION = Operation(
                 *path_columns(),
             ),
         ),
-        Table(
-            name="partials",
-            title="Kept for a later job",
-            columns=(
-                *path_columns(),
-                integer("size_bytes", "bytes", "Apparent size"),
-                *STATE,
-                Column(name="figures", dtype="binary", meaning="All that is merged of the file"),
-            ),
-        ),
+        partials("All that is merged of the file"),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),

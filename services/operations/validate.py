@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from services.operations._spec import (
+    REUSED,
     Example,
     Figure,
     Operation,
@@ -13,6 +14,7 @@ from services.operations._spec import (
     destination,
     field,
     integer,
+    partials,
     path_columns,
     words,
 )
@@ -156,11 +158,13 @@ OPERATION = Operation(
                 words("rules", "What else is asked of them"),
             ),
         ),
+        partials("All that is told of the file"),
     ),
     figures=(
         Figure(key="verdict", title="Verdict"),
         Figure(key="schema", title="Schema"),
         Figure(key="files", title="Files", unit="files"),
+        REUSED,
         Figure(key="invalid_files", title="Invalid files", unit="files"),
         Figure(key="other_files", title="Other files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
@@ -174,6 +178,7 @@ OPERATION = Operation(
     ),
     cost="O(bytes) reading and checking, twice for files that break a key; memory: some MiB per thread, and 16 MB for "
     "keys; more of them waits on the disk, 24 bytes a value",
+    kept=("partials",),
     examples=(
         Example(
             title="Records against a Table Schema",

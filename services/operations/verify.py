@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from services.operations._spec import Column, Example, Figure, Operation, Options, Table, Text, field, path_columns
+from services.operations._spec import (
+    REUSED,
+    Column,
+    Example,
+    Figure,
+    Operation,
+    Options,
+    Table,
+    Text,
+    field,
+    kept_table,
+    path_columns,
+)
 
 
 class VerifyAlgorithm(StrEnum):
@@ -92,6 +104,11 @@ OPERATION = Operation(
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Their bytes"),
             ),
         ),
+        kept_table(
+            "digests",
+            "attempt",
+            Column(name="digest", dtype="text", unit="hexadecimal", meaning="Digest by the manifest's algorithm"),
+        ),
     ),
     figures=(
         Figure(key="verdict", title="Verdict"),
@@ -103,8 +120,12 @@ OPERATION = Operation(
         Figure(key="statuses.missing", title="Missing", unit="files"),
         Figure(key="statuses.unreadable", title="Unreadable", unit="files"),
         Figure(key="statuses.not_verified", title="Not verified", unit="files"),
+        REUSED,
     ),
     cost="O(bytes) reading; memory: path and digest of each listed and each new file",
+    kept=("digests",),
+    # Whether the bytes are still those is what a job is asked: what another one has read of them is no answer.
+    again=False,
     examples=(
         Example(
             title="One file as listed, one that is not listed",

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import draft, linked, table_link, text
+from pages.components import draft, linked, reused, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, units
 from services.jobs.models import JobView
@@ -23,6 +23,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         _estimate(job, summary)
     else:
         st.markdown(f"Written to {text.code(summary['destination'])}, as {summary['format']} level {summary['level']}.")
+        reused.show(summary, summary["files"])
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
             st.subheader("By extension", anchor=False)

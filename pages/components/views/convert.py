@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, table_link, text
+from pages.components import linked, reused, table_link, text
 from services import bootstrap, results, units
 from services.jobs.models import JobView
 
@@ -17,6 +17,7 @@ _FILES, _REJECTS = 12, 20
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show figures, the balance, the files and the rejects."""
     summary = job.result("convert")["summary"]
+    reused.show(summary, summary["files"])
     with st.grid(6, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
         st.metric("Size before", units.format_bytes(summary["bytes"]))

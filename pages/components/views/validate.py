@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import draft, linked, table_link, text
+from pages.components import draft, linked, reused, table_link, text
 from pages.components.charts import bars
 from services import bootstrap, results, units
 from services.jobs.models import JobView
@@ -28,6 +28,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             "**Listed errors**.",
             icon=":material/content_cut:",
         )
+    reused.show(summary, summary["files"])
     with st.grid(6, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
         st.metric("Invalid files", units.format_count(summary["invalid_files"]))

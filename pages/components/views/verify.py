@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import grid, table_link, text
+from pages.components import grid, reused, table_link, text
 from pages.components.charts import rate
 from services import bootstrap, operations, results, units
 from services.jobs.models import JobView
@@ -32,6 +32,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     summary = job.result("verify")["summary"]
     statuses: Mapping[str, int] = summary.get("statuses", {})
     _verdict(str(summary.get("verdict")), statuses, str(summary.get("algorithm")))
+    reused.show(summary, summary.get("digested_files", 0))
     _counts(statuses)
     _not_ok(services, job, statuses)
     _rate(job)

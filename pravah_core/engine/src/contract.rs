@@ -90,6 +90,25 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// All of them, in their order.
+    pub const ALL: [Self; 15] = [
+        Self::Fields,
+        Self::Encoding,
+        Self::Required,
+        Self::Type,
+        Self::Minimum,
+        Self::Maximum,
+        Self::MinLength,
+        Self::MaxLength,
+        Self::Pattern,
+        Self::Values,
+        Self::Unique,
+        Self::ForeignKey,
+        Self::MissingColumn,
+        Self::ExtraColumn,
+        Self::Records,
+    ];
+
     /// Its name in every output.
     pub fn as_str(self) -> &'static str {
         match self {

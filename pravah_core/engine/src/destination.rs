@@ -5,6 +5,7 @@
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
 mod parked;
+mod state;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -20,6 +21,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, 
 use rustix::io::Errno;
 
 pub use self::parked::Parked;
+pub use self::state::state_of;
 use crate::control::Control;
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
@@ -263,11 +265,7 @@ impl Destination {
             // The tree is whole without it.
             let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| apply(&directory, attributes));
         }
-        let root = rustix::io::dup(&self.root).map_err(|error| failed(error.into()))?;
-        let path = self.path.clone();
-        crate::pool::uninterrupted(&self.control, vec![(root, path)], |(root, path), _| {
-            rustix::fs::syncfs(&root).map_err(|error| EngineError::output(&path, error))
-        })?;
+        self.make_last()?;
         lasting::point().map_err(failed)?;
         if !self.is_named {
             rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;

@@ -14,10 +14,10 @@
 //! | [`codec`] | compressed streams |
 //! | [`pack`] | compressed streams written on all threads |
 //! | [`columns`], [`sink`], [`outcome`] | tables, shards, `outcome.json` |
-//! | [`baseline`] | what an earlier run found, for files that are as they were |
+//! | [`baseline`], [`partials`] | what an earlier run found, for files that are as they were |
 //! | [`text`], [`csv`], [`values`] | bytes as text, text as records, fields as typed values |
 //! | [`sketch`] | figures of many values in little memory |
-//! | [`destination`] | files that are written outside the job folder |
+//! | [`destination`], [`made`] | files that are written outside the job folder, and which are there already |
 //! | [`digest`], [`manifest`] | digests of a file, lists of digests |
 //! | [`pass`] | one walk and one read of each file for all operations of a job |
 //! | [`plan`], [`walk::listed`] | splits of a job, which several runners share |
@@ -36,6 +36,7 @@ pub mod error;
 pub mod issue;
 pub mod json;
 pub mod lasting;
+pub mod made;
 pub mod manifest;
 pub mod names;
 pub mod objects;
@@ -43,6 +44,7 @@ pub mod ops;
 pub mod outcome;
 pub mod owners;
 pub mod pack;
+pub mod partials;
 pub mod pass;
 pub mod paths;
 pub mod plan;

@@ -43,12 +43,13 @@ impl Sheet {
         self.writer.write(rows)
     }
 
-    /// Hand the rows over when they are many; to be called after each.
+    /// Hand the rows over when they are many, or a shard of their own; to be called after each.
     ///
     /// # Errors
     /// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
     pub fn write_if_full(&mut self) -> Result<()> {
-        if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
+        let is_shard = self.rows.rows() as u64 >= self.writer.shard_rows();
+        if self.rows.is_full() || is_shard { self.writer.write(&self.rows.take()?) } else { Ok(()) }
     }
 
     /// As [`Sheet::write_if_full`], and make rows last that are old enough: for what has nobody who calls
@@ -73,6 +74,25 @@ impl Sheet {
             self.writer.write(&self.rows.take()?)?;
         }
         self.writer.checkpoint()
+    }
+
+    /// As [`Sheet::write_if_full`] of rows that are held: the full shards, for the caller to commit.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn full(&mut self) -> Result<Staged> {
+        self.write_if_full()?;
+        Ok(self.writer.held())
+    }
+
+    /// As [`Sheet::checkpoint`] of rows that are held: the full shards and those that are old enough, for the caller to
+    /// commit.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn ripe(&mut self) -> Result<Staged> {
+        self.writer.write(&self.rows.take()?)?;
+        self.writer.ripe()
     }
 
     /// Those of all tables of an operation, in their order.

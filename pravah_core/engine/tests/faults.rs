@@ -52,7 +52,11 @@ fn made(out: &Path, destination: &Path) -> BTreeMap<String, String> {
         let path = out.join(&name);
         if name.ends_with(".parquet") && !name.contains("converted/") {
             let table = name.rsplit_once('/').map_or("", |(table, _)| table).to_owned();
-            let rows = rows::read(&path).into_iter().map(|row| format!("{:?}", row.0));
+            let rows = rows::read(&path).into_iter().map(|mut row| {
+                // By what a file is known that was made in that run.
+                row.0.remove("output");
+                format!("{:?}", row.0)
+            });
             let all: &mut String = found.entry(table).or_default();
             let mut lines: Vec<String> = all.lines().map(str::to_owned).chain(rows).collect();
             lines.sort_unstable();
@@ -80,6 +84,9 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
+    let fields =
+        json!([{"name": "id", "type": "integer", "constraints": {"unique": true, "maximum": 17}}, {"name": "g"}]);
+    let validate = json!({"schema_text": json!({"fields": fields}).to_string()});
     let convert = json!({"partition_by": ["g"], "sort_by": ["id=desc"], "compression": "none"});
     vec![
         Case { operation: "checksum", options: json!({"algorithms": ["blake3", "md5"]}), has_destination: false },
@@ -87,8 +94,11 @@ fn cases() -> Vec<Case> {
         Case { operation: "search", options: json!({"patterns": ["^1", "2$"]}), has_destination: false },
         Case { operation: "duplicates", options: json!({}), has_destination: false },
         Case { operation: "profile", options: json!({}), has_destination: false },
+        Case { operation: "validate", options: validate, has_destination: false },
+        Case { operation: "verify", options: json!({}), has_destination: false },
         Case { operation: "inventory", options: json!({}), has_destination: false },
         Case { operation: "convert", options: convert, has_destination: true },
+        Case { operation: "convert", options: json!({"row_group_bytes": 1 << 20}), has_destination: true },
         Case { operation: "compress", options: json!({"format": "zstd"}), has_destination: true },
     ]
 }
@@ -105,6 +115,11 @@ fn tree() -> Tree {
         tree.file(format!("copies/{number}"), noise(500, number / 2));
         tree.file(format!("copies/large {number}"), [vec![0; 40_000], noise(8, number / 3), vec![0; 5000]].concat());
     }
+    // Of each status one or more: three files are as listed, others are not, are elsewhere, or nowhere.
+    let of = |name: &str| blake3::hash(&fs::read(tree.at(name)).unwrap()).to_hex().to_string();
+    let listed = ["0/0.bin", "1/1.bin", "copies/large 0"].map(|name| format!("{}  {name}\n", of(name))).concat();
+    let others = format!("{0}  2/2.bin\n{0}  moved\n{1}  missing\n", of("0/3.bin"), "0".repeat(64));
+    fs::write(tree.beside("manifest"), listed + &others).unwrap();
     tree
 }
 
@@ -131,6 +146,9 @@ impl Place {
         let shards: Vec<PathBuf> = earlier.collect();
         self.attempts += 1;
         let mut options = case.options.clone();
+        if case.operation == "verify" {
+            options["manifest"] = json!(tree.beside("manifest"));
+        }
         if case.has_destination {
             options["destination"] = json!(self.destination());
         }
@@ -143,6 +161,12 @@ impl Place {
 
     fn out(&self) -> PathBuf {
         self.folder.join(self.attempts.to_string())
+    }
+
+    /// Files that the last attempt took over; none when its operation takes over nothing.
+    fn reused(&self) -> Option<u64> {
+        let outcome: Value = serde_json::from_slice(&fs::read(self.out().join("outcome.json")).unwrap()).unwrap();
+        outcome["results"][0]["summary"]["reused_files"].as_u64()
     }
 
     fn destination(&self) -> PathBuf {
@@ -169,6 +193,7 @@ fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
         let points = said["points"].as_u64().unwrap_or_else(|| panic!("{}: {said}", case.operation));
         let expected = made(&calm.out(), &calm.destination());
         assert!(points > 8 && !expected.is_empty(), "{}: {points}", case.operation);
+        let mut taken_over = calm.reused().map(|_| 0);
         for _ in 0..wanted.div_ceil(cases.len() as u64) {
             let mut disturbed = place("disturbed");
             let mut faults = Vec::new();
@@ -188,8 +213,12 @@ fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
             let found = made(&disturbed.out(), &disturbed.destination());
             let differing: Vec<_> = expected.iter().filter(|(name, made)| found.get(*name) != Some(made)).collect();
             assert!(differing.is_empty() && found.len() == expected.len(), "{told}: {differing:?}");
+            taken_over = taken_over.zip(disturbed.reused()).map(|(all, files)| all + files);
             fs::remove_dir_all(&disturbed.folder).unwrap();
         }
+        // What takes over has done so, else nothing was shown; files that are sorted are made anew.
+        assert!(taken_over != Some(0) || !case.options["sort_by"].is_null(), "{}", case.operation);
+        println!("{}: {taken_over:?} files taken over", case.operation);
         fs::remove_dir_all(&calm.folder).unwrap();
     }
     println!("{counts:#?}");

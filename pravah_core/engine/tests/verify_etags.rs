@@ -4,8 +4,9 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use common::again::{baselines, reused, same, watched};
 use common::digests::{digest, etag, noise};
 use common::run::{Done, Spec, spec};
 use common::tree::Tree;
@@ -74,6 +75,28 @@ fn a_file_is_proven_by_its_etag_however_it_was_uploaded() {
             assert_eq!(done.issues().len(), 0);
         }
     }
+}
+
+#[test]
+fn an_attempt_goes_on_from_the_etags_that_prove_a_file() {
+    let tree = Tree::new();
+    let large = noise(20 * MIB + 5, 1);
+    tree.file("large", &large).file("small", "small").file("not", "proven").file("new", "new");
+    let listed = format!("{}\tlarge\n{}\tsmall\n{}\tnot\n", etag(&large, 8 * MIB), md5(b"small"), md5(b"another"));
+    let first = verify(&tree, &listed).run();
+    let again =
+        |listed: &str| watched(&verify(&tree, listed).baselines(baselines(&[&first], &["digests"])), &tree.path());
+    let (second, opened) = again(&listed);
+    // What is not proven is looked at again.
+    assert_eq!(opened, BTreeSet::from(["not".to_owned()]));
+    assert_eq!(reused(&second), 3);
+    same(&second, &first);
+    // All sizes of a part that may make three of that file were computed; of another digest nothing is known.
+    let other = listed.replace(&etag(&large, 8 * MIB), &etag(&large, 10 * MIB)).replace(&md5(b"small"), &md5(b"other"));
+    let (third, opened) = again(&other);
+    assert_eq!(opened, BTreeSet::from(["small", "not"].map(str::to_owned)));
+    assert_eq!(told(&third)["large"].0, "ok");
+    same(&third, &verify(&tree, &other).run());
 }
 
 #[test]

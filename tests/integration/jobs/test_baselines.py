@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import uuid
@@ -138,6 +139,7 @@ _KEPT = {
     "search": ({"patterns": ["row 1", "^x+$"]}, "search.result", ("path", "line", "column_start")),
     "duplicates": ({}, "duplicates.result", ("path",)),
     "profile": ({}, "profile.by_file", ("path", "position")),
+    "validate": ({}, "validate.result", ("path",)),
 }
 
 
@@ -179,6 +181,16 @@ def test_what_is_kept_beside_the_result_is_taken_over_too(
     assert (rows(third), summary(third)) == (rows(fresh), summary(fresh))
 
 
+def _copy(services: bootstrap.Services, job: JobView, kept: tuple[str, ...], out: Path) -> None:
+    names = [one.name for one in services.artifacts.list(job.id) if one.name.startswith(kept)]
+    assert names
+    for name in names:
+        stored = services.artifacts.local_path(job.id, name)
+        assert stored is not None
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(stored, out / name)
+
+
 def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings, records: Path) -> None:
     request = one_job(operation="search", options=_KEPT["search"][0], source=Source.of_path(records))
     with bootstrap.open_services(settings) as services:
@@ -190,12 +202,7 @@ def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings
         # All files are told to be searched, and one shard has lines: of its files alone the lines are all there.
         out = others.settings.work_dir / str(view.id) / "1" / "out"
         kept = ("search/result/", "search/searched/")
-        names = [one.name for one in others.artifacts.list(whole.id) if one.name.startswith(kept)]
-        for name in names:
-            stored = others.artifacts.local_path(whole.id, name)
-            assert stored is not None
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(stored, out / name)
+        _copy(others, whole, kept, out)
         lines = sorted((out / "search" / "result").glob("*.parquet"))
         table = pq.read_table(lines[0])
         pq.write_table(table.slice(0, table.num_rows // 2), lines[0])
@@ -210,3 +217,43 @@ def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings
         query = results.ResultQuery(limit=1000, sort=("path", "line", "column_start"))
         found, expected = (others.results.query(job.id, "search.result", query).rows for job in (done, whole))
         assert found == expected
+
+
+@pytest.mark.parametrize("operation", ["verify", "compress", "convert"])
+def test_an_attempt_goes_on_where_a_later_job_begins_anew(
+    settings: settings_module.Settings, records: Path, tmp_path: Path, operation: str
+) -> None:
+    (tmp_path / "SHA256SUMS").write_bytes(hashlib.sha256(b"xxx\n").hexdigest().encode() + b"  x\n")
+    destination = tmp_path / "packed"
+    options = {"verify": {"manifest": str(tmp_path / "SHA256SUMS")}}
+    options |= {name: {"destination": str(destination)} for name in ("compress", "convert")}
+    request = one_job(operation=operation, options=options[operation], source=Source.of_path(records))
+    files = sum(path.is_file() for path in records.rglob("*.csv" if operation == "convert" else "*"))
+    with bootstrap.open_services(settings) as services:
+        services.start_runner()
+        whole = _run(services, request)
+        if operation == "verify":
+            again = _again(services, whole)
+            assert (again.baseline, again.result(operation)["summary"]["reused_files"]) == (whole.id, 0)
+    marker = destination / ".pravah-unfinished"
+    if operation != "verify":
+        # As it stands until the job is recorded as complete.
+        marker.touch()
+    with bootstrap.open_services(settings) as others:
+        view = others.jobs.submit(request)[0]
+        assert claim(others) is not None
+        out = others.settings.work_dir / str(view.id) / "1" / "out"
+        _copy(others, whole, (f"{operation}/digests/", f"{operation}/made/"), out)
+        if marker.exists():
+            marker.write_text(str(view.id))
+        with others.database.transaction() as session:
+            repository.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+        others.start_runner()
+        done = others.jobs.wait(view.id, 60)
+        assert (done.status, done.attempt) == (Status.COMPLETED, 2), done.error
+        told, wanted = (dict(job.result(operation)["summary"]) for job in (done, whole))
+        assert (told.pop("reused_files"), wanted.pop("reused_files")) == (files, 0)
+        assert {name: told[name] for name in told.keys() - {"reused_bytes"}} == {
+            name: wanted[name] for name in wanted.keys() - {"reused_bytes"}
+        }
+        assert not marker.exists()

@@ -4,6 +4,8 @@
 //! A file is packed as its bytes come by, a large one on all threads, and appears at the destination when it is whole
 //! and, if asked for, unpacked again and compared. Symbolic links are mirrored as they are.
 //!
+//! What an attempt has made, the next one does not make again where input and output are as they were.
+//!
 //! Cost: O(bytes) reading and packing; memory: the batches in flight, pieces in work (1 GiB at most), the directories'
 //! paths. An estimate: O(files), and packing of 128 MiB at most.
 
@@ -22,6 +24,7 @@ use super::{Context, Options, TableColumns};
 use crate::codec::{Codec, Encoder};
 use crate::destination::{self, Destination};
 use crate::error::Result;
+use crate::made;
 use crate::pass::Operation;
 
 /// Options of compress.
@@ -47,7 +50,8 @@ impl Default for CompressOptions {
 }
 
 impl Options for CompressOptions {
-    const TABLES: &'static [TableColumns] = &[("result", RESULT), ("by_extension", BY_EXTENSION)];
+    const TABLES: &'static [TableColumns] =
+        &[("result", RESULT), ("by_extension", BY_EXTENSION), (made::TABLE.name, made::MADE)];
 
     fn validate(&self) -> Result<()> {
         Encoder::new(self.format, self.level)?;

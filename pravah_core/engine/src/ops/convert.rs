@@ -8,6 +8,8 @@
 //!    table. Records read must be those that the written file's footer counts, or a reader of its text, and those
 //!    rejected, else the job fails.
 //!
+//! A file that became one file at a destination, the next attempt does not convert again where both are as they were.
+//!
 //! Cost: O(bytes) reading and encoding; memory: the chunks in work, of 8 MiB of text each, and their encoded columns.
 
 mod arrange;
@@ -17,6 +19,7 @@ mod dictionary;
 mod encoder;
 mod file;
 mod hybrid;
+mod kept;
 mod options;
 mod plan;
 mod rejects;
@@ -26,6 +29,7 @@ mod text;
 mod union;
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
@@ -38,6 +42,7 @@ use crate::destination::Destination;
 use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
+use crate::made::Known;
 use crate::outcome::{OutputFile, Report};
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
@@ -59,11 +64,14 @@ impl Options for ConvertOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let path = self.destination.clone().unwrap_or_else(|| context.sink.directory().join(FOLDER));
+        let destination = Destination::open(&path, &context)?;
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),
             types: self.types()?,
-            destination: Destination::open(&path, &context)?,
-            workers: Slots::new(context.threads, || Worker::new(&context, self.destination.is_none())),
+            known: Known::open(&context, self, &destination),
+            reused: (AtomicU64::new(0), AtomicU64::new(0)),
+            destination,
+            workers: Slots::new(context.threads, || Worker::new(&context, self)),
             again: Mutex::default(),
             met: Mutex::default(),
             united: OnceLock::new(),
@@ -90,6 +98,10 @@ struct Convert {
     nulls: Nulls,
     types: HashMap<String, Kind>,
     destination: Destination,
+    /// What an earlier attempt has made.
+    known: Known,
+    /// Files that were taken over, and their bytes.
+    reused: (AtomicU64, AtomicU64),
     workers: Slots<Worker>,
     again: Mutex<HashMap<Vec<u8>, Again>>,
     /// The columns of each file that is read again.
@@ -158,6 +170,14 @@ impl Operation for ConvertOperation {
         self.shared.wants(path)
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        self.shared.table.take(path, meta)
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.shared.table.checkpoint()
+    }
+
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
     }
@@ -193,6 +213,8 @@ impl Operation for ConvertOperation {
             "records_written": sums.written,
             "records_rejected": sums.rejected,
             "values_nulled": sums.nulled,
+            "reused_files": convert.reused.0.into_inner(),
+            "reused_bytes": convert.reused.1.into_inner(),
             "read_twice": sums.twice,
             "destination": if in_result { None } else { Some(path) },
         });

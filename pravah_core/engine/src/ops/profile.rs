@@ -31,13 +31,13 @@ use serde_json::{Value, json};
 
 use self::file::{Told, Worker};
 use self::many::Many;
-use self::partial::Known;
 use self::schemas::Schemas;
 use self::total::{Total, Totals};
 use super::{Context, Options, TableColumns};
 use crate::digest::{Algorithm, Reading};
 use crate::error::Result;
 use crate::outcome::Report;
+use crate::partials::{self, Known};
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
 use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
@@ -69,7 +69,7 @@ impl Options for ProfileOptions {
             workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
         };
         let shared = Shared::new(profile, self.read.clone(), &context, CHUNK_BYTES);
-        let known = Known::open(&context, self);
+        let known = Known::open(&context, mark);
         Ok(Box::new(ProfileOperation { shared, known, reused: (AtomicU64::new(0), AtomicU64::new(0)), context }))
     }
 }
@@ -158,14 +158,17 @@ impl Operation for ProfileOperation {
 
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
-        let lost = self.known.restore(&self.context, |(told, columns), row, figures| {
+        let lost = self.known.restore(&self.context, |row, figures| {
+            let Some((told, columns)) = partial::decode(row.path(), row.state().size, figures) else {
+                return Ok(false);
+            };
             if !row.is_own() {
                 self.reused.0.fetch_add(1, Relaxed);
                 self.reused.1.fetch_add(told.size, Relaxed);
             }
-            let is_kept = self.context.files.is_some() || figures.len() <= partial::most_bytes(told.counts.bytes);
+            let is_kept = self.context.files.is_some() || figures.len() <= partials::most_bytes(told.counts.bytes);
             let kept = is_kept.then(|| (row.state(), figures));
-            self.shared.table.workers.acquire().end(&told, columns, kept)
+            self.shared.table.workers.acquire().end(&told, columns, kept).map(|()| true)
         })?;
         // A partial that is none, now that it is needed, costs a reading.
         self.shared.read_again(&self.context, &lost)?;

@@ -5,12 +5,16 @@
 //! there are says that it is partial. Values of keys (unique, or foreign to another file) are compared by their hashes of
 //! 96 bits; a file that breaks one is read a second time, for the places of its errors.
 //!
+//! What is told of a file that stands for itself is kept for a later run, which takes it over where the file is as it
+//! was.
+//!
 //! Cost: O(bytes) reading and checking, twice for files that break a key; memory: the chunks in work with their errors,
 //! and 16 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
 
 mod again;
 mod chunk;
 mod file;
+mod kept;
 mod keys;
 mod parts;
 mod plan;
@@ -26,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::keys::Keys;
+use self::plan::Plan;
 use self::tables::{Sums, Worker};
 use super::{Context, Options, TableColumns};
 use crate::contract::{self, Contract};
@@ -33,6 +38,7 @@ use crate::destination::{self, Destination};
 use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
+use crate::partials::Known;
 use crate::pass::{Operation, Stages};
 use crate::pool::Slots;
 use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
@@ -94,9 +100,10 @@ const MOST_ERRORS: u64 = 1_000_000_000;
 const MOST_SCHEMA: u64 = 16 << 20;
 
 impl ValidateOptions {
-    fn contract(&self) -> Result<Option<Contract>> {
+    /// The schema's text, with the option that gives it.
+    fn schema(&self) -> Result<Option<(&'static str, String)>> {
         if let Some(text) = &self.schema_text {
-            return parse("schema_text", text).map(Some);
+            return Ok(Some(("schema_text", text.clone())));
         }
         let Some(path) = &self.schema_file else { return Ok(None) };
         let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
@@ -105,7 +112,7 @@ impl ValidateOptions {
             return Err(failed("is larger than 16 MiB".into()));
         }
         let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
-        parse("schema_file", &text).map(Some)
+        Ok(Some(("schema_file", text)))
     }
 }
 
@@ -131,13 +138,15 @@ impl Options for ValidateOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let contract = self.contract()?;
+        let schema = self.schema()?;
+        let contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
         let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
         let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
         let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
         let validate = Validate {
             nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
-            workers: Slots::new(context.threads, || Worker::new(&context)),
+            workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),
             is_unchecked: AtomicBool::new(false),
@@ -149,8 +158,11 @@ impl Options for ValidateOptions {
             destination,
             context: context.clone(),
         };
+        // With a destination every file's records are written, and so read.
+        let is_open = validate.destination.is_none();
+        let known = if is_open { Known::open(&context, mark) } else { Known::default() };
         let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
-        Ok(Box::new(ValidateOperation { shared, context }))
+        Ok(Box::new(ValidateOperation { shared, known, reused: (AtomicU64::new(0), AtomicU64::new(0)), context }))
     }
 }
 
@@ -186,6 +198,9 @@ impl Validate {
 
 struct ValidateOperation {
     shared: Arc<Shared<Validate>>,
+    known: Known,
+    /// Files that were taken over, and their bytes.
+    reused: (AtomicU64, AtomicU64),
     context: Context,
 }
 
@@ -202,12 +217,30 @@ impl Operation for ValidateOperation {
         self.shared.wants(path)
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        Ok(self.known.take(path, meta))
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.shared.table.workers.each(Worker::checkpoint)
+    }
+
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
     }
 
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
+        let lost = self.known.restore(&self.context, |row, figures| {
+            let is_one = self.shared.table.restore(row.path(), row.state(), figures)?;
+            if is_one {
+                self.reused.0.fetch_add(1, Relaxed);
+                self.reused.1.fetch_add(row.state().size, Relaxed);
+            }
+            Ok(is_one)
+        })?;
+        // What is no partial, now that it is needed, costs a reading.
+        self.shared.read_again(&self.context, &lost)?;
         self.shared.settle(&self.context)?;
         let again = self.shared.table.settle_keys()?;
         self.shared.read_again(&self.context, &again)?;
@@ -215,7 +248,7 @@ impl Operation for ValidateOperation {
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
-        let Self { shared, context } = *self;
+        let Self { shared, context, reused, .. } = *self;
         let validate = shared.finish()?;
         let (mut staged, mut sums) = (Vec::<Staged>::new(), Sums::default());
         for worker in validate.workers.into_inner() {
@@ -250,6 +283,8 @@ impl Operation for ValidateOperation {
             "other_files": totals.files.saturating_sub(sums.files),
             "invalid_files": sums.invalid,
             "bytes": sums.bytes,
+            "reused_files": reused.0.into_inner(),
+            "reused_bytes": reused.1.into_inner(),
             "records": sums.records,
             "good_records": sums.records.saturating_sub(sums.bad),
             "bad_records": sums.bad,

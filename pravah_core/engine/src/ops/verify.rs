@@ -16,11 +16,15 @@
 //! changed, missing or moved; else `incomplete` when one is unreadable or not verified, or a line of the
 //! manifest could not be used; else `verified`.
 //!
+//! What an attempt has digested, the next one does not read again where the file is as it was. A later job does: that the
+//! bytes are still those is what it is asked.
+//!
 //! Cost: O(bytes) reading; memory: path and digest of each listed and each new path.
 
 mod etag;
 mod expected;
 mod form;
+mod known;
 mod report;
 
 use std::collections::HashMap;
@@ -32,10 +36,11 @@ use serde::{Deserialize, Serialize};
 use self::etag::{EtagReading, Sum};
 use self::expected::Expected;
 use self::form::Form;
+use self::known::Known;
 use self::report::TABLES;
 use self::report::{Row, Status};
 use super::{Context, Options, TableColumns};
-use crate::digest::{Algorithm, Reading};
+use crate::digest::{Algorithm, Digest, Digested, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::outcome::Report;
@@ -78,8 +83,10 @@ impl Options for VerifyOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let expected = Expected::none();
         Ok(Box::new(Verify {
-            expected: Expected::none(),
+            known: Known::open(&context, expected.form),
+            expected,
             algorithms: Vec::new(),
             seen: Vec::new(),
             rows: Mutex::new(Vec::new()),
@@ -115,6 +122,7 @@ struct Verify {
     options: VerifyOptions,
     context: Context,
     expected: Expected,
+    known: Known,
     algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
     rows: Mutex<Vec<Row>>,
@@ -134,6 +142,7 @@ impl Operation for Verify {
             Form::Digest(algorithm) => vec![algorithm],
             Form::Etag => Vec::new(),
         };
+        self.known = Known::open(&self.context, self.expected.form);
         self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
         self.context.control.next_stage();
         Ok(())
@@ -159,12 +168,29 @@ impl Operation for Verify {
         Ok(Some(Box::new(EtagReading::new(&parts, |found| drop(lock(&self.etags).insert(path, found))))))
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let Some(sums) = self.taken(path, meta) else { return Ok(false) };
+        self.known.take(path, meta, &sums).map(|()| true)
+    }
+
+    fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
+        let sums = match self.expected.form {
+            Form::Digest(algorithm) => vec![digest(algorithm).into()],
+            Form::Etag => lock(&self.etags).get(path).cloned().unwrap_or_default(),
+        };
+        self.known.keep(path, (&read.meta).into(), &sums)
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.known.checkpoint()
+    }
+
     fn files(&self, batch: &Batch, reads: &Reads<'_>) -> Result<()> {
         let mut rows = Vec::new();
         let mut path = Vec::new();
         for (index, (name, meta)) in batch.iter().enumerate() {
             paths::join_into(&mut path, &batch.directory.path, name);
-            let found = self.found(&path, reads, index);
+            let found = self.found(&path, meta, reads, index);
             match self.expected.find(&path) {
                 Some(listed) => {
                     self.seen[listed as usize].store(true, Relaxed);
@@ -182,12 +208,13 @@ impl Operation for Verify {
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let Self { context, expected, seen, rows, .. } = *self;
+        let Self { context, expected, known, seen, rows, .. } = *self;
         let mut rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         let is_unseen = |index: &u32| !seen[*index as usize].load(Relaxed);
         let unseen: Vec<u32> = (0..expected.len() as u32).filter(is_unseen).collect();
         settle(&context, &expected, unseen, &mut rows)?;
-        report::write(&context, &expected, rows)
+        let (kept, figures) = known.stage()?;
+        report::write(&context, &expected, rows, kept, figures)
     }
 }
 
@@ -210,12 +237,29 @@ impl Verify {
         self.expected.form != Form::Etag || !self.parts(index, meta.size).is_empty()
     }
 
-    /// What reading an entry found, if it was read for this operation.
-    fn found(&self, path: &[u8], reads: &Reads<'_>, index: usize) -> Option<std::result::Result<Vec<Sum>, IssueKind>> {
-        match (reads.get(index)?, self.expected.form) {
-            (Err(kind), _) => Some(Err(*kind)),
-            (Ok(digested), Form::Digest(algorithm)) => Some(Ok(vec![reads.digest(digested, algorithm).into()])),
-            (Ok(_), Form::Etag) => lock(&self.etags).remove(path).map(Ok),
+    /// What an earlier attempt found of a file that is as it was. ETags only where they prove it: with another manifest
+    /// other sizes of a part are tried.
+    fn taken(&self, path: &[u8], meta: &Meta) -> Option<Vec<Sum>> {
+        let sums = self.known.find(path, meta)?;
+        let wanted = self.expected.find(path).map(|index| self.expected.sum(index));
+        let proves = |sum: Sum| wanted.map_or(sum.parts.is_none(), |wanted| sum == wanted);
+        (self.expected.form != Form::Etag || sums.iter().any(|&sum| proves(sum))).then_some(sums)
+    }
+
+    /// What reading an entry found, now or in an earlier attempt, if it was read for this operation.
+    fn found(
+        &self,
+        path: &[u8],
+        meta: &Meta,
+        reads: &Reads<'_>,
+        index: usize,
+    ) -> Option<std::result::Result<Vec<Sum>, IssueKind>> {
+        match (reads.get(index), self.expected.form) {
+            (Some(Err(kind)), _) => Some(Err(*kind)),
+            (Some(Ok(digested)), Form::Digest(algorithm)) => Some(Ok(vec![reads.digest(digested, algorithm).into()])),
+            (Some(Ok(_)), Form::Etag) => lock(&self.etags).remove(path).map(Ok),
+            (None, _) if meta.kind == Kind::File && self.wants(path, meta) => self.taken(path, meta).map(Ok),
+            (None, _) => None,
         }
     }
 

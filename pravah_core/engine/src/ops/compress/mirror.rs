@@ -11,12 +11,15 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::CompressOptions;
 use super::tables::{Files, Sums, by_extension, extension, summary};
+use crate::baseline::State;
 use crate::codec::{Codec, Encoder, decoder};
+use crate::compact::{Reader, Writer};
 use crate::control::Control;
-use crate::destination::{Attributes, Destination, Writing};
+use crate::destination::{Attributes, Destination, Writing, state_of};
 use crate::digest::{Algorithm, BLOCK_BYTES, End, Reading};
 use crate::error::{EngineError, Result};
 use crate::issue::IssueKind;
+use crate::made::{self, Known, Made};
 use crate::ops::Context;
 use crate::outcome::Report;
 use crate::pack::{Packed, Packer, Packing};
@@ -33,11 +36,15 @@ pub struct Mirror {
     verify: bool,
     keep_metadata: bool,
     workers: Slots<Worker>,
+    known: Known,
     links: AtomicU64,
+    /// Files that were taken over, and their bytes.
+    reused: (AtomicU64, AtomicU64),
 }
 
 struct Worker {
     files: Files,
+    made: Made,
     sums: BTreeMap<String, Sums>,
 }
 
@@ -49,13 +56,17 @@ impl Mirror {
         context: Context,
     ) -> Result<Self> {
         let crew = Crew::new(&context.control, context.threads, encoder.pieces_at_once(context.threads))?;
-        let worker = || Worker { files: Files::new(&context), sums: BTreeMap::new() };
+        let worker =
+            || Worker { files: Files::new(&context), made: Made::new(&context, options), sums: BTreeMap::new() };
+        let known = Known::open(&context, options, &destination);
         Ok(Self {
             workers: Slots::new(context.threads, worker),
             packing: Packing::new(encoder, crew),
             verify: options.verify_output,
             keep_metadata: options.keep_metadata,
+            known,
             links: AtomicU64::new(0),
+            reused: (AtomicU64::new(0), AtomicU64::new(0)),
             destination,
             context,
         })
@@ -106,15 +117,33 @@ impl Mirror {
             self.context.control.issue("write", path, IssueKind::Malformed, message);
             return Ok(());
         }
+        let output = Arc::clone(&writing.file);
         if let Err(refused) = self.destination.publish(&self.target(path), writing, self.attributes(meta)) {
             return refused.tell(&self.context.control, path);
         }
+        // A size that is not that of the content says nothing of it.
+        let is_known = packed.bytes == meta.size;
+        let output = state_of(&output).map_err(|error| EngineError::output(self.destination.path(), error))?;
+        self.tell(
+            path,
+            [packed.bytes, packed.packed_bytes],
+            output.filter(|_| is_known).map(|output| (meta.into(), output)),
+        )
+    }
+
+    /// A file is made; by what input and output are known, if that is kept.
+    fn tell(&self, path: &[u8], [bytes, packed]: [u64; 2], states: Option<(State, State)>) -> Result<()> {
         let extension = extension(path);
         let mut worker = self.workers.acquire();
-        worker.files.row(path, &extension, [packed.bytes, packed.bytes, packed.packed_bytes])?;
-        let sums = Sums { files: 1, bytes: packed.bytes, sampled: packed.bytes, packed: packed.packed_bytes };
+        worker.files.row(path, &extension, [bytes, bytes, packed])?;
+        let sums = Sums { files: 1, bytes, sampled: bytes, packed };
         worker.sums.entry(extension).or_default().add(sums);
-        Ok(())
+        let Some(states) = states else { return Ok(()) };
+        let mut figures = Writer::default();
+        figures.integer(packed);
+        let full = worker.made.add(path, states, &figures.0)?;
+        drop(worker);
+        made::keep(&self.destination, &self.context.sink, vec![full])
     }
 }
 
@@ -237,23 +266,44 @@ impl Operation for Mirror {
         Some(&[])
     }
 
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        let known = self.known.find(path, meta, &self.destination, || self.target(path));
+        let known = known.and_then(|(figures, output)| Some((Reader::new(figures).integer()?, output)));
+        let Some((packed_bytes, output)) = known else { return Ok(false) };
+        self.reused.0.fetch_add(1, Relaxed);
+        self.reused.1.fetch_add(meta.size, Relaxed);
+        self.tell(path, [meta.size, packed_bytes], Some((meta.into(), output))).map(|()| true)
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        let mut ripe = Vec::new();
+        self.workers.each(|worker| worker.made.ripe().map(|staged| ripe.push(staged)))?;
+        made::keep(&self.destination, &self.context.sink, ripe)
+    }
+
     fn reading<'a>(&'a self, path: &[u8], _meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading { mirror: self, path: path.to_vec(), held: Held::Nothing })))
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let Self { context, destination, packing, workers, links, .. } = *self;
+        let Self { context, destination, packing, workers, links, reused, .. } = *self;
         let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
         let mut staged = Vec::new();
         for worker in workers.into_inner() {
             worker.sums.into_iter().for_each(|(extension, one)| sums.entry(extension).or_default().add(one));
-            staged.push(worker.files.stage()?);
+            staged.extend([worker.files.stage()?, worker.made.stage()?]);
         }
         staged.push(by_extension(&context, &sums)?);
         let path = destination.path().to_string_lossy().into_owned();
         destination.finish()?;
         context.sink.commit(staged)?;
-        let further = json!({ "estimated": false, "destination": path, "links": links.into_inner() });
+        let further = json!({
+            "estimated": false,
+            "destination": path,
+            "links": links.into_inner(),
+            "reused_files": reused.0.into_inner(),
+            "reused_bytes": reused.1.into_inner(),
+        });
         Ok(Report { not_covered: None, files: Vec::new(), summary: summary(packing.encoder(), &sums, further) })
     }
 }

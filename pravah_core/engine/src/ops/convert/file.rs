@@ -9,13 +9,14 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
+use super::kept::ColumnAs;
 use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 use super::plan::{self, Output, Plan};
 use super::rejects::{Reason, Reject};
 use super::tables::{Made, Row, Worker};
 use super::text;
 use super::{Again, Convert, failed};
-use crate::destination::{Attributes, Writing};
+use crate::destination::{Attributes, Writing, state_of};
 use crate::error::{EngineError, Result};
 use crate::issue::{IssueKind, lock};
 use crate::json::NO_OBJECT;
@@ -144,7 +145,8 @@ impl Convert {
         Ok(())
     }
 
-    fn finish(&self, head: &Head, plan: &Plan, mut file: File, all: &Counts) -> Result<()> {
+    fn finish(&self, of: &Of<'_, Self>, mut file: File, all: &Counts) -> Result<()> {
+        let (head, plan) = (of.head, of.plan);
         let (Some(writer), Some(writing)) = (file.writer.take(), file.writing.take()) else { return Ok(()) };
         let control = &self.context.control;
         if file.rejected > 0 && self.options.bad_records == BadRecords::Fail {
@@ -183,22 +185,25 @@ impl Convert {
                 Err(refused) => refused.tell(control, &head.path)?,
             }
         }
-        let mut worker = self.workers.acquire();
-        worker.rejects(head, plan, file.listed)?;
+        self.workers.acquire().rejects(head, plan, file.listed)?;
         let is_again = lock(&self.again).contains_key(&head.path);
-        worker.file(
-            head,
-            Row {
-                plan,
-                made,
-                rejects,
-                read: all.records,
-                written,
-                rejected: file.rejected,
-                nulled: file.nulled,
-                readings: 1 + u64::from(is_again),
-            },
-        )
+        // What is to be told of it as an issue, the next attempt has to tell too; and it is known by its size.
+        let state = of.state.filter(|state| all.is_plain() && state.size == head.size);
+        let output = if state.is_some() { state_of(&output).map_err(failed)? } else { None };
+        let columns: Vec<ColumnAs> = plan.columns.iter().map(ColumnAs::from).collect();
+        let row = Row {
+            path: &head.path,
+            size: head.size,
+            columns: &columns,
+            made,
+            rejects,
+            read: all.records,
+            written,
+            rejected: file.rejected,
+            nulled: file.nulled,
+            readings: 1 + u64::from(is_again),
+        };
+        self.tell(row, state.zip(output))
     }
 }
 
@@ -290,7 +295,7 @@ impl Table for Convert {
 
     fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
         if of.plan.writes() {
-            return self.finish(of.head, of.plan, file, all);
+            return self.finish(of, file, all);
         }
         if matches!(of.plan.output, Output::Refused) {
             return Ok(());

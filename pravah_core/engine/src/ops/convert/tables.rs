@@ -1,8 +1,10 @@
 //! The result's tables.
 
-use super::plan::Plan;
+use super::ConvertOptions;
+use super::kept::ColumnAs;
 use crate::columns::Column;
 use crate::error::Result;
+use crate::made::{self, MADE};
 use crate::ops::{Context, TableColumns};
 use crate::paths;
 use crate::records::Head;
@@ -54,7 +56,9 @@ const REJECTS: &[Column] = &[
 
 /// All tables.
 pub const TABLES: &[TableColumns] =
-    &[("result", RESULT), ("columns", COLUMNS), ("rejects", REJECTS), ("outputs", OUTPUTS)];
+    &[("result", RESULT), ("columns", COLUMNS), ("rejects", REJECTS), ("outputs", OUTPUTS), (made::TABLE.name, MADE)];
+/// Those of them that tell the result.
+const TOLD: usize = 4;
 
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
@@ -68,7 +72,9 @@ fn table(name: &'static str) -> Table {
 
 /// What a file has become.
 pub struct Row<'a> {
-    pub plan: &'a Plan,
+    pub path: &'a [u8],
+    pub size: u64,
+    pub columns: &'a [ColumnAs],
     pub made: Vec<Made>,
     /// The file of rejects and its size.
     pub rejects: Option<(Vec<u8>, u64)>,
@@ -124,49 +130,48 @@ impl Sums {
 pub struct Worker {
     sheets: Vec<Sheet>,
     pub sums: Sums,
+    /// What is kept for the next attempt, where it is.
+    pub kept: Option<made::Made>,
     /// Files of the result, when they are no destination's.
     pub made: Option<Vec<Made>>,
 }
 
 impl Worker {
-    pub fn new(context: &Context, keeps_names: bool) -> Self {
-        let sheets = Sheet::all(&context.sink, TABLES, table);
-        Self { sheets, sums: Sums::default(), made: keeps_names.then(Vec::new) }
+    pub fn new(context: &Context, options: &ConvertOptions) -> Self {
+        let sheets = Sheet::all(&context.sink, &TABLES[..TOLD], table);
+        let kept = options.keeps().then(|| made::Made::new(context, options));
+        Self { sheets, sums: Sums::default(), kept, made: options.destination.is_none().then(Vec::new) }
     }
 
     /// A file that was converted.
-    pub fn file(&mut self, head: &Head, row: Row<'_>) -> Result<()> {
+    pub fn file(&mut self, row: Row<'_>) -> Result<()> {
         let (mut bytes, mut groups) = (0, 0);
         for made in &row.made {
             bytes += made.bytes;
             groups += made.groups;
-            self.output(head, made)?;
+            self.output(row.path, made)?;
         }
         let rows = &mut self.sheets[0].rows;
-        rows.path(&head.path);
-        rows.integer(head.size);
+        rows.path(row.path);
+        rows.integer(row.size);
         rows.optional_text(row.made.first().map(|made| paths::escape(&made.path)).as_deref());
         [bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
         rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
-        [row.plan.columns.len() as u64, groups, row.readings, row.made.len() as u64]
+        [row.columns.len() as u64, groups, row.readings, row.made.len() as u64]
             .into_iter()
             .for_each(|value| rows.integer(value));
         let columns = &mut self.sheets[1].rows;
-        for (place, column) in row.plan.columns.iter().enumerate() {
-            columns.path(&head.path);
+        for (place, column) in row.columns.iter().enumerate() {
+            columns.path(row.path);
             columns.text(&column.name);
             columns.integer(place as u64 + 1);
             columns.text(column.kind.as_str());
-            columns.text(match (column.is_fixed, column.source) {
-                (true, _) => "asked for",
-                (false, Some(_)) => "found",
-                (false, None) => "of other files",
-            });
+            columns.text(column.reason.as_str());
         }
         self.sums.add(&Sums {
             files: 1,
             made: row.made.len() as u64,
-            bytes: head.size,
+            bytes: row.size,
             output_bytes: bytes,
             read: row.read,
             written: row.written,
@@ -181,9 +186,9 @@ impl Worker {
         self.write_full()
     }
 
-    fn output(&mut self, head: &Head, made: &Made) -> Result<()> {
+    fn output(&mut self, path: &[u8], made: &Made) -> Result<()> {
         let rows = &mut self.sheets[3].rows;
-        rows.path(&head.path);
+        rows.path(path);
         rows.text(&paths::escape(&made.path));
         [made.bytes, made.records, made.groups].into_iter().for_each(|value| rows.integer(value));
         self.sheets[3].write_if_full()
@@ -215,7 +220,8 @@ impl Worker {
 
     /// Close what it wrote.
     pub fn stage(self) -> Result<(Vec<Staged>, Sums, Vec<Made>)> {
-        let staged = self.sheets.into_iter().map(Sheet::stage).collect::<Result<_>>()?;
+        let kept = self.kept.map(made::Made::stage);
+        let staged = self.sheets.into_iter().map(Sheet::stage).chain(kept).collect::<Result<_>>()?;
         Ok((staged, self.sums, self.made.unwrap_or_default()))
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::column::{Column, Rules, base, limit};
 use super::many::Many;
-use super::partial::{self, PARTIALS};
+use super::partial;
 use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
 use super::total::Totals;
@@ -12,6 +12,7 @@ use super::{Figures, Profile};
 use crate::baseline::State;
 use crate::error::Result;
 use crate::ops::Context;
+use crate::partials;
 use crate::records::{Counts, Format, Head, Of, Records, Table};
 use crate::sheet::Sheet;
 use crate::sink::Staged;
@@ -89,7 +90,7 @@ pub struct Worker {
 impl Worker {
     pub fn new(context: &Context, mark: &str) -> Self {
         Self {
-            partials: Sheet::kept(&context.sink, table("partials"), PARTIALS, mark),
+            partials: Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark),
             files: Sheet::new(&context.sink, table("files"), FILES),
             by_file: Sheet::new(&context.sink, table("by_file"), BY_FILE),
             totals: Totals::default(),
@@ -101,7 +102,7 @@ impl Worker {
     /// A file's end; its partial, when it is to be kept.
     pub fn end(&mut self, told: &Told, columns: Vec<Column>, partial: Option<(State, &[u8])>) -> Result<()> {
         if let Some((state, figures)) = partial {
-            partial::row(&mut self.partials.rows, &told.path, state, figures);
+            partials::row(&mut self.partials.rows, &told.path, state, figures);
             self.partials.write_now_and_then()?;
         }
         let figures: Vec<Many> = columns.iter().map(|column| column.figures().into_owned()).collect();
@@ -234,7 +235,7 @@ impl Table for Profile {
         columns.resize(of.head.names.len(), Column::default());
         let told = Told::of(of.head, all);
         // A split's partials are made for nothing else than to be taken over.
-        let most = if self.is_split { usize::MAX } else { partial::most_bytes(told.counts.bytes) };
+        let most = if self.is_split { usize::MAX } else { partials::most_bytes(told.counts.bytes) };
         // Before a slot is held: it takes its time.
         let kept = of.state.and_then(|state| Some((state, partial::encode(&told, &columns, most)?)));
         let kept = kept.as_ref().map(|(state, figures)| (*state, figures.as_slice()));

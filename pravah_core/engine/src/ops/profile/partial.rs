@@ -6,39 +6,17 @@
 
 use std::borrow::Cow;
 
-use rayon::prelude::*;
-
 use super::ProfileOptions;
 use super::column::Column as Figures;
 use super::file::Told;
-use crate::baseline::{Baseline, Row, Run, Shards, State, Taken, each_row, kept, known_by};
-use crate::columns::{Column, Columns};
 use crate::compact::{Reader, Writer};
-use crate::error::Result;
-use crate::ops::Context;
-use crate::pool::compute_pool;
 use crate::records::Counts;
-use crate::walk::Meta;
 
-/// The columns of `partials`.
-pub const PARTIALS: &[Column] = kept![Column::raw("figures"),];
-const TABLE: &str = "partials";
 /// How figures are written; to be raised with every change of that.
 const FORMAT: u32 = 1;
-/// A partial is at most so small a part of the file's text, or so small at all: then opening the file costs more.
-const SMALL_PART: usize = 8;
-const SMALL_BYTES: usize = 1024;
-/// Partials that are decoded at once; one may be a MiB.
-const BATCH_ROWS: usize = 64;
-
 /// What figures are true for.
 pub fn mark(options: &ProfileOptions) -> String {
     serde_json::json!({"engine": crate::VERSION, "format": FORMAT, "options": options}).to_string()
-}
-
-/// How large a file's partial may be.
-pub fn most_bytes(file_bytes: u64) -> usize {
-    (file_bytes as usize / SMALL_PART).max(SMALL_BYTES)
 }
 
 /// A file's partial; none when it is not to be kept, as one of more than `most` bytes.
@@ -98,75 +76,10 @@ pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<Figures
     from.is_empty().then_some((told, columns))
 }
 
-/// Append a row of `partials`.
-pub fn row(rows: &mut Columns, path: &[u8], state: State, figures: &[u8]) {
-    known_by(rows, path, state);
-    rows.optional_bytes(Some(figures));
-}
-
-/// Files of which an earlier run kept a partial.
-#[derive(Debug, Default)]
-pub struct Known {
-    /// Without the partials: there may be gigabytes of them.
-    files: Baseline,
-    shards: Shards,
-    mark: String,
-    taken: Taken,
-}
-
-impl Known {
-    /// Those of the job's baseline.
-    pub fn open(context: &Context, options: &ProfileOptions) -> Self {
-        let (mark, shards) = (mark(options), context.baseline.clone());
-        let files = Baseline::of_table(&shards, TABLE, &mark, &[]);
-        Self { files, shards, mark, taken: Taken::default() }
-    }
-
-    /// Take a file over that is as it was: its partial comes when the pass is over.
-    pub fn take(&self, path: &[u8], meta: &Meta) -> bool {
-        self.files.find(path, meta).map(|row| self.taken.add(row)).is_some()
-    }
-
-    /// Hand the partials of all files that were taken over to `give`; those files whose partials are none.
-    ///
-    /// # Errors
-    /// Those of `give`, [`crate::error::EngineError::Cancelled`].
-    pub fn restore(
-        &self,
-        context: &Context,
-        give: impl Fn((Told, Vec<Figures>), Row<'_>, &[u8]) -> Result<()> + Sync,
-    ) -> Result<Vec<Vec<u8>>> {
-        let mut taken = self.taken.all();
-        let runs = Run::of(&self.shards);
-        let shards: Vec<_> = runs.iter().flat_map(|run| run.table(TABLE).map(move |shard| (run, shard))).collect();
-        let each = shards.par_iter().map(|&(run, shard)| {
-            let (Some(taken), mut restored) = (taken.get(&run.number), Vec::new()) else { return Ok(Vec::new()) };
-            each_row(shard, (run.number, &self.mark), &["figures"], BATCH_ROWS, |row| {
-                let figures = row.bytes(0).unwrap_or_default();
-                if taken.contains(row.path())
-                    && let Some(partial) = decode(row.path(), row.state().size, figures)
-                {
-                    context.control.check()?;
-                    restored.push(row.path().to_vec());
-                    give(partial, row, figures)?;
-                }
-                Ok(())
-            })?;
-            Ok(restored)
-        });
-        let restored: Vec<Vec<Vec<u8>>> = compute_pool(context.threads)?.install(|| each.collect::<Result<_>>())?;
-        for path in restored.into_iter().flatten() {
-            taken.values_mut().for_each(|files| {
-                files.remove(&path);
-            });
-        }
-        Ok(taken.into_values().flatten().collect())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::partials::most_bytes;
 
     fn told(bytes: u64) -> Told {
         Told {

@@ -2,13 +2,13 @@
 
 use super::file::schema_name;
 use super::many::Many;
-use super::partial::PARTIALS;
 use super::patterns;
 use super::schemas::{Schemas, changes, shown};
 use super::total::Total;
 use crate::columns::{Column, Columns};
 use crate::error::Result;
 use crate::ops::TableColumns;
+use crate::partials;
 use crate::paths;
 use crate::sheet::Sheet;
 use crate::sink::{Staged, Table};
@@ -140,7 +140,7 @@ pub const TABLES: &[TableColumns] = &[
     ("schemas", SCHEMAS),
     ("schema_columns", SCHEMA_COLUMNS),
     ("changes", CHANGES),
-    ("partials", PARTIALS),
+    (partials::TABLE, partials::COLUMNS),
 ];
 
 /// A table with its columns of few values.

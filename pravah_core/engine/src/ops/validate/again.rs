@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::Validate;
 use super::chunk::{KEYS, Part, VALUE_BYTES};
 use super::file::{Error, File};
+use super::kept::Kept;
 use super::parts::Parts;
 use super::plan::{At, Role};
 use super::rows::{Broken, Hash};
@@ -27,6 +28,8 @@ pub struct Pending {
     pub records: Counts,
     /// Its good and bad records, when they are written as if no key were broken.
     pub parts: Option<Parts>,
+    /// What is kept of it for a later run.
+    pub kept: Option<Kept>,
     /// Keys whose values have to be in other files.
     pub refers: Vec<u16>,
     /// Records that break a key.
@@ -170,7 +173,7 @@ impl Validate {
     }
 
     /// The end of a second reading.
-    pub fn end_again(&self, of: &Of<'_, Self>, file: File, mut again: Again, all: &Counts) -> Result<()> {
+    pub fn end_again(&self, of: &Of<'_, Self>, mut file: File, mut again: Again, all: &Counts) -> Result<()> {
         let Some(mut pending) = lock(&self.keys.pending).remove(&of.plan.number) else { return Ok(()) };
         pending.verdict.listed += file.listed;
         let first = &pending.records;
@@ -183,7 +186,8 @@ impl Validate {
             return self.not_again(pending);
         }
         pending.verdict.bad = file.bad;
+        let kept = pending.kept.take().and_then(|kept| kept.and(of, &mut file));
         self.publish(&pending.verdict.path, Some(file.parts))?;
-        self.workers.acquire().verdict(&pending.verdict)
+        self.conclude(&pending.verdict, kept.as_ref())
     }
 }

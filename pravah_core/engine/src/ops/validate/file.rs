@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::again::{Again, Pending};
 use super::chunk::{Fault, KEYS, Part, RECORD, Rules};
+use super::kept::{Gathered, Kept, columns};
 use super::parts::Parts;
 use super::plan::Plan;
 use super::rows::Value;
 use super::sorter::{Row, Sorter};
-use super::tables::{Counted, Place, Verdict};
+use super::tables::{Counted, Listed, Place, Verdict};
 use super::{ExtraColumns, Validate};
 use crate::contract::{Contract, Rule};
 use crate::error::Result;
@@ -29,6 +30,8 @@ pub struct File {
     keys: Option<Sorter>,
     /// It is read again.
     again: Option<Again>,
+    /// What is kept of it for a later run.
+    pub gathered: Option<Gathered>,
 }
 
 /// An error that may be listed.
@@ -52,11 +55,9 @@ impl File {
 impl Validate {
     /// List an error while there is room.
     pub fn list(&self, of: &Of<'_, Self>, file: &mut File, error: &Error<'_>) -> Result<()> {
-        if self.listed.fetch_add(1, Relaxed) >= self.options.max_errors {
-            self.is_partial.store(true, Relaxed);
+        if !self.has_room() {
             return Ok(());
         }
-        file.listed += 1;
         let Error { place, column, rule, key, value } = *error;
         let field = of.plan.fields.get(column as usize).and_then(Option::as_ref);
         let expected = match (key, rule, field) {
@@ -65,7 +66,28 @@ impl Validate {
             (_, _, Some(field)) => field.expectation(rule),
             _ => String::new(),
         };
-        self.workers.acquire().error(of.head, place, &self.name(of, column), rule, value, &expected)
+        self.write(of, file, &Listed { place, column: &self.name(of, column), rule, value, expected: &expected })
+    }
+
+    /// True when one error more may be listed.
+    pub fn has_room(&self) -> bool {
+        let has_room = self.listed.fetch_add(1, Relaxed) < self.options.max_errors;
+        self.is_partial.fetch_or(!has_room, Relaxed);
+        has_room
+    }
+
+    fn write(&self, of: &Of<'_, Self>, file: &mut File, error: &Listed<'_>) -> Result<()> {
+        file.listed += 1;
+        file.gathered = file.gathered.take().and_then(|mut all| all.add(error).then_some(all));
+        self.workers.acquire().error(&of.head.path, error)
+    }
+
+    /// What the beginning of the file at `path` promises.
+    pub fn infer(&self, path: &[u8], contract: impl FnOnce() -> Contract) {
+        let mut first = lock(&self.inferred);
+        if first.as_ref().is_none_or(|(before, _)| path < &before[..]) {
+            *first = Some((path.to_vec(), contract()));
+        }
     }
 
     fn name(&self, of: &Of<'_, Self>, column: u32) -> String {
@@ -107,13 +129,10 @@ impl Validate {
         }
         for (rule, column, expected) in all {
             file.count(RECORD, rule, 1, None);
-            if self.listed.fetch_add(1, Relaxed) < self.options.max_errors {
-                file.listed += 1;
+            if self.has_room() {
                 let value = (rule == Rule::Records).then(|| records.to_string());
                 let value = value.as_ref().map(String::as_bytes);
-                self.workers.acquire().error(of.head, nowhere, &column, rule, value, &expected)?;
-            } else {
-                self.is_partial.store(true, Relaxed);
+                self.write(of, file, &Listed { place: nowhere, column: &column, rule, value, expected: &expected })?;
             }
         }
         Ok(())
@@ -128,12 +147,8 @@ impl Table for Validate {
     fn file(&self, head: &Head, start: &[u8]) -> Result<(Plan, File)> {
         let plan = self.plan(head, start);
         if self.contract.is_none() {
-            let fields = plan.fields.iter().flatten().cloned().collect();
-            let inferred = Contract { fields, ..Contract::default() };
-            let mut first = lock(&self.inferred);
-            if first.as_ref().is_none_or(|(path, _)| head.path < *path) {
-                *first = Some((head.path.clone(), inferred));
-            }
+            let fields = || plan.fields.iter().flatten().cloned().collect();
+            self.infer(&head.path, || Contract { fields: fields(), ..Contract::default() });
         }
         let file = File {
             counts: BTreeMap::new(),
@@ -142,6 +157,7 @@ impl Table for Validate {
             parts: Parts::new(head),
             keys: (!plan.is_again && plan.has_own_keys()).then(|| self.keys.sorter()),
             again: self.keys.cursor(&head.path).map(Again::new),
+            gathered: Gathered::new(head.size, &plan, self.destination.is_some()),
         };
         Ok((plan, file))
     }
@@ -199,7 +215,7 @@ impl Table for Validate {
         }
         let rules = file.counts.clone();
         self.whole(of, &mut file, all.records)?;
-        self.workers.acquire().columns(of.head, &of.plan.fields)?;
+        self.workers.acquire().columns(&of.head.path, &columns(of))?;
         self.keys.name(&of.plan.named, of.plan.number, all.is_whole());
         if !all.is_whole() {
             self.leave_unchecked();
@@ -224,20 +240,31 @@ impl Table for Validate {
             is_reference: of.plan.is_reference,
             is_partial: !all.is_whole(),
         };
+        let kept = Kept::of(of, &mut file, all);
         let refers: Vec<u16> = of.plan.refers().collect();
         if !is_broken && refers.is_empty() {
             self.publish(&of.head.path, Some(file.parts))?;
-            return self.workers.acquire().verdict(&verdict);
+            return self.conclude(&verdict, kept.as_ref());
         }
         let keeps = !is_broken && self.destination.is_some() && self.kept.fetch_add(1, Relaxed) < KEPT_PARTS;
         let parts = keeps.then_some(file.parts);
-        let pending = Pending { verdict, rules, records: all.clone(), parts, refers, broken_records: 0 };
+        let pending = Pending { verdict, rules, records: all.clone(), parts, kept, refers, broken_records: 0 };
         lock(&self.keys.pending).insert(of.plan.number, pending);
         Ok(())
     }
 }
 
 impl Validate {
+    /// A file's verdict, and what is kept of it.
+    pub fn conclude(&self, verdict: &Verdict, kept: Option<&Kept>) -> Result<()> {
+        let kept = kept.and_then(|kept| kept.encode(verdict));
+        let mut worker = self.workers.acquire();
+        if let Some((state, figures)) = kept {
+            worker.partial(&verdict.path, state, &figures)?;
+        }
+        worker.verdict(verdict)
+    }
+
     /// List what is wrong in a chunk, and count nothing.
     fn tell(&self, of: &Of<'_, Self>, file: &mut File, part: &Part, before: &Counts) -> Result<()> {
         for fault in &part.faults {

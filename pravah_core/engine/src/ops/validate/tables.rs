@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::baseline::State;
 use crate::columns::Column;
-use crate::contract::{Field, Rule};
+use crate::contract::Rule;
 use crate::error::Result;
 use crate::ops::{Context, TableColumns};
-use crate::records::Head;
+use crate::partials;
 use crate::sheet::Sheet;
 use crate::sink::{Staged, Table};
 use crate::values::Kind;
@@ -51,7 +52,16 @@ const COLUMNS: &[Column] = &[
 ];
 
 /// All tables.
-pub const TABLES: &[TableColumns] = &[("result", RESULT), ("counts", COUNTS), ("errors", ERRORS), ("columns", COLUMNS)];
+pub const TABLES: &[TableColumns] = &[
+    ("result", RESULT),
+    ("counts", COUNTS),
+    ("errors", ERRORS),
+    ("columns", COLUMNS),
+    (partials::TABLE, partials::COLUMNS),
+];
+
+/// Those of them that tell the result.
+const TOLD: usize = 4;
 
 /// Where the errors are among them.
 const ERRORS_AT: usize = 2;
@@ -63,6 +73,7 @@ fn table(name: &'static str) -> Table {
         "result" => &["verdict"],
         "counts" => &["column", "rule"],
         "errors" => &["path", "column", "rule", "expected"],
+        partials::TABLE => &[],
         _ => &["path", "column", "type", "rules"],
     };
     Table { name, dictionary }
@@ -95,7 +106,7 @@ impl Sums {
 }
 
 /// Where an error is.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
     /// Number of the record, from 1; none: the whole file.
     pub record: Option<u64>,
@@ -105,8 +116,29 @@ pub struct Place {
     pub offset: Option<u64>,
 }
 
+/// An error as it is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    pub place: Place,
+    /// Empty: the whole record or file.
+    pub column: &'a str,
+    pub rule: Rule,
+    pub value: Option<&'a [u8]>,
+    /// What it had to be.
+    pub expected: &'a str,
+}
+
+/// What is asked of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnRules {
+    pub name: String,
+    pub kind: Option<Kind>,
+    /// In words.
+    pub rules: String,
+}
+
 /// Errors of a column by a rule.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Counted {
     /// None: the whole record or file.
     pub column: Option<String>,
@@ -117,7 +149,7 @@ pub struct Counted {
 }
 
 /// What a file turned out to be.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub path: Vec<u8>,
     pub size: u64,
@@ -149,29 +181,25 @@ impl Verdict {
 /// What a thread has of its own.
 pub struct Worker {
     sheets: Vec<Sheet>,
+    partials: Sheet,
     pub sums: Sums,
 }
 
 impl Worker {
-    pub fn new(context: &Context) -> Self {
-        let mut sheets = Sheet::all(&context.sink, TABLES, table);
+    /// `mark`: what is kept for a later run is true for it.
+    pub fn new(context: &Context, mark: &str) -> Self {
+        let mut sheets = Sheet::all(&context.sink, &TABLES[..TOLD], table);
         // Whether they are all there is known at the end.
         sheets[ERRORS_AT].hold();
-        Self { sheets, sums: Sums::default() }
+        let partials = Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark);
+        Self { sheets, partials, sums: Sums::default() }
     }
 
-    /// One error.
-    pub fn error(
-        &mut self,
-        head: &Head,
-        place: Place,
-        column: &str,
-        rule: Rule,
-        value: Option<&[u8]>,
-        expected: &str,
-    ) -> Result<()> {
+    /// One error of the file at `path`.
+    pub fn error(&mut self, path: &[u8], error: &Listed<'_>) -> Result<()> {
+        let Listed { place, column, rule, value, expected } = *error;
         let rows = &mut self.sheets[ERRORS_AT].rows;
-        rows.path(&head.path);
+        rows.path(path);
         rows.optional_integer(place.record);
         rows.optional_integer(place.line);
         rows.optional_integer(place.offset);
@@ -183,16 +211,27 @@ impl Worker {
     }
 
     /// What is asked of a file's columns.
-    pub fn columns(&mut self, head: &Head, fields: &[Option<Field>]) -> Result<()> {
-        for (place, field) in fields.iter().enumerate() {
+    pub fn columns(&mut self, path: &[u8], columns: &[ColumnRules]) -> Result<()> {
+        for (place, column) in columns.iter().enumerate() {
             let rows = &mut self.sheets[3].rows;
-            rows.path(&head.path);
-            rows.text(&head.names[place]);
+            rows.path(path);
+            rows.text(&column.name);
             rows.integer(place as u64 + 1);
-            rows.text(field.as_ref().and_then(|field| field.kind).map_or("any", Kind::as_str));
-            rows.text(&field.as_ref().map(|field| field.words().join(", ")).unwrap_or_default());
+            rows.text(column.kind.map_or("any", Kind::as_str));
+            rows.text(&column.rules);
         }
         self.write_full()
+    }
+
+    /// What is kept of a file that was in this state.
+    pub fn partial(&mut self, path: &[u8], state: State, figures: &[u8]) -> Result<()> {
+        partials::row(&mut self.partials.rows, path, state, figures);
+        self.partials.write_now_and_then()
+    }
+
+    /// See [`Sheet::checkpoint`]; the other tables follow from these rows.
+    pub fn checkpoint(&mut self) -> Result<()> {
+        self.partials.checkpoint()
     }
 
     /// What a file turned out to be.
@@ -233,6 +272,7 @@ impl Worker {
 
     /// Close what it wrote.
     pub fn stage(self) -> Result<(Vec<Staged>, Sums)> {
-        Ok((self.sheets.into_iter().map(Sheet::stage).collect::<Result<_>>()?, self.sums))
+        let sheets = self.sheets.into_iter().chain([self.partials]);
+        Ok((sheets.map(Sheet::stage).collect::<Result<_>>()?, self.sums))
     }
 }

@@ -33,6 +33,17 @@ impl From<Digest> for Sum {
     }
 }
 
+impl Sum {
+    /// The sum that is written so.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let (digest, parts) = match text.split_once('-') {
+            Some((digest, parts)) => (digest, Some(parts.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(Self { digest: Digest::from_hex(digest.as_bytes())?, parts })
+    }
+}
+
 impl fmt::Display for Sum {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.digest.to_hex())?;

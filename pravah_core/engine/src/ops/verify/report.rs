@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::etag::Sum;
 use super::expected::Expected;
+use super::known::{self, Figures};
 use crate::columns::{Column, Columns};
 use crate::error::Result;
 use crate::ops::{Context, TableColumns};
 use crate::outcome::Report;
-use crate::sink::Table;
+use crate::sink::{Staged, Table};
 
 const RESULT: &[Column] = &[
     Column::text("path"),
@@ -26,7 +27,8 @@ const RESULT: &[Column] = &[
 const BY_STATUS: &[Column] = &[Column::text("status"), Column::integer("files"), Column::integer("size_bytes")];
 
 /// Every table with its columns.
-pub const TABLES: &[TableColumns] = &[("result", RESULT), ("by_status", BY_STATUS)];
+pub const TABLES: &[TableColumns] =
+    &[("result", RESULT), ("by_status", BY_STATUS), (known::TABLE.name, known::DIGESTS)];
 
 /// What is true of one path; each has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,11 +122,17 @@ pub fn new_files_by_sum(rows: &[Row]) -> HashMap<Sum, Vec<usize>, RandomState> {
     files
 }
 
-/// Write the tables and give the verdict.
+/// Write the tables, also those in `kept`, and give the verdict.
 ///
 /// # Errors
 /// [`crate::error::EngineError::Output`].
-pub fn write(context: &Context, expected: &Expected, rows: Vec<Row>) -> Result<Report> {
+pub fn write(
+    context: &Context,
+    expected: &Expected,
+    rows: Vec<Row>,
+    mut kept: Vec<Staged>,
+    [digested, reused, reused_bytes]: Figures,
+) -> Result<Report> {
     let table = Table { name: "result", dictionary: &["status", "algorithm"] };
     let mut columns = Columns::new(RESULT);
     let mut writer = context.sink.writer(table, columns.schema());
@@ -147,7 +155,8 @@ pub fn write(context: &Context, expected: &Expected, rows: Vec<Row>) -> Result<R
         by_status.integer(bytes);
     }
     let by_status = context.sink.staged(Table { name: "by_status", dictionary: &[] }, &by_status.take()?)?;
-    context.sink.commit(vec![writer.stage()?, by_status])?;
+    kept.extend([writer.stage()?, by_status]);
+    context.sink.commit(kept)?;
     let count = |status: Status| counts[status as usize].0;
     let statuses: serde_json::Map<String, serde_json::Value> =
         Status::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
@@ -155,6 +164,9 @@ pub fn write(context: &Context, expected: &Expected, rows: Vec<Row>) -> Result<R
         "verdict": verdict(count, expected.unusable),
         "algorithm": expected.form.name(),
         "statuses": statuses,
+        "digested_files": digested,
+        "reused_files": reused,
+        "reused_bytes": reused_bytes,
         "listed": expected.len(),
         "unusable_lines": expected.unusable,
     });
