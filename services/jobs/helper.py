@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 _AHEAD_SECONDS = 0.15
 """How long before the split that is read comes to its end the next one is claimed; a claim takes a tenth of that."""
-_POLL_SECONDS = 0.005
 _TELL_SECONDS = 1.0
 """A job has hundreds of splits: asking the database about each as often as about a job takes 5 % of two cores."""
 
@@ -139,7 +138,7 @@ class Helper:
         with contextlib.ExitStack() as stack:
             with self._next_reader:
                 # Claimed only when it can begin: who holds more than that keeps others waiting at the end.
-                self._wait_for_reader(_is_nearly_read)
+                self._wait_for_reader(_is_nearly_read, _AHEAD_SECONDS / 3)
                 with self._database.transaction() as session:
                     claim = splits.claim(session, self._config.lease_seconds, job_id)
                 if claim is None:
@@ -161,10 +160,10 @@ class Helper:
             lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
             return False
 
-    def _wait_for_reader(self, is_enough: Callable[[Progress], bool]) -> None:
+    def _wait_for_reader(self, is_enough: Callable[[Progress], bool], look_seconds: float) -> None:
         """Wait until the split that is read has come so far."""
         reader = self._reader
-        while reader is not None and not self._stop.is_set() and not reader.wait(_POLL_SECONDS):
+        while reader is not None and not self._stop.is_set() and not reader.wait(look_seconds):
             if is_enough(reader.progress()):
                 return
 
@@ -182,7 +181,7 @@ class Helper:
         disk.check(self._config)
         ready = self._inputs.ready(claim.request, work)
         document = self._inputs.document(ready, work / "out", claim.origin, parts=spec.Parts(files=listed))
-        self._wait_for_reader(_is_read)
+        self._wait_for_reader(_is_read, _AHEAD_SECONDS / 30)
         lease.check()
         handle = self._reader = engine.start(document, ready.keys)
         lease.when_over(handle.cancel)
