@@ -100,7 +100,11 @@ class Helper:
 
         Args:
             stop: once it is set, what is held is given back.
+
+        Attributes:
+            moved: set whenever a split was done.
         """
+        self.moved = threading.Event()
         self._database = database
         self._inputs = inputs
         self._storage = storage
@@ -131,6 +135,7 @@ class Helper:
             if ended is None:
                 return done
             done += ended
+            self.moved.set()
         return done
 
     def _next(self, job_id: UUID | None) -> bool | None:

@@ -29,7 +29,7 @@ from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
-from services.jobs.sharing import Sharing
+from services.jobs.sharing import Sharing, Signals
 from services.notifications import outbox
 from services.retention.owner import Owner
 from services.sources import SourceService
@@ -99,8 +99,9 @@ class Runner:
         self._stop = threading.Event()
         self._inputs = inputs.Inputs(jobs, sources, files, config)
         self._id = uuid4()
-        self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, jobs.submitted)
         self._helper = Helper(database, self._inputs, storage, config, self._stop)
+        signals = Signals(work_there=jobs.submitted, moved=self._helper.moved)
+        self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, signals)
         self._announce_at = 0.0
         self._threads: dict[int, threading.Thread] = {}
         self._hands: list[threading.Thread] = []

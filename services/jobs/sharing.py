@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -43,6 +44,19 @@ def is_possible(request: JobRequest) -> bool:
     return all(operations.get(name).splits for name in request.names)
 
 
+@dataclass(frozen=True)
+class Signals:
+    """Between the threads of a runner, so that none waits for the other's next look.
+
+    Attributes:
+        work_there: set once there are splits.
+        moved: set whenever this process has done one.
+    """
+
+    work_there: threading.Event
+    moved: threading.Event
+
+
 class Sharing:
     """The side of the runner that holds the job."""
 
@@ -54,13 +68,12 @@ class Sharing:
         owner: Owner,
         config: settings.Settings,
         runner: UUID,
-        work_there: threading.Event,
+        signals: Signals,
     ) -> None:
         """Keep the parts.
 
         Args:
             runner: who does not count as somebody to share with.
-            work_there: set once there are splits.
         """
         self._database = database
         self._inputs = inputs
@@ -68,7 +81,7 @@ class Sharing:
         self._owner = owner
         self._config = config
         self._runner = runner
-        self._work_there = work_there
+        self._signals = signals
         self._cluster: RayCluster | None = None
         if config.executor == "ray":
             from services.jobs.ray_cluster import RayCluster
@@ -124,7 +137,7 @@ class Sharing:
                 splits.add(session, claim.job_id, claim.token, planned)
 
         lease.insist(write)
-        self._work_there.set()
+        self._signals.work_there.set()
         log.info("job %s is shared in %d splits", claim.job_id, len(planned))
         return True
 
@@ -153,7 +166,8 @@ class Sharing:
                 told, progress = standing, _progress(standing, shared.seconds)
                 add_sample(shared.samples, progress)
                 self._write(claim, progress, shared.samples)
-            lease.lost.wait(_LOOK_SECONDS if standing.left > _LAST else watching.REPORT_SECONDS)
+            self._signals.moved.wait(_LOOK_SECONDS if standing.left > _LAST else watching.REPORT_SECONDS)
+            self._signals.moved.clear()
 
     def _write(self, claim: Claim, progress: Progress, samples: list[RateSample]) -> None:
         values = {

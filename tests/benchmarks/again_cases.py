@@ -17,7 +17,7 @@ import duckdb
 from tests.benchmarks.engine_cases import Engine
 from tests.benchmarks.measure import Row, alternate, compared, limited, same
 
-_FILES, _FILE_BYTES = 4_000, 5 << 20
+FILES, _FILE_BYTES = 4_000, 5 << 20
 """Sparse files: 20 GB that take no space, and with three digests more than half a minute."""
 
 
@@ -93,7 +93,7 @@ def durability(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
 
 def resume(scratch: Path) -> Iterator[Row]:
     """A checksum that is killed at its half, and the attempt that goes on, against an undisturbed one."""
-    source, engine = sparse_tree(scratch / "sparse", _FILES), Engine(scratch)
+    source, engine = sparse_tree(scratch / "sparse", FILES), Engine(scratch)
     options = {"algorithms": ["sha256", "sha1", "md5"]}
     engine.run("checksum", source, options)  # once uncounted: the second run has its pages
     whole = engine.run("checksum", source, options)["seconds"]

@@ -15,11 +15,10 @@ from services import bootstrap, settings
 from services.jobs import registry
 from services.jobs.models import Source, Status
 from tests.asking import one_job
-from tests.benchmarks.again_cases import sparse_tree
+from tests.benchmarks.again_cases import FILES, sparse_tree
 from tests.benchmarks.measure import Row, alternate, same, seconds_of
 
 _ALGORITHMS = ["sha256", "sha1", "md5"]
-_FILES = 2_000
 _CPUS = 2
 
 _CLUSTER = f"""
@@ -35,8 +34,8 @@ cluster.shutdown()
 
 
 def sharing(scratch: Path, runs: int) -> Iterator[Row]:
-    """Three digests of 10 GB: two runners of one thread each, and Ray, against one runner of two threads."""
-    source = sparse_tree(scratch / "sparse-shared", _FILES)
+    """Three digests of 20 GB: two runners of one thread each, and Ray, against one runner of two threads."""
+    source = sparse_tree(scratch / "sparse", FILES)
     config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=(scratch,))
     with bootstrap.open_services(config) as services:
         manifests: dict[str, list[bytes]] = {}
@@ -69,7 +68,7 @@ def sharing(scratch: Path, runs: int) -> Iterator[Row]:
         same(manifests["two"], manifests["alone"], "manifests")
         note = f"{len(manifests['two']):,} files, manifests equal"
         yield Row(
-            "Three digests of 10 GB shared by 2 runners of 1 thread",
+            "Three digests of 20 GB shared by 2 runners of 1 thread",
             "one runner of 2 threads",
             seconds_of(measured.theirs),
             seconds_of(measured.ours),
@@ -86,7 +85,7 @@ def sharing(scratch: Path, runs: int) -> Iterator[Row]:
             f"{len(manifests['ray']):,} files, manifests equal; a cluster of {_CPUS} nodes of 1 CPU that runs already"
         )
         yield Row(
-            "Three digests of 10 GB on Ray",
+            "Three digests of 20 GB on Ray",
             "one runner of 2 threads",
             seconds_of(measured.ours),
             seconds_of(measured.theirs),

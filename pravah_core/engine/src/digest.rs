@@ -14,8 +14,6 @@ pub use large::{BLOCK_BYTES, read_at, with_block};
 pub use reading::{End, Reading, Readings};
 pub use state::rest;
 
-use std::fmt::Write as _;
-
 use serde::{Deserialize, Serialize};
 
 /// A digest algorithm.
@@ -108,10 +106,10 @@ impl Digest {
 
     /// Append lower-case hexadecimal.
     pub fn write_hex(&self, text: &mut String) {
-        for byte in self.as_bytes() {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
+        // Digits from a table: by `write!` they took an eighth of the time of a re-run in which nothing changed.
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+        text.extend(self.as_bytes().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
     }
 
     /// Lower-case hexadecimal.

@@ -9,7 +9,8 @@
 //!
 //! An operation knows neither its neighbours nor the walk: it is called.
 
-use std::sync::Arc;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rayon::prelude::*;
@@ -291,7 +292,9 @@ impl Pass {
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
         let files = entries.iter().filter(|(_, meta)| meta.kind == Kind::File).count();
         // What is wrong with the directory, each of its files tells.
-        let directory = (files >= OPENED_FILES).then(|| self.root.open_directory(&batch.directory.path).ok()).flatten();
+        let opened = OnceLock::new();
+        let open = || self.root.open_directory(&batch.directory.path).ok();
+        let directory = || if files >= OPENED_FILES { opened.get_or_init(open).as_ref() } else { None };
         // A task per file; small ones are taken a few at a time to pay for the hand-over, unless each is waited for.
         let at_once = if self.root.objects().is_some() { 1 } else { 16 };
         let files = entries
@@ -299,7 +302,7 @@ impl Pass {
             .with_min_len(at_once)
             .map(|(name, meta)| {
                 let path = paths::join(&batch.directory.path, name);
-                self.entry(Place { path: &path, directory: directory.as_ref() }, meta)
+                self.entry(&path, &directory, meta)
             })
             .collect::<Result<_>>()?;
         let reads = Reads { algorithms: self.reader.algorithms(), files };
@@ -307,11 +310,16 @@ impl Pass {
         readers.into_iter().try_for_each(|operation| operation.files(batch, &reads))
     }
 
-    fn entry(&self, place: Place<'_>, meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
+    fn entry<'a>(
+        &self,
+        path: &[u8],
+        directory: &dyn Fn() -> Option<&'a OwnedFd>,
+        meta: &Meta,
+    ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         match meta.kind {
             Kind::Directory => Ok(None),
             Kind::File => {
-                let read = self.file(place, meta)?;
+                let read = self.file(path, directory, meta)?;
                 self.control.add_done(1, if read.is_none() { meta.size } else { 0 });
                 Ok(read)
             }
@@ -322,8 +330,12 @@ impl Pass {
         }
     }
 
-    fn file(&self, place: Place<'_>, meta: &Meta) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
-        let path = place.path;
+    fn file<'a>(
+        &self,
+        path: &[u8],
+        directory: &dyn Fn() -> Option<&'a OwnedFd>,
+        meta: &Meta,
+    ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         // One bit for each operation.
         let mut wanting = 0u32;
         let mut readings = Vec::new();
@@ -336,6 +348,7 @@ impl Pass {
         if wanting == 0 {
             return Ok(None);
         }
+        let place = Place { path, directory: directory() };
         let read = if readings.is_empty() {
             self.judge(path, self.reader.digest(place, meta))?
         } else {
