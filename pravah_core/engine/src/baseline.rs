@@ -151,6 +151,30 @@ pub fn columns_of(
     builder.with_projection(mask).with_batch_size(batch_rows).build().ok()
 }
 
+/// The parts of some shards in their order, read side by side: nothing else of a job can begin before its baseline is
+/// there.
+fn all_parts(shards: &[&Path], (run, mark): (u32, Option<&str>), values: &[&str]) -> Vec<Part> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let read = |shards: &[&Path]| -> Vec<Part> {
+        shards.iter().flat_map(|path| parts(path, (run, mark), values, BATCH_ROWS)).collect()
+    };
+    let some = shards.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let reading: Vec<_> = shards
+            .chunks(some)
+            .skip(1)
+            .map(|shards| (shards, std::thread::Builder::new().spawn_scoped(scope, || read(shards))))
+            .collect();
+        let mut all = read(&shards[..some.min(shards.len())]);
+        for (shards, reading) in reading {
+            // What a thread that could not be had, or that panicked, did not read is read here.
+            let parts = reading.ok().and_then(|reading| reading.join().ok());
+            all.extend(parts.unwrap_or_else(|| read(shards)));
+        }
+        all
+    })
+}
+
 fn parts(
     path: &Path,
     (run, mark): (u32, Option<&str>),
@@ -270,8 +294,8 @@ impl Baseline {
         values: &[&str],
         keeps: impl Fn(Row<'_>) -> bool,
     ) {
-        let parts = shards.flat_map(|path| parts(path, (run, mark), values, BATCH_ROWS));
-        parts.for_each(|part| self.add(part, &keeps));
+        let shards: Vec<&Path> = shards.collect();
+        all_parts(&shards, (run, mark), values).into_iter().for_each(|part| self.add(part, &keeps));
     }
 
     fn add(&mut self, part: Part, keeps: impl Fn(Row<'_>) -> bool) {

@@ -80,14 +80,22 @@ pub fn unescape(shown: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// By character: the value of a hexadecimal digit; of others more than that.
+const HEX: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        values[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+
 /// The value of one hexadecimal digit.
 pub fn hex_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
+    let value = HEX[usize::from(digit)];
+    (value < 16).then_some(value)
 }
 
 /// `directory/name`, or `name` when `directory` is the source itself (empty).
