@@ -72,7 +72,7 @@ system-test:
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
 
 faults: $(VENV)/.built ## Have all that may fail do so, many times more often than in the tests: an hour
-	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test faults -- --nocapture
+	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test engine faults:: -- --nocapture
 	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults
 
 lint: $(VENV)/.built types ## Check form, types and imports

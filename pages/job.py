@@ -68,7 +68,7 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
         facts.append("kept from clean-ups")
     st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')
     if job.attempt > 1:
-        st.caption(f"Attempt {job.attempt}: it was interrupted before and began again.")
+        st.caption(f"Attempt {job.attempt}: it was paused or interrupted before; {job_actions.kept(job)}.")
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

@@ -51,7 +51,7 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.rerun()
         elif action == PAUSE:
             services.jobs.pause(job.id)
-            notice.later(_kept(job), ":material/pause:")
+            notice.later(f"Pausing. When it is resumed, {kept(job)}.", ":material/pause:")
             st.rerun()
         elif action == RESUME:
             services.jobs.resume(job.id)
@@ -79,13 +79,13 @@ def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
     st.rerun()
 
 
-def _kept(job: JobView) -> str:
-    """Return what a pause keeps, in words."""
+def kept(job: JobView) -> str:
+    """Return what another attempt keeps of those before it, in words."""
     going_on = [operations.get(name).title for name in job.names if operations.get(name).resumes]
     anew = [operations.get(name).title for name in job.names if not operations.get(name).resumes]
     words = [f"{', '.join(going_on)} goes on from what is made" if going_on else ""]
     words.append(f"{', '.join(anew)} begins anew" if anew else "")
-    return f"Pausing. When it is resumed, {', '.join(word for word in words if word)}."
+    return ", ".join(word for word in words if word)
 
 
 def title(job: JobView) -> str:

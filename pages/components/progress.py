@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.components import moments, text
+from pages.components import job_actions, moments, text
 from pages.components.charts import rate
 from services import bootstrap, units
 from services.jobs.models import JobView, Progress, Status
@@ -16,6 +16,9 @@ _NOTHING = "The job has just started."
 
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show queue place or progress, as it is now."""
+    if job.status == Status.PAUSED:
+        _paused(job)
+        return
     if job.status != Status.RUNNING:
         _waiting(services, job)
         return
@@ -27,6 +30,12 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     rate.show(job.samples, key="rate_live")
     if waiting := services.jobs.counts()[Status.PENDING]:
         st.caption(f"{text.count(waiting, 'job waits', 'jobs wait')} in the queue.")
+
+
+def _paused(job: JobView) -> None:
+    st.info(f"It waits until it is resumed; then {job_actions.kept(job)}.", icon=":material/pause_circle:")
+    if job.progress is not None:
+        _bar(job.progress)
 
 
 def _waiting(services: bootstrap.Services, job: JobView) -> None:

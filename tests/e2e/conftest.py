@@ -33,6 +33,7 @@ class Dashboard:
     """
 
     url: str
+    pid: int
     root: Path
     data_dir: Path
     log: Path
@@ -41,6 +42,17 @@ class Dashboard:
     def sample(self) -> Path:
         """The sample directory."""
         return self.data_dir / "sample"
+
+
+# While a server is away, the browser and Streamlit's own script say so; nothing else is an error.
+AWAY = (
+    "Streamlit server is not responding",
+    "ERR_CONNECTION",
+    "disconnected",
+    "WebSocket",
+    "reaching server endpoint",
+    "Failed to fetch dynamically imported module",
+)
 
 
 @contextmanager
@@ -68,7 +80,7 @@ def serving(
     try:
         wait_until(lambda: server.poll() is not None or _answers(address), f"the server answers; see {log}", seconds=60)
         assert server.poll() is None, log.read_text()
-        yield Dashboard(address, root, data, log)
+        yield Dashboard(address, server.pid, root, data, log)
     finally:
         server.terminate()
         try:

@@ -179,8 +179,8 @@ def test_issues_and_shards_are_paged(tree: TreeBuilder, tmp_path: Path) -> None:
     assert {(issue.stage, issue.kind) for issue in found} == {("read", "malformed")}
     assert len(handle.issues(0)) == 25
     shards = handle.shards(0)
-    assert [shard.index for shard in shards] == [1, 2]
-    assert [shard.index for shard in handle.shards(1)] == [2]
+    assert [shard.index for shard in shards] == [1, 2, 3]
+    assert [shard.index for shard in handle.shards(1)] == [2, 3]
     for shard in shards:
         path = tmp_path / "out" / shard.path
         assert (path.stat().st_size, pq.read_metadata(path).num_rows) == (shard.size_bytes, shard.rows)

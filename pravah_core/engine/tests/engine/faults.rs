@@ -1,0 +1,222 @@
+//! Whatever dies, fails or waits where something becomes lasting: the next attempt ends with what an undisturbed one
+//! gives. `PRAVAH_FAULT_POINTS` is how many points are tried, 240 by default; `make faults` tries many more.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use crate::common::digests::noise;
+use crate::common::rows;
+use crate::common::run::files_below;
+use crate::common::tree::Tree;
+use pravah_engine::Job;
+use pravah_engine::control::Control;
+use serde_json::{Value, json};
+
+const SEED: u64 = 20_261_126;
+const CHILD: &str = "PRAVAH_FAULT_CHILD";
+
+/// Not a test of its own: a process that runs the job of a file, as another test wants it.
+#[test]
+fn child() {
+    let Ok(path) = std::env::var(CHILD) else { return };
+    let ended = Job::prepare(&fs::read(&path).unwrap()).and_then(|job| job.run(&Arc::new(Control::new())));
+    let said = match ended {
+        Ok(_) => json!({"points": pravah_engine::lasting::passed()}),
+        Err(error) => json!({"error": error.code()}),
+    };
+    fs::write(format!("{path}.ended"), said.to_string()).unwrap();
+}
+
+/// Run a job in a process of its own; what it says, nothing when it died.
+fn run(folder: &Path, spec: &Value, fault: &str) -> Option<Value> {
+    let path = folder.join("spec.json");
+    fs::write(&path, spec.to_string()).unwrap();
+    let ended = folder.join("spec.json.ended");
+    let _ = fs::remove_file(&ended);
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "faults::child", "--nocapture"]).env(CHILD, &path).env("PRAVAH_FAULT", fault);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    fs::read(&ended).ok().map(|said| serde_json::from_slice(&said).unwrap())
+}
+
+/// What a job has made: the rows of its tables, its files, and what lies at its destination.
+fn made(out: &Path, destination: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for name in files_below(out) {
+        let path = out.join(&name);
+        if name.ends_with(".parquet") && !name.contains("converted/") {
+            let table = name.rsplit_once('/').map_or("", |(table, _)| table).to_owned();
+            let rows = rows::read(&path).into_iter().map(|mut row| {
+                // By what a file is known that was made in that run.
+                row.0.remove("output");
+                format!("{:?}", row.0)
+            });
+            let all: &mut String = found.entry(table).or_default();
+            let mut lines: Vec<String> = all.lines().map(str::to_owned).chain(rows).collect();
+            lines.sort_unstable();
+            *all = lines.join("\n");
+        } else if name.contains("manifest.") {
+            let mut lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+            lines.sort_unstable();
+            found.insert(name, lines.join("\n"));
+        }
+    }
+    let there = if destination.exists() { files_below(destination) } else { Vec::new() };
+    for name in there {
+        found.insert(
+            format!("destination/{name}"),
+            blake3::hash(&fs::read(destination.join(&name)).unwrap()).to_string(),
+        );
+    }
+    found
+}
+
+struct Case {
+    operation: &'static str,
+    options: Value,
+    has_destination: bool,
+}
+
+fn cases() -> Vec<Case> {
+    let fields =
+        json!([{"name": "id", "type": "integer", "constraints": {"unique": true, "maximum": 17}}, {"name": "g"}]);
+    let validate = json!({"schema_text": json!({"fields": fields}).to_string()});
+    let convert = json!({"partition_by": ["g"], "sort_by": ["id=desc"], "compression": "none"});
+    vec![
+        Case { operation: "checksum", options: json!({"algorithms": ["blake3", "md5"]}), has_destination: false },
+        Case { operation: "text_statistics", options: json!({}), has_destination: false },
+        Case { operation: "search", options: json!({"patterns": ["^1", "2$"]}), has_destination: false },
+        Case { operation: "duplicates", options: json!({}), has_destination: false },
+        Case { operation: "profile", options: json!({}), has_destination: false },
+        Case { operation: "validate", options: validate, has_destination: false },
+        Case { operation: "verify", options: json!({}), has_destination: false },
+        Case { operation: "inventory", options: json!({}), has_destination: false },
+        Case { operation: "convert", options: convert, has_destination: true },
+        Case { operation: "convert", options: json!({"row_group_bytes": 1 << 20}), has_destination: true },
+        Case { operation: "compress", options: json!({"format": "zstd"}), has_destination: true },
+    ]
+}
+
+fn tree() -> Tree {
+    let tree = Tree::in_memory();
+    for number in 0..12_u64 {
+        tree.file(format!("{}/{number}.bin", number % 3), noise(2000 + number as usize, number));
+        let rows = (0..20).map(|id| format!("{id},{}\n", (id + number) % 3)).collect::<String>();
+        tree.file(format!("{}/{number}.csv", number % 3), format!("id,g\n{rows}"));
+    }
+    // Some of one size and of one content, above and below what is read whole at the first look.
+    for number in 0..6 {
+        tree.file(format!("copies/{number}"), noise(500, number / 2));
+        tree.file(format!("copies/large {number}"), [vec![0; 40_000], noise(8, number / 3), vec![0; 5000]].concat());
+    }
+    // Of each status one or more: three files are as listed, others are not, are elsewhere, or nowhere.
+    let of = |name: &str| blake3::hash(&fs::read(tree.at(name)).unwrap()).to_hex().to_string();
+    let listed = ["0/0.bin", "1/1.bin", "copies/large 0"].map(|name| format!("{}  {name}\n", of(name))).concat();
+    let others = format!("{0}  2/2.bin\n{0}  moved\n{1}  missing\n", of("0/3.bin"), "0".repeat(64));
+    fs::write(tree.beside("manifest"), listed + &others).unwrap();
+    tree
+}
+
+struct Place {
+    folder: PathBuf,
+    attempts: usize,
+}
+
+impl Place {
+    /// Run the next attempt.
+    fn run(&mut self, tree: &Tree, case: &Case, fault: &str) -> Option<Value> {
+        let spec = self.spec(tree, case);
+        run(&self.folder, &spec, fault)
+    }
+
+    /// The specification of the next attempt, which has the shards of those before as its baseline.
+    fn spec(&mut self, tree: &Tree, case: &Case) -> Value {
+        let earlier = (1..=self.attempts).flat_map(|attempt| {
+            let folder = self.folder.join(format!("{attempt}/{}", case.operation));
+            let files = if folder.exists() { files_below(&folder) } else { Vec::new() };
+            let shards = files.into_iter().filter(|name| name.contains("/part-"));
+            shards.map(|name| folder.join(name)).collect::<Vec<_>>()
+        });
+        let shards: Vec<PathBuf> = earlier.collect();
+        self.attempts += 1;
+        let mut options = case.options.clone();
+        if case.operation == "verify" {
+            options["manifest"] = json!(tree.beside("manifest"));
+        }
+        if case.has_destination {
+            options["destination"] = json!(self.destination());
+        }
+        json!({
+            "version": 1, "threads": 2, "operations": [{"operation": case.operation, "options": options}],
+            "source": {"path": tree.path()}, "baselines": {case.operation: shards},
+            "output": {"directory": self.out(), "job": "a job", "shard_rows": 5, "shard_seconds": 0.0},
+        })
+    }
+
+    fn out(&self) -> PathBuf {
+        self.folder.join(self.attempts.to_string())
+    }
+
+    /// Files that the last attempt took over; none when its operation takes over nothing.
+    fn reused(&self) -> Option<u64> {
+        let outcome: Value = serde_json::from_slice(&fs::read(self.out().join("outcome.json")).unwrap()).unwrap();
+        outcome["results"][0]["summary"]["reused_files"].as_u64()
+    }
+
+    fn destination(&self) -> PathBuf {
+        self.folder.join("destination")
+    }
+}
+
+#[test]
+fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
+    let wanted: u64 = std::env::var("PRAVAH_FAULT_POINTS").ok().and_then(|text| text.parse().ok()).unwrap_or(240);
+    println!("seed {SEED}");
+    let tree = tree();
+    let mut state = SEED;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    let cases = cases();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for case in &cases {
+        let place = |name: &str| Place { folder: crate::common::tree::temporary_in_memory(name).keep(), attempts: 0 };
+        let mut calm = place("calm");
+        let said = calm.run(&tree, case, "stall@0").unwrap();
+        let points = said["points"].as_u64().unwrap_or_else(|| panic!("{}: {said}", case.operation));
+        let expected = made(&calm.out(), &calm.destination());
+        assert!(points > 8 && !expected.is_empty(), "{}: {points}", case.operation);
+        let mut taken_over = calm.reused().map(|_| 0);
+        for _ in 0..wanted.div_ceil(cases.len() as u64) {
+            let mut disturbed = place("disturbed");
+            let mut faults = Vec::new();
+            // Up to three attempts in a row are disturbed.
+            for _ in 0..=next(3) {
+                let fault = format!("{}@{}", ["kill", "fail", "stall"][next(3) as usize], 1 + next(points));
+                *counts.entry(format!("{} {}", case.operation, &fault[..4])).or_default() += 1;
+                let said = disturbed.run(&tree, case, &fault);
+                faults.push(format!("{fault}: {said:?}"));
+                if said.is_some_and(|said| said["points"].is_u64()) {
+                    break;
+                }
+            }
+            let said = disturbed.run(&tree, case, "stall@0");
+            let told = format!("{} after {faults:?}", case.operation);
+            assert!(said.as_ref().is_some_and(|said| said["points"].is_u64()), "{told}: {said:?}");
+            let found = made(&disturbed.out(), &disturbed.destination());
+            let differing: Vec<_> = expected.iter().filter(|(name, made)| found.get(*name) != Some(made)).collect();
+            assert!(differing.is_empty() && found.len() == expected.len(), "{told}: {differing:?}");
+            taken_over = taken_over.zip(disturbed.reused()).map(|(all, files)| all + files);
+            fs::remove_dir_all(&disturbed.folder).unwrap();
+        }
+        // What takes over has done so, else nothing was shown; files that are sorted are made anew.
+        assert!(taken_over != Some(0) || !case.options["sort_by"].is_null(), "{}", case.operation);
+        println!("{}: {taken_over:?} files taken over", case.operation);
+        fs::remove_dir_all(&calm.folder).unwrap();
+    }
+    println!("{counts:#?}");
+}

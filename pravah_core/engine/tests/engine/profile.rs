@@ -1,0 +1,178 @@
+//! profile: its figures are those of a naive reading, whatever the pieces a file comes in.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use crate::common::rows::Row;
+use crate::common::run::{Done, spec};
+use crate::common::tree::Tree;
+use serde_json::json;
+
+fn by_column(done: &Done) -> BTreeMap<String, Row> {
+    done.table("result").into_iter().map(|row| (row.text("column").to_owned(), row)).collect()
+}
+
+/// Quotes, delimiters and line ends in fields, short and long records, and what stands for no value.
+const HOSTILE: &str =
+    "id,name,amount\n1,\"a, \"\"b\"\"\nc\",1.5\n2,,2\r\n\n3,\"\",NA\n4,x\"y,-7.25\n5,\"é\"\n6,z,1,9\r7,z,0.25";
+
+#[test]
+fn figures_are_those_of_a_naive_reading_at_every_border() {
+    let tree = Tree::new();
+    tree.file("hostile.csv", HOSTILE);
+    for bytes in (1..HOSTILE.len() + 2).chain([4 << 20]) {
+        let done = spec("profile", &tree.path()).chunk_bytes(bytes).run();
+        let columns = by_column(&done);
+        let integer = |column: &str, name: &str| columns[column].integer(name);
+        assert_eq!(columns.keys().collect::<Vec<_>>(), ["amount", "id", "name"], "{bytes}");
+        assert_eq!((integer("id", "values"), integer("id", "nulls"), integer("id", "distinct")), (7, 0, 7));
+        assert_eq!((columns["id"].text("type"), columns["id"].text("nature")), ("integer", "key"));
+        assert_eq!((integer("name", "values"), integer("name", "nulls"), integer("name", "empties")), (6, 1, 1));
+        assert_eq!((integer("name", "distinct"), integer("name", "longest")), (5, 8));
+        assert_eq!((integer("amount", "values"), integer("amount", "nulls"), integer("amount", "missing")), (5, 2, 1));
+        assert_eq!((columns["amount"].text("least"), columns["amount"].text("greatest")), ("-7.25", "2"));
+        assert!((columns["amount"].number("mean") - -0.5).abs() < 1e-12);
+        let files = done.by_path("files");
+        let file = &files[&b"hostile.csv"[..]];
+        assert_eq!((file.integer("records"), file.integer("ragged"), file.integer("first_ragged")), (7, 2, 5));
+        assert_eq!(done.summary()["records"], 7);
+        assert_eq!(done.issue_kinds(), [("malformed".to_owned(), b"hostile.csv".to_vec())]);
+        let types: Vec<_> = done
+            .table("types")
+            .iter()
+            .map(|row| (row.text("column").to_owned(), row.text("type").to_owned(), row.integer("record")))
+            .collect();
+        let expected = [("id", "integer", 1), ("name", "text", 1), ("amount", "integer", 2), ("amount", "float", 1)];
+        assert_eq!(
+            types,
+            expected.map(|(column, kind, record)| (column.to_owned(), kind.to_owned(), record)),
+            "{bytes}"
+        );
+    }
+}
+
+#[test]
+fn many_values_are_told_within_the_stated_errors_and_alike_in_every_run() {
+    let tree = Tree::new();
+    let mut text = String::from("key,word,when,mixed\n");
+    let records = 200_000u64;
+    for number in 0..records {
+        let value = number * 7_919 % records;
+        let mixed = if number == 150_000 { "oops".to_owned() } else { value.to_string() };
+        text.push_str(&format!(
+            "{value},w{},20{:02}-0{}-1{},{mixed}\n",
+            value % 10,
+            value % 30,
+            value % 9 + 1,
+            value % 10
+        ));
+    }
+    tree.file("many.csv", &text);
+    let run = |threads| spec("profile", &tree.path()).threads(threads).chunk_bytes(100_000).run();
+    let (done, again) = (run(2), run(1));
+    let columns = by_column(&done);
+    assert_eq!(format!("{:?}", columns), format!("{:?}", by_column(&again)));
+    let key = &columns["key"];
+    let distinct = key.integer("distinct") as f64;
+    assert!((distinct / records as f64 - 1.0).abs() < 0.05, "{distinct}");
+    assert_eq!((key.text("distinct_is"), key.text("nature")), ("estimate", "likely key"));
+    assert_eq!((key.text("least"), key.text("greatest")), ("0", "199999"));
+    assert!((key.number("mean") - 99_999.5).abs() < 1e-6);
+    assert!((key.number("deviation") / 57_735.171 - 1.0).abs() < 1e-6);
+    for (name, share) in [("p05", 0.05), ("p25", 0.25), ("median", 0.5), ("p75", 0.75), ("p95", 0.95)] {
+        let rank = key.text(name).parse::<f64>().unwrap() / records as f64;
+        assert!((rank - share).abs() < 0.01, "{name} {rank}");
+    }
+    assert_eq!((columns["word"].integer("distinct"), columns["word"].text("distinct_is")), (10, "exact"));
+    assert_eq!(columns["when"].text("type"), "date");
+    let mixed = &columns["mixed"];
+    assert_eq!(mixed.text("type"), "text");
+    assert_eq!(mixed.text("evidence"), "199,999 integer; 1 text, the first 'oops' in record 150,001 of many.csv");
+    let tops: Vec<Row> = done.table("top_values").into_iter().filter(|row| row.text("column") == "word").collect();
+    assert!(tops.len() == 10 && tops.iter().all(|row| row.integer("count") == 20_000));
+    let bars: i64 =
+        done.table("histogram").iter().filter(|row| row.text("column") == "key").map(|row| row.integer("values")).sum();
+    assert!((bars - records as i64).abs() < 50, "{bars}");
+}
+
+#[test]
+fn files_merge_by_name_and_schemas_that_differ_are_told() {
+    let tree = Tree::new();
+    for number in 0..10 {
+        tree.file(format!("a{number}.csv"), format!("id;name\n{number};x{number}\n"));
+    }
+    tree.file("b.tsv", "id\tname\textra\n10\tx\t\n");
+    tree.file("c.csv", "name,id\nx,n/a\n");
+    tree.file("d.csv", "id,title\n11,x\n");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all("\u{feff}id,name\n12,x\n".as_bytes()).unwrap();
+    tree.file("e.csv.gz", packed.finish().unwrap());
+    tree.file(
+        "utf16.csv",
+        [&b"\xff\xfe"[..], &"id,name\n13,é\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat(),
+    );
+    tree.file("empty.csv", "");
+    tree.file("image.png", "\u{89}PNG");
+    let done = spec("profile", &tree.path()).run();
+    let summary = done.summary();
+    assert_eq!((&summary["files"], &summary["other_files"], &summary["records"]), (&json!(16), &json!(1), &json!(15)));
+    let columns = by_column(&done);
+    assert_eq!((columns["id"].integer("files"), columns["id"].integer("values")), (15, 15));
+    assert_eq!(columns["id"].text("evidence"), "14 integer; 1 text, the first 'n/a' in record 1 of c.csv");
+    assert_eq!(columns["extra"].text("nature"), "empty");
+    let schemas = done.table("schemas");
+    assert_eq!((schemas.len(), schemas[0].integer("files")), (5, 12));
+    let changes: Vec<String> = done
+        .table("changes")
+        .iter()
+        .map(|row| ["column", "change", "before", "after", "path"].map(|name| row.text(name)).join(" "))
+        .collect();
+    for expected in ["extra appeared  none b.tsv", "id type integer text c.csv", "name renamed name title d.csv"] {
+        assert!(changes.iter().any(|change| change == expected), "{expected} in {changes:?}");
+    }
+    assert!(changes.iter().any(|change| change.contains("moved") && change.ends_with("c.csv")), "{changes:?}");
+    let files = done.by_path("files");
+    let text = |path: &str, name: &str| files[path.as_bytes()].text(name).to_owned();
+    assert_eq!((text("e.csv.gz", "packed"), text("utf16.csv", "encoding")), ("gzip".to_owned(), "utf-16le".to_owned()));
+    assert_eq!((text("b.tsv", "delimiter"), text("a0.csv", "delimiter")), ("tab".to_owned(), ";".to_owned()));
+    let page = String::from_utf8(done.read("profile.html")).unwrap();
+    assert!(page.contains("15 records in 16 files"), "{page}");
+    assert_eq!(done.table("by_file").iter().filter(|row| row.text("column") == "id").count(), 15);
+}
+
+#[test]
+fn broken_files_are_issues_and_hold_up_no_other() {
+    let tree = Tree::new();
+    tree.file("good.csv", "a,b\n1,2\n");
+    tree.file("open.csv", "a,b\n1,\"2\n3,4\n");
+    tree.file("latin.csv", b"a,b\ncaf\xe9,1\n");
+    tree.file("cut.csv.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03abc");
+    let mut long = b"a,b\n1,\"".to_vec();
+    long.resize(20 << 20, b'x');
+    tree.file("long.csv", &long);
+    let done = spec("profile", &tree.path()).run();
+    let issues: Vec<(String, Vec<u8>)> = done.issue_kinds();
+    let expected =
+        [("malformed", "cut.csv.gz"), ("malformed", "latin.csv"), ("malformed", "open.csv"), ("too_large", "long.csv")];
+    assert_eq!(issues, expected.map(|(kind, path)| (kind.to_owned(), path.as_bytes().to_vec())));
+    let files = done.by_path("files");
+    assert_eq!(files[&b"good.csv"[..]].text("read"), "whole");
+    assert_eq!((files[&b"open.csv"[..]].text("read"), files[&b"long.csv"[..]].text("read")), ("open quote", "cut"));
+    assert_eq!(files[&b"latin.csv"[..]].text("encoding"), "not utf-8, probably latin1");
+    let done = spec("profile", &tree.path()).option("encoding", "windows-1252").run();
+    let value = done.table("top_values").into_iter().find(|row| row.text("value").starts_with("caf")).unwrap();
+    assert_eq!(value.text("value"), "café");
+}
+
+#[test]
+fn ten_thousand_columns_work() {
+    let tree = Tree::new();
+    let line = |row: usize| (0..10_000).map(|column| (row * column).to_string()).collect::<Vec<_>>().join(",") + "\n";
+    let header = (0..10_000).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",") + "\n";
+    tree.file("wide.csv", header + &(0..120).map(line).collect::<String>());
+    let done = spec("profile", &tree.path()).run();
+    let columns = by_column(&done);
+    assert_eq!((columns.len(), columns["c9999"].text("greatest")), (10_000, "1189881"));
+    assert_eq!(columns["c1"].integer("values"), 120);
+    assert!(done.read("profile.html").len() < 3 << 20);
+}
