@@ -79,7 +79,7 @@ def test_exit_statuses_are_those_of_the_error_table(program: Path, tree: TreeBui
 
 
 def test_every_exit_status_is_the_engines() -> None:
-    source = (ROOT / "pravah_core" / "engine" / "tests" / "spec.rs").read_text()
+    source = (ROOT / "pravah_core" / "engine" / "tests" / "engine" / "spec.rs").read_text()
     for code in (
         "invalid_options",
         "source_not_found",
