@@ -30,14 +30,12 @@ T = TypeVar("T")
 
 _AHEAD_SECONDS = 0.15
 """How long before the split that is read comes to its end the next one is claimed; a claim takes a tenth of that."""
-_TELL_SECONDS = 1.0
-"""A job has hundreds of splits: asking the database about each as often as about a job takes 5 % of two cores."""
 
 
 class SplitLease(Lease):
     """A runner's hold on a split."""
 
-    ask_seconds = _TELL_SECONDS
+    ask_seconds = watching.SPLIT_SECONDS
 
     def __init__(self, database: Database, claim: SplitClaim, config: settings.Settings, stop: threading.Event) -> None:
         """Keep what a heartbeat needs."""
@@ -194,7 +192,7 @@ class Helper:
 
     def _shards(self, claim: SplitClaim, handle: engine.Handle, lease: Lease) -> list[str]:
         """Wait for the engine; return the names of the shards it made."""
-        watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle), _TELL_SECONDS)
+        watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle), watching.SPLIT_SECONDS)
         is_kept = {(name, table) for name in claim.request.names for table in operations.get(name).kept}
         shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]
         return [str(shard["path"]) for shard in shards]

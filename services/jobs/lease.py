@@ -138,7 +138,8 @@ class Lease:
             now = time.monotonic()
             if now >= ask_at:
                 ask_at = now + self.ask_seconds
-                if self._is_answered(beat=now >= beat_at) and now >= beat_at:
+                is_due = now >= beat_at
+                if self._is_answered(beat=is_due) and is_due:
                     self._held_until = now + self._config.lease_seconds
                     beat_at = now + self._config.heartbeat_seconds
             if self.is_over:

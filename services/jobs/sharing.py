@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 1.0
-"""How often the splits are looked at, and their progress told; runners tell theirs no oftener."""
 _LAST = 4
 """So few splits may be done at any moment."""
 
@@ -166,7 +164,7 @@ class Sharing:
                 told, progress = standing, _progress(standing, shared.seconds)
                 add_sample(shared.samples, progress)
                 self._write(claim, progress, shared.samples)
-            self._signals.moved.wait(_LOOK_SECONDS if standing.left > _LAST else watching.REPORT_SECONDS)
+            self._signals.moved.wait(watching.SPLIT_SECONDS if standing.left > _LAST else watching.REPORT_SECONDS)
             self._signals.moved.clear()
 
     def _write(self, claim: Claim, progress: Progress, samples: list[RateSample]) -> None:

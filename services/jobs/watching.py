@@ -11,6 +11,8 @@ from services.jobs.lease import Lease
 # At 2 GB/s a job writes 100 MB in between, less than the default floor under free disk space.
 _DISK_SECONDS = 0.05
 REPORT_SECONDS = 0.25
+SPLIT_SECONDS = 1.0
+"""How often a split is told of and asked about: a job has hundreds, and four times as often takes 5 % of two cores."""
 
 
 def outcome(

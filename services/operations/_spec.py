@@ -206,10 +206,17 @@ STATE = (
 REUSED = Figure(key="reused_files", title="Unchanged, not read again", unit="files")
 
 
+_SIZE = integer("size_bytes", "bytes", "Apparent size")
+
+
+def known_by(size: Column = _SIZE) -> tuple[Column, ...]:
+    """Return the columns by which a file is known to be as it was, its path first."""
+    return (*path_columns(), size, *STATE)
+
+
 def kept_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
     """Return a table of what is kept of each file for a later job or attempt, its `reader`."""
-    known_by = (*path_columns(), integer("size_bytes", "bytes", "Apparent size"), *STATE)
-    return Table(name=name, title=f"Kept for a later {reader}", columns=(*known_by, *columns), optional=optional)
+    return Table(name=name, title=f"Kept for a later {reader}", columns=(*known_by(), *columns), optional=optional)
 
 
 def partials(meaning: str) -> Table:

@@ -9,7 +9,6 @@ import pydantic
 
 from services.operations._spec import (
     REUSED,
-    STATE,
     Column,
     Example,
     Figure,
@@ -17,7 +16,8 @@ from services.operations._spec import (
     Options,
     Table,
     field,
-    path_columns,
+    integer,
+    known_by,
 )
 
 
@@ -67,9 +67,7 @@ OPERATION = Operation(
             name="result",
             title="Digests",
             columns=(
-                *path_columns(),
-                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of what was read"),
-                *STATE,
+                *known_by(integer("size_bytes", "bytes", "Size of what was read")),
                 *(
                     Column(
                         name=algorithm.value,

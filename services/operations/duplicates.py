@@ -11,7 +11,6 @@ from services.operations._spec import (
     EXTENSION,
     MODIFIED,
     REUSED,
-    STATE,
     Column,
     Example,
     Figure,
@@ -20,6 +19,7 @@ from services.operations._spec import (
     Table,
     Text,
     field,
+    known_by,
     path_columns,
 )
 
@@ -153,7 +153,7 @@ _HARD_LINKS = (
     _INODE,
     _DEVICE,
 )
-_LOOKED_AT = (*path_columns(), _SIZE, *STATE, _ROOT)
+_LOOKED_AT = (*known_by(_SIZE), _ROOT)
 
 OPERATION = Operation(
     name="duplicates",

@@ -10,7 +10,6 @@ import pydantic
 from services.operations._spec import (
     EXTENSION,
     REUSED,
-    STATE,
     Column,
     Encoding,
     Example,
@@ -21,6 +20,7 @@ from services.operations._spec import (
     Text,
     field,
     integer,
+    known_by,
     path_columns,
     words,
 )
@@ -195,9 +195,7 @@ _RESULT = (
 )
 
 _SEARCHED = (
-    *path_columns(),
-    integer("size_bytes", "bytes", "Apparent size"),
-    *STATE,
+    *known_by(),
     words("packed", "How it is compressed, where it was unpacked"),
     words("binary", "yes: it has a NUL byte, and was not searched"),
     words("left_early", "yes: it was left after as many matches as a file may have"),

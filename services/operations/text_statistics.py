@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from services.operations._spec import (
     REUSED,
-    STATE,
     Column,
     Example,
     Figure,
@@ -12,7 +11,7 @@ from services.operations._spec import (
     Options,
     Table,
     integer,
-    path_columns,
+    known_by,
 )
 
 
@@ -43,9 +42,7 @@ OPERATION = Operation(
             name="result",
             title="Files",
             columns=(
-                *path_columns(),
-                _SIZE,
-                *STATE,
+                *known_by(_SIZE),
                 _ENCODING,
                 Column(name="byte_order_mark", dtype="text", meaning="yes or no"),
                 _LINE_ENDING,

@@ -295,11 +295,9 @@ impl Pass {
         let opened = OnceLock::new();
         let open = || self.root.open_directory(&batch.directory.path).ok();
         let directory = || if files >= OPENED_FILES { opened.get_or_init(open).as_ref() } else { None };
-        // A task per file; small ones are taken a few at a time to pay for the hand-over, unless each is waited for.
-        let at_once = if self.root.objects().is_some() { 1 } else { 16 };
         let files = entries
             .par_iter()
-            .with_min_len(at_once)
+            .with_min_len(self.root.files_at_once())
             .map(|(name, meta)| {
                 let path = paths::join(&batch.directory.path, name);
                 self.entry(&path, &directory, meta)

@@ -34,6 +34,11 @@ pub const KINDS: [Kind; 7] =
     [Kind::Integer, Kind::Float, Kind::Boolean, Kind::Date, Kind::Timestamp, Kind::Time, Kind::Text];
 
 impl Kind {
+    /// The one of this number, as it is written with what is kept for a later run.
+    pub fn of_number(number: u64) -> Option<Self> {
+        KINDS.into_iter().find(|kind| *kind as u64 == number)
+    }
+
     /// Its name in every output.
     pub fn as_str(self) -> &'static str {
         match self {

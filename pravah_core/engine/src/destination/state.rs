@@ -3,21 +3,18 @@
 use std::fs::File;
 use std::io;
 
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{AtFlags, Stat};
 
 use super::{Destination, split};
 use crate::baseline::State;
 use crate::error::{EngineError, Result};
 use crate::lasting;
+use crate::walk::Kind;
+use crate::walk::open::meta_of;
 
 fn state(stat: &Stat) -> Option<State> {
-    let nanoseconds = |seconds: i64, rest: u64| seconds.wrapping_mul(1_000_000_000).wrapping_add(rest as i64);
-    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| State {
-        size: stat.st_size as u64,
-        mtime_ns: nanoseconds(stat.st_mtime, stat.st_mtime_nsec),
-        ctime_ns: nanoseconds(stat.st_ctime, stat.st_ctime_nsec),
-        inode: stat.st_ino,
-    })
+    let meta = meta_of(stat);
+    (meta.kind == Kind::File).then(|| State::from(&meta))
 }
 
 /// By what a file is known; to be asked once it has its name, for that changes it.

@@ -140,6 +140,11 @@ impl Root {
         objects.find(control)
     }
 
+    /// How many small files one task takes to pay for its hand-over; one where each is waited for.
+    pub fn files_at_once(&self) -> usize {
+        if self.objects().is_some() { 1 } else { 16 }
+    }
+
     /// The objects, where the source is a prefix.
     pub fn objects(&self) -> Option<&Objects> {
         match &self.place {
@@ -335,8 +340,9 @@ fn real_path(file: impl AsFd) -> io::Result<PathBuf> {
     Ok(PathBuf::from(std::ffi::OsStr::from_bytes(target.to_bytes())))
 }
 
+/// What the system says of an entry.
 #[allow(clippy::unnecessary_cast)] // the fields' widths differ between architectures
-fn meta_of(stat: &Stat) -> Meta {
+pub fn meta_of(stat: &Stat) -> Meta {
     let nanoseconds = |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
     Meta {
         kind: kind_of(stat.st_mode),

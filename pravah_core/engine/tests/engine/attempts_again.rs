@@ -5,7 +5,7 @@ use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::common::again::{baselines, reused, same, watched};
+use crate::common::again::{baselines, names, reused, same, watched};
 use crate::common::digests::{digest, noise};
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, hostile_names};
@@ -21,10 +21,6 @@ fn tree() -> Tree {
         tree.file([b"2/", &name[..name.len().min(200)]].concat(), "some text");
     }
     tree
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn kept(done: &Done, table: &str) -> u64 {

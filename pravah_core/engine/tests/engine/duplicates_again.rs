@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::common::again::{baselines, reused, same, watched_reading};
+use crate::common::again::{baselines, names, reused, same, watched_reading};
 use crate::common::digests::noise;
 use crate::common::run::{Spec, spec};
 use crate::common::tree::Tree;
@@ -27,10 +27,6 @@ fn tree() -> Tree {
     }
     tree.hard_link("0/link", "0/large 0");
     tree
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[test]

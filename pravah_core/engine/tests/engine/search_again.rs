@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::common::again::{baselines, reused, same, watched};
+use crate::common::again::{baselines, names, reused, same, watched};
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, gzip, hostile_names};
 use serde_json::json;
@@ -32,10 +32,6 @@ fn tree() -> Tree {
         tree.file([b"2/", &name[..]].concat(), b"a needle");
     }
     tree
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[test]

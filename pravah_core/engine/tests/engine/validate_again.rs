@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::common::again::{baselines, reused, same, watched};
+use crate::common::again::{baselines, names, reused, same, watched};
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, gzip, hostile_names, temporary_in_memory};
 use serde_json::{Value, json};
@@ -51,10 +51,6 @@ fn tree() -> Tree {
         tree.file([b"2/", &name[..name.len().min(200)], b".csv"].concat(), records(3, 2));
     }
     tree
-}
-
-fn names(names: &[&str]) -> BTreeSet<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 fn files(done: &Done) -> u64 {

@@ -1,9 +1,9 @@
 //! verify of S3 ETags: one that matches proves a file; one that does not proves nothing, unless it is stated how the
 //! ETags were made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::common::again::{baselines, reused, same, watched};
+use crate::common::again::{baselines, names, reused, same, watched};
 use crate::common::digests::{digest, etag, noise};
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::Tree;
@@ -85,13 +85,13 @@ fn an_attempt_goes_on_from_the_etags_that_prove_a_file() {
         |listed: &str| watched(&verify(&tree, listed).baselines(baselines(&[&first], &["digests"])), &tree.path());
     let (second, opened) = again(&listed);
     // What is not proven is looked at again.
-    assert_eq!(opened, BTreeSet::from(["not".to_owned()]));
+    assert_eq!(opened, names(&["not"]));
     assert_eq!(reused(&second), 3);
     same(&second, &first);
     // All sizes of a part that may make three of that file were computed; of another digest nothing is known.
     let other = listed.replace(&etag(&large, 8 * MIB), &etag(&large, 10 * MIB)).replace(&md5(b"small"), &md5(b"other"));
     let (third, opened) = again(&other);
-    assert_eq!(opened, BTreeSet::from(["small", "not"].map(str::to_owned)));
+    assert_eq!(opened, names(&["small", "not"]));
     assert_eq!(told(&third)["large"].0, "ok");
     same(&third, &verify(&tree, &other).run());
 }

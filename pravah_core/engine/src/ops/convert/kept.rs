@@ -12,7 +12,7 @@ use crate::baseline::State;
 use crate::compact::{Reader, Writer};
 use crate::error::Result;
 use crate::made;
-use crate::values::{KINDS, Kind};
+use crate::values::Kind;
 use crate::walk::Meta;
 
 /// Why a column has its type.
@@ -85,7 +85,7 @@ fn decode(bytes: &[u8]) -> Option<([u64; 5], Vec<ColumnAs>)> {
     for _ in 0..from.count()? {
         let name = String::from_utf8(from.bytes()?.to_vec()).ok()?;
         let (kind, reason) = (from.integer()?, from.integer()?);
-        let kind = *KINDS.iter().find(|known| **known as u64 == kind)?;
+        let kind = Kind::of_number(kind)?;
         columns.push(ColumnAs { name, kind, reason: *Reason::ALL.get(usize::try_from(reason).ok()?)? });
     }
     from.is_empty().then_some((numbers, columns))

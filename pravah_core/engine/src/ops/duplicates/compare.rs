@@ -181,7 +181,7 @@ impl<'a> Comparison<'a> {
         // In the order of the walk: neighbours on the disk, and in the kernel's cache of names.
         items.par_sort_unstable_by_key(|item| self.file(compared, item.inode).0);
         // In place: lists of results would stand beside the items.
-        let at_once = if self.context.root.objects().is_some() { 1 } else { 16 };
+        let at_once = self.context.root.files_at_once();
         items.par_iter_mut().with_min_len(at_once).try_for_each(|item| -> Result<()> {
             let (number, file) = self.file(compared, item.inode);
             match self.taken(compared, item.inode, |taken| taken.ends) {

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::ops::Context;
 use crate::partials;
 use crate::records::{Counts, Of};
-use crate::values::KINDS;
+use crate::values::Kind;
 
 /// How it is written; to be raised with every change of that.
 const FORMAT: u32 = 1;
@@ -163,7 +163,7 @@ pub fn decode<'a>(path: &[u8], size: u64, bytes: &'a [u8]) -> Option<(Verdict, V
     for _ in 0..from.count()? {
         let name = text(&mut from)?.to_owned();
         let kind = match from.integer()?.checked_sub(1) {
-            Some(kind) => Some(*KINDS.iter().find(|known| **known as u64 == kind)?),
+            Some(kind) => Some(Kind::of_number(kind)?),
             None => None,
         };
         columns.push(ColumnRules { name, kind, rules: text(&mut from)?.to_owned() });
@@ -204,7 +204,6 @@ impl Validate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::Kind;
 
     #[test]
     fn what_is_kept_is_read_and_what_is_cut_or_says_less_than_all_is_none() {

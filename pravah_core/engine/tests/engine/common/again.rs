@@ -74,6 +74,11 @@ pub fn watched_reading(spec: &Spec, root: &Path) -> (Done, BTreeSet<String>) {
     (done, watch.files())
 }
 
+/// Paths as [`watched`] gives those that were opened.
+pub fn names(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 pub fn reused(done: &Done) -> u64 {
     done.summary()["reused_files"].as_u64().unwrap()
 }
