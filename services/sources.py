@@ -93,8 +93,11 @@ class SourceService:
         """Return Pravah's own directories: no job reads them, also not from above."""
         return self._closed
 
-    def resolve_path(self, path: str) -> Path:
+    def resolve_path(self, path: str, field: str = "source.path") -> Path:
         """Return the real path of something below an allowed root.
+
+        Args:
+            field: where the path was given, for the error.
 
         Raises:
             InvalidOptionsError: it is no path.
@@ -102,7 +105,7 @@ class SourceService:
             SourceForbiddenError: it lies, links and ``..`` resolved, outside the roots or in Pravah's own data.
         """
         if "\0" in path or not path:
-            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field="source.path")
+            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field=field)
         typed = os.path.expanduser(path)
         shown = paths.escape_os(typed)
         real = Path(os.path.realpath(typed))

@@ -65,7 +65,7 @@ class Inputs:
         if option.is_destination:
             return self._sources.resolve_destination(option.value, source, option.field)
         if option.job_id is None:
-            return self._sources.resolve_path(option.value)
+            return self._sources.resolve_path(option.value, option.field)
         return self._fetch_result(option.job_id, f"{option.result_of}.{operations.MAIN_TABLE}", work)
 
     def baselines(self, wanted: JobRequest, work: Path) -> dict[str, list[Path]]:

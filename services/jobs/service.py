@@ -110,7 +110,7 @@ class JobService:
             if option.is_destination:
                 continue
             if option.job_id is None:
-                self._sources.resolve_path(option.value)
+                self._sources.resolve_path(option.value, option.field)
             else:
                 self._check_reference(option, option.job_id)
         with self._database.transaction() as session:

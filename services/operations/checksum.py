@@ -17,6 +17,7 @@ from services.operations._spec import (
     Table,
     field,
     integer,
+    kept_table,
     known_by,
 )
 
@@ -80,6 +81,14 @@ OPERATION = Operation(
                 ),
             ),
         ),
+        kept_table(
+            "parts",
+            "attempt",
+            integer("offset", "bytes", "Where the part begins, in a file that is digested by BLAKE3 alone"),
+            integer("length", "bytes", "Size of the part"),
+            Column(name="chaining_value", dtype="text", unit="hexadecimal", meaning="What BLAKE3 makes of the part"),
+            optional=True,
+        ),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
@@ -89,7 +98,7 @@ OPERATION = Operation(
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
     cost="O(bytes) reading and hashing; memory does not grow with the tree, but with that of a baseline",
-    kept=("result",),
+    kept=("result", "parts"),
     splits=True,
     examples=(
         Example(

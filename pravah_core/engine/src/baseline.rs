@@ -61,7 +61,7 @@ pub fn marked(schema: &SchemaRef, mark: &str) -> SchemaRef {
 }
 
 /// What a file at a path is known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct State {
     /// Apparent size.
     pub size: u64,

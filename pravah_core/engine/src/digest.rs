@@ -2,15 +2,18 @@
 //!
 //! A small file is read into a buffer of its thread and hashed at once. A large one is split where the
 //! algorithm allows it: BLAKE3 is a tree of chunks, so its blocks are read and hashed on all threads and
-//! joined (BLAKE3 paper §5.3, `blake3::hazmat`), without mmap, whose page faults cost more than `pread`.
+//! joined (BLAKE3 paper §5.3, `blake3::hazmat`), without mmap, whose page faults cost more than `pread`. What is made of
+//! such a file's [`Parts`] is kept, so that another reader, or a later attempt, goes on with the others.
 
 mod file;
 mod large;
+mod parts;
 mod reading;
 mod state;
 
 pub use file::{Digested, FileReader, Place, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
+pub use parts::{PART_BYTES, Parts, digest_of_parts, has_parts, parts_in};
 pub use reading::{End, Reading, Readings};
 pub use state::rest;
 

@@ -20,6 +20,7 @@ pub use names::refusal;
 
 use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -231,32 +232,44 @@ impl Objects {
     /// The system's nearest error; `StaleNetworkFileHandle` when it changed while it was read.
     pub fn fetch(&self, path: &[u8]) -> io::Result<(OwnedFd, Meta)> {
         let (key, location) = self.location(path)?;
-        let directory = self.reader.get().map_or_else(std::env::temp_dir, |reader| reader.directory.clone());
-        let work = fetch::fetch(Arc::clone(&self.store), location, Arc::clone(&self.gate), directory.clone());
+        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        let (file, object) = self.fetched(fetch::fetch(store, location, gate, self.directory()))?;
+        Ok((file, Self::response_meta(&key, &object)))
+    }
+
+    /// Read some of the bytes of an object that was listed with this size, into a file of that size without a name; of
+    /// one that is not large, all.
+    ///
+    /// # Errors
+    /// As [`Objects::fetch`]; `StaleNetworkFileHandle` also when its size is another now.
+    pub fn fetch_some(&self, path: &[u8], size: u64, ranges: &[Range<u64>]) -> io::Result<(OwnedFd, Meta)> {
+        if size <= fetch::MEMORY_BYTES {
+            return self.fetch(path);
+        }
+        let (key, location) = self.location(path)?;
+        let (store, gate) = (Arc::clone(&self.store), Arc::clone(&self.gate));
+        let directory = self.directory();
+        let fetched = self.fetched(fetch::fetch_some(store, location, gate, directory, size, ranges.to_vec()))?;
+        Ok((fetched.0, Self::response_meta(&key, &fetched.1)))
+    }
+
+    /// Where files without a name are.
+    fn directory(&self) -> PathBuf {
+        self.reader.get().map_or_else(std::env::temp_dir, |reader| reader.directory.clone())
+    }
+
+    fn fetched(
+        &self,
+        work: impl Future<Output = io::Result<(OwnedFd, ObjectMeta)>> + Send + 'static,
+    ) -> io::Result<(OwnedFd, ObjectMeta)> {
         let fetched = self.wait(work, || self.control().is_cancelled()).map_err(io::Error::other)?;
         if let Err(error) = &fetched
             && error.kind() == io::ErrorKind::StorageFull
         {
             // Of this disk, not of the object: the next one would meet it, too.
-            self.control().fail(EngineError::output(&directory, error));
+            self.control().fail(EngineError::output(&self.directory(), error));
         }
-        let (file, object) = fetched?;
-        Ok((file, Self::response_meta(&key, &object)))
-    }
-
-    /// Read `bytes` at each end of an object that was listed with this size, into a file of that size without a name;
-    /// of one that is not large, all.
-    ///
-    /// # Errors
-    /// As [`Objects::fetch`]; `StaleNetworkFileHandle` also when its size is another now.
-    pub fn fetch_ends(&self, path: &[u8], size: u64, bytes: u64) -> io::Result<(OwnedFd, Meta)> {
-        if size <= fetch::MEMORY_BYTES.max(2 * bytes) {
-            return self.fetch(path);
-        }
-        let (key, location) = self.location(path)?;
-        let work = fetch::fetch_ends(Arc::clone(&self.store), location, Arc::clone(&self.gate), size, bytes);
-        let (file, object) = self.wait(work, || self.control().is_cancelled()).map_err(io::Error::other)??;
-        Ok((file, Self::response_meta(&key, &object)))
+        fetched
     }
 
     fn response_meta(key: &str, object: &ObjectMeta) -> Meta {

@@ -24,6 +24,7 @@ use crate::columns::Column;
 use crate::control::Control;
 use crate::error::Result;
 use crate::pass::Operation;
+use crate::plan::Ranges;
 use crate::sink::Sink;
 use crate::walk::open::Root;
 use crate::walk::rules::WalkOptions;
@@ -91,6 +92,11 @@ pub trait Options: Serialize + Default {
         false
     }
 
+    /// What is left of large files, when it takes them range by range: see [`Operation::parts`].
+    fn ranges(&self, _known: &Shards) -> Option<Box<dyn Ranges>> {
+        None
+    }
+
     /// The operation, ready for its pass.
     ///
     /// # Errors
@@ -123,6 +129,11 @@ macro_rules! registry {
             /// See [`Options::reads_all`].
             pub fn reads_all(&self) -> bool {
                 match self { $(Self::$variant(options) => options.reads_all(),)+ }
+            }
+
+            /// See [`Options::ranges`].
+            pub fn ranges(&self, known: &Shards) -> Option<Box<dyn Ranges>> {
+                match self { $(Self::$variant(options) => options.ranges(known),)+ }
             }
 
             /// The operation, ready for its pass.

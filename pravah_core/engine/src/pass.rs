@@ -9,14 +9,19 @@
 //!
 //! An operation knows neither its neighbours nor the walk: it is called.
 
+mod reads;
+
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rayon::prelude::*;
 
+pub use self::reads::Reads;
+use self::reads::digest;
 use crate::control::Control;
-use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Place, Reading, Readings, Trouble};
+use crate::digest::{Algorithm, Digest, Digested, End, FileReader, Parts, Place, Reading, Readings, Trouble};
 use crate::error::{EngineError, Result, guarded};
 use crate::issue::IssueKind;
 use crate::ops::{Context, Request};
@@ -101,6 +106,12 @@ pub trait Operation: Send + Sync {
         Ok(None)
     }
 
+    /// Where what is made of parts of large files comes from and goes to, when that is enough for it: a job that only
+    /// digests, by one algorithm that has parts, reads such a file part by part.
+    fn parts(&self) -> Option<&dyn Parts> {
+        None
+    }
+
     /// A file that it wanted and did not take over was read whole, with the digests that it wants.
     ///
     /// # Errors
@@ -141,32 +152,6 @@ pub trait Operation: Send + Sync {
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report>;
 }
 
-/// What became of the files of a batch.
-#[derive(Debug)]
-pub struct Reads<'a> {
-    algorithms: &'a [Algorithm],
-    files: Vec<Option<std::result::Result<Digested, IssueKind>>>,
-}
-
-impl Reads<'_> {
-    /// What became of entry `index` of the batch: none when it was not read, its digests, or the kind of the issue
-    /// that the job has of it.
-    pub fn get(&self, index: usize) -> Option<&std::result::Result<Digested, IssueKind>> {
-        self.files.get(index).and_then(Option::as_ref)
-    }
-
-    /// One of the digests an operation asked for.
-    pub fn digest(&self, digested: &Digested, algorithm: Algorithm) -> Digest {
-        digest(self.algorithms, digested, algorithm)
-    }
-}
-
-fn digest(algorithms: &[Algorithm], digested: &Digested, algorithm: Algorithm) -> Digest {
-    let index = algorithms.iter().position(|&known| known == algorithm);
-    // Asked for by somebody: every operation names what it wants before the pass.
-    index.and_then(|index| digested.digests.get(index)).copied().unwrap_or_else(|| Digest::new(&[]))
-}
-
 /// Files of a directory from which on it is opened for them.
 const OPENED_FILES: usize = 3;
 
@@ -189,14 +174,14 @@ struct Front {
 
 impl Visitor for Front {
     fn batch(&self, batch: Batch) -> Result<()> {
-        self.pass.operations.iter().try_for_each(|operation| operation.entries(&batch))?;
+        if batch.range.is_none() {
+            self.pass.operations.iter().try_for_each(|operation| operation.entries(&batch))?;
+        }
         match &self.send {
             Some(_) if batch.is_empty() => Ok(()),
             Some(send) => send.send(batch).map_err(|_| EngineError::internal("the compute pool is gone")),
             None => {
-                let files = batch.iter().filter(|(_, meta)| meta.kind != Kind::Directory);
-                let (files, bytes) =
-                    files.fold((0, 0u64), |(files, bytes), (_, meta)| (files + 1, bytes.saturating_add(meta.size)));
+                let (files, bytes) = batch.totals();
                 self.pass.control.add_done(files, bytes);
                 Ok(())
             }
@@ -289,6 +274,13 @@ impl Pass {
     }
 
     fn batch(&self, batch: &Batch) -> Result<()> {
+        if let Some(range) = &batch.range {
+            return batch.iter().try_for_each(|(name, meta)| {
+                self.range(&paths::join(&batch.directory.path, name), meta, range)?;
+                self.control.add_done(batch.totals().0, 0);
+                Ok(())
+            });
+        }
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
         let files = entries.iter().filter(|(_, meta)| meta.kind == Kind::File).count();
         // What is wrong with the directory, each of its files tells.
@@ -348,7 +340,10 @@ impl Pass {
         }
         let place = Place { path, directory: directory() };
         let read = if readings.is_empty() {
-            self.judge(path, self.reader.digest(place, meta))?
+            match self.operations.iter().find_map(|operation| operation.parts()) {
+                Some(parts) => self.judge(path, self.reader.digest_in_parts(place, meta, parts))?,
+                None => self.judge(path, self.reader.digest(place, meta))?,
+            }
         } else {
             let mut readings = Readings::new(readings);
             let read = self.judge(path, self.reader.read_with(place, meta, &mut readings))?;
@@ -369,11 +364,18 @@ impl Pass {
         Ok(Some(read))
     }
 
-    fn judge(
+    /// Read a range of a file for the operation that takes it so.
+    fn range(&self, path: &[u8], meta: &Meta, range: &Range<u64>) -> Result<()> {
+        let Some(parts) = self.operations.iter().find_map(|operation| operation.parts()) else { return Ok(()) };
+        let place = Place { path, directory: None };
+        self.judge(path, self.reader.hash_range(place, meta, range, parts)).map(drop)
+    }
+
+    fn judge<T>(
         &self,
         path: &[u8],
-        read: std::result::Result<Digested, Trouble>,
-    ) -> Result<std::result::Result<Digested, IssueKind>> {
+        read: std::result::Result<T, Trouble>,
+    ) -> Result<std::result::Result<T, IssueKind>> {
         match read {
             Ok(digested) => Ok(Ok(digested)),
             Err(Trouble::Ended(error)) => Err(error),

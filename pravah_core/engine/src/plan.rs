@@ -7,10 +7,14 @@
 //! Splits become smaller towards the end of the job (guided self-scheduling, Polychronopoulos and Kuck 1987): the first
 //! ones are large, since each has its costs, and the last ones small, so that no runner waits long for another.
 //!
+//! A file that is larger than most splits is cut as well, where its operation takes it range by range ([`Ranges`]): what
+//! splits make of its parts, the job's own run puts together without reading it.
+//!
 //! Memory: that of a walk. The lists take a name and its directory for each file.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -19,10 +23,12 @@ use serde_json::{Value, json};
 use crate::Job;
 use crate::baseline::Baseline;
 use crate::control::Control;
+use crate::digest::{PART_BYTES, has_parts};
 use crate::error::{EngineError, Result};
 use crate::issue::lock;
 use crate::paths;
-use crate::walk::listed::write_group;
+use crate::walk::Meta;
+use crate::walk::listed::{write_group, write_range};
 use crate::walk::{Batch, Kind, Skipped, Visitor, walk};
 
 /// Of everything found so far, the part for each runner at which a list is closed while the tree is walked: there are
@@ -34,6 +40,13 @@ const MOST: u32 = 8;
 
 /// Of what is left, the part for each runner that the next split is.
 const NEXT: u32 = 4;
+
+/// What of large files no earlier attempt has done.
+pub trait Ranges: Send + Sync {
+    /// The ranges of a file that are not known, cut where parts of it begin; none of a file that has no parts, or of
+    /// which all are known.
+    fn missing(&self, path: &[u8], meta: &Meta) -> Vec<Range<u64>>;
+}
 
 /// How a job is cut.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +88,8 @@ struct Planner {
     cut: Cut,
     /// Of each operation: a file that all of them know needs nobody.
     known: Vec<Baseline>,
+    /// When the only operation takes large files range by range.
+    ranges: Option<Box<dyn Ranges>>,
     state: Mutex<State>,
     control: Arc<Control>,
 }
@@ -82,17 +97,20 @@ struct Planner {
 impl Visitor for Planner {
     fn batch(&self, batch: Batch) -> Result<()> {
         let (directory, mut path) = (&batch.directory.path, Vec::new());
+        let mut large = Vec::new();
         let mut wanted = batch.iter().filter(|(name, meta)| {
             paths::join_into(&mut path, directory, name);
+            if meta.kind == Kind::File && self.ranges.is_some() && has_parts(meta.size) {
+                large.push((*name, **meta));
+                return false;
+            }
             meta.kind == Kind::File && !self.known.iter().all(|known| known.find(&path, meta).is_some())
         });
         let mut next = wanted.next();
         let mut state = lock(&self.state);
         while next.is_some() {
-            let mut open = state.open.take().map_or_else(|| self.create(state.lists.len()), Ok)?;
-            let part = LISTS * u64::from(self.cut.runners.max(1));
-            let (most_files, most_bytes) =
-                (self.cut.files.max(state.files / part), self.cut.bytes.max(state.bytes / part));
+            let mut open = self.open(&mut state)?;
+            let (most_files, most_bytes) = self.most(&state);
             let State { files, bytes, .. } = &mut *state;
             let (own_files, own_bytes) = (&mut open.files, &mut open.bytes);
             let names = std::iter::from_fn(|| {
@@ -107,13 +125,10 @@ impl Visitor for Planner {
                 Some(name)
             });
             write_group(&mut open.list, directory, names).map_err(|error| EngineError::output(&open.path, error))?;
-            if open.files >= most_files || open.bytes >= most_bytes {
-                state.close(open)?;
-            } else {
-                state.open = Some(open);
-            }
+            state.put_back(open, (most_files, most_bytes))?;
         }
-        Ok(())
+        drop(wanted);
+        large.iter().try_for_each(|(name, meta)| self.cut_file(&mut state, directory, name, meta))
     }
 
     fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
@@ -122,6 +137,39 @@ impl Visitor for Planner {
 }
 
 impl Planner {
+    fn open(&self, state: &mut State) -> Result<Open> {
+        state.open.take().map_or_else(|| self.create(state.lists.len()), Ok)
+    }
+
+    /// Files and bytes at which the list that is open is closed.
+    fn most(&self, state: &State) -> (u64, u64) {
+        let part = LISTS * u64::from(self.cut.runners.max(1));
+        (self.cut.files.max(state.files / part), self.cut.bytes.max(state.bytes / part))
+    }
+
+    /// List the ranges of a file that are to be done, as much of each as a list has room for.
+    fn cut_file(&self, state: &mut State, directory: &[u8], name: &[u8], meta: &Meta) -> Result<()> {
+        let path = paths::join(directory, name);
+        let missing = self.ranges.as_ref().map(|ranges| ranges.missing(&path, meta));
+        for mut range in missing.unwrap_or_default() {
+            while range.start < range.end {
+                let mut open = self.open(state)?;
+                let most = self.most(state);
+                let room = most.1.saturating_sub(open.bytes).max(1).next_multiple_of(PART_BYTES);
+                let some = range.start..range.end.min(range.start.saturating_add(room));
+                write_range(&mut open.list, directory, name, &some)
+                    .map_err(|error| EngineError::output(&open.path, error))?;
+                let (files, bytes) = (u64::from(some.start == 0), some.end - some.start);
+                (open.files, open.bytes) = (open.files + files, open.bytes + bytes);
+                (state.files, state.bytes) = (state.files + files, state.bytes.saturating_add(bytes));
+                self.control.add_done(files, bytes);
+                range.start = some.end;
+                state.put_back(open, most)?;
+            }
+        }
+        Ok(())
+    }
+
     fn create(&self, number: usize) -> Result<Open> {
         let path = self.folder.join(format!("{number:05}"));
         let file = File::create(&path).map_err(|error| EngineError::output(&path, error))?;
@@ -130,6 +178,15 @@ impl Planner {
 }
 
 impl State {
+    /// Close a list that has so many files or bytes; another one is filled further.
+    fn put_back(&mut self, open: Open, most: (u64, u64)) -> Result<()> {
+        if open.files >= most.0 || open.bytes >= most.1 {
+            return self.close(open);
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
     fn close(&mut self, open: Open) -> Result<()> {
         let Open { list, path, files, bytes } = open;
         list.into_inner().map_err(|error| EngineError::output(&path, error.into_error()))?;
@@ -193,6 +250,10 @@ impl Job {
                 folder: folder.to_path_buf(),
                 cut,
                 known: self.spec.requests.iter().map(|one| Baseline::open(&self.spec.known(one.name()), &[])).collect(),
+                ranges: match &self.spec.requests[..] {
+                    [only] => only.ranges(&self.spec.known(only.name())),
+                    _ => None,
+                },
                 state: Mutex::default(),
                 control: Arc::clone(control),
             });

@@ -22,6 +22,7 @@ mod queue;
 pub mod rules;
 mod scan;
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -128,6 +129,8 @@ pub struct Batch {
     pub last: bool,
     /// True in the last batch of a directory that was read and holds nothing at all.
     pub empty_directory: bool,
+    /// Of the only entry, these bytes are wanted, as a list asks for them; none = all of each.
+    pub range: Option<Range<u64>>,
 }
 
 impl Batch {
@@ -138,6 +141,18 @@ impl Batch {
 
     fn name(&self, entry: &Entry) -> &[u8] {
         &self.names[entry.name_start as usize..entry.name_end as usize]
+    }
+
+    /// Entries that are no directories, and their bytes; a range counts as the file when it begins with it.
+    pub fn totals(&self) -> (u64, u64) {
+        let files = self.entries.iter().filter(|entry| entry.meta.kind != Kind::Directory);
+        match &self.range {
+            None => files.fold((0, 0), |(files, bytes), entry| (files + 1, bytes.saturating_add(entry.meta.size))),
+            Some(range) => files.fold((0, 0), |_, entry| {
+                let size = entry.meta.size;
+                (u64::from(range.start == 0), range.end.min(size).saturating_sub(range.start))
+            }),
+        }
     }
 
     /// How many entries there are.

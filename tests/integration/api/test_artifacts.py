@@ -114,12 +114,13 @@ def test_head_gives_the_headers_of_get(reader: TestClient, address: str) -> None
 
 
 def test_every_file_of_a_job_has_its_own_tag(client: TestClient, run_job: RunJob) -> None:
-    tags = set()
+    tags = []
     for _ in range(2):
         address = f"/api/jobs/{run_job('checksum')['id']}/artifacts"
         names = [one["name"] for one in client.get(address).json()["items"]]
-        tags |= {client.head(f"{address}/{name}").headers["etag"] for name in names}
-    assert len(tags) == 2 * len(names)
+        tags += [client.head(f"{address}/{name}").headers["etag"] for name in names]
+    # Not twice the names of one of them: how many shards a job has is a matter of time.
+    assert len(set(tags)) == len(tags) > 2
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,39 @@ def test_a_job_is_shared_with_another_runner_and_its_result_is_that_of_one(
         assert _summary(again, "checksum")["reused_files"] == FILES + 2, "a shared result is a baseline like any other"
 
 
+def test_one_large_file_is_shared_range_by_range(
+    settings: settings_module.Settings, tree: TreeBuilder, spawn: Spawn
+) -> None:
+    root = tree({"small": b"some text"}, name="one")
+    with (root / "large").open("wb") as file:
+        file.truncate(20 * (64 << 20) + 5)  # 21 of the engine's parts
+        file.write(b"at the start")
+    wanted = one_job(operation="checksum", source=Source.of_path(root))
+    alone = _alone(settings, wanted)
+    spawn(**SMALL)
+    with bootstrap.open_services(settings) as services:
+        services.start_runner()
+        wait_until(lambda: _runners(services) == 2, "both are announced")
+        view = services.jobs.submit(wanted)[0]
+        seen: dict[int, SplitRow] = {}
+
+        def is_done() -> bool:
+            seen.update({row.number: row for row in _split_rows(services)})
+            return services.jobs.get(view.id).status in {Status.COMPLETED, Status.FAILED}
+
+        wait_until(is_done, "the job is done", 60)
+        shared = services.jobs.get(view.id)
+        _is_same(services, shared, alone)
+        assert len(seen) > 10
+        assert sum(row.files for row in seen.values()) == 2, "a file of many ranges is one file"
+        assert sum(row.bytes for row in seen.values()) == _summary(alone, "checksum")["bytes"]
+        assert _summary(shared, "checksum")["reused_files"] == 0
+        _nothing_is_left(services, shared)
+        # The digest of a shared file is a baseline like any other.
+        again = services.jobs.wait(services.jobs.retry(view.id).id, 60)
+        assert _summary(again, "checksum")["reused_files"] == 2
+
+
 def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
     settings: settings_module.Settings, spawn: Spawn, s3_server: str, s3_bucket: str
 ) -> None:

@@ -23,6 +23,15 @@ def test_a_pattern_that_the_engine_refuses_is_refused_at_once(
     assert services.jobs.list().items == []
 
 
+def test_an_empty_path_in_an_option_is_named(services: bootstrap.Services, tree: Any) -> None:
+    root: Path = tree({"a": b""})
+    asked = {"references": [str(root), ""]}
+    request = one_job(operation="duplicates", source=Source.of_path(root), options=asked)
+    with pytest.raises(errors.InvalidOptionsError, match="a path is not empty") as caught:
+        services.jobs.submit(request)
+    assert caught.value.details["field"] == "operations.0.options.references.1"
+
+
 def test_a_repeated_submit_gives_its_job_though_the_source_is_gone(services: bootstrap.Services, tree: Any) -> None:
     root: Path = tree({"a": b""})
     request = one_job(operation="inventory", source=Source.of_path(root), idempotency_key="once")

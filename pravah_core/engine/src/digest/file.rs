@@ -10,7 +10,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::large::{BLOCK_BYTES, blake3_parallel, read_at, stream, with_block};
+use super::large::{BLOCK_BYTES, Source, blake3_parallel, read_at, stream, with_block};
+use super::parts::Parts;
 use super::reading::Readings;
 use super::state::{racy_for, rest, same};
 use super::{Algorithm, Digest, digest_bytes};
@@ -47,7 +48,7 @@ impl From<std::io::Error> for Trouble {
 
 /// Why reading stopped.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub enum Stop {
     /// The system's error.
     Io(std::io::Error),
     /// It holds fewer or more bytes than its size.
@@ -70,13 +71,14 @@ impl From<EngineError> for Stop {
 
 /// Counts the bytes of one file into the progress: never more than the walk saw, and all of them at its end,
 /// however it ends.
-pub(super) struct Meter<'a> {
+pub struct Meter<'a> {
     control: &'a Control,
     left: AtomicU64,
 }
 
 impl<'a> Meter<'a> {
-    fn new(control: &'a Control, size: u64) -> Self {
+    /// So many bytes are progress.
+    pub fn new(control: &'a Control, size: u64) -> Self {
         Self { control, left: AtomicU64::new(size) }
     }
 
@@ -117,10 +119,10 @@ impl<'a, P: AsRef<[u8]> + ?Sized> From<&'a P> for Place<'a> {
 /// Reads and digests files below a source.
 #[derive(Debug, Clone)]
 pub struct FileReader {
-    root: Arc<Root>,
-    algorithms: Vec<Algorithm>,
-    control: Arc<Control>,
-    counts: bool,
+    pub(super) root: Arc<Root>,
+    pub(super) algorithms: Vec<Algorithm>,
+    pub(super) control: Arc<Control>,
+    pub(super) counts: bool,
 }
 
 impl FileReader {
@@ -149,17 +151,28 @@ impl FileReader {
     /// # Cancellation
     /// Looked at per block of 512 KiB.
     pub fn digest<'p>(&self, place: impl Into<Place<'p>>, seen: &Meta) -> Result<Digested, Trouble> {
+        self.digest_with(place.into(), seen, None)
+    }
+
+    /// [`FileReader::digest`]; `parts` are of large files.
+    pub(super) fn digest_with(
+        &self,
+        place: Place<'_>,
+        seen: &Meta,
+        parts: Option<&dyn Parts>,
+    ) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
         let file = self.open(place)?;
+        let read = |meta: &Meta| self.read(&file, place.path, meta, &meter, parts);
         // A read that ends with the state the walk saw needs no look before it.
         if racy_for(seen).is_none()
-            && let Ok(digests) = self.read(&file, seen, &meter)
+            && let Ok(digests) = read(seen)
             && same(&file.state()?, seen)
         {
             return Ok(Digested { digests, meta: *seen });
         }
         // It changed since it was listed, which is allowed, or it changes now, which is not.
-        self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
+        self.read_unchanged(&file, &meter, read)
     }
 
     /// Hand the file's bytes to `readings` and digest them, in one read. Otherwise as [`FileReader::digest`], with
@@ -257,7 +270,7 @@ impl FileReader {
     pub fn digest_now(&self, path: &[u8], size: u64) -> Result<Digested, Trouble> {
         let meter = Meter::new(&self.control, if self.counts { size } else { 0 });
         let file = self.open(path)?;
-        self.read_unchanged(&file, &meter, |meta| self.read(&file, meta, &meter))
+        self.read_unchanged(&file, &meter, |meta| self.read(&file, path, meta, &meter, None))
     }
 
     /// Do something with an open file that must not change meanwhile.
@@ -273,7 +286,7 @@ impl FileReader {
         self.read_unchanged(file, &meter, |meta| Ok(work(meta).map(|()| Vec::new())?)).map(|_| ())
     }
 
-    fn read_unchanged(
+    pub(super) fn read_unchanged(
         &self,
         file: &OpenFile,
         meter: &Meter<'_>,
@@ -304,14 +317,21 @@ impl FileReader {
         }
     }
 
-    fn read(&self, file: &OwnedFd, meta: &Meta, meter: &Meter<'_>) -> Result<Vec<Digest>, Stop> {
+    fn read(
+        &self,
+        file: &OpenFile,
+        path: &[u8],
+        meta: &Meta,
+        meter: &Meter<'_>,
+        parts: Option<&dyn Parts>,
+    ) -> Result<Vec<Digest>, Stop> {
         meter.check()?;
         if meta.size <= BLOCK_BYTES as u64 {
             let digest = |bytes: &[u8]| Ok(digest_bytes(&self.algorithms, bytes));
             return read_small(file, meta.size as usize, meter, digest);
         }
         let digests = match self.algorithms[..] {
-            [Algorithm::Blake3] => vec![blake3_parallel(file, meta.size, meter)?],
+            [Algorithm::Blake3] => vec![blake3_parallel(&Source::file(file, path, meta, meter, parts), meta.size)?],
             _ => stream(file, meta.size, &self.algorithms, &mut Readings::new(Vec::new()), meter)?,
         };
         at_end(file, meta, digests)

@@ -1,9 +1,10 @@
-//! An object's bytes, or those of its ends, in a file without a name.
+//! An object's bytes, or some of them, in a file without a name.
 //!
 //! The first request asks for all of it and says what it is; of a large object it gives the first part, and the others
 //! are asked for beside each other, each on the condition that the object is still that one (`If-Match`).
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use super::client::io_error;
 const PART_BYTES: u64 = 8 << 20;
 /// Parts of one object that are under way at once.
 const PARTS: usize = 8;
-/// Objects up to this size stay in memory; and all of one is fetched in one request, for its ends as well.
+/// Objects up to this size stay in memory; and all of one is fetched in one request, for some of it as well.
 pub const MEMORY_BYTES: u64 = 1 << 20;
 
 /// Fetch an object.
@@ -57,22 +58,26 @@ pub async fn fetch(
     Ok((file, object))
 }
 
-/// Fetch so many bytes at each end of an object, into a file of its size with nothing in between.
+/// Fetch some of the bytes of an object, into a file of its size with nothing else in it.
 ///
 /// # Errors
 /// The system's nearest error; `StaleNetworkFileHandle` when its size is another, or it was replaced meanwhile.
-pub async fn fetch_ends(
+pub async fn fetch_some(
     store: Arc<AmazonS3>,
     location: Location,
     gate: Arc<Semaphore>,
+    directory: PathBuf,
     size: u64,
-    bytes: u64,
+    ranges: Vec<Range<u64>>,
 ) -> io::Result<(OwnedFd, ObjectMeta)> {
     let replaced = || io::Error::new(io::ErrorKind::StaleNetworkFileHandle, "changed since it was listed");
-    let file = rustix::fs::memfd_create("pravah-object", MemfdFlags::CLOEXEC)?;
+    let file = nameless(&directory, ranges.iter().map(|range| range.end - range.start).sum())?;
     rustix::fs::ftruncate(&file, size)?;
     let (store, location, gate, to) = (&store, &location, &gate, &file);
-    let one_end = |range: std::ops::Range<u64>| async move {
+    let requests = ranges.into_iter().flat_map(|Range { start, end }| {
+        (start..end).step_by(PART_BYTES as usize).map(move |start| start..end.min(start + PART_BYTES))
+    });
+    let requests = requests.map(|range| async move {
         let _permit = gate.acquire().await.map_err(io::Error::other)?;
         let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
         let part = store.get_opts(location, options).await.map_err(|error| io_error(&error))?;
@@ -82,13 +87,15 @@ pub async fn fetch_ends(
         }
         write(part, to, range).await?;
         Ok(object)
-    };
-    let (object, other) = futures_util::future::try_join(one_end(0..bytes), one_end(size - bytes..size)).await?;
-    if object.e_tag == other.e_tag { Ok((file, object)) } else { Err(replaced()) }
+    });
+    let objects: Vec<ObjectMeta> = futures_util::stream::iter(requests).buffer_unordered(PARTS).try_collect().await?;
+    let mut objects = objects.into_iter();
+    let object = objects.next().ok_or_else(|| io::Error::other("nothing of it is asked for"))?;
+    if objects.all(|other| other.e_tag == object.e_tag) { Ok((file, object)) } else { Err(replaced()) }
 }
 
 /// Write so many bytes of a response; what follows them is not waited for.
-async fn write(response: GetResult, file: &OwnedFd, range: std::ops::Range<u64>) -> io::Result<()> {
+async fn write(response: GetResult, file: &OwnedFd, range: Range<u64>) -> io::Result<()> {
     let mut at = range.start;
     let mut stream = response.into_stream();
     while at < range.end {

@@ -6,6 +6,7 @@
 //! Cost: O(bytes) reading and hashing; memory: the batches in flight and one row group per thread.
 
 mod manifests;
+mod parts;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -13,14 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::manifests::Manifests;
+use self::parts::{Kept, Left, PARTS};
 use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Row, kept, known_by};
+use crate::baseline::{Baseline, Shards, kept, known_by};
 use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digest, Digested};
+use crate::digest::{Algorithm, Digest, Digested, Parts};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Reads, Stages};
 use crate::paths;
+use crate::plan::Ranges;
 use crate::pool::Slots;
 use crate::sink::{Table, TableWriter};
 use crate::walk::{Batch, Kind, Meta, WalkTotals};
@@ -63,6 +66,10 @@ impl Options for ChecksumOptions {
         true
     }
 
+    fn ranges(&self, known: &Shards) -> Option<Box<dyn Ranges>> {
+        (self.algorithms[..] == [Algorithm::Blake3]).then(|| Box::new(Left::of(known)) as Box<dyn Ranges>)
+    }
+
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         Ok(Box::new(Checksum::new(self, context)?))
     }
@@ -78,7 +85,7 @@ const RESULT: &[Column] = kept![
 ];
 
 /// Every table with its columns; of the digests only the chosen ones are present.
-const TABLES: &[TableColumns] = &[("result", RESULT)];
+const TABLES: &[TableColumns] = &[("result", RESULT), ("parts", PARTS)];
 const TABLE: Table = Table { name: "result", dictionary: &[] };
 
 struct Worker {
@@ -92,6 +99,7 @@ struct Checksum {
     workers: Slots<Worker>,
     manifests: Option<Manifests>,
     baseline: Baseline,
+    parts: Kept,
     files: AtomicU64,
     bytes: AtomicU64,
     reused: AtomicU64,
@@ -118,6 +126,7 @@ impl Checksum {
             workers: Slots::new(context.threads, worker),
             manifests: manifests.transpose()?,
             baseline: Baseline::default(),
+            parts: Kept::new(&context.sink),
             algorithms,
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -168,11 +177,15 @@ impl Checksum {
         batch.iter().enumerate().filter_map(digests).collect()
     }
 
-    /// A file's row and digests, when it is as it was in an earlier run.
-    fn known(&self, path: &[u8], meta: &Meta) -> Option<(Row<'_>, Vec<Digest>)> {
-        let row = self.baseline.find(path, meta)?;
+    /// A file's digests, when it is as it was in an earlier run, and whether this very job found them.
+    fn known(&self, path: &[u8], meta: &Meta) -> Option<(bool, Vec<Digest>)> {
+        let Some(row) = self.baseline.find(path, meta) else {
+            let (digest, is_own) =
+                (self.algorithms[..] == [Algorithm::Blake3]).then(|| self.parts.earlier().digest(path, meta))??;
+            return Some((is_own, vec![digest]));
+        };
         let digests = (0..self.algorithms.len()).map(|place| Digest::from_hex(row.text(place)?.as_bytes()));
-        Some((row, digests.collect::<Option<_>>()?))
+        Some((row.is_own(), digests.collect::<Option<_>>()?))
     }
 }
 
@@ -188,16 +201,21 @@ impl Operation for Checksum {
     fn prepare(&mut self) -> Result<()> {
         let names: Vec<&str> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         self.baseline = Baseline::open(&self.context.baseline, &names);
+        self.parts.open(&self.context.baseline);
         Ok(())
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
-        let Some((row, digests)) = self.known(path, meta) else { return Ok(false) };
-        if !row.is_own() {
+        let Some((is_own, digests)) = self.known(path, meta) else { return Ok(false) };
+        if !is_own {
             self.reused.fetch_add(1, Relaxed);
             self.reused_bytes.fetch_add(meta.size, Relaxed);
         }
         self.row(path, meta, digests.into_iter()).map(|()| true)
+    }
+
+    fn parts(&self) -> Option<&dyn Parts> {
+        Some(&self.parts)
     }
 
     fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
@@ -218,7 +236,8 @@ impl Operation for Checksum {
                 worker.writer.write(&worker.rows.take()?)?;
             }
             worker.writer.checkpoint()
-        })
+        })?;
+        self.parts.checkpoint()
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
@@ -226,7 +245,8 @@ impl Operation for Checksum {
         let mut workers = self.workers.into_inner();
         // All rows first: only then is it known which table has none.
         workers.iter_mut().try_for_each(|worker| worker.writer.write(&worker.rows.take()?))?;
-        let staged = workers.into_iter().map(|worker| worker.writer.stage()).collect::<Result<Vec<_>>>()?;
+        let mut staged = workers.into_iter().map(|worker| worker.writer.stage()).collect::<Result<Vec<_>>>()?;
+        staged.extend(self.parts.stage()?);
         self.context.sink.commit(staged)?;
         let files = self.manifests.map(|manifests| manifests.finish(control)).transpose()?.unwrap_or_default();
         let bytes = self.bytes.into_inner();

@@ -1,7 +1,7 @@
 //! Opening the source and what lies below it, without following a link that was not asked for.
 
 use std::io;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -191,13 +191,13 @@ impl Root {
         self.inside(self.open_below(path, FILE)?)
     }
 
-    /// Open a file of this size to read `bytes` at each of its ends: of a large object no more is fetched.
+    /// Open a file of this size to read these bytes of it: of a large object no others are fetched.
     ///
     /// # Errors
     /// The system's error.
-    pub fn open_ends(&self, path: &[u8], size: u64, bytes: u64) -> io::Result<OpenFile> {
+    pub fn open_some(&self, path: &[u8], size: u64, ranges: &[Range<u64>]) -> io::Result<OpenFile> {
         let Some(objects) = self.objects() else { return self.open_file(path) };
-        let (file, object) = objects.fetch_ends(path, size, bytes)?;
+        let (file, object) = objects.fetch_some(path, size, ranges)?;
         Ok(OpenFile { file, object: Some(object) })
     }
 

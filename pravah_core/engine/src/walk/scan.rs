@@ -1,17 +1,18 @@
 //! One directory: read its names, look each up, hand batches on, queue its children.
 
+mod named;
+
 use std::cell::RefCell;
-use std::collections::HashSet;
 use std::io;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use foldhash::fast::RandomState;
 use rustix::fs::RawDir;
 
-use super::listed::Listed;
+pub(super) use self::named::scan_listed;
 use super::open::stat_at;
 use super::queue::{Ancestors, Waiting};
 use super::{Batch, Directory, Entry, Kind, Meta, Shared, Skip, Skipped, Visitor};
@@ -59,26 +60,6 @@ fn scan<V: Visitor>(shared: &Arc<Shared<V>>, waiting: Waiting, open: u32) {
     }
 }
 
-/// Look up what a list names until it ends; a failure or panic ends the walk.
-pub(super) fn scan_listed<V: Visitor>(shared: &Arc<Shared<V>>, listed: &Listed) {
-    while !shared.is_stopped() {
-        let scanned = guarded(|| {
-            let Some(group) = listed.next()? else { return Ok(false) };
-            let depth =
-                if group.directory.is_empty() { 0 } else { 1 + memchr::memchr_iter(b'/', &group.directory).count() };
-            let (id, path) = (shared.next_id.fetch_add(1, Relaxed), group.directory);
-            let directory = Directory { id, parent: 0, path, depth: depth as u32, meta: shared.root.meta };
-            Scan::new(shared, Waiting { directory, ancestors: Vec::new() }, 1).run_listed(&group.names)?;
-            Ok(true)
-        });
-        match scanned {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => return shared.control.fail(error),
-        }
-    }
-}
-
 struct Scan<'a, V: Visitor> {
     shared: &'a Arc<Shared<V>>,
     directory: Arc<Directory>,
@@ -88,6 +69,7 @@ struct Scan<'a, V: Visitor> {
     seen: u64,
     was_read: bool,
     open: u32,
+    range: Option<Range<u64>>,
 }
 
 impl<'a, V: Visitor> Scan<'a, V> {
@@ -106,6 +88,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
             seen: 0,
             was_read: false,
             open,
+            range: None,
         }
     }
 
@@ -129,35 +112,6 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 let read = self.read(&opened, &mut buffer);
                 BUFFER.with(|cell| cell.replace(buffer));
                 read?;
-            }
-        }
-        self.flush(true)
-    }
-
-    /// Take those of the directory's files that have these names, each ended by a NUL.
-    fn run_listed(&mut self, names: &[u8]) -> Result<()> {
-        self.shared.directories.fetch_add(1, Relaxed);
-        if let Some(objects) = self.shared.root.objects() {
-            self.list_some(objects, names)?;
-            return self.flush(true);
-        }
-        let path = &self.directory.path;
-        let opened = match self.shared.root.open_directory(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.flush(true),
-            Err(error) => {
-                self.trouble(path, &error)?;
-                return self.flush(true);
-            }
-            Ok(opened) if self.shared.root.is_outside(&opened) => return self.flush(true),
-            Ok(opened) => opened,
-        };
-        for name in names.split_inclusive(|&byte| byte == 0) {
-            let Ok(name) = std::ffi::CStr::from_bytes_with_nul(name) else { continue };
-            match self.look_up(&opened, name) {
-                Ok((meta, _)) if meta.kind == Kind::Directory => {}
-                Ok((meta, _)) => self.push(name.to_bytes(), meta)?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => self.trouble(&paths::join(&self.directory.path, name.to_bytes()), &error)?,
             }
         }
         self.flush(true)
@@ -200,26 +154,6 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 break;
             }
             self.flush(false)?;
-        }
-        Ok(())
-    }
-
-    /// Take those objects of a directory that have these names: a page tells of a thousand at once, a request of one.
-    fn list_some(&mut self, objects: &Objects, names: &[u8]) -> Result<()> {
-        let names: HashSet<&[u8], RandomState> = names.split(|&byte| byte == 0).collect();
-        let mut token = None;
-        while !self.shared.is_stopped() {
-            let page = objects.list(&self.directory.path, token, || self.shared.is_stopped())?;
-            token = page.next;
-            for object in page.objects.iter().filter(|object| names.contains(object.name.as_bytes())) {
-                if !object.name.is_empty() {
-                    let meta = objects.listed_meta(&self.directory.path, object)?;
-                    self.push(object.name.as_bytes(), meta)?;
-                }
-            }
-            if token.is_none() {
-                break;
-            }
         }
         Ok(())
     }
@@ -380,10 +314,9 @@ impl<'a, V: Visitor> Scan<'a, V> {
             entries: std::mem::take(&mut self.entries),
             last,
             empty_directory: last && self.was_read && self.seen == 0,
+            range: self.range.clone(),
         };
-        let files = batch.entries.iter().filter(|entry| entry.meta.kind != Kind::Directory);
-        let (files, bytes) =
-            files.fold((0, 0u64), |(files, bytes), entry| (files + 1, bytes.saturating_add(entry.meta.size)));
+        let (files, bytes) = batch.totals();
         self.shared.files.fetch_add(files, Relaxed);
         self.shared.bytes.fetch_add(bytes, Relaxed);
         self.shared.visitor.batch(batch)

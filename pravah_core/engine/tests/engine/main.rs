@@ -23,6 +23,7 @@ mod pass;
 mod plan;
 mod profile;
 mod profile_again;
+mod ranges;
 mod search;
 mod search_again;
 mod search_files;

@@ -27,7 +27,7 @@ fn tree() -> Tree {
 }
 
 /// The lists with their files and bytes, in order.
-fn plan(spec: &Spec, folder: &Path, cut: Cut) -> Vec<(PathBuf, u64, u64)> {
+pub fn plan(spec: &Spec, folder: &Path, cut: Cut) -> Vec<(PathBuf, u64, u64)> {
     let (_output, job) = spec.prepare();
     let planned = job.unwrap().plan(folder, cut, &Arc::new(Control::new())).unwrap();
     let number = |split: &Value, name: &str| split[name].as_u64().unwrap();
@@ -36,7 +36,7 @@ fn plan(spec: &Spec, folder: &Path, cut: Cut) -> Vec<(PathBuf, u64, u64)> {
     planned["splits"].as_array().unwrap().iter().map(split).collect()
 }
 
-fn of_list(spec: &Spec, list: &Path) -> Done {
+pub fn of_list(spec: &Spec, list: &Path) -> Done {
     let mut part = spec.clone();
     part.0["files"] = json!(list);
     part.run()
@@ -174,9 +174,13 @@ fn a_list_leads_nowhere_out_of_the_source() {
     fs::write(tree.beside("secret"), b"secret").unwrap();
     let folder = temporary_in_memory("plan");
     let list = folder.path().join("list");
-    fs::write(&list, b"..\0secret\0\0link\0secret\0\0\0../secret\0\0").unwrap();
+    fs::write(&list, b"..\0secret\0\0link\0secret\0\0\0..\0\0\0../0/9\0\0..\0secret/0/9\0\0").unwrap();
     let done = of_list(&both(&tree), &list);
     assert_eq!(done.table("result").len(), 0);
+    fs::write(&list, b"\0../secret\0\0").unwrap();
+    let mut part = both(&tree);
+    part.0["files"] = json!(list);
+    assert!(matches!(part.fails(), EngineError::SourceNotFound { .. }), "no name holds a slash");
 }
 
 #[test]

@@ -245,7 +245,8 @@ impl<'a> Comparison<'a> {
     }
 
     fn look(&self, file: &File, path: &[u8]) -> std::result::Result<Option<(Meta, Key)>, Trouble> {
-        let open = self.roots.get(self.store.root(file)).open_ends(path, file.size, END_BYTES)?;
+        let looked_at = [0..END_BYTES.min(file.size), file.size.saturating_sub(END_BYTES)..file.size];
+        let open = self.roots.get(self.store.root(file)).open_some(path, file.size, &looked_at)?;
         let meta = open.state()?;
         // A change from here on is one that a later run sees.
         rest(&self.context.control, &meta).map_err(Trouble::Ended)?;

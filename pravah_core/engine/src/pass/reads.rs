@@ -1,0 +1,31 @@
+//! What an operation is told of the files of a batch.
+
+use crate::digest::{Algorithm, Digest, Digested};
+use crate::issue::IssueKind;
+
+/// What became of the files of a batch.
+#[derive(Debug)]
+pub struct Reads<'a> {
+    pub(super) algorithms: &'a [Algorithm],
+    pub(super) files: Vec<Option<Result<Digested, IssueKind>>>,
+}
+
+impl Reads<'_> {
+    /// What became of entry `index` of the batch: none when it was not read, its digests, or the kind of the issue
+    /// that the job has of it.
+    pub fn get(&self, index: usize) -> Option<&Result<Digested, IssueKind>> {
+        self.files.get(index).and_then(Option::as_ref)
+    }
+
+    /// One of the digests an operation asked for.
+    pub fn digest(&self, digested: &Digested, algorithm: Algorithm) -> Digest {
+        digest(self.algorithms, digested, algorithm)
+    }
+}
+
+/// One of the digests of a file, all of which are of `algorithms`.
+pub(super) fn digest(algorithms: &[Algorithm], digested: &Digested, algorithm: Algorithm) -> Digest {
+    let index = algorithms.iter().position(|&known| known == algorithm);
+    // Asked for by somebody: every operation names what it wants before the pass.
+    index.and_then(|index| digested.digests.get(index)).copied().unwrap_or_else(|| Digest::new(&[]))
+}
