@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import duckdb
 from tests.benchmarks.engine_cases import Engine
 from tests.benchmarks.measure import Row, alternate, compared, limited, same
 
-FILES, _FILE_BYTES = 4_000, 5 << 20
+FILES, _FILE_BYTES, _ONE_BYTES = 4_000, 5 << 20, 100_000_000_000 >> 26 << 26
 """Sparse files: 20 GB that take no space, and with three digests more than half a minute."""
 
 
@@ -93,21 +93,35 @@ def durability(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
 
 def resume(scratch: Path) -> Iterator[Row]:
     """A checksum that is killed at its half, and the attempt that goes on, against an undisturbed one."""
-    source, engine = sparse_tree(scratch / "sparse", FILES), Engine(scratch)
-    options = {"algorithms": ["sha256", "sha1", "md5"]}
+    tree, engine = sparse_tree(scratch / "sparse", FILES), Engine(scratch)
+
+    def of_files() -> str:
+        reused, files = _summary(engine)["reused_files"], len(engine.manifest("manifest.sha256"))
+        same(0 < reused < files, True, "some files were left")
+        return f"{reused:,} of {files:,} files taken over"
+
+    def of_parts() -> str:
+        rows = f"SELECT count(*) FROM read_parquet('{engine.out}/checksum/parts/*.parquet')"
+        computed, parts = duckdb.sql(rows).fetchall()[0][0], _ONE_BYTES >> 26
+        same(0 < computed < parts, True, "some parts were left")
+        return f"{parts - computed:,} of {parts:,} parts taken over"
+
+    yield _resumed(engine, tree, ["sha256", "sha1", "md5"], "Three digests of 20 GB", of_files)
+    yield _resumed(engine, sparse_file(scratch / "one"), ["blake3"], "BLAKE3 of one file of 100 GB", of_parts)
+
+
+def _resumed(engine: Engine, source: Path, algorithms: list[str], what: str, told: Callable[[], str]) -> Row:
+    options, manifest = {"algorithms": algorithms}, f"manifest.{'b3' if algorithms == ['blake3'] else algorithms[0]}"
     engine.run("checksum", source, options)  # once uncounted: the second run has its pages
     whole = engine.run("checksum", source, options)["seconds"]
-    lines = engine.manifest("manifest.sha256")
+    lines = engine.manifest(manifest)
     _killed(engine, source, options, after=whole / 2)
-    more = {"baselines": {"checksum": _kept(engine, scratch / "baseline", "checksum", ("result",))}}
-    rest = engine.run_all({"checksum": options}, source, more=more)["seconds"]
-    same(engine.manifest("manifest.sha256"), lines, "manifest of both")
-    reused = _summary(engine)["reused_files"]
-    same(0 < reused < len(lines), True, "some files were left")
-    note = f"{reused:,} of {len(lines):,} files taken over, manifests equal"
-    ratio = rest / whole
-    yield Row(
-        "Three digests of 20 GB, killed at its half: what is left",
+    kept = _kept(engine, engine.out.parent / "baseline", "checksum", ("result", "parts"))
+    rest = engine.run_all({"checksum": options}, source, more={"baselines": {"checksum": kept}})["seconds"]
+    same(engine.manifest(manifest), lines, "manifest of both")
+    note, ratio = f"{told()}, manifests equal", rest / whole
+    return Row(
+        f"{what}, killed at its half: what is left",
         "the whole run",
         f"{rest:,.1f} s",
         f"{whole:,.1f} s",
@@ -136,6 +150,16 @@ def _killed(engine: Engine, source: Path, options: dict[str, Any], after: float)
         process.kill()
 
 
+def sparse_file(root: Path) -> Path:
+    """Make a directory of one large file that takes no space."""
+    root.mkdir(parents=True, exist_ok=True)
+    if not (root / "file").exists():
+        with (root / "file").open("wb") as file:
+            file.truncate(_ONE_BYTES)
+            file.write(b"not only zeros")
+    return root
+
+
 def sparse_tree(root: Path, files: int) -> Path:
     """Make a tree of files of 5 MiB that take no space."""
     for number in range(files):
@@ -156,7 +180,8 @@ def _kept(engine: Engine, folder: Path, operation: str, tables: tuple[str, ...])
     """Put the shards of a run aside, as they lie; the next one empties its folder."""
     shutil.rmtree(folder, ignore_errors=True)
     for table in tables:
-        shutil.copytree(engine.out / operation / table, folder / table)
+        if (engine.out / operation / table).exists():
+            shutil.copytree(engine.out / operation / table, folder / table)
     return sorted(os.fspath(path) for path in folder.rglob("part-*.parquet"))
 
 

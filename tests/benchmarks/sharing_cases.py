@@ -15,7 +15,7 @@ from services import bootstrap, settings
 from services.jobs import registry
 from services.jobs.models import Source, Status
 from tests.asking import one_job
-from tests.benchmarks.again_cases import FILES, sparse_tree
+from tests.benchmarks.again_cases import FILES, sparse_file, sparse_tree
 from tests.benchmarks.measure import Row, alternate, same, seconds_of
 
 _ALGORITHMS = ["sha256", "sha1", "md5"]
@@ -33,57 +33,70 @@ cluster.shutdown()
 """
 
 
-def sharing(scratch: Path, runs: int) -> Iterator[Row]:
-    """Three digests of 20 GB: two runners of one thread each, and Ray, against one runner of two threads."""
-    source = sparse_tree(scratch / "sparse", FILES)
-    config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=(scratch,))
-    with bootstrap.open_services(config) as services:
-        manifests: dict[str, list[bytes]] = {}
+class _Shared:
+    """A checksum done by several runners."""
 
-        def shared(name: str, runners: int, **more: str) -> float:
-            with _workers(services, runners, more):
-                started = time.perf_counter()
-                options = {"algorithms": _ALGORITHMS}
-                view, _ = services.jobs.submit(
-                    one_job(operation="checksum", source=Source.of_path(source), options=options)
-                )
-                while not (view := services.jobs.get(view.id)).is_final:
-                    time.sleep(0.1)
-                seconds = time.perf_counter() - started
-            if view.status != Status.COMPLETED:
-                raise SystemExit(f"the job ended {view.status}: {view.error}")
-            same(view.result("checksum")["summary"]["reused_files"], 0, "files taken over")
-            lines = b"".join(services.artifacts.open(view.id, "checksum/manifest.sha256").chunks).splitlines()
-            manifests[name] = sorted(lines)
-            services.jobs.delete(view.id)
-            return seconds
+    def __init__(self, services: bootstrap.Services, source: Path, algorithms: list[str]) -> None:
+        self._services = services
+        self._request = one_job(operation="checksum", source=Source.of_path(source), options={"algorithms": algorithms})
+        self._manifest = f"checksum/manifest.{'b3' if algorithms == ['blake3'] else algorithms[0]}"
+        self.manifests: dict[str, list[bytes]] = {}
 
-        def alone() -> float:
-            return shared("alone", 1, PRAVAH_ENGINE_THREADS=str(_CPUS))
+    def run(self, name: str, runners: int, **more: str) -> float:
+        """Return the seconds from the submit to the end."""
+        services = self._services
+        with _workers(services, runners, more):
+            started = time.perf_counter()
+            view, _ = services.jobs.submit(self._request)
+            while not (view := services.jobs.get(view.id)).is_final:
+                time.sleep(0.1)
+            seconds = time.perf_counter() - started
+        if view.status != Status.COMPLETED:
+            raise SystemExit(f"the job ended {view.status}: {view.error}")
+        same(view.result("checksum")["summary"]["reused_files"], 0, "files taken over")
+        lines = b"".join(services.artifacts.open(view.id, self._manifest).chunks).splitlines()
+        self.manifests[name] = sorted(lines)
+        services.jobs.delete(view.id)
+        return seconds
 
-        def two() -> float:
-            return shared("two", _CPUS, PRAVAH_ENGINE_THREADS="1")
+    def alone(self) -> float:
+        """By one runner of all threads."""
+        return self.run("alone", 1, PRAVAH_ENGINE_THREADS=str(_CPUS))
 
-        measured = alternate(alone, two, runs)
-        same(manifests["two"], manifests["alone"], "manifests")
-        note = f"{len(manifests['two']):,} files, manifests equal"
-        yield Row(
-            "Three digests of 20 GB shared by 2 runners of 1 thread",
+    def two(self) -> float:
+        """By runners of one thread each."""
+        return self.run("two", _CPUS, PRAVAH_ENGINE_THREADS="1")
+
+    def row(self, what: str, runs: int) -> Row:
+        """Compare the two."""
+        measured = alternate(self.alone, self.two, runs)
+        same(self.manifests["two"], self.manifests["alone"], "manifests")
+        return Row(
+            f"{what} shared by 2 runners of 1 thread",
             "one runner of 2 threads",
             seconds_of(measured.theirs),
             seconds_of(measured.ours),
             f"{measured.ratio:.2f} × its speed",
             "≥ 0.95 ×",
             measured.ratio >= 0.95,
-            note,
+            f"{len(self.manifests['two']):,} files, manifests equal",
         )
+
+
+def sharing(scratch: Path, runs: int) -> Iterator[Row]:
+    """Three digests of 20 GB: two runners of one thread each, and Ray, against one runner of two threads."""
+    source = sparse_tree(scratch / "sparse", FILES)
+    config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=(scratch,))
+    with bootstrap.open_services(config) as services:
+        yield _Shared(services, sparse_file(scratch / "one"), ["blake3"]).row("BLAKE3 of one file of 100 GB", runs)
+        shared = _Shared(services, source, _ALGORITHMS)
+        yield shared.row("Three digests of 20 GB", runs)
         with _cluster() as address:
             more = {"PRAVAH_EXECUTOR": "ray", "PRAVAH_RAY_ADDRESS": address, "PRAVAH_ENGINE_THREADS": "1"}
-            measured = alternate(lambda: shared("ray", 1, **more), alone, runs)
-            same(manifests["ray"], manifests["alone"], "manifests")
-        note = (
-            f"{len(manifests['ray']):,} files, manifests equal; a cluster of {_CPUS} nodes of 1 CPU that runs already"
-        )
+            measured = alternate(lambda: shared.run("ray", 1, **more), shared.alone, runs)
+            same(shared.manifests["ray"], shared.manifests["alone"], "manifests")
+        files = len(shared.manifests["ray"])
+        note = f"{files:,} files, manifests equal; a cluster of {_CPUS} nodes of 1 CPU that runs already"
         yield Row(
             "Three digests of 20 GB on Ray",
             "one runner of 2 threads",

@@ -24,10 +24,12 @@ use arrow_schema::{Schema, SchemaRef};
 use foldhash::fast::RandomState;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use rayon::prelude::*;
 
 use crate::columns::Columns;
 use crate::error::Result;
 use crate::issue::lock;
+use crate::pool::compute_pool;
 use crate::sketch::hash;
 use crate::walk::Meta;
 
@@ -97,6 +99,13 @@ pub struct Shards {
     pub own: Arc<[PathBuf]>,
 }
 
+impl Shards {
+    /// True without one.
+    pub fn is_empty(&self) -> bool {
+        self.earlier.is_empty() && self.own.is_empty()
+    }
+}
+
 /// Numbers of the runs of a job's own splits begin here.
 const OWN: u32 = 1 << 31;
 
@@ -154,25 +163,24 @@ pub fn columns_of(
 /// The parts of some shards in their order, read side by side: nothing else of a job can begin before its baseline is
 /// there.
 fn all_parts(shards: &[&Path], (run, mark): (u32, Option<&str>), values: &[&str]) -> Vec<Part> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let read = |shards: &[&Path]| -> Vec<Part> {
-        shards.iter().flat_map(|path| parts(path, (run, mark), values, BATCH_ROWS)).collect()
+    let batches = |path: &Path, columns: &[&str]| -> Vec<RecordBatch> {
+        let read = columns_of(path, mark, columns, BATCH_ROWS);
+        read.into_iter().flatten().map_while(std::result::Result::ok).collect()
     };
-    let some = shards.len().div_ceil(threads).max(1);
-    std::thread::scope(|scope| {
-        let reading: Vec<_> = shards
-            .chunks(some)
-            .skip(1)
-            .map(|shards| (shards, std::thread::Builder::new().spawn_scoped(scope, || read(shards))))
-            .collect();
-        let mut all = read(&shards[..some.min(shards.len())]);
-        for (shards, reading) in reading {
-            // What a thread that could not be had, or that panicked, did not read is read here.
-            let parts = reading.ok().and_then(|reading| reading.join().ok());
-            all.extend(parts.unwrap_or_else(|| read(shards)));
+    let read = |path: &&Path| -> Vec<Part> {
+        if values.is_empty() {
+            return parts(path, (run, mark), values, BATCH_ROWS).collect();
         }
-        all
-    })
+        // One shard may be most of all.
+        let (known, of_values) = rayon::join(|| batches(path, &KNOWN_BY), || batches(path, values));
+        known.iter().zip(&of_values).map_while(|(known, of)| Part::of(run, known, of, values)).collect()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let all: Vec<Vec<Part>> = match compute_pool(threads) {
+        Ok(pool) => pool.install(|| shards.par_iter().map(read).collect()),
+        Err(_) => shards.iter().map(read).collect(),
+    };
+    all.into_iter().flatten().collect()
 }
 
 fn parts(
@@ -184,7 +192,7 @@ fn parts(
     let wanted: Vec<&str> = KNOWN_BY.iter().chain(values).copied().collect();
     let batches = columns_of(path, mark, &wanted, batch_rows).into_iter().flatten();
     // What came before a part that is broken is whole.
-    batches.map_while(std::result::Result::ok).map_while(move |batch| Part::of(run, &batch, values))
+    batches.map_while(std::result::Result::ok).map_while(move |batch| Part::of(run, &batch, &batch, values))
 }
 
 /// Do something with each row of a shard of run number `run` that is true for `mark`, so many in memory at once.
@@ -245,8 +253,9 @@ struct Part {
 }
 
 impl Part {
-    fn of(run: u32, batch: &RecordBatch, values: &[&str]) -> Option<Self> {
-        let column = |name: &str| batch.column_by_name(name);
+    /// Of columns by which files are known, and of those with the values.
+    fn of(run: u32, known: &RecordBatch, of_values: &RecordBatch, values: &[&str]) -> Option<Self> {
+        let column = |name: &str| known.column_by_name(name);
         let time = |name: &str| Some(column(name)?.as_primitive_opt::<TimestampNanosecondType>()?.clone());
         Some(Self {
             run,
@@ -256,7 +265,7 @@ impl Part {
             modified: time("modified")?,
             changed: time("changed")?,
             inode: column("inode")?.as_primitive_opt::<UInt64Type>()?.clone(),
-            values: values.iter().map(|name| column(name).cloned()).collect::<Option<_>>()?,
+            values: values.iter().map(|name| of_values.column_by_name(name).cloned()).collect::<Option<_>>()?,
         })
     }
 

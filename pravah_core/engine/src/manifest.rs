@@ -52,15 +52,13 @@ pub fn cannot_hold(algorithm: Algorithm, path: &[u8]) -> Option<&'static str> {
 }
 
 /// Append a line in GNU form. `b3sum` knows no `\r` escape and takes the byte as it is.
-pub fn write_line(out: &mut Vec<u8>, algorithm: Algorithm, digest: &Digest, path: &[u8], hex: &mut String) {
+pub fn write_line(out: &mut Vec<u8>, algorithm: Algorithm, digest: &Digest, path: &[u8]) {
     let special = |byte: &u8| matches!(byte, b'\n' | b'\\') || (*byte == b'\r' && algorithm != Algorithm::Blake3);
     let escape = path.iter().any(special);
     if escape {
         out.push(b'\\');
     }
-    hex.clear();
-    digest.write_hex(hex);
-    out.extend_from_slice(hex.as_bytes());
+    digest.with_hex(|hex| out.extend_from_slice(hex.as_bytes()));
     out.extend_from_slice(b"  ");
     if !escape {
         out.extend_from_slice(path);

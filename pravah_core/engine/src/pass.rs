@@ -4,11 +4,12 @@
 //! 2. The walk gives each its entries as they are scanned, on the scanning threads.
 //! 3. When an operation reads, each file that one of them wants is opened once, on the compute pool; its bytes go
 //!    to every [`Reading`] and every digest that was asked for, then each operation is told what became of the
-//!    files of a batch.
+//!    files of a batch. Where there is an earlier run, files that are taken over from it never reach the pool.
 //! 4. Operations settle what they know only after the pass, in stages of their own, then write and report.
 //!
 //! An operation knows neither its neighbours nor the walk: it is called.
 
+mod front;
 mod reads;
 
 use std::ops::Range;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
+use self::front::{Front, Todo};
 pub use self::reads::Reads;
 use self::reads::digest;
 use crate::control::Control;
@@ -29,7 +31,7 @@ use crate::outcome::Report;
 use crate::paths;
 use crate::pool::walk_and_work;
 use crate::walk::open::Root;
-use crate::walk::{Batch, Kind, Meta, Skipped, Visitor, WalkTotals};
+use crate::walk::{Batch, Kind, Meta, Skipped, WalkTotals};
 
 /// The names of an operation's stages; all end with "write".
 #[derive(Debug, Clone, Copy)]
@@ -163,38 +165,9 @@ struct Pass {
     reader: FileReader,
     root: Arc<Root>,
     reading: bool,
+    /// There is an earlier run to take over from.
+    again: bool,
     control: Arc<Control>,
-}
-
-/// The scanning side of a pass.
-struct Front {
-    pass: Arc<Pass>,
-    send: Option<crossbeam_channel::Sender<Batch>>,
-}
-
-impl Visitor for Front {
-    fn batch(&self, batch: Batch) -> Result<()> {
-        if batch.range.is_none() {
-            self.pass.operations.iter().try_for_each(|operation| operation.entries(&batch))?;
-        }
-        match &self.send {
-            Some(_) if batch.is_empty() => Ok(()),
-            Some(send) => send.send(batch).map_err(|_| EngineError::internal("the compute pool is gone")),
-            None => {
-                let (files, bytes) = batch.totals();
-                self.pass.control.add_done(files, bytes);
-                Ok(())
-            }
-        }
-    }
-
-    fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
-        self.pass.operations.iter().try_for_each(|operation| operation.skipped(skipped))
-    }
-
-    fn trouble(&self, path: &[u8], kind: IssueKind, message: &str) -> Result<()> {
-        self.pass.operations.iter().try_for_each(|operation| operation.trouble(path, kind, message))
-    }
 }
 
 /// Run all operations of a job over one walk.
@@ -215,6 +188,7 @@ pub fn run(requests: &[Request], contexts: &[Context]) -> Result<(WalkTotals, Ve
         reader: FileReader::new(&context.root, &algorithms, control),
         root: Arc::clone(&context.root),
         reading: !wanted.is_empty(),
+        again: contexts.iter().any(|context| !context.baseline.is_empty()),
         control: Arc::clone(control),
         operations,
     });
@@ -250,7 +224,9 @@ impl Pass {
             return std::thread::scope(|scope| {
                 let ticking = std::thread::Builder::new().name("pravah-checkpoint".into());
                 let ticking = ticking.spawn_scoped(scope, || self.checkpoints(&ticks));
-                let totals = walk_and_work(context, |send| front(Some(send)), |batch| self.batch(&batch));
+                // Reading is what takes the time: as many scanning threads again would only be in its way.
+                let scanning = if self.again { context.threads } else { (context.threads / 2).max(1) };
+                let totals = walk_and_work(context, scanning, |send| front(Some(send)), |todo| self.batch(&todo));
                 drop(done);
                 // Without that thread a job is as right, and loses more when it dies.
                 drop(ticking);
@@ -273,7 +249,18 @@ impl Pass {
         }
     }
 
-    fn batch(&self, batch: &Batch) -> Result<()> {
+    /// The operations that want a file read, one bit for each; what the others know of it they take over.
+    fn wanting(&self, path: &[u8], meta: &Meta) -> Result<u32> {
+        let mut wanting = 0;
+        for (place, operation) in self.operations.iter().enumerate() {
+            if operation.reads().is_some() && operation.wants(path, meta) && !operation.take_over(path, meta)? {
+                wanting |= 1 << place;
+            }
+        }
+        Ok(wanting)
+    }
+
+    fn batch(&self, (batch, wanting): &Todo) -> Result<()> {
         if let Some(range) = &batch.range {
             return batch.iter().try_for_each(|(name, meta)| {
                 self.range(&paths::join(&batch.directory.path, name), meta, range)?;
@@ -289,12 +276,18 @@ impl Pass {
         let directory = || if files >= OPENED_FILES { opened.get_or_init(open).as_ref() } else { None };
         let files = entries
             .par_iter()
+            .enumerate()
             .with_min_len(self.root.files_at_once())
-            .map(|(name, meta)| {
+            .map(|(place, (name, meta))| {
                 let path = paths::join(&batch.directory.path, name);
-                self.entry(&path, &directory, meta)
+                self.entry(&path, &directory, meta, wanting.as_ref().map(|wanting| wanting[place]))
             })
             .collect::<Result<_>>()?;
+        self.told(batch, files)
+    }
+
+    /// Tell operations what became of the files of a batch.
+    fn told(&self, batch: &Batch, files: Vec<Option<std::result::Result<Digested, IssueKind>>>) -> Result<()> {
         let reads = Reads { algorithms: self.reader.algorithms(), files };
         let readers = self.operations.iter().filter(|operation| operation.reads().is_some());
         readers.into_iter().try_for_each(|operation| operation.files(batch, &reads))
@@ -305,11 +298,13 @@ impl Pass {
         path: &[u8],
         directory: &dyn Fn() -> Option<&'a OwnedFd>,
         meta: &Meta,
+        wanting: Option<u32>,
     ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         match meta.kind {
             Kind::Directory => Ok(None),
             Kind::File => {
-                let read = self.file(path, directory, meta)?;
+                let wanting = wanting.map_or_else(|| self.wanting(path, meta), Ok)?;
+                let read = if wanting == 0 { None } else { Some(self.file(path, directory, meta, wanting)?) };
                 self.control.add_done(1, if read.is_none() { meta.size } else { 0 });
                 Ok(read)
             }
@@ -325,18 +320,12 @@ impl Pass {
         path: &[u8],
         directory: &dyn Fn() -> Option<&'a OwnedFd>,
         meta: &Meta,
-    ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
-        // One bit for each operation.
-        let mut wanting = 0u32;
+        wanting: u32,
+    ) -> Result<std::result::Result<Digested, IssueKind>> {
+        let wants = |place: usize| wanting >> place & 1 == 1;
         let mut readings = Vec::new();
-        for (place, operation) in self.operations.iter().enumerate() {
-            if operation.reads().is_some() && operation.wants(path, meta) && !operation.take_over(path, meta)? {
-                wanting |= 1 << place;
-                readings.extend(operation.reading(path, meta)?);
-            }
-        }
-        if wanting == 0 {
-            return Ok(None);
+        for (_, operation) in self.operations.iter().enumerate().filter(|(place, _)| wants(*place)) {
+            readings.extend(operation.reading(path, meta)?);
         }
         let place = Place { path, directory: directory() };
         let read = if readings.is_empty() {
@@ -356,12 +345,12 @@ impl Pass {
         if let Ok(digested) = &read {
             let of = |algorithm| digest(self.reader.algorithms(), digested, algorithm);
             for (place, operation) in self.operations.iter().enumerate() {
-                if wanting >> place & 1 == 1 {
+                if wants(place) {
                     operation.file(path, digested, &of)?;
                 }
             }
         }
-        Ok(Some(read))
+        Ok(read)
     }
 
     /// Read a range of a file for the operation that takes it so.

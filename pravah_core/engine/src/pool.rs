@@ -111,7 +111,7 @@ impl<T> Slots<T> {
 /// bound memory.
 const WAITING_BATCHES_PER_THREAD: usize = 8;
 
-/// Walk on scanning threads and work on every batch in the compute pool, with a bounded channel between: `visitor`
+/// Walk on `scanning` threads and work on every batch in the compute pool, with a bounded channel between: `visitor`
 /// sends what is to be worked on.
 ///
 /// Totals reach the progress as soon as the walk ends.
@@ -121,20 +121,19 @@ const WAITING_BATCHES_PER_THREAD: usize = 8;
 ///
 /// # Cancellation
 /// Looked at per batch; longer work looks for itself.
-pub fn walk_and_work<V: Visitor>(
+pub fn walk_and_work<V: Visitor, T: Send>(
     context: &Context,
-    visitor: impl FnOnce(crossbeam_channel::Sender<Batch>) -> V,
-    work: impl Fn(Batch) -> Result<()> + Sync,
+    scanning: usize,
+    visitor: impl FnOnce(crossbeam_channel::Sender<T>) -> V,
+    work: impl Fn(T) -> Result<()> + Sync,
 ) -> Result<WalkTotals> {
     let pool = compute_pool(context.threads)?;
     let waiting = WAITING_BATCHES_PER_THREAD * context.threads;
     let (send, receive) = crossbeam_channel::bounded(waiting);
-    let (control, threads) = (&context.control, context.threads);
+    let control = &context.control;
     let visitor = Arc::new(visitor(send));
     std::thread::scope(|scope| {
         let walking = std::thread::Builder::new().name("pravah-walk".into()).spawn_scoped(scope, move || {
-            // Reading is what takes the time: as many scanning threads again would only be in its way.
-            let scanning = (threads / 2).max(1);
             let totals = context.scan(visitor, scanning)?;
             control.set_totals(totals.files, totals.bytes);
             Ok(totals)
@@ -204,11 +203,11 @@ impl Visitor for Counting {
 }
 
 /// Hand every batch to the pool until the channel ends. `work` must not panic.
-fn drain(
+fn drain<T: Send>(
     pool: &rayon::ThreadPool,
-    receive: &crossbeam_channel::Receiver<Batch>,
+    receive: &crossbeam_channel::Receiver<T>,
     waiting: usize,
-    work: impl Fn(Batch) + Sync,
+    work: impl Fn(T) + Sync,
 ) {
     // A token for each batch in work: `spawn` itself does not bound its queue.
     let (give_back, take) = crossbeam_channel::bounded(waiting);

@@ -10,6 +10,7 @@ mod parts;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -24,7 +25,7 @@ use crate::outcome::Report;
 use crate::pass::{Operation, Reads, Stages};
 use crate::paths;
 use crate::plan::Ranges;
-use crate::pool::Slots;
+use crate::pool::{Slots, compute_pool};
 use crate::sink::{Table, TableWriter};
 use crate::walk::{Batch, Kind, Meta, WalkTotals};
 
@@ -155,7 +156,7 @@ impl Checksum {
         let mut worker = self.workers.acquire();
         let Worker { rows, writer } = &mut *worker;
         known_by(rows, path, meta.into());
-        digests.for_each(|digest| rows.text(&digest.to_hex()));
+        digests.for_each(|digest| digest.with_hex(|hex| rows.text(hex)));
         self.files.fetch_add(1, Relaxed);
         self.bytes.fetch_add(meta.size, Relaxed);
         if rows.is_full() { writer.write(&rows.take()?) } else { Ok(()) }
@@ -241,14 +242,21 @@ impl Operation for Checksum {
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let control = &self.context.control;
+        let Self { context: Context { control, sink, threads, .. }, parts, manifests, .. } = *self;
         let mut workers = self.workers.into_inner();
-        // All rows first: only then is it known which table has none.
-        workers.iter_mut().try_for_each(|worker| worker.writer.write(&worker.rows.take()?))?;
-        let mut staged = workers.into_iter().map(|worker| worker.writer.stage()).collect::<Result<Vec<_>>>()?;
-        staged.extend(self.parts.stage()?);
-        self.context.sink.commit(staged)?;
-        let files = self.manifests.map(|manifests| manifests.finish(control)).transpose()?.unwrap_or_default();
+        let tables = || {
+            // All rows first: only then is it known which table has none.
+            workers.par_iter_mut().try_for_each(|worker| worker.writer.write(&worker.rows.take()?))?;
+            let staged = workers.into_par_iter().map(|worker| worker.writer.stage());
+            let mut staged = staged.collect::<Result<Vec<_>>>()?;
+            staged.extend(parts.stage()?);
+            sink.commit(staged)
+        };
+        let manifests = || manifests.map_or_else(|| Ok(Vec::new()), |manifests| manifests.finish(&control));
+        // Both wait for the disk.
+        let (written, files) = compute_pool(threads.max(2))?.install(|| rayon::join(tables, manifests));
+        written?;
+        let files = files?;
         let bytes = self.bytes.into_inner();
         let names: Vec<&str> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
         let seconds = control.elapsed_seconds();

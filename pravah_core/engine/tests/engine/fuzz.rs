@@ -108,7 +108,7 @@ fn manifests() {
     for name in hostile_names() {
         let mut line = Vec::new();
         let digest = pravah_engine::digest::Digest::from_hex(hex.as_bytes()).unwrap();
-        manifest::write_line(&mut line, Algorithm::Sha256, &digest, &name, &mut String::new());
+        manifest::write_line(&mut line, Algorithm::Sha256, &digest, &name);
         corpus.push(line);
     }
     let words: [&[u8]; 14] = [
@@ -138,7 +138,7 @@ fn manifests() {
                     assert!(!line.path.is_empty() && !line.path.contains(&0));
                     // What was understood is written so that it is understood alike.
                     let mut again = Vec::new();
-                    manifest::write_line(&mut again, Algorithm::Sha256, &line.digest, &line.path, &mut String::new());
+                    manifest::write_line(&mut again, Algorithm::Sha256, &line.digest, &line.path);
                     let read = manifest::parse_line(&again).unwrap().unwrap();
                     assert_eq!((read.digest, read.path), (line.digest, line.path));
                 }

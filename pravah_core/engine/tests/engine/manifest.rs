@@ -18,7 +18,7 @@ fn parsed(line: &[u8]) -> Line {
 
 fn written(algorithm: Algorithm, digest: &Digest, path: &[u8]) -> Vec<u8> {
     let mut line = Vec::new();
-    write_line(&mut line, algorithm, digest, path, &mut String::from("left over"));
+    write_line(&mut line, algorithm, digest, path);
     line
 }
 

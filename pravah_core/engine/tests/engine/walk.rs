@@ -534,7 +534,7 @@ fn working(
             job: None,
             all_is_read: false,
         };
-        (walk_and_work(&context, Forward, work), control)
+        (walk_and_work(&context, 1, Forward, work), control)
     })
 }
 

@@ -59,7 +59,6 @@ impl Manifests {
         control: &Control,
     ) -> Result<()> {
         let mut lines = Vec::new();
-        let mut hex = String::new();
         let mut path = Vec::new();
         for (place, manifest) in self.manifests.iter().enumerate() {
             for (name, digests) in files() {
@@ -70,7 +69,7 @@ impl Manifests {
                     control.issue("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }
-                write_line(&mut lines, manifest.algorithm, &digests[place], &path, &mut hex);
+                write_line(&mut lines, manifest.algorithm, &digests[place], &path);
                 if lines.len() >= WRITE_BYTES {
                     manifest.write(&mut lines)?;
                 }
