@@ -4,13 +4,14 @@
 //! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
+mod marker;
 mod parked;
 mod state;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ use std::sync::{Arc, Mutex};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
 use rustix::io::Errno;
 
+pub use self::marker::MARKER;
+use self::marker::take;
 pub use self::parked::Parked;
 pub use self::state::state_of;
 use crate::control::Control;
@@ -31,8 +34,6 @@ use crate::paths;
 use crate::walk::Meta;
 use crate::walk::open::open_at;
 
-/// Stands in a destination that is not complete; holds the job's name.
-pub const MARKER: &str = ".pravah-unfinished";
 /// How the name of a file begins and ends that is not whole yet.
 const PART: (&[u8], &[u8]) = (b".pravah-", b".part");
 /// Open directories that are kept at hand.
@@ -151,7 +152,7 @@ impl Destination {
     }
 
     fn rename(&self, directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
-        lasting::point()?;
+        lasting::renaming(directory, from, to)?;
         let renamed = if self.replaces {
             rustix::fs::renameat(directory, from, directory, to)
         } else {
@@ -266,11 +267,10 @@ impl Destination {
             let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| apply(&directory, attributes));
         }
         self.make_last()?;
-        lasting::point().map_err(failed)?;
         if !self.is_named {
             rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
         }
-        rustix::fs::fsync(&self.root).map_err(|error| failed(error.into()))
+        lasting::sync_directory(&self.path).map_err(failed)
     }
 }
 
@@ -283,40 +283,6 @@ pub fn check(path: &Path) -> Result<()> {
         return Ok(());
     }
     Err(EngineError::invalid(format!("options.destination {path:?} is not absolute")))
-}
-
-/// Put the marker into a directory that is empty, or that an earlier attempt of the job left; true for the latter.
-fn take(path: &Path, job: Option<&str>) -> Result<bool> {
-    let marker = path.join(MARKER);
-    let failed = |error: io::Error| EngineError::output(&marker, error);
-    if let Ok(owner) = std::fs::read(&marker)
-        && job.is_some_and(|job| owner == job.as_bytes())
-    {
-        remove_parts(path).map_err(failed)?;
-        return Ok(true);
-    }
-    if std::fs::read_dir(path).map_err(failed)?.next().is_some() {
-        let what = if marker.exists() { "holds what another job left unfinished" } else { "is not empty" };
-        let message = format!("options.destination {path:?} {what}; name a new directory, or empty this one");
-        return Err(EngineError::invalid(message));
-    }
-    let written = File::create_new(&marker).and_then(|mut file| file.write_all(job.unwrap_or_default().as_bytes()));
-    written.map_err(failed)?;
-    Ok(false)
-}
-
-/// Remove files that an earlier attempt had begun; no link is followed.
-fn remove_parts(directory: &Path) -> io::Result<()> {
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        if entry.file_type()?.is_dir() {
-            remove_parts(&entry.path())?;
-        } else if name.as_bytes().starts_with(PART.0) && name.as_bytes().ends_with(PART.1) {
-            std::fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 /// The directory above a path, and its last name; neither may lead elsewhere.

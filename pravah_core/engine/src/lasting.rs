@@ -1,11 +1,16 @@
 //! What makes files lasting: each call is a point at which a test has the process die, the call fail, or time pass.
 //!
 //! Without `PRAVAH_FAULT` a point costs a look at a flag. With `kill@7`, `fail@7` or `stall@7` the seventh point that
-//! the process comes to kills it (as `kill -9` does), fails as a full disk does, or waits for 20 ms.
+//! the process comes to kills it (as `kill -9` does), fails as a full disk does, or waits for 20 ms. What lasts by then is
+//! told in the file `PRAVAH_FAULT_LOG`, so that a test can take away the rest, as a cut of power does.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,6 +23,7 @@ enum Action {
 }
 
 static FAULT: OnceLock<Option<(Action, u64)>> = OnceLock::new();
+static LOG: OnceLock<Option<File>> = OnceLock::new();
 static PASSED: AtomicU64 = AtomicU64::new(0);
 const STALL: Duration = Duration::from_millis(20);
 
@@ -45,13 +51,30 @@ pub fn point() -> io::Result<()> {
     }
 }
 
+/// Tell what lasts: a line, its fields with tabs between, each time in one write.
+fn tell(lines: impl FnOnce() -> io::Result<String>) {
+    let open = || Some(File::options().create(true).append(true).open(std::env::var_os("PRAVAH_FAULT_LOG")?));
+    if let Some(mut log) = LOG.get_or_init(|| open()?.ok()).as_ref()
+        && let Ok(lines) = lines()
+    {
+        let _ = log.write_all(lines.as_bytes());
+    }
+}
+
+fn synced(content: &fs::Metadata) -> String {
+    format!("synced\t{}\t{}\n", content.ino(), content.len())
+}
+
 /// Sync a file's content.
 ///
 /// # Errors
 /// The system's.
 pub fn sync(file: &File) -> io::Result<()> {
     point()?;
-    file.sync_data()
+    let content = file.metadata();
+    file.sync_data()?;
+    tell(|| content.map(|content| synced(&content)));
+    Ok(())
 }
 
 /// Give a file its name, which is its own from then on.
@@ -60,7 +83,56 @@ pub fn sync(file: &File) -> io::Result<()> {
 /// The system's.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     point()?;
+    // Before it is so: whoever takes it back finds nothing to take back.
+    tell(|| Ok(format!("renamed\t{}\t{}\t{}\n", fs::metadata(from)?.ino(), from.display(), to.display())));
     fs::rename(from, to)
+}
+
+/// Come to the point before a file of an open directory is given its name.
+///
+/// # Errors
+/// As [`point`].
+pub fn renaming(directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
+    point()?;
+    tell(|| {
+        let path = |name: &[u8]| Ok::<PathBuf, io::Error>(path_of(directory)?.join(OsStr::from_bytes(name)));
+        let (from, to) = (path(from)?, path(to)?);
+        Ok(format!("renamed\t{}\t{}\t{}\n", fs::metadata(&from)?.ino(), from.display(), to.display()))
+    });
+    Ok(())
+}
+
+fn path_of(directory: &OwnedFd) -> io::Result<PathBuf> {
+    fs::read_link(format!("/proc/self/fd/{}", directory.as_raw_fd()))
+}
+
+/// Sync all that lies below an open directory, and whatever else is on its file system.
+///
+/// # Errors
+/// The system's.
+pub fn sync_all(directory: &OwnedFd) -> io::Result<()> {
+    let mut below = String::new();
+    tell(|| {
+        note_all(&path_of(directory)?, &mut below)?;
+        Ok(String::new())
+    });
+    rustix::fs::syncfs(directory.as_fd())?;
+    tell(|| Ok(below));
+    Ok(())
+}
+
+fn note_all(directory: &Path, below: &mut String) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(content) if content.is_dir() => note_all(&entry.path(), below)?,
+            Ok(content) => below.push_str(&synced(&content)),
+            // Gone by now.
+            Err(_) => {}
+        }
+    }
+    below.push_str(&format!("directory\t{}\n", directory.display()));
+    Ok(())
 }
 
 /// Sync a directory, so that a rename in it survives a power cut.
@@ -69,7 +141,9 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// The system's.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     point()?;
-    File::open(path)?.sync_all()
+    File::open(path)?.sync_all()?;
+    tell(|| Ok(format!("directory\t{}\n", path.display())));
+    Ok(())
 }
 
 /// Points the process has come to, when one was asked for.

@@ -48,7 +48,7 @@ impl Destination {
         let root = rustix::io::dup(&self.root).map_err(|error| failed(error.into()))?;
         let path = self.path.clone();
         crate::pool::uninterrupted(&self.control, vec![(root, path)], |(root, path), _| {
-            rustix::fs::syncfs(&root).map_err(|error| EngineError::output(&path, error))
+            lasting::sync_all(&root).map_err(|error| EngineError::output(&path, error))
         })
     }
 }

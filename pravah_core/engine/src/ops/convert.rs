@@ -63,8 +63,11 @@ impl Options for ConvertOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let path = self.destination.clone().unwrap_or_else(|| context.sink.directory().join(FOLDER));
-        let destination = Destination::open(&path, &context)?;
+        let destination = match &self.destination {
+            Some(path) => Destination::open(path, &context)?,
+            // The attempt's own: no other one comes there, and no marker is to be taken away once the job is complete.
+            None => Destination::open(&context.sink.directory().join(FOLDER), &Context { job: None, ..context.clone() })?,
+        };
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),
             types: self.types()?,

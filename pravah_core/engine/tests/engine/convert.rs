@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::common::rows::{self, Cell, Row};
-use crate::common::run::{Done, spec};
+use crate::common::run::{Done, files_below, spec};
 use crate::common::tree::{Tree, gzip};
 use serde_json::json;
 
@@ -169,6 +169,9 @@ fn names_that_are_not_text_are_kept_at_a_destination_and_escaped_in_a_result() {
     let done = spec("convert", &tree.path()).run();
     assert_eq!(done.result()["files"][0]["name"], "convert/converted/caf\\xe9\\n.parquet");
     assert!(made(&done, "caf\\xe9\\n.parquet").exists());
+    // What is in the folder is the job's result: nothing else stays there.
+    let named = spec("convert", &tree.path()).output("job", "a job").run();
+    assert_eq!(files_below(&named.own_folder().join("converted")), ["caf\\xe9\\n.parquet"]);
     let place = tree.beside("converted");
     spec("convert", &tree.path()).option("destination", place.to_str().unwrap()).run();
     assert!(place.join(std::ffi::OsStr::from_bytes(b"caf\xe9\n.parquet")).exists());

@@ -1,8 +1,9 @@
-//! Whatever dies, fails or waits where something becomes lasting: the next attempt ends with what an undisturbed one
-//! gives. `PRAVAH_FAULT_POINTS` is how many points are tried, 240 by default; `make faults` tries many more.
+//! Whatever dies, fails or waits where something becomes lasting, and whatever a cut of power takes that does not last
+//! yet: the next attempt ends with what an undisturbed one gives. `PRAVAH_FAULT_POINTS` is how many points are tried, 240 by default; `make faults` tries many more.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use serde_json::{Value, json};
 
 const SEED: u64 = 20_261_126;
 const CHILD: &str = "PRAVAH_FAULT_CHILD";
+/// What lasts of all attempts.
+const LOG: &str = "lasting.log";
 
 /// Not a test of its own: a process that runs the job of a file, as another test wants it.
 #[test]
@@ -39,6 +42,7 @@ fn run(folder: &Path, spec: &Value, fault: &str) -> Option<Value> {
     let _ = fs::remove_file(&ended);
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "faults::child", "--nocapture"]).env(CHILD, &path).env("PRAVAH_FAULT", fault);
+    command.env("PRAVAH_FAULT_LOG", folder.join(LOG));
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
     fs::read(&ended).ok().map(|said| serde_json::from_slice(&said).unwrap())
 }
@@ -77,6 +81,45 @@ fn made(out: &Path, destination: &Path) -> BTreeMap<String, String> {
         );
     }
     found
+}
+
+/// Take away what a cut of power may take: content that was not synced, and names whose directory was not.
+fn cut_power(folder: &Path, next: &mut impl FnMut(u64) -> u64) {
+    let log = fs::read_to_string(folder.join(LOG)).unwrap_or_default();
+    let mut lasting: HashMap<u64, u64> = HashMap::new();
+    let mut renamed: Vec<(u64, PathBuf, PathBuf)> = Vec::new();
+    for line in log.lines() {
+        match line.split('\t').collect::<Vec<_>>()[..] {
+            ["synced", inode, size] => drop(lasting.insert(inode.parse().unwrap(), size.parse().unwrap())),
+            ["renamed", inode, from, to] => renamed.push((inode.parse().unwrap(), from.into(), to.into())),
+            ["directory", path] => renamed.retain(|(_, _, to)| to.parent() != Some(Path::new(path))),
+            _ => panic!("{line:?}"),
+        }
+    }
+    for (inode, from, to) in renamed.into_iter().rev() {
+        if next(2) == 0 && fs::metadata(&to).is_ok_and(|there| there.ino() == inode) && !from.exists() {
+            fs::rename(to, from).unwrap();
+        }
+    }
+    for name in files_below(folder).into_iter().filter(|name| name != LOG && !name.starts_with("spec.json")) {
+        let path = folder.join(name);
+        let content = fs::metadata(&path).unwrap();
+        let (size, kept) = (content.len(), lasting.get(&content.ino()).copied());
+        if kept.is_some_and(|kept| kept >= size) {
+            continue;
+        }
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        match (next(4), kept) {
+            (0, _) => file.set_len(kept.unwrap_or(0)).unwrap(),
+            (1, None) => fs::remove_file(&path).unwrap(),
+            // Its size lasts, and its content does not.
+            (2, _) => {
+                let kept = kept.unwrap_or(0);
+                file.write_all_at(&vec![0; (size - kept) as usize], kept).unwrap();
+            }
+            _ => {}
+        }
+    }
 }
 
 struct Case {
@@ -210,10 +253,16 @@ fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
             let mut faults = Vec::new();
             // Up to three attempts in a row are disturbed.
             for _ in 0..=next(3) {
-                let fault = format!("{}@{}", ["kill", "fail", "stall"][next(3) as usize], 1 + next(points));
-                *counts.entry(format!("{} {}", case.operation, &fault[..4])).or_default() += 1;
+                let what = ["kill", "fail", "stall", "cut"][next(4) as usize];
+                let place = 1 + next(points);
+                *counts.entry(format!("{} {what}", case.operation)).or_default() += 1;
+                // Power is cut where a process dies.
+                let fault = format!("{}@{place}", if what == "cut" { "kill" } else { what });
                 let said = disturbed.run(&tree, case, &fault);
-                faults.push(format!("{fault}: {said:?}"));
+                faults.push(format!("{what}@{place}: {said:?}"));
+                if what == "cut" && said.is_none() {
+                    cut_power(&disturbed.folder, &mut next);
+                }
                 if said.is_some_and(|said| said["points"].is_u64()) {
                     break;
                 }
