@@ -66,7 +66,9 @@ impl Options for ConvertOptions {
         let destination = match &self.destination {
             Some(path) => Destination::open(path, &context)?,
             // The attempt's own: no other one comes there, and no marker is to be taken away once the job is complete.
-            None => Destination::open(&context.sink.directory().join(FOLDER), &Context { job: None, ..context.clone() })?,
+            None => {
+                Destination::open(&context.sink.directory().join(FOLDER), &Context { job: None, ..context.clone() })?
+            }
         };
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),
