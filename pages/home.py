@@ -18,6 +18,7 @@ def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     with page_head.show("Pravah"):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
+    job_list.act(services)
     st.markdown("Pick a directory, let the engine read it, look at what it found.")
     jobs = services.jobs.list(limit=_RECENT).items
     if not jobs:
@@ -66,7 +67,7 @@ def _rows(services: bootstrap.Services, moving: bool) -> None:
     jobs = services.jobs.list(limit=_RECENT).items
     if moving and all(job.is_final for job in jobs):
         st.rerun()
-    job_list.show(services, jobs)
+    job_list.show(jobs)
 
 
 show(bootstrap.shared_services())

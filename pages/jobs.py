@@ -17,6 +17,7 @@ def show(services: bootstrap.Services) -> None:
     """Draw the page; filters and place are in the URL."""
     with page_head.show("Jobs"):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
+    job_list.act(services)
     counts = services.jobs.counts()
     if not any(counts.values()):
         _empty()
@@ -85,7 +86,7 @@ def _list(services: bootstrap.Services) -> None:
         return
     if not page.items:
         st.info("No job matches these filters.", icon=":material/info:")
-    job_list.show(services, page.items)
+    job_list.show(page.items)
     with st.container(horizontal=True):
         if cursor:
             st.button("Newest", icon=":material/first_page:", on_click=_first_page)

@@ -18,6 +18,7 @@ def show(services: bootstrap.Services) -> None:
         icon = ":material/more_time:"
         if st.button("New schedule", icon=icon, key="new_schedule", disabled=not has_presets, help=help_):
             schedule_form.ask(services, None)
+    schedule_list.act(services)
     if services.schedules.list():
         _list(services)
     else:
@@ -37,7 +38,7 @@ def _empty(has_presets: bool) -> None:
 
 @st.fragment(run_every=_REFRESH_SECONDS)
 def _list(services: bootstrap.Services) -> None:
-    schedule_list.show(services, services.schedules.list())
+    schedule_list.show(services.schedules.list())
     if not services.runs_schedules:
         line = "This process runs no jobs: schedules start where `pravah serve` or `pravah serve worker` runs."
         st.caption(f":material/info: {line}")

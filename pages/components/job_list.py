@@ -6,19 +6,30 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.components import job_actions, moments, operation_cards, status, text
-from services import bootstrap, operations, units
+from pages.components import chosen, failure, job_actions, moments, operation_cards, status, text
+from services import bootstrap, errors, operations, units
 from services.jobs.models import JobView
 
 
-def show(services: bootstrap.Services, jobs: Iterable[JobView]) -> None:
-    """Show a row for each job: state, what, where, when, how much, and what can be done."""
+def show(jobs: Iterable[JobView]) -> None:
+    """Show a row for each job: state, what, where, when, how much, and what can be done; `act` does it."""
     for job in jobs:
         with st.container(border=True, key=f"job_{job.id}", gap="xxsmall"):
-            _row(services, job)
+            _row(job)
 
 
-def _row(services: bootstrap.Services, job: JobView) -> None:
+def act(services: bootstrap.Services) -> None:
+    """Do what was chosen in the list, if anything was."""
+    picked = chosen.now()
+    if picked is None:
+        return
+    try:
+        job_actions.run(services, services.jobs.get(picked[0]), picked[1])
+    except errors.PravahError as error:
+        failure.show(error)
+
+
+def _row(job: JobView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.page_link(
             "pages/job.py",
@@ -34,7 +45,7 @@ def _row(services: bootstrap.Services, job: JobView) -> None:
     if job_actions.is_running(job) and job.progress is not None and job.progress.fraction is not None:
         st.progress(job.progress.fraction)
     if picked:
-        job_actions.run(services, job, picked)
+        chosen.later(job.id, picked)
 
 
 def _facts(job: JobView) -> Iterable[str]:

@@ -7,21 +7,32 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import confirmation, failure, moments, notice, operation_cards, status, text
+from pages.components import chosen, confirmation, failure, moments, notice, operation_cards, status, text
 from services import bootstrap, errors, operations, units
 from services.schedules.models import LastRun, ScheduleChange, ScheduleView
 
 RUN, PAUSE, RESUME, DELETE = "Run now", "Pause", "Resume", "Delete"
 
 
-def show(services: bootstrap.Services, schedules: Sequence[ScheduleView]) -> None:
-    """Show a row for each schedule: what, when, next, how the last run went, and what can be done."""
+def show(schedules: Sequence[ScheduleView]) -> None:
+    """Show a row for each schedule: what, when, next, how the last run went, what can be done; `act` does it."""
     for schedule in schedules:
         with st.container(border=True, key=f"schedule_{schedule.id}", gap="xxsmall"):
-            _row(services, schedule)
+            _row(schedule)
 
 
-def _row(services: bootstrap.Services, schedule: ScheduleView) -> None:
+def act(services: bootstrap.Services) -> None:
+    """Do what was chosen in the list, if anything was."""
+    picked = chosen.now()
+    if picked is None:
+        return
+    try:
+        _act(services, services.schedules.get(picked[0]), picked[1])
+    except errors.PravahError as error:
+        failure.show(error)
+
+
+def _row(schedule: ScheduleView) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         icon = operation_cards.icon_of(schedule.job.names) if schedule.job else ":material/help:"
         st.markdown(f"{icon} **{text.plain(schedule.name, limit=80)}**", width="stretch")
@@ -32,7 +43,7 @@ def _row(services: bootstrap.Services, schedule: ScheduleView) -> None:
     if schedule.last_run is not None:
         _last_run(schedule.last_run)
     if picked:
-        _act(services, schedule, picked)
+        chosen.later(schedule.id, picked)
 
 
 def _badge(schedule: ScheduleView) -> None:
@@ -75,19 +86,16 @@ def _last_run(run: LastRun) -> None:
 
 
 def _act(services: bootstrap.Services, schedule: ScheduleView, action: str) -> None:
-    try:
-        if action == RUN:
-            job = services.schedules.run(schedule.id)
-            st.switch_page("pages/job.py", query_params={"id": str(job.id)})
-        elif action == DELETE:
-            _delete(services, schedule.id, schedule.name)
-        else:
-            services.schedules.change(schedule.id, ScheduleChange(enabled=action == RESUME))
-            done = "goes on" if action == RESUME else "is paused"
-            notice.later(f"{text.code(schedule.name, limit=60)} {done}.", ":material/schedule:")
-            st.rerun()
-    except errors.PravahError as error:
-        failure.show(error)
+    if action == RUN:
+        job = services.schedules.run(schedule.id)
+        st.switch_page("pages/job.py", query_params={"id": str(job.id)})
+    elif action == DELETE:
+        _delete(services, schedule.id, schedule.name)
+    else:
+        services.schedules.change(schedule.id, ScheduleChange(enabled=action == RESUME))
+        done = "goes on" if action == RESUME else "is paused"
+        notice.later(f"{text.code(schedule.name, limit=60)} {done}.", ":material/schedule:")
+        st.rerun()
 
 
 @st.dialog("Delete this schedule?", icon=":material/delete:")
