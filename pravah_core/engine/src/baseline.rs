@@ -10,6 +10,8 @@
 //!
 //! Memory: the shards' columns that are asked for, and 16 bytes a row.
 
+mod reused;
+
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use rayon::prelude::*;
 
+pub use self::reused::Reused;
 use crate::columns::Columns;
 use crate::error::Result;
 use crate::issue::lock;

@@ -37,10 +37,12 @@ pub fn has_parts(size: u64) -> bool {
     size > PART_BYTES
 }
 
-/// The parts of a file of this size, or those in a range of it; only a file of several has any.
+/// The parts of a file of this size, or those that begin in a range of it; only a file of several has any.
 pub fn parts_in(size: u64, range: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
     let end = if has_parts(size) { range.end.min(size) } else { 0 };
-    (range.start..end).step_by(PART_BYTES as usize).map(move |start| start..size.min(start + PART_BYTES))
+    (range.start.div_ceil(PART_BYTES).saturating_mul(PART_BYTES)..end)
+        .step_by(PART_BYTES as usize)
+        .map(move |start| start..size.min(start + PART_BYTES))
 }
 
 /// BLAKE3 of a file of several parts, when all of them are known.

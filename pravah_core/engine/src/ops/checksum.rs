@@ -17,7 +17,7 @@ use serde_json::json;
 use self::manifests::Manifests;
 use self::parts::{Kept, Left, PARTS};
 use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Shards, kept, known_by};
+use crate::baseline::{Baseline, Reused, Shards, kept, known_by};
 use crate::columns::{Column, Columns, Type};
 use crate::digest::{Algorithm, Digest, Digested, Parts};
 use crate::error::{EngineError, Result};
@@ -103,8 +103,7 @@ struct Checksum {
     parts: Kept,
     files: AtomicU64,
     bytes: AtomicU64,
-    reused: AtomicU64,
-    reused_bytes: AtomicU64,
+    reused: Reused,
     symlinks: AtomicU64,
     others: AtomicU64,
 }
@@ -131,8 +130,7 @@ impl Checksum {
             algorithms,
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            reused: AtomicU64::new(0),
-            reused_bytes: AtomicU64::new(0),
+            reused: Reused::default(),
             symlinks: AtomicU64::new(0),
             others: AtomicU64::new(0),
             context,
@@ -209,8 +207,7 @@ impl Operation for Checksum {
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
         let Some((is_own, digests)) = self.known(path, meta) else { return Ok(false) };
         if !is_own {
-            self.reused.fetch_add(1, Relaxed);
-            self.reused_bytes.fetch_add(meta.size, Relaxed);
+            self.reused.add(meta.size);
         }
         self.row(path, meta, digests.into_iter()).map(|()| true)
     }
@@ -263,8 +260,8 @@ impl Operation for Checksum {
         let summary = json!({
             "files": self.files.into_inner(),
             "bytes": bytes,
-            "reused_files": self.reused.into_inner(),
-            "reused_bytes": self.reused_bytes.into_inner(),
+            "reused_files": self.reused.files(),
+            "reused_bytes": self.reused.bytes(),
             "symlinks": self.symlinks.into_inner(),
             "others": self.others.into_inner(),
             "algorithms": names,

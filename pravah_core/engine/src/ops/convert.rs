@@ -29,7 +29,6 @@ mod text;
 mod union;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
@@ -38,6 +37,7 @@ pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Sche
 
 use self::tables::{Made, Sums, Worker};
 use super::{Context, Options, TableColumns};
+use crate::baseline::Reused;
 use crate::destination::Destination;
 use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
@@ -74,7 +74,7 @@ impl Options for ConvertOptions {
             nulls: Nulls::new(&self.read.null_values),
             types: self.types()?,
             known: Known::open(&context, self, &destination),
-            reused: (AtomicU64::new(0), AtomicU64::new(0)),
+            reused: Reused::default(),
             destination,
             workers: Slots::new(context.threads, || Worker::new(&context, self)),
             again: Mutex::default(),
@@ -106,7 +106,7 @@ struct Convert {
     /// What an earlier attempt has made.
     known: Known,
     /// Files that were taken over, and their bytes.
-    reused: (AtomicU64, AtomicU64),
+    reused: Reused,
     workers: Slots<Worker>,
     again: Mutex<HashMap<Vec<u8>, Again>>,
     /// The columns of each file that is read again.
@@ -218,8 +218,8 @@ impl Operation for ConvertOperation {
             "records_written": sums.written,
             "records_rejected": sums.rejected,
             "values_nulled": sums.nulled,
-            "reused_files": convert.reused.0.into_inner(),
-            "reused_bytes": convert.reused.1.into_inner(),
+            "reused_files": convert.reused.files(),
+            "reused_bytes": convert.reused.bytes(),
             "read_twice": sums.twice,
             "destination": if in_result { None } else { Some(path) },
         });

@@ -34,6 +34,7 @@ use self::many::Many;
 use self::schemas::Schemas;
 use self::total::{Total, Totals};
 use super::{Context, Options, TableColumns};
+use crate::baseline::Reused;
 use crate::digest::{Algorithm, Reading};
 use crate::error::Result;
 use crate::outcome::Report;
@@ -70,7 +71,7 @@ impl Options for ProfileOptions {
         };
         let shared = Shared::new(profile, self.read.clone(), &context, CHUNK_BYTES);
         let known = Known::open(&context, mark);
-        Ok(Box::new(ProfileOperation { shared, known, reused: (AtomicU64::new(0), AtomicU64::new(0)), context }))
+        Ok(Box::new(ProfileOperation { shared, known, reused: Reused::default(), context }))
     }
 }
 
@@ -126,8 +127,7 @@ impl Figures {
 struct ProfileOperation {
     shared: Arc<Shared<Profile>>,
     known: Known,
-    /// Files that were taken over, and their bytes.
-    reused: (AtomicU64, AtomicU64),
+    reused: Reused,
     context: Context,
 }
 
@@ -163,8 +163,7 @@ impl Operation for ProfileOperation {
                 return Ok(false);
             };
             if !row.is_own() {
-                self.reused.0.fetch_add(1, Relaxed);
-                self.reused.1.fetch_add(told.size, Relaxed);
+                self.reused.add(told.size);
             }
             let is_kept = self.context.files.is_some() || figures.len() <= partials::most_bytes(told.counts.bytes);
             let kept = is_kept.then(|| (row.state(), figures));
@@ -203,8 +202,8 @@ impl Operation for ProfileOperation {
         let groups = schemas.len();
         let mut summary = summary(&columns, &figures);
         if let Value::Object(summary) = &mut summary {
-            summary.insert("reused_files".into(), reused.0.into_inner().into());
-            summary.insert("reused_bytes".into(), reused.1.into_inner().into());
+            summary.insert("reused_files".into(), reused.files().into());
+            summary.insert("reused_bytes".into(), reused.bytes().into());
             summary.insert("other_files".into(), totals.files.saturating_sub(figures.files).into());
             summary.insert("schemas".into(), groups.into());
             summary.insert("changes".into(), changes.into());

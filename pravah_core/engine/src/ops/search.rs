@@ -31,6 +31,7 @@ use self::patterns::Patterns;
 use self::reading::FileReading;
 use self::rows::{Extent, RESULT};
 use super::{Context, Options, TableColumns};
+use crate::baseline::Reused;
 use crate::digest::{Algorithm, Reading};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
@@ -161,8 +162,7 @@ impl Shared {
 
 #[derive(Default)]
 struct Figures {
-    reused: AtomicU64,
-    reused_bytes: AtomicU64,
+    reused: Reused,
     taken: AtomicU64,
     partial: AtomicBool,
     files: AtomicU64,
@@ -192,8 +192,8 @@ impl Figures {
         json!({
             "files": self.files.load(Relaxed),
             "bytes": bytes,
-            "reused_files": self.reused.load(Relaxed),
-            "reused_bytes": self.reused_bytes.load(Relaxed),
+            "reused_files": self.reused.files(),
+            "reused_bytes": self.reused.bytes(),
             "matches": counts.all.matches,
             "lines": counts.all.lines,
             "matched_files": counts.all.files,
@@ -239,8 +239,7 @@ impl Operation for SearchOperation {
         }
         figures.add(&seen);
         if !row.is_own() {
-            figures.reused.fetch_add(1, Relaxed);
-            figures.reused_bytes.fetch_add(meta.size, Relaxed);
+            figures.reused.add(meta.size);
         }
         workers.acquire().file(path, &seen, Some(meta))?;
         Ok(true)

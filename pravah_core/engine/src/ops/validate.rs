@@ -33,6 +33,7 @@ use self::keys::Keys;
 use self::plan::Plan;
 use self::tables::{Sums, Worker};
 use super::{Context, Options, TableColumns};
+use crate::baseline::Reused;
 use crate::contract::{self, Contract};
 use crate::destination::{self, Destination};
 use crate::digest::{Algorithm, Reading};
@@ -162,7 +163,7 @@ impl Options for ValidateOptions {
         let is_open = validate.destination.is_none();
         let known = if is_open { Known::open(&context, mark) } else { Known::default() };
         let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
-        Ok(Box::new(ValidateOperation { shared, known, reused: (AtomicU64::new(0), AtomicU64::new(0)), context }))
+        Ok(Box::new(ValidateOperation { shared, known, reused: Reused::default(), context }))
     }
 }
 
@@ -200,7 +201,7 @@ struct ValidateOperation {
     shared: Arc<Shared<Validate>>,
     known: Known,
     /// Files that were taken over, and their bytes.
-    reused: (AtomicU64, AtomicU64),
+    reused: Reused,
     context: Context,
 }
 
@@ -234,8 +235,7 @@ impl Operation for ValidateOperation {
         let lost = self.known.restore(&self.context, |row, figures| {
             let is_one = self.shared.table.restore(row.path(), row.state(), figures)?;
             if is_one {
-                self.reused.0.fetch_add(1, Relaxed);
-                self.reused.1.fetch_add(row.state().size, Relaxed);
+                self.reused.add(row.state().size);
             }
             Ok(is_one)
         })?;
@@ -283,8 +283,8 @@ impl Operation for ValidateOperation {
             "other_files": totals.files.saturating_sub(sums.files),
             "invalid_files": sums.invalid,
             "bytes": sums.bytes,
-            "reused_files": reused.0.into_inner(),
-            "reused_bytes": reused.1.into_inner(),
+            "reused_files": reused.files(),
+            "reused_bytes": reused.bytes(),
             "records": sums.records,
             "good_records": sums.records.saturating_sub(sums.bad),
             "bad_records": sums.bad,

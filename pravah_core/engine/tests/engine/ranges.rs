@@ -242,6 +242,24 @@ fn parts_of_a_file_that_changed_are_parts_no_more() {
 }
 
 #[test]
+fn a_range_of_any_list_is_of_whole_parts() {
+    let tree = tree(2 * PART_BYTES + 5);
+    let folder = temporary_in_memory("plan");
+    let list = folder.path().join("list");
+    let last = (2 * PART_BYTES, 5);
+    for (range, expected) in [
+        (format!("1/{}", u64::MAX), vec![(PART_BYTES, PART_BYTES), last]),
+        (format!("{}/{}", PART_BYTES + 1, 3 * PART_BYTES), vec![last]),
+        (format!("0/{}", PART_BYTES - 1), vec![(0, PART_BYTES)]),
+        (format!("{}/{}", u64::MAX - 1, u64::MAX), vec![]),
+        ("9/1".into(), vec![]),
+    ] {
+        fs::write(&list, [b"d\0large\n\xff/", range.as_bytes(), b"\0\0"].concat()).unwrap();
+        assert_eq!(parts(&of_list(&checksum(&tree), &list)), expected, "{range}");
+    }
+}
+
+#[test]
 fn parts_that_are_broken_or_not_of_this_file_are_of_no_use() {
     let (tree, other) = (tree(2 * PART_BYTES), Tree::in_memory());
     large(&other, NAME, 2 * PART_BYTES);

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::CompressOptions;
 use super::tables::{Files, Sums, by_extension, extension, summary};
-use crate::baseline::State;
+use crate::baseline::{Reused, State};
 use crate::codec::{Codec, Encoder, decoder};
 use crate::compact::{Reader, Writer};
 use crate::control::Control;
@@ -39,7 +39,7 @@ pub struct Mirror {
     known: Known,
     links: AtomicU64,
     /// Files that were taken over, and their bytes.
-    reused: (AtomicU64, AtomicU64),
+    reused: Reused,
 }
 
 struct Worker {
@@ -66,7 +66,7 @@ impl Mirror {
             keep_metadata: options.keep_metadata,
             known,
             links: AtomicU64::new(0),
-            reused: (AtomicU64::new(0), AtomicU64::new(0)),
+            reused: Reused::default(),
             destination,
             context,
         })
@@ -270,8 +270,7 @@ impl Operation for Mirror {
         let known = self.known.find(path, meta, &self.destination, || self.target(path));
         let known = known.and_then(|(figures, output)| Some((Reader::new(figures).integer()?, output)));
         let Some((packed_bytes, output)) = known else { return Ok(false) };
-        self.reused.0.fetch_add(1, Relaxed);
-        self.reused.1.fetch_add(meta.size, Relaxed);
+        self.reused.add(meta.size);
         self.tell(path, [meta.size, packed_bytes], Some((meta.into(), output))).map(|()| true)
     }
 
@@ -301,8 +300,8 @@ impl Operation for Mirror {
             "estimated": false,
             "destination": path,
             "links": links.into_inner(),
-            "reused_files": reused.0.into_inner(),
-            "reused_bytes": reused.1.into_inner(),
+            "reused_files": reused.files(),
+            "reused_bytes": reused.bytes(),
         });
         Ok(Report { not_covered: None, files: Vec::new(), summary: summary(packing.encoder(), &sums, further) })
     }

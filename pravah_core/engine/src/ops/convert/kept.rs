@@ -109,8 +109,7 @@ impl Convert {
         let known = self.known.find(path, meta, &self.destination, target);
         let known = known.and_then(|(figures, output)| Some((decode(figures)?, output)));
         let Some((([bytes, groups, records, nulled, readings], columns), output)) = known else { return Ok(false) };
-        self.reused.0.fetch_add(1, Relaxed);
-        self.reused.1.fetch_add(meta.size, Relaxed);
+        self.reused.add(meta.size);
         let row = Row {
             path,
             size: meta.size,

@@ -187,7 +187,7 @@ impl<'a> Comparison<'a> {
             match self.taken(compared, item.inode, |taken| taken.ends) {
                 Some((name, taken, key)) => {
                     item.key = key;
-                    self.kept.reuse(file.size);
+                    self.kept.reused.add(file.size);
                     self.kept.ends(self.root(name), &self.store.path(name), as_it_was(name, taken), &key)?;
                 }
                 None => match self.ends(number, file)? {
@@ -330,7 +330,7 @@ impl<'a> Comparison<'a> {
             let (_, root) = self.root(name);
             // In a job that reads all there is no look at the ends, and the pass has kept what it took over.
             if self.context.all_is_read {
-                self.kept.reuse(name.size);
+                self.kept.reused.add(name.size);
             }
             if root > 0 || !self.context.all_is_read {
                 self.kept.contents(self.root(name), &self.store.path(name), as_it_was(name, taken), &digest)?;

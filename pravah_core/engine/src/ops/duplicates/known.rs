@@ -7,7 +7,7 @@ use super::DuplicatesOptions;
 use super::ends::{END_BYTES, WHOLE_BYTES};
 use super::roots::Roots;
 use super::tables::root_text;
-use crate::baseline::{Baseline, Run, State, kept, known_by};
+use crate::baseline::{Baseline, Reused, Run, State, kept, known_by};
 use crate::columns::{Column, Columns};
 use crate::digest::Digest;
 use crate::error::Result;
@@ -94,9 +94,9 @@ fn contents_mark(options: &DuplicatesOptions) -> String {
 pub struct Kept {
     ends: Slots<Sheet>,
     contents: Slots<Sheet>,
-    /// Files that were compared without being read, and their bytes; and those that were read.
-    reused: AtomicU64,
-    reused_bytes: AtomicU64,
+    /// Files that were compared without being read.
+    pub reused: Reused,
+    /// Those that were read.
     computed: AtomicU64,
 }
 
@@ -110,8 +110,7 @@ impl Kept {
         Self {
             ends: sheet("ends", ENDS, &ends_mark()),
             contents: sheet("contents", CONTENTS, &contents_mark(options)),
-            reused: AtomicU64::new(0),
-            reused_bytes: AtomicU64::new(0),
+            reused: Reused::default(),
             computed: AtomicU64::new(0),
         }
     }
@@ -129,17 +128,10 @@ impl Kept {
         row(&self.contents, (roots, root), path, state, |rows| rows.text(&digest.to_hex()))
     }
 
-    /// A file of this size was not read.
-    pub fn reuse(&self, size: u64) {
-        self.reused.fetch_add(1, Relaxed);
-        self.reused_bytes.fetch_add(size, Relaxed);
-    }
-
-    /// It was, in a later stage.
+    /// A file of this size that was not read at first was in a later stage.
     pub fn reuse_not(&self, size: u64) {
         self.computed.fetch_add(1, Relaxed);
-        self.reused.fetch_sub(1, Relaxed);
-        self.reused_bytes.fetch_sub(size, Relaxed);
+        self.reused.take_back(size);
     }
 
     /// A file was read, for the first time in this job.
@@ -149,12 +141,7 @@ impl Kept {
 
     /// All files that were compared.
     pub fn compared(&self) -> u64 {
-        self.reused.load(Relaxed) + self.computed.load(Relaxed)
-    }
-
-    /// Files that were not read, and their bytes.
-    pub fn reused(&self) -> (u64, u64) {
-        (self.reused.load(Relaxed), self.reused_bytes.load(Relaxed))
+        self.reused.files() + self.computed.load(Relaxed)
     }
 
     /// See [`Sheet::checkpoint`].

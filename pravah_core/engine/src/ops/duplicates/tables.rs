@@ -283,12 +283,11 @@ fn write_hard_links(job: &Duplicates) -> Result<(Staged, u64)> {
 fn summarise(job: &Duplicates, folder_sets: usize, hard_linked: u64) -> Value {
     let of = |standing| job.groups.iter().map(|group| count(group, standing)).sum::<u64>();
     let reclaimable: u64 = job.groups.iter().map(|group| group.reclaimable).sum();
-    let (reused, reused_bytes) = job.kept.reused();
     json!({
         "files": job.store.files.len(),
         "compared_files": job.kept.compared(),
-        "reused_files": reused,
-        "reused_bytes": reused_bytes,
+        "reused_files": job.kept.reused.files(),
+        "reused_bytes": job.kept.reused.bytes(),
         "inodes": job.compared.inodes.len(),
         "groups": job.groups.len(),
         "redundant_files": of(Standing::Redundant),

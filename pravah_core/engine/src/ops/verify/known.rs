@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::etag::Sum;
 use super::form::Form;
-use crate::baseline::{Baseline, State, kept, known_by};
+use crate::baseline::{Baseline, Reused, State, kept, known_by};
 use crate::columns::Column;
 use crate::error::Result;
 use crate::ops::Context;
@@ -21,11 +21,14 @@ pub const TABLE: Table = Table { name: "digests", dictionary: &[] };
 pub struct Known {
     earlier: Baseline,
     sheets: Slots<Sheet>,
-    figures: [AtomicU64; 3],
+    /// Files that were not read.
+    reused: Reused,
+    /// Files with a digest.
+    digested: AtomicU64,
 }
 
-/// Files with a digest, those of them that were not read, and their bytes.
-pub type Figures = [u64; 3];
+/// Files with a digest, and those of them that were not read.
+pub type Figures = (u64, Reused);
 
 impl Known {
     /// Those of this form.
@@ -34,7 +37,8 @@ impl Known {
         Self {
             earlier: Baseline::of_table(&context.baseline, TABLE.name, mark, &["digest"]),
             sheets: Slots::new(context.threads, || Sheet::kept(&context.sink, TABLE, DIGESTS, mark)),
-            figures: [const { AtomicU64::new(0) }; 3],
+            reused: Reused::default(),
+            digested: AtomicU64::new(0),
         }
     }
 
@@ -48,14 +52,13 @@ impl Known {
     /// # Errors
     /// As [`Sheet::write_if_full`]; so below.
     pub fn take(&self, path: &[u8], meta: &Meta, sums: &[Sum]) -> Result<()> {
-        self.figures[1].fetch_add(1, Relaxed);
-        self.figures[2].fetch_add(meta.size, Relaxed);
+        self.reused.add(meta.size);
         self.keep(path, meta.into(), sums)
     }
 
     /// Keep what was found of a file.
     pub fn keep(&self, path: &[u8], state: State, sums: &[Sum]) -> Result<()> {
-        self.figures[0].fetch_add(1, Relaxed);
+        self.digested.fetch_add(1, Relaxed);
         let mut sheet = self.sheets.acquire();
         known_by(&mut sheet.rows, path, state);
         sheet.rows.text(&sums.iter().map(Sum::to_string).collect::<Vec<_>>().join(" "));
@@ -70,6 +73,6 @@ impl Known {
     /// The last rows.
     pub fn stage(self) -> Result<(Vec<Staged>, Figures)> {
         let staged = self.sheets.into_inner().into_iter().map(Sheet::stage).collect::<Result<_>>()?;
-        Ok((staged, self.figures.map(AtomicU64::into_inner)))
+        Ok((staged, (self.digested.into_inner(), self.reused)))
     }
 }

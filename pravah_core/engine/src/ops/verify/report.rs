@@ -131,7 +131,7 @@ pub fn write(
     expected: &Expected,
     rows: Vec<Row>,
     mut kept: Vec<Staged>,
-    [digested, reused, reused_bytes]: Figures,
+    (digested, reused): Figures,
 ) -> Result<Report> {
     let table = Table { name: "result", dictionary: &["status", "algorithm"] };
     let mut columns = Columns::new(RESULT);
@@ -165,8 +165,8 @@ pub fn write(
         "algorithm": expected.form.name(),
         "statuses": statuses,
         "digested_files": digested,
-        "reused_files": reused,
-        "reused_bytes": reused_bytes,
+        "reused_files": reused.files(),
+        "reused_bytes": reused.bytes(),
         "listed": expected.len(),
         "unusable_lines": expected.unusable,
     });
