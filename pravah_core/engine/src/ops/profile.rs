@@ -24,7 +24,6 @@ mod tables;
 mod total;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -2,8 +2,6 @@
 //!
 //! Only of files that became one file whole: no record rejected, nothing to tell as an issue, columns of their own.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use super::Convert;
 use super::options::{ConvertOptions, Schema};
 use super::plan::Column;
