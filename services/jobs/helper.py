@@ -32,6 +32,10 @@ _AHEAD_SECONDS = 0.15
 """How long before the split that is read comes to its end the next one is claimed; a claim takes a tenth of that."""
 
 
+_TRIES = 20
+"""How often a folder is made anew."""
+
+
 class SplitLease(Lease):
     """A runner's hold on a split."""
 
@@ -81,6 +85,27 @@ def _is_nearly_read(progress: Progress) -> bool:
 def _is_read(progress: Progress) -> bool:
     """Return whether an engine is at its last stage, in which it writes."""
     return progress.stage_index == progress.stage_count - 1
+
+
+def _make(work: Path) -> None:
+    for left in range(_TRIES, -1, -1):
+        try:
+            return work.mkdir(parents=True, exist_ok=True)
+        except FileNotFoundError:
+            # The job's folder was empty, and another hand removed it at this moment.
+            if not left:
+                raise
+    return None
+
+
+def _remove(work: Path) -> None:
+    """Remove the folder of a split, and that of its job when nothing else is in it.
+
+    A job that ends has its folder removed by its own runner; an engine that is still being stopped may make it anew.
+    """
+    shutil.rmtree(work, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        work.parent.rmdir()
 
 
 class Helper:
@@ -147,7 +172,7 @@ class Helper:
                 if claim is None:
                     return None
                 work = self._config.work_dir / str(claim.job_id) / str(claim.token)
-                stack.callback(shutil.rmtree, work, ignore_errors=True)
+                stack.callback(_remove, work)
                 lease = stack.enter_context(SplitLease(self._database, claim, self._config, self._stop))
                 begun = _tried(claim, lambda: self._begin(claim, work, lease))
             made = begun if isinstance(begun, _End) else _tried(claim, lambda: self._shards(claim, begun, lease))
@@ -173,7 +198,7 @@ class Helper:
     def _begin(self, claim: SplitClaim, work: Path, lease: Lease) -> engine.Handle:
         """Start the engine over the split's files, once nothing else is read."""
         try:
-            work.mkdir(parents=True, exist_ok=True)
+            _make(work)
             listed = work / "files.list"
             with listed.open("wb") as file:
                 file.writelines(self._storage.open(claim.list_key))
