@@ -6,9 +6,13 @@ a click that came at that moment was lost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 import streamlit as st
+
+from pages.components import failure
+from services import errors
 
 _KEY = "chosen"
 
@@ -19,7 +23,12 @@ def later(of: UUID, action: str) -> None:
     st.rerun()
 
 
-def now() -> tuple[UUID, str] | None:
-    """Return what is to be done and of what, once."""
-    found: tuple[UUID, str] | None = st.session_state.pop(_KEY, None)
-    return found
+def now(act: Callable[[UUID, str], None]) -> None:
+    """Do what was left, if anything was, once."""
+    picked: tuple[UUID, str] | None = st.session_state.pop(_KEY, None)
+    if picked is None:
+        return
+    try:
+        act(*picked)
+    except errors.PravahError as error:
+        failure.show(error)

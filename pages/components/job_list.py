@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.components import chosen, failure, job_actions, moments, operation_cards, status, text
-from services import bootstrap, errors, operations, units
+from pages.components import chosen, job_actions, moments, operation_cards, status, text
+from services import bootstrap, operations, units
 from services.jobs.models import JobView
 
 
@@ -20,13 +20,7 @@ def show(jobs: Iterable[JobView]) -> None:
 
 def act(services: bootstrap.Services) -> None:
     """Do what was chosen in the list, if anything was."""
-    picked = chosen.now()
-    if picked is None:
-        return
-    try:
-        job_actions.run(services, services.jobs.get(picked[0]), picked[1])
-    except errors.PravahError as error:
-        failure.show(error)
+    chosen.now(lambda job_id, action: job_actions.run(services, services.jobs.get(job_id), action))
 
 
 def _row(job: JobView) -> None:

@@ -23,13 +23,7 @@ def show(schedules: Sequence[ScheduleView]) -> None:
 
 def act(services: bootstrap.Services) -> None:
     """Do what was chosen in the list, if anything was."""
-    picked = chosen.now()
-    if picked is None:
-        return
-    try:
-        _act(services, services.schedules.get(picked[0]), picked[1])
-    except errors.PravahError as error:
-        failure.show(error)
+    chosen.now(lambda schedule_id, action: _act(services, services.schedules.get(schedule_id), action))
 
 
 def _row(schedule: ScheduleView) -> None:
