@@ -13,7 +13,7 @@ mod state;
 
 pub use file::{Digested, FileReader, Place, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
-pub use parts::{PART_BYTES, Parts, digest_of_parts, has_parts, parts_in};
+pub use parts::{PART_BYTES, Parts, digest_of_parts, has_parts, have_parts, parts_in};
 pub use reading::{End, Reading, Readings};
 pub use state::rest;
 

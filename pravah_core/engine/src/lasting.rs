@@ -65,6 +65,14 @@ fn synced(content: &fs::Metadata) -> String {
     format!("synced\t{}\t{}\n", content.ino(), content.len())
 }
 
+fn renamed(from: &Path, to: &Path) -> io::Result<String> {
+    Ok(format!("renamed\t{}\t{}\t{}\n", fs::metadata(from)?.ino(), from.display(), to.display()))
+}
+
+fn directory_synced(path: &Path) -> String {
+    format!("directory\t{}\n", path.display())
+}
+
 /// Sync a file's content.
 ///
 /// # Errors
@@ -84,7 +92,7 @@ pub fn sync(file: &File) -> io::Result<()> {
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     point()?;
     // Before it is so: whoever takes it back finds nothing to take back.
-    tell(|| Ok(format!("renamed\t{}\t{}\t{}\n", fs::metadata(from)?.ino(), from.display(), to.display())));
+    tell(|| renamed(from, to));
     fs::rename(from, to)
 }
 
@@ -96,8 +104,7 @@ pub fn renaming(directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
     point()?;
     tell(|| {
         let path = |name: &[u8]| Ok::<PathBuf, io::Error>(path_of(directory)?.join(OsStr::from_bytes(name)));
-        let (from, to) = (path(from)?, path(to)?);
-        Ok(format!("renamed\t{}\t{}\t{}\n", fs::metadata(&from)?.ino(), from.display(), to.display()))
+        renamed(&path(from)?, &path(to)?)
     });
     Ok(())
 }
@@ -131,7 +138,7 @@ fn note_all(directory: &Path, below: &mut String) -> io::Result<()> {
             Err(_) => {}
         }
     }
-    below.push_str(&format!("directory\t{}\n", directory.display()));
+    below.push_str(&directory_synced(directory));
     Ok(())
 }
 
@@ -142,7 +149,7 @@ fn note_all(directory: &Path, below: &mut String) -> io::Result<()> {
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     point()?;
     File::open(path)?.sync_all()?;
-    tell(|| Ok(format!("directory\t{}\n", path.display())));
+    tell(|| Ok(directory_synced(path)));
     Ok(())
 }
 

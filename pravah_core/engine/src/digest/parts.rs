@@ -32,6 +32,11 @@ pub trait Parts: Sync {
     fn keep(&self, path: &[u8], meta: &Meta, part: Range<u64>, value: ChainingValue) -> Result<()>;
 }
 
+/// True of algorithms that are digested part by part: the one that is a tree, alone.
+pub fn have_parts(algorithms: &[Algorithm]) -> bool {
+    algorithms == [Algorithm::Blake3]
+}
+
 /// True of a file of several parts.
 pub fn has_parts(size: u64) -> bool {
     size > PART_BYTES
@@ -67,7 +72,7 @@ fn value_of(offset: u64, length: u64, find: &dyn Fn(u64) -> Option<ChainingValue
 impl FileReader {
     /// True when it reads large files part by part.
     fn takes_parts(&self, size: u64) -> bool {
-        self.algorithms[..] == [Algorithm::Blake3] && has_parts(size)
+        have_parts(&self.algorithms) && has_parts(size)
     }
 
     /// [`FileReader::digest`], without reading those parts of the file that are known; the others become known one by

@@ -19,7 +19,7 @@ use self::parts::{Kept, Left, PARTS};
 use super::{Context, Options, TableColumns};
 use crate::baseline::{Baseline, Reused, Shards, kept, known_by};
 use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digest, Digested, Parts};
+use crate::digest::{Algorithm, Digest, Digested, Parts, have_parts};
 use crate::error::{EngineError, Result};
 use crate::outcome::Report;
 use crate::pass::{Operation, Reads, Stages};
@@ -68,7 +68,7 @@ impl Options for ChecksumOptions {
     }
 
     fn ranges(&self, known: &Shards) -> Option<Box<dyn Ranges>> {
-        (self.algorithms[..] == [Algorithm::Blake3]).then(|| Box::new(Left::of(known)) as Box<dyn Ranges>)
+        have_parts(&self.algorithms).then(|| Box::new(Left::of(known)) as Box<dyn Ranges>)
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
@@ -179,8 +179,7 @@ impl Checksum {
     /// A file's digests, when it is as it was in an earlier run, and whether this very job found them.
     fn known(&self, path: &[u8], meta: &Meta) -> Option<(bool, Vec<Digest>)> {
         let Some(row) = self.baseline.find(path, meta) else {
-            let (digest, is_own) =
-                (self.algorithms[..] == [Algorithm::Blake3]).then(|| self.parts.earlier().digest(path, meta))??;
+            let (digest, is_own) = have_parts(&self.algorithms).then(|| self.parts.earlier().digest(path, meta))??;
             return Some((is_own, vec![digest]));
         };
         let digests = (0..self.algorithms.len()).map(|place| Digest::from_hex(row.text(place)?.as_bytes()));
