@@ -15,13 +15,18 @@ def operations_page() -> str:
     lines = [
         "# Operations",
         "",
-        "Generated from `services/operations/` by `make docs`. Form, API, command line and this page follow from the",
-        "same declarations.",
+        "Generated from `services/operations/` by `make docs`. The form, API, command line and this page use",
+        "the same declarations.",
         "",
     ]
     for operation in operations.OPERATIONS:
         lines += _operation(operation)
-    lines += ["## Rules of the walk", "", "Shared by all operations: what of the source is visited.", ""]
+    lines += [
+        "## Walk rules",
+        "",
+        "All operations share these options. They define which files of the source are included.",
+        "",
+    ]
     lines += _options(operations.WalkOptions)
     return "\n".join(lines) + "\n"
 
@@ -37,11 +42,11 @@ def _operation(operation: operations.Operation) -> list[str]:
             "|---|---|---|---|",
         ]
         lines += [
-            f"| `{c.name}` | {c.dtype} | {c.unit or ''} | {c.meaning}{' (if asked for)' if c.optional else ''} |"
+            f"| `{c.name}` | {c.dtype} | {c.unit or ''} | {c.meaning}{' (if requested)' if c.optional else ''} |"
             for c in table.columns
         ]
         if table.optional:
-            lines += ["", "Written only if an option asks for it."]
+            lines += ["", "Written only if an option requests it."]
         lines.append("")
     return lines
 
@@ -70,7 +75,7 @@ def api_page() -> str:
     lines = [
         "# API",
         "",
-        "Generated from the API's schema by `make docs`. `/api/docs` shows it with every field and example,",
+        "Generated from the API schema by `make docs`. `/api/docs` shows every field and example,",
         "`/api/openapi.json` is the schema itself. All paths are below `/api`.",
         "",
         schema["info"]["description"].strip(),

@@ -15,11 +15,11 @@ NUMERIC = frozenset({"integer", "unsigned", "number"})
 
 def _storable(value: str) -> str:
     if "\0" in value:
-        raise ValueError("a text holds no NUL character")
+        raise ValueError("the text must not contain a NUL character")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("a text holds no lone surrogate") from None
+        raise ValueError("the text must not contain a lone surrogate") from None
     return value
 
 
@@ -28,7 +28,7 @@ Text = Annotated[
     pydantic.AfterValidator(_storable),
     pydantic.Field(json_schema_extra={"pattern": r"^[^\u0000]*$"}),
 ]
-"""A text that PostgreSQL, JSON and a file name can hold."""
+"""A text that is valid in PostgreSQL, JSON and file names."""
 
 
 class Options(pydantic.BaseModel):
@@ -72,7 +72,7 @@ class Table(Record):
 
 
 class Figure(Record):
-    """A figure of the outcome's summary, for faces that show them in words.
+    """A figure of the outcome's summary, shown by the dashboard and the command line.
 
     Attributes:
         key: in the summary; a dot leads into a nested object.
@@ -112,16 +112,16 @@ def _filled(value: Any, source: str) -> Any:
 
 
 class Operation(Record):
-    """One operation: what form, API, CLI and docs follow from.
+    """One operation. The form, API, command line and docs are generated from it.
 
     Attributes:
         name: snake_case noun, the same in every layer.
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
-        kept: tables whose rows a later attempt takes over for files that are unchanged; none: it begins anew.
-        again: a later job does so as well.
-        splits: what it keeps of a file depends on no other file, so that runners can share a job.
+        kept: tables whose rows a later attempt reuses for unchanged files; empty: it starts again.
+        again: a re-run reuses them too.
+        splits: its rows of a file depend on no other file, so that workers can share a job.
     """
 
     name: str
@@ -139,12 +139,12 @@ class Operation(Record):
 
     @property
     def resumes(self) -> bool:
-        """Say whether it goes on from what an earlier attempt of its job has made."""
+        """True if a new attempt resumes from the shards of earlier attempts."""
         return bool(self.kept)
 
     @property
     def reuses(self) -> bool:
-        """Say whether it takes over what an earlier job found of files that are unchanged."""
+        """True if a re-run reuses the rows of unchanged files."""
         return self.resumes and self.again
 
 
@@ -172,7 +172,7 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
 
 
 class Encoding(StrEnum):
-    """How files without a byte order mark are read."""
+    """The encoding of files without a byte order mark."""
 
     AUTO = "auto"
     LATIN1 = "latin1"
@@ -196,46 +196,48 @@ def words(name: str, meaning: str) -> Column:
     return Column(name=name, dtype="text", meaning=meaning)
 
 
-MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last change of the content")
+MODIFIED = Column(name="modified", dtype="timestamp", unit="UTC", meaning="Last modification of the content")
 STATE = (
     MODIFIED,
-    Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of content or metadata"),
+    Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of the content or the metadata"),
     Column(name="inode", dtype="unsigned", unit="number", meaning="Inode number"),
 )
-"""By what, beside path and size, a file is known to be as it was."""
-REUSED = Figure(key="reused_files", title="Unchanged, not read again", unit="files")
+"""The columns that, with path and size, show that a file is unchanged."""
+REUSED = Figure(key="reused_files", title="Unchanged (not read again)", unit="files")
 
 
 _SIZE = integer("size_bytes", "bytes", "Apparent size")
 
 
 def known_by(size: Column = _SIZE) -> tuple[Column, ...]:
-    """Return the columns by which a file is known to be as it was, its path first."""
+    """Return the columns that show that a file is unchanged, its path first."""
     return (*path_columns(), size, *STATE)
 
 
 def kept_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
-    """Return a table of what is kept of each file for a later job or attempt, its `reader`."""
-    return Table(name=name, title=f"Kept for a later {reader}", columns=(*known_by(), *columns), optional=optional)
+    """Return a table with the state of each file, which a later job or attempt (`reader`) resumes from."""
+    return Table(
+        name=name, title=f"State for a later {reader}", columns=(*known_by(), *columns), optional=optional
+    )
 
 
 def partials(meaning: str) -> Table:
-    """Return the table of what is kept of each file in one field."""
+    """Return the table with the state of each file in one binary field."""
     return kept_table("partials", "job", Column(name="figures", dtype="binary", meaning=meaning))
 
 
 def made() -> Table:
-    """Return the table of what is kept of each file that became one at a destination."""
+    """Return the table with the state of each file that was written to a destination."""
     return kept_table(
         "made",
         "attempt",
-        Column(name="figures", dtype="binary", meaning="What is told of the file"),
-        Column(name="output", dtype="binary", meaning="By what the file that it became is known"),
+        Column(name="figures", dtype="binary", meaning="The file's counts and figures, in a private format"),
+        Column(name="output", dtype="binary", meaning="Identity of the written file, in a private format"),
         optional=True,
     )
 
 
-EXTENSION = Column(name="extension", dtype="text", meaning="What follows the name's last dot, lower case")
+EXTENSION = Column(name="extension", dtype="text", meaning="File extension: the part after the last dot, in lower case")
 
 
 DESTINATION_BYTES = 4096
@@ -243,7 +245,7 @@ DESTINATION_BYTES = 4096
 
 
 def destination(description: str, otherwise: str) -> Any:
-    """Return the field of a new or empty directory that a job fills; `otherwise` says what a job without one does."""
+    """Return the field of a new or empty directory that a job fills; `otherwise` says what a job does without one."""
     return field(
         None,
         title="Destination",
@@ -255,8 +257,10 @@ def destination(description: str, otherwise: str) -> Any:
 
 
 def path_columns() -> tuple[Column, ...]:
-    """Return the two columns that carry a name without losing a byte."""
+    """Return the two columns that hold a path without loss."""
     return (
-        Column(name="path", dtype="text", meaning="Path relative to the source; bytes that are not text are escaped"),
-        Column(name="path_raw", dtype="binary", meaning="The path's bytes where they differ from the shown text"),
+        Column(
+            name="path", dtype="text", meaning="Path relative to the source; bytes that are not valid UTF-8 are escaped"
+        ),
+        Column(name="path_raw", dtype="binary", meaning="The path's raw bytes, if they differ from `path`"),
     )

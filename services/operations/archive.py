@@ -1,4 +1,4 @@
-"""archive: a whole tree in one file. The engine's side is ``ops/archive.rs``."""
+"""archive: a directory in one file. The engine's side is ``ops/archive.rs``."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ class ArchiveOptions(Options):
     form: Form = field(
         Form.TAR_ZSTD,
         title="Archive format",
-        description="Form of the archive; zip deflates each file by itself, the others compress all of a tar.",
+        description="Format of the archive. zip compresses each file separately; the others compress the whole tar.",
     )
     level: int | None = field(
         None,
         title="Level",
-        description="Higher is smaller and slower; without one, that of the compression's own tool.",
-        placeholder="the usual one",
+        description="Higher is smaller and slower. Without one, the default level of the compression's own tool.",
+        placeholder="default",
         ge=0,
         le=22,
     )
     archive_name: Annotated[str, pydantic.Field(pattern=_NAME)] = field(
         "archive",
         title="File name",
-        description="Name of the archive without its end, which is the form; no slash, and no dot at its start.",
+        description="Name of the archive without extension. It must not contain a slash or start with a dot.",
         max_length=_NAME_CHARACTERS,
     )
     verify_output: bool = field(
         True,
         title="Verify",
-        description="Unpack the archive again after it was written, and compare it to what was read.",
+        description="Read the archive back, unpack it and compare it with the source.",
         category="advanced",
     )
 
@@ -85,7 +85,7 @@ class ArchiveOptions(Options):
 OPERATION = Operation(
     name="archive",
     title="Archive",
-    summary="The whole tree in one file to download, tar in any compression or zip; the same tree, the same bytes.",
+    summary="Packs a directory into one tar or zip file to download. The same files always give the same bytes.",
     icon="folder_zip",
     options=ArchiveOptions,
     tables=(
@@ -99,23 +99,23 @@ OPERATION = Operation(
                     name="size_bytes",
                     dtype="integer",
                     unit="bytes",
-                    meaning="Size of its contents; 0 of a further name of an earlier file",
+                    meaning="Size of the content; 0 for a hard link to an earlier entry",
                 ),
                 MODIFIED,
             ),
         ),
     ),
     figures=(
-        Figure(key="form", title="Form"),
+        Figure(key="form", title="Format"),
         Figure(key="files", title="Files", unit="files"),
         Figure(key="directories", title="Directories", unit="directories"),
         Figure(key="links", title="Links"),
         Figure(key="bytes", title="Size", unit="bytes"),
-        Figure(key="archive_bytes", title="Archive", unit="bytes"),
-        Figure(key="packed_percent", title="Of its size", unit="%"),
+        Figure(key="archive_bytes", title="Archive size", unit="bytes"),
+        Figure(key="packed_percent", title="Compressed to", unit="%"),
         Figure(key="verified", title="Verified"),
     ),
-    cost="O(bytes) reading and compressing; memory: about 150 bytes for each entry, and at most 1 GiB",
+    cost="O(bytes) reading and compressing. Memory: about 150 bytes for each entry, plus at most 1 GiB",
     examples=(
         Example(
             title="A folder to send to a colleague",

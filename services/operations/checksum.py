@@ -35,7 +35,7 @@ class Algorithm(StrEnum):
 
 def _unique(values: list[Algorithm]) -> list[Algorithm]:
     if len(set(values)) != len(values):
-        raise ValueError("an algorithm is named twice")
+        raise ValueError("an algorithm is listed twice")
     return values
 
 
@@ -47,28 +47,28 @@ class ChecksumOptions(Options):
     ] = field(
         [Algorithm.BLAKE3],
         title="Algorithms",
-        description="Digests to compute, all in one read of the data. BLAKE3 is the fastest safe one.",
+        description="Checksums to compute. All are computed in one read. BLAKE3 is the fastest secure one.",
         min_length=1,
     )
     write_manifests: bool = field(
         True,
         title="Manifests",
-        description="Write a manifest for each algorithm, as sha256sum -c, md5sum -c and b3sum --check read it.",
+        description="Write a manifest for each algorithm. sha256sum -c, md5sum -c and b3sum --check can read them.",
     )
 
 
 OPERATION = Operation(
     name="checksum",
     title="Checksum",
-    summary="Digests of every file, with manifests that other tools read; the proof a copy is compared to.",
+    summary="Computes a checksum of every file and writes manifests that sha256sum and other tools can check.",
     icon="fingerprint",
     options=ChecksumOptions,
     tables=(
         Table(
             name="result",
-            title="Digests",
+            title="Checksums",
             columns=(
-                *known_by(integer("size_bytes", "bytes", "Size of what was read")),
+                *known_by(integer("size_bytes", "bytes", "Bytes that were read")),
                 *(
                     Column(
                         name=algorithm.value,
@@ -84,9 +84,11 @@ OPERATION = Operation(
         kept_table(
             "parts",
             "attempt",
-            integer("offset", "bytes", "Where the part begins, in a file that is digested by BLAKE3 alone"),
+            integer("offset", "bytes", "Start of the part of a large file; only if BLAKE3 is the only algorithm"),
             integer("length", "bytes", "Size of the part"),
-            Column(name="chaining_value", dtype="text", unit="hexadecimal", meaning="What BLAKE3 makes of the part"),
+            Column(
+                name="chaining_value", dtype="text", unit="hexadecimal", meaning="BLAKE3 chaining value of the part"
+            ),
             optional=True,
         ),
     ),
@@ -97,7 +99,7 @@ OPERATION = Operation(
         Figure(key="algorithms", title="Algorithms"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
-    cost="O(bytes) reading and hashing; memory does not grow with the tree, but with that of a baseline",
+    cost="O(bytes) reading and hashing. Memory does not grow with the number of files, unless there is a baseline",
     kept=("result", "parts"),
     splits=True,
     examples=(

@@ -41,7 +41,7 @@ LEVELS = {
     Format.BZIP2: (1, 9),
     Format.LZ4: (1, 1),
 }
-"""The least and the highest level of each."""
+"""The lowest and the highest level of each format."""
 
 
 def check_level(compression: Format | None, level: int | None) -> None:
@@ -53,10 +53,10 @@ def check_level(compression: Format | None, level: int | None) -> None:
     if level is None:
         return
     if compression is None:
-        raise ValueError("a tar alone is not compressed and has no level")
+        raise ValueError("tar without compression has no level; remove the level, or choose a compressed format")
     least, highest = LEVELS[compression]
     if not least <= level <= highest:
-        raise ValueError(f"{compression} has the levels {least} to {highest}")
+        raise ValueError(f"the level of {compression} must be between {least} and {highest}")
 
 
 class CompressOptions(Options):
@@ -64,31 +64,31 @@ class CompressOptions(Options):
 
     format: Format = field(
         Format.ZSTD,
-        title="File format",
-        description="Format of the compressed files; zstd is the fastest for its ratio, gzip is read everywhere.",
+        title="Format",
+        description="Format of the compressed files. zstd is the fastest for its ratio; every system can read gzip.",
     )
     level: int | None = field(
         None,
         title="Level",
-        description="Higher is smaller and slower; without one, that of the format's own tool.",
-        placeholder="the usual one",
+        description="Higher is smaller and slower. Without one, the default level of the format's own tool.",
+        placeholder="default",
         ge=0,
         le=22,
     )
     destination: Text | None = destination(
-        "New or empty directory for the compressed files; without one, an estimate of what they would save.",
-        "none: only an estimate",
+        "New or empty directory for the compressed files. Without one, the job only estimates the savings.",
+        "none: only estimate",
     )
     verify_output: bool = field(
         True,
         title="Verify",
-        description="Unpack each file again after it was written, and compare it to what was read.",
+        description="Read each compressed file back, unpack it and compare it with the source.",
         category="advanced",
     )
     keep_metadata: bool = field(
         True,
         title="Keep metadata",
-        description="Keep permissions, times of change and, where the system allows it, owners.",
+        description="Preserve permissions, modification times and, if the system allows it, owners.",
         category="advanced",
     )
 
@@ -99,15 +99,18 @@ class CompressOptions(Options):
 
 
 _FILES = Column(name="files", dtype="integer", unit="files", meaning="Files")
-_SIZE = Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size before")
+_SIZE = Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Original size")
 _SAMPLED = Column(
-    name="sampled_bytes", dtype="integer", unit="bytes", meaning="Bytes that were compressed: all of them, or a sample"
+    name="sampled_bytes",
+    dtype="integer",
+    unit="bytes",
+    meaning="Bytes that were compressed: all, or a sample for an estimate",
 )
 
 OPERATION = Operation(
     name="compress",
     title="Compress",
-    summary="Every file compressed into a mirror of the tree; or first an estimate of what that would save.",
+    summary="Compresses every file into a mirror of the directory, or estimates how much space that would save.",
     icon="compress",
     options=CompressOptions,
     tables=(
@@ -119,7 +122,7 @@ OPERATION = Operation(
                 EXTENSION,
                 _SIZE,
                 _SAMPLED,
-                Column(name="packed_bytes", dtype="integer", unit="bytes", meaning="What the compressed bytes came to"),
+                Column(name="packed_bytes", dtype="integer", unit="bytes", meaning="Compressed size of these bytes"),
             ),
         ),
         Table(
@@ -134,9 +137,14 @@ OPERATION = Operation(
                     name="packed_bytes",
                     dtype="integer",
                     unit="bytes",
-                    meaning="Size after; of an estimate what all files would come to",
+                    meaning="Compressed size; for an estimate, of all files",
                 ),
-                Column(name="packed_percent", dtype="integer", unit="%", meaning="Size after, of that before"),
+                Column(
+                    name="packed_percent",
+                    dtype="integer",
+                    unit="%",
+                    meaning="Compressed size in percent of the original size",
+                ),
             ),
         ),
         made(),
@@ -145,14 +153,14 @@ OPERATION = Operation(
         Figure(key="files", title="Files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="packed_bytes", title="Compressed", unit="bytes"),
-        Figure(key="packed_percent", title="Of its size", unit="%"),
+        Figure(key="packed_percent", title="Compressed to", unit="%"),
         Figure(key="saved_bytes", title="Saved", unit="bytes"),
         Figure(key="estimated", title="Estimated"),
-        Figure(key="estimated_seconds", title="Would take", unit="seconds", optional=True),
+        Figure(key="estimated_seconds", title="Estimated time", unit="seconds", optional=True),
         Figure(key="destination", title="Destination", optional=True),
         REUSED.model_copy(update={"optional": True}),
     ),
-    cost="O(bytes) reading and compressing, at most 1 GiB of memory; an estimate compresses at most about 128 MiB",
+    cost="O(bytes) reading and compressing. Memory: at most 1 GiB. An estimate compresses about 128 MiB at most",
     kept=("made",),
     # A later job has a destination of its own.
     again=False,

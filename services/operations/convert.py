@@ -1,4 +1,4 @@
-"""convert: files of records as Parquet, no row lost. The engine's side is ``ops/convert.rs``."""
+"""convert: table files to Parquet, CSV or JSON Lines, no record lost. The engine's side is ``ops/convert.rs``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from services.operations.records import ReadOptions, record_columns
 
 
 class To(StrEnum):
-    """What files become."""
+    """The format of the converted files."""
 
     PARQUET = "parquet"
     CSV = "csv"
@@ -41,7 +41,7 @@ class ColumnsOf(StrEnum):
 
 
 class BadRecords(StrEnum):
-    """What becomes of a record that does not fit."""
+    """How a record is handled that does not have the required types."""
 
     REJECT = "reject"
     NULL = "null"
@@ -57,7 +57,7 @@ class Compression(StrEnum):
 
 
 class Statistics(StrEnum):
-    """What row groups tell of their values."""
+    """Which statistics of values are written."""
 
     CHUNK = "chunk"
     PAGE = "page"
@@ -85,39 +85,41 @@ class ConvertOptions(ReadOptions):
     to: To = field(
         To.PARQUET,
         title="Convert to",
-        description="Parquet, CSV as RFC 4180 has it, or JSON Lines: an object a line.",
+        description="Format of the converted files: Parquet, CSV (RFC 4180) or JSON Lines (one object a line).",
     )
     destination: Text | None = destination(
-        "New or empty directory for the converted files; without one they are files of the result, to be downloaded.",
-        "none: in the job's result",
+        "New or empty directory for the converted files. Without one, they are part of the result, to download.",
+        "none: files to download",
     )
     columns: ColumnsOf = field(
         ColumnsOf.OWN,
         title="Columns",
-        description="Own: each file has its columns and types. Union: all have those of all. Strict: none may differ.",
+        description="Own: each file keeps its columns and types. Union: all files get the columns of all files. "
+        "Strict: files with other columns are an error.",
     )
     bad_records: BadRecords = field(
         BadRecords.REJECT,
-        title="What does not fit",
-        description="Reject the record to a file of its own, make the value null, or fail: leave its file out.",
+        title="Bad records",
+        description="What to do with a record that does not have the column types. Reject: write it to a rejects "
+        "file. Null: replace the bad value with null. Fail: do not convert its file.",
     )
     column_types: list[ColumnType] = field(
         [],
         title="Types",
-        description="Types that columns have to have, each as name=type; those of other columns are found.",
+        description="Types of columns, each as name=type. Types of other columns are detected.",
         widget="verbatim",
-        placeholder="all are found",
+        placeholder="all detected",
         max_length=10_000,
     )
     compression: Compression = field(
         Compression.ZSTD,
-        title="Pages",
-        description="How the pages of the Parquet files are compressed.",
+        title="Compression",
+        description="Compression of the Parquet files.",
         category="advanced",
     )
     level: int = field(
         1,
-        title="Level of zstd",
+        title="zstd level",
         description="Higher is smaller and slower.",
         category="advanced",
         ge=1,
@@ -125,8 +127,9 @@ class ConvertOptions(ReadOptions):
     )
     row_group_bytes: int = field(
         8 << 20,
-        title="Row group",
-        description="Text that becomes one row group: what a reader skips at once, and a thread holds in memory.",
+        title="Row group size",
+        description="Size of the source text in one row group. Readers skip whole row groups; each thread holds one "
+        "in memory.",
         category="advanced",
         unit="bytes",
         ge=1 << 20,
@@ -135,33 +138,33 @@ class ConvertOptions(ReadOptions):
     partition_by: list[ColumnName] = field(
         [],
         title="Partition by",
-        description="Columns by whose values records are divided into files, in folders column=value as Hive has it.",
+        description="Write one folder for each value of these columns, named column=value as in Hive.",
         widget="verbatim",
-        placeholder="one file for each",
+        placeholder="one file for each source file",
         max_length=100,
     )
     sort_by: list[ColumnName] = field(
         [],
         title="Sort by",
-        description="Columns by which the records of each file are sorted; name=desc: the greatest first.",
+        description="Columns by which to sort the records of each file; name=desc sorts in descending order.",
         widget="verbatim",
-        placeholder="in the order of the source",
+        placeholder="order of the source",
         max_length=100,
     )
     file_bytes: int | None = field(
         None,
-        title="Size of a file",
-        description="About how large a converted file may become before the next one is begun: a-00001, a-00002, ...",
+        title="Maximum file size",
+        description="Approximate size at which the next file starts: a-00001, a-00002 and so on.",
         category="advanced",
         unit="bytes",
-        placeholder="any",
+        placeholder="no limit",
         ge=1 << 20,
         le=1 << 40,
     )
     bloom_filters: list[ColumnName] = field(
         [],
         title="Bloom filters",
-        description="Columns whose row groups tell which values are not in them: for readers that look for one value.",
+        description="Columns that get a Bloom filter. It lets readers that search for one value skip row groups.",
         widget="verbatim",
         category="advanced",
         placeholder="none",
@@ -169,14 +172,14 @@ class ConvertOptions(ReadOptions):
     )
     statistics: Statistics = field(
         Statistics.CHUNK,
-        title="Ranges of values",
-        description="The least and the greatest value of each row group (chunk), of each page as well, or none.",
+        title="Statistics",
+        description="Write the smallest and largest value of each row group (chunk), also of each page, or none.",
         category="advanced",
     )
     dictionary: Dictionaries = field(
         Dictionaries.AUTO,
         title="Dictionary encoding",
-        description="Auto: of columns whose values come again; always: of all that have few enough; never.",
+        description="Auto: for columns with repeated values. Always: for all columns with few enough values. Never.",
         category="advanced",
     )
 
@@ -184,7 +187,8 @@ class ConvertOptions(ReadOptions):
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="CSV, JSON Lines, Parquet, Arrow as Parquet, CSV or JSON Lines: rows read = written + rejected.",
+    summary="Converts CSV, JSON Lines, Parquet and Arrow files to Parquet, CSV or JSON Lines. Records read = written "
+    "+ rejected.",
     icon="transform",
     options=ConvertOptions,
     tables=(
@@ -193,22 +197,33 @@ OPERATION = Operation(
             title="Files",
             columns=(
                 *path_columns(),
-                integer("size_bytes", "bytes", "Size before"),
-                words("written_as", "The converted file, below the destination; the first of several"),
-                integer("output_bytes", "bytes", "Its size; that of all of them"),
-                integer("records_read", "records", "Records of the source, without the header"),
+                integer("size_bytes", "bytes", "Size of the source file"),
+                words(
+                    "written_as",
+                    "Path of the converted file below the destination; the first one, if there are several",
+                ),
+                integer("output_bytes", "bytes", "Size of the converted files"),
+                integer("records_read", "records", "Records in the source file, without the header row"),
                 integer(
                     "records_written",
                     "records",
-                    "Records in the converted file, as its footer or a reader counts them",
+                    "Records in the converted files, counted from their footers or by reading them back",
                 ),
-                integer("records_rejected", "records", "Records that do not fit: read = written + rejected, always"),
-                integer("values_nulled", "values", "Values that do not fit and are null, where that was asked for"),
-                words("rejects", "The file of rejected records, as they stand, if there are any"),
-                integer("columns", "columns", "Columns"),
-                integer("row_groups", "row groups", "Row groups"),
-                integer("readings", "readings", "2: a value was not of the type that the first ones had"),
-                integer("files", "files", "Files it became: several where records are divided"),
+                integer(
+                    "records_rejected",
+                    "records",
+                    "Records that could not be converted; read = written + rejected, always",
+                ),
+                integer("values_nulled", "values", "Bad values that were replaced with null (Bad records: null)"),
+                words("rejects", "File with the rejected records, byte for byte, if there are any"),
+                integer("columns", "columns", "Number of columns"),
+                integer("row_groups", "row groups", "Number of row groups"),
+                integer("readings", "readings", "How often the file was read; 2 if a later value widened a type"),
+                integer(
+                    "files",
+                    "files",
+                    "Number of converted files: several if records are partitioned or files are split by size",
+                ),
             ),
         ),
         Table(
@@ -217,9 +232,12 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 words("column", "The column"),
-                integer("position", "columns", "Its place, from 1"),
+                integer("position", "columns", "Position in the file, counted from 1"),
                 words("type", "integer, float, boolean, date, timestamp, time or text"),
-                words("type_is", "found, asked for, or of other files"),
+                words(
+                    "type_is",
+                    "found: detected; asked for: from the option Types; of other files: from the union of all files",
+                ),
             ),
         ),
         Table(
@@ -227,9 +245,13 @@ OPERATION = Operation(
             title="Rejected records",
             columns=(
                 *record_columns(),
-                words("column", "The column, when one value is to blame"),
-                words("value", "That value, at most 256 bytes of it"),
-                words("reason", "Why; the first 10,000 of each file are here, all in its file of rejects"),
+                words("column", "The column, if one value is the cause"),
+                words("value", "The bad value, at most 256 bytes"),
+                words(
+                    "reason",
+                    "Why the record was rejected. The table has the first 10,000 records of each file; the rejects "
+                    "file has all",
+                ),
             ),
         ),
         Table(
@@ -237,10 +259,10 @@ OPERATION = Operation(
             title="Converted files",
             columns=(
                 *path_columns(),
-                words("written_as", "The converted file, below the destination"),
-                integer("output_bytes", "bytes", "Its size"),
-                integer("records", "records", "Its records, as its footer or a reader counts them"),
-                integer("row_groups", "row groups", "Row groups"),
+                words("written_as", "Path of the converted file below the destination"),
+                integer("output_bytes", "bytes", "Size of the converted file"),
+                integer("records", "records", "Records in the file, counted from its footer or by reading it back"),
+                integer("row_groups", "row groups", "Number of row groups"),
             ),
         ),
         made(),
@@ -249,24 +271,24 @@ OPERATION = Operation(
         Figure(key="files", title="Files", unit="files"),
         REUSED,
         Figure(key="files_written", title="Files written", unit="files"),
-        Figure(key="other_files", title="Other files", unit="files"),
-        Figure(key="bytes", title="Size before", unit="bytes"),
+        Figure(key="other_files", title="Skipped: not a table", unit="files"),
+        Figure(key="bytes", title="Size of the source file", unit="bytes"),
         Figure(key="output_bytes", title="Size after", unit="bytes"),
-        Figure(key="packed_percent", title="Of its size", unit="%"),
+        Figure(key="packed_percent", title="Compressed to", unit="%"),
         Figure(key="records_read", title="Records read"),
         Figure(key="records_written", title="Records written"),
         Figure(key="records_rejected", title="Records rejected"),
-        Figure(key="values_nulled", title="Values nulled"),
-        Figure(key="read_twice", title="Read twice for wider types", unit="files"),
+        Figure(key="values_nulled", title="Values replaced with null"),
+        Figure(key="read_twice", title="Files read twice (a later value widened a type)", unit="files"),
         Figure(key="destination", title="Written to", optional=True),
     ),
-    cost="O(bytes) reading, parsing and encoding; memory: chunks of 8 MiB in work and their encoded columns",
+    cost="O(bytes) reading, parsing and encoding. Memory: a few chunks of 8 MiB and their encoded columns",
     kept=("made",),
     # A later job has a destination of its own.
     again=False,
     examples=(
         Example(
-            title="A type that is not that of the first records, a record that does not fit",
+            title="A value that widens a type, and a record with too few fields",
             files={
                 "a.csv": b"id,price\n1,2\n2,3.5\n3\n",
                 "b.csv": b"id,price\n4,oops\n",
@@ -274,7 +296,7 @@ OPERATION = Operation(
             expect={"files": 2, "records_read": 4, "records_written": 3, "records_rejected": 1, "read_twice": 0},
         ),
         Example(
-            title="Types that columns have to have",
+            title="Fixed types of columns",
             files={"a.csv": b"id,price\n1,2\n2,oops\n"},
             options={"column_types": ["price=float"]},
             expect={"records_read": 2, "records_written": 1, "records_rejected": 1},
@@ -286,18 +308,18 @@ OPERATION = Operation(
             expect={"files": 1, "records_read": 1, "records_written": 1},
         ),
         Example(
-            title="JSON Lines with objects inside",
+            title="JSON Lines with nested objects",
             files={"a.jsonl": b'{"id":1,"who":{"name":"x","tags":[1,2]}}\n{"id":2,"who":null}\nnone\n'},
             expect={"records_read": 3, "records_written": 2, "records_rejected": 1},
         ),
         Example(
-            title="Divided by the values of a column, and sorted",
+            title="Partition by the values of a column, and sort",
             files={"a.csv": b"id,day\n2,mon\n3,tue\n1,mon\n"},
             options={"partition_by": ["day"], "sort_by": ["id"]},
             expect={"files": 1, "records_read": 3, "records_written": 3},
         ),
         Example(
-            title="One schema for files that differ",
+            title="One schema for different files",
             files={"a.csv": b"id,price\n1,2\n", "b.csv": b"id,note\nx,y\n"},
             options={"columns": "union"},
             expect={"files": 2, "records_read": 2, "records_written": 2, "read_twice": 2},

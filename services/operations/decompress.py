@@ -1,4 +1,4 @@
-"""decompress: compressed files and archives unpacked, or tested. The engine's side is ``ops/decompress.rs``."""
+"""decompress: unpack or test compressed files and archives. The engine's side is ``ops/decompress.rs``."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ class DecompressOptions(Options):
     """Options of decompress."""
 
     destination: Text | None = destination(
-        "New or empty directory for what is unpacked; without one, all is unpacked and checked, and nothing written.",
-        "none: only a test",
+        "New or empty directory for the unpacked files. Without one, files are unpacked and checked, but not written.",
+        "none: only test",
     )
     unpack_archives: bool = field(
         True,
-        title="Archives as folders",
-        description="Unpack tar and zip into folders; otherwise a tar.gz becomes a tar, and a zip is left.",
+        title="Unpack archives",
+        description="Unpack tar and zip into folders. Otherwise, a tar.gz becomes a tar and zip files are skipped.",
     )
     keep_metadata: bool = field(
         True,
         title="Keep metadata",
-        description="Keep permissions, times of change and, where the system allows it, owners.",
+        description="Preserve permissions, modification times and, if the system allows it, owners.",
         category="advanced",
     )
     max_ratio: int = field(
         1_000,
-        title="Largest ratio",
-        description="Leave a file that unpacks to more than this many times its size: it is a bomb.",
+        title="Maximum ratio",
+        description="Skip files that unpack to more than this many times their size (decompression bombs).",
         category="advanced",
         ge=1,
         le=1_000_000_000,
     )
     max_unpacked_bytes: int = field(
         1 << 40,
-        title="Most bytes",
-        description="Leave all files that are to come once those before them unpacked to this many bytes.",
+        title="Maximum unpacked size",
+        description="Stop unpacking when the unpacked files reach this total size.",
         category="advanced",
         unit="bytes",
         ge=1,
@@ -57,8 +57,8 @@ class DecompressOptions(Options):
     )
     max_members: int = field(
         1_000_000,
-        title="Most members",
-        description="Leave an archive that holds more files, folders and links than this.",
+        title="Maximum members",
+        description="Skip archives with more files, folders and links than this.",
         category="advanced",
         unit="members",
         ge=1,
@@ -78,7 +78,8 @@ def _zip_example() -> bytes:
 OPERATION = Operation(
     name="decompress",
     title="Decompress",
-    summary="Every compressed file and archive unpacked within limits, or only tested; told by content, not by name.",
+    summary="Unpacks or tests compressed files and archives, within limits. Formats are detected by content, not by "
+    "name.",
     icon="unarchive",
     options=DecompressOptions,
     tables=(
@@ -87,10 +88,17 @@ OPERATION = Operation(
             title="Compressed files",
             columns=(
                 *path_columns(),
-                Column(name="format", dtype="text", meaning="gzip, zstd, xz, bzip2, lz4, tar, tar in one of them, zip"),
+                Column(
+                    name="format", dtype="text", meaning="gzip, zstd, xz, bzip2, lz4, tar, a compressed tar, or zip"
+                ),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the compressed file"),
-                Column(name="unpacked_bytes", dtype="integer", unit="bytes", meaning="What came out"),
-                Column(name="members", dtype="integer", unit="members", meaning="Members of an archive"),
+                Column(name="unpacked_bytes", dtype="integer", unit="bytes", meaning="Size of the unpacked content"),
+                Column(
+                    name="members",
+                    dtype="integer",
+                    unit="members",
+                    meaning="Members of the archive; null for other files",
+                ),
             ),
         ),
         Table(
@@ -98,9 +106,13 @@ OPERATION = Operation(
             title="Members of archives",
             columns=(
                 *path_columns(),
-                Column(name="member", dtype="text", meaning="Name in the archive, escaped where it is not text"),
+                Column(
+                    name="member",
+                    dtype="text",
+                    meaning="Path in the archive; bytes that are not valid UTF-8 are escaped",
+                ),
                 Column(name="kind", dtype="text", meaning="file, directory, symlink or hard_link"),
-                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of a file"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the member, if it is a file"),
             ),
         ),
     ),
@@ -111,13 +123,13 @@ OPERATION = Operation(
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),
-        Figure(key="tested_only", title="Only tested"),
+        Figure(key="tested_only", title="Test only"),
         Figure(key="destination", title="Destination", optional=True),
     ),
-    cost="O(bytes) unpacking; memory: at most 128 MiB for each file in work",
+    cost="O(bytes) unpacking. Memory: at most 128 MiB for each file that is being unpacked",
     examples=(
         Example(
-            title="Are these files whole?",
+            title="Test compressed files",
             files={
                 "good.txt.gz": gzip.compress(b"some text", mtime=0),
                 "cut.txt.gz": gzip.compress(b"some text", mtime=0)[:15],

@@ -25,7 +25,7 @@ from services.operations._spec import (
 
 
 class ContentDigest(StrEnum):
-    """A digest that tells contents apart."""
+    """A digest that identifies a content."""
 
     BLAKE3 = "blake3"
     SHA256 = "sha256"
@@ -40,56 +40,56 @@ class DuplicatesOptions(Options):
     references: list[Text] = field(
         [],
         title="References",
-        description="Directories that are kept: files elsewhere with the same content are the redundant ones.",
+        description="Directories whose files always stay. Copies of their files elsewhere are redundant.",
         widget="path",
         max_length=100,
     )
     only_against_reference: bool = field(
         False,
-        title="Only against the reference",
-        description="Look for copies of what the references hold, not for copies among the other files.",
+        title="Compare only with references",
+        description="Find only copies of files in the references. Copies among the other files are not reported.",
     )
     min_file_bytes: int = field(
         1,
-        title="Smallest file to compare",
-        description="Leave out smaller files; empty ones are all alike and never compared.",
+        title="Minimum size to compare",
+        description="Smaller files are not compared. Empty files are never compared.",
         unit="bytes",
         ge=1,
         le=2**63 - 1,
     )
     folders: bool = field(
         True,
-        title="Whole folders",
-        description="Also find folders whose whole content is a copy of another folder's.",
+        title="Find copied folders",
+        description="Also find folders with exactly the same content as another folder.",
     )
     confirm_bytes: bool = field(
         False,
         title="Compare byte by byte",
-        description="Read what has one digest once more and compare each byte.",
+        description="Read files with equal digests again and compare every byte.",
         category="advanced",
     )
     algorithm: ContentDigest = field(
         ContentDigest.BLAKE3,
         title="Digest",
-        description="The digest that tells contents apart; BLAKE3 is the fastest safe one.",
+        description="Digest that identifies equal content. BLAKE3 is the fastest secure one.",
         category="advanced",
     )
 
     @pydantic.model_validator(mode="after")
     def _needs_a_reference(self) -> Self:
         if self.only_against_reference and not self.references:
-            raise ValueError("only_against_reference needs a directory in references")
+            raise ValueError("only_against_reference requires at least one directory in references")
         return self
 
 
-_ROOT = Column(name="root", dtype="text", meaning="source, or the reference it lies in")
-_ROLE = Column(name="role", dtype="text", meaning="reference: kept; candidate: may be removed")
+_ROOT = Column(name="root", dtype="text", meaning="`source`, or the reference directory that contains the file")
+_ROLE = Column(name="role", dtype="text", meaning="reference: always stays; candidate: may be removed")
 _SIZE = Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of one file")
 _RECLAIMABLE = Column(
-    name="reclaimable_bytes", dtype="integer", unit="bytes", meaning="What removing the redundant ones frees"
+    name="reclaimable_bytes", dtype="integer", unit="bytes", meaning="Space that removing the redundant files frees"
 )
-_GROUP = Column(name="group", dtype="integer", unit="number", meaning="Number of the group, 1 = most to reclaim")
-_INODE = Column(name="inode", dtype="unsigned", meaning="Inode number; names of one inode are one file")
+_GROUP = Column(name="group", dtype="integer", unit="number", meaning="Number of the group; 1 = frees most")
+_INODE = Column(name="inode", dtype="unsigned", meaning="Inode number; paths with the same inode are the same file")
 _DEVICE = Column(name="device", dtype="unsigned", meaning="Number of the file system")
 _DIGEST = Column(name="digest", dtype="text", unit="hexadecimal", meaning="Digest of the content")
 
@@ -106,8 +106,9 @@ _RESULT = (
     Column(
         name="standing",
         dtype="text",
-        meaning="reference; kept: the one of its group to keep; redundant; hard_link: another name of a file above it; "
-        "shared_extents: a copy that shares its blocks, so that removing it frees nothing",
+        meaning="reference: in a reference directory; kept: the file of the group to keep; redundant: a copy; "
+        "hard_link: another path of a listed file; shared_extents: a copy that shares its disk blocks, so that "
+        "removing it frees nothing",
     ),
     _SIZE,
     _RECLAIMABLE,
@@ -120,32 +121,42 @@ _RESULT = (
 _GROUPS = (
     _GROUP,
     *path_columns(),
-    _files("Names with this content"),
-    Column(name="inodes", dtype="integer", unit="inodes", meaning="Files with this content, each counted once"),
-    Column(name="references", dtype="integer", unit="files", meaning="Of them in references"),
+    _files("Paths with this content"),
+    Column(name="inodes", dtype="integer", unit="inodes", meaning="Files with this content; hard links count once"),
+    Column(name="references", dtype="integer", unit="files", meaning="Paths in references"),
     _SIZE,
     _RECLAIMABLE,
     EXTENSION,
     _DIGEST,
 )
 _FOLDERS = (
-    Column(name="group", dtype="integer", unit="number", meaning="Folders of one number hold the same"),
+    Column(
+        name="group",
+        dtype="integer",
+        unit="number",
+        meaning="Number of the group; folders with the same number have the same content",
+    ),
     *path_columns(),
     _ROOT,
     _ROLE,
-    _files("Files in it, at any depth"),
-    Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Bytes in it"),
+    _files("Files in the folder, at any depth"),
+    Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size of the folder"),
     _RECLAIMABLE,
 )
 _BY_FOLDER = (
     *path_columns(),
-    Column(name="depth", dtype="integer", unit="folders", meaning="Folders above it, below the source"),
-    _files("Redundant files in it, at any depth"),
-    Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Bytes in it, redundant or not"),
+    Column(name="depth", dtype="integer", unit="folders", meaning="Depth below the source"),
+    _files("Redundant files in the folder, at any depth"),
+    Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size of the folder, redundant or not"),
     _RECLAIMABLE,
 )
 _HARD_LINKS = (
-    Column(name="link", dtype="integer", unit="number", meaning="Names of one number are one file"),
+    Column(
+        name="link",
+        dtype="integer",
+        unit="number",
+        meaning="Number of the file; paths with the same number are the same file",
+    ),
     *path_columns(),
     _ROOT,
     _ROLE,
@@ -158,7 +169,7 @@ _LOOKED_AT = (*known_by(_SIZE), _ROOT)
 OPERATION = Operation(
     name="duplicates",
     title="Duplicates",
-    summary="Files of the same content, what they waste, copied folders, and what is in no reference.",
+    summary="Finds files with the same content, the space they waste, copied folders, and files without a copy.",
     icon="content_copy",
     options=DuplicatesOptions,
     tables=(
@@ -170,19 +181,23 @@ OPERATION = Operation(
         Table(name="hard_links", title="Hard links", columns=_HARD_LINKS),
         Table(
             name="unique",
-            title="In no reference",
+            title="Without a copy in the references",
             columns=(*path_columns(), _SIZE, MODIFIED, EXTENSION),
             optional=True,
         ),
         Table(
             name="ends",
-            title="Files compared by their ends",
+            title="Files compared by start and end",
             columns=(
                 *_LOOKED_AT,
-                Column(name="ends", dtype="binary", meaning="XXH3-128 of both ends, of all of a small file"),
+                Column(
+                    name="ends",
+                    dtype="binary",
+                    meaning="XXH3-128 of the start and the end of the file; of all of a small file",
+                ),
             ),
         ),
-        Table(name="contents", title="Files compared by their contents", columns=(*_LOOKED_AT, _DIGEST)),
+        Table(name="contents", title="Files compared by content", columns=(*_LOOKED_AT, _DIGEST)),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
@@ -194,19 +209,19 @@ OPERATION = Operation(
         Figure(key="folder_groups", title="Sets of copied folders"),
         Figure(key="unread_files", title="Not compared", unit="files"),
         Figure(key="reference.safe_to_wipe", title="Safe to wipe", optional=True),
-        Figure(key="reference.unique_files", title="In no reference", unit="files", optional=True),
+        Figure(key="reference.unique_files", title="Without a copy in the references", unit="files", optional=True),
     ),
     kept=("ends", "contents"),
-    cost="Reads only files whose size occurs twice, and those that differ early only at their ends; memory: 40 bytes "
-    "and a name for each file, since any two may be alike",
+    cost="Reads only files that have the same size as another file; of files with different ends, only the ends. "
+    "Memory: 40 bytes plus the name for each file",
     examples=(
         Example(
-            title="Three names of one content, two of another",
+            title="Three files with one content, two with another",
             files={"a.txt": b"hello", "b/a.txt": b"hello", "b/c.txt": b"hello", "x": b"12345678", "y": b"12345678"},
             expect={"groups": 2, "redundant_files": 3, "reclaimable_bytes": 18},
         ),
         Example(
-            title="Is everything of a folder in the reference too?",
+            title="Check that a folder is completely in a reference",
             files={"old/a": b"one", "old/b": b"two!", "backup/a-copy": b"one"},
             options={"references": ["{source}/backup"], "only_against_reference": True},
             expect={

@@ -22,8 +22,8 @@ class InventoryOptions(Options):
 
     largest_count: int = field(
         100,
-        title="Largest",
-        description="How many of the largest files and folders to list.",
+        title="Largest entries",
+        description="Number of largest files and largest folders to list.",
         category="advanced",
         unit="rows",
         ge=1,
@@ -31,8 +31,8 @@ class InventoryOptions(Options):
     )
     age_reference: Moment | None = field(
         None,
-        title="Ages relative to",
-        description="Time that ages are counted from; none = the start of the job.",
+        title="Reference time for ages",
+        description="Time from which ages are calculated; empty = the start of the job.",
         category="advanced",
         widget="time",
     )
@@ -41,8 +41,10 @@ class InventoryOptions(Options):
 def _sizes(count_meaning: str = "Files") -> tuple[Column, ...]:
     return (
         Column(name="files", dtype="integer", unit="files", meaning=count_meaning),
-        Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Apparent size; a hard link counts once"),
-        Column(name="allocated_bytes", dtype="integer", unit="bytes", meaning="Size on disk; a hard link counts once"),
+        Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Apparent size; hard-linked files count once"),
+        Column(
+            name="allocated_bytes", dtype="integer", unit="bytes", meaning="Size on disk; hard-linked files count once"
+        ),
     )
 
 
@@ -59,27 +61,27 @@ _ENTRY = (
     Column(name="allocated_bytes", dtype="integer", unit="bytes", meaning="Size on disk"),
     MODIFIED,
     Column(name="changed", dtype="timestamp", unit="UTC", meaning="Last change of the inode"),
-    Column(name="owner", dtype="text", meaning="Owner's name, or number without one"),
-    Column(name="group", dtype="text", meaning="Group's name, or number without one"),
+    Column(name="owner", dtype="text", meaning="Name of the owner, or the user ID if there is no name"),
+    Column(name="group", dtype="text", meaning="Name of the group, or the group ID if there is no name"),
     Column(name="mode", dtype="text", meaning="Permissions in octal"),
     Column(name="inode", dtype="unsigned", meaning="Inode number"),
-    Column(name="link_count", dtype="integer", unit="names", meaning="Names of the inode"),
-    Column(name="device", dtype="unsigned", meaning="Device of the file system"),
+    Column(name="link_count", dtype="integer", unit="names", meaning="Number of hard links"),
+    Column(name="device", dtype="unsigned", meaning="Device number of the file system"),
 )
 _DIRECTORY = (
     *path_columns(),
-    Column(name="depth", dtype="integer", unit="levels", meaning="Levels below the source"),
-    Column(name="files", dtype="integer", unit="files", meaning="Entries below, folders not counted"),
-    Column(name="directories", dtype="integer", unit="directories", meaning="Folders below"),
+    Column(name="depth", dtype="integer", unit="levels", meaning="Depth below the source"),
+    Column(name="files", dtype="integer", unit="files", meaning="Files in the folder and its subfolders"),
+    Column(name="directories", dtype="integer", unit="directories", meaning="Subfolders at any depth"),
     *_sizes()[1:],
 )
-_UPPER = Column(name="upper_bytes", dtype="integer", unit="bytes", meaning="Largest size of the bucket")
-_LOWER = Column(name="lower_bytes", dtype="integer", unit="bytes", meaning="Smallest size of the bucket")
+_UPPER = Column(name="upper_bytes", dtype="integer", unit="bytes", meaning="Upper limit of the size range")
+_LOWER = Column(name="lower_bytes", dtype="integer", unit="bytes", meaning="Lower limit of the size range")
 
 OPERATION = Operation(
     name="inventory",
     title="Inventory",
-    summary="What fills this directory: by folder, extension, owner and age, with the largest files.",
+    summary="Shows what fills a directory: sizes by folder, extension, owner and age, and the largest files.",
     icon="inventory_2",
     options=InventoryOptions,
     tables=(
@@ -88,7 +90,10 @@ OPERATION = Operation(
         Table(
             name="by_extension",
             title="By extension",
-            columns=(Column(name="extension", dtype="text", meaning="Extension; empty for none"), *_sizes()),
+            columns=(
+                Column(name="extension", dtype="text", meaning="File extension; empty if there is none"),
+                *_sizes(),
+            ),
         ),
         Table(
             name="by_owner",
@@ -99,8 +104,10 @@ OPERATION = Operation(
             name="by_age",
             title="By age",
             columns=(
-                Column(name="age", dtype="text", meaning="Age of the last change"),
-                Column(name="age_index", dtype="integer", unit="rank", meaning="Order of the buckets, youngest first"),
+                Column(name="age", dtype="text", meaning="Time since the last modification"),
+                Column(
+                    name="age_index", dtype="integer", unit="rank", meaning="Position of the age group, youngest first"
+                ),
                 *_sizes(),
             ),
         ),
@@ -110,8 +117,8 @@ OPERATION = Operation(
             columns=(
                 _LOWER,
                 _UPPER,
-                Column(name="files", dtype="integer", unit="files", meaning="Files of such a size"),
-                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Their bytes"),
+                Column(name="files", dtype="integer", unit="files", meaning="Files in this size range"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size"),
             ),
         ),
         Table(name="largest_files", title="Largest files", columns=_ENTRY),
@@ -126,8 +133,8 @@ OPERATION = Operation(
             title="Not covered",
             columns=(
                 *path_columns(),
-                Column(name="reason", dtype="text", meaning="Why it was not read"),
-                Column(name="message", dtype="text", meaning="The cause in words"),
+                Column(name="reason", dtype="text", meaning="Why the entry was not read"),
+                Column(name="message", dtype="text", meaning="Error message"),
             ),
         ),
     ),
@@ -138,14 +145,15 @@ OPERATION = Operation(
         Figure(key="others", title="Other entries", unit="files"),
         Figure(key="size_bytes", title="Size", unit="bytes"),
         Figure(key="allocated_bytes", title="Size on disk", unit="bytes"),
-        Figure(key="percentiles.p50", title="Half of the files up to", unit="bytes"),
-        Figure(key="percentiles.p99", title="99 of 100 files up to", unit="bytes"),
+        Figure(key="percentiles.p50", title="Median file size", unit="bytes"),
+        Figure(key="percentiles.p99", title="99 % of files up to", unit="bytes"),
         Figure(key="percentiles.max", title="Largest file", unit="bytes"),
         Figure(key="small_files", title="Files up to 4 KiB", unit="files"),
         Figure(key="empty_files", title="Empty files", unit="files"),
         Figure(key="empty_directories", title="Empty folders", unit="directories"),
     ),
-    cost="O(entries) time, no file is opened; memory: 64 bytes and a name a folder, 100 bytes a hard link",
+    cost="O(entries) time; no file is opened. Memory: 64 bytes plus the name for each folder, 100 bytes for each hard "
+    "link",
     examples=(
         Example(
             title="Three files, one of them empty",

@@ -1,4 +1,4 @@
-"""profile: what is in files of records, and whether they agree. The engine's side is ``ops/profile.rs``."""
+"""profile: what is in table files, and whether they have the same schema. The engine's side is ``ops/profile.rs``."""
 
 from __future__ import annotations
 
@@ -21,90 +21,99 @@ class ProfileOptions(ReadOptions):
     """Options of profile: how the files are read."""
 
 
-_COLUMN = words("column", "The column's name in the header, or column_1 and so on")
-_POSITION = integer("position", "columns", "Its place in the file, from 1; over all files the least of them")
-_TYPE = words("type", "The narrowest type that holds every value: integer, float, boolean, date, timestamp, time, text")
-_VALUES = integer("values", "values", "Fields that hold a value")
-_NULLS = integer("nulls", "fields", "Fields that hold none: empty ones, null values, and those that short records lack")
-_DISTINCT = integer("distinct", "values", "Distinct values")
-_LEAST = words(
-    "least", "The least value, exact; of texts in the order of their bytes; with texts among numbers that of the texts"
+_COLUMN = words("column", "Name of the column in the header row; without one column_1, column_2, …")
+_POSITION = integer("position", "columns", "Position in the file, counted from 1; over all files the lowest one")
+_TYPE = words("type", "The narrowest type that fits every value: integer, float, boolean, date, timestamp, time, text")
+_VALUES = integer("values", "values", "Fields with a value")
+_NULLS = integer(
+    "nulls", "fields", "Fields without a value: empty fields, null values, and fields missing from short records"
 )
-_GREATEST = words("greatest", "The greatest value, exact")
-_MEAN = number("mean", "values", "Mean of numbers, exact")
-_SCHEMA = words("schema", "Identifier of the columns' names, order and types")
-_FILES = integer("files", "files", "Files that have it")
+_DISTINCT = integer("distinct", "values", "Number of distinct values")
+_LEAST = words(
+    "least",
+    "The smallest value, exact. Texts are compared byte by byte; if a column has texts and numbers, the smallest text",
+)
+_GREATEST = words("greatest", "The largest value, exact")
+_MEAN = number("mean", "values", "Mean of the numbers, exact")
+_SCHEMA = words("schema", "Identifier of the schema: names, order and types of the columns")
+_FILES = integer("files", "files", "Number of files with it")
 
 _RESULT = (
     _COLUMN,
     _POSITION,
     _TYPE,
-    words("evidence", "How many values are of each type, and where the first of the rarer ones is"),
+    words("evidence", "Number of values of each type, and the place of the first value of each rare type"),
     words(
-        "nature", "constant, empty, key: every record has a value of its own; likely key: as far as an estimate tells"
+        "nature",
+        "constant: one value; empty: no value; key: all values are different; likely key: different according to an "
+        "estimate",
     ),
     _VALUES,
     _NULLS,
-    number("null_share", "%", "Share of the fields that hold no value"),
-    integer("empties", "values", "Empty texts: quotes with nothing between"),
-    integer("missing", "fields", "Fields that short records lack; they are among the nulls"),
+    number("null_share", "%", "Percentage of fields without a value"),
+    integer("empties", "values", "Empty texts: quotes with nothing between them"),
+    integer("missing", "fields", "Fields missing from short records; included in the nulls"),
     _DISTINCT,
-    words("distinct_is", "exact; estimate: standard error 1.6 %"),
+    words("distinct_is", "exact, or estimate (standard error 1.6 %)"),
     _LEAST,
     _GREATEST,
     _MEAN,
-    number("deviation", "values", "Standard deviation of numbers, as of a sample"),
-    words("p05", "The value that 5 % of the values do not exceed; ranks of all quantiles are within 1 %"),
-    words("p25", "The value that 25 % do not exceed"),
-    words("median", "The value that half of them do not exceed"),
-    words("p75", "The value that 75 % do not exceed"),
-    words("p95", "The value that 95 % do not exceed"),
+    number("deviation", "values", "Sample standard deviation of the numbers"),
+    words("p05", "5th percentile; the rank of every quantile is accurate to 1 %"),
+    words("p25", "25th percentile"),
+    words("median", "50th percentile"),
+    words("p75", "75th percentile"),
+    words("p95", "95th percentile"),
     integer("shortest", "bytes", "Length of the shortest value"),
     integer("longest", "bytes", "Length of the longest value"),
-    number("mean_length", "bytes", "Mean length"),
-    integer("spaced", "values", "Texts that begin or end with white space"),
-    integer("leading_zeros", "values", "Texts that are digits behind a zero"),
-    words("pattern", "What nine of ten texts look like: e-mail, uuid, url, ipv4, currency, a form of dates, and so on"),
-    words("suspicious", "Values that may stand for no value, with their counts"),
+    number("mean_length", "bytes", "Mean length of the values"),
+    integer("spaced", "values", "Texts with leading or trailing white space"),
+    integer("leading_zeros", "values", "Numbers with leading zeros, such as 007"),
+    words("pattern", "Format of at least 90 % of the texts: e-mail, uuid, url, ipv4, currency, a date format, …"),
+    words("suspicious", "Values that probably mean null, with their counts"),
     _FILES,
-    words("first_file", "The first file by name that has it"),
+    words("first_file", "The first file with it, in the order of names"),
 )
 _FILE_COLUMNS = (
     *path_columns(),
-    integer("size_bytes", "bytes", "Size, compressed where it is"),
-    words("encoding", "utf-8, utf-16le, utf-16be, as asked, or not utf-8"),
-    words("packed", "How it is compressed"),
-    words("delimiter", "What ends a field"),
-    number("confidence", "%", "How sure the delimiter is"),
-    words("delimiter_reason", "What was counted to find it"),
-    words("header", "yes or no: the first record holds names"),
-    words("header_reason", "Why"),
-    integer("columns", "columns", "Columns"),
-    integer("records", "records", "Records without the header"),
-    integer("ragged", "records", "Records of another number of fields"),
-    integer("first_ragged", "records", "Number of the first of them, from 1"),
-    words("read", "whole; open quote: it ends in a quoted field; cut: up to a record that is too long"),
+    integer("size_bytes", "bytes", "Size of the file, as stored"),
+    words("encoding", "utf-8, utf-16le, utf-16be, the encoding option, or not utf-8"),
+    words("packed", "Compression of the file"),
+    words("delimiter", "Character between two fields"),
+    number("confidence", "%", "Confidence that the delimiter is right"),
+    words("delimiter_reason", "How the delimiter was detected"),
+    words("header", "yes or no: the first record is a header row"),
+    words("header_reason", "How the header row was detected"),
+    integer("columns", "columns", "Number of columns"),
+    integer("records", "records", "Number of records, without the header row"),
+    integer("ragged", "records", "Records with too many or too few fields"),
+    integer("first_ragged", "records", "Number of the first ragged record, counted from 1"),
+    words(
+        "read",
+        "whole; open quote: the file ends inside a quoted field; cut: reading stopped at a record that is too long",
+    ),
     _SCHEMA,
 )
 
 OPERATION = Operation(
     name="profile",
     title="Profile",
-    summary="What is in tables (CSV, JSON Lines, Parquet, Arrow): types with evidence, ranges, quantiles, drift.",
+    summary="Describes CSV, JSON Lines, Parquet and Arrow files: types, nulls, ranges, quantiles, differences between "
+    "files.",
     icon="query_stats",
     options=ProfileOptions,
     tables=(
         Table(name="result", title="Columns", columns=_RESULT),
         Table(
             name="types",
-            title="Types met",
+            title="Types of values",
             columns=(
                 _COLUMN,
-                words("type", "A type that some of its values have"),
-                integer("values", "values", "How many"),
+                words("type", "A type that some values have"),
+                integer("values", "values", "Number of values with this type"),
                 *path_columns(),
-                integer("record", "records", "The first record of that file with one, from 1"),
-                words("value", "That value, at most 128 bytes of it"),
+                integer("record", "records", "The first record with such a value, counted from 1"),
+                words("value", "The first such value, at most 128 bytes"),
             ),
         ),
         Table(
@@ -113,9 +122,9 @@ OPERATION = Operation(
             columns=(
                 _COLUMN,
                 integer("rank", "values", "1 for the most frequent"),
-                words("value", "The value, at most 128 bytes of it"),
-                integer("count", "values", "How often; an estimate where distinct is one"),
-                number("share", "%", "Share of the column's values"),
+                words("value", "The value, at most 128 bytes"),
+                integer("count", "values", "Number of fields with this value; an estimate if distinct is one"),
+                number("share", "%", "Percentage of the column's values"),
             ),
         ),
         Table(
@@ -123,10 +132,10 @@ OPERATION = Operation(
             title="Distribution",
             columns=(
                 _COLUMN,
-                integer("bin", "values", "Number of the range, from 1"),
-                words("low", "Where it begins"),
-                words("high", "Where it ends"),
-                integer("values", "values", "Values in it, within 1 % of all"),
+                integer("bin", "values", "Number of the range, counted from 1"),
+                words("low", "Lower limit of the range"),
+                words("high", "Upper limit of the range"),
+                integer("values", "values", "Number of values in the range, accurate to 1 % of all values"),
             ),
         ),
         Table(
@@ -134,9 +143,9 @@ OPERATION = Operation(
             title="Lengths of texts",
             columns=(
                 _COLUMN,
-                integer("from_bytes", "bytes", "The least length of the range"),
-                integer("to_bytes", "bytes", "The greatest"),
-                integer("values", "values", "Values that are so long; exact"),
+                integer("from_bytes", "bytes", "Smallest length in the range"),
+                integer("to_bytes", "bytes", "Largest length in the range"),
+                integer("values", "values", "Number of values with such a length; exact"),
             ),
         ),
         Table(name="files", title="Files", columns=_FILE_COLUMNS),
@@ -162,16 +171,16 @@ OPERATION = Operation(
             columns=(
                 _SCHEMA,
                 _FILES,
-                integer("columns", "columns", "Columns"),
+                integer("columns", "columns", "Number of columns"),
                 *path_columns(),
-                integer("changes", "changes", "Differences from the schema of most files"),
+                integer("changes", "changes", "Number of differences from the most common schema"),
                 words("names", "Names of the first 50 columns"),
             ),
         ),
         Table(
             name="schema_columns",
             title="Columns of each schema",
-            columns=(_SCHEMA, _COLUMN, _POSITION, words("type", "Its type; none: no file has a value")),
+            columns=(_SCHEMA, _COLUMN, _POSITION, words("type", "Type of the column; null if no file has a value")),
         ),
         Table(
             name="changes",
@@ -179,41 +188,41 @@ OPERATION = Operation(
             columns=(
                 _SCHEMA,
                 _COLUMN,
-                words("change", "appeared, vanished, renamed, moved or type, against the schema of most files"),
-                words("before", "Type, name or place in that schema"),
-                words("after", "Type, name or place in this one"),
+                words("change", "appeared, vanished, renamed, moved or type, compared with the most common schema"),
+                words("before", "Type, name or position in the most common schema"),
+                words("after", "Type, name or position in this schema"),
                 _FILES,
                 *path_columns(),
             ),
         ),
-        partials("All that is merged of the file"),
+        partials("Partial statistics of the file, in a private format"),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
         REUSED,
-        Figure(key="other_files", title="Other files", unit="files"),
+        Figure(key="other_files", title="Skipped: not a table", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),
         Figure(key="columns", title="Columns"),
         Figure(key="null_share", title="Fields without a value", unit="%"),
         Figure(key="schemas", title="Schemas"),
         Figure(key="changes", title="Changes between schemas"),
-        Figure(key="mixed_columns", title="Columns of several types"),
+        Figure(key="mixed_columns", title="Columns with several types"),
         Figure(key="constant_columns", title="Constant columns"),
         Figure(key="empty_columns", title="Empty columns"),
         Figure(key="key_columns", title="Possible keys"),
-        Figure(key="ragged_records", title="Records of another width"),
+        Figure(key="ragged_records", title="Ragged records"),
         Figure(key="broken_files", title="Broken files", unit="files"),
         Figure(key="files_not_utf8", title="Not UTF-8", unit="files"),
-        Figure(key="files_without_header", title="Without header", unit="files"),
-        Figure(key="empty_files", title="Without a record", unit="files"),
+        Figure(key="files_without_header", title="Without header row", unit="files"),
+        Figure(key="empty_files", title="Without records", unit="files"),
     ),
     kept=("partials",),
     splits=True,
-    cost="O(bytes) reading and parsing; memory: some MiB per thread, and per column up to a MiB that does not grow",
+    cost="O(bytes) reading and parsing. Memory: a few MiB for each thread and at most 1 MiB for each column",
     examples=(
         Example(
-            title="Three files that do not quite agree",
+            title="Three files with different schemas",
             files={
                 "jan.csv": b"id,price,note\n1,9.5,ok\n2,NA,\n",
                 "feb.csv": b"id,price,note\n3,10,ok\n4,n/a,x\n",

@@ -1,4 +1,4 @@
-"""How files of records are read, shared by the operations on tables; the engine's ``records/options.rs``."""
+"""How table files are read, shared by profile, validate and convert; the engine's ``records/options.rs``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from services.operations._spec import Column, Encoding, Options, Text, field, in
 
 
 class Files(StrEnum):
-    """Which files hold records."""
+    """Which files are read as table files."""
 
     BY_NAME = "by_name"
     ALL = "all"
 
 
 class Delimiter(StrEnum):
-    """What ends a field."""
+    """The character between two fields."""
 
     AUTO = "auto"
     COMMA = "comma"
@@ -34,7 +34,7 @@ class Delimiter(StrEnum):
 
 
 class Header(StrEnum):
-    """What the first record is."""
+    """Whether the first record is a header row."""
 
     AUTO = "auto"
     YES = "yes"
@@ -42,7 +42,7 @@ class Header(StrEnum):
 
 
 class Quote(StrEnum):
-    """What encloses fields."""
+    """The character around quoted fields."""
 
     DOUBLE = "double"
     SINGLE = "single"
@@ -50,14 +50,14 @@ class Quote(StrEnum):
 
 
 class Escape(StrEnum):
-    """What takes the meaning from the next character, inside quotes."""
+    """The escape character inside quotes."""
 
     NONE = "none"
     BACKSLASH = "backslash"
 
 
 class Comment(StrEnum):
-    """What begins a record that is none."""
+    """The first character of a comment line."""
 
     NONE = "none"
     HASH = "hash"
@@ -69,53 +69,57 @@ NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
 class ReadOptions(Options):
-    """How files of records are read."""
+    """How table files are read."""
 
     files: Files = field(
         Files.BY_NAME,
-        title="Which files",
-        description="By name: csv, tsv, tab, psv, ssv, txt, jsonl, ndjson, also compressed (gz, zst, bz2, xz, lz4); "
-        "parquet, arrow, arrows, feather. All: every file, told by how it begins.",
+        title="Files",
+        description="By name: csv, tsv, tab, psv, ssv, txt, jsonl and ndjson, also compressed (gz, zst, bz2, xz, "
+        "lz4); parquet, arrow, arrows, feather. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
         Delimiter.AUTO,
-        title="Fields end with",
-        description="Auto: what divides most of a file's records alike, with its reason. soh: 0x01, us: 0x1f.",
+        title="Delimiter",
+        description="Character between two fields. Auto: the one that splits most records into the same number of "
+        "fields. soh = 0x01, us = 0x1f.",
     )
     header: Header = field(
         Header.AUTO,
-        title="Header line",
-        description="Whether the first record holds names. Auto: when each of its values is a text of its own.",
+        title="Header row",
+        description="Whether the first record has the column names. Auto: yes, if all its values are texts and "
+        "different.",
     )
     null_values: list[NullValue] = field(
         ["NA", "N/A", "NULL", "null", "\\N"],
         title="Null values",
-        description="Texts that stand for no value, as an empty field does. In quotes they are texts.",
+        description="Texts that mean null, like an empty field. In quotes they are ordinary texts.",
         widget="verbatim",
         max_length=100,
     )
     encoding: Encoding = field(
         Encoding.AUTO,
-        title="Text encoding",
-        description="Encoding of files without a byte order mark; auto is UTF-8; the job tells which are not.",
+        title="Encoding",
+        description="Encoding of files without a byte order mark. Auto: UTF-8; files that are not valid UTF-8 are "
+        "reported.",
         category="advanced",
     )
     quote: Quote = field(
         Quote.DOUBLE,
         title="Quotes",
-        description="What encloses fields that hold delimiters or line ends; none: quotes are text.",
+        description="Quote character around fields that contain delimiters or line endings. None: quotes are ordinary "
+        "characters.",
         category="advanced",
     )
     escape: Escape = field(
         Escape.NONE,
         title="Escapes",
-        description="Backslash: in quotes it takes the meaning from the next character. None: a quote is doubled.",
+        description="How a quote inside quotes is written. Backslash: after a backslash. None: doubled.",
         category="advanced",
     )
     comment: Comment = field(
         Comment.NONE,
         title="Comment lines",
-        description="Leave out records that begin with this character.",
+        description="Skip records that begin with this character.",
         category="advanced",
     )
 
@@ -124,7 +128,15 @@ def record_columns() -> tuple[Column, ...]:
     """Return the columns that say where a record is."""
     return (
         *path_columns(),
-        integer("record", "records", "Number of the record, from 1"),
-        integer("line", "lines", "Line that it begins in, from 1, the header counted; none in Parquet and Arrow"),
-        integer("byte_offset", "bytes", "Where it begins in the file; none where bytes were decoded first"),
+        integer("record", "records", "Number of the record, counted from 1"),
+        integer(
+            "line",
+            "lines",
+            "First line of the record, counted from 1 and including the header row; null for Parquet and Arrow",
+        ),
+        integer(
+            "byte_offset",
+            "bytes",
+            "Start of the record in the file; null if the file was decoded first (compressed, UTF-16, Parquet, Arrow)",
+        ),
     )

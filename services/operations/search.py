@@ -30,7 +30,7 @@ Pattern = Annotated[Text, pydantic.Field(min_length=1, max_length=_CHARACTERS)]
 
 
 class Case(StrEnum):
-    """When two letters are the same."""
+    """Whether upper and lower case are different."""
 
     SENSITIVE = "sensitive"
     INSENSITIVE = "insensitive"
@@ -38,7 +38,7 @@ class Case(StrEnum):
 
 
 class Whole(StrEnum):
-    """What a match has to be."""
+    """Where a pattern may match."""
 
     PART = "part"
     WORD = "word"
@@ -46,7 +46,7 @@ class Whole(StrEnum):
 
 
 class Binary(StrEnum):
-    """What is done with files that hold a NUL byte."""
+    """How files with a NUL byte are handled."""
 
     SKIP = "skip"
     SEARCH = "search"
@@ -57,7 +57,7 @@ class SearchOptions(Options):
 
     patterns: list[Pattern] = field(
         title="Patterns",
-        description="Regular expressions to look for in each line, or texts when Literal is on.",
+        description="Regular expressions to search for in each line; with Literal, plain texts.",
         widget="verbatim",
         min_length=1,
         max_length=10_000,
@@ -65,34 +65,34 @@ class SearchOptions(Options):
     pattern_names: list[Pattern] = field(
         [],
         title="Names",
-        description="A name for each pattern, in the same order; without names each pattern is its own name.",
+        description="A name for each pattern, in the same order. Without names, the pattern itself is the name.",
         category="advanced",
         widget="verbatim",
     )
     fixed_strings: bool = field(
         False,
         title="Literal",
-        description="Take the patterns as literal texts: a dot is a dot.",
+        description="Treat the patterns as plain text: a dot matches only a dot.",
     )
     case: Case = field(
         Case.SENSITIVE,
         title="Letter case",
-        description="Smart: capital letters count only in patterns that have one.",
+        description="Whether case matters. Smart: only for patterns that contain a capital letter.",
     )
     whole: Whole = field(
         Whole.PART,
         title="Match",
-        description="Find a pattern in any part of a line, as whole words, or as the whole line.",
+        description="Match any part of a line, only whole words, or only whole lines.",
     )
     count_only: bool = field(
         False,
         title="Count only",
-        description="Count the matches by file, pattern and folder, and list none.",
+        description="Count matches by file, pattern and folder, without listing them.",
     )
     context_before: int = field(
         0,
         title="Lines before",
-        description="Lines to show before each match.",
+        description="Lines of context to show before each match.",
         unit="lines",
         ge=0,
         le=20,
@@ -100,33 +100,34 @@ class SearchOptions(Options):
     context_after: int = field(
         0,
         title="Lines after",
-        description="Lines to show after each match.",
+        description="Lines of context to show after each match.",
         unit="lines",
         ge=0,
         le=20,
     )
     encoding: Encoding = field(
         Encoding.AUTO,
-        title="Text encoding",
-        description="Encoding of files without a byte order mark; auto is UTF-8, other bytes taken as they are.",
+        title="Encoding",
+        description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are.",
         category="advanced",
     )
     binary: Binary = field(
         Binary.SKIP,
         title="Binary files",
-        description="Skip files with a NUL byte in their first MiB, or search them as text.",
+        description="Skip files with a NUL byte in their first MiB, or search them like text files.",
         category="advanced",
     )
     search_compressed: bool = field(
         False,
-        title="In compressed files",
-        description="Unpack gzip, zstd, bzip2, xz and lz4 files, told by their first bytes, and search what they hold.",
+        title="Search compressed files",
+        description="Unpack gzip, zstd, bzip2, xz and lz4 files and search their content. The format is detected from "
+        "the first bytes.",
         category="advanced",
     )
     line_length: int = field(
         1000,
-        title="Longest text",
-        description="Characters to keep of a line; a longer one is cut around its match.",
+        title="Maximum line length",
+        description="Characters to store of each line; longer lines are cut around the match.",
         category="advanced",
         unit="characters",
         ge=20,
@@ -134,8 +135,8 @@ class SearchOptions(Options):
     )
     max_matches_per_file: int | None = field(
         None,
-        title="Matches per file",
-        description="Leave a file after this many matches.",
+        title="Maximum matches per file",
+        description="Stop searching a file after this many matches.",
         category="advanced",
         unit="matches",
         ge=1,
@@ -143,8 +144,8 @@ class SearchOptions(Options):
     )
     max_matches: int = field(
         1_000_000,
-        title="Matches in all",
-        description="End the search after this many matches; the result then says that it is partial.",
+        title="Maximum matches",
+        description="Stop the search after this many matches; the result is then partial.",
         category="advanced",
         unit="matches",
         ge=1,
@@ -155,9 +156,11 @@ class SearchOptions(Options):
     def _each_has_a_name(self) -> Self:
         names = self.pattern_names or self.patterns
         if len(names) != len(self.patterns):
-            raise ValueError(f"there are {len(names)} names for {len(self.patterns)} patterns; name all or none")
+            raise ValueError(
+                f"{len(self.patterns)} patterns have {len(names)} names; give a name for each pattern, or none"
+            )
         if len(set(names)) != len(names):
-            raise ValueError("a name is given twice" if self.pattern_names else "a pattern is given twice")
+            raise ValueError("a name is used twice" if self.pattern_names else "a pattern is listed twice")
         return self
 
 
@@ -169,45 +172,47 @@ def _counts() -> tuple[Column, ...]:
     )
 
 
-_PATTERN = Column(name="pattern", dtype="text", meaning="The pattern's name")
+_PATTERN = Column(name="pattern", dtype="text", meaning="Name of the pattern")
 _RESULT = (
     *path_columns(),
     _PATTERN,
-    Column(name="line", dtype="integer", unit="lines", meaning="Number of the line, from 1"),
-    Column(name="column_start", dtype="integer", unit="characters", meaning="Column of the match's start, from 1"),
-    Column(name="column_end", dtype="integer", unit="characters", meaning="Column after the match's end"),
+    Column(name="line", dtype="integer", unit="lines", meaning="Line number, counted from 1"),
+    Column(
+        name="column_start", dtype="integer", unit="characters", meaning="First column of the match, counted from 1"
+    ),
+    Column(name="column_end", dtype="integer", unit="characters", meaning="Column after the last one of the match"),
     Column(
         name="byte_offset",
         dtype="integer",
         unit="bytes",
-        meaning="Start of the match in the file, or in what a compressed file holds",
+        meaning="Start of the match in the file, or in the unpacked content of a compressed file",
     ),
-    Column(name="text", dtype="text", meaning="The line; � stands for a byte that is not text"),
+    Column(name="text", dtype="text", meaning="The line; � replaces bytes that are not valid text"),
     Column(
         name="text_start",
         dtype="integer",
         unit="characters",
-        meaning="Column where the text begins: more than 1 in a line that was cut",
+        meaning="Column where `text` begins; more than 1 if the line was cut",
     ),
     Column(name="line_length", dtype="integer", unit="characters", meaning="Length of the whole line"),
-    Column(name="before", dtype="text", meaning="Lines before it, if asked for"),
-    Column(name="after", dtype="text", meaning="Lines after it, if asked for"),
+    Column(name="before", dtype="text", meaning="Lines before the match, if requested"),
+    Column(name="after", dtype="text", meaning="Lines after the match, if requested"),
 )
 
 _SEARCHED = (
     *known_by(),
-    words("packed", "How it is compressed, where it was unpacked"),
-    words("binary", "yes: it has a NUL byte, and was not searched"),
-    words("left_early", "yes: it was left after as many matches as a file may have"),
-    integer("read_bytes", "bytes", "What was read of it"),
+    words("packed", "Compression of the file, if it was unpacked"),
+    words("binary", "yes: the file has a NUL byte and was skipped"),
+    words("left_early", "yes: the search stopped at the maximum matches per file"),
+    integer("read_bytes", "bytes", "Bytes that were read"),
     *_counts()[1:],
-    Column(name="by_pattern", dtype="binary", meaning="Its matches by pattern, for a later job"),
+    Column(name="by_pattern", dtype="binary", meaning="Matches by pattern, for a later job"),
 )
 
 OPERATION = Operation(
     name="search",
     title="Search",
-    summary="Every match of some patterns in the contents of files, with its line, counted by file and folder.",
+    summary="Finds patterns in the content of files: every match with its line, and counts by file and folder.",
     icon="search",
     options=SearchOptions,
     tables=(
@@ -231,7 +236,7 @@ OPERATION = Operation(
             title="By pattern and folder",
             columns=(
                 _PATTERN,
-                Column(name="folder", dtype="text", meaning="Folder in the source; . for files in the source itself"),
+                Column(name="folder", dtype="text", meaning="Top-level folder; . for files directly in the source"),
                 *_counts(),
             ),
         ),
@@ -250,7 +255,7 @@ OPERATION = Operation(
     ),
     kept=("searched", "result"),
     splits=True,
-    cost="O(bytes) reading and matching; memory: the longest line in work, counts per extension and top-level folder",
+    cost="O(bytes) reading and matching. Memory: the longest line, and counts for each extension and top-level folder",
     examples=(
         Example(
             title="One regular expression",
@@ -259,7 +264,7 @@ OPERATION = Operation(
             expect={"matches": 2, "matched_files": 1, "files": 2, "binary_skipped": 1, "partial": False},
         ),
         Example(
-            title="Two literal texts with names, whatever their case, as whole words",
+            title="Two plain texts with names, case-insensitive, as whole words",
             files={"a.log": b"Error: disk full\nwarning: late\n", "b/c.log": b"no errors\nWARNING\n"},
             options={
                 "patterns": ["error", "warning"],

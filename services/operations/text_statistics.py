@@ -1,4 +1,4 @@
-"""text_statistics: lines, words, encoding and line ends. The engine's side is ``ops/text_statistics.rs``."""
+"""text_statistics: lines, words, encoding and line endings. The engine's side is ``ops/text_statistics.rs``."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from services.operations._spec import (
 
 
 class TextStatisticsOptions(Options):
-    """Options of text_statistics: there is nothing to choose."""
+    """text_statistics has no options."""
 
 
 _ENCODING = Column(
     name="encoding",
     dtype="text",
-    meaning="ascii, utf-8, utf-16le, utf-16be; other: bytes that are no UTF-8, such as Latin-1; binary; empty",
+    meaning="ascii, utf-8, utf-16le, utf-16be; other: text that is not valid UTF-8, such as Latin-1; binary; empty",
 )
-_LINE_ENDING = Column(name="line_ending", dtype="text", meaning="lf, crlf, cr, mixed, or none")
-_LANGUAGE = Column(name="language", dtype="text", meaning="Told by the extension")
+_LINE_ENDING = Column(name="line_ending", dtype="text", meaning="lf, crlf, cr, mixed or none")
+_LANGUAGE = Column(name="language", dtype="text", meaning="Language, detected from the file extension")
 _SIZE = integer("size_bytes", "bytes", "Size")
 _FILES = integer("files", "files", "Files")
-_LINES = integer("lines", "lines", "Lines, the last one also without an end")
-_WORDS = integer("words", "words", "Runs of what is no white space")
+_LINES = integer("lines", "lines", "Number of lines, including a last line without a line ending")
+_WORDS = integer("words", "words", "Number of words, separated by white space")
 
 OPERATION = Operation(
     name="text_statistics",
     title="Text statistics",
-    summary="Lines, words, encoding, line ends and language of every file: to be known before it is loaded.",
+    summary="Counts lines and words of every file, and detects its encoding, line endings and language.",
     icon="text_snippet",
     options=TextStatisticsOptions,
     tables=(
@@ -46,40 +46,44 @@ OPERATION = Operation(
                 _ENCODING,
                 Column(name="byte_order_mark", dtype="text", meaning="yes or no"),
                 _LINE_ENDING,
-                Column(name="last_line", dtype="text", meaning="ended or not ended by a line end"),
+                Column(
+                    name="last_line",
+                    dtype="text",
+                    meaning="ended or not ended: whether the last line has a line ending",
+                ),
                 _LINES,
                 _WORDS,
-                integer("longest_line_bytes", "bytes", "Longest line, without its end"),
-                integer("lf", "lines", "Lines that end by a line feed"),
-                integer("crlf", "lines", "Lines that end by carriage return and line feed"),
-                integer("cr", "lines", "Lines that end by a carriage return"),
+                integer("longest_line_bytes", "bytes", "Length of the longest line, without its line ending"),
+                integer("lf", "lines", "Lines that end with LF"),
+                integer("crlf", "lines", "Lines that end with CRLF"),
+                integer("cr", "lines", "Lines that end with CR"),
                 _LANGUAGE,
             ),
         ),
         Table(name="by_language", title="By language", columns=(_LANGUAGE, _FILES, _LINES, _WORDS, _SIZE)),
-        Table(name="by_form", title="By encoding and line end", columns=(_ENCODING, _LINE_ENDING, _FILES, _SIZE)),
+        Table(name="by_form", title="By encoding and line ending", columns=(_ENCODING, _LINE_ENDING, _FILES, _SIZE)),
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         REUSED,
-        Figure(key="text_files", title="Texts", unit="files"),
-        Figure(key="binary_files", title="Binary", unit="files"),
+        Figure(key="text_files", title="Text files", unit="files"),
+        Figure(key="binary_files", title="Binary files", unit="files"),
         Figure(key="lines", title="Lines"),
         Figure(key="words", title="Words"),
         Figure(key="longest_line_bytes", title="Longest line", unit="bytes"),
-        Figure(key="mixed_line_endings", title="Mixed line ends", unit="files"),
+        Figure(key="mixed_line_endings", title="Mixed line endings", unit="files"),
         Figure(key="not_utf8", title="Neither ASCII nor UTF-8", unit="files"),
         Figure(key="with_byte_order_mark", title="With byte order mark", unit="files"),
-        Figure(key="without_last_line_end", title="Without last line end", unit="files"),
+        Figure(key="without_last_line_end", title="No line ending at the end", unit="files"),
     ),
-    cost="O(bytes) reading; binary files are left after their first MiB; memory does not grow with the tree, "
-    "but with that of a baseline",
+    cost="O(bytes) reading; of binary files only the first MiB. Memory does not grow with the number of files, unless "
+    "there is a baseline",
     kept=("result",),
     splits=True,
     examples=(
         Example(
-            title="Texts that a loader would stumble over",
+            title="Text files that are hard to load",
             files={
                 "good.csv": b"a,b\n1,2\n",
                 "mixed.csv": b"a,b\r\n1,2\n3,4",

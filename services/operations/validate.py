@@ -1,4 +1,4 @@
-"""validate: files of records against a schema. The engine's side is ``ops/validate.rs``."""
+"""validate: check table files against a schema. The engine's side is ``ops/validate.rs``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SCHEMA = (
 
 
 class ExtraColumns(StrEnum):
-    """What a column is that the schema does not have."""
+    """Whether a column that is not in the schema is an error."""
 
     ERROR = "error"
     ALLOW = "allow"
@@ -44,30 +44,32 @@ class ValidateOptions(ReadOptions):
     schema_file: Text | None = field(
         None,
         title="Schema",
-        description="Path of a Table Schema (Frictionless) or JSON Schema; none: what the first records promise.",
+        description="Path of a Table Schema (Frictionless) or JSON Schema file. Without one, the schema is inferred "
+        "from the first records of each file.",
         widget="path",
-        placeholder="what the first records promise",
+        placeholder="inferred from the first records",
     )
     schema_text: Text | None = field(
         None,
         title="Schema as text",
-        description="The schema itself, as JSON; it goes before the file.",
+        description="The schema as JSON text. It takes precedence over the file.",
         placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
         max_length=1_000_000,
     )
     extra_columns: ExtraColumns = field(
         ExtraColumns.ERROR,
-        title="Unknown columns",
-        description="Whether a column that the schema does not have is an error of its file.",
+        title="Extra columns",
+        description="Whether a column that is not in the schema is an error.",
     )
     destination: Text | None = destination(
-        "New or empty directory for the good and the bad records of each file; without one they are not written.",
+        "New or empty directory for the good and the bad records (quarantine) of each file. Without one, nothing is "
+        "written.",
         "none: nothing is written",
     )
     min_records: int | None = field(
         None,
-        title="Records at least",
-        description="Fewer records are an error of their file.",
+        title="Minimum records",
+        description="A file with fewer records has an error.",
         category="advanced",
         unit="records",
         ge=0,
@@ -75,8 +77,8 @@ class ValidateOptions(ReadOptions):
     )
     max_records: int | None = field(
         None,
-        title="Records at most",
-        description="More records are an error of their file.",
+        title="Maximum records",
+        description="A file with more records has an error.",
         category="advanced",
         unit="records",
         ge=0,
@@ -84,8 +86,8 @@ class ValidateOptions(ReadOptions):
     )
     max_errors: int = field(
         1_000_000,
-        title="Listed errors",
-        description="List so many errors; all are counted, and a result that lists fewer says that it is partial.",
+        title="Maximum listed errors",
+        description="Number of errors to list. All errors are counted; if there are more, the result is partial.",
         category="advanced",
         unit="errors",
         ge=1,
@@ -96,14 +98,15 @@ class ValidateOptions(ReadOptions):
 _RULE = words(
     "rule",
     "type, required, unique, foreign_key, minimum, maximum, min_length, max_length, pattern, enum, encoding; fields: "
-    "the record has another number of them; missing_column, extra_column and records: the whole file",
+    "too many or too few fields; missing_column, extra_column and records: the whole file",
 )
-_COLUMN = words("column", "The column, or those of a key; none: the whole record or file")
+_COLUMN = words("column", "The column, or the columns of a key; null: the whole record or file")
 
 OPERATION = Operation(
     name="validate",
     title="Validate",
-    summary="Every record of CSV, JSON Lines, Parquet or Arrow files against a schema; each error with its place.",
+    summary="Checks every record of CSV, JSON Lines, Parquet and Arrow files against a schema and lists each error "
+    "with its place.",
     icon="fact_check",
     options=ValidateOptions,
     tables=(
@@ -115,14 +118,14 @@ OPERATION = Operation(
                 integer("size_bytes", "bytes", "Size"),
                 words(
                     "verdict",
-                    "valid; invalid; partial: no error, but a check could not be made; reference: a foreign key names "
-                    "it, and it lacks columns of the schema",
+                    "valid; invalid; partial: no error, but a check was not possible; reference: read only because a "
+                    "foreign key refers to it",
                 ),
-                integer("records", "records", "Records without the header"),
+                integer("records", "records", "Number of records, without the header row"),
                 integer("good_records", "records", "Records without an error"),
-                integer("bad_records", "records", "Records with one or more"),
-                integer("errors", "errors", "Errors"),
-                integer("listed_errors", "errors", "Errors that are in the table of errors"),
+                integer("bad_records", "records", "Records with at least one error"),
+                integer("errors", "errors", "Number of errors"),
+                integer("listed_errors", "errors", "Errors that are in the table `validate.errors`"),
             ),
         ),
         Table(
@@ -132,8 +135,8 @@ OPERATION = Operation(
                 *path_columns(),
                 _COLUMN,
                 _RULE,
-                integer("errors", "errors", "How many, listed or not"),
-                integer("first_record", "records", "The first record with one, from 1"),
+                integer("errors", "errors", "Number of errors, listed or not"),
+                integer("first_record", "records", "The first record with such an error, counted from 1"),
             ),
         ),
         Table(
@@ -143,8 +146,8 @@ OPERATION = Operation(
                 *record_columns(),
                 _COLUMN,
                 _RULE,
-                words("value", "The value, or those of a key, at most 256 bytes"),
-                words("expected", "What it has to be"),
+                words("value", "The value, or the values of a key, at most 256 bytes"),
+                words("expected", "What the rule requires"),
             ),
         ),
         Table(
@@ -153,12 +156,12 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 words("column", "The column"),
-                integer("position", "columns", "Its place, from 1"),
-                words("type", "The type that its values have to have; any: none"),
-                words("rules", "What else is asked of them"),
+                integer("position", "columns", "Position in the file, counted from 1"),
+                words("type", "Required type of the values; any: no required type"),
+                words("rules", "Other rules for the values"),
             ),
         ),
-        partials("All that is told of the file"),
+        partials("Results of the file, in a private format"),
     ),
     figures=(
         Figure(key="verdict", title="Verdict"),
@@ -166,22 +169,22 @@ OPERATION = Operation(
         Figure(key="files", title="Files", unit="files"),
         REUSED,
         Figure(key="invalid_files", title="Invalid files", unit="files"),
-        Figure(key="other_files", title="Other files", unit="files"),
+        Figure(key="other_files", title="Skipped: not a table", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),
         Figure(key="good_records", title="Good records"),
         Figure(key="bad_records", title="Bad records"),
         Figure(key="errors", title="Errors"),
-        Figure(key="listed_errors", title="Listed errors"),
+        Figure(key="listed_errors", title="Maximum listed errors"),
         Figure(key="partial", title="Partial"),
         Figure(key="destination", title="Written to", optional=True),
     ),
-    cost="O(bytes) reading and checking, twice for files that break a key; memory: some MiB per thread, and 16 MB for "
-    "keys; more of them waits on the disk, 24 bytes a value",
+    cost="O(bytes) reading and checking; files that violate a key are read twice. Memory: a few MiB for each thread "
+    "and 16 MiB for keys; more keys are stored on disk, 24 bytes a value",
     kept=("partials",),
     examples=(
         Example(
-            title="Records against a Table Schema",
+            title="Check records against a Table Schema",
             files={
                 "good.csv": b"id,price\n1,2.5\n2,3\n",
                 "bad.csv": b"id,price\n1,-1\n1,oops\n,4\n5\n",
@@ -215,7 +218,7 @@ OPERATION = Operation(
             },
         ),
         Example(
-            title="A file that keeps what its beginning promises",
+            title="A file that matches the schema inferred from its first records",
             files={"a.csv": b"id,day\n1,2024-02-29\n2,2024-03-01\n"},
             expect={"verdict": "valid", "schema": "of the first records", "errors": 0},
         ),

@@ -1,4 +1,4 @@
-"""verify: a tree against a manifest. The engine's side is ``ops/verify.rs``."""
+"""verify: compare files with a manifest. The engine's side is ``ops/verify.rs``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class VerifyOptions(Options):
 
     manifest: Text = field(
         title="Manifest",
-        description="Absolute path of a manifest (sha256sum, md5sum, b3sum, BSD, or S3 ETags) or of a checksum result.",
+        description="Absolute path of a manifest (sha256sum, md5sum, b3sum, BSD format, or S3 ETags) or of a checksum "
+        "result.",
         widget="path",
         result_of="checksum",
         min_length=1,
@@ -46,24 +47,25 @@ class VerifyOptions(Options):
     algorithm: VerifyAlgorithm = field(
         VerifyAlgorithm.AUTO,
         title="Algorithm",
-        description="Algorithm of the manifest, etag for S3 ETags; auto finds it from its lines and its name.",
+        description="Algorithm of the manifest; etag for S3 ETags. Auto: detected from its lines and its name.",
         category="advanced",
     )
     etag_part_bytes: int | None = field(
         None,
-        title="Part size of ETags",
-        description="Size of the parts in which the objects were uploaded, where their ETags are known to be MD5s: "
-        "a file that does not match is then changed, else not verified.",
+        title="ETag part size",
+        description="Part size of the uploads, if you know that the ETags are MD5s. Files that do not match are then "
+        "reported as changed, otherwise as not verified.",
         category="advanced",
         unit="bytes",
-        placeholder="found, of the usual ones",
+        placeholder="common sizes are tried",
         ge=1,
         le=5 << 40,
     )
     detect_moves: bool = field(
         True,
-        title="Find moves",
-        description="Digest files that are not listed, to tell a moved file from a missing and a new one.",
+        title="Find moved files",
+        description="Read files that are not in the manifest, to report a moved file as moved instead of missing and "
+        "new.",
         category="advanced",
     )
 
@@ -74,7 +76,7 @@ _ETAGS = b'"5d41402abc4b2a76b9719d911017c592"\ta.txt\n"62109206880d38a4010a98e11
 OPERATION = Operation(
     name="verify",
     title="Verify",
-    summary="Is everything still there and unchanged? Compares files with a manifest; every path gets one status.",
+    summary="Compares files with a manifest: is everything still there and unchanged? Every path gets one status.",
     icon="verified",
     options=VerifyOptions,
     tables=(
@@ -86,12 +88,12 @@ OPERATION = Operation(
                 Column(
                     name="status",
                     dtype="text",
-                    meaning="ok, changed, moved, new, missing, unreadable or not_verified; exactly one",
+                    meaning="ok, changed, moved, new, missing, unreadable or not_verified",
                 ),
-                Column(name="algorithm", dtype="text", meaning="Algorithm of both digests"),
+                Column(name="algorithm", dtype="text", meaning="Algorithm of the digests"),
                 Column(name="expected", dtype="text", unit="hexadecimal", meaning="Digest or ETag in the manifest"),
                 Column(name="actual", dtype="text", unit="hexadecimal", meaning="Digest or ETag of the file"),
-                Column(name="moved_from", dtype="text", meaning="Listed path of a moved file"),
+                Column(name="moved_from", dtype="text", meaning="Path in the manifest, if the file was moved"),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the file"),
             ),
         ),
@@ -99,21 +101,23 @@ OPERATION = Operation(
             name="by_status",
             title="By status",
             columns=(
-                Column(name="status", dtype="text", meaning="Each of the seven"),
-                Column(name="files", dtype="integer", unit="files", meaning="Paths with it"),
-                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Their bytes"),
+                Column(name="status", dtype="text", meaning="One of the seven statuses"),
+                Column(name="files", dtype="integer", unit="files", meaning="Paths with this status"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size"),
             ),
         ),
         kept_table(
             "digests",
             "attempt",
-            Column(name="digest", dtype="text", unit="hexadecimal", meaning="Digest by the manifest's algorithm"),
+            Column(
+                name="digest", dtype="text", unit="hexadecimal", meaning="Digest with the algorithm of the manifest"
+            ),
         ),
     ),
     figures=(
         Figure(key="verdict", title="Verdict"),
         Figure(key="algorithm", title="Algorithm"),
-        Figure(key="statuses.ok", title="Ok", unit="files"),
+        Figure(key="statuses.ok", title="OK", unit="files"),
         Figure(key="statuses.changed", title="Changed", unit="files"),
         Figure(key="statuses.moved", title="Moved", unit="files"),
         Figure(key="statuses.new", title="New", unit="files"),
@@ -122,19 +126,19 @@ OPERATION = Operation(
         Figure(key="statuses.not_verified", title="Not verified", unit="files"),
         REUSED,
     ),
-    cost="O(bytes) reading; memory: path and digest of each listed and each new file",
+    cost="O(bytes) reading. Memory: path and digest of each file in the manifest and of each new file",
     kept=("digests",),
     # Whether the bytes are still those is what a job is asked: what another one has read of them is no answer.
     again=False,
     examples=(
         Example(
-            title="One file as listed, one that is not listed",
+            title="One file that matches, one that is not in the manifest",
             files={"a.txt": b"hello", "new.txt": b"new", "SHA256SUMS": _HELLO + b"  a.txt\n"},
             options={"manifest": "{source}/SHA256SUMS"},
             expect={"verdict": "verified", "algorithm": "sha256"},
         ),
         Example(
-            title="S3 ETags: of an upload at once and of one in parts",
+            title="S3 ETags: one single upload, one multipart upload",
             files={"a.txt": b"hello", "b.txt": b"hello", "etags": _ETAGS},
             options={"manifest": "{source}/etags"},
             expect={"verdict": "verified", "algorithm": "etag"},

@@ -1,4 +1,4 @@
-"""The walk rules, shared by all operations: what of a source is visited."""
+"""The walk rules, shared by all operations: which files of a source are included."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _utc(value: datetime) -> datetime:
     except OverflowError:
         moment = None
     if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise ValueError(f"the time lies outside of the years {_FIRST_YEAR} to {_LAST_YEAR}")
+        raise ValueError(f"the time must be between the years {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment
 
 
@@ -28,31 +28,32 @@ Moment = Annotated[datetime, pydantic.AfterValidator(_utc)]
 
 
 class WalkOptions(Options):
-    """What of a source is visited; the rules' order stands in the engine's ``walk/rules.rs``."""
+    """Which files of a source are included; the engine's ``walk/rules.rs`` defines the order of the rules."""
 
     include_hidden: bool = field(
-        True, title="Hidden files", description="Visit files and folders whose name starts with a dot."
+        True, title="Hidden files", description="Include files and folders whose name starts with a dot."
     )
     ignore_globs: list[Text] = field(
         [],
-        title="Leave out",
-        description="Patterns of what to leave out, as in .gitignore; one without a slash matches at any depth.",
+        title="Exclude",
+        description="Patterns of files and folders to exclude, as in .gitignore. A pattern without a slash matches at "
+        "any depth.",
         widget="globs",
     )
     extensions: list[Text] = field(
-        [], title="Only extensions", description="Take only files with these extensions; none = all.", widget="globs"
+        [], title="Extensions", description="Include only files with these extensions; empty = all.", widget="globs"
     )
     include_globs: list[Text] = field(
         [],
-        title="Only matching",
-        description="Take only files whose path matches one of these patterns; none = all.",
+        title="Include",
+        description="Include only files whose path matches one of these patterns; empty = all.",
         category="advanced",
         widget="globs",
     )
     min_size_bytes: int | None = field(
         None,
-        title="At least",
-        description="Take only files of at least this size.",
+        title="Minimum size",
+        description="Include only files of at least this size.",
         category="advanced",
         unit="bytes",
         ge=0,
@@ -60,8 +61,8 @@ class WalkOptions(Options):
     )
     max_size_bytes: int | None = field(
         None,
-        title="At most",
-        description="Take only files of at most this size.",
+        title="Maximum size",
+        description="Include only files of at most this size.",
         category="advanced",
         unit="bytes",
         ge=0,
@@ -70,21 +71,21 @@ class WalkOptions(Options):
     modified_since: Moment | None = field(
         None,
         title="Modified since",
-        description="Take only files modified at or after this time.",
+        description="Include only files modified at or after this time.",
         category="advanced",
         widget="time",
     )
     modified_before: Moment | None = field(
         None,
         title="Modified before",
-        description="Take only files modified before this time.",
+        description="Include only files modified before this time.",
         category="advanced",
         widget="time",
     )
     max_depth: int | None = field(
         None,
-        title="Depth",
-        description="How many levels of folders to enter; 1 = the source's own entries.",
+        title="Maximum depth",
+        description="Levels of folders to enter; 1 = only the entries of the source itself.",
         category="advanced",
         unit="levels",
         ge=1,
@@ -93,16 +94,16 @@ class WalkOptions(Options):
     follow_links: bool = field(
         False,
         title="Follow links",
-        description="Follow symbolic links, without loops and only into allowed directories.",
+        description="Follow symbolic links into allowed directories. Loops are detected.",
         category="advanced",
     )
     one_file_system: bool = field(
-        False, title="One file system", description="Stay on the source's file system.", category="advanced"
+        False, title="One file system", description="Do not enter other file systems (mounts).", category="advanced"
     )
 
     @pydantic.model_validator(mode="after")
     def _bounds(self) -> WalkOptions:
         low, high = self.min_size_bytes, self.max_size_bytes
         if low is not None and high is not None and low > high:
-            raise ValueError("min_size_bytes exceeds max_size_bytes")
+            raise ValueError("min_size_bytes must not be larger than max_size_bytes")
         return self

@@ -75,7 +75,7 @@ def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
     page.get_by_role("button", name="sha256", exact=True).click()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
     page.get_by_text("More options").click()
-    least = page.get_by_role("textbox", name=re.compile("At least"))
+    least = page.get_by_role("textbox", name=re.compile("Minimum size"))
     least.fill("ten")
     least.press("Enter")
     expect(page.get_by_text("'ten' is no size")).to_be_visible()
@@ -84,7 +84,7 @@ def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
     expect(page.get_by_text("'ten' is no size")).to_have_count(0)
     expect(page.get_by_test_id("stMetric").filter(has_text="Files")).to_contain_text("49")
     page.reload()
-    expect(page.get_by_role("textbox", name=re.compile("At least"))).to_have_value("20 KiB")
+    expect(page.get_by_role("textbox", name=re.compile("Minimum size"))).to_have_value("20 KiB")
     expect(page.get_by_test_id("stMetric").filter(has_text="Files")).to_contain_text("49")
 
 

@@ -113,7 +113,7 @@ def test_name_of_a_snippets_file_is_text(open_page: Open, run_job: RunJob, tmp_p
 def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("text_statistics", tree({"a.csv": b"1\r\n2\n", "b.csv": b"caf\xe9\n", "c.py": b"x\n"}))
     app = open_page("job", id=str(job.id))
-    assert (figures(app)["Texts"], figures(app)["Lines"]) == ("3", "4")
+    assert (figures(app)["Text files"], figures(app)["Lines"]) == ("3", "4")
     assert "1 file has mixed line ends." in texts(app)
     assert "1 file is neither ASCII nor UTF-8." in texts(app)
     drawn(app.button(key="to_mixed_line_endings").click().run())
@@ -139,7 +139,7 @@ def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_j
 
 def test_profile_of_no_table_says_what_to_do(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     app = open_page("job", id=str(run_job("profile", tree({"a.png": b"1"})).id))
-    assert "Which files: all" in texts(app)
+    assert "Files: all" in texts(app)
 
 
 def test_convert_shows_the_balance_and_what_was_rejected(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:

@@ -41,7 +41,7 @@ def numbers(summary: Mapping[str, Any], packed_bytes: int) -> None:
         st.metric("Files", units.format_count(summary["files"]))
         st.metric("Size before", units.format_bytes(summary["bytes"]))
         st.metric("Size after", units.format_bytes(packed_bytes))
-        st.metric("Of its size", f"{summary['packed_percent']:,} %")
+        st.metric("Compressed to", f"{summary['packed_percent']:,} %")
         st.metric("Saved", units.format_bytes(summary["saved_bytes"]))
 
 

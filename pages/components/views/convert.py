@@ -22,9 +22,9 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Files", units.format_count(summary["files"]))
         st.metric("Size before", units.format_bytes(summary["bytes"]))
         st.metric("Size after", units.format_bytes(summary["output_bytes"]))
-        st.metric("Of its size", units.format_percent(summary["packed_percent"]))
+        st.metric("Compressed to", units.format_percent(summary["packed_percent"]))
         st.metric("Read twice", units.format_count(summary["read_twice"]), help="A later value widened a type")
-        st.metric("Other files", units.format_count(summary["other_files"]))
+        st.metric("Skipped", units.format_count(summary["other_files"]))
     if not summary["files"]:
         st.info("No file was converted; the issues say why, if there were any to convert.", icon=":material/block:")
         return

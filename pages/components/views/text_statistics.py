@@ -27,7 +27,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show figures, what is unusual with a way to its files, languages and forms."""
     summary = job.result("text_statistics")["summary"]
     with st.grid(6, min_column_width=140):
-        st.metric("Texts", units.format_count(summary["text_files"]))
+        st.metric("Text files", units.format_count(summary["text_files"]))
         st.metric("Lines", units.format_count(summary["lines"]))
         st.metric("Words", units.format_count(summary["words"]))
         st.metric("Longest line", units.format_bytes(summary["longest_line_bytes"]))

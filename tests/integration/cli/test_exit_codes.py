@@ -105,7 +105,7 @@ def test_a_wrong_setting_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> 
         (["run", "inventory", ".", "--min-size-bytes", "2", "--max-size-bytes", "1"], "exceeds max_size_bytes"),
         (["run", "inventory", ".", "--modified-since", "soon"], "valid datetime"),
         (["run", "checksum", ".", "--algorithm", "crc16"], "'crc16' is not one of"),
-        (["run", "checksum", ".", "--algorithm", "md5,md5"], "an algorithm is named twice"),
+        (["run", "checksum", ".", "--algorithm", "md5,md5"], "an algorithm is listed twice"),
         (["run", "inventory", "s3://No_Bucket"], "is not s3://bucket/prefix"),
         (["jobs", "list", "--status", "sleeping"], "there are pending, running"),
         (["jobs", "show", "xyz"], "is no job id"),

@@ -108,7 +108,7 @@ def test_each_path_that_is_not_ok_is_printed_once(cli: Cli, changed: Path) -> No
         "Missing": "1",
         "Unreadable": "0",
         "Not verified": "0",
-        "Unchanged, not read again": "0",
+        "Unchanged (not read again)": "0",
     }
 
 
