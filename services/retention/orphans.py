@@ -164,8 +164,10 @@ def local_orphans(
         folders: from `local`.
         known: all jobs, read after it.
     """
-    running = {str(token) for job in known.values() if job.status not in FINAL for token in job.tokens}
-    left = [(OrphanKind.WORK, path) for path in folders.work if path.name not in running]
+    # Every attempt of a job that has not ended: the next attempt resumes from what earlier ones left, and a job that
+    # is paused, queued or interrupted has no token to be recognised by.
+    unfinished = {str(job_id) for job_id, job in known.items() if job.status not in FINAL}
+    left = [(OrphanKind.WORK, path) for path in folders.work if path.parent.name not in unfinished]
     left += [(OrphanKind.CACHE, path) for path in folders.cache if _is_unused(path, known)]
     for kind, path in left:
         size_bytes, newest = _measure(path)

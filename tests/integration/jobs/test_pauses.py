@@ -14,6 +14,7 @@ from services.jobs.models import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import claim, statuses, wait_for
+from tests.integration.retention.conftest import age
 
 _FILES = 3000
 
@@ -44,6 +45,8 @@ def test_a_running_job_is_paused_and_goes_on_from_what_it_has_made(running: boot
     assert list(shards.glob("*/out/checksum/result/part-*.parquet"))
     with pytest.raises(errors.JobConflictError):
         running.jobs.retry(view.id)
+    age(shards)
+    assert running.retention.sweep().orphans == [], "a job may stay paused for longer than the sweep spares files"
     (source / "zz-large").unlink()
     resumed = running.jobs.resume(view.id)
     assert (resumed.status, resumed.attempt) == (Status.PENDING, 2)
