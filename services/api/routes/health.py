@@ -23,8 +23,9 @@ class NotReadyError(errors.PravahError):
 
 
 @router.get("/health/live", responses=problems.responses())
-def live() -> bodies.Liveness:
+async def live() -> bodies.Liveness:
     """Say that the process answers; looks at nothing else."""
+    # On the event loop: requests that wait for the database hold all threads while it does not answer.
     return bodies.Liveness()
 
 

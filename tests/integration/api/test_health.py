@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
@@ -14,7 +18,7 @@ from services import bootstrap, errors, operations
 from services import settings as settings_module
 from services.api import app as api
 from tests import asking
-from tests.integration.api.conftest import FILES, RunJob, problem
+from tests.integration.api.conftest import FILES, TEST_HOST, RunJob, mounted, problem
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -167,3 +171,36 @@ def test_the_databases_end_is_a_metric_and_a_problem(
     monkeypatch.setattr(services.jobs, "counts", fail)
     assert samples(client)["pravah_database_up", ()] == 0
     assert json.dumps(client.get("/api/health/live").json()) == '{"status": "ok"}'
+
+
+def test_liveness_waits_for_no_thread_while_the_database_hangs(
+    services: bootstrap.Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        released.wait(60)
+
+    monkeypatch.setattr(services.jobs, "counts", hang)
+    monkeypatch.setattr(services.jobs, "list", hang)
+    app = mounted(services)
+
+    async def ask() -> None:
+        threads = anyio.to_thread.current_default_thread_limiter().total_tokens
+        transport = httpx.ASGITransport(app=app)
+        async with (
+            httpx.AsyncClient(transport=transport, base_url=f"http://{TEST_HOST}") as client,
+            anyio.create_task_group() as group,
+        ):
+            try:
+                for number in range(int(threads) + 5):
+                    group.start_soon(client.get, "/api/jobs" if number % 2 else "/api/metrics")
+                with anyio.fail_after(30):
+                    while anyio.to_thread.current_default_thread_limiter().available_tokens:
+                        await anyio.sleep(0.01)
+                    answer = await client.get("/api/health/live")
+                assert answer.json() == {"status": "ok"}
+            finally:
+                released.set()
+
+    anyio.run(ask)
