@@ -20,7 +20,6 @@ from services.notifications import webhooks
 from services.schedules import times
 from services.schedules.models import LastRun, Occasion, ScheduleView
 
-# A label of its own: a key that a user chose for a job of theirs is not taken for a run of a schedule.
 _KEY = "pravah-schedule"
 
 
@@ -48,11 +47,15 @@ def list_rows(session: Session) -> list[ScheduleRow]:
     return list(session.scalars(sa.select(ScheduleRow).order_by(ScheduleRow.name, ScheduleRow.id)))
 
 
-def due(session: Session, moment: datetime) -> ScheduleRow | None:
-    """Lock and return the schedule that is due longest; one that another process starts just now is passed by."""
+def due(session: Session, moment: datetime, besides: Collection[UUID] = ()) -> ScheduleRow | None:
+    """Lock and return the schedule that is due longest; one that another process starts just now is passed by.
+
+    Args:
+        besides: schedules that are left alone.
+    """
     query = (
         sa.select(ScheduleRow)
-        .where(ScheduleRow.enabled, ScheduleRow.next_run_at <= moment)
+        .where(ScheduleRow.enabled, ScheduleRow.next_run_at <= moment, ScheduleRow.id.not_in(besides))
         .order_by(ScheduleRow.next_run_at, ScheduleRow.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -60,9 +63,10 @@ def due(session: Session, moment: datetime) -> ScheduleRow | None:
     return session.scalar(query)
 
 
-def next_due_at(session: Session) -> datetime | None:
-    """Return when the next schedule is due."""
-    return session.scalar(sa.select(sa.func.min(ScheduleRow.next_run_at)).where(ScheduleRow.enabled))
+def next_due_at(session: Session, besides: Collection[UUID] = ()) -> datetime | None:
+    """Return when the next schedule is due, apart from some."""
+    is_wanted = ScheduleRow.enabled & ScheduleRow.id.not_in(besides)
+    return session.scalar(sa.select(sa.func.min(ScheduleRow.next_run_at)).where(is_wanted))
 
 
 def active_job(session: Session, schedule_id: UUID) -> UUID | None:
@@ -85,7 +89,9 @@ def start(session: Session, row: ScheduleRow, due_at: datetime | None = None) ->
     key = None if due_at is None else f"{_KEY}:{row.id}:{due_at.isoformat()}"
     earlier = None if key is None else jobs.find_by_key(session, key)
     if earlier is not None:
-        return earlier.id
+        if earlier.schedule_id == row.id:
+            return earlier.id
+        key = None  # somebody chose it for a job of theirs: that is no run of this schedule
     request = request_of(row)
     if request is None:
         message = "this version does not understand the job of this schedule"
@@ -113,6 +119,14 @@ def tell_skipped(session: Session, row: ScheduleRow, job_id: UUID) -> None:
 def set_note(row: ScheduleRow, note: str | None, at: datetime | None) -> None:
     """Keep why a due time started nothing; ``None`` forgets it."""
     row.note, row.noted_at = note, at if note else None
+
+
+def note_failure(session: Session, schedule_id: UUID, note: str, due_at: datetime) -> bool:
+    """Keep why a schedule could not be started at a due time; False when that was known."""
+    is_new = sa.func.coalesce(ScheduleRow.note, "").is_distinct_from(note)
+    is_due = (ScheduleRow.id == schedule_id) & (ScheduleRow.next_run_at == due_at)
+    query = sa.update(ScheduleRow).where(is_due, is_new | ScheduleRow.noted_at.is_distinct_from(due_at))
+    return session.scalar(query.values(note=note, noted_at=due_at).returning(ScheduleRow.id)) is not None
 
 
 def request_of(row: ScheduleRow) -> JobRequest | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -50,40 +51,58 @@ class Scheduler:
         self._loop.stop()
 
     def look(self) -> float | None:
-        """Start everything that is due, once each; return the seconds until the next time, if there is one."""
-        while not self._loop.stopping.is_set() and self._start_one():
+        """Start everything that is due, once each; return the seconds until the next time, if there is one.
+
+        A schedule that cannot be started, whatever the error, is noted and tried again at the next look.
+        """
+        failed: set[UUID] = set()
+        while not self._loop.stopping.is_set() and self._start_one(failed):
             self._jobs.submitted.set()
         with self._database.transaction() as session:
-            next_due_at = repository.next_due_at(session)
+            next_due_at = repository.next_due_at(session, failed)
             return None if next_due_at is None else (next_due_at - self._clock(session)).total_seconds()
 
-    def _start_one(self) -> bool:
-        with self._database.transaction() as session:
-            now = self._clock(session)
-            row = repository.due(session, now)
-            if row is None or row.next_run_at is None:
-                return False
-            due_at = row.next_run_at
-            self._start(session, row, due_at, now)
-            try:
+    def _start_one(self, failed: set[UUID]) -> bool:
+        """Start the schedule that is due longest; False when none is due but those that failed."""
+        due: tuple[UUID, datetime] | None = None
+        try:
+            with self._database.transaction() as session:
+                now = self._clock(session)
+                row = repository.due(session, now, failed)
+                if row is None or row.next_run_at is None:
+                    return False
+                due = row.id, row.next_run_at
+                self._start(session, row, row.next_run_at, now)
                 # After now, not after the due time: what passed while nothing ran is caught up by this one run.
-                row.next_run_at = times.next_after(row.rule, row.zone, now, due_at)
-            except errors.InvalidOptionsError as error:
-                log.warning("schedule %s ends: %s", row.id, error)
-                row.next_run_at = None
-                repository.set_note(row, error.message, due_at)
+                row.next_run_at = times.next_after(row.rule, row.zone, now, row.next_run_at)
+        except Exception as error:  # of one schedule: the others are started
+            if due is None:
+                raise
+            failed.add(due[0])
+            # Where the database itself is away, this raises.
+            self._note(*due, error)
         return True
+
+    def _note(self, schedule_id: UUID, due_at: datetime, error: Exception) -> None:
+        """Keep why a schedule could not be started; each process tries again, and a newer one may know how."""
+        is_expected = isinstance(error, errors.InvalidOptionsError)
+        note = error.message if isinstance(error, errors.PravahError) else f"internal error: {error}"
+        try:
+            with self._database.transaction() as session:
+                if not repository.note_failure(session, schedule_id, note, due_at):
+                    return  # said already
+        except errors.DatabaseError:
+            raise
+        except Exception:
+            log.exception("why schedule %s is not started could not be kept", schedule_id)
+        log.warning("schedule %s is not started: %s", schedule_id, note, exc_info=None if is_expected else error)
 
     def _start(self, session: Session, row: ScheduleRow, due_at: datetime, now: datetime) -> None:
         active = repository.active_job(session, row.id)
         if active is not None:
             repository.tell_skipped(session, row, active)
             return
-        try:
-            job_id = repository.start(session, row, due_at)
-        except errors.InvalidOptionsError as error:
-            repository.set_note(row, error.message, due_at)
-            return
+        job_id = repository.start(session, row, due_at)
         repository.set_note(row, None, None)
         if now - due_at > _LATE:
             note = f"was due at {due_at.isoformat(timespec='seconds')}; times that passed meanwhile are not caught up"

@@ -9,9 +9,11 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from services import bootstrap
 from services import settings as settings_module
@@ -131,9 +133,9 @@ def test_a_crash_before_the_end_of_the_transaction_starts_nothing_twice(
     clock.advance(hours=6)
 
     def die(*_: object) -> datetime:
-        raise RuntimeError("killed after the job was written")
+        raise KeyboardInterrupt("killed after the job was written")
 
-    with monkeypatch.context() as patched, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
         patched.setattr(times, "next_after", die)
         scheduler.look()
     assert runs(services, schedule.id) == []
@@ -236,23 +238,73 @@ def test_a_schedule_whose_source_has_gone_fails_as_a_job_and_goes_on(
     assert view.last_run.status == Status.FAILED
 
 
-def test_a_row_of_another_version_hinders_no_other(
+def test_a_row_of_another_version_hinders_no_other_and_is_left_to_that_version(
     scheduler: Scheduler, services: bootstrap.Services, add: Add, clock: SetClock
 ) -> None:
     job, rule, good = add(name="job"), add(name="rule"), add(name="good")
     with services.database.transaction() as session:
+        understood = session.get_one(ScheduleRow, job.id).request
         session.get_one(ScheduleRow, job.id).request = {"made_up": True}
         session.get_one(ScheduleRow, rule.id).rule = "at full moon"
     clock.advance(hours=6)
-    scheduler.look()
+    assert scheduler.look() == 6 * 3600
     assert len(runs(services, good.id)) == 1
     views = {view.name: view for view in services.schedules.list()}
     assert views["job"].job is None
     assert views["job"].note == "this version does not understand the job of this schedule"
-    assert views["job"].next_run_at == START + timedelta(hours=12)
-    assert views["rule"].next_run_at is None
     assert "at full moon" in (views["rule"].note or "")
-    services.schedules.delete(job.id)
+    # The due time is not used up: a process of the version that wrote it starts it.
+    due_at = START + timedelta(hours=6)
+    assert all((view.next_run_at, view.noted_at) == (due_at, due_at) for name, view in views.items() if name != "good")
+    with services.database.transaction() as session:
+        session.get_one(ScheduleRow, job.id).request = understood
+    scheduler.look()
+    assert len(runs(services, job.id)) == 1
+    assert services.schedules.get(job.id).note is None
+    services.schedules.delete(rule.id)
+
+
+def test_a_schedule_that_raises_whatever_it_is_hinders_no_other(
+    scheduler: Scheduler,
+    services: bootstrap.Services,
+    add: Add,
+    clock: SetClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bad, good = add(name="bad"), add(name="good", when="every 7h")
+    clock.advance(hours=8)
+    start = repository.start
+
+    def raising(session: Session, row: ScheduleRow, due_at: datetime | None = None) -> UUID:
+        if row.id == bad.id:
+            session.execute(sa.text("SELECT 1 / 0"))
+        return start(session, row, due_at)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(repository, "start", raising)
+        # The one that raises is due longest, and at the head of each look.
+        for _ in range(3):
+            assert scheduler.look() == 6 * 3600
+    assert [len(runs(services, one.id)) for one in (bad, good)] == [0, 1]
+    assert "division by zero" in (services.schedules.get(bad.id).note or "")
+    assert len([record for record in caplog.records if str(bad.id) in record.getMessage()]) == 1
+    scheduler.look()
+    assert len(runs(services, bad.id)) == 1
+    assert services.schedules.get(bad.id).note is None
+
+
+def test_a_key_that_a_user_chose_suppresses_no_run(
+    scheduler: Scheduler, services: bootstrap.Services, add: Add, clock: SetClock, job: JobRequest
+) -> None:
+    schedule = add()
+    key = f"pravah-schedule:{schedule.id}:{(START + timedelta(hours=6)).isoformat()}"
+    mine, _ = services.jobs.submit(job.model_copy(update={"idempotency_key": key}))
+    clock.advance(hours=6)
+    assert scheduler.look() == 6 * 3600
+    (run,) = runs(services, schedule.id)
+    assert run.id != mine.id
+    assert services.schedules.get(schedule.id).note is None
 
 
 def test_a_deleted_schedule_leaves_its_running_job_alone(
