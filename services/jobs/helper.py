@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from services import disk, engine, errors, operations, settings
 from services.db.engine import Database
-from services.jobs import spec, splits, watching
+from services.jobs import spec, splits, versions, watching
 from services.jobs.inputs import Inputs
 from services.jobs.lease import Lease
 from services.jobs.models import Progress
@@ -133,6 +133,7 @@ class Helper:
         self._storage = storage
         self._config = config
         self._stop = stop
+        self._strange: set[UUID] = set()
         # One is read while others are written and stored: two at once would take as many threads again.
         self._next_reader = threading.Lock()
         self._reader: engine.Handle | None = None
@@ -144,7 +145,7 @@ class Helper:
             DatabaseError: the server does not answer.
         """
         with self._database.transaction() as session:
-            return splits.is_any_free(session, job_id)
+            return splits.is_any_free(session, job_id, self._strange)
 
     def work(self, job_id: UUID | None = None) -> int:
         """Run splits, of one job or of any, until none is left; return how many were done."""
@@ -167,8 +168,7 @@ class Helper:
             with self._next_reader:
                 # Claimed only when it can begin: who holds more than that keeps others waiting at the end.
                 self._wait_for_reader(_is_nearly_read, _AHEAD_SECONDS / 3)
-                with self._database.transaction() as session:
-                    claim = splits.claim(session, self._config.lease_seconds, job_id)
+                claim = self._claim(job_id)
                 if claim is None:
                     return None
                 work = self._config.work_dir / str(claim.job_id) / str(claim.token)
@@ -187,6 +187,15 @@ class Helper:
                 self._storage.delete(claim.prefix)
             lease.insist(lambda session: splits.give_back(session, claim, failed=failed))
             return False
+
+    def _claim(self, job_id: UUID | None) -> SplitClaim | None:
+        while True:
+            try:
+                with self._database.transaction() as session:
+                    return splits.claim(session, self._config.lease_seconds, job_id, self._strange)
+            except versions.StrangeJobError as error:
+                # Its own runner understands it.
+                self._strange.add(error.job_id)
 
     def _wait_for_reader(self, is_enough: Callable[[Progress], bool], look_seconds: float) -> None:
         """Wait until the split that is read has come so far."""

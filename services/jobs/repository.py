@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -154,13 +154,17 @@ def list_rows(
     return rows, cursors.encode(rows[-1].created_at, rows[-1].id) if more else None
 
 
-def claim(session: Session, limit: int, lease_seconds: float, only: UUID | None = None) -> JobRow | None:
+def claim(
+    session: Session, limit: int, lease_seconds: float, only: UUID | None = None, besides: Collection[UUID] = ()
+) -> JobRow | None:
     """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row.
 
     Args:
         only: take this job or none.
+        besides: jobs that are left to others.
     """
     is_waiting = (JobRow.status == Status.PENDING) & (sa.true() if only is None else JobRow.id == only)
+    is_waiting &= JobRow.id.not_in(besides)
     if session.scalar(sa.select(sa.exists().where(is_waiting))) is not True:
         return None
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
@@ -244,6 +248,11 @@ def has_completed(session: Session, job_id: UUID, token: int) -> bool:
     """Return whether a runner's claim ended with a result: it learns so when the answer to its commit was lost."""
     ended = (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.COMPLETED)
     return session.scalar(sa.select(JobRow.id).where(ended)) is not None
+
+
+def ended_row(session: Session, job_id: UUID) -> JobRow | None:
+    """Return the row of a job that has ended; ``None`` when it has not, or is gone."""
+    return session.scalar(sa.select(JobRow).where(JobRow.id == job_id, JobRow.status.in_(FINAL)))
 
 
 def running_tokens(session: Session) -> set[str]:

@@ -17,20 +17,20 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import pydantic
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services import artifacts, disk, engine, errors, findings, settings
 from services.db.engine import Database
-from services.jobs import destinations, inputs, pausing, recovery, registry, repository, spec, watching
+from services.jobs import destinations, inputs, pausing, recovery, registry, repository, spec, versions, watching
 from services.jobs.helper import Helper
 from services.jobs.lease import Lease
 from services.jobs.models import Artifact, JobError, JobRequest, Progress, Status
 from services.jobs.report import Report
 from services.jobs.service import JobService
-from services.jobs.sharing import Sharing, Signals
+from services.jobs.sharing import Sharing, Signals, is_possible
 from services.notifications import outbox
+from services.retention import orphans
 from services.retention.owner import Owner
 from services.sources import SourceService
 from services.storage import Storage
@@ -99,6 +99,8 @@ class Runner:
         self._stop = threading.Event()
         self._inputs = inputs.Inputs(jobs, sources, files, config)
         self._id = uuid4()
+        self._strange: set[UUID] = set()
+        """Jobs that this version does not understand."""
         self._helper = Helper(database, self._inputs, storage, config, self._stop)
         signals = Signals(work_there=jobs.submitted, moved=self._helper.moved)
         self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, signals)
@@ -178,22 +180,28 @@ class Runner:
         self._threads = {token: thread for token, thread in self._threads.items() if thread.is_alive()}
         if len(self._threads) >= self._config.concurrency_limit:
             return False
-        with self._database.transaction() as session:
-            row = repository.claim(session, self._config.concurrency_limit, self._config.lease_seconds, self._only)
-            if row is None or row.fencing_token is None:
-                return False
-            try:
-                request = JobRequest.model_validate(row.request)
-            except pydantic.ValidationError as error:
-                message = f"this version does not understand the request: {error.errors()[0]['msg']}"
-                failure = errors.InvalidOptionsError(message, remedy="Submit the job anew.")
-                repository.end(session, row, Status.FAILED, message, JobError.of(failure))
-                return True
-            claim = Claim(row.id, row.retry_of or row.id, row.fencing_token, row.attempt, request)
+        limit, lease_seconds = self._config.concurrency_limit, self._config.lease_seconds
+        try:
+            with self._database.transaction() as session:
+                row = repository.claim(session, limit, lease_seconds, self._only, self._strange)
+                if row is None or row.fencing_token is None:
+                    return False
+                request = versions.read(row.id, row.request)
+                claim = Claim(row.id, row.retry_of or row.id, row.fencing_token, row.attempt, request)
+        except versions.StrangeJobError as error:
+            self._leave(error)
+            return True
         thread = threading.Thread(target=self._run, args=(claim,), name=f"pravah-job-{claim.job_id}", daemon=True)
         self._threads[claim.token] = thread
         thread.start()
         return True
+
+    def _leave(self, strange: versions.StrangeJobError) -> None:
+        """Leave a job to a worker of the version that it was submitted to."""
+        self._strange.add(strange.job_id)
+        log.warning("this worker leaves a job that its version does not understand to others: %s", strange)
+        with self._database.transaction() as session:
+            versions.tell(session, strange)
 
     def _announce(self) -> None:
         """Tell the others that there is one more to share with; a runner of one job is none."""
@@ -242,8 +250,9 @@ class Runner:
 
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
+        is_completed = False
         try:
-            self._complete(claim, work / "out", self._execute(claim, work, lease), lease)
+            is_completed = self._complete(claim, work / "out", self._execute(claim, work, lease), lease)
         except errors.DatabaseError:
             raise
         except errors.CancelledError:
@@ -256,6 +265,18 @@ class Runner:
             log.exception("job %s failed", claim.job_id)
             self._discard(claim)
             self._end_failed(claim, lease, errors.of_unexpected(error))
+        self._tidy(claim, is_completed=is_completed)
+
+    def _tidy(self, claim: Claim, *, is_completed: bool) -> None:
+        """Remove what a job that has ended leaves outside its work folder."""
+        # Whatever goes wrong here, the job has ended as its row says: its result stays, and a sweep removes the rest.
+        try:
+            if is_completed:
+                destinations.settle(claim.request, claim.origin)
+            if claim.attempt > 1 or is_possible(claim.request):
+                self._discard_others(claim.job_id)
+        except Exception:
+            log.exception("job %s has ended, and not all of its temporary files could be removed", claim.job_id)
 
     def _execute(self, claim: Claim, work: Path, lease: Lease) -> Finished:
         self._make_work(work)
@@ -277,7 +298,8 @@ class Runner:
             raise errors.OutputError(f"the work folder cannot be made: {error}") from error
         disk.check(self._config)
 
-    def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> None:
+    def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> bool:
+        """Store the result and complete the job; False when another runner holds it by now."""
         stored = []
         lease.store(self._owner.mark)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -311,24 +333,27 @@ class Runner:
         if not lease.insist(write):
             log.warning("job %s lost its lease; its result is dropped", claim.job_id)
             self._discard(claim)
-            return
-        destinations.settle(claim.request, claim.origin)
-        if claim.attempt > 1:
-            self._discard_earlier(claim)
+            return False
+        return True
 
     def _discard(self, claim: Claim) -> None:
         """Remove what was stored of this attempt."""
         with contextlib.suppress(errors.StorageError):
             self._storage.delete(claim.prefix)
 
-    def _discard_earlier(self, claim: Claim) -> None:
-        """Remove what attempts before this one stored and could not remove."""
-        # Nothing that goes wrong here may end a job that has its result: the sweep removes what is left.
-        with contextlib.suppress(errors.PravahError):
-            prefix = f"jobs/{claim.job_id}/"
-            keys = {entry.key for found in (self._storage.entries, self._storage.unfinished) for entry in found(prefix)}
-            for token in {key.split("/")[2] for key in keys if key.count("/") > 2} - {str(claim.token)}:
-                self._storage.delete(f"{prefix}{token}/")
+    def _discard_others(self, job_id: UUID) -> None:
+        """Remove what workers that died have stored of a job that has ended; its result stays."""
+        with self._database.transaction() as session:
+            row = repository.ended_row(session, job_id)
+        if row is None:
+            return
+        entries = (
+            entry for found in (self._storage.entries, self._storage.unfinished) for entry in found(f"jobs/{job_id}/")
+        )
+        # Also a directory in which nothing is yet: its worker died before it stored the first file.
+        places = {at for entry in entries if (at := orphans.place(entry)) is not None}
+        for token in {at.token for at in places} - {None, row.fencing_token}:
+            self._storage.delete(artifacts.storage_prefix(job_id, token or 0))
 
     def _end_cancelled(self, claim: Claim, lease: Lease) -> None:
         """End work that was cancelled: by the user, by a lost lease, or because this runner stops."""

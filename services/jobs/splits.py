@@ -6,7 +6,7 @@ it finds becomes a baseline of the job. So a split that is lost, or done twice, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from services import artifacts
 from services.db.tables import JobRow, SplitRow
-from services.jobs import identity, repository
+from services.jobs import identity, repository, versions
 from services.jobs.models import FINAL, JobRequest, Status
 from services.jobs.repository import Hold
 
@@ -117,14 +117,20 @@ def _is_free() -> sa.ColumnElement[bool]:
     return (SplitRow.state == State.WAITING) | is_dead
 
 
-def claim(session: Session, lease_seconds: float, job_id: UUID | None = None) -> SplitClaim | None:
+def claim(
+    session: Session, lease_seconds: float, job_id: UUID | None = None, besides: Collection[UUID] = ()
+) -> SplitClaim | None:
     """Take a split of a running job that nobody has, or whose runner is dead.
 
     Args:
         job_id: of this job or of none.
+        besides: jobs that are left to others.
+
+    Raises:
+        StrangeJobError: another version has written the job; nothing is to be committed.
     """
     free = (
-        _free(job_id)
+        _free(job_id, besides)
         .order_by(JobRow.created_at, SplitRow.job_id, SplitRow.number)
         .limit(1)
         .with_for_update(of=SplitRow, skip_locked=True)
@@ -151,15 +157,15 @@ def claim(session: Session, lease_seconds: float, job_id: UUID | None = None) ->
     if row is None:
         return None
     job_id, number, token, plan_token, origin, request = row
-    return SplitClaim(job_id, number, token, plan_token, origin, JobRequest.model_validate(request))
+    return SplitClaim(job_id, number, token, plan_token, origin, versions.read(job_id, request))
 
 
-def is_any_free(session: Session, job_id: UUID | None = None) -> bool:
-    """Return whether there is a split to claim, of one job or of any."""
-    return session.scalar(sa.select(_free(job_id).exists())) is True
+def is_any_free(session: Session, job_id: UUID | None = None, besides: Collection[UUID] = ()) -> bool:
+    """Return whether there is a split to claim, of one job or of any but some."""
+    return session.scalar(sa.select(_free(job_id, besides).exists())) is True
 
 
-def _free(job_id: UUID | None) -> sa.Select[UUID, int]:
+def _free(job_id: UUID | None, besides: Collection[UUID]) -> sa.Select[UUID, int]:
     return (
         sa.select(SplitRow.job_id, SplitRow.number)
         .join(JobRow, JobRow.id == SplitRow.job_id)
@@ -169,6 +175,7 @@ def _free(job_id: UUID | None) -> sa.Select[UUID, int]:
             ~JobRow.pause_requested,
             _is_free(),
             sa.true() if job_id is None else SplitRow.job_id == job_id,
+            SplitRow.job_id.not_in(besides),
         )
     )
 

@@ -198,22 +198,35 @@ def test_too_little_disk_fails_before_anything_is_read(
     assert "PRAVAH_MIN_FREE_DISK_BYTES" in done.error.message
 
 
-def test_a_request_that_this_version_does_not_understand_fails_and_blocks_nobody(
+def test_a_job_that_this_version_does_not_understand_is_left_to_another_one_and_blocks_nobody(
     services: bootstrap.Services, small_job: JobRequest
 ) -> None:
-    old, _ = services.jobs.submit(small_job)
+    newer, _ = services.jobs.submit(small_job)
     new, _ = services.jobs.submit(small_job)
     with services.database.transaction() as session:
-        row = session.get_one(JobRow, old.id)
-        row.request = {**row.request, "walk": {"gone_option": 1}}
+        row = session.get_one(JobRow, newer.id)
+        understood = row.request
+        row.request = {**row.request, "walk": {"newer_option": 1}}
     listed = services.jobs.list()
-    assert {view.id for view in listed.items} == {old.id, new.id}
+    assert {view.id for view in listed.items} == {newer.id, new.id}
     services.start_runner()
     assert services.jobs.wait(new.id, 30).status == Status.COMPLETED
-    failed = services.jobs.get(old.id)
-    assert failed.status == Status.FAILED
-    assert failed.error is not None
-    assert failed.error.code == "invalid_options"
+    services.close()
+    with bootstrap.open_services(services.settings) as opened:
+        opened.start_runner()
+        third, _ = opened.jobs.submit(small_job)
+        assert opened.jobs.wait(third.id, 30).status == Status.COMPLETED
+        left = opened.jobs.get(newer.id)
+        assert (left.status, left.attempt, left.error) == (Status.PENDING, 1, None)
+        # Said once, whatever the number of workers of this version.
+        assert statuses(left) == ["PENDING", "PENDING"]
+        assert "does not understand it (walk.newer_option" in left.events[-1].note
+    with bootstrap.open_services(services.settings) as of_newer_version:
+        with of_newer_version.database.transaction() as session:
+            session.get_one(JobRow, newer.id).request = understood
+        of_newer_version.start_runner()
+        done = of_newer_version.jobs.wait(newer.id, 30)
+        assert (done.status, done.attempt) == (Status.COMPLETED, 1)
 
 
 def test_issues_are_seen_while_the_job_runs_and_after_its_end(running: bootstrap.Services, slow_source: Path) -> None:

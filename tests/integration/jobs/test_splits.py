@@ -13,10 +13,11 @@ import sqlalchemy as sa
 
 from services import bootstrap, results
 from services import settings as settings_module
-from services.db.tables import SplitRow
+from services.db.tables import JobRow, SplitRow
 from services.jobs import registry, repository, splits
 from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
 from services.jobs.repository import Hold
+from services.jobs.runner import Runner
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn, statuses
@@ -262,6 +263,9 @@ def test_a_runner_that_dies_gives_its_splits_back(
     other = spawn(**SMALL)
     view = idle.jobs.submit(large)[0]
     wait_until(lambda: "TAKEN" in _states(idle) and "DONE" in _states(idle), "the other is at it", 60)
+    # It does nothing more from here on: on a busy machine it might finish the job before the next runner has opened.
+    other.send_signal(signal.SIGSTOP)
+    assert idle.jobs.get(view.id).status == Status.RUNNING, "the job is larger than what was done by then"
     with bootstrap.open_services(settings) as services:
         # The job stays with the one that has it; this one takes splits only.
         services.start_runner()
@@ -364,3 +368,26 @@ def test_a_shared_job_that_is_cancelled_ends_at_once_everywhere(
         done = services.jobs.wait(view.id, 20)
         assert done.status == Status.CANCELLED
         _nothing_is_left(services, done)
+
+
+def test_a_split_of_a_job_that_this_version_does_not_understand_is_left_to_others(
+    idle: bootstrap.Services, wanted: JobRequest
+) -> None:
+    newer, own = (idle.jobs.submit(wanted)[0] for _ in range(2))
+    with idle.database.transaction() as session:
+        for _ in range(2):
+            row = repository.claim(session, 10, 60)
+            assert row is not None
+            splits.add(session, row.id, row.fencing_token or 0, [{"files": 1, "bytes": 1}])
+        row = session.get_one(JobRow, newer.id)
+        row.request = {**row.request, "made_up": True}
+    parts = (idle.database, idle.jobs, idle.sources, idle.storage, idle.artifacts, idle.settings)
+    helper = Runner(*parts)._helper
+    claimed = helper._claim(None)
+    assert claimed is not None
+    assert claimed.job_id == own.id
+    assert not helper.is_wanted()
+    assert {row.job_id: (row.state, row.tries) for row in _split_rows(idle)} == {
+        newer.id: ("WAITING", 0),
+        own.id: ("TAKEN", 1),
+    }
