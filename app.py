@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import failure, notice
-from services import errors
+from services.base import errors
 
 # The whole list on every run: only then does Streamlit leave its legacy rules for a folder `pages/` aside.
 PAGES = (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services import errors, operations, settings
+from services import operations
 from services.api import app as api
+from services.base import errors, settings
 
 _HERE = Path(__file__).parent
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components import draft, health, job_list, operation_cards, page_head
 from services import bootstrap, operations
-from services.jobs.models import JobRequest, JobView, OperationRequest, Source
+from services.models.jobs import JobRequest, JobView, OperationRequest, Source
 
 _RECENT = 5
 _REFRESH_SECONDS = 2.0

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import streamlit as st
 
+from pages.base import text
 from pages.components import (
     comparing,
     details,
@@ -19,11 +20,11 @@ from pages.components import (
     progress,
     result_table,
     status,
-    text,
     views,
 )
-from services import bootstrap, errors, operations, units
-from services.jobs.models import JobView, Status
+from services import bootstrap, operations
+from services.base import errors, units
+from services.models.jobs import JobView, Status
 
 _REFRESH_SECONDS = 1.0
 

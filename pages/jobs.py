@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components import failure, job_list, page_head, status
-from services import bootstrap, errors, operations, units
-from services.jobs.models import JobFilter, Status
+from services import bootstrap, operations
+from services.base import errors, units
+from services.models.jobs import JobFilter, Status
 
 _ROWS = 20
 _REFRESH_SECONDS = 2.0

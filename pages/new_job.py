@@ -18,8 +18,9 @@ from pages.components import (
     preview,
     same_as,
 )
-from services import bootstrap, errors, operations
-from services.jobs.models import JobRequest, OperationRequest, Source
+from services import bootstrap, operations
+from services.base import errors
+from services.models.jobs import JobRequest, OperationRequest, Source
 
 
 def show(services: bootstrap.Services) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import health, page_head, retention, text
-from services import bootstrap, units
-from services import settings as settings_module
+from pages.base import text
+from pages.components import health, page_head, retention
+from services import bootstrap
+from services.base import settings as settings_module
+from services.base import units
 
 _PACKAGES = ("pravah", "streamlit", "fastapi", "duckdb", "pyarrow")
 

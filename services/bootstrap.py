@@ -9,16 +9,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services import engine, errors, presets, results, retention, sample, settings, sources, storage, units
-from services.artifacts import ArtifactService
-from services.db.engine import Database
-from services.jobs import registry
-from services.jobs.runner import Runner
-from services.jobs.service import JobService
-from services.notifications.messenger import Messenger
-from services.retention.sweeper import Sweeper
-from services.schedules.scheduler import Scheduler
-from services.schedules.service import ScheduleService
+from services import engine, storage
+from services.base import errors, sample, settings, units
+from services.db import registry
+from services.db.database import Database
+from services.use_cases import presets, sources
+from services.use_cases.artifacts import ArtifactService
+from services.use_cases.comparisons import CompareService
+from services.use_cases.jobs import JobService
+from services.use_cases.results import ResultService
+from services.use_cases.retention import RetentionService
+from services.use_cases.schedules import ScheduleService
+from services.workers.messenger import Messenger
+from services.workers.runner import Runner
+from services.workers.scheduler import Scheduler
+from services.workers.sweeper import Sweeper
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -43,12 +48,12 @@ class Services:
     storage: storage.Storage
     jobs: JobService
     artifacts: ArtifactService
-    comparisons: results.CompareService
-    results: results.ResultService
+    comparisons: CompareService
+    results: ResultService
     sources: sources.SourceService
     presets: presets.PresetService
     schedules: ScheduleService
-    retention: retention.RetentionService
+    retention: RetentionService
     _runner: Runner | None = field(default=None)
     _loops: list[Scheduler | Messenger | Sweeper] = field(default_factory=list)
 
@@ -158,8 +163,7 @@ def create_services(config: settings.Settings) -> Services:
     source_service = sources.SourceService(config, database)
     jobs = JobService(database, source_service, store, config)
     files = ArtifactService(database, store)
-    result_service = results.ResultService(files, jobs, config)
-    jobs.read_issues = result_service.issues
+    result_service = ResultService(files, jobs, config)
     return Services(
         settings=config,
         database=database,
@@ -167,11 +171,11 @@ def create_services(config: settings.Settings) -> Services:
         jobs=jobs,
         artifacts=files,
         results=result_service,
-        comparisons=results.CompareService(result_service, jobs),
+        comparisons=CompareService(result_service, jobs),
         sources=source_service,
         presets=presets.PresetService(database),
         schedules=ScheduleService(database, jobs, config),
-        retention=retention.RetentionService(database, store, config),
+        retention=RetentionService(database, store, config),
     )
 
 

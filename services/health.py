@@ -8,9 +8,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from services import bootstrap, engine, errors, paths, settings, storage, units
+from services import bootstrap, engine, storage
+from services.base import errors, paths, settings, units
 from services.bootstrap import Health
-from services.db.engine import Database
+from services.db.database import Database
 
 
 def diagnose(config: settings.Settings) -> list[Health]:

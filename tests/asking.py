@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.jobs.models import JobRequest, OperationRequest, Source
+from services.models.jobs import JobRequest, OperationRequest, Source
 
 
 def one_job(*, operation: str, source: Source, options: dict[str, Any] | None = None, **more: Any) -> JobRequest:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from psycopg import sql
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
 from tests.faults.summary import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]

@@ -12,7 +12,7 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import failure
-from services import errors
+from services.base import errors
 
 _KEY = "chosen"
 

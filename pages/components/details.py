@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import fields, history, same_as, text
+from pages.base import text
+from pages.components import fields, history, same_as
 from pages.components.charts import rate
-from services import operations, units
-from services.jobs.models import JobView
+from services import operations
+from services.base import units
+from services.models.jobs import JobView
 
 
 def show(job: JobView) -> None:

@@ -7,9 +7,12 @@ import os
 import pydantic
 import streamlit as st
 
-from pages.components import draft, failure, text
-from services import bootstrap, errors, sources, units
-from services.jobs.models import Source
+from pages.base import text
+from pages.components import draft, failure
+from services import bootstrap
+from services.base import errors, units
+from services.models.jobs import Source
+from services.use_cases import sources
 
 PATH = "path"
 S3 = "s3"

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import text
-from services import operations, results, units
-from services.jobs.models import Artifact
+from pages.base import text
+from services import operations
+from services.base import units
+from services.models import results
+from services.models.jobs import Artifact
 
 _MANIFEST = "manifest."
 _LISTED = 100

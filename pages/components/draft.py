@@ -10,7 +10,7 @@ import pydantic
 import streamlit as st
 
 from services import operations
-from services.jobs.models import JobRequest, Source
+from services.models.jobs import JobRequest, Source
 
 # Marks a path whose bytes are not UTF-8: a URL holds text only. A real path starts with a slash.
 _HEX = "hex:"

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import text
-from services import bootstrap, errors, units
-from services.jobs.models import JobFilter, JobView, Status
+from pages.base import text
+from services import bootstrap
+from services.base import errors, units
+from services.models.jobs import JobFilter, JobView, Status
 
 REFERENCE = "job:"
 _LISTED = 30

@@ -6,8 +6,8 @@ import logging
 
 import streamlit as st
 
-from pages.components import text
-from services import errors
+from pages.base import text
+from services.base import errors
 
 log = logging.getLogger(__name__)
 

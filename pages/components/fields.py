@@ -10,8 +10,8 @@ import pydantic
 import pydantic_core
 import streamlit as st
 
-from pages.components import text
-from services import units
+from pages.base import text
+from services.base import units
 
 FEW = 8
 """Choices that are shown side by side; more go into a list."""

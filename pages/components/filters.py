@@ -8,8 +8,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import text
-from services import errors, operations, results, units
+from pages.base import text
+from services import operations
+from services.base import errors, units
+from services.models import results
 
 PARAMETER = "filter"
 _COMPARE = {"eq": "is", "ne": "is not", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}

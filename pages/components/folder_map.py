@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from pages.components.charts import treemap
 
 TOP = "."

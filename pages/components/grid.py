@@ -9,8 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 import streamlit as st
 
-from pages.components import text
-from services import operations, units
+from pages.base import text
+from services import operations
+from services.base import units
 
 Columns = Sequence[Mapping[str, Any]]
 

@@ -6,8 +6,9 @@ import shutil
 
 import streamlit as st
 
-from pages.components import text
-from services import bootstrap, units
+from pages.base import text
+from services import bootstrap
+from services.base import units
 
 
 @st.cache_data(ttl=10, show_spinner=False)

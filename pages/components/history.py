@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import moments, status, text
-from services import units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import moments, status
+from services.base import units
+from services.models.jobs import JobView
 
 
 def show(job: JobView) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import grid, table_link, text
-from services import bootstrap, units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import grid, table_link
+from services import bootstrap
+from services.base import units
+from services.models.jobs import JobView
 
 _SHOWN = 100
 _COLUMNS = tuple({"name": name, "dtype": "text", "meaning": ""} for name in ("path", "kind", "message", "stage"))
@@ -18,7 +20,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         return
     count = text.count(job.issues_count, "path", "paths")
     with st.expander(f"{count} with an issue", icon=":material/warning:", expanded=True, key="issues"):
-        found = services.jobs.issues(job.id, limit=_SHOWN)
+        found = services.results.issues(job.id, limit=_SHOWN)
         rows = (
             [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]
         )

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import confirmation, draft, failure, notice, schedule_form, text
-from services import bootstrap, errors, operations
-from services.jobs.models import JobView, Status
+from pages.base import text
+from pages.components import confirmation, draft, failure, notice, schedule_form
+from services import bootstrap, operations
+from services.base import errors
+from services.models.jobs import JobView, Status
 
 CANCEL, RETRY, FRESH, EDIT = "Cancel", "Run again", "Read all again", "Change and run"
 SCHEDULE, DELETE = "Schedule this", "Delete"

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.components import chosen, job_actions, moments, operation_cards, status, text
-from services import bootstrap, operations, units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import chosen, job_actions, moments, operation_cards, status
+from services import bootstrap, operations
+from services.base import units
+from services.models.jobs import JobView
 
 
 def show(jobs: Iterable[JobView]) -> None:

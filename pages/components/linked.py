@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from pages.components import grid, table_link
-from services import bootstrap, operations, results
+from services import bootstrap, operations
+from services.models import results
 
 Rows = list[dict[str, Any]]
 

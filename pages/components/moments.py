@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pages.components import text
-from services import units
+from pages.base import text
+from services.base import units
 
 
 def html(moment: datetime | None) -> str:

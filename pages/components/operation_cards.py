@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from services import operations
 
 

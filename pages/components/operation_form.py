@@ -9,7 +9,8 @@ from typing import Any
 import pydantic
 import streamlit as st
 
-from pages.components import earlier_results, fields, operation_cards, text
+from pages.base import text
+from pages.components import earlier_results, fields, operation_cards
 from services import bootstrap, operations
 
 _BASIC, _ADVANCED = "basic", "advanced"

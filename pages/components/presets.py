@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import directory_picker, draft, failure, notice, text
-from services import bootstrap, errors
-from services.jobs.models import JobRequest
+from pages.base import text
+from pages.components import directory_picker, draft, failure, notice
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import JobRequest
 
 _POPOVER = "presets_popover"
 

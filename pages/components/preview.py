@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import failure, text
-from services import bootstrap, errors, units
-from services.jobs.models import JobRequest, Preview
+from pages.base import text
+from pages.components import failure
+from services import bootstrap
+from services.base import errors, units
+from services.models.jobs import JobRequest, Preview
 
 
 def show(services: bootstrap.Services, request: JobRequest) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.components import job_actions, moments, text
+from pages.base import text
+from pages.components import job_actions, moments
 from pages.components.charts import rate
-from services import bootstrap, units
-from services.jobs.models import JobView, Progress, Status
+from services import bootstrap
+from services.base import units
+from services.models.jobs import JobView, Progress, Status
 
 _NOTHING = "The job has just started."
 

@@ -9,7 +9,9 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import download, failure, filters, grid, table_parts
-from services import bootstrap, errors, results
+from services import bootstrap
+from services.base import errors
+from services.models import results
 
 TABLE, SEARCH, SORT, PAGE = "table", "search", "sort", "page"
 

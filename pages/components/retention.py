@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import pandas as pd
 import streamlit as st
 
-from pages.components import confirmation, failure, notice, text
-from services import bootstrap, errors, units
-from services.retention import OrphanKind, Reason, Sweep
+from pages.base import text
+from pages.components import confirmation, failure, notice
+from services import bootstrap
+from services.base import errors, units
+from services.models.retention import OrphanKind, Reason, Sweep
 
 _SHOWN = 20
 _REASONS = {Reason.AGE: "too old", Reason.NUMBER: "too many jobs", Reason.BYTES: "too many bytes"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import text
-from services import units
+from pages.base import text
+from services.base import units
 
 
 def show(summary: Mapping[str, Any], files: int) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import streamlit as st
 
 from pages.components import fields
-from services import operations, paths
-from services.jobs.models import JobRequest
+from services import operations
+from services.base import paths
+from services.models.jobs import JobRequest
 
 
 def show(request: JobRequest) -> None:

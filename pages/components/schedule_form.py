@@ -8,11 +8,13 @@ from typing import Any
 import pydantic
 import streamlit as st
 
-from pages.components import failure, moments, notice, text
-from services import bootstrap, errors, operations
-from services.jobs.models import JobRequest
-from services.schedules import times
-from services.schedules.models import LONGEST_NAME, LONGEST_RULE, Occasion, ScheduleRequest
+from pages.base import text
+from pages.components import failure, moments, notice
+from services import bootstrap, operations
+from services.base import errors
+from services.models import schedule_times
+from services.models.jobs import JobRequest
+from services.models.schedules import LONGEST_NAME, LONGEST_RULE, Occasion, ScheduleRequest
 
 _WHEN_HELP = "`every 6h` (m, h, d or w), or cron: minute, hour, day, month, weekday, e.g. `30 2 * * MON-FRI`"
 _OCCASIONS = {Occasion.FAILURE: "Failures", Occasion.FINDING: "Findings"}
@@ -61,15 +63,14 @@ def _what(services: bootstrap.Services, job: JobRequest | None) -> tuple[str, Jo
 def _when() -> tuple[str, str]:
     rule, zone = st.columns([3, 2])
     when = rule.text_input("When", "every 6h", max_chars=LONGEST_RULE, key="schedule_when", help=_WHEN_HELP)
-    zones = times.zones()
+    zones = schedule_times.zones()
     own = st.context.timezone
     start = zones.index(own) if own in zones else 0
     place = zone.selectbox("Time zone", zones, index=start, key="schedule_zone", help="Of a cron expression.")
     try:
-        first = times.next_after(when, place, datetime.now(UTC))
-        st.html(
-            f'<div class="pravah-line">{text.html(times.words(when, place))} · first {moments.ahead_html(first)}</div>'
-        )
+        first = schedule_times.next_after(when, place, datetime.now(UTC))
+        words = text.html(schedule_times.words(when, place))
+        st.html(f'<div class="pravah-line">{words} · first {moments.ahead_html(first)}</div>')
     except errors.InvalidOptionsError as error:
         st.markdown(f":red[{text.plain(error.message)}]")
         st.caption(text.plain(error.remedy.replace("`", "")))

@@ -7,9 +7,11 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import chosen, confirmation, failure, moments, notice, operation_cards, status, text
-from services import bootstrap, errors, operations, units
-from services.schedules.models import LastRun, ScheduleChange, ScheduleView
+from pages.base import text
+from pages.components import chosen, confirmation, failure, moments, notice, operation_cards, status
+from services import bootstrap, operations
+from services.base import errors, units
+from services.models.schedules import LastRun, ScheduleChange, ScheduleView
 
 RUN, PAUSE, RESUME, DELETE = "Run now", "Pause", "Resume", "Delete"
 

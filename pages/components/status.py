@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.components import text
-from services import units
-from services.jobs.models import JobView, Status
+from pages.base import text
+from services.base import units
+from services.models.jobs import JobView, Status
 
 
 @dataclass(frozen=True)

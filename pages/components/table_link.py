@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.components import filters, result_table
-from services import results
+from services.models import results
 
 TAB, TABLE_TAB = "tab", "Table"
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from pages.components import grid
-from services import results, units
+from services.base import units
+from services.models import results
 
 ROWS = 100
 Info = TypeVar("Info", bound=results.TableInfo)

@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from services import bootstrap
-from services import settings as settings_module
-from services.api import access, bodies, docs, guard, head, metrics, problems
+from services.api import docs, metrics
+from services.api.http import access, bodies, guard, head, problems
 from services.api.routes import artifacts, comparisons, health, jobs, operations, retention, schedules
+from services.base import settings as settings_module
 
 _VERSION = "1.0"
 _DESCRIPTION = """Pick a directory, run an operation on it, read the result.

@@ -14,7 +14,8 @@ from starlette.routing import Mount, Route
 from starlette.types import Lifespan
 
 from services import bootstrap
-from services.api import app, problems
+from services.api import app
+from services.api.http import problems
 
 
 @contextlib.asynccontextmanager

@@ -11,8 +11,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services import bootstrap, errors
-from services.jobs.models import Status
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import Status
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # From a row read from memory to an export that streams for a minute.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _describe(operation: Operation) -> None:
 
 def settings(json: arguments.Json = False) -> int:
     """Show the settings in force, secrets masked."""
-    from services import settings as settings_module
+    from services.base import settings as settings_module
 
     values = settings_module.effective(session.load_settings())
     if json:

@@ -9,7 +9,7 @@ import typer
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
-    from services.retention import Sweep
+    from services.models.retention import Sweep
 
 _TROUBLE = 5
 _REASONS = {"age": "too old", "number": "too many jobs", "bytes": "too many bytes"}
@@ -39,7 +39,7 @@ def clean(
 
 
 def _show(sweep: Sweep) -> None:
-    from services import units
+    from services.base import units
     from services.cli.foreground import short
 
     rows = [

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services import errors, units
+from services.base import errors, units
 from services.cli import arguments, output, results, session
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from services.bootstrap import Services
-    from services.results import Comparison, ResultQuery
-    from services.results.compare import ComparedTable, KindCount
+    from services.models.comparisons import ComparedTable, Comparison, KindCount
+    from services.models.results import ResultQuery
 
 _ROWS = 20
 
@@ -74,7 +74,7 @@ def compare(  # noqa: PLR0913 - its options
 
 
 def _operation(services: Services, before: UUID, after: UUID) -> str:
-    from services.results.compare import PLANS
+    from services.use_cases.comparisons import PLANS
 
     had = services.jobs.get(before).names
     both = [name for name in services.jobs.get(after).names if name in had and name in PLANS]

@@ -18,10 +18,11 @@ import typer.core
 import typer.main
 from pydantic.fields import FieldInfo
 
-from services import errors, operations, units
+from services import operations
+from services.base import errors, units
 from services.cli import arguments
-from services.jobs import spec
-from services.jobs.models import JobRequest, OperationRequest, Source
+from services.models import request_paths
+from services.models.jobs import JobRequest, OperationRequest, Source
 
 Chosen = tuple[operations.Operation, ...]
 ADVANCED = "Advanced options"
@@ -231,7 +232,7 @@ def request(chosen: Chosen, directory: str, values: Values) -> JobRequest:
         extra = {key: values.get(key) for key in ("name", "idempotency_key")}
         wanted = tuple(OperationRequest(operation=name, options=options) for name, options in given.items())
         asked = JobRequest(operations=wanted, source=source(directory), walk=walk, **extra)
-        return spec.with_paths(asked, lambda option: absolute(option.value)).validated()
+        return request_paths.with_paths(asked, lambda option: absolute(option.value)).validated()
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field_name = ".".join(str(part) for part in first["loc"]) or "walk"
@@ -244,7 +245,7 @@ def absolute(path: str) -> str:
 
     Links and ``..`` are left alone: only the kernel knows where ``link/..`` leads.
     """
-    if not path or path.startswith(spec.JOB_REFERENCE):
+    if not path or path.startswith(request_paths.JOB_REFERENCE):
         return path
     try:
         return os.path.join(os.getcwd(), path)

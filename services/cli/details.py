@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from services import operations, units
+from services import operations
+from services.base import units
 from services.cli import output, progress, summary
 from services.cli.foreground import short
-from services.jobs.models import JobView, Status
+from services.models.jobs import JobView, Status
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -28,7 +29,7 @@ def show(services: Services, view: JobView) -> None:
         summary.figures(view)
     if view.issues_count:
         output.line()
-        summary.issues(services.jobs.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
+        summary.issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
     output.line()
     output.styled("History", "bold")
     for event in view.events:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 _UNWELL = 5

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from services import errors
+from services.base import errors
 from services.cli import output
 
 if TYPE_CHECKING:
-    from services.artifacts import ArtifactService
+    from services.use_cases.artifacts import ArtifactService
 
 STDOUT = "-"
 _ALWAYS_THERE = "outcome.json"

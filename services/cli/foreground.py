@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from services import errors, findings
+from services.base import errors
 from services.cli import interrupts, output
 from services.cli.progress import Bar
-from services.jobs.models import JobRequest, JobView, Status
+from services.models import findings
+from services.models.jobs import JobRequest, JobView, Status
 
 if TYPE_CHECKING:
     from services.bootstrap import Services

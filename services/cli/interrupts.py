@@ -8,7 +8,7 @@ import sys
 from types import FrameType, TracebackType
 from typing import Any
 
-from services import errors
+from services.base import errors
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from services.bootstrap import Services
-    from services.jobs.models import JobView, Status
-    from services.jobs.service import JobService
+    from services.models.jobs import JobView, Status
+    from services.use_cases.jobs import JobService
 
 app = typer.Typer(
     help="Look at jobs, cancel, retry, delete them, fetch their results.", no_args_is_help=True, rich_markup_mode=None
@@ -34,7 +34,7 @@ def list_jobs(
     json: arguments.Json = False,
 ) -> int:
     """List jobs, newest first."""
-    from services.jobs.models import JobFilter
+    from services.models.jobs import JobFilter
 
     wanted = JobFilter(status=_status(status), operation=operation, text=search)
     with session.opened() as services:
@@ -53,7 +53,7 @@ def list_jobs(
 
 
 def _status(text: str | None) -> Status | None:
-    from services.jobs.models import Status as States
+    from services.models.jobs import Status as States
 
     if text is None:
         return None
@@ -66,7 +66,7 @@ def _status(text: str | None) -> Status | None:
 
 
 def _table(views: list[JobView]) -> None:
-    from services import units
+    from services.base import units
     from services.cli.foreground import short
 
     headers = ("ID", "OPERATION", "STATE", "FILES", "ISSUES", "STARTED", "TOOK", "SOURCE")

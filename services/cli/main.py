@@ -15,7 +15,7 @@ import typer
 import typer.core
 import typer.main
 
-from services import errors
+from services.base import errors
 from services.cli import (
     about,
     arguments,

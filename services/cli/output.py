@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from services import errors
+from services.base import errors
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,9 +7,9 @@ import sys
 from types import TracebackType
 from typing import Any
 
-from services import units
+from services.base import units
 from services.cli import output
-from services.jobs.models import JobView, Progress, Status
+from services.models.jobs import JobView, Progress, Status
 
 
 class Bar:

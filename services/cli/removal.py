@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
-    from services.results import RemovalPreview
+    from services.models.results import RemovalPreview
 
 _KEEPS = ("oldest", "newest", "shortest_path", "under", "each_name")
 _FORMS = ("sh", "csv")
@@ -39,8 +39,8 @@ def removal(  # noqa: PLR0913 - its options
 
     The script looks at each file again, size and time, before it removes it; without --remove it only tells.
     """
-    from services import results
     from services.cli import download
+    from services.models import results
     from services.results import removal as plans
 
     _known("keep", keep, _KEEPS)
@@ -75,7 +75,7 @@ def _known(name: str, value: str, known: tuple[str, ...]) -> None:
 
 
 def _show(found: RemovalPreview) -> None:
-    from services import units
+    from services.base import units
 
     size = units.format_bytes(found.reclaimable_bytes)
     output.styled(f"{found.files:,} files of {found.groups:,} groups, {size}", "bold")

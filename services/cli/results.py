@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import errors, units
+from services.base import errors, units
 from services.cli import arguments, output, session
 from services.operations import NUMERIC
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.bootstrap import Services
-    from services.jobs.models import IssueView
-    from services.results.query import ResultPage, ResultQuery, TableInfo
+    from services.models.jobs import IssueView
+    from services.models.results import ResultPage, ResultQuery, TableInfo
 
 _ROWS = 20
 
@@ -90,7 +90,7 @@ def question(
     Raises:
         InvalidOptionsError: a filter is malformed, or a stream is to be cut.
     """
-    from services.results import query as queries
+    from services.models import results as queries
 
     if form not in {Format.TABLE, Format.JSON} and (limit is not None or offset):
         remedy = "Filter the rows, or cut the stream, e.g. with head."
@@ -133,7 +133,7 @@ def _issues(services: Services, job_id: UUID, after: int, limit: int) -> Iterato
     """Return issues page by page: one answer is limited."""
     page_rows = services.settings.page_rows_limit
     while limit > 0:
-        page = services.jobs.issues(job_id, after, min(limit, page_rows))
+        page = services.results.issues(job_id, after, min(limit, page_rows))
         yield from page
         if len(page) < min(limit, page_rows):
             return

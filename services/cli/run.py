@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 import typer.core
 
-from services import errors
+from services.base import errors
 from services.cli import output, session
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
     from services.cli import declared
-    from services.jobs.models import JobRequest, JobView
+    from services.models.jobs import JobRequest, JobView
 
 RESULT = "Result and output"
 Directory: TypeAlias = Annotated[
@@ -194,16 +194,18 @@ def with_job_ids(services: Services, request: JobRequest, baseline: str | None =
     Raises:
         JobNotFoundError, InvalidOptionsError: as `JobService.find`.
     """
-    from services.jobs import spec
+    from services.models import request_paths
 
-    def written_out(option: spec.PathOption) -> str:
-        if option.result_of is None or not option.value.startswith(spec.JOB_REFERENCE):
+    def written_out(option: request_paths.PathOption) -> str:
+        if option.result_of is None or not option.value.startswith(request_paths.JOB_REFERENCE):
             return option.value
-        return f"{spec.JOB_REFERENCE}{services.jobs.find(option.value.removeprefix(spec.JOB_REFERENCE))}"
+        return (
+            f"{request_paths.JOB_REFERENCE}{services.jobs.find(option.value.removeprefix(request_paths.JOB_REFERENCE))}"
+        )
 
     if baseline is not None:
         request = request.model_copy(update={"baseline": services.jobs.find(baseline)})
-    return spec.with_paths(request, written_out)
+    return request_paths.with_paths(request, written_out)
 
 
 def submit(chosen: declared.Chosen, values: dict[str, Any]) -> int:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
-    from services.jobs.models import JobRequest
-    from services.schedules.models import LastRun, ScheduleView
+    from services.models.jobs import JobRequest
+    from services.models.schedules import LastRun, ScheduleView
 
 app = typer.Typer(
     help="Jobs that start by the clock, in `pravah serve` or a worker.", no_args_is_help=True, rich_markup_mode=None
@@ -43,7 +43,7 @@ def list_schedules(json: arguments.Json = False) -> int:
 
 
 def _table(views: list[ScheduleView]) -> None:
-    from services import units
+    from services.base import units
 
     headers = ("ID", "NAME", "OPERATION", "WHEN", "NEXT", "LAST", "SOURCE")
     rows = []
@@ -61,7 +61,7 @@ def _table(views: list[ScheduleView]) -> None:
 
 
 def _last(run: LastRun | None) -> str:
-    from services import units
+    from services.base import units
 
     if run is None:
         return "never"
@@ -108,7 +108,7 @@ def _job(services: Services, job: str | None, preset: str | None) -> JobRequest:
 
 
 def _events(text: str) -> list[str]:
-    from services.schedules.models import Occasion
+    from services.models.schedules import Occasion
 
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     known = [one.value for one in Occasion]
@@ -122,7 +122,7 @@ def _events(text: str) -> list[str]:
 def _request(values: dict[str, Any]) -> Any:
     import pydantic
 
-    from services.schedules.models import ScheduleRequest
+    from services.models.schedules import ScheduleRequest
 
     try:
         return ScheduleRequest.model_validate(values)
@@ -159,7 +159,7 @@ def resume(schedule: Schedule, json: arguments.Json = False) -> int:
 
 
 def _enable(schedule: str, *, enabled: bool, json: bool) -> int:
-    from services.schedules.models import ScheduleChange
+    from services.models.schedules import ScheduleChange
 
     with session.opened() as services:
         change = ScheduleChange(enabled=enabled)
@@ -181,7 +181,7 @@ def run(schedule: Schedule, json: arguments.Json = False) -> int:
 
 
 def _tell(view: ScheduleView, *, json: bool) -> None:
-    from services import units
+    from services.base import units
 
     if json:
         output.data(view.model_dump(mode="json"))

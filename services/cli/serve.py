@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
-    from services.settings import Settings
+    from services.base.settings import Settings
 
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 _BACKLOG = 2048

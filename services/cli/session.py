@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from services.cli import output
 
 if TYPE_CHECKING:
-    from services import bootstrap, settings
+    from services import bootstrap
+    from services.base import settings
 
 
 def load_settings(**overrides: Any) -> settings.Settings:
@@ -20,7 +21,7 @@ def load_settings(**overrides: Any) -> settings.Settings:
     Raises:
         InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.
     """
-    from services import settings as settings_module
+    from services.base import settings as settings_module
 
     config = settings_module.load_settings(**overrides)
     logging.basicConfig(level=config.log_level, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)

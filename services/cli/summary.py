@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services import operations, units
+from services import operations
+from services.base import units
 from services.cli import output
 from services.cli.foreground import short
-from services.jobs.models import IssueView, JobView, Status
+from services.models.jobs import IssueView, JobView, Status
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
@@ -24,7 +25,7 @@ def show(services: Services, view: JobView) -> None:
     figures(view)
     if view.issues_count:
         output.line()
-        issues(services.jobs.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
+        issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
     output.line()
     where(view.id)
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services import errors
+from services.base import errors
 from services.cli import output, run, session
 
 if TYPE_CHECKING:
     from services.bootstrap import Services
     from services.cli import declared
-    from services.jobs.models import JobView
+    from services.models.jobs import JobView
 
 STDIN = "-"
 _MANIFEST = "verify__manifest"
@@ -119,7 +119,7 @@ def _keep_stdin(folder: Path) -> Path:
 
 def _show(services: Services, view: JobView) -> None:
     from services.cli import summary
-    from services.jobs.models import Status
+    from services.models.jobs import Status
 
     if view.status != Status.COMPLETED:
         return
@@ -129,7 +129,7 @@ def _show(services: Services, view: JobView) -> None:
     summary.figures(view)
     if view.issues_count:
         output.line()
-        summary.issues(services.jobs.issues(view.id, 0, 5), view.issues_count, view.id)
+        summary.issues(services.results.issues(view.id, 0, 5), view.issues_count, view.id)
     output.line()
     summary.where(view.id)
 
@@ -137,7 +137,7 @@ def _show(services: Services, view: JobView) -> None:
 def _not_ok(services: Services, view: JobView) -> Iterator[str]:
     """Return a line for each path that is not as listed; of new ones, which are no failure, the first few."""
     from services.cli.foreground import short
-    from services.results.query import Filter, ResultQuery
+    from services.models.results import Filter, ResultQuery
 
     columns = ("path", "status", "moved_from")
     bad = Filter(column="status", operator="in", value="changed,moved,missing,unreadable,not_verified")

@@ -1,1 +1,1 @@
-"""PostgreSQL: connection, tables, migrations."""
+"""PostgreSQL: the connection, the tables, and every query. The only folder that imports SQLAlchemy."""

@@ -10,7 +10,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-from services import errors
+from services.base import errors
 
 # Sockets are for the user alone, also where a long path forces them into a shared directory: the
 # server trusts whoever can connect.

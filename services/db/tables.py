@@ -53,7 +53,7 @@ class JobRow(Base):
     fencing_token: Mapped[int | None]
     """Of the runner that may write; a newer claim has a larger one."""
     runner: Mapped[str | None]
-    """The process that holds the job; see ``services.jobs.identity``."""
+    """The process that holds the job; see ``services.base.identity``."""
     deaths: Mapped[int]
     """How often a runner died on it."""
     kept: Mapped[bool] = mapped_column(default=False)
@@ -110,7 +110,7 @@ class ShardRow(Base):
 
 
 class SplitRow(Base):
-    """A part of a running job's files, which any runner may take; see ``services.jobs.splits``."""
+    """A part of a running job's files, which any runner may take; see ``services.db.splits``."""
 
     __tablename__ = "splits"
 

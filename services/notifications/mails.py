@@ -10,7 +10,7 @@ import threading
 import urllib.parse
 from email.message import EmailMessage
 
-from services import errors, settings
+from services.base import errors, settings
 from services.notifications import calls
 
 _PORTS = {"smtp": 25, "smtps": 465}

@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from services import operations, units
-from services.jobs.models import JobView
+from services import operations
+from services.base import units
+from services.models.jobs import JobView
 
 
 def body(view: JobView, findings: Sequence[str]) -> bytes:

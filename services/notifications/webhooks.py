@@ -9,7 +9,8 @@ import re
 import threading
 import urllib.parse
 
-from services import errors, settings
+from services.base import errors, settings
+from services.models.schedules import webhook_origin
 from services.notifications import calls
 
 _PORTS = {"http": 80, "https": 443}
@@ -28,16 +29,10 @@ def check(url: str, config: settings.Settings) -> None:
         message, remedy = "no webhook is allowed here", "Name what is in PRAVAH_ALLOWED_WEBHOOKS and restart."
         raise _wrong(message, remedy)
     if not any(_is_below(parts, urllib.parse.urlsplit(prefix)) for prefix in config.allowed_webhooks):
-        message = f"the webhook at {origin(url)} lies below none of PRAVAH_ALLOWED_WEBHOOKS"
+        message = f"the webhook at {webhook_origin(url)} lies below none of PRAVAH_ALLOWED_WEBHOOKS"
         raise _wrong(message, "Choose an address that does, or add it to the setting and restart.")
     if config.webhook_secret is None:
         raise _wrong("webhooks cannot be signed", "Set PRAVAH_WEBHOOK_SECRET to a long random text and restart.")
-
-
-def origin(url: str) -> str:
-    """Return scheme and host of an address: its path may be a secret by itself."""
-    parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -73,7 +68,7 @@ def send(url: str, body: bytes, secret: str, delivery: str, over: threading.Even
             answer.read(_MOST_ANSWER_BYTES)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # A connection that the deadline breaks off ends in any of these.
-        raise calls.NotSentError(f"no answer from {origin(url)} ({_reason(error)})") from None
+        raise calls.NotSentError(f"no answer from {webhook_origin(url)} ({_reason(error)})") from None
     finally:
         connection.close()
     return _judged(answer.status, url)
@@ -81,10 +76,10 @@ def send(url: str, body: bytes, secret: str, delivery: str, over: threading.Even
 
 def _judged(status: int, url: str) -> str:
     if 200 <= status < 300:
-        return f"{origin(url)} answered {status}"
+        return f"{webhook_origin(url)} answered {status}"
     is_final = status < 500 and status not in _RETRIED
     redirect = ", a redirect, which is not followed" if 300 <= status < 400 else ""
-    raise calls.NotSentError(f"{origin(url)} answered {status}{redirect}", is_final=is_final)
+    raise calls.NotSentError(f"{webhook_origin(url)} answered {status}{redirect}", is_final=is_final)
 
 
 def _reason(error: Exception) -> str:

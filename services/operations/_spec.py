@@ -216,9 +216,7 @@ def known_by(size: Column = _SIZE) -> tuple[Column, ...]:
 
 def kept_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
     """Return a table with the state of each file, which a later job or attempt (`reader`) resumes from."""
-    return Table(
-        name=name, title=f"State for a later {reader}", columns=(*known_by(), *columns), optional=optional
-    )
+    return Table(name=name, title=f"State for a later {reader}", columns=(*known_by(), *columns), optional=optional)
 
 
 def partials(meaning: str) -> Table:

@@ -9,22 +9,37 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 from uuid import UUID
 
-from services import artifacts, errors, settings
-from services.artifacts import ArtifactService
+from services.base import errors, settings
+from services.models import stored_files
+from services.models.jobs import Artifact
 
 _TEMPORARY = ".fetch-"
 _ABANDONED_SECONDS = 3600
 """Age from which a temporary file is a killed process's."""
 
 
+class Files(Protocol):
+    """The stored files of jobs."""
+
+    def list(self, job_id: UUID) -> Sequence[Artifact]:
+        """Return a job's files."""
+
+    def local_path(self, job_id: UUID, name: str) -> Path | None:
+        """Return a path of a file where the storage has one."""
+
+    def read(self, job_id: UUID, name: str) -> Iterator[bytes]:
+        """Return a file's bytes."""
+
+
 class ShardCache:
     """Finds the shards of a table as local files."""
 
-    def __init__(self, files: ArtifactService, config: settings.Settings) -> None:
+    def __init__(self, files: Files, config: settings.Settings) -> None:
         """Keep the directory of the copies."""
         self._files = files
         self._directory = config.data_dir / "cache"
@@ -41,7 +56,7 @@ class ShardCache:
             ArtifactNotFoundError: it has no such table.
             StorageError, OutputError: a copy could not be made.
         """
-        names = artifacts.shards_of(table, self._files.list(job_id))
+        names = stored_files.shards_of(table, self._files.list(job_id))
         if not names:
             raise errors.ArtifactNotFoundError(f"job {job_id} has no table {table!r}")
         with self.pinned(self._directory / str(job_id) / name for name in names):
@@ -114,7 +129,7 @@ class ShardCache:
         return copy
 
     def _fetch(self, job_id: UUID, name: str, path: Path) -> None:
-        chunks = self._files.open(job_id, name).chunks
+        chunks = self._files.read(job_id, name)
         with path.open("wb") as file:
             file.writelines(chunks)
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from services import errors, settings
+from services.base import errors, settings
 from services.results.sql import Statement
 
 _EXPORT_ROWS = 16_384

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from services import paths
+from services.base import paths
 
 Form = Literal["parquet", "csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {

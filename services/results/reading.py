@@ -8,11 +8,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from services import paths, settings
+from services.base import paths, settings
+from services.models.results import ResultPage, ResultQuery
 from services.results import export as exporter
 from services.results.cache import ShardCache
 from services.results.duck import Duck
-from services.results.query import ResultPage, ResultQuery
 from services.results.sql import Question, Schema, Statement
 
 _REMEMBERED = 512

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
-from pydantic import Field
 
-from services import errors, operations, paths, units
-from services.jobs.models import Model, Source
+from services.base import errors, paths, units
+from services.models.jobs import Source
+from services.models.results import KeepRule, RemovalPreview, ResultQuery
 from services.results import export
-from services.results.query import Filter, ResultQuery
 from services.results.sql import Schema, Statement, where
 
-Keep = Literal["oldest", "newest", "shortest_path", "under", "each_name"]
-PlanForm = Literal["sh", "csv"]
 MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": export.MEDIA_TYPES["csv"]}
 _ORDER = {"newest": "mtime DESC, first_path", "shortest_path": "length(first_path), first_path"}
 _LISTED = 20
@@ -68,42 +65,6 @@ _END = """if [ "$really" = yes ]; then word='removed'; else word='would remove (
 printf '%s: %s files, %s bytes; skipped: %s\\n' "$word" "$removed" "$bytes" "$skipped"
 [ "$skipped" = 0 ]
 """
-
-
-class KeepRule(Model):
-    """Which file of each group stays.
-
-    A group with a file in a reference keeps the reference's; the rule is for the others. Names of one inode stay or
-    go together, unless `filters` spare one of them. A copy that shares its blocks with another is left alone.
-
-    Attributes:
-        keep: ``oldest``, ``newest``, ``shortest_path``: one file of each group; ``under``: those below `folder`, in
-            groups that have one there; ``each_name``: the oldest file of each distinct name.
-        folder: for ``under``; relative to the source, as the result shows it.
-        filters: only rows that match may be removed, e.g. ``extension:eq:jpg``.
-    """
-
-    keep: Keep = "oldest"
-    folder: operations.Text = Field(default="", max_length=16_384)
-    filters: tuple[Filter, ...] = ()
-
-
-class RemovalPreview(Model):
-    """What a rule would remove.
-
-    Attributes:
-        files: names to remove.
-        reclaimable_bytes: of the inodes all of whose names go.
-        groups: that lose a file.
-        untouched_groups: that lose none.
-        first: ``{"path", "keep", "size_bytes"}`` of some, the largest first.
-    """
-
-    files: int
-    reclaimable_bytes: int
-    groups: int
-    untouched_groups: int
-    first: list[dict[str, Any]]
 
 
 class Removal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from services import errors
+from services.base import errors
 from services.results.sql import Schema, Statement
 
 Measure = Literal["size_bytes", "allocated_bytes"]

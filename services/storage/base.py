@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from services import errors, settings
+from services.base import errors
 
 CHUNK_BYTES = 1 << 20
 
@@ -127,15 +127,3 @@ def check_prefix(prefix: str) -> str:
     if rest:
         check_key(rest)
     return prefix
-
-
-def open_storage(config: settings.Settings) -> Storage:
-    """Return the storage of the settings."""
-    if config.storage == "local":
-        from services.storage.local import LocalStorage
-
-        return LocalStorage(config.data_dir / "results")
-    from services.storage.s3 import S3Storage
-
-    bucket, _, prefix = config.storage.removeprefix("s3://").partition("/")
-    return S3Storage(bucket, prefix.strip("/"), config.s3_endpoint_url)

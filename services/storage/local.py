@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from services import errors
+from services.base import errors
 from services.storage.base import CHUNK_BYTES, Entry, check_key, check_prefix
 
 _TEMPORARY = ".put-"

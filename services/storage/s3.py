@@ -18,7 +18,7 @@ import botocore.handlers
 import botocore.parsers
 from boto3.s3.transfer import TransferConfig
 
-from services import errors
+from services.base import errors
 from services.storage.base import CHUNK_BYTES, Entry, check_key, check_prefix
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from services import bootstrap, results, settings
-from services.jobs.models import JobView, Source, Status
+from services import bootstrap
+from services.base import settings
+from services.models import results
+from services.models.jobs import JobView, Source, Status
 from tests.asking import one_job
 from tests.benchmarks.engine_cases import Engine, synthetic_tree
 from tests.benchmarks.measure import Row, alternate, limited, milliseconds, timed

@@ -11,9 +11,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from services import bootstrap, settings
-from services.jobs import registry
-from services.jobs.models import Source, Status
+from services import bootstrap
+from services.base import settings
+from services.db import registry
+from services.models.jobs import Source, Status
 from tests.asking import one_job
 from tests.benchmarks.again_cases import FILES, sparse_file, sparse_tree
 from tests.benchmarks.measure import Row, alternate, same, seconds_of

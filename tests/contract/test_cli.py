@@ -18,7 +18,7 @@ import typer.core
 from pages.components import same_as
 from services import operations
 from services.cli import arguments, declared, main, run, serve, verify
-from services.jobs.models import JobRequest, OperationRequest, Source
+from services.models.jobs import JobRequest, OperationRequest, Source
 
 COMMONS = {"run": run.run_arguments, "submit": run.submit_arguments}
 

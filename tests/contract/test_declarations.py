@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pydantic
 import pytest
 
-from services import artifacts, bootstrap, engine, errors, operations, paths
-from services.jobs.models import Source, Status
+from services import bootstrap, engine, operations
+from services.base import errors, paths
+from services.models import stored_files
+from services.models.jobs import Source, Status
 from services.operations import Example, Operation
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
@@ -231,7 +233,7 @@ def test_every_example_gives_what_it_says_in_declared_tables(
     for table in operation.tables:
         if table.name not in written:
             continue
-        name = artifacts.shards_of(f"{operation.name}.{table.name}", running.artifacts.list(view.id))[0]
+        name = stored_files.shards_of(f"{operation.name}.{table.name}", running.artifacts.list(view.id))[0]
         path = running.artifacts.local_path(view.id, name)
         assert path is not None
         schema = pq.read_schema(path)

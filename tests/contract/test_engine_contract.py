@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pydantic
 import pytest
 
-from services import errors, operations
+from services import operations
+from services.base import errors
 from tests.conftest import TreeBuilder
 from tests.native import ROOT, spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services import errors
+from services.base import errors
 
 ROOT = Path(__file__).parents[2]
 CLASSES = [

@@ -9,10 +9,11 @@ import jsonschema
 import pydantic
 import pytest
 
-from services import errors, operations
+from services import operations
 from services.api import app as api
-from services.api import bodies, problems
+from services.api.http import bodies, problems
 from services.api.routes import health
+from services.base import errors
 
 DOCUMENT: dict[str, Any] = api.create_app().openapi()
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

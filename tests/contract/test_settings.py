@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services import settings
+from services.base import settings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
-from services.jobs.models import Status
+from services.base import settings as settings_module
+from services.models.jobs import Status
 from services.storage.local import LocalStorage
 from services.storage.s3 import S3Storage
 from tests.conftest import database_copy

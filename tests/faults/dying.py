@@ -21,9 +21,10 @@ from typing import Any
 
 from sqlalchemy import orm
 
-from services import bootstrap, settings
-from services.db.engine import Database
-from services.jobs import repository
+from services import bootstrap
+from services.base import settings
+from services.db import job_rows
+from services.db.database import Database
 from services.storage.local import LocalStorage
 
 _lock = threading.Lock()
@@ -63,7 +64,7 @@ def telling(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     def called(*given: Any, **named: Any) -> Any:
         result = call(*given, **named)
-        if result is None or result is repository.Hold.LOST:
+        if result is None or result is job_rows.Hold.LOST:
             print(f"refused {name}", flush=True)
         return result
 
@@ -73,7 +74,7 @@ def telling(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 def install() -> None:
     """Put the points in."""
     for name in ("heartbeat", "look", "held_row"):
-        setattr(repository, name, telling(getattr(repository, name), name))
+        setattr(job_rows, name, telling(getattr(job_rows, name), name))
     for name in ("time", "monotonic"):
         setattr(time, name, _skewed(getattr(time, name)))
     inner = Database.transaction

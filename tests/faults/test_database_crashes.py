@@ -21,7 +21,7 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.storage.local import LocalStorage
 from tests.conftest import database_at, wait_until
 from tests.faults.conftest import CalmOf, seeds

@@ -9,9 +9,10 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from services import errors
-from services.jobs import lease, repository
-from services.jobs.lease import Lease
+from services.base import errors
+from services.db import job_rows
+from services.workers import lease
+from services.workers.lease import Lease
 from tests.conftest import wait_until
 from tests.faults.conftest import CalmOf, seeds
 from tests.faults.proxy import Fault, Proxy, following
@@ -116,7 +117,7 @@ def test_a_silent_database_keeps_no_runner_at_work_beyond_its_lease(
     view = far_database.submit("checksum")
     services = far_database.services
     with services.database.transaction() as session:
-        row = repository.claim(session, 1, LEASE_SECONDS)
+        row = job_rows.claim(session, 1, LEASE_SECONDS)
         assert row is not None
         token = row.fencing_token or 0
     stopped, begun = threading.Event(), time.monotonic()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
-from services.jobs.models import JobRequest, Source, Status
+from services.base import settings as settings_module
+from services.models.jobs import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import fill, wait_until
 from tests.faults.summary import Meet
@@ -126,5 +126,5 @@ def test_a_full_disk_ends_the_job_clearly_and_a_retry_succeeds(
         disk.resize(400 * MIB)
         again = services.jobs.wait(services.jobs.retry(job.id).id, 60)
         assert again.status == Status.COMPLETED, again.error
-        assert [(issue.path, issue.message) for issue in services.jobs.issues(again.id)] == []
+        assert [(issue.path, issue.message) for issue in services.results.issues(again.id)] == []
         assert services.results.query(again.id, f"{case.operation}.result").total_rows > 0

@@ -14,8 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from services import bootstrap
-from services.jobs.models import JobRequest, Source, Status
-from services.retention import RetentionService
+from services.models.jobs import JobRequest, Source, Status
+from services.use_cases.retention import RetentionService
 from tests import asking
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until

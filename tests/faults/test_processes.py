@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.storage.local import LocalStorage
 from tests.conftest import wait_until
 from tests.faults.conftest import CalmOf, seeds

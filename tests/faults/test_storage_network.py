@@ -12,8 +12,8 @@ import boto3
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
-from services.jobs.models import JobRequest, Source
+from services.base import settings as settings_module
+from services.models.jobs import JobRequest, Source
 from tests.asking import one_job
 from tests.conftest import database_copy, fill
 from tests.faults.conftest import seeds

@@ -12,9 +12,10 @@ from uuid import UUID
 import psycopg
 import psycopg.rows
 
-from services import bootstrap, settings, storage
-from services.jobs.models import JobRequest, JobView, Source
-from services.results import ResultQuery
+from services import bootstrap, storage
+from services.base import settings
+from services.models.jobs import JobRequest, JobView, Source
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import wait_until
 

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import pravah_core
-from services import engine, errors
+from services import engine
+from services.base import errors
 from tests.conftest import TreeBuilder, wait_until
 from tests.native import ROOT, python, rows, spec
 

@@ -17,7 +17,7 @@ import xxhash
 from hypothesis import strategies as st
 
 import pravah_core
-from services import paths
+from services.base import paths
 from tests.native import raw, rows, spec
 
 DIGESTS: dict[str, Callable[[bytes], str]] = {

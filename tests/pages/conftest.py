@@ -12,7 +12,7 @@ from streamlit import config
 from streamlit.testing.v1 import AppTest
 
 from services import bootstrap
-from services.jobs.models import JobView, Source, Status
+from services.models.jobs import JobView, Source, Status
 from tests.asking import one_job
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
 from tests.pages.conftest import Open, drawn, texts
 

@@ -11,8 +11,9 @@ from streamlit.testing.v1 import AppTest
 from pages import shell
 from pages.components import draft, fields, filters, grid, operation_cards
 from pages.components.charts import histogram, rate, treemap
-from services import operations, results
-from services.jobs.models import RateSample, Source
+from services import operations
+from services.models import results
+from services.models.jobs import RateSample, Source
 from tests.asking import one_job
 
 
@@ -145,7 +146,7 @@ def test_shell_is_streamlits_page_with_our_name_and_address() -> None:
 def test_error_that_no_page_caught_is_message_and_remedy() -> None:
     def page():  # type: ignore[no-untyped-def] # its source runs by itself
         from pages.components import failure
-        from services import errors
+        from services.base import errors
 
         assert failure.on_script_error(errors.StorageError("the bucket :red[x] is gone"))
         assert failure.on_script_error(ZeroDivisionError("secret detail"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services import bootstrap
-from services.jobs.models import JobRequest, JobView, OperationRequest, Source
+from services.models.jobs import JobRequest, JobView, OperationRequest, Source
 from tests.conftest import TreeBuilder
 from tests.pages.conftest import Open, button, drawn, texts
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from services import bootstrap, errors, operations
-from services.jobs.models import JobView, Source, Status
+from services import bootstrap, operations
+from services.base import errors
+from services.models.jobs import JobView, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.pages.conftest import APP, Open, button, drawn, texts

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from services import bootstrap, errors
-from services.jobs.models import JobView, Source
-from services.retention import RetentionService
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import JobView, Source
+from services.use_cases.retention import RetentionService
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.pages.conftest import Open, button, drawn, texts

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pages.components import same_as
 from services import operations
-from services.jobs.models import JobRequest, Source
+from services.models.jobs import JobRequest, Source
 from tests.asking import one_job
 
 

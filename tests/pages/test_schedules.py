@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from services import bootstrap
 from services.db.tables import ScheduleRow
-from services.jobs.models import JobRequest, JobView, Source, Status
-from services.schedules.models import ScheduleRequest, ScheduleView
+from services.models.jobs import JobRequest, JobView, Source, Status
+from services.models.schedules import ScheduleRequest, ScheduleView
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.pages.conftest import Open, button, drawn, texts

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pages.components import text
+from pages.base import text
 
 DIRECTIVES = (
     ":red[x]",

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from services import disk, errors
-from services import settings as settings_module
+from services.base import disk, errors
+from services.base import settings as settings_module
 
 
 @pytest.fixture

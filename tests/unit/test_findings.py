@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services import findings
+from services.models import findings
 
 
 @pytest.mark.parametrize(

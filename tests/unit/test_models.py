@@ -7,8 +7,8 @@ import os
 import pydantic
 import pytest
 
-from services import errors
-from services.jobs.models import JobRequest, Progress, Source
+from services.base import errors
+from services.models.jobs import JobRequest, Progress, Source
 from tests.asking import one_job
 
 SOURCE = Source(path="/data")

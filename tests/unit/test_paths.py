@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from services import paths
+from services.base import paths
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from services import errors
-from services.results import Filter, ResultQuery, parse_filter, parse_sort
+from services.base import errors
+from services.models.results import Filter, ResultQuery, parse_filter, parse_sort
 from services.results.export import iso_time, safe_cell
 from services.results.sql import Question, Schema
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jobs import spec
-from services.retention.models import Reason
-from services.retention.rules import Finished, Limits, choose
+from services.models import request_paths
+from services.models.retention import Reason
+from services.models.retention_rules import Finished, Limits, choose
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -119,9 +119,9 @@ def test_what_stays_is_within_the_limits_as_far_as_it_may_go(
     ],
 )
 def test_references_are_found_wherever_they_stand(document: object) -> None:
-    assert spec.job_references(document) == {UUID(int=7)}
+    assert request_paths.job_references(document) == {UUID(int=7)}
 
 
 @pytest.mark.parametrize("document", [None, {}, [], "00000000-0000-0000-0000-000000000007", {"name": "a job: later"}])
 def test_what_is_no_reference_names_no_job(document: object) -> None:
-    assert spec.job_references(document) == set()
+    assert request_paths.job_references(document) == set()

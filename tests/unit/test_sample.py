@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from services import sample
+from services.base import sample
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -8,8 +8,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from services import errors
-from services.schedules import times
+from services.base import errors
+from services.models import schedule_times
 
 
 def following(rule: str, zone: str, start: str, count: int) -> list[str]:
@@ -17,20 +17,20 @@ def following(rule: str, zone: str, start: str, count: int) -> list[str]:
     moment = datetime.fromisoformat(start)
     found = []
     for _ in range(count):
-        moment = times.next_after(rule, zone, moment)
+        moment = schedule_times.next_after(rule, zone, moment)
         found.append(moment.strftime("%d %H:%M"))
     return found
 
 
 def test_an_interval_begins_when_it_is_made_and_keeps_its_rhythm() -> None:
     start = datetime(2026, 5, 1, 10, 17, tzinfo=UTC)
-    due = times.next_after("every 6h", "UTC", start)
+    due = schedule_times.next_after("every 6h", "UTC", start)
     assert due == start + timedelta(hours=6)
     # A look that is late, by a little or by days, shifts nothing.
-    assert times.next_after("every 6h", "UTC", due + timedelta(seconds=3), due) == due + timedelta(hours=6)
+    assert schedule_times.next_after("every 6h", "UTC", due + timedelta(seconds=3), due) == due + timedelta(hours=6)
     late = due + timedelta(days=3, hours=1)
-    assert times.next_after("every 6h", "UTC", late, due) == due + timedelta(days=3, hours=6)
-    assert times.next_after("every 6h", "UTC", due, due) == due + timedelta(hours=6)
+    assert schedule_times.next_after("every 6h", "UTC", late, due) == due + timedelta(days=3, hours=6)
+    assert schedule_times.next_after("every 6h", "UTC", due, due) == due + timedelta(hours=6)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_interval_begins_when_it_is_made_and_keeps_its_rhythm() -> None:
 )
 def test_an_interval_is_written_in_several_ways(rule: str, span: timedelta) -> None:
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    assert times.next_after(rule, "UTC", start) - start == span
+    assert schedule_times.next_after(rule, "UTC", start) - start == span
 
 
 def test_an_interval_of_a_day_is_24_hours_when_the_clocks_change() -> None:
@@ -87,7 +87,7 @@ def test_every_hour_is_every_hour_that_passes() -> None:
 )
 def test_the_next_time_is_always_later(rule: str, zone: str, minutes: int) -> None:
     moment = datetime(2020, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
-    assert times.next_after(rule, zone, moment) > moment
+    assert schedule_times.next_after(rule, zone, moment) > moment
 
 
 @pytest.mark.parametrize(
@@ -114,26 +114,28 @@ def test_the_next_time_is_always_later(rule: str, zone: str, minutes: int) -> No
 )
 def test_what_is_no_rule_is_refused_with_the_form_of_one(rule: str) -> None:
     with pytest.raises(errors.InvalidOptionsError) as caught:
-        times.check(rule, "UTC")
+        schedule_times.check(rule, "UTC")
     assert caught.value.details["field"] == "when"
     assert "every 6h" in caught.value.remedy
-    assert times.words(rule, "UTC")
+    assert schedule_times.words(rule, "UTC")
 
 
 @pytest.mark.parametrize("zone", ["", "Mars/Base", "America", "../../etc/passwd", "/etc/localtime", "\ud800", "a\0"])
 def test_what_is_no_zone_is_refused(zone: str) -> None:
     for rule in ("0 0 * * *", "every 6h"):
         with pytest.raises(errors.InvalidOptionsError) as caught:
-            times.check(rule, zone)
+            schedule_times.check(rule, zone)
         assert caught.value.details["field"] == "zone"
 
 
 def test_rules_are_said_in_words() -> None:
-    assert times.words("every 6h", "UTC") == "Every 6 hours"
-    assert times.words("every 1d", "UTC") == "Every day"
-    assert times.words("30 2 * * mon-fri", "Europe/Berlin") == "At 02:30 on Monday through Friday (Europe/Berlin)"
+    assert schedule_times.words("every 6h", "UTC") == "Every 6 hours"
+    assert schedule_times.words("every 1d", "UTC") == "Every day"
+    assert (
+        schedule_times.words("30 2 * * mon-fri", "Europe/Berlin") == "At 02:30 on Monday through Friday (Europe/Berlin)"
+    )
 
 
 def test_zones_begin_with_utc() -> None:
-    assert times.zones()[0] == "UTC"
-    assert "Europe/Berlin" in times.zones()
+    assert schedule_times.zones()[0] == "UTC"
+    assert "Europe/Berlin" in schedule_times.zones()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services import errors, settings
+from services.base import errors, settings
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from services import errors
+from services.base import errors
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO])

@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from services import units
+from services.base import units
 
 NOW = datetime(2026, 11, 24, 13, 5, 7, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services import errors, settings
+from services.base import errors, settings
 from services.notifications import mails, webhooks
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from pages.components.charts import style
 
 _ROW, _LABEL = 30, 24

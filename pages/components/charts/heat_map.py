@@ -8,9 +8,9 @@ from math import log1p
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from pages.components.charts import style
-from services import units
+from services.base import units
 
 _ROW, _LABEL = 26, 28
 

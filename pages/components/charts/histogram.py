@@ -8,9 +8,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from pages.components.charts import style
-from services import units
+from services.base import units
 
 _MARKS = {"p50": "half are smaller", "p90": "90 % are smaller", "p99": "99 % are smaller"}
 

@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.components.charts import style
-from services import units
-from services.jobs.models import RateSample
+from services.base import units
+from services.models.jobs import RateSample
 
 _FEWEST = 2
 

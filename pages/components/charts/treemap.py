@@ -9,9 +9,9 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.components import text
+from pages.base import text
 from pages.components.charts import style
-from services import units
+from services.base import units
 
 Node = Mapping[str, Any]
 _HEIGHT = 460

@@ -6,11 +6,14 @@ from uuid import UUID
 
 import streamlit as st
 
-from pages.components import draft, failure, text
+from pages.base import text
+from pages.components import draft, failure
 from pages.components.comparing import change_map, differences
-from services import bootstrap, errors, operations, results, units
-from services.jobs.models import JobView
-from services.results import compare
+from services import bootstrap, operations
+from services.base import errors, units
+from services.models.comparisons import Comparison
+from services.models.jobs import JobView
+from services.use_cases import comparisons
 
 WITH, OF = "with", "compare_of"
 _AMOUNTS = {"bytes": units.format_bytes, "%": units.format_percent}
@@ -21,7 +24,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show what is different between a completed job's result and the earlier one that the URL names."""
     name = _operation(job)
     if name is None:
-        known = ", ".join(operations.get(one).title for one in compare.PLANS)
+        known = ", ".join(operations.get(one).title for one in comparisons.PLANS)
         st.info(f"Results of this job cannot be compared. Those of {known} can.", icon=":material/info:")
         return
     earlier = _earlier(services, job, name)
@@ -41,7 +44,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _operation(job: JobView) -> str | None:
-    known = [name for name in job.names if name in compare.PLANS]
+    known = [name for name in job.names if name in comparisons.PLANS]
     if len(known) < 2:
         return known[0] if known else None
     return str(
@@ -107,7 +110,7 @@ def _none(job: JobView, name: str) -> None:
     )
 
 
-def _numbers(found: results.Comparison) -> None:
+def _numbers(found: Comparison) -> None:
     for note in found.notes:
         st.caption(f":material/info: {text.plain(note)}")
     by = f" by {text.plain(found.by)}" if found.by else ""

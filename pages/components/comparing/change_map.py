@@ -10,13 +10,16 @@ import streamlit as st
 from pages.components import folder_map
 from pages.components.charts import style, treemap
 from pages.components.comparing import differences
-from services import bootstrap, errors, results, units
+from services import bootstrap
+from services.base import errors, units
+from services.models import results
+from services.models.comparisons import Comparison
 
 _INNER = 60
 _MEASURE = "size_bytes"
 
 
-def show(services: bootstrap.Services, found: results.Comparison) -> None:
+def show(services: bootstrap.Services, found: Comparison) -> None:
     """Show the folder that the URL names, at first the source itself."""
     ids = found.after.id, found.before.id
 
@@ -38,7 +41,7 @@ def show(services: bootstrap.Services, found: results.Comparison) -> None:
     )
 
 
-def _total(services: bootstrap.Services, found: results.Comparison, path: str) -> dict[str, Any] | None:
+def _total(services: bootstrap.Services, found: Comparison, path: str) -> dict[str, Any] | None:
     question = results.ResultQuery(filters=(results.Filter(column="path", operator="eq", value=path),), limit=1)
     sizes = []
     for job in (found.before, found.after):
@@ -61,7 +64,7 @@ def _look(node: Mapping[str, Any]) -> treemap.Look:
     return treemap.Look(words, treemap.blend(front, style.quiet(), 0.25 + 0.75 * share**0.5))
 
 
-def _find(found: results.Comparison, path: str) -> None:
+def _find(found: Comparison, path: str) -> None:
     st.session_state[differences.kind_key(found, "changes")] = None
     st.session_state[differences.TABLE] = "changes"
     st.session_state[differences.SEARCH] = path

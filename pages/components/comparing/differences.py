@@ -8,9 +8,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import download, table_parts, text
-from services import bootstrap, results, units
-from services.results.compare import ComparedTable
+from pages.base import text
+from pages.components import download, table_parts
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.comparisons import ComparedTable, Comparison
 
 TABLE, KIND, SEARCH, SORT, PAGE = (f"compare_{name}" for name in ("table", "kind", "search", "sort", "page"))
 ICONS = {
@@ -30,7 +33,7 @@ ICONS = {
 
 
 @st.fragment
-def show(services: bootstrap.Services, found: results.Comparison) -> None:
+def show(services: bootstrap.Services, found: Comparison) -> None:
     """Show one of the tables, the one that the URL names or the first with a row."""
     known = {table.name: table for table in found.tables}
     if st.session_state.get(TABLE) not in known:
@@ -47,7 +50,7 @@ def show(services: bootstrap.Services, found: results.Comparison) -> None:
     _rows(services, found, table, query, bar)
 
 
-def kind_key(found: results.Comparison, table: str) -> str:
+def kind_key(found: Comparison, table: str) -> str:
     """Return the key of a table's choice of a kind; another job's is another."""
     return f"{KIND}_{table}_{found.after.id}"
 
@@ -74,7 +77,7 @@ def _kind(table: ComparedTable, key: str) -> str | None:
 
 def _rows(
     services: bootstrap.Services,
-    found: results.Comparison,
+    found: Comparison,
     table: ComparedTable,
     query: results.ResultQuery,
     bar: st.delta_generator.DeltaGenerator,
@@ -94,7 +97,7 @@ def _rows(
 
 
 def _download(
-    found: results.Comparison,
+    found: Comparison,
     table: ComparedTable,
     query: results.ResultQuery,
     total: int,

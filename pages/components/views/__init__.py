@@ -22,7 +22,7 @@ from pages.components.views import (
     verify,
 )
 from services import bootstrap, operations
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 
 View = Callable[[bootstrap.Services, JobView], None]
 

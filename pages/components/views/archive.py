@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import download, table_link, text
+from pages.base import text
+from pages.components import download, table_link
 from pages.components.views import compress
-from services import bootstrap, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models.jobs import JobView
 
 
 def show(services: bootstrap.Services, job: JobView) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import download, draft, operation_cards, reused, table_link, text
+from pages.base import text
+from pages.components import download, draft, operation_cards, reused, table_link
 from pages.components.charts import rate
-from services import bootstrap, operations, units
-from services.jobs.models import JobRequest, JobView, OperationRequest
+from services import bootstrap, operations
+from services.base import units
+from services.models.jobs import JobRequest, JobView, OperationRequest
 
 _VERIFY = "verify"
 

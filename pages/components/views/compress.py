@@ -7,10 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import draft, linked, reused, table_link, text
+from pages.base import text
+from pages.components import draft, linked, reused, table_link
 from pages.components.charts import bars
-from services import bootstrap, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models.jobs import JobView
 
 _BARS = 12
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, reused, table_link, text
-from services import bootstrap, results, units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import linked, reused, table_link
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _FILES, _REJECTS = 12, 20
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components import draft, linked, table_link, text
-from services import bootstrap, units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import draft, linked, table_link
+from services import bootstrap
+from services.base import units
+from services.models.jobs import JobView
 
 _LISTED = 15
 

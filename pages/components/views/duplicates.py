@@ -7,11 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import folder_map, linked, reused, table_link, text
+from pages.base import text
+from pages.components import folder_map, linked, reused, table_link
 from pages.components.charts import bars
 from pages.components.views import keep_rule
-from services import bootstrap, results, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _LISTED, _BARS, _NODES = 15, 12, 400
 _MEASURE = "reclaimable_bytes"

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import text
-from services import units
-from services.jobs.models import JobView
+from pages.base import text
+from services.base import units
+from services.models.jobs import JobView
 
 
 def show(job: JobView, operation: str) -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, table_link, text
+from pages.base import text
+from pages.components import linked, table_link
 from pages.components.charts import bars, histogram
 from pages.components.views import inventory_map
-from services import bootstrap, operations, results, units
-from services.jobs.models import JobView
+from services import bootstrap, operations
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 MEASURE = "measure"
 _MEASURES = {"size_bytes": "Size", "allocated_bytes": "On disk", "files": "Number of files"}

@@ -9,7 +9,9 @@ from uuid import UUID
 import streamlit as st
 
 from pages.components import folder_map, table_link
-from services import bootstrap, errors, results
+from services import bootstrap
+from services.base import errors
+from services.models import results
 
 _INNER = 60
 

@@ -7,9 +7,12 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import failure, filters, grid, text
-from services import bootstrap, errors, results, units
-from services.jobs.models import JobView
+from pages.base import text
+from pages.components import failure, filters, grid
+from services import bootstrap
+from services.base import errors, units
+from services.models import results
+from services.models.jobs import JobView
 
 _RULES = {
     "oldest": "the oldest",

@@ -8,10 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pages.components import draft, grid, linked, reused, table_link, text
+from pages.base import text
+from pages.components import draft, grid, linked, reused, table_link
 from pages.components.charts import bars
-from services import bootstrap, operations, results, units
-from services.jobs.models import JobView, OperationRequest
+from services import bootstrap, operations
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView, OperationRequest
 
 _BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
 _TABLE = "profile.result"

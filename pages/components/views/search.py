@@ -8,10 +8,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, reused, table_link, text
+from pages.base import text
+from pages.components import linked, reused, table_link
 from pages.components.charts import bars, heat_map
-from services import bootstrap, results, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _SNIPPETS, _BARS, _FOLDERS = 50, 12, 30
 _ALL = "all"

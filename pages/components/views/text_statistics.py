@@ -7,10 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import linked, reused, table_link, text
+from pages.base import text
+from pages.components import linked, reused, table_link
 from pages.components.charts import bars
-from services import bootstrap, results, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _BARS = 12
 _TABLE = "text_statistics.result"

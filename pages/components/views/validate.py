@@ -9,10 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import draft, linked, reused, table_link, text
+from pages.base import text
+from pages.components import draft, linked, reused, table_link
 from pages.components.charts import bars
-from services import bootstrap, results, units
-from services.jobs.models import JobView
+from services import bootstrap
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _BARS, _FILES, _ERRORS = 12, 12, 20
 _LARGEST_SCHEMA_BYTES = 20_000

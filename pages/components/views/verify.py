@@ -7,10 +7,13 @@ from typing import Any
 
 import streamlit as st
 
-from pages.components import grid, reused, table_link, text
+from pages.base import text
+from pages.components import grid, reused, table_link
 from pages.components.charts import rate
-from services import bootstrap, operations, results, units
-from services.jobs.models import JobView
+from services import bootstrap, operations
+from services.base import units
+from services.models import results
+from services.models.jobs import JobView
 
 _LISTED = 100
 _TABLE = "verify.result"

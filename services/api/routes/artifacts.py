@@ -9,9 +9,10 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services import errors, operations, results
-from services.api import access, bodies, head, problems, ranges, streams
-from services.jobs import models
+from services import operations
+from services.api.http import access, bodies, head, problems, ranges, streams
+from services.base import errors
+from services.models import jobs, results
 from services.results import export, removal
 
 router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
@@ -21,7 +22,7 @@ _ERRORS = (errors.JobNotFoundError, errors.ArtifactNotFoundError, errors.Invalid
 _RANGE_HEADERS = ("Range", "If-Range", "If-Match", "If-None-Match")
 
 
-class ResultsQuery(models.Model):
+class ResultsQuery(jobs.Model):
     """Which rows of which table."""
 
     table: operations.Text | None = Field(
@@ -117,10 +118,10 @@ def file_headers(name: str, media_type: str) -> dict[str, str]:
     return {"Content-Disposition": ranges.attachment(name), "Content-Type": media_type, **streams.AS_IT_IS}
 
 
-class PlanQuery(models.Model):
+class PlanQuery(jobs.Model):
     """Which file of each group of duplicates stays, and how the rest is listed."""
 
-    keep: removal.Keep = Field(
+    keep: results.Keep = Field(
         default="oldest",
         description="The file of each group that stays; `under`: those below `folder`; `each_name`: one of each name.",
     )

@@ -9,10 +9,13 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from services import errors, operations, results
-from services.api import access, bodies, head, problems, streams
+from services import operations
+from services.api.http import access, bodies, head, problems, streams
 from services.api.routes import artifacts
-from services.results import compare, export
+from services.base import errors
+from services.models.comparisons import Comparison
+from services.results import export
+from services.use_cases import comparisons
 
 router = APIRouter(prefix="/jobs/{job_id:uuid}", tags=["results"])
 
@@ -36,7 +39,7 @@ class CompareQuery(artifacts.ResultsQuery):
 
 @router.get(
     "/compare/{operation}",
-    response_model=results.Comparison | bodies.RowPage,
+    response_model=Comparison | bodies.RowPage,
     responses={
         200: {"content": dict.fromkeys(export.MEDIA_TYPES.values(), artifacts.BINARY)},
         **problems.responses(*_ERRORS),
@@ -47,9 +50,9 @@ def get_comparison(
     operation: Annotated[
         str,
         Path(
-            description=f"One of {', '.join(compare.PLANS)}.",
+            description=f"One of {', '.join(comparisons.PLANS)}.",
             examples=["checksum"],
-            json_schema_extra={"enum": list(compare.PLANS)},
+            json_schema_extra={"enum": list(comparisons.PLANS)},
         ),
     ],
     query: Annotated[CompareQuery, Query()],
@@ -64,7 +67,7 @@ def get_comparison(
     asked = (job_id, operation, query.with_job)
     if not query.asks_for_rows:
         return services.comparisons.compare(*asked)
-    question, table = query.question(), query.table or compare.main_table(operation)
+    question, table = query.question(), query.table or comparisons.main_table(operation)
     if query.format == "json":
         page = services.comparisons.query(*asked, table, question)
         limit = min(query.limit, services.settings.page_rows_limit)

@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services import errors, settings
-from services.api import access, bodies, problems
+from services.api.http import access, bodies, problems
+from services.base import errors, settings
 
 router = APIRouter(tags=["health"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from services import operations
-from services.api import bodies, problems
+from services.api.http import bodies, problems
 
 router = APIRouter(tags=["operations"])
 

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from services import errors, retention
-from services.api import access, problems
+from services.api.http import access, problems
+from services.base import errors
+from services.models import retention
 
 router = APIRouter(tags=["retention"])
 

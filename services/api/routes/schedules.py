@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Request, Response
 
-from services import errors
-from services.api import access, problems, schedule_bodies
-from services.jobs import models
-from services.schedules.models import ScheduleView
+from services.api.http import access, problems, schedule_bodies
+from services.base import errors
+from services.models import jobs
+from services.models.schedules import ScheduleView
 
 router = APIRouter(prefix="/schedules", tags=["schedules"])
 
@@ -79,7 +79,7 @@ def delete_schedule(schedule_id: access.ScheduleId, services: access.Services) -
 )
 def run_schedule(
     schedule_id: access.ScheduleId, services: access.Services, request: Request, response: Response
-) -> models.JobView:
+) -> jobs.JobView:
     """Start the job of a schedule at once, also of a paused one; a conflict while the run before has not ended."""
     view = services.schedules.run(schedule_id)
     response.headers["Location"] = f"{_root(request)}/jobs/{view.id}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services import errors
+from services.base import errors
 from services.operations import Column, Table
 from services.operations._spec import path_columns
 from services.operations.checksum import Algorithm

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 from services.operations import Column, Table
 from services.results.sql import Schema
 

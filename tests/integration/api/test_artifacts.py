@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
-from services import bootstrap, errors
-from services.api import problems, ranges
+from services import bootstrap
+from services.api.http import problems, ranges
+from services.base import errors
 from tests.integration.api.conftest import Kept, RunJob, problem, store
 
 TAG = '"abc"'

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from services.api import app as api
-from services.api import guard
+from services.api.http import guard
 from tests import asking
 from tests.integration.api.conftest import Kept, problem
 

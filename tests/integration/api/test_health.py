@@ -14,9 +14,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from services import bootstrap, errors, operations
-from services import settings as settings_module
+from services import bootstrap, operations
 from services.api import app as api
+from services.base import errors
+from services.base import settings as settings_module
 from tests import asking
 from tests.integration.api.conftest import FILES, TEST_HOST, RunJob, mounted, problem
 

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import bootstrap
-from services.jobs.models import Source
+from services.models.jobs import Source
 from tests import asking
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.api.conftest import FILES, RunJob, problem

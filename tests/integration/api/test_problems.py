@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from services import bootstrap, errors
+from services import bootstrap
+from services.base import errors
 from tests import asking
 from tests.integration.api.conftest import Kept, RunJob, mounted, problem
 

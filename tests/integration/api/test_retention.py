@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 
 from services import bootstrap
 from services.db.tables import JobRow
-from services.jobs.models import Status
-from services.retention import RetentionService
+from services.models.jobs import Status
+from services.use_cases.retention import RetentionService
 from tests import asking
 from tests.integration.api.conftest import problem
 

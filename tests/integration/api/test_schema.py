@@ -22,8 +22,8 @@ from schemathesis.openapi.checks import RejectedPositiveData
 from services import bootstrap
 from services.api import app as api
 from services.api import asgi
-from services.jobs.models import Source, Status
-from services.schedules.models import ScheduleRequest
+from services.models.jobs import Source, Status
+from services.models.schedules import ScheduleRequest
 from tests.asking import one_job
 from tests.integration.api.conftest import TEST_HOST
 

@@ -16,8 +16,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from services import bootstrap
-from services import settings as settings_module
 from services.api import docs
+from services.base import settings as settings_module
 from tests import asking
 from tests.conftest import free_port, wait_until
 from tests.integration.api.conftest import RunJob, ended, problem, store

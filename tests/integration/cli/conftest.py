@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.cli import main
 from tests.conftest import TreeBuilder
 from tests.processes import Pravah

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.storage.local import LocalStorage
 from tests.integration.cli.conftest import Cli
 from tests.processes import Pravah

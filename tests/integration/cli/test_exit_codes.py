@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services import bootstrap, errors
-from services.jobs.service import JobService
+from services import bootstrap
+from services.base import errors
+from services.use_cases.jobs import JobService
 from tests.conftest import free_port
 from tests.integration.cli.conftest import Cli, Done
 

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from services import bootstrap
-from services.jobs.models import JobView, Status
+from services.models.jobs import JobView, Status
 from tests.conftest import wait_until
 from tests.processes import Pravah
 
@@ -113,9 +113,9 @@ def test_a_second_signal_leaves_at_once_and_the_job_ends_cancelled(
     assert job is not None
     # The row is locked: the cancel of the first signal waits, and so would the command.
     with services.database.transaction() as session:
-        from services.jobs import repository
+        from services.db import job_rows
 
-        repository.get_row(session, job.id, lock=True)
+        job_rows.get_row(session, job.id, lock=True)
         os.killpg(process.pid, signal.SIGINT)
         wait_until(lambda: _waits_for_a_lock(services), "the command waits for the row")
         assert process.poll() is None

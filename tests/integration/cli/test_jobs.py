@@ -13,7 +13,7 @@ import pytest
 
 from services import bootstrap
 from services.db.tables import JobRow
-from services.jobs.models import JobRequest, Source, Status
+from services.models.jobs import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.cli.conftest import Cli

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap, operations
-from services.jobs.models import Source, Status
+from services.models.jobs import Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.cli.conftest import Cli

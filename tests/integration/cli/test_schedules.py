@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.jobs.models import Source
+from services.models.jobs import Source
 from tests.asking import one_job
 from tests.integration.cli.conftest import Cli
 

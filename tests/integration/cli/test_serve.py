@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.jobs.models import Source, Status
+from services.models.jobs import Source, Status
 from tests.asking import one_job
 from tests.conftest import free_port, wait_until
 from tests.processes import Pravah

@@ -15,10 +15,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from services import errors
-from services import settings as settings_module
+from services.base import errors
+from services.base import settings as settings_module
 from services.db import tables
-from services.db.engine import Database
+from services.db.database import Database
 from tests.conftest import database_at, free_port
 
 
@@ -41,8 +41,8 @@ def config_of(tmp_path: Path, url: str) -> settings_module.Settings:
 START = """
 import sys
 from pathlib import Path
-from services import settings
-from services.db.engine import Database
+from services.base import settings
+from services.db.database import Database
 config = settings.load_settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2])
 sys.stdin.read(1)
 Database(config).close()

@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.db import embedded
 from tests.conftest import wait_until
 

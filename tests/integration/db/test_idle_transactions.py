@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors, settings
-from services.jobs import repository
-from services.jobs.models import Source
+from services import bootstrap
+from services.base import errors, settings
+from services.db import job_rows
+from services.models.jobs import Source
 from tests.asking import one_job
 
 
@@ -19,9 +20,9 @@ def test_a_row_lock_ends_with_the_lease_of_a_sleeping_holder(settings: settings.
         request = one_job(operation="inventory", source=Source.of_path(tree({"a": b""})))
         job = other.jobs.submit(request)[0]
         with pytest.raises(errors.DatabaseError), sleeper.database.transaction() as asleep:
-            repository.get_row(asleep, job.id, lock=True)
+            job_rows.get_row(asleep, job.id, lock=True)
             with other.database.transaction() as awake:
                 awake.execute(sa.text("SET LOCAL lock_timeout = '20s'"))
-                assert repository.get_row(awake, job.id, lock=True).id == job.id
+                assert job_rows.get_row(awake, job.id, lock=True).id == job.id
             asleep.scalar(sa.text("SELECT 1"))
         assert other.jobs.cancel(job.id).id == job.id

@@ -13,16 +13,17 @@ import pytest
 import sqlalchemy as sa
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
+from services.db import job_rows, recovery
 from services.db.tables import JobRow
-from services.jobs import recovery, repository
-from services.jobs.models import JobRequest, JobView, Source, Status
+from services.models.jobs import JobRequest, JobView, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 
 RUNNER = """
 import sys, time
-from services import bootstrap, settings
+from services import bootstrap
+from services.base import settings
 with bootstrap.open_services(settings.load_settings()) as opened:
     opened.start_runner()
     print("started", flush=True)
@@ -102,7 +103,7 @@ def statuses(view: JobView) -> list[str]:
 def claim(services: bootstrap.Services, limit: int = 10, lease_seconds: float = 10) -> tuple[UUID, int] | None:
     """Claim as a runner does."""
     with services.database.transaction() as session:
-        row = repository.claim(session, limit, lease_seconds)
+        row = job_rows.claim(session, limit, lease_seconds)
         return None if row is None else (row.id, row.fencing_token or 0)
 
 

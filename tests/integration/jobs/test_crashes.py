@@ -10,12 +10,14 @@ import time
 
 import pytest
 
-from services import bootstrap, results
-from services import settings as settings_module
+from services import bootstrap
+from services.base import identity
+from services.base import settings as settings_module
+from services.db import job_rows, recovery
 from services.db.tables import JobRow
-from services.jobs import identity, recovery, repository
-from services.jobs.models import JobRequest, JobView, Status
-from services.jobs.runner import Claim
+from services.models import results
+from services.models.jobs import JobRequest, JobView, Status
+from services.workers.runner import Claim
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
 
@@ -97,7 +99,7 @@ def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Servi
         assert claim(services)
         assert services.jobs.get(view.id).attempt == attempt
         with services.database.transaction() as session:
-            recovery.interrupt(session, repository.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, job_rows.get_row(session, view.id), "it died", died=True)
         with services.database.transaction() as session:
             recovery.requeue(session)
     failed = services.jobs.get(view.id)
@@ -115,7 +117,7 @@ def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, sma
     for _ in range(3 * recovery.MOST_DEATHS):
         assert claim(services)
         with services.database.transaction() as session:
-            recovery.interrupt(session, repository.get_row(session, view.id), "stopped", died=False)
+            recovery.interrupt(session, job_rows.get_row(session, view.id), "stopped", died=False)
         with services.database.transaction() as session:
             recovery.requeue(session)
     assert services.jobs.get(view.id).status == Status.PENDING
@@ -179,7 +181,7 @@ def test_what_an_attempt_that_died_stored_goes_with_the_end_of_the_job(
 def take_over_dead(services: bootstrap.Services, view: JobView) -> None:
     """Queue a job again as if its runner had died."""
     with services.database.transaction() as session:
-        recovery.interrupt(session, repository.get_row(session, view.id), "test", died=True)
+        recovery.interrupt(session, job_rows.get_row(session, view.id), "test", died=True)
     with services.database.transaction() as session:
         recovery.requeue(session)
 

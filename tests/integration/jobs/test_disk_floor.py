@@ -10,10 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from services import bootstrap, disk, errors
-from services import settings as settings_module
-from services.jobs import watching
-from services.jobs.models import JobRequest, Source, Status
+from services import bootstrap
+from services.base import disk, errors
+from services.base import settings as settings_module
+from services.models.jobs import JobRequest, Source, Status
+from services.workers import watching
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import statuses

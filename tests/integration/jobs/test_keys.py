@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from services import bootstrap, errors
-from services.jobs.models import JobRequest, OperationRequest
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import JobRequest, OperationRequest
 from tests.asking import other
 from tests.conftest import TreeBuilder
 

@@ -11,14 +11,16 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from services import artifacts, bootstrap, errors
-from services import settings as settings_module
-from services.db.engine import Database
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
+from services.db import job_rows, recovery
+from services.db.database import Database
 from services.db.tables import ArtifactRow, JobIssueRow, JobRow, ShardRow
-from services.jobs import recovery, repository
-from services.jobs.lease import Lease
-from services.jobs.models import Artifact, IssueView, JobRequest, Progress, Status
-from services.jobs.runner import Claim, Finished, Runner
+from services.models import stored_files
+from services.models.jobs import Artifact, IssueView, JobRequest, Progress, Status
+from services.workers.lease import Lease
+from services.workers.runner import Claim, Finished, Runner
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, take_over, wait_for
 
@@ -42,7 +44,7 @@ def test_jobs_are_claimed_in_the_order_of_their_submit(services: bootstrap.Servi
 def test_a_locked_row_is_skipped(services: bootstrap.Services, small_job: JobRequest) -> None:
     first, second = (services.jobs.submit(small_job)[0].id for _ in range(2))
     with services.database.transaction() as session:
-        repository.get_row(session, first, lock=True)
+        job_rows.get_row(session, first, lock=True)
         claimed = claim(services)
     assert claimed is not None
     assert claimed[0] == second
@@ -85,11 +87,11 @@ def test_every_write_of_a_stale_runner_is_refused(services: bootstrap.Services, 
     assert fresh > stale
     before = services.jobs.get(job_id)
     with services.database.transaction() as session:
-        assert not repository.fenced_update(session, job_id, stale, status="COMPLETED")
-        assert repository.heartbeat(session, job_id, stale, 10, progress={}) is repository.Hold.LOST
-        assert repository.look(session, job_id, stale) is repository.Hold.LOST
-        assert repository.held_row(session, job_id, stale) is None
-        assert repository.look(session, job_id, fresh) is repository.Hold.HELD
+        assert not job_rows.fenced_update(session, job_id, stale, status="COMPLETED")
+        assert job_rows.heartbeat(session, job_id, stale, 10, progress={}) is job_rows.Hold.LOST
+        assert job_rows.look(session, job_id, stale) is job_rows.Hold.LOST
+        assert job_rows.held_row(session, job_id, stale) is None
+        assert job_rows.look(session, job_id, fresh) is job_rows.Hold.HELD
     assert services.jobs.get(job_id) == before
 
 
@@ -126,7 +128,7 @@ def test_a_stale_runner_completes_nothing_and_leaves_no_file(
         assert session.scalars(sa.select(ArtifactRow)).all() == []
         assert session.scalars(sa.select(ShardRow)).all() == []
         assert session.scalars(sa.select(JobIssueRow)).all() == []
-    assert services.storage.list(artifacts.storage_prefix(view.id, stale)) == []
+    assert services.storage.list(stored_files.storage_prefix(view.id, stale)) == []
 
 
 def test_a_heartbeat_extends_the_lease(services: bootstrap.Services, small_job: JobRequest) -> None:
@@ -142,7 +144,7 @@ def test_a_heartbeat_extends_the_lease(services: bootstrap.Services, small_job: 
 
     first = lease_end()
     with services.database.transaction() as session:
-        assert repository.heartbeat(session, job_id, claimed[1], 60) is repository.Hold.HELD
+        assert job_rows.heartbeat(session, job_id, claimed[1], 60) is job_rows.Hold.HELD
     assert 50 < lease_end() - first < 70
 
 
@@ -268,16 +270,16 @@ def test_a_stale_runners_issues_do_not_shadow_those_of_its_successor(
     assert claim(services)
     old = IssueView(index=1, stage="walk", path="old", kind="vanished", message="")
     with services.database.transaction() as session:
-        repository.add_issues(session, job_id, [old])
+        job_rows.add_issues(session, job_id, [old])
     take_over(services, job_id)
-    assert services.jobs.issues(job_id) == []
+    assert services.results.issues(job_id) == []
 
 
 def test_more_rows_than_a_statement_takes_are_written(services: bootstrap.Services, small_job: JobRequest) -> None:
     job_id = services.jobs.submit(small_job)[0].id
     many = [Artifact(name=f"result/part-{n:05d}.parquet", media_type="x", size_bytes=n) for n in range(30_000)]
     with services.database.transaction() as session:
-        repository.replace_artifacts(session, job_id, many)
+        job_rows.replace_artifacts(session, job_id, many)
     assert len(services.artifacts.list(job_id)) == 30_000
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs.models import JobFilter, JobRequest, Source, Status
+from services.models.jobs import JobFilter, JobRequest, Source, Status
 from tests.asking import one_job, other
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import statuses, wait_for
@@ -237,14 +238,14 @@ def test_issues_are_seen_while_the_job_runs_and_after_its_end(running: bootstrap
     view, _ = running.jobs.submit(request)
     wait_until(lambda: running.jobs.get(view.id).issues_count == 3, "issues are counted")
     assert running.jobs.get(view.id).status == Status.RUNNING
-    seen = running.jobs.issues(view.id)
+    seen = running.results.issues(view.id)
     assert [issue.index for issue in seen] == [1, 2, 3]
     assert {issue.kind for issue in seen} == {"malformed"}
-    assert [issue.index for issue in running.jobs.issues(view.id, after=2)] == [3]
-    assert [issue.index for issue in running.jobs.issues(view.id, limit=1)] == [1]
+    assert [issue.index for issue in running.results.issues(view.id, after=2)] == [3]
+    assert [issue.index for issue in running.results.issues(view.id, limit=1)] == [1]
     running.jobs.cancel(view.id)
     assert running.jobs.wait(view.id, 10).status == Status.CANCELLED
-    assert running.jobs.issues(view.id) == seen
+    assert running.results.issues(view.id) == seen
 
 
 def test_filter_by_state_operation_and_text(services: bootstrap.Services, small_job: JobRequest) -> None:

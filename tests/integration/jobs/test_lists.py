@@ -11,8 +11,9 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors
-from services.jobs.models import JobFilter, JobRequest, JobView, Status
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import JobFilter, JobRequest, JobView, Status
 
 MANY = 10_000
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
+from services.db import recovery
 from services.db.tables import JobRow
-from services.jobs import recovery
-from services.jobs.models import JobRequest, Source, Status
+from services.models.jobs import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import claim, statuses, wait_for

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors, results
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.db.tables import SplitRow
-from services.jobs.models import JobRequest, JobView, Source, Status
-from services.jobs.ray_cluster import RayCluster
+from services.models import results
+from services.models.jobs import JobRequest, JobView, Source, Status
+from services.workers.ray_cluster import RayCluster
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn

@@ -11,13 +11,14 @@ import boto3
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, results
-from services import settings as settings_module
+from services import bootstrap
+from services.base import settings as settings_module
+from services.db import job_rows, registry, splits
+from services.db.job_rows import Hold
 from services.db.tables import JobRow, SplitRow
-from services.jobs import registry, repository, splits
-from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
-from services.jobs.repository import Hold
-from services.jobs.runner import Runner
+from services.models import results
+from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
+from services.workers.runner import Runner
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn, statuses
@@ -132,7 +133,7 @@ def _claim_split(services: bootstrap.Services) -> splits.SplitClaim | None:
 def _nothing_is_left(services: bootstrap.Services, view: JobView) -> None:
     """Wait until of a job's splits neither rows nor files are there."""
     with services.database.transaction() as session:
-        token = repository.get_row(session, view.id).fencing_token
+        token = job_rows.get_row(session, view.id).fencing_token
 
     def is_clean() -> bool:
         keys = services.storage.list(f"jobs/{view.id}/")
@@ -306,7 +307,7 @@ def test_an_attempt_goes_on_with_the_splits_that_are_done(
 def test_a_runner_that_lost_its_split_can_write_nothing_of_it(idle: bootstrap.Services, wanted: JobRequest) -> None:
     view = idle.jobs.submit(wanted)[0]
     with idle.database.transaction() as session:
-        row = repository.claim(session, 10, 60)
+        row = job_rows.claim(session, 10, 60)
         assert row is not None
         splits.add(session, view.id, row.fencing_token or 0, [{"files": 1, "bytes": 1}, {"files": 2, "bytes": 2}])
     stale, second = _claim_split(idle), _claim_split(idle)
@@ -376,7 +377,7 @@ def test_a_split_of_a_job_that_this_version_does_not_understand_is_left_to_other
     newer, own = (idle.jobs.submit(wanted)[0] for _ in range(2))
     with idle.database.transaction() as session:
         for _ in range(2):
-            row = repository.claim(session, 10, 60)
+            row = job_rows.claim(session, 10, 60)
             assert row is not None
             splits.add(session, row.id, row.fencing_token or 0, [{"files": 1, "bytes": 1}])
         row = session.get_one(JobRow, newer.id)

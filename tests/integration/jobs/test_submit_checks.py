@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services import bootstrap, errors, settings
-from services.jobs.models import Source, Status
+from services import bootstrap
+from services.base import errors, settings
+from services.models.jobs import Source, Status
 from tests.asking import one_job, other
 
 

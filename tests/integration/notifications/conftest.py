@@ -9,11 +9,11 @@ import pytest
 import sqlalchemy as sa
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.db.tables import NotificationRow
-from services.jobs.models import JobRequest, JobView, Source
-from services.notifications.messenger import Messenger
-from services.schedules.models import ScheduleRequest, ScheduleView
+from services.models.jobs import JobRequest, JobView, Source
+from services.models.schedules import ScheduleRequest, ScheduleView
+from services.workers.messenger import Messenger
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.notifications.servers import Hook, Mailbox, mail_server, web_server

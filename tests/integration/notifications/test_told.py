@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.jobs.models import JobRequest, Source, Status
-from services.notifications.messenger import Messenger
-from services.schedules.models import Occasion, ScheduleChange
+from services.models.jobs import JobRequest, Source, Status
+from services.models.schedules import Occasion, ScheduleChange
+from services.workers.messenger import Messenger
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.notifications.conftest import ANYBODY, SECRET, ended, made, notes, states

@@ -7,10 +7,11 @@ import threading
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
-from services.jobs.models import JobRequest, Status
-from services.notifications import calls, messenger, webhooks
-from services.notifications.messenger import WAITS_SECONDS, Messenger
+from services.base import settings as settings_module
+from services.models.jobs import JobRequest, Status
+from services.notifications import calls, webhooks
+from services.workers import messenger
+from services.workers.messenger import WAITS_SECONDS, Messenger
 from tests.conftest import wait_until
 from tests.integration.notifications.conftest import ANYBODY, ended, made, notes, states
 from tests.integration.notifications.servers import Hook, Mailbox

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from services import bootstrap, results
-from services.jobs.models import JobView, Source, Status
+from services import bootstrap
+from services.models import results
+from services.models.jobs import JobView, Source, Status
 from tests.asking import one_job
 
 RunJob = Callable[..., JobView]

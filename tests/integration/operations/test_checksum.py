@@ -14,7 +14,8 @@ import google_crc32c
 import pytest
 import xxhash
 
-from services import bootstrap, paths
+from services import bootstrap
+from services.base import paths
 
 ALGORITHMS = {
     "blake3": lambda data: blake3.blake3(data).hexdigest(),

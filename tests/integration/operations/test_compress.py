@@ -16,8 +16,9 @@ from typing import Any
 
 import pytest
 
-from services import bootstrap, errors
-from services.jobs.models import JobView, Source, Status
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import JobView, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob

@@ -12,7 +12,7 @@ import pyarrow.csv as pv
 import pyarrow.parquet as pq
 
 from services import bootstrap
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob
 

@@ -13,7 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from services import bootstrap, errors, results
+from services import bootstrap
+from services.base import errors
+from services.models import results
 from services.operations import duplicates
 from services.results import removal
 from tests.conftest import TreeBuilder

@@ -15,7 +15,7 @@ import pyarrow.feather as pf
 import pyarrow.parquet as pq
 
 from services import bootstrap
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob
 
@@ -159,7 +159,7 @@ def test_parquet_becomes_csv_that_duckdb_reads_as_the_same(
 def test_all_operations_on_records_share_one_reading(
     rows: Rows, tree: TreeBuilder, running: bootstrap.Services
 ) -> None:
-    from services.jobs.models import JobRequest, OperationRequest, Source, Status
+    from services.models.jobs import JobRequest, OperationRequest, Source, Status
 
     lines = b"".join(b'{"id":%d,"name":"n%d"}\n' % (number, number % 9) for number in range(1000))
     root = tree({"a.jsonl": lines, "b.csv": b"id,name\n1,x\n"})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from services import paths
+from services.base import paths
 
 
 @pytest.fixture

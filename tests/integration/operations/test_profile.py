@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from services import bootstrap
-from services.jobs.models import JobView
+from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob
 

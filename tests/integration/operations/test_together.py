@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services import bootstrap, operations, results
-from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
+from services import bootstrap, operations
+from services.models import results
+from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import RunJob
 

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
-from services import artifacts, bootstrap
+from services import bootstrap
+from services.db import job_rows
 from services.db.tables import JobRow
-from services.jobs import repository
-from services.jobs.models import Artifact, Source, Status
+from services.models import stored_files
+from services.models.jobs import Artifact, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 
@@ -65,7 +66,7 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
         request = one_job(operation=operation, source=Source.of_path(source))
         view = services.jobs.submit(request)[0]
         with services.database.transaction() as session:
-            row = repository.claim(session, 1_000, 60)
+            row = job_rows.claim(session, 1_000, 60)
             assert row is not None
             assert row.id == view.id
             token = row.fencing_token or 0
@@ -82,14 +83,14 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
             texts = [name for name in ("extension", "kind", "owner", "group", "mode") if name in table.column_names]
             pq.write_table(table, path, compression="zstd", row_group_size=128 << 10, use_dictionary=texts)
             stored.append(Artifact(name=name, media_type="x", size_bytes=path.stat().st_size))
-            services.storage.put(artifacts.storage_prefix(view.id, token) + name, path)
+            services.storage.put(stored_files.storage_prefix(view.id, token) + name, path)
         listed = [
             {"name": name.partition(".")[2], "rows": table.num_rows, "bytes": 1, "shards": []}
             for name, table in tables.items()
         ]
         outcome = {"results": [{"operation": operation, "options": {}, "tables": listed, "files": [], "summary": {}}]}
         with services.database.transaction() as session:
-            repository.replace_artifacts(session, view.id, stored)
+            job_rows.replace_artifacts(session, view.id, stored)
             values = {"status": Status.COMPLETED, "outcome": outcome, "finished_at": datetime.now(UTC)}
             session.execute(sa.update(JobRow).where(JobRow.id == view.id).values(**values))
         return view.id

@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services import bootstrap, errors, paths, results
-from services.jobs.models import JobView, Source, Status
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import errors, paths
+from services.models import results
+from services.models.jobs import JobView, Source, Status
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.results.conftest import Store

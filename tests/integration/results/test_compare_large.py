@@ -11,7 +11,7 @@ import sys
 import pyarrow as pa
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
 from tests.integration.results.conftest import Store
 
 ROWS = 100_000
@@ -19,8 +19,9 @@ ROWS = 100_000
 PEAK = """
 import json, sys, uuid
 from pathlib import Path
-from services import bootstrap, settings
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import settings
+from services.models.results import ResultQuery
 
 def peak():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from services import bootstrap, errors, paths
-from services.jobs.models import JobView
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import errors, paths
+from services.models.jobs import JobView
+from services.models.results import ResultQuery
 from tests.conftest import TreeBuilder
 from tests.integration.results.test_compare_checksum import HOSTILE, OLD, run
 

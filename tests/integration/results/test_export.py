@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from services import bootstrap, paths, results
-from services import settings as settings_module
-from services.jobs.models import Source, Status
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import paths
+from services.base import settings as settings_module
+from services.models import results
+from services.models.jobs import Source, Status
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.results.conftest import Store, entries
@@ -156,8 +158,9 @@ def test_an_export_that_is_left_early_frees_its_cursor(services: bootstrap.Servi
 PEAK = """
 import sys, uuid
 from pathlib import Path
-from services import bootstrap, settings
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import settings
+from services.models.results import ResultQuery
 
 def peak():
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024

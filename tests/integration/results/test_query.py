@@ -10,9 +10,11 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from services import bootstrap, errors, paths, results
-from services.jobs.models import Source
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import errors, paths
+from services.models import results
+from services.models.jobs import Source
+from services.models.results import ResultQuery
 from services.results.sql import Statement
 from tests.asking import one_job
 from tests.conftest import TreeBuilder

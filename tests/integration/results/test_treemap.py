@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from services import bootstrap, errors, paths
-from services.jobs.models import Source, Status
+from services import bootstrap
+from services.base import errors, paths
+from services.models.jobs import Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 

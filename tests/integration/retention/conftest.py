@@ -14,10 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.db.tables import ArtifactRow, JobRow
-from services.jobs.models import JobView, Source, Status
-from services.retention import RetentionService, Sweep
+from services.models.jobs import JobView, Source, Status
+from services.models.retention import Sweep
+from services.use_cases.retention import RetentionService
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.jobs.conftest import Spawn, spawn

@@ -11,11 +11,12 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors
+from services import bootstrap
+from services.base import errors
+from services.db import job_rows, retention_rows
 from services.db.tables import ArtifactRow, JobEventRow, JobRow, RemovalRow
-from services.jobs import repository as jobs_repository
-from services.jobs.models import JobRequest, JobView, Source, Status
-from services.retention import Reason, repository
+from services.models.jobs import JobRequest, JobView, Source, Status
+from services.models.retention import Reason
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.jobs.conftest import claim
@@ -162,14 +163,14 @@ def test_a_reference_cannot_be_deleted_while_a_job_that_names_it_is_being_submit
     services: bootstrap.Services, reference: UUID, tree: TreeBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = reading(services, tree({"b": b""}), reference)
-    insert = jobs_repository.insert_job
+    insert = job_rows.insert_job
     swept: list[list[UUID]] = []
 
     def sweep_meanwhile(*given: object) -> JobRow:
         swept.append([job.id for job in sweep(services, keep_days=1).jobs])
         return insert(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(jobs_repository, "insert_job", sweep_meanwhile)
+    monkeypatch.setattr(job_rows, "insert_job", sweep_meanwhile)
     services.jobs.submit(request)
     assert swept == [[]]
     assert sweep(services, keep_days=1).jobs == []
@@ -196,7 +197,7 @@ def test_a_job_that_somebody_holds_is_left_and_no_other_goes_in_its_place(
 ) -> None:
     ids = [finish(days_ago=days) for days in (9, 5, 1)]
     with services.database.transaction() as session:
-        jobs_repository.get_row(session, ids[0], lock=True)
+        job_rows.get_row(session, ids[0], lock=True)
         assert sweep(services, keep_bytes=20).jobs == []
     assert [job.id for job in sweep(services, keep_bytes=20).jobs] == [ids[0]]
 
@@ -205,14 +206,14 @@ def test_a_job_kept_in_the_last_moment_stays(
     services: bootstrap.Services, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = finish(days_ago=9)
-    beyond = repository.beyond
+    beyond = retention_rows.beyond
 
     def keep_meanwhile(*given: object) -> object:
         chosen = beyond(*given)  # type: ignore[arg-type]
         services.jobs.keep(job_id, kept=True)
         return chosen
 
-    monkeypatch.setattr(repository, "beyond", keep_meanwhile)
+    monkeypatch.setattr(retention_rows, "beyond", keep_meanwhile)
     assert sweep(services, keep_days=1).jobs == []
     assert there(services) == {job_id}
 
@@ -221,7 +222,7 @@ def test_the_databases_clock_decides_not_this_machines(
     services: bootstrap.Services, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = finish(days_ago=1)
-    monkeypatch.setattr("services.retention.service.time.time", lambda: 4e9)
+    monkeypatch.setattr("services.use_cases.retention.time.time", lambda: 4e9)
     assert sweep(services, keep_days=2).jobs == []
     with services.database.transaction() as session:
         row = session.get_one(JobRow, job_id)

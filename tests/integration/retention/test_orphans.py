@@ -11,12 +11,13 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.db.tables import JobRow, RetentionRow
-from services.jobs.models import FINAL, JobRequest, Source, Status
-from services.retention import OrphanKind
-from services.retention.owner import Owner
+from services.models.jobs import FINAL, JobRequest, Source, Status
+from services.models.retention import OrphanKind
+from services.use_cases.owner import Owner
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, fill, wait_until
 from tests.integration.jobs.conftest import claim, take_over, wait_for
@@ -124,7 +125,7 @@ def test_whatever_the_clock_says_a_running_job_keeps_its_files(
     with running.database.transaction() as session:
         token = session.get_one(JobRow, view.id).fencing_token
     fill(results(running), {f"jobs/{view.id}/{token}/part": b"being stored", f"jobs/{view.id}/{token}/.put-x": b"half"})
-    monkeypatch.setattr("services.retention.service.time.time", lambda: 4e9)
+    monkeypatch.setattr("services.use_cases.retention.time.time", lambda: 4e9)
     assert names(sweep(running)) == {}
     assert list(work.glob("*/out"))
     assert (results(running) / f"jobs/{view.id}/{token}/.put-x").exists()

@@ -11,11 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
-from services.jobs.models import Source
-from services.retention import repository
-from services.retention.rules import Limits
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
+from services.db import retention_rows
+from services.models.jobs import Source
+from services.models.retention_rules import Limits
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn
 from tests.integration.retention.conftest import Finish, folder, foresee, retention, sweep, there, waiting
@@ -25,7 +26,7 @@ def test_many_sweeps_at_once_delete_each_job_once_and_none_too_many(
     services: bootstrap.Services, finish: Finish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = [finish(days_ago=40 - number) for number in range(30)]
-    monkeypatch.setattr("services.retention.service._BATCH", 2)
+    monkeypatch.setattr("services.use_cases.retention._BATCH", 2)
     together = threading.Barrier(4)
 
     def one(_: int) -> list[UUID]:
@@ -80,7 +81,7 @@ def test_a_sweep_that_dies_between_rows_and_files_is_finished_by_the_next(
 ) -> None:
     ids = [finish(days_ago=days) for days in (9, 8)]
     with services.database.transaction() as session:
-        repository.delete_beyond(session, Limits(days=1), set(), 10)
+        retention_rows.delete_beyond(session, Limits(days=1), set(), 10)
     assert there(services) == set()
     assert all(folder(services.settings, job_id).exists() for job_id in ids)
     foreseen = foresee(services)

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from services import bootstrap
-from services.jobs.models import JobRequest, JobView, Source
-from services.schedules.models import ScheduleRequest, ScheduleView
-from services.schedules.scheduler import Scheduler
-from services.schedules.service import ScheduleService
+from services.models.jobs import JobRequest, JobView, Source
+from services.models.schedules import ScheduleRequest, ScheduleView
+from services.use_cases.schedules import ScheduleService
+from services.workers.scheduler import Scheduler
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 

@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
+from services.db import schedule_rows
 from services.db.tables import JobRow, ScheduleRow
-from services.jobs.models import JobRequest, Status
-from services.schedules import repository, times
-from services.schedules.models import ScheduleChange, ScheduleRequest
-from services.schedules.scheduler import Scheduler
-from services.schedules.service import ScheduleService
+from services.models import schedule_times
+from services.models.jobs import JobRequest, Status
+from services.models.schedules import ScheduleChange, ScheduleRequest
+from services.use_cases.schedules import ScheduleService
+from services.workers.scheduler import Scheduler
 from tests.conftest import wait_until
 from tests.integration.schedules.conftest import START, Add, SetClock, runs
 
@@ -136,7 +137,7 @@ def test_a_crash_before_the_end_of_the_transaction_starts_nothing_twice(
         raise KeyboardInterrupt("killed after the job was written")
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(times, "next_after", die)
+        patched.setattr(schedule_times, "next_after", die)
         scheduler.look()
     assert runs(services, schedule.id) == []
     scheduler.look()
@@ -156,7 +157,7 @@ def test_a_schedule_that_another_process_starts_just_now_is_passed_by(
     first, second = add(), add(name="other")
     clock.advance(hours=6)
     with services.database.transaction() as session:
-        locked = repository.due(session, clock.now)
+        locked = schedule_rows.due(session, clock.now)
         assert locked is not None
         scheduler.look()
         started = {schedule.id: len(runs(services, schedule.id)) for schedule in (first, second)}
@@ -180,8 +181,9 @@ def test_many_schedulers_at_once_start_each_due_time_once(
 PROCESS = """
 import sys
 from datetime import datetime
-from services import bootstrap, settings
-from services.schedules.scheduler import Scheduler
+from services import bootstrap
+from services.base import settings
+from services.workers.scheduler import Scheduler
 moment = datetime.fromisoformat(sys.argv[1])
 with bootstrap.open_services(settings.load_settings()) as opened:
     opened.schedules.clock = lambda session: moment
@@ -274,7 +276,7 @@ def test_a_schedule_that_raises_whatever_it_is_hinders_no_other(
 ) -> None:
     bad, good = add(name="bad"), add(name="good", when="every 7h")
     clock.advance(hours=8)
-    start = repository.start
+    start = schedule_rows.start
 
     def raising(session: Session, row: ScheduleRow, due_at: datetime | None = None) -> UUID:
         if row.id == bad.id:
@@ -282,7 +284,7 @@ def test_a_schedule_that_raises_whatever_it_is_hinders_no_other(
         return start(session, row, due_at)
 
     with monkeypatch.context() as patched:
-        patched.setattr(repository, "start", raising)
+        patched.setattr(schedule_rows, "start", raising)
         # The one that raises is due longest, and at the head of each look.
         for _ in range(3):
             assert scheduler.look() == 6 * 3600

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors
-from services import settings as settings_module
-from services.jobs.models import JobRequest, Source, Status
-from services.schedules.models import Occasion, ScheduleChange, ScheduleRequest
-from services.schedules.service import ScheduleService
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
+from services.models.jobs import JobRequest, Source, Status
+from services.models.schedules import Occasion, ScheduleChange, ScheduleRequest
+from services.use_cases.schedules import ScheduleService
 from tests.asking import one_job, other
 from tests.integration.schedules.conftest import START, Add, SetClock, runs
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors
-from services.jobs.models import Source
+from services import bootstrap
+from services.base import errors
+from services.models.jobs import Source
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 

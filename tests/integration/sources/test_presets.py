@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services import bootstrap, errors
+from services import bootstrap
+from services.base import errors
 from services.db.tables import PresetRow
-from services.jobs.models import JobRequest, Source
+from services.models.jobs import JobRequest, Source
 from tests.asking import one_job, other
 from tests.conftest import TreeBuilder
 

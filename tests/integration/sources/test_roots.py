@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from services import bootstrap, errors, results
-from services import settings as settings_module
-from services.jobs.models import JobView, Source, Status
-from services.results import ResultQuery
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
+from services.models import results
+from services.models.jobs import JobView, Source, Status
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 

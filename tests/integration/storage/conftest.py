@@ -14,7 +14,7 @@ import boto3
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
+from services.base import settings as settings_module
 from services.storage import Storage
 from services.storage.local import LocalStorage
 from services.storage.s3 import S3Storage

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services import bootstrap, errors
-from services import settings as settings_module
+from services import bootstrap
+from services.base import errors
+from services.base import settings as settings_module
 from services.db.tables import JobRow
-from services.jobs.models import JobRequest, JobView, OperationRequest, Source, Status
-from services.results import ResultQuery
+from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.storage.conftest import KEYS, Proxy

@@ -11,9 +11,9 @@ import boto3
 import pytest
 
 from services import bootstrap
-from services import settings as settings_module
-from services.jobs.models import Source, Status
-from services.retention import RetentionService
+from services.base import settings as settings_module
+from services.models.jobs import Source, Status
+from services.use_cases.retention import RetentionService
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, fill
 from tests.integration.storage.conftest import Proxy
@@ -56,7 +56,7 @@ def limited(services: bootstrap.Services, **limits: Any) -> RetentionService:
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the sweep think that a day has passed: the times of objects cannot be set."""
     moment = time.time() + 86_400
-    monkeypatch.setattr("services.retention.service.time.time", lambda: moment)
+    monkeypatch.setattr("services.use_cases.retention.time.time", lambda: moment)
 
 
 def keys(s3: Any, bucket: str) -> set[str]:

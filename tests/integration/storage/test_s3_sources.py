@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from boto3.s3.transfer import TransferConfig
 
-from services import bootstrap, engine, results
-from services import settings as settings_module
-from services.jobs import spec
-from services.jobs.models import JobView, Source, Status
-from services.results import ResultQuery
+from services import bootstrap, engine
+from services.base import settings as settings_module
+from services.engine import spec
+from services.models import results
+from services.models.jobs import JobView, Source, Status
+from services.models.results import ResultQuery
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.storage.conftest import KEYS, Proxy
@@ -168,7 +169,7 @@ def test_etags_of_a_bucket_verify_it_and_the_tree_it_was_made_of(
         found = summary(view)
         assert (found["verdict"], found["algorithm"]) == ("incomplete", "etag"), found
         assert (found["statuses"]["ok"], found["statuses"]["not_verified"]) == (len(_FILES) + 1, 1)
-        assert [one.path for one in opened.jobs.issues(view.id, 0, 10)] == ["odd"]
+        assert [one.path for one in opened.results.issues(view.id, 0, 10)] == ["odd"]
     usual = [line for line in lines.splitlines(True) if not line.endswith("\todd\n")]
     etags.write_text("".join(set(lines.splitlines(True)) - set(usual)))
     stated = run(opened, here, "verify", options=options | {"etag_part_bytes": 5_500_000})
@@ -243,7 +244,7 @@ def test_an_object_that_is_deleted_while_the_job_runs_has_vanished(
         services.start_runner()
         done = run(services, Source(s3_uri=f"s3://{s3_bucket}/p"))
         assert len(rows(services, done)) == 1
-        assert [(one.kind, one.path) for one in services.jobs.issues(done.id, 0, 10)] == [("vanished", "gone")]
+        assert [(one.kind, one.path) for one in services.results.issues(done.id, 0, 10)] == [("vanished", "gone")]
 
 
 def test_a_busy_server_is_asked_again_and_an_object_that_stays_away_is_an_issue(
@@ -262,7 +263,7 @@ def test_a_busy_server_is_asked_again_and_an_object_that_stays_away_is_an_issue(
         services.start_runner()
         done = run(services, Source(s3_uri=f"s3://{s3_bucket}/p"))
         assert paths_of_rows(services, done) == ["good", "large"]
-        assert [(one.kind, one.path) for one in services.jobs.issues(done.id, 0, 10)] == [("unreadable", "bad")]
+        assert [(one.kind, one.path) for one in services.results.issues(done.id, 0, 10)] == [("unreadable", "bad")]
         proxy.fail = lambda method, path: 500
         failed = run(services, Source(s3_uri=f"s3://{s3_bucket}/p"))
         assert failed.error is not None

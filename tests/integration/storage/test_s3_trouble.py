@@ -10,7 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from services import errors
+from services.base import errors
 from services.storage.s3 import S3Storage
 from tests.conftest import free_port
 from tests.integration.storage.conftest import Proxy

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from services import errors
+from services.base import errors
 from services.storage import Storage
 from services.storage.local import LocalStorage
 from services.storage.s3 import S3Storage

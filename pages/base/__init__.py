@@ -1,0 +1,1 @@
+"""What every part of a page may use; imports nothing else of the dashboard."""

@@ -1,0 +1,1 @@
+"""What routes share: access to the services, bodies, problems, streams."""

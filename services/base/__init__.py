@@ -1,0 +1,1 @@
+"""What every layer may use: errors, settings, units, paths. Imports nothing else of Pravah."""

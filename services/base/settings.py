@@ -1,0 +1,283 @@
+"""Settings: one frozen model, read from ``PRAVAH_*``; ``docs/settings.md`` is generated from it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import pydantic_settings
+from pydantic import Field, SecretStr
+
+from services.base import errors, paths
+
+
+def _default_data_dir() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pravah"
+
+
+class Settings(pydantic_settings.BaseSettings):
+    """Every setting with default, unit and reason."""
+
+    model_config = pydantic_settings.SettingsConfigDict(
+        env_prefix="PRAVAH_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    data_dir: Path = Field(
+        default_factory=_default_data_dir,
+        description="Directory of everything Pravah keeps: embedded PostgreSQL, results, work folders, the sample.",
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL server, `postgresql://user:password@host/name`; unset = the embedded one.",
+    )
+    storage: str = Field(
+        default="local",
+        pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?)$",
+        description="Where results are kept: `local`, or `s3://bucket/prefix` with credentials of boto3's own chain.",
+    )
+    s3_endpoint_url: str | None = Field(default=None, description="Endpoint of an S3 server that is not Amazon's.")
+    allowed_roots: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Directories a job may read below, separated by `:`; "
+        "unset = home, current directory (unless it is `/`) and the sample directory.",
+    )
+    allowed_destinations: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Directories a job may write below where it is asked to, separated by `:`; unset = the allowed "
+        "roots. Nothing there is ever written over.",
+    )
+    allowed_s3_prefixes: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="S3 prefixes a job may read below, separated by `,`, each `s3://bucket` or `s3://bucket/prefix`; "
+        "unset = all that the credentials can read.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; the API has no log-in, so keep it local.")
+    port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
+    concurrency_limit: int = Field(
+        default=2, ge=1, le=64, description="Jobs that run at once; others wait their turn. Jobs use all cores."
+    )
+    engine_threads: int | None = Field(
+        default=None, ge=1, le=1024, description="Threads of one job; unset = one per core, for a prefix in S3 32."
+    )
+    executor: Literal["local", "ray"] = Field(
+        default="local",
+        description="Who does the splits of a job: `local` = the runners that there are, `ray` = tasks on a Ray "
+        "cluster, each with PRAVAH_ENGINE_THREADS CPUs, by default 1 (`pip install 'pravah[ray]'`).",
+    )
+    ray_address: str | None = Field(
+        default=None,
+        description="Address of the Ray cluster; unset = that of `RAY_ADDRESS`, or one that is started on this "
+        "machine. Nodes on other machines need the sources, PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach.",
+    )
+    split_bytes: int = Field(
+        default=64 << 20,
+        ge=1,
+        description="Bytes of files of the smallest splits, those at the end of a job; the first ones are up to an "
+        "eighth of the job for each runner. A job is cut into splits where runners may share it.",
+    )
+    split_files: int = Field(default=8192, ge=1, description="Files of the smallest splits, where that is less.")
+    lease_seconds: float = Field(
+        default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
+    )
+    heartbeat_seconds: float = Field(
+        default=2, gt=0.1, le=600, description="Seconds between two heartbeats; at most half of a lease."
+    )
+    shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
+    shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
+    min_free_disk_bytes: int = Field(
+        default=256 << 20,
+        ge=0,
+        description="With less free space (bytes) in the data directory no job starts, and one that runs is stopped.",
+    )
+    keep_days: float | None = Field(
+        default=None, gt=0, le=36_500, description="Finished jobs older than this many days are deleted; unset = never."
+    )
+    keep_jobs: int | None = Field(
+        default=None,
+        ge=1,
+        description="Finished jobs beyond the newest of this number are deleted; those that a user keeps, or that "
+        "others need, do not count. Unset = never.",
+    )
+    keep_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="While all results together take more bytes than this, the oldest are deleted; the newest always "
+        "stays. Unset = never.",
+    )
+    sweep_seconds: float = Field(
+        default=3600,
+        ge=1,
+        le=2_592_000,
+        description="Seconds between two looks of a server for what is to be deleted by the settings above, and for "
+        "files that belong to no job.",
+    )
+    orphan_grace_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Files that belong to no job are removed once nothing of them has changed for this many seconds, "
+        "at least for PRAVAH_LEASE_SECONDS.",
+    )
+    result_cache_bytes: int = Field(
+        default=10 << 30, ge=0, description="Space (bytes) for local copies of results that are kept in S3."
+    )
+    query_memory_bytes: int = Field(
+        default=1 << 30, ge=64 << 20, description="Memory (bytes) of sorts and filters of results; more spills to disk."
+    )
+    page_rows_limit: int = Field(default=1_000, ge=1, le=100_000, description="Most rows of one result page.")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Key that signs webhooks: the header `X-Pravah-Signature` holds the HMAC-SHA256 of the body; "
+        "unset = no schedule may have a webhook.",
+    )
+    allowed_webhooks: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
+        default=(),
+        description="Addresses a webhook may lie below, separated by `,`, each `https://host` or `https://host/path`; "
+        "unset = none.",
+    )
+    smtp_url: SecretStr | None = Field(
+        default=None,
+        description="Mail server, `smtp://user:password@host:port` (STARTTLS where it is offered) or `smtps://…`; "
+        "unset = no mail is sent.",
+    )
+    mail_from: str | None = Field(
+        default=None, pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", description="Address that mail comes from."
+    )
+    log_level: str = Field(
+        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."
+    )
+
+    @pydantic.field_validator("allowed_s3_prefixes", mode="before")
+    @classmethod
+    def _split_prefixes(cls, value: Any) -> Any:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        wrong = [part for part in parts if part and not part.startswith("s3://")]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no s3:// prefix")
+        return tuple(part for part in parts if part)
+
+    @pydantic.field_validator("allowed_webhooks", mode="before")
+    @classmethod
+    def _split_webhooks(cls, value: Any) -> Any:
+        parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        wrong = [part for part in parts if part and not re.fullmatch(r"https?://[^/@\s?#]+(/[^\s?#]*)?", part)]
+        if wrong:
+            raise ValueError("each must be https://host or https://host/path, without user, query and fragment")
+        return tuple(part for part in parts if part)
+
+    @pydantic.field_validator("smtp_url", mode="after")
+    @classmethod
+    def _is_a_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        given = None if value is None else value.get_secret_value()
+        if given is not None and not re.fullmatch(
+            r"smtps?://([^/@\s]+@)?([^/@:\s\[\]]+|\[[^\]\s]+\])(:\d{1,5})?/?", given
+        ):
+            raise ValueError("must be smtp://user:password@host:port or smtps://…; %-encode special characters")
+        return value
+
+    @pydantic.field_validator("allowed_roots", "allowed_destinations", mode="before")
+    @classmethod
+    def _split_roots(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(Path(part).expanduser() for part in value.split(os.pathsep) if part)
+        return value
+
+    @pydantic.field_validator("data_dir", mode="after")
+    @classmethod
+    def _absolute_data_dir(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @pydantic.field_validator("heartbeat_seconds", mode="after")
+    @classmethod
+    def _several_beats_in_a_lease(cls, value: float, info: pydantic.ValidationInfo) -> float:
+        if value > info.data.get("lease_seconds", value * 2) / 2:
+            raise ValueError("must be at most half of PRAVAH_LEASE_SECONDS")
+        return value
+
+    @pydantic.field_validator("s3_endpoint_url", mode="after")
+    @classmethod
+    def _is_an_endpoint(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/@\s]+/?", value):
+            raise ValueError("must be http://host:port or https://host, without credentials")
+        return value
+
+    @property
+    def sample_dir(self) -> Path:
+        """The directory with something to click on."""
+        return self.data_dir / "sample"
+
+    @property
+    def work_dir(self) -> Path:
+        """Where running jobs write."""
+        return self.data_dir / "work"
+
+    @property
+    def manifest_dir(self) -> Path:
+        """Where manifests that came from a pipe are kept, so that any runner finds them."""
+        return self.data_dir / "manifests"
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """The allowed roots in force."""
+        if self.allowed_roots:
+            return self.allowed_roots
+        # A service is often started in `/`: that must not open the whole machine unasked.
+        current = [path for path in (Path.home(), Path.cwd()) if path != Path("/")]
+        return (*current, self.sample_dir)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` win.
+
+    Raises:
+        InvalidOptionsError: a variable is not acceptable; it is named.
+    """
+    try:
+        return Settings(**overrides)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        variable = f"PRAVAH_{'_'.join(str(part) for part in first['loc']).upper()}"
+        raise errors.InvalidOptionsError(
+            f"{variable}: {first['msg']}", remedy="Correct the variable; docs/settings.md lists all of them."
+        ) from None
+
+
+def effective(settings: Settings) -> dict[str, Any]:
+    """Return the settings in force as JSON values; secrets are masked, bytes of paths that are not text escaped."""
+    named_here = {"data_dir", "allowed_roots", "allowed_destinations"}
+    values: dict[str, Any] = settings.model_dump(mode="json", exclude=named_here)
+    values["data_dir"] = paths.escape_os(settings.data_dir)
+    values["allowed_roots"] = [paths.escape_os(root) for root in settings.roots]
+    values["allowed_destinations"] = [paths.escape_os(root) for root in settings.allowed_destinations or settings.roots]
+    for name in ("database_url", "smtp_url"):
+        secret = getattr(settings, name)
+        values[name] = None if secret is None else mask_url(secret.get_secret_value())
+    return {name: values[name] for name in type(settings).model_fields}
+
+
+def mask_url(url: str) -> str:
+    """Return the URL of a database or a mail server without its password."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user + ':***' if at else ''}{at}{host.partition('?')[0]}"
+
+
+def document() -> str:
+    """Return ``docs/settings.md``."""
+    lines = [
+        "# Settings",
+        "",
+        "Generated from `services/base/settings.py` by `make docs`. Every setting is an environment variable.",
+        "",
+        "| variable | default | meaning |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "`~/.local/share/pravah`" if name == "data_dir" else f"`{field.default}`"
+        if field.default is None or field.default == ():
+            default = "unset"
+        lines.append(f"| `PRAVAH_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"

@@ -1,1 +1,0 @@
-"""The use-cases on a job: its request, its rows, its runner."""

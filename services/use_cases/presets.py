@@ -1,0 +1,65 @@
+"""Job requests kept under a name."""
+
+from __future__ import annotations
+
+import logging
+
+import pydantic
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from services.base import errors
+from services.db.database import Database
+from services.db.tables import PresetRow
+from services.models.jobs import JobRequest
+
+log = logging.getLogger(__name__)
+
+_NAME_LENGTH = 100
+
+
+class PresetService:
+    """Save, list, delete presets."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database."""
+        self._database = database
+
+    def save(self, name: str, request: JobRequest) -> None:
+        """Keep a request under a name; an older one of this name is replaced.
+
+        Raises:
+            InvalidOptionsError: the name is empty or longer than 100 characters, or the request is not valid.
+        """
+        name = name.strip()
+        if not name or len(name) > _NAME_LENGTH or not _is_text(name):
+            message = f"a preset's name has 1 to {_NAME_LENGTH} characters of text"
+            raise errors.InvalidOptionsError(message, field="name")
+        document = request.validated().model_dump(mode="json", exclude={"idempotency_key", "baseline"})
+        values = insert(PresetRow).values(name=name, request=document, saved_at=sa.func.now())
+        update = {"request": values.excluded.request, "saved_at": values.excluded.saved_at}
+        with self._database.transaction() as session:
+            session.execute(values.on_conflict_do_update(index_elements=[PresetRow.name], set_=update))
+
+    def list(self) -> dict[str, JobRequest]:
+        """Return the presets by name; one that this version does not understand is left out."""
+        with self._database.transaction() as session:
+            rows = list(session.scalars(sa.select(PresetRow).order_by(PresetRow.name)))
+        presets = {}
+        for row in rows:
+            try:
+                presets[row.name] = JobRequest.model_validate(row.request)
+            except pydantic.ValidationError:
+                log.warning("the preset %r is of another version and is left out", row.name)
+        return presets
+
+    def delete(self, name: str) -> None:
+        """Forget a preset; one that is none is fine."""
+        if not _is_text(name):
+            return
+        with self._database.transaction() as session:
+            session.execute(sa.delete(PresetRow).where(PresetRow.name == name))
+
+
+def _is_text(name: str) -> bool:
+    return "\0" not in name and name.encode("utf-8", "replace").decode() == name

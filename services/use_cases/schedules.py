@@ -1,0 +1,213 @@
+"""The use-cases on a schedule; one public method is one transaction."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy.exc
+from sqlalchemy.orm import Session
+
+from services.base import errors, settings
+from services.db import schedule_rows
+from services.db.database import Database
+from services.db.tables import ScheduleRow
+from services.models import schedule_times
+from services.models.jobs import JobRequest, JobView
+from services.models.schedules import Occasion, ScheduleChange, ScheduleRequest, ScheduleView
+from services.notifications import mails, webhooks
+from services.use_cases.jobs import JobService
+
+Clock = Callable[[Session], datetime]
+
+
+class ScheduleService:
+    """Make, look at, change, delete schedules, and start one at once."""
+
+    def __init__(
+        self, database: Database, jobs: JobService, config: settings.Settings, clock: Clock = schedule_rows.now
+    ) -> None:
+        """Keep the parts; nothing is opened.
+
+        Args:
+            clock: what time it is; the database's by default.
+        """
+        self._database = database
+        self._jobs = jobs
+        self._config = config
+        self.clock = clock
+        self.changed = threading.Event()
+        """Set by every change: a scheduler in this process looks at once."""
+
+    def list(self) -> list[ScheduleView]:
+        """Return all schedules by name."""
+        with self._database.transaction() as session:
+            rows = schedule_rows.list_rows(session)
+            runs = schedule_rows.last_runs(session, [row.id for row in rows])
+            return [schedule_rows.to_view(row, runs.get(row.id)) for row in rows]
+
+    def get(self, schedule_id: UUID) -> ScheduleView:
+        """Return a schedule.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+        """
+        with self._database.transaction() as session:
+            return self._view(session, schedule_rows.get_row(session, schedule_id))
+
+    def find(self, text: str) -> UUID:
+        """Return the schedule that a person means: its name, its id or the first four or more digits of it.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+            InvalidOptionsError: it is the beginning of several ids.
+        """
+        with self._database.transaction() as session:
+            rows = schedule_rows.list_rows(session)
+        named = [row.id for row in rows if row.name == text.strip()]
+        digits = text.strip().lower().replace("-", "")
+        found = named
+        if not named and re.fullmatch("[0-9a-f]{4,32}", digits):
+            found = [row.id for row in rows if row.id.hex.startswith(digits)]
+        if len(found) > 1:
+            message = f"several schedules begin with {text}"
+            raise errors.InvalidOptionsError(message, remedy="Give more digits, or the name.", field="id")
+        if not found:
+            raise errors.ScheduleNotFoundError(f"there is no schedule {text!r}")
+        return found[0]
+
+    def create(self, request: ScheduleRequest) -> ScheduleView:
+        """Keep a schedule; its first run is the first time its rule comes true from now on.
+
+        Raises:
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was kept.
+        """
+        row = ScheduleRow(
+            id=uuid.uuid4(),
+            name=_name(request.name),
+            request=self._document(request.job),
+            rule=request.when.strip(),
+            zone=request.zone,
+            enabled=request.enabled,
+            notify_on=_occasions(request.notify_on),
+            webhook_url=self._webhook(request.webhook_url),
+            email=self._email(request.email),
+        )
+        schedule_times.check(row.rule, row.zone)
+        with self._keeping(row.name) as session:
+            row.created_at = self.clock(session)
+            self._plan(session, row)
+            session.add(row)
+            session.flush()
+            view = self._view(session, row)
+        self.changed.set()
+        return view
+
+    def change(self, schedule_id: UUID, change: ScheduleChange) -> ScheduleView:
+        """Change what is given; another rule, or its end of a pause, counts from now on: nothing is caught up.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was changed.
+        """
+        values = self._values(change)
+        with self._keeping(values.get("name")) as session:
+            row = schedule_rows.get_row(session, schedule_id, lock=True)
+            before = (row.rule, row.zone, row.enabled)
+            for name, value in values.items():
+                setattr(row, name, value)
+            if (row.rule, row.zone, row.enabled) != before:
+                self._plan(session, row)
+            session.flush()
+            view = self._view(session, row)
+        self.changed.set()
+        return view
+
+    def delete(self, schedule_id: UUID) -> None:
+        """Delete a schedule; its jobs stay, also one that runs.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+        """
+        with self._database.transaction() as session:
+            session.delete(schedule_rows.get_row(session, schedule_id, lock=True))
+
+    def run(self, schedule_id: UUID) -> JobView:
+        """Start the job of a schedule at once, also of one that is paused; its next run stays as it is.
+
+        Raises:
+            ScheduleNotFoundError: there is none.
+            JobConflictError: the run before has not ended.
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was queued.
+        """
+        job = self.get(schedule_id).job
+        if job is not None:
+            self._jobs.check(job)
+        with self._database.transaction() as session:
+            row = schedule_rows.get_row(session, schedule_id, lock=True)
+            active = schedule_rows.active_job(session, schedule_id)
+            if active is not None:
+                message = f"the run before of schedule {row.name!r}, job {active}, has not ended"
+                raise errors.JobConflictError(message, remedy="Wait for its end or cancel it.", job_id=str(active))
+            job_id = schedule_rows.start(session, row)
+        self._jobs.submitted.set()
+        return self._jobs.get(job_id)
+
+    @contextlib.contextmanager
+    def _keeping(self, name: object) -> Iterator[Session]:
+        try:
+            with self._database.transaction() as session:
+                yield session
+        except sqlalchemy.exc.IntegrityError as error:
+            message = f"there is a schedule {name!r} already"
+            raise errors.InvalidOptionsError(message, remedy="Choose another name.", field="name") from error
+
+    def _view(self, session: Session, row: ScheduleRow) -> ScheduleView:
+        return schedule_rows.to_view(row, schedule_rows.last_runs(session, [row.id]).get(row.id))
+
+    def _plan(self, session: Session, row: ScheduleRow) -> None:
+        row.next_run_at = schedule_times.next_after(row.rule, row.zone, self.clock(session)) if row.enabled else None
+        schedule_rows.set_note(row, None, None)
+
+    def _document(self, job: JobRequest) -> dict[str, object]:
+        return self._jobs.check(job).model_dump(mode="json", exclude={"idempotency_key"})
+
+    def _webhook(self, url: str) -> str | None:
+        if url:
+            webhooks.check(url, self._config)
+        return url or None
+
+    def _email(self, address: str) -> str | None:
+        if address:
+            mails.check(address, self._config)
+        return address or None
+
+    def _values(self, change: ScheduleChange) -> dict[str, object]:
+        readers: dict[str, tuple[str, Callable[..., object]]] = {
+            "name": ("name", _name),
+            "job": ("request", self._document),
+            "when": ("rule", str.strip),
+            "zone": ("zone", str),
+            "enabled": ("enabled", bool),
+            "notify_on": ("notify_on", _occasions),
+            "webhook_url": ("webhook_url", self._webhook),
+            "email": ("email", self._email),
+        }
+        given = ((column, read, getattr(change, name)) for name, (column, read) in readers.items())
+        return {column: read(value) for column, read, value in given if value is not None}
+
+
+def _name(name: str) -> str:
+    if not name.strip():
+        raise errors.InvalidOptionsError("a schedule needs a name", field="name")
+    return name.strip()
+
+
+def _occasions(wanted: Iterable[Occasion]) -> builtins.list[str]:
+    return [one.value for one in Occasion if one in set(wanted)]
