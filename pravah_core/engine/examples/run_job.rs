@@ -8,7 +8,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use pravah_engine::{control::Control, error::EngineError, ops, run};
+use pravah_engine::base::control::Control;
+use pravah_engine::base::error::EngineError;
+use pravah_engine::job::run;
+use pravah_engine::ops;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -21,20 +21,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::contents::{Contents, Item};
-use super::{Context, Options, TableColumns};
-use crate::codec::{Codec, Encoder};
-use crate::columns::{Column, Columns};
-use crate::error::{EngineError, Result};
-use crate::issue::{IssueKind, lock};
-use crate::lasting;
-use crate::outcome::{OutputFile, Report};
-use crate::pack::Packing;
-use crate::pass::{Operation, Stages};
-use crate::paths;
-use crate::pool::compute_pool;
-use crate::pool::crew::Crew;
-use crate::sink::{Staged, Table, TableWriter, sync_directory};
-use crate::walk::{Batch, Kind, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::lasting;
+use crate::base::meta::Kind;
+use crate::base::paths;
+use crate::base::pool::compute_pool;
+use crate::base::pool::crew::Crew;
+use crate::base::sync::lock;
+use crate::io::codec::{Codec, Encoder};
+use crate::io::pack::Packing;
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::{Batch, WalkTotals};
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
+use crate::store::report::{OutputFile, Report};
+use crate::store::sink::{Staged, Table, TableWriter, sync_directory};
 
 /// The form of an archive, called by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,7 +210,7 @@ trait Writer: Send {
 struct Prepared {
     content: Vec<u8>,
     /// The same packed, for a zip.
-    packed: Option<(Vec<u8>, crate::pack::Packed)>,
+    packed: Option<(Vec<u8>, crate::io::pack::Packed)>,
 }
 
 impl Archive {
@@ -241,7 +245,7 @@ impl Archive {
         }
         let bytes = file.metadata().map_err(failed)?.len();
         let syncing = vec![(file, temporary.clone())];
-        crate::pool::uninterrupted(&self.context.control, syncing, |(file, path), _| {
+        crate::base::pool::uninterrupted(&self.context.control, syncing, |(file, path), _| {
             lasting::sync(&file).map_err(|error| EngineError::output(&path, error))
         })?;
         let file = OutputFile { name: self.name(), bytes, media_type: self.options.form.media_type() };

@@ -16,18 +16,21 @@ use serde_json::json;
 
 use self::manifests::Manifests;
 use self::parts::{Kept, Left, PARTS};
-use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Reused, Shards, kept, known_by};
-use crate::columns::{Column, Columns, Type};
-use crate::digest::{Algorithm, Digest, Digested, Parts, have_parts};
-use crate::error::{EngineError, Result};
-use crate::outcome::Report;
-use crate::pass::{Operation, Reads, Stages};
-use crate::paths;
-use crate::plan::Ranges;
-use crate::pool::{Slots, compute_pool};
-use crate::sink::{Table, TableWriter};
-use crate::walk::{Batch, Kind, Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
+use crate::base::pool::{Slots, compute_pool};
+use crate::io::digest::Ranges;
+use crate::io::digest::{Algorithm, Digest, Digested, Parts, have_parts};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Reads, Stages};
+use crate::source::walk::{Batch, WalkTotals};
+use crate::store::baseline::{Baseline, Reused, Shards, kept, known_by};
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns, Type};
+use crate::store::report::Report;
+use crate::store::sink::{Table, TableWriter};
 
 /// Options of checksum.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -20,12 +20,15 @@ use serde::{Deserialize, Serialize};
 use self::estimate::Estimate;
 use self::mirror::Mirror;
 use self::tables::{BY_EXTENSION, RESULT};
-use super::{Context, Options, TableColumns};
-use crate::codec::{Codec, Encoder};
-use crate::destination::{self, Destination};
-use crate::error::Result;
-use crate::made;
-use crate::pass::Operation;
+use crate::base::error::Result;
+use crate::io::codec::{Codec, Encoder};
+use crate::io::destination;
+use crate::io::destination::Destination;
+use crate::run::context::Context;
+use crate::run::made;
+use crate::run::operation::Operation;
+use crate::run::operation::Options;
+use crate::store::columns::TableColumns;
 
 /// Options of compress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,7 +70,7 @@ impl Options for CompressOptions {
         Ok(match &self.destination {
             None => Box::new(Estimate::new(encoder, context)),
             Some(path) => {
-                let destination = Destination::open(path, &context)?;
+                let destination = Destination::open(path, &context.root, context.job.as_deref(), &context.control)?;
                 Box::new(Mirror::new(self, encoder, destination, context)?)
             }
         })

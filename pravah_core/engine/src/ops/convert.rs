@@ -36,19 +36,24 @@ use serde_json::json;
 pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 
 use self::tables::{Made, Sums, Worker};
-use super::{Context, Options, TableColumns};
-use crate::baseline::Reused;
-use crate::destination::Destination;
-use crate::digest::{Algorithm, Reading};
-use crate::error::{EngineError, Result};
-use crate::issue::{IssueKind, lock};
-use crate::made::Known;
-use crate::outcome::{OutputFile, Report};
-use crate::pass::{Operation, Stages};
-use crate::pool::Slots;
-use crate::records::{self, FileReading, Nulls, Shared};
-use crate::values::Kind;
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::meta::Meta;
+use crate::base::pool::Slots;
+use crate::base::sync::lock;
+use crate::io::destination::Destination;
+use crate::io::digest::{Algorithm, Reading};
+use crate::run::context::Context;
+use crate::run::made::Known;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::run::records;
+use crate::run::records::{FileReading, Nulls, Shared};
+use crate::source::walk::WalkTotals;
+use crate::store::baseline::Reused;
+use crate::store::columns::TableColumns;
+use crate::store::report::{OutputFile, Report};
+use crate::tabular::values::Kind;
 
 /// Converted files that may be files of the result.
 const MOST_FILES: usize = 10_000;
@@ -64,11 +69,9 @@ impl Options for ConvertOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let destination = match &self.destination {
-            Some(path) => Destination::open(path, &context)?,
+            Some(path) => Destination::open(path, &context.root, context.job.as_deref(), &context.control)?,
             // The attempt's own: no other one comes there, and no marker is to be taken away once the job is complete.
-            None => {
-                Destination::open(&context.sink.directory().join(FOLDER), &Context { job: None, ..context.clone() })?
-            }
+            None => Destination::open(&context.sink.directory().join(FOLDER), &context.root, None, &context.control)?,
         };
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),

@@ -24,15 +24,19 @@ use serde_json::json;
 use self::entries::{MEMBERS, Output, RESULT, Rows};
 use self::limits::Limits;
 use self::stream::FileReading;
-use super::{Context, Options, TableColumns};
-use crate::destination::{self, Destination};
-use crate::digest::{Algorithm, Reading};
-use crate::error::{EngineError, Result};
-use crate::outcome::Report;
-use crate::pass::{Operation, Stages};
-use crate::pool::Slots;
-use crate::sink::Staged;
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Meta;
+use crate::base::pool::Slots;
+use crate::io::destination;
+use crate::io::destination::Destination;
+use crate::io::digest::{Algorithm, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::WalkTotals;
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
+use crate::store::sink::Staged;
 
 /// Options of decompress.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -81,7 +85,11 @@ impl Options for DecompressOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
+        let destination = self
+            .destination
+            .as_deref()
+            .map(|path| Destination::open(path, &context.root, context.job.as_deref(), &context.control))
+            .transpose()?;
         let shared = Shared {
             rows: Slots::new(context.threads, || Rows::new(&context)),
             output: Output::new(destination, self.keep_metadata),

@@ -35,14 +35,17 @@ use self::known::{Kept, Known};
 use self::records::{Collector, Store};
 use self::roots::Roots;
 use self::tables::TABLES;
-use super::{Context, Options, TableColumns};
-use crate::digest::{Algorithm, Digest, Digested};
-use crate::error::{EngineError, Result};
-use crate::issue::IssueKind;
-use crate::outcome::Report;
-use crate::pass::{Operation, Reads, Stages};
-use crate::pool::compute_pool;
-use crate::walk::{Batch, Kind, Meta, Skipped, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::meta::{Kind, Meta};
+use crate::base::pool::compute_pool;
+use crate::io::digest::{Algorithm, Digest, Digested};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Reads, Stages};
+use crate::source::walk::{Batch, Skipped, WalkTotals};
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
 
 /// Options of duplicates.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -23,16 +23,18 @@ use self::entries::Collector;
 use self::summary::Summary;
 use self::tables::TABLES;
 use self::tree::{Totals, Tree};
-use super::{Context, Options, TableColumns};
-use crate::columns::Columns;
-use crate::error::{EngineError, Result};
-use crate::issue::IssueKind;
-use crate::outcome::Report;
-use crate::owners::Owners;
-use crate::pass::{Operation, Stages};
-use crate::sink::{Staged, Table};
-use crate::walk::rules::nanoseconds;
-use crate::walk::{Batch, Skipped, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::source::owners::Owners;
+use crate::source::walk::rules::nanoseconds;
+use crate::source::walk::{Batch, Skipped, WalkTotals};
+use crate::store::columns::Columns;
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
+use crate::store::sink::{Staged, Table};
 
 /// Options of inventory.
 #[derive(Debug, Clone, Serialize, Deserialize)]

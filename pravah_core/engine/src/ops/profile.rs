@@ -1,6 +1,6 @@
 //! profile: what is in files of records, column by column, and whether the files agree.
 //!
-//! 1. Each file's dialect and header are found ([`crate::records`]), its records split, its fields typed: the type of a
+//! 1. Each file's dialect and header are found ([`crate::run::records`]), its records split, its fields typed: the type of a
 //!    column is the narrowest that holds every value of it, seen, not sampled.
 //! 2. A column of few distinct values is counted by value, and its figures follow from these counts; one of many by
 //!    sketches: distinct values by HyperLogLog (standard error 1.6 %), quantiles by KLL (ranks within 1 % with 99 %
@@ -32,18 +32,23 @@ use self::file::{Told, Worker};
 use self::many::Many;
 use self::schemas::Schemas;
 use self::total::{Total, Totals};
-use super::{Context, Options, TableColumns};
-use crate::baseline::Reused;
-use crate::digest::{Algorithm, Reading};
-use crate::error::Result;
-use crate::outcome::Report;
-use crate::partials::{self, Known};
-use crate::pass::{Operation, Stages};
-use crate::pool::Slots;
-use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
-use crate::sketch::{Hll, Quantiles};
-use crate::values::KINDS;
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::base::pool::Slots;
+use crate::io::digest::{Algorithm, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::run::partials;
+use crate::run::partials::Known;
+use crate::run::records;
+use crate::run::records::{FileReading, Nulls, ReadOptions, Shared};
+use crate::source::walk::WalkTotals;
+use crate::store::baseline::Reused;
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
+use crate::tabular::sketch::{Hll, Quantiles};
+use crate::tabular::values::KINDS;
 
 /// Options of profile.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -30,19 +30,22 @@ use self::known::{Known, SEARCHED, Seen};
 use self::patterns::Patterns;
 use self::reading::FileReading;
 use self::rows::{Extent, RESULT};
-use super::{Context, Options, TableColumns};
-use crate::baseline::Reused;
-use crate::digest::{Algorithm, Reading};
-use crate::error::{EngineError, Result};
-use crate::outcome::Report;
-use crate::pass::{Operation, Stages};
-use crate::pool::Slots;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Meta;
+use crate::base::pool::Slots;
+use crate::io::digest::{Algorithm, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::WalkTotals;
+use crate::store::baseline::Reused;
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
 
 /// What a reading gets at once; the last block of a file may be shorter, and a file of one block may have none.
-const BLOCK_BYTES: usize = crate::digest::BLOCK_BYTES;
+const BLOCK_BYTES: usize = crate::io::digest::BLOCK_BYTES;
 /// Patterns that the summary counts; `by_pattern` has all.
 const SUMMARY_PATTERNS: usize = 20;
 

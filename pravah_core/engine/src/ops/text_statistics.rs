@@ -15,18 +15,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::count::{Counter, Encoding, Text};
-use super::{Context, Options, TableColumns};
-use crate::baseline::{Baseline, Row, kept};
-use crate::columns::{Column, Columns};
-use crate::digest::{Algorithm, End, Reading};
-use crate::error::Result;
-use crate::outcome::Report;
-use crate::pass::{Operation, Stages};
-use crate::paths;
-use crate::pool::Slots;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::base::paths;
+use crate::base::pool::Slots;
+use crate::io::digest::{Algorithm, End, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::WalkTotals;
+use crate::store::baseline::{Baseline, Row, kept};
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
+use crate::store::report::Report;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
 
 /// Options of text_statistics: there is nothing to choose.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]

@@ -32,19 +32,25 @@ use serde_json::json;
 use self::keys::Keys;
 use self::plan::Plan;
 use self::tables::{Sums, Worker};
-use super::{Context, Options, TableColumns};
-use crate::baseline::Reused;
-use crate::contract::{self, Contract};
-use crate::destination::{self, Destination};
-use crate::digest::{Algorithm, Reading};
-use crate::error::{EngineError, Result};
-use crate::outcome::Report;
-use crate::partials::Known;
-use crate::pass::{Operation, Stages};
-use crate::pool::Slots;
-use crate::records::{self, FileReading, Nulls, ReadOptions, Shared};
-use crate::sink::Staged;
-use crate::walk::{Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Meta;
+use crate::base::pool::Slots;
+use crate::io::destination;
+use crate::io::destination::Destination;
+use crate::io::digest::{Algorithm, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Stages};
+use crate::run::partials::Known;
+use crate::run::records;
+use crate::run::records::{FileReading, Nulls, ReadOptions, Shared};
+use crate::source::walk::WalkTotals;
+use crate::store::baseline::Reused;
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
+use crate::store::sink::Staged;
+use crate::tabular::contract;
+use crate::tabular::contract::Contract;
 
 /// What a column is that the schema does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +149,11 @@ impl Options for ValidateOptions {
         let contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
         let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
         let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
-        let destination = self.destination.as_deref().map(|path| Destination::open(path, &context)).transpose()?;
+        let destination = self
+            .destination
+            .as_deref()
+            .map(|path| Destination::open(path, &context.root, context.job.as_deref(), &context.control))
+            .transpose()?;
         let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
         let validate = Validate {
             nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),

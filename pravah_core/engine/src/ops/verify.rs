@@ -39,15 +39,19 @@ use self::form::Form;
 use self::known::Known;
 use self::report::TABLES;
 use self::report::{Row, Status};
-use super::{Context, Options, TableColumns};
-use crate::digest::{Algorithm, Digest, Digested, Reading};
-use crate::error::{EngineError, Result};
-use crate::issue::{IssueKind, lock};
-use crate::outcome::Report;
-use crate::pass::{Operation, Reads, Stages};
-use crate::paths;
-use crate::walk::open::stat_path;
-use crate::walk::{Batch, Kind, Meta, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
+use crate::base::sync::lock;
+use crate::io::digest::{Algorithm, Digest, Digested, Reading};
+use crate::run::context::Context;
+use crate::run::operation::Options;
+use crate::run::operation::{Operation, Reads, Stages};
+use crate::source::walk::open::stat_path;
+use crate::source::walk::{Batch, WalkTotals};
+use crate::store::columns::TableColumns;
+use crate::store::report::Report;
 
 /// Options of verify.
 #[derive(Debug, Clone, Serialize, Deserialize)]

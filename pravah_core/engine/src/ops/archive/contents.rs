@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::{Counts, Prepared, RESULT, Take, Writer};
-use crate::columns::Columns;
-use crate::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
-use crate::error::Result;
-use crate::issue::IssueKind;
-use crate::ops::Context;
-use crate::pack::Packing;
-use crate::sink::{Staged, TableWriter};
-use crate::walk::{Kind, Meta};
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::meta::{Kind, Meta};
+use crate::io::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
+use crate::io::pack::Packing;
+use crate::run::context::Context;
+use crate::store::columns::Columns;
+use crate::store::sink::{Staged, TableWriter};
 
 /// Small files that are read ahead.
 const AHEAD_FILES: usize = 1024;

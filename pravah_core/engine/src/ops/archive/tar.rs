@@ -12,10 +12,10 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::contents::Item;
 use super::{Fill, Prepared, Writer};
-use crate::error::{EngineError, Result};
-use crate::issue::lock;
-use crate::pack::{Packer, Packing};
-use crate::walk::Kind;
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Kind;
+use crate::base::sync::lock;
+use crate::io::pack::{Packer, Packing};
 
 /// Bytes of a tar's block.
 const BLOCK: u64 = 512;

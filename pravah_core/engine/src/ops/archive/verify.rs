@@ -10,11 +10,11 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::tar::TarHash;
-use crate::codec::{Codec, decoder};
-use crate::control::Control;
-use crate::error::{EngineError, Result};
-use crate::issue::lock;
-use crate::ops::Context;
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
+use crate::base::sync::lock;
+use crate::io::codec::{Codec, decoder};
+use crate::run::context::Context;
 
 /// What an archive has to give back.
 pub enum Check {

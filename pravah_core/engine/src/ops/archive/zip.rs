@@ -11,10 +11,10 @@ use rawzip::{CompressionMethod, DataDescriptorOutput, ZipArchiveWriter, ZipFileB
 
 use super::contents::Item;
 use super::{Fill, Prepared, Writer};
-use crate::error::{EngineError, Result};
-use crate::issue::lock;
-use crate::pack::Packing;
-use crate::walk::Kind;
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Kind;
+use crate::base::sync::lock;
+use crate::io::pack::Packing;
 
 /// What st_mode says of a symbolic link, a regular file, a directory.
 const LINK_MODE: u32 = 0o120_000;

@@ -5,16 +5,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use crate::control::Control;
-use crate::digest::{Algorithm, Digest};
-use crate::error::{EngineError, Result};
-use crate::issue::{IssueKind, lock};
-use crate::lasting;
-use crate::manifest::{cannot_hold, write_line};
-use crate::outcome::OutputFile;
-use crate::paths;
-use crate::pool::uninterrupted;
-use crate::sink::sync_directory;
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::lasting;
+use crate::base::paths;
+use crate::base::pool::uninterrupted;
+use crate::base::sync::lock;
+use crate::io::digest::{Algorithm, Digest};
+use crate::io::manifest::{cannot_hold, write_line};
+use crate::store::report::OutputFile;
+use crate::store::sink::sync_directory;
 
 /// Lines are handed to the file system in pieces of about this size.
 const WRITE_BYTES: usize = 1 << 20;

@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex};
 
 use blake3::hazmat::ChainingValue;
 
-use crate::baseline::{Baseline, Row, Run, Shards, State, each_row, kept, known_by};
-use crate::columns::Column;
-use crate::digest::{Algorithm, Digest, PART_BYTES, Parts, digest_of_parts, parts_in};
-use crate::error::Result;
-use crate::issue::lock;
-use crate::plan::Ranges;
-use crate::sheet::Sheet;
-use crate::sink::{Sink, Staged, Table};
-use crate::walk::Meta;
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::base::meta::State;
+use crate::base::sync::lock;
+use crate::io::digest::Ranges;
+use crate::io::digest::{Algorithm, Digest, PART_BYTES, Parts, digest_of_parts, parts_in};
+use crate::store::baseline::{Baseline, Row, Run, Shards, each_row, kept, known_by};
+use crate::store::columns::Column;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Sink, Staged, Table};
 
 /// The columns of `parts`.
 pub const PARTS: &[Column] =

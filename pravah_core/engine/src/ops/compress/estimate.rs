@@ -16,16 +16,17 @@ use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::tables::{Files, Sums, by_extension, extension, summary};
-use crate::codec::Encoder;
-use crate::digest::{BLOCK_BYTES, read_at};
-use crate::error::{EngineError, Result};
-use crate::issue::lock;
-use crate::ops::Context;
-use crate::outcome::Report;
-use crate::pass::{Operation, Stages};
-use crate::paths;
-use crate::pool::compute_pool;
-use crate::walk::{Batch, Kind, WalkTotals};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Kind;
+use crate::base::paths;
+use crate::base::pool::compute_pool;
+use crate::base::sync::lock;
+use crate::io::codec::Encoder;
+use crate::io::digest::{BLOCK_BYTES, read_at};
+use crate::run::context::Context;
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::{Batch, WalkTotals};
+use crate::store::report::Report;
 
 /// Files that are drawn of an extension, at most.
 const DRAWN: usize = 32;

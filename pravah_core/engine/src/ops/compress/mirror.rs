@@ -11,23 +11,26 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::CompressOptions;
 use super::tables::{Files, Sums, by_extension, extension, summary};
-use crate::baseline::{Reused, State};
-use crate::codec::{Codec, Encoder, decoder};
-use crate::compact::{Reader, Writer};
-use crate::control::Control;
-use crate::destination::{Attributes, Destination, Writing, state_of};
-use crate::digest::{Algorithm, BLOCK_BYTES, End, Reading};
-use crate::error::{EngineError, Result};
-use crate::issue::IssueKind;
-use crate::made::{self, Known, Made};
-use crate::ops::Context;
-use crate::outcome::Report;
-use crate::pack::{Packed, Packer, Packing};
-use crate::pass::{Operation, Stages};
-use crate::paths;
-use crate::pool::Slots;
-use crate::pool::crew::Crew;
-use crate::walk::{Batch, Kind, Meta, WalkTotals};
+use crate::base::compact::{Reader, Writer};
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::meta::State;
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
+use crate::base::pool::Slots;
+use crate::base::pool::crew::Crew;
+use crate::io::codec::{Codec, Encoder, decoder};
+use crate::io::destination::{Attributes, Destination, Writing, state_of};
+use crate::io::digest::{Algorithm, BLOCK_BYTES, End, Reading};
+use crate::io::pack::{Packed, Packer, Packing};
+use crate::run::context::Context;
+use crate::run::made;
+use crate::run::made::{Known, Made};
+use crate::run::operation::{Operation, Stages};
+use crate::source::walk::{Batch, WalkTotals};
+use crate::store::baseline::Reused;
+use crate::store::report::Report;
 
 pub struct Mirror {
     context: Context,

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::codec::Encoder;
-use crate::columns::{Column, Columns};
-use crate::error::Result;
-use crate::ops::Context;
-use crate::paths;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::io::codec::Encoder;
+use crate::run::context::Context;
+use crate::store::columns::{Column, Columns};
+use crate::store::sink::{Staged, Table, TableWriter};
 
 pub const RESULT: &[Column] = &[
     Column::text("path"),

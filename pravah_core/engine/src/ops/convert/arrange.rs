@@ -18,9 +18,9 @@ use super::plan::{self, Column, Plan};
 use super::sort::{BATCH_ROWS, Sorter, Target};
 use super::tables::Made;
 use super::{Convert, failed, text};
-use crate::destination::{Parked, Refused, Writing};
-use crate::error::{EngineError, Result};
-use crate::records::Head;
+use crate::base::error::{EngineError, Result};
+use crate::io::destination::{Parked, Refused, Writing};
+use crate::run::records::Head;
 
 /// Files that one may become.
 const MOST_FILES: usize = 10_000;

@@ -9,8 +9,9 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, StringArray};
 use arrow_schema::{DataType, TimeUnit};
 
-use crate::error::{EngineError, Result};
-use crate::values::{self, Kind, Value};
+use crate::base::error::{EngineError, Result};
+use crate::tabular::values;
+use crate::tabular::values::{Kind, Value};
 
 /// The Arrow type of a kind.
 pub fn data_type(kind: Kind) -> DataType {

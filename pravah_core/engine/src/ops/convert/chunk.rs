@@ -8,11 +8,11 @@ use super::options::BadRecords;
 use super::plan::{Output, Plan};
 use super::rejects::{Reason, Rejects};
 use super::text;
-use crate::csv::Dialect;
-use crate::error::Result;
-use crate::json::NO_OBJECT;
-use crate::records::{Nulls, Records};
-use crate::values::{Kind, Value};
+use crate::base::error::Result;
+use crate::run::records::{Nulls, Records};
+use crate::tabular::csv::Dialect;
+use crate::tabular::json::NO_OBJECT;
+use crate::tabular::values::{Kind, Value};
 
 /// What is the same for all chunks.
 #[derive(Clone, Copy)]

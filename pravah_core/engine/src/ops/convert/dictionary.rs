@@ -20,9 +20,9 @@ use parquet::schema::types::ColumnDescPtr;
 use super::arrays::Builder;
 use super::failed;
 use super::hybrid::hybrid;
-use crate::error::Result;
-use crate::sketch::hash;
-use crate::values::{Kind, Value};
+use crate::base::error::Result;
+use crate::base::hash::hash;
+use crate::tabular::values::{Kind, Value};
 
 /// Distinct fields of a row group, and bytes of them, above which it is no column of few.
 const MOST: usize = 1 << 15;
@@ -178,7 +178,7 @@ impl Dictionary {
     /// The column chunk.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Output`] when it cannot be compressed or described.
+    /// [`crate::base::error::EngineError::Output`] when it cannot be compressed or described.
     pub fn encode(&self, column: &ColumnDescPtr, level: i32) -> Result<(Bytes, ColumnCloseResult)> {
         let mut zstd = zstd::bulk::Compressor::new(level).map_err(failed)?;
         let mut sink = TrackedWrite::new(Vec::new());

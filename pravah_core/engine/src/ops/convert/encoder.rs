@@ -11,7 +11,7 @@ use super::arrays::{Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
 use super::plan::{Column, Plan};
-use crate::error::{EngineError, Result};
+use crate::base::error::{EngineError, Result};
 
 /// A column.
 pub struct Encoder {

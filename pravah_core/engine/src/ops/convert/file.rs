@@ -16,12 +16,14 @@ use super::rejects::{Reason, Reject};
 use super::tables::{Made, Row, Worker};
 use super::text;
 use super::{Again, Convert, failed};
-use crate::destination::{Attributes, Writing, state_of};
-use crate::error::{EngineError, Result};
-use crate::issue::{IssueKind, lock};
-use crate::json::NO_OBJECT;
-use crate::records::{self, Counts, Head, Of, Records, Table};
-use crate::values::Kind;
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::sync::lock;
+use crate::io::destination::{Attributes, Writing, state_of};
+use crate::run::records;
+use crate::run::records::{Counts, Head, Of, Records, Table};
+use crate::tabular::json::NO_OBJECT;
+use crate::tabular::values::Kind;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
@@ -50,7 +52,7 @@ pub struct File {
 }
 
 impl Convert {
-    fn rules<'a>(&'a self, dialect: &'a crate::csv::Dialect) -> Rules<'a> {
+    fn rules<'a>(&'a self, dialect: &'a crate::tabular::csv::Dialect) -> Rules<'a> {
         Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
     }
 
@@ -60,7 +62,7 @@ impl Convert {
         match self.options.destination {
             Some(_) => target,
             // Files of a result have names that are text.
-            None => crate::paths::escape(&target).into_owned().into_bytes(),
+            None => crate::base::paths::escape(&target).into_owned().into_bytes(),
         }
     }
 
@@ -215,12 +217,12 @@ fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> 
     }
     Err(EngineError::internal(format!(
         "{}: {read} records were read, but {written} written and {rejected} rejected; nothing of it is kept",
-        crate::paths::escape(&head.path)
+        crate::base::paths::escape(&head.path)
     )))
 }
 
 fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
-    let path = std::path::PathBuf::from(crate::paths::escape(&head.path).into_owned());
+    let path = std::path::PathBuf::from(crate::base::paths::escape(&head.path).into_owned());
     (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
 }
 

@@ -6,12 +6,12 @@ use super::Convert;
 use super::options::{ConvertOptions, Schema};
 use super::plan::Column;
 use super::tables::{Made, Row};
-use crate::baseline::State;
-use crate::compact::{Reader, Writer};
-use crate::error::Result;
-use crate::made;
-use crate::values::Kind;
-use crate::walk::Meta;
+use crate::base::compact::{Reader, Writer};
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::base::meta::State;
+use crate::run::made;
+use crate::tabular::values::Kind;
 
 /// Why a column has its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

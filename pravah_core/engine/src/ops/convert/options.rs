@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use parquet::basic::{Compression, ZstdLevel};
 use serde::{Deserialize, Serialize};
 
-use crate::destination;
-use crate::error::{EngineError, Result};
-use crate::records::ReadOptions;
-use crate::values::{KINDS, Kind};
+use crate::base::error::{EngineError, Result};
+use crate::io::destination;
+use crate::run::records::ReadOptions;
+use crate::tabular::values::{KINDS, Kind};
 
 /// What files become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

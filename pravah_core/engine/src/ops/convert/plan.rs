@@ -15,9 +15,9 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 use super::arrays::data_type;
 use super::failed;
 use super::options::{ConvertOptions, Dictionaries, Statistics, To};
-use crate::error::Result;
-use crate::records::{Head, Sample};
-use crate::values::Kind;
+use crate::base::error::Result;
+use crate::run::records::{Head, Sample};
+use crate::tabular::values::Kind;
 
 /// A column of the converted file.
 #[derive(Debug, Clone)]
@@ -131,7 +131,7 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
 /// How they are written.
 ///
 /// # Errors
-/// [`crate::error::EngineError::InvalidOptions`] for a level that is none.
+/// [`crate::base::error::EngineError::InvalidOptions`] for a level that is none.
 pub fn properties(columns: &[Column], options: &ConvertOptions) -> Result<WriterProperties> {
     let statistics = match options.statistics {
         Statistics::Chunk => EnabledStatistics::Chunk,
@@ -144,7 +144,7 @@ pub fn properties(columns: &[Column], options: &ConvertOptions) -> Result<Writer
         .set_bloom_filter_for_dictionary_encoded_chunks(true)
         .set_dictionary_enabled(true)
         .set_max_row_group_row_count(None)
-        .set_created_by(format!("pravah-engine {}", crate::VERSION));
+        .set_created_by(format!("pravah-engine {}", crate::base::version::VERSION));
     for column in columns {
         let path = ColumnPath::from(vec![column.name.clone()]);
         if options.bloom_filters.contains(&column.name) {

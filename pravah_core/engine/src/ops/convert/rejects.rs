@@ -1,6 +1,6 @@
 //! Records that are not converted: their bytes as they stand, and why.
 
-use crate::records::{Records, lines};
+use crate::run::records::{Records, lines};
 
 /// Why a record is not converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

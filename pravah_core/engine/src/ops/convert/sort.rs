@@ -18,8 +18,8 @@ use arrow_select::take::take_record_batch;
 use rayon::prelude::*;
 
 use super::failed;
-use crate::destination::Writing;
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::io::destination::Writing;
 
 /// Rows that are handed on at once.
 pub const BATCH_ROWS: usize = 8192;

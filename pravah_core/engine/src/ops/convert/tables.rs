@@ -2,14 +2,16 @@
 
 use super::ConvertOptions;
 use super::kept::ColumnAs;
-use crate::columns::Column;
-use crate::error::Result;
-use crate::made::{self, MADE};
-use crate::ops::{Context, TableColumns};
-use crate::paths;
-use crate::records::Head;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::run::context::Context;
+use crate::run::made;
+use crate::run::made::MADE;
+use crate::run::records::Head;
+use crate::store::columns::Column;
+use crate::store::columns::TableColumns;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
 
 const RESULT: &[Column] = &[
     Column::text("path"),

@@ -10,8 +10,10 @@ use arrow_array::{Array, ArrayRef};
 
 use super::options::To;
 use super::plan::Column;
-use crate::csv::{self, Dialect, Split, Splitter};
-use crate::values::{Kind, Value};
+use crate::tabular::csv;
+use crate::tabular::csv::{Dialect, Splitter};
+use crate::tabular::split::Split;
+use crate::tabular::values::{Kind, Value};
 
 /// What stands for no value where a column is alone: a line without a byte is no record.
 const ALONE: &str = "NULL";

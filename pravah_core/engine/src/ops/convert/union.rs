@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Met;
-use crate::values::Kind;
+use crate::tabular::values::Kind;
 
 /// The columns of all files in the order in which they were met by name, with types that hold the values of all.
 pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {

@@ -3,13 +3,13 @@
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use crate::columns::{Column, Columns};
-use crate::control::Control;
-use crate::destination::{Attributes, Destination, Refused};
-use crate::error::{EngineError, Result};
-use crate::ops::Context;
-use crate::paths;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
+use crate::base::paths;
+use crate::io::destination::{Attributes, Destination, Refused};
+use crate::run::context::Context;
+use crate::store::columns::{Column, Columns};
+use crate::store::sink::{Staged, Table, TableWriter};
 
 pub const RESULT: &[Column] = &[
     Column::text("path"),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::DecompressOptions;
 use super::entries::Stop;
-use crate::control::Control;
+use crate::base::control::Control;
 
 /// Up to here the ratio is not looked at: a small file of zeros is no harm.
 const HARMLESS_BYTES: u64 = 16 << 20;

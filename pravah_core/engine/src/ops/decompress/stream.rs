@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::entries::{Stop, Unpacked};
 use super::limits::{Meter, Metered, peek};
 use super::{Shared, names, untar, unzip};
-use crate::codec::{Codec, decoder};
-use crate::destination::Attributes;
-use crate::digest::{BLOCK_BYTES, End, Reading};
-use crate::error::Result;
-use crate::issue::IssueKind;
-use crate::pool::feed::Feed;
-use crate::walk::Meta;
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::meta::Meta;
+use crate::base::pool::feed::Feed;
+use crate::io::codec::{Codec, decoder};
+use crate::io::destination::Attributes;
+use crate::io::digest::{BLOCK_BYTES, End, Reading};
 
 /// A file that is being read.
 pub struct FileReading<'a> {

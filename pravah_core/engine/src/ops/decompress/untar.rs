@@ -10,9 +10,9 @@ use super::entries::{MemberKind, Stop, tell};
 use super::limits::{Meter, Metered};
 use super::stream::CompressedFile;
 use super::{Shared, names};
-use crate::destination::Attributes;
-use crate::issue::IssueKind;
-use crate::paths;
+use crate::base::issue::IssueKind;
+use crate::base::paths;
+use crate::io::destination::Attributes;
 
 /// Bytes of a tar's block, and of its header.
 pub const BLOCK: usize = 512;
@@ -117,7 +117,7 @@ impl Member<'_> {
         names::member(self.folder, self.name).map_err(|why| self.refuse(why)).ok()
     }
 
-    fn placed(&self, done: Result<(), crate::destination::Refused>, kind: MemberKind) -> Placed {
+    fn placed(&self, done: Result<(), crate::io::destination::Refused>, kind: MemberKind) -> Placed {
         match done {
             Ok(()) => Ok(Some((kind, 0))),
             Err(refused) => {

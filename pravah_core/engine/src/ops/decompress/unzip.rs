@@ -12,9 +12,9 @@ use super::limits::{Meter, Metered};
 use super::stream::CompressedFile;
 use super::untar::Member;
 use super::{Shared, names};
-use crate::codec::{Codec, decoder};
-use crate::destination::Attributes;
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::io::codec::{Codec, decoder};
+use crate::io::destination::Attributes;
 
 /// The part of st_mode that tells the kind, and a symbolic link's.
 const KIND_MODE: u32 = 0o170_000;
@@ -127,8 +127,9 @@ fn member_of(
         member.refuse("is encrypted");
         return Ok(None);
     }
-    let broken =
-        |error: rawzip::Error| io::Error::other(format!("member {}: {error}", crate::paths::escape(&listed.name)));
+    let broken = |error: rawzip::Error| {
+        io::Error::other(format!("member {}: {error}", crate::base::paths::escape(&listed.name)))
+    };
     let entry = archive.get_entry(listed.wayfinder).map_err(broken)?;
     let packed = BufReader::with_capacity(64 << 10, entry.reader());
     let unpacked: Box<dyn Read + '_> = match listed.method {

@@ -11,13 +11,14 @@ use super::ends::{END_BYTES, WHOLE_BYTES, ends, looked_at};
 use super::known::{Kept, Key, Taken};
 use super::records::{File, Store};
 use super::roots::Roots;
-use crate::baseline::State;
-use crate::digest::{Algorithm, Digest, FileReader, Trouble, rest};
-use crate::error::Result;
-use crate::issue::{IssueKind, lock};
-use crate::ops::Context;
-use crate::pool::compute_pool;
-use crate::walk::Meta;
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::meta::Meta;
+use crate::base::meta::State;
+use crate::base::pool::compute_pool;
+use crate::base::sync::lock;
+use crate::io::digest::{Algorithm, Digest, FileReader, Trouble, rest};
+use crate::run::context::Context;
 
 /// The names of one inode, as a range of [`Compared::order`].
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::digest::{read_at, with_block};
+use crate::io::digest::{read_at, with_block};
 
 /// Up to this size a file is read whole at the first look: as cheap as its two ends.
 pub const WHOLE_BYTES: u64 = 32 << 10;

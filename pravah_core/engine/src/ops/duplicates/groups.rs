@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use super::compare::{Class, Compared};
 use super::records::Store;
 use super::roots::Roots;
-use crate::digest::Digest;
+use crate::io::digest::Digest;
 
 /// What a name is in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,16 +7,18 @@ use super::DuplicatesOptions;
 use super::ends::{END_BYTES, WHOLE_BYTES};
 use super::roots::Roots;
 use super::tables::root_text;
-use crate::baseline::{Baseline, Reused, Run, State, kept, known_by};
-use crate::columns::{Column, Columns};
-use crate::digest::Digest;
-use crate::error::Result;
-use crate::ops::Context;
-use crate::paths;
-use crate::pool::Slots;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::walk::{Batch, Kind, Meta};
+use crate::base::error::Result;
+use crate::base::meta::State;
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
+use crate::base::pool::Slots;
+use crate::io::digest::Digest;
+use crate::run::context::Context;
+use crate::source::walk::Batch;
+use crate::store::baseline::{Baseline, Reused, Run, kept, known_by};
+use crate::store::columns::{Column, Columns};
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
 
 /// The columns of `ends`.
 pub const ENDS: &[Column] = kept![Column::category("root"), Column::raw("ends"),];
@@ -50,7 +52,7 @@ impl Known {
         let (mut known, shown) = (Self::default(), root_text(roots, root));
         for run in Run::of(&context.baseline) {
             let extend = |all: &mut Baseline, name: &str, mark: String| {
-                let is_of = |row: crate::baseline::Row<'_>| row.text(0) == Some(&*shown);
+                let is_of = |row: crate::store::baseline::Row<'_>| row.text(0) == Some(&*shown);
                 let value = if name == "ends" { "ends" } else { "digest" };
                 all.extend(run.number, run.table(name), Some(&mark), &["root", value], is_of);
             };

@@ -6,11 +6,12 @@ use std::sync::Mutex;
 use foldhash::fast::RandomState;
 
 use super::known::{self, Taken};
-use crate::digest::Digest;
-use crate::error::{EngineError, Result};
-use crate::issue::lock;
-use crate::paths;
-use crate::walk::{Batch, Kind};
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Kind;
+use crate::base::paths;
+use crate::base::sync::lock;
+use crate::io::digest::Digest;
+use crate::source::walk::Batch;
 
 /// A regular file under one of its names.
 #[derive(Debug, Clone, Copy)]

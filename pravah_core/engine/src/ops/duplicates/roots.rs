@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::known::Known;
 use super::records::{Collector, Found};
-use crate::error::{EngineError, Result};
-use crate::issue::IssueKind;
-use crate::ops::Context;
-use crate::paths;
-use crate::spec::Source;
-use crate::walk::open::Root;
-use crate::walk::{Batch, Skipped, Visitor, walk};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::paths;
+use crate::run::context::Context;
+use crate::source::location::Source;
+use crate::source::walk::open::Root;
+use crate::source::walk::{Batch, Skipped, Visitor, walk};
 
 /// A reference outside the source.
 #[derive(Debug)]

@@ -11,11 +11,11 @@ use super::groups::{Group, Standing};
 use super::known::{CONTENTS, ENDS};
 use super::records::{File, Store};
 use super::roots::Roots;
-use crate::columns::{Column, Columns};
-use crate::error::Result;
-use crate::ops::TableColumns;
-use crate::paths;
-use crate::sink::{Staged, Table, TableWriter};
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
+use crate::store::sink::{Staged, Table, TableWriter};
 
 const RESULT: &[Column] = &[
     Column::integer("group"),
@@ -122,7 +122,7 @@ impl Writing {
 /// Write all tables but those that are kept for the next run, and sum up.
 ///
 /// # Errors
-/// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
+/// [`crate::base::error::EngineError::Output`], [`crate::base::error::EngineError::Cancelled`].
 pub fn write(job: &Duplicates) -> Result<(Vec<Staged>, Value)> {
     let contents = contents(&job.store, &job.groups);
     let mut staged = write_groups(job)?;

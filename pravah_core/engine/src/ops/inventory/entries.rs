@@ -9,15 +9,17 @@ use foldhash::fast::RandomState;
 use super::summary::Summary;
 use super::tables;
 use super::tree::{Totals, Tree};
-use crate::columns::Columns;
-use crate::error::Result;
-use crate::issue::{IssueKind, lock};
-use crate::ops::Context;
-use crate::owners::Owners;
-use crate::paths;
-use crate::pool::{Slots, compute_pool};
-use crate::sink::{Staged, TableWriter};
-use crate::walk::{Batch, Kind, Meta, Skipped};
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
+use crate::base::pool::{Slots, compute_pool};
+use crate::base::sync::lock;
+use crate::run::context::Context;
+use crate::source::owners::Owners;
+use crate::source::walk::{Batch, Skipped};
+use crate::store::columns::Columns;
+use crate::store::sink::{Staged, TableWriter};
 
 /// Names of owners and modes as text, looked up once per id and thread.
 #[derive(Debug)]
@@ -224,7 +226,7 @@ impl Collector {
     /// Merge the threads' sums and finish their shards, on as many threads.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Output`].
+    /// [`crate::base::error::EngineError::Output`].
     pub fn finish(self, threads: usize) -> Result<Collected> {
         use rayon::prelude::*;
         let mut workers = self.workers.into_inner();
@@ -235,7 +237,7 @@ impl Collector {
         });
         let mut workers = finished?.into_iter();
         let Some((mut summary, mut largest, mut staged, mut empty_directories)) = workers.next() else {
-            return Err(crate::error::EngineError::internal("an inventory has no worker"));
+            return Err(crate::base::error::EngineError::internal("an inventory has no worker"));
         };
         for (more_summary, more_largest, more_staged, more_empty) in workers {
             summary.merge(more_summary);

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::histogram::Histogram;
-use crate::paths;
-use crate::walk::{Kind, Meta};
+use crate::base::meta::{Kind, Meta};
+use crate::base::paths;
 
 /// Upper bounds of the age buckets in days; the last bucket has none, the one before all is the future.
 const AGES: [(&str, i64); 7] = [
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn numbered_extensions_do_not_make_a_group_each() {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
-        let meta = Meta { size: 1, ..crate::walk::open::stat_file(file).unwrap() };
+        let meta = Meta { size: 1, ..crate::source::walk::open::stat_file(file).unwrap() };
         let mut summary = Summary::new(0);
         let files = EXTENSIONS + 10;
         (0..files).for_each(|number| summary.count(format!("core.{number}").as_bytes(), &meta, true));

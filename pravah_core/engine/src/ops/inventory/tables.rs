@@ -4,11 +4,11 @@ use arrow_array::RecordBatch;
 
 use super::summary::{Group, Summary, age_label};
 use super::tree::{Totals, Tree};
-use crate::columns::{Column, Columns};
-use crate::error::Result;
-use crate::ops::TableColumns;
-use crate::owners::Owners;
-use crate::paths;
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::source::owners::Owners;
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
 
 const ENTRY: &[Column] = &[
     Column::text("path"),

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use crate::control::Control;
-use crate::error::Result;
-use crate::walk::{Directory, Meta};
+use crate::base::control::Control;
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::source::walk::Directory;
 
 /// Totals of one directory. `size` counts entries other than directories; `allocated` counts all, as `du`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,7 +93,7 @@ impl Tree {
     /// [`Tree::propagate`].
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Cancelled`].
+    /// [`crate::base::error::EngineError::Cancelled`].
     pub fn finish(&mut self, control: &Control) -> Result<()> {
         let mut above: HashSet<u32, RandomState> = HashSet::default();
         for (number, link) in std::mem::take(&mut self.links).into_values().enumerate() {

@@ -6,11 +6,13 @@
 use std::borrow::Cow;
 
 use super::many::Many;
-use crate::compact::{Reader, Writer};
-use crate::csv::Dialect;
-use crate::records::{Nulls, Records};
-use crate::sketch::{self, Frequent};
-use crate::values::Kind;
+use crate::base::compact::{Reader, Writer};
+use crate::base::hash::hash;
+use crate::run::records::{Nulls, Records};
+use crate::tabular::csv::Dialect;
+use crate::tabular::sketch;
+use crate::tabular::sketch::Frequent;
+use crate::tabular::values::Kind;
 
 /// When a column has many distinct values, one of so many values is counted.
 const SAMPLED: u64 = 16;
@@ -91,7 +93,7 @@ impl Column {
 
     #[inline]
     fn add(&mut self, value: &[u8], place: u64, rules: Rules<'_>) {
-        let hash = sketch::hash(value);
+        let hash = hash(value);
         match &mut self.many {
             Some(many) => {
                 many.add(value, hash, place);

@@ -9,14 +9,14 @@ use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
 use super::total::Totals;
 use super::{Figures, Profile};
-use crate::baseline::State;
-use crate::error::Result;
-use crate::ops::Context;
-use crate::partials;
-use crate::records::{Counts, Format, Head, Of, Records, Table};
-use crate::sheet::Sheet;
-use crate::sink::Staged;
-use crate::text::Decoder;
+use crate::base::error::Result;
+use crate::base::meta::State;
+use crate::run::context::Context;
+use crate::run::partials;
+use crate::run::records::{Counts, Format, Head, Of, Records, Table};
+use crate::store::sheet::Sheet;
+use crate::store::sink::Staged;
+use crate::tabular::text::Decoder;
 
 /// What is told of a file as a whole.
 #[derive(Debug, Clone, PartialEq)]

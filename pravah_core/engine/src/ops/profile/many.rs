@@ -2,8 +2,8 @@
 
 mod bytes;
 
-use crate::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
-use crate::values::{KINDS, Kind, Value};
+use crate::tabular::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
+use crate::tabular::values::{KINDS, Kind, Value};
 
 /// A value, at most [`KEPT_BYTES`] of it.
 type Kept = Box<[u8]>;

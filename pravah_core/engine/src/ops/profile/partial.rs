@@ -9,14 +9,14 @@ use std::borrow::Cow;
 use super::ProfileOptions;
 use super::column::Column as Figures;
 use super::file::Told;
-use crate::compact::{Reader, Writer};
-use crate::records::Counts;
+use crate::base::compact::{Reader, Writer};
+use crate::run::records::Counts;
 
 /// How figures are written; to be raised with every change of that.
 const FORMAT: u32 = 1;
 /// What figures are true for.
 pub fn mark(options: &ProfileOptions) -> String {
-    serde_json::json!({"engine": crate::VERSION, "format": FORMAT, "options": options}).to_string()
+    serde_json::json!({"engine": crate::base::version::VERSION, "format": FORMAT, "options": options}).to_string()
 }
 
 /// A file's partial; none when it is not to be kept, as one of more than `most` bytes.
@@ -79,7 +79,7 @@ pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<Figures
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::partials::most_bytes;
+    use crate::run::partials::most_bytes;
 
     fn told(bytes: u64) -> Told {
         Told {

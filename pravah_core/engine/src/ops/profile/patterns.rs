@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::bytes::RegexSet;
 
 use super::many::Many;
-use crate::sketch::Frequent;
-use crate::values::{Kind, Value};
+use crate::tabular::sketch::Frequent;
+use crate::tabular::values::{Kind, Value};
 
 /// A class with the expression of its values.
 const CLASSES: [(&str, &str); 11] = [
@@ -114,7 +114,7 @@ pub fn suspicious(values: &Frequent, figures: &Many) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::hash;
+    use crate::base::hash::hash;
 
     fn values(texts: &[&str]) -> Frequent {
         let mut values = Frequent::default();

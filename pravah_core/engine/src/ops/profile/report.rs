@@ -8,10 +8,10 @@ use super::many::Many;
 use super::tables::{BINS, counted, evidence, nature, top_values};
 use super::total::Total;
 use super::{patterns, schemas};
-use crate::error::Result;
-use crate::outcome::OutputFile;
-use crate::sink::Sink;
-use crate::values;
+use crate::base::error::Result;
+use crate::store::report::OutputFile;
+use crate::store::sink::Sink;
+use crate::tabular::values;
 
 /// Columns on the page: with 2 KB each it stays below 3 MB. The document has all of them.
 const MOST_COLUMNS: usize = 1000;
@@ -29,7 +29,7 @@ padding:.35rem 0;border-top:1px solid #ddd}summary b{display:inline-block;min-wi
 /// Write both.
 ///
 /// # Errors
-/// [`crate::error::EngineError::Output`].
+/// [`crate::base::error::EngineError::Output`].
 pub fn write(sink: &Sink, summary: &Value, columns: &[(Total, Many)]) -> Result<Vec<OutputFile>> {
     let document = json!({
         "summary": summary,

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::sketch::hash;
-use crate::values::Kind;
+use crate::base::hash::hash;
+use crate::tabular::values::Kind;
 
 /// The columns of a file in their order, each with the type that holds its values; none where all are null.
 pub type Signature = Vec<(String, Option<Kind>)>;

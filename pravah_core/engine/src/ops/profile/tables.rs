@@ -5,14 +5,14 @@ use super::many::Many;
 use super::patterns;
 use super::schemas::{Schemas, changes, shown};
 use super::total::Total;
-use crate::columns::{Column, Columns};
-use crate::error::Result;
-use crate::ops::TableColumns;
-use crate::partials;
-use crate::paths;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::values::{KINDS, Kind, Value};
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::run::partials;
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
+use crate::tabular::values::{KINDS, Kind, Value};
 
 pub const RESULT: &[Column] = &[
     Column::text("column"),
@@ -264,8 +264,8 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
 /// Write the tables of columns.
 ///
 /// # Errors
-/// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
-pub fn write_columns(context: &crate::ops::Context, totals: &[(Total, Many)]) -> Result<Vec<Staged>> {
+/// [`crate::base::error::EngineError::Output`], [`crate::base::error::EngineError::Cancelled`].
+pub fn write_columns(context: &crate::run::context::Context, totals: &[(Total, Many)]) -> Result<Vec<Staged>> {
     let mut result = Sheet::new(&context.sink, table("result"), RESULT);
     let mut types = Sheet::new(&context.sink, table("types"), TYPES);
     let mut tops = Sheet::new(&context.sink, table("top_values"), TOP_VALUES);
@@ -314,7 +314,7 @@ pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
     let values = &total.column.values;
     let all = figures.count().max(1) as f64;
     let ranked = values.ranked().into_iter().take(TOP);
-    let row = |entry: &crate::sketch::Entry| {
+    let row = |entry: &crate::tabular::sketch::Entry| {
         (text_of(values.value(entry)), entry.count, (entry.count as f64 * 100.0 / all).min(100.0))
     };
     ranked.map(row).collect()
@@ -323,8 +323,8 @@ pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
 /// Write the tables of schemas; how many changes they have.
 ///
 /// # Errors
-/// [`crate::error::EngineError::Output`], [`crate::error::EngineError::Cancelled`].
-pub fn write_schemas(context: &crate::ops::Context, schemas: &Schemas) -> Result<(Vec<Staged>, u64)> {
+/// [`crate::base::error::EngineError::Output`], [`crate::base::error::EngineError::Cancelled`].
+pub fn write_schemas(context: &crate::run::context::Context, schemas: &Schemas) -> Result<(Vec<Staged>, u64)> {
     let mut rows = Sheet::new(&context.sink, table("schemas"), SCHEMAS);
     let mut columns = Sheet::new(&context.sink, table("schema_columns"), SCHEMA_COLUMNS);
     let mut differences = Sheet::new(&context.sink, table("changes"), CHANGES);

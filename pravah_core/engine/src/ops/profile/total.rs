@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::column::{Column, limit};
 use super::file::Told;
 use super::many::Many;
-use crate::values::KINDS;
+use crate::tabular::values::KINDS;
 
 /// Where a type was met first: in the first of all files by name that has it.
 #[derive(Debug, Clone)]

@@ -7,10 +7,10 @@ use arrow_array::RecordBatch;
 use foldhash::fast::FixedState;
 
 use super::patterns::Patterns;
-use crate::columns::{Column, Columns};
-use crate::compact::{Reader, Writer};
-use crate::error::Result;
-use crate::paths;
+use crate::base::compact::{Reader, Writer};
+use crate::base::error::Result;
+use crate::base::paths;
+use crate::store::columns::{Column, Columns};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
 
@@ -152,7 +152,7 @@ impl Counts {
     /// The rows of `by_pattern`: every pattern, in the order of the request.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Internal`], a bug.
+    /// [`crate::base::error::EngineError::Internal`], a bug.
     pub fn by_pattern(&self, patterns: &Patterns) -> Result<RecordBatch> {
         let mut rows = Columns::new(BY_PATTERN);
         for (index, (name, text)) in patterns.names.iter().zip(&patterns.texts).enumerate() {
@@ -166,7 +166,7 @@ impl Counts {
     /// The rows of `by_extension`, most matches first.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Internal`], a bug.
+    /// [`crate::base::error::EngineError::Internal`], a bug.
     pub fn by_extension(&self) -> Result<RecordBatch> {
         let mut found: Vec<_> = self.extensions.iter().collect();
         found
@@ -182,7 +182,7 @@ impl Counts {
     /// The rows of `by_folder`: pattern by pattern in the order of the request, folder by folder, those with a match.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Internal`], a bug.
+    /// [`crate::base::error::EngineError::Internal`], a bug.
     pub fn by_folder(&self, patterns: &Patterns) -> Result<RecordBatch> {
         let counts = self
             .folders

@@ -17,17 +17,17 @@ use super::counts::Found;
 use super::options::SearchOptions;
 use super::rows::RESULT;
 use super::{Shared, table};
-use crate::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, kept, known_by};
-use crate::codec::Codec;
-use crate::columns::{Column, Columns, schema};
-use crate::compact::{Reader, Writer};
-use crate::error::{EngineError, Result};
-use crate::ops::Context;
-use crate::pool::compute_pool;
-use crate::sheet::Sheet;
-use crate::sink::Staged;
-use crate::sketch::hash;
-use crate::walk::Meta;
+use crate::base::compact::{Reader, Writer};
+use crate::base::error::{EngineError, Result};
+use crate::base::hash::hash;
+use crate::base::meta::Meta;
+use crate::base::pool::compute_pool;
+use crate::io::codec::Codec;
+use crate::run::context::Context;
+use crate::store::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, kept, known_by};
+use crate::store::columns::{Column, Columns, schema};
+use crate::store::sheet::Sheet;
+use crate::store::sink::Staged;
 
 /// The columns of `searched`.
 pub const SEARCHED: &[Column] = kept![
@@ -50,7 +50,7 @@ const COPIED_ROWS: usize = 8192;
 pub fn mark(options: &SearchOptions) -> String {
     // How many there may be in all says nothing of a file whose own are all there.
     let own = SearchOptions { max_matches: 0, ..options.clone() };
-    serde_json::json!({"engine": crate::VERSION, "options": own}).to_string()
+    serde_json::json!({"engine": crate::base::version::VERSION, "options": own}).to_string()
 }
 
 /// What was seen of a file.

@@ -2,8 +2,8 @@
 
 use memchr::{memchr, memchr_iter, memrchr};
 
-use crate::error::Result;
-use crate::text::Decoder;
+use crate::base::error::Result;
+use crate::tabular::text::Decoder;
 
 /// The longest line that is searched whole; one that is longer is searched in pieces.
 pub const LONGEST_BYTES: usize = 16 << 20;

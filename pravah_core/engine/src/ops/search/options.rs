@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{EngineError, Result};
-use crate::text::Encoding;
+use crate::base::error::{EngineError, Result};
+use crate::tabular::text::Encoding;
 
 /// When two letters are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use regex_syntax::ast::{self, Ast, ClassSetItem};
 use regex_syntax::hir::{Hir, Look};
 
 use super::options::{Case, SearchOptions, Whole};
-use crate::error::{EngineError, Result};
+use crate::base::error::{EngineError, Result};
 
 /// Patterns that are tried one by one; more are first tried together, in groups of this many.
 const GROUP: usize = 16;

@@ -14,14 +14,14 @@ use super::lines::{LONGEST_BYTES, Line, Lines, Search};
 use super::options::Binary;
 use super::rows::Shown;
 use super::{BLOCK_BYTES, Shared, Worker};
-use crate::codec::Codec;
-use crate::digest::{End, Reading};
-use crate::error::Result;
-use crate::issue::IssueKind;
-use crate::pool::feed::Feed;
-use crate::text::Decoder;
-use crate::unpack;
-use crate::walk::Meta;
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::meta::Meta;
+use crate::base::pool::feed::Feed;
+use crate::io::codec::Codec;
+use crate::io::digest::{End, Reading};
+use crate::io::unpack;
+use crate::tabular::text::Decoder;
 
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
@@ -178,7 +178,7 @@ struct InFile<'a> {
     shared: &'a Shared,
     finder: &'a RegexMatcher,
     decoder: Decoder,
-    sheet: &'a mut crate::sheet::Sheet,
+    sheet: &'a mut crate::store::sheet::Sheet,
     path: &'a [u8],
     seen: &'a mut Seen,
     is_plain: &'a mut bool,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::lines::{Line, line_start_before};
-use crate::columns::{Column, Columns};
+use crate::store::columns::{Column, Columns};
 
 /// The columns of `result`.
 pub const RESULT: &[Column] = &[

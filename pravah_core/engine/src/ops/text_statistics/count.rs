@@ -2,7 +2,8 @@
 
 use memchr::{memchr, memchr2_iter};
 
-use crate::text::{self, Decoder};
+use crate::tabular::text;
+use crate::tabular::text::Decoder;
 
 /// How a text's bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

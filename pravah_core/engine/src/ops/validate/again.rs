@@ -13,11 +13,12 @@ use super::plan::{At, Role};
 use super::rows::{Broken, Hash};
 use super::sorter::Cursor;
 use super::tables::{Counted, Place, Verdict};
-use crate::contract::Rule;
-use crate::csv::Split;
-use crate::error::Result;
-use crate::issue::{IssueKind, lock};
-use crate::records::{Counts, Of, Splitter};
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::sync::lock;
+use crate::run::records::{Counts, Of, Splitter};
+use crate::tabular::contract::Rule;
+use crate::tabular::split::Split;
 
 /// A file that was read once, and has no verdict yet.
 #[derive(Debug)]

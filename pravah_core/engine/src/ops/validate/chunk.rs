@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use super::plan::{At, Plan, Role, Scope};
 use super::rows::{Hash, REFERENCED, Value};
 use super::sorter::Row;
-use crate::contract::{Field, Rule};
-use crate::csv::Dialect;
-use crate::records::{Nulls, Records, lines};
-use crate::values::Kind;
+use crate::run::records::{Nulls, Records, lines};
+use crate::tabular::contract::{Field, Rule};
+use crate::tabular::csv::Dialect;
+use crate::tabular::values::Kind;
 
 /// No column: the whole record.
 pub const RECORD: u32 = u32::MAX;

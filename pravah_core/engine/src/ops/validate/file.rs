@@ -12,10 +12,10 @@ use super::rows::Value;
 use super::sorter::{Row, Sorter};
 use super::tables::{Counted, Listed, Place, Verdict};
 use super::{ExtraColumns, Validate};
-use crate::contract::{Contract, Rule};
-use crate::error::Result;
-use crate::issue::lock;
-use crate::records::{Counts, Head, Of, Records, Table};
+use crate::base::error::Result;
+use crate::base::sync::lock;
+use crate::run::records::{Counts, Head, Of, Records, Table};
+use crate::tabular::contract::{Contract, Rule};
 
 /// Files whose good and bad records may be open while other files are read.
 const KEPT_PARTS: u32 = 64;

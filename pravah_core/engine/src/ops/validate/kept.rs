@@ -8,14 +8,14 @@ use super::ValidateOptions;
 use super::file::File;
 use super::tables::{ColumnRules, Counted, Listed, Place, Verdict};
 use super::{Plan, Validate};
-use crate::baseline::State;
-use crate::compact::{Reader, Writer};
-use crate::contract::{Contract, Field, Rule};
-use crate::error::Result;
-use crate::ops::Context;
-use crate::partials;
-use crate::records::{Counts, Of};
-use crate::values::Kind;
+use crate::base::compact::{Reader, Writer};
+use crate::base::error::Result;
+use crate::base::meta::State;
+use crate::run::context::Context;
+use crate::run::partials;
+use crate::run::records::{Counts, Of};
+use crate::tabular::contract::{Contract, Field, Rule};
+use crate::tabular::values::Kind;
 
 /// How it is written; to be raised with every change of that.
 const FORMAT: u32 = 1;
@@ -29,7 +29,7 @@ pub fn mark(options: &ValidateOptions, schema: Option<&str>, context: &Context) 
         ValidateOptions { schema_file: None, schema_text: None, max_errors: 0, destination: None, ..options.clone() };
     let schema = schema.map(|text| blake3::hash(text.as_bytes()).to_hex().to_string());
     serde_json::json!({
-        "engine": crate::VERSION, "format": FORMAT, "options": own, "schema": schema, "chunk_bytes": context.chunk_bytes,
+        "engine": crate::base::version::VERSION, "format": FORMAT, "options": own, "schema": schema, "chunk_bytes": context.chunk_bytes,
     })
     .to_string()
 }

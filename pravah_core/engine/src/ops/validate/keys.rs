@@ -13,11 +13,12 @@ use super::again::Pending;
 use super::plan::Named;
 use super::rows::{Broken, Hash, REFERENCED, Value};
 use super::sorter::{Budget, Cursor, Row, Sorted, Sorter, Store};
-use crate::contract::{Key, Rule};
-use crate::control::Control;
-use crate::error::Result;
-use crate::issue::{IssueKind, lock};
-use crate::ops::Context;
+use crate::base::control::Control;
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::base::sync::lock;
+use crate::run::context::Context;
+use crate::tabular::contract::{Key, Rule};
 
 /// For the rows of all keys of all files in work; more of it was no faster with six million records.
 const BYTES: usize = 16 << 20;
@@ -106,7 +107,7 @@ impl Keys {
     /// Take values that are compared with other files'.
     ///
     /// # Errors
-    /// [`crate::error::EngineError::Output`], here and below.
+    /// [`crate::base::error::EngineError::Output`], here and below.
     pub fn share(&self, rows: Vec<Row>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -123,7 +124,7 @@ impl Keys {
     /// Find what breaks keys of one file; true when there is something.
     ///
     /// # Errors
-    /// Also [`crate::error::EngineError::Cancelled`], here and below.
+    /// Also [`crate::base::error::EngineError::Cancelled`], here and below.
     pub fn own(&self, sorter: Sorter, file: u32, control: &Control) -> Result<bool> {
         self.compare(sorter.sorted()?, |_| Some(file), true, control)
     }

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use super::Validate;
 use super::chunk::Part;
-use crate::destination::{Attributes, Writing};
-use crate::error::{EngineError, Result};
-use crate::records::{self, Head};
+use crate::base::error::{EngineError, Result};
+use crate::io::destination::{Attributes, Writing};
+use crate::run::records;
+use crate::run::records::Head;
 
 /// The good and the bad records of a file, as they are written.
 #[derive(Debug)]

@@ -2,10 +2,12 @@
 
 use super::Validate;
 use super::rows::Hash;
-use crate::contract::{Contract, Field, Key, Reference};
-use crate::csv::{Dialect, Split};
-use crate::records::{self, Head, Nulls};
-use crate::values::Kind;
+use crate::run::records;
+use crate::run::records::{Head, Nulls};
+use crate::tabular::contract::{Contract, Field, Key, Reference};
+use crate::tabular::csv::Dialect;
+use crate::tabular::split::Split;
+use crate::tabular::values::Kind;
 
 /// What a file is checked for.
 pub struct Plan {

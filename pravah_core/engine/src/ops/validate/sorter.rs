@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use self::run::{Merge, Reader, Run, Source};
-use crate::control::Control;
-use crate::error::{EngineError, Result};
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
 
 /// What is sorted, by the first number, then the second, then the third.
 pub type Row = [u64; 3];

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::baseline::State;
-use crate::columns::Column;
-use crate::contract::Rule;
-use crate::error::Result;
-use crate::ops::{Context, TableColumns};
-use crate::partials;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::values::Kind;
+use crate::base::error::Result;
+use crate::base::meta::State;
+use crate::run::context::Context;
+use crate::run::partials;
+use crate::store::columns::Column;
+use crate::store::columns::TableColumns;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
+use crate::tabular::contract::Rule;
+use crate::tabular::values::Kind;
 
 const RESULT: &[Column] = &[
     Column::text("path"),

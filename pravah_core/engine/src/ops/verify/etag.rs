@@ -15,8 +15,8 @@ use std::num::NonZeroU32;
 use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 
-use crate::digest::{BLOCK_BYTES, Digest, End, Reading};
-use crate::error::Result;
+use crate::base::error::Result;
+use crate::io::digest::{BLOCK_BYTES, Digest, End, Reading};
 
 /// What is listed of a file or found of it: a digest, or the digest of the digests of so many parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

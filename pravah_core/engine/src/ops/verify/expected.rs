@@ -12,13 +12,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::VerifyOptions;
 use super::etag::Sum;
 use super::form::{self, Form};
-use crate::control::Control;
-use crate::digest::{Algorithm, Digest};
-use crate::error::{EngineError, Result, guarded};
-use crate::issue::IssueKind;
-use crate::manifest;
-use crate::ops::Context;
-use crate::paths;
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result, guarded};
+use crate::base::issue::IssueKind;
+use crate::base::paths;
+use crate::io::digest::{Algorithm, Digest};
+use crate::io::manifest;
+use crate::run::context::Context;
 
 /// The listed paths with their sums.
 pub struct Expected {

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use super::etag;
 use super::expected::{Failed, Interruptible, relative};
-use crate::digest::{Algorithm, FileReader};
-use crate::error::{EngineError, Result};
-use crate::manifest::{self, Line};
-use crate::ops::Context;
-use crate::walk::Kind;
+use crate::base::error::{EngineError, Result};
+use crate::base::meta::Kind;
+use crate::io::digest::{Algorithm, FileReader};
+use crate::io::manifest;
+use crate::io::manifest::Line;
+use crate::run::context::Context;
 
 /// Digests of one algorithm, or S3 ETags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +121,7 @@ fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> 
     let mut there: Vec<_> = there.collect();
     there.sort_by_key(|(size, ..)| *size);
     let reader = FileReader::new(&context.root, possible, &context.control).uncounted();
-    crate::pool::compute_pool(context.threads)?.install(|| {
+    crate::base::pool::compute_pool(context.threads)?.install(|| {
         for (_, listed, path, meta) in there.iter().take(TRIES) {
             context.control.check()?;
             let Ok(digested) = reader.digest(path, meta) else { continue };

@@ -4,14 +4,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::etag::Sum;
 use super::form::Form;
-use crate::baseline::{Baseline, Reused, State, kept, known_by};
-use crate::columns::Column;
-use crate::error::Result;
-use crate::ops::Context;
-use crate::pool::Slots;
-use crate::sheet::Sheet;
-use crate::sink::{Staged, Table};
-use crate::walk::Meta;
+use crate::base::error::Result;
+use crate::base::meta::Meta;
+use crate::base::meta::State;
+use crate::base::pool::Slots;
+use crate::run::context::Context;
+use crate::store::baseline::{Baseline, Reused, kept, known_by};
+use crate::store::columns::Column;
+use crate::store::sheet::Sheet;
+use crate::store::sink::{Staged, Table};
 
 /// The columns of `digests`.
 pub const DIGESTS: &[Column] = kept![Column::text("digest"),];

@@ -8,11 +8,12 @@ use serde_json::json;
 use super::etag::Sum;
 use super::expected::Expected;
 use super::known::{self, Figures};
-use crate::columns::{Column, Columns};
-use crate::error::Result;
-use crate::ops::{Context, TableColumns};
-use crate::outcome::Report;
-use crate::sink::{Staged, Table};
+use crate::base::error::Result;
+use crate::run::context::Context;
+use crate::store::columns::TableColumns;
+use crate::store::columns::{Column, Columns};
+use crate::store::report::Report;
+use crate::store::sink::{Staged, Table};
 
 const RESULT: &[Column] = &[
     Column::text("path"),
@@ -125,7 +126,7 @@ pub fn new_files_by_sum(rows: &[Row]) -> HashMap<Sum, Vec<usize>, RandomState> {
 /// Write the tables, also those in `kept`, and give the verdict.
 ///
 /// # Errors
-/// [`crate::error::EngineError::Output`].
+/// [`crate::base::error::EngineError::Output`].
 pub fn write(
     context: &Context,
     expected: &Expected,
@@ -183,7 +184,7 @@ fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
     columns.text(expected.form.name());
     columns.optional_text(row.listed.map(|index| expected.sum(index).to_string()).as_deref());
     columns.optional_text(row.actual.map(|sum| sum.to_string()).as_deref());
-    let from = row.listed.filter(|_| moved).map(|index| crate::paths::escape(expected.path(index)));
+    let from = row.listed.filter(|_| moved).map(|index| crate::base::paths::escape(expected.path(index)));
     columns.optional_text(from.as_deref());
     columns.integer(row.size);
 }

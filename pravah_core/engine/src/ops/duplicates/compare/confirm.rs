@@ -4,10 +4,10 @@ use std::os::fd::OwnedFd;
 
 use super::super::ends::fill;
 use super::{Class, Compared, Comparison};
-use crate::digest::with_block;
-use crate::error::{EngineError, Result};
-use crate::issue::IssueKind;
-use crate::walk::open::OpenFile;
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::io::digest::with_block;
+use crate::source::walk::open::OpenFile;
 
 /// Pieces of a comparison byte by byte.
 const PIECE_BYTES: usize = 256 << 10;

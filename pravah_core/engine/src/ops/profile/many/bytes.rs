@@ -1,9 +1,9 @@
 //! Figures as bytes, for a later run.
 
 use super::{KINDS, Many, Seen};
-use crate::compact::{Reader, Writer};
-use crate::sketch::{Hll, Lengths, Moments, Quantiles};
-use crate::values::Value;
+use crate::base::compact::{Reader, Writer};
+use crate::tabular::sketch::{Hll, Lengths, Moments, Quantiles};
+use crate::tabular::values::Value;
 
 impl Many {
     /// At least so many bytes are written of it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::run::Reader;
 use super::{Budget, READ_ROWS, Row};
-use crate::error::Result;
+use crate::base::error::Result;
 
 /// Sorted rows that are read by their places.
 #[derive(Debug)]

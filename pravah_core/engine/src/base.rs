@@ -1,0 +1,13 @@
+//! What every layer needs: errors, issues, counters, threads, file state.
+
+pub mod compact;
+pub mod control;
+pub mod error;
+pub mod hash;
+pub mod issue;
+pub mod lasting;
+pub mod meta;
+pub mod paths;
+pub mod pool;
+pub mod sync;
+pub mod version;

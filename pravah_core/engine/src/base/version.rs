@@ -1,0 +1,4 @@
+//! The engine's version, in one place for all layers.
+
+/// The engine's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

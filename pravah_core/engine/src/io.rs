@@ -1,0 +1,8 @@
+//! Bytes of files: read and digested, compressed, written to a destination.
+
+pub mod codec;
+pub mod destination;
+pub mod digest;
+pub mod manifest;
+pub mod pack;
+pub mod unpack;

@@ -1,0 +1,363 @@
+//! A directory that a job fills, outside its own folder: where compressed or unpacked files go.
+//!
+//! It is new or empty at the start, and lies apart from the source. Nothing in it is ever written over, and no path
+//! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
+//! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
+
+mod marker;
+mod parked;
+mod state;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
+use rustix::io::Errno;
+
+pub use self::marker::MARKER;
+use self::marker::take;
+pub use self::parked::Parked;
+pub use self::state::state_of;
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::lasting;
+use crate::base::meta::Meta;
+use crate::base::paths;
+use crate::base::sync::lock;
+use crate::source::walk::open::{Root, open_at};
+
+/// How the name of a file begins and ends that is not whole yet.
+const PART: (&[u8], &[u8]) = (b".pravah-", b".part");
+/// Open directories that are kept at hand.
+const KEPT_DIRECTORIES: usize = 256;
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// What is kept of a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Attributes {
+    /// Permission bits.
+    pub mode: Option<u32>,
+    /// Last change of the content, in nanoseconds since the epoch.
+    pub mtime_ns: Option<i64>,
+    /// User and group; kept where the system allows it.
+    pub owner: Option<(u32, u32)>,
+}
+
+impl Attributes {
+    /// Nothing is kept.
+    pub const NONE: Self = Self { mode: None, mtime_ns: None, owner: None };
+
+    /// Those of a file of the source.
+    pub fn of(meta: &Meta) -> Self {
+        let is_known = meta.mtime_ns != i64::MIN;
+        let (mtime_ns, owner) = (is_known.then_some(meta.mtime_ns), Some((meta.uid, meta.gid)));
+        Self { mode: Some(meta.mode), mtime_ns, owner: owner.filter(|_| !meta.is_object()) }
+    }
+}
+
+/// An open destination.
+#[derive(Debug)]
+pub struct Destination {
+    path: PathBuf,
+    root: OwnedFd,
+    /// An earlier attempt of this job was here: what it left is replaced.
+    replaces: bool,
+    /// The job has a name.
+    is_named: bool,
+    open: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
+    attributes: Mutex<Vec<(Vec<u8>, Attributes)>>,
+    /// In temporary names: a thread of an attempt that failed may still be about to remove its own.
+    temporaries: (u64, AtomicU64),
+    control: Arc<Control>,
+}
+
+impl Destination {
+    /// Make or take the directory at `path`.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidOptions`] when it is not absolute, holds something, or lies in the source or around it;
+    /// [`EngineError::Output`] when it cannot be made.
+    pub fn open(path: &Path, source: &Root, job: Option<&str>, control: &Arc<Control>) -> Result<Self> {
+        check(path)?;
+        let failed = |error: io::Error| EngineError::output(path, error);
+        std::fs::create_dir_all(path).map_err(failed)?;
+        let real = std::fs::canonicalize(path).map_err(failed)?;
+        if source.objects().is_none()
+            && let Ok(source) = std::fs::canonicalize(&source.path)
+            && (real.starts_with(&source) || source.starts_with(&real))
+        {
+            let message = "options.destination lies in the source or around it; choose a directory apart from it";
+            return Err(EngineError::invalid(message));
+        }
+        let root = rustix::fs::open(&real, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
+        let replaces = take(&real, job)?;
+        Ok(Self {
+            path: real,
+            root,
+            replaces,
+            is_named: job.is_some(),
+            open: Mutex::default(),
+            attributes: Mutex::default(),
+            temporaries: (RandomState::new().hash_one(()), AtomicU64::new(0)),
+            control: Arc::clone(control),
+        })
+    }
+
+    /// Its real path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begin a file at `path` (bytes below the destination); the directories above it are made.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn create(&self, path: &[u8]) -> std::result::Result<Writing, Refused> {
+        let (above, name) = split(path).map_err(|error| self.refuse(path, error))?;
+        let directory = self.make(above).map_err(|error| self.refuse(path, error))?;
+        let own = format!("{:x}-{}", self.temporaries.0, self.temporaries.1.fetch_add(1, Relaxed));
+        let temporary = [PART.0, own.as_bytes(), PART.1].concat();
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+        let file = rustix::fs::openat(&*directory, &temporary[..], flags, Mode::from_raw_mode(0o666));
+        let file = file.map_err(|error| self.refuse(path, error.into()))?;
+        let name = name.to_vec();
+        Ok(Writing { file: Arc::new(File::from(file)), directory, temporary: Some(temporary), name })
+    }
+
+    /// Give a written file its attributes and its name.
+    ///
+    /// # Errors
+    /// [`Refused`]: among others, that the name is taken.
+    pub fn publish(
+        &self,
+        path: &[u8],
+        mut writing: Writing,
+        attributes: Attributes,
+    ) -> std::result::Result<(), Refused> {
+        let Some(temporary) = writing.temporary.take() else { return Ok(()) };
+        let published =
+            apply(&*writing.file, attributes).and_then(|()| self.rename(&writing.directory, &temporary, &writing.name));
+        published.map_err(|error| {
+            let _ = rustix::fs::unlinkat(&*writing.directory, &temporary[..], AtFlags::empty());
+            self.refuse(path, error)
+        })
+    }
+
+    fn rename(&self, directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
+        lasting::renaming(directory, from, to)?;
+        let renamed = if self.replaces {
+            rustix::fs::renameat(directory, from, directory, to)
+        } else {
+            rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE)
+        };
+        match renamed {
+            // A file system that does not know the flag.
+            Err(Errno::INVAL) if !self.replaces => {
+                rustix::fs::linkat(directory, from, directory, to, AtFlags::empty())?;
+                Ok(rustix::fs::unlinkat(directory, from, AtFlags::empty())?)
+            }
+            renamed => Ok(renamed?),
+        }
+    }
+
+    /// Make a directory, and those above it.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
+        self.make(path).map_err(|error| self.refuse(path, error))?;
+        if attributes.mode.is_some() || attributes.mtime_ns.is_some() {
+            // At the end: a directory that may not be written takes no file, and each file changes its time.
+            lock(&self.attributes).push((path.to_vec(), attributes));
+        }
+        Ok(())
+    }
+
+    /// Make a symbolic link; what it leads to is not looked at.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn symlink(&self, path: &[u8], target: &[u8]) -> std::result::Result<(), Refused> {
+        let made = split(path).and_then(|(above, name)| {
+            let directory = self.make(above)?;
+            if self.replaces {
+                let _ = rustix::fs::unlinkat(&*directory, name, AtFlags::empty());
+            }
+            Ok(rustix::fs::symlinkat(target, &*directory, name)?)
+        });
+        made.map_err(|error| self.refuse(path, error))
+    }
+
+    /// Give a file of the destination a further name.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn link(&self, path: &[u8], existing: &[u8]) -> std::result::Result<(), Refused> {
+        let made = split(path).and_then(|(above, name)| {
+            let (from_above, from_name) = split(existing)?;
+            let (to, from) = (self.make(above)?, self.make(from_above)?);
+            if self.replaces {
+                let _ = rustix::fs::unlinkat(&*to, name, AtFlags::empty());
+            }
+            Ok(rustix::fs::linkat(&*from, from_name, &*to, name, AtFlags::empty())?)
+        });
+        made.map_err(|error| self.refuse(path, error))
+    }
+
+    fn make(&self, path: &[u8]) -> io::Result<Arc<OwnedFd>> {
+        if let Some(directory) = lock(&self.open).get(path) {
+            return Ok(Arc::clone(directory));
+        }
+        let opened = match open_at(&self.root, if path.is_empty() { b"." } else { path }, DIRECTORY, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (above, name) = split(path)?;
+                let above = self.make(above)?;
+                match rustix::fs::mkdirat(&*above, name, Mode::from_raw_mode(0o777)) {
+                    Ok(()) | Err(Errno::EXIST) => open_at(&*above, name, DIRECTORY, false)?,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            opened => opened?,
+        };
+        let directory = Arc::new(opened);
+        let mut open = lock(&self.open);
+        if open.len() >= KEPT_DIRECTORIES {
+            open.clear();
+        }
+        open.insert(path.to_vec(), Arc::clone(&directory));
+        Ok(directory)
+    }
+
+    fn refuse(&self, path: &[u8], error: io::Error) -> Refused {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            // Not this file's trouble: no other one could be written either.
+            Some(Errno::NOSPC | Errno::DQUOT | Errno::ROFS | Errno::IO | Errno::MFILE | Errno::NFILE) => {
+                let path = self.path.join(std::ffi::OsStr::from_bytes(path));
+                Refused::All(EngineError::output(&path, error))
+            }
+            Some(Errno::EXIST) => Refused::One(format!("{} exists at the destination already", paths::escape(path))),
+            _ => Refused::One(format!("cannot be written as {}: {error}", paths::escape(path))),
+        }
+    }
+
+    /// Give directories their attributes, make all of it last, and take the marker away; the marker of a job that has a
+    /// name stays, for its caller to take away once the job is known to be complete: until then another attempt may
+    /// have to replace what is here.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`], [`EngineError::Cancelled`].
+    pub fn finish(self) -> Result<()> {
+        let failed = |error: io::Error| EngineError::output(&self.path, error);
+        let mut directories = std::mem::take(&mut *lock(&self.attributes));
+        // The deepest first: what is changed in a directory changes its time.
+        directories
+            .sort_unstable_by_key(|(path, _)| std::cmp::Reverse(path.iter().filter(|&&byte| byte == b'/').count()));
+        for (path, attributes) in directories {
+            self.control.check()?;
+            let path: &[u8] = if path.is_empty() { b"." } else { &path };
+            // The tree is whole without it.
+            let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| apply(&directory, attributes));
+        }
+        self.make_last()?;
+        if !self.is_named {
+            rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
+        }
+        lasting::sync_directory(&self.path).map_err(failed)
+    }
+}
+
+/// Look at a path before anything is opened.
+///
+/// # Errors
+/// [`EngineError::InvalidOptions`] when it is not absolute.
+pub fn check(path: &Path) -> Result<()> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    Err(EngineError::invalid(format!("options.destination {path:?} is not absolute")))
+}
+
+/// The directory above a path, and its last name; neither may lead elsewhere.
+fn split(path: &[u8]) -> io::Result<(&[u8], &[u8])> {
+    let cut = path.iter().rposition(|&byte| byte == b'/');
+    let (above, name) = cut.map_or((&path[..0], path), |cut| (&path[..cut], &path[cut + 1..]));
+    match name {
+        b"" | b"." | b".." => Err(io::Error::new(io::ErrorKind::InvalidInput, "is no name")),
+        name => Ok((above, name)),
+    }
+}
+
+fn apply(file: impl AsFd, attributes: Attributes) -> io::Result<()> {
+    let file = file.as_fd();
+    let mut mode = attributes.mode;
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    if let Some((user, group)) = attributes.owner.filter(|&owner| owner != own) {
+        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+        if rustix::fs::fchown(file, Some(user), Some(group)).is_err() {
+            // Somebody else's set-uid would be ours.
+            mode = mode.map(|mode| mode & !0o6000);
+        }
+    }
+    if let Some(mode) = mode {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
+    }
+    if let Some(nanoseconds) = attributes.mtime_ns {
+        let time = Timespec {
+            tv_sec: nanoseconds.div_euclid(1_000_000_000),
+            tv_nsec: nanoseconds.rem_euclid(1_000_000_000) as _,
+        };
+        rustix::fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
+    }
+    Ok(())
+}
+
+/// Why a file is not at the destination.
+#[derive(Debug)]
+pub enum Refused {
+    /// An issue of the job, in words.
+    One(String),
+    /// Nothing more can be written; the job ends.
+    All(EngineError),
+}
+
+impl Refused {
+    /// Note the issue for `path`, or end the job.
+    ///
+    /// # Errors
+    /// That of [`Refused::All`].
+    pub fn tell(self, control: &Control, path: &[u8]) -> Result<()> {
+        match self {
+            Self::One(message) => {
+                control.issue("write", path, IssueKind::Unsupported, message);
+                Ok(())
+            }
+            Self::All(error) => Err(error),
+        }
+    }
+}
+
+/// A file on its way; removed when it is dropped unpublished.
+#[derive(Debug)]
+pub struct Writing {
+    /// Open for writing and reading.
+    pub file: Arc<File>,
+    directory: Arc<OwnedFd>,
+    temporary: Option<Vec<u8>>,
+    name: Vec<u8>,
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            let _ = rustix::fs::unlinkat(&*self.directory, &temporary[..], AtFlags::empty());
+        }
+    }
+}

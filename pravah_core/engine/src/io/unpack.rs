@@ -1,0 +1,52 @@
+//! What a compressed file holds, block by block, up to a limit that no honest file needs.
+
+use std::io::{BufRead, Read};
+
+use crate::base::control::Control;
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::io::codec;
+use crate::io::codec::Codec;
+use crate::io::digest::BLOCK_BYTES;
+
+/// A file that unpacks to more than so many times its size, and to more than so many bytes, is read up to there:
+/// logs give 10 to 50, a bomb 1,000 and more.
+const UNPACKED_TIMES: u64 = 250;
+const UNPACKED_BYTES: u64 = 64 << 20;
+
+/// Hand out what `packed`, a file of `size` bytes, holds: blocks of [`BLOCK_BYTES`], the last one shorter and said to
+/// be the last. `take` gives false when it has seen enough. What is wrong with the file is returned.
+///
+/// # Errors
+/// Those of `take`; [`crate::base::error::EngineError::Cancelled`].
+pub fn blocks(
+    (codec, packed, size): (Codec, impl BufRead, u64),
+    control: &Control,
+    mut take: impl FnMut(&[u8], bool) -> Result<bool>,
+) -> Result<Option<(IssueKind, String)>> {
+    let limit = size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES);
+    let unpacked = match codec::decoder(codec, packed) {
+        Ok(decoder) => decoder,
+        Err(error) => return Ok(Some((IssueKind::Malformed, format!("is no {} stream: {error}", codec.name())))),
+    };
+    // One byte more than allowed tells that there is more.
+    let mut unpacked = unpacked.take(limit + 1);
+    let mut block = Vec::with_capacity(BLOCK_BYTES);
+    let mut trouble = None;
+    loop {
+        control.check()?;
+        block.clear();
+        let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
+        if let Err(error) = &read {
+            trouble = Some((IssueKind::Malformed, format!("is a broken {} stream: {error}", codec.name())));
+        } else if unpacked.limit() == 0 {
+            let message = format!("unpacks to more than {limit} bytes; it was read up to there");
+            trouble = Some((IssueKind::TooLarge, message));
+            block.pop();
+        }
+        let last = read.is_err() || unpacked.limit() == 0 || block.len() < BLOCK_BYTES;
+        if !take(&block, last)? || last {
+            return Ok(trouble);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What a job would touch: a walk that reads no file and stops at a limit. Files are regular ones, as in results.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::base::control::Control;
+use crate::base::error::{EngineError, Result, guarded};
+use crate::base::meta::Kind;
+use crate::base::paths;
+use crate::base::sync::lock;
+use crate::job::Job;
+use crate::source::walk::{Batch, Skipped, Visitor, walk};
+
+/// Names shown to the user before a start.
+const FIRST_NAMES: usize = 20;
+/// Also a limit: a deadline further away than this is none.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+struct Count {
+    limit_files: u64,
+    deadline: Instant,
+    files: AtomicU64,
+    bytes: AtomicU64,
+    directories: AtomicU64,
+    names: Mutex<Vec<String>>,
+}
+
+impl Visitor for Count {
+    fn batch(&self, batch: Batch) -> Result<()> {
+        if batch.last {
+            self.directories.fetch_add(1, Relaxed);
+        }
+        for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind == Kind::File) {
+            self.bytes.fetch_add(meta.size, Relaxed);
+            if self.files.fetch_add(1, Relaxed) < FIRST_NAMES as u64 {
+                lock(&self.names).push(paths::escape(&paths::join(&batch.directory.path, name)).into_owned());
+            }
+        }
+        Ok(())
+    }
+
+    fn skipped(&self, _skipped: Skipped<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_sated(&self) -> bool {
+        self.files.load(Relaxed) > self.limit_files || Instant::now() >= self.deadline
+    }
+}
+
+impl Job {
+    /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what
+    /// was looked at already is told.
+    ///
+    /// # Errors
+    /// As [`crate::source::walk::walk`]; reaching a limit is none.
+    pub fn preview(&self, limit_files: u64, limit: Duration) -> Result<Value> {
+        let control = Arc::new(Control::new());
+        let count = Arc::new(Count {
+            limit_files,
+            deadline: Instant::now() + limit.min(LONGEST),
+            files: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            directories: AtomicU64::new(0),
+            names: Mutex::new(Vec::new()),
+        });
+        if let Some(objects) = self.root.objects() {
+            objects.find(&control)?;
+        }
+        let threads = self.threads();
+        let rules = self.spec.walk.compile()?;
+        // Nobody else holds this control: a walk that was cancelled was sated.
+        let complete = match guarded(|| walk(Arc::clone(&self.root), rules, Arc::clone(&count), &control, threads)) {
+            Ok(_) => true,
+            Err(EngineError::Cancelled) => false,
+            Err(error) => return Err(error),
+        };
+        let mut names = lock(&count.names).clone();
+        names.sort();
+        Ok(json!({
+            "files": count.files.load(Relaxed),
+            "bytes": count.bytes.load(Relaxed),
+            "directories": count.directories.load(Relaxed),
+            "first_names": names,
+            "complete": complete,
+        }))
+    }
+}

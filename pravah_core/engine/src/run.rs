@@ -1,0 +1,8 @@
+//! One walk and one read of each file for all operations of a job.
+
+pub mod context;
+pub mod made;
+pub mod operation;
+pub mod partials;
+pub mod pass;
+pub mod records;

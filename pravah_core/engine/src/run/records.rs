@@ -1,0 +1,173 @@
+//! Files of delimited records: unpacked, decoded, their dialect found, cut into chunks of whole records, and these
+//! worked on by all threads; what an operation makes of the chunks comes back in their order.
+//!
+//! One large file is cut by the thread that reads it: [`crate::tabular::csv`] tells every border exactly, many times faster
+//! than records are worked on. A chunk goes to another thread while few are in work, else the reading thread takes it
+//! itself: memory is bounded and no thread waits.
+//!
+//! A file is told apart by its name: `.csv`, `.jsonl`, `.parquet` and their like ([`Format`]), text also compressed.
+//! What is a table already is made text, batch by batch, so that there is one way from there on. A record longer than [`LONGEST_BYTES`] ends
+//! the reading of its file, as an issue.
+
+mod batches;
+mod cover;
+mod format;
+mod head;
+mod later;
+mod nulls;
+mod options;
+mod reading;
+mod sample;
+mod source;
+mod split;
+mod work;
+
+pub use format::{Format, stem};
+pub use head::{Head, lines};
+pub use later::STAGE;
+pub use nulls::Nulls;
+pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
+pub use reading::{FileReading, Shared};
+pub use sample::{Sample, sample};
+pub use split::Splitter;
+
+use crate::base::error::Result;
+use crate::base::meta::State;
+use crate::tabular::split::Split;
+use crate::tabular::text::Odd;
+
+/// The longest record.
+pub const LONGEST_BYTES: usize = 16 << 20;
+
+/// What an operation does with the records of files.
+pub trait Table: Send + Sync + 'static {
+    /// What it makes of a chunk.
+    type Part: Send;
+    /// What it makes of a file.
+    type File: Send;
+    /// What it has in mind with a file: known to all who work on its chunks.
+    type Plan: Send + Sync;
+
+    /// The start of a file, whose text begins with `start`.
+    ///
+    /// # Errors
+    /// An error ends the job, here and below.
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(Self::Plan, Self::File)>;
+
+    /// The start of a chunk.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn part(&self, of: &Of<'_, Self>) -> Result<Self::Part>;
+
+    /// Some records of a chunk.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn records(&self, of: &Of<'_, Self>, part: &mut Self::Part, records: Records<'_>) -> Result<()>;
+
+    /// The end of a chunk, on the thread that worked on it.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn close(&self, _of: &Of<'_, Self>, _part: &mut Self::Part) -> Result<()> {
+        Ok(())
+    }
+
+    /// A chunk's part, in the order of the chunks; `before` is what the chunks before it hold.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
+
+    /// True in that reading of a file in which what is odd about it is to be told: it is told once.
+    fn tells(&self, _of: &Of<'_, Self>) -> bool {
+        true
+    }
+
+    /// The file's end, after all its parts; not told of a file that could not be read, or changed meanwhile.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn end(&self, of: &Of<'_, Self>, file: Self::File, all: &Counts) -> Result<()>;
+}
+
+/// The file that something is of.
+pub struct Of<'a, T: Table + ?Sized> {
+    /// What its start tells.
+    pub head: &'a Head,
+    /// What the operation has in mind.
+    pub plan: &'a T::Plan,
+    /// What the file was known by while it was read; none before its end.
+    pub state: Option<State>,
+}
+
+/// Some records of a chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct Records<'a> {
+    /// The chunk's text.
+    pub text: &'a [u8],
+    /// Where fields are.
+    pub split: &'a Split,
+    /// How many records of the chunk come before these.
+    pub first: u32,
+    /// Where `text` begins in the chunk: behind the header, in the first one.
+    pub at: usize,
+    /// Line ends before that.
+    pub lines_at: u64,
+    /// All of it is UTF-8.
+    pub is_utf8: bool,
+}
+
+/// What is counted of a file, or of its first chunks.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Counts {
+    /// Records, without the header.
+    pub records: u64,
+    /// Records of another number of fields than the file has columns.
+    pub ragged: u64,
+    /// The first of them: its number, from 1, and its fields.
+    pub first_ragged: Option<(u64, u32)>,
+    /// Lines.
+    pub lines: u64,
+    /// Bytes of text.
+    pub bytes: u64,
+    /// Chunks that hold bytes which are no UTF-8.
+    pub not_utf8: u64,
+    /// What they hold.
+    pub odd: Odd,
+    /// It ends in a quoted field.
+    pub is_open: bool,
+    /// Where a record begins that is too long: what follows was not read.
+    pub cut_at: Option<u64>,
+    /// Its packed bytes ended or broke before its text did.
+    pub is_broken_off: bool,
+    /// Floats of typed tables that are no numbers; known at the end.
+    pub no_numbers: u64,
+}
+
+impl Counts {
+    /// True when the file was read to its end.
+    pub fn is_whole(&self) -> bool {
+        self.cut_at.is_none() && !self.is_broken_off
+    }
+
+    /// True when there is nothing to say of the file.
+    pub fn is_plain(&self) -> bool {
+        self.is_whole() && !self.is_open && self.ragged == 0 && self.no_numbers == 0 && self.not_utf8 == 0
+    }
+
+    fn add(&mut self, next: &Self) {
+        self.first_ragged =
+            self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
+        self.records += next.records;
+        self.ragged += next.ragged;
+        self.lines += next.lines;
+        self.bytes += next.bytes;
+        self.not_utf8 += next.not_utf8;
+        self.odd.add(next.odd);
+        self.is_open |= next.is_open;
+        self.cut_at = self.cut_at.or(next.cut_at);
+        self.is_broken_off |= next.is_broken_off;
+    }
+}

@@ -1,0 +1,142 @@
+//! What kind of file holds records: told by its name, or by how it begins.
+
+use crate::base::paths;
+use crate::io::codec::Codec;
+use crate::tabular::json::Learner;
+
+/// How records are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Fields between delimiters.
+    Delimited,
+    /// A JSON object a line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+    /// Arrow's IPC format, as a file or as a stream.
+    Arrow,
+}
+
+/// Names of files that hold records, by what follows the last dot. Text may be anything.
+const EXTENSIONS: [(&[u8], Option<Format>); 12] = [
+    (b"csv", Some(Format::Delimited)),
+    (b"tsv", Some(Format::Delimited)),
+    (b"tab", Some(Format::Delimited)),
+    (b"psv", Some(Format::Delimited)),
+    (b"ssv", Some(Format::Delimited)),
+    (b"txt", None),
+    (b"jsonl", Some(Format::JsonLines)),
+    (b"ndjson", Some(Format::JsonLines)),
+    (b"parquet", Some(Format::Parquet)),
+    (b"arrow", Some(Format::Arrow)),
+    (b"arrows", Some(Format::Arrow)),
+    (b"feather", Some(Format::Arrow)),
+];
+/// How a stream of Arrow's IPC format begins; a file of it, and one of Parquet, begin with their names.
+const CONTINUATION: &[u8] = &[0xff, 0xff, 0xff, 0xff];
+
+impl Format {
+    /// The format of the file at `path`, whose bytes, unpacked, begin with `start`.
+    pub fn of(path: &[u8], start: &[u8]) -> Self {
+        let (_, known) = named(path);
+        known.flatten().unwrap_or_else(|| Self::of_start(start))
+    }
+
+    fn of_start(start: &[u8]) -> Self {
+        match start {
+            [b'P', b'A', b'R', b'1', ..] => Self::Parquet,
+            [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Self::Arrow,
+            _ if start.starts_with(CONTINUATION) => Self::Arrow,
+            _ if begins_with_object(start) => Self::JsonLines,
+            _ => Self::Delimited,
+        }
+    }
+
+    /// True for lines of text.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Delimited | Self::JsonLines)
+    }
+
+    /// Its name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Delimited => "delimited text",
+            Self::JsonLines => "JSON Lines",
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow IPC",
+        }
+    }
+
+    /// What records that are told apart are written as: text, as it stands where there is any.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::JsonLines => "jsonl",
+            _ => "csv",
+        }
+    }
+}
+
+fn begins_with_object(start: &[u8]) -> bool {
+    let Some(line) = start.split(|byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.trim_ascii().is_empty())
+    else {
+        return false;
+    };
+    let mut learner = Learner::default();
+    line.trim_ascii_start().starts_with(b"{") && learner.lines(line).is_ok() && learner.finish().objects().0 == 1
+}
+
+/// True when the name of a file says that it holds records, also compressed.
+pub fn is_named(path: &[u8]) -> bool {
+    named(path).1.is_some()
+}
+
+/// A path without what tells its format: `a/b.csv.gz` is `a/b`.
+pub fn stem(path: &[u8]) -> &[u8] {
+    named(path).0
+}
+
+/// A path without what tells its format, and what is known of that by its name.
+fn named(path: &[u8]) -> (&[u8], Option<Option<Format>>) {
+    let name_at = path.len() - paths::file_name(path).len();
+    let mut end = path.len();
+    let extension = paths::extension(&path[name_at..end]);
+    if Codec::ALL.iter().any(|codec| extension.eq_ignore_ascii_case(codec.suffix().as_bytes())) {
+        end -= extension.len() + 1;
+    }
+    let extension = paths::extension(&path[name_at..end]);
+    let known = EXTENSIONS.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known)).map(|(_, format)| *format);
+    if known.is_some() {
+        end -= extension.len() + 1;
+    }
+    (&path[..end], known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_its_name_without_what_tells_its_format() {
+        for (path, wanted) in
+            [("a/b.csv.gz", "a/b"), ("x.y/b.TSV", "x.y/b"), ("b.dat", "b.dat"), (".csv", ".csv"), ("b.gz", "b")]
+        {
+            assert_eq!(stem(path.as_bytes()), wanted.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_format_is_told_by_its_name_or_by_its_beginning() {
+        for (path, start, format) in [
+            ("a.csv", "{\"a\":1}\n", Format::Delimited),
+            ("a.txt", "\n {\"a\":1}\n{", Format::JsonLines),
+            ("a", "{a}\n", Format::Delimited),
+            ("a", "", Format::Delimited),
+            ("a.ndjson.zst", "a,b\n", Format::JsonLines),
+            ("a", "PAR1x", Format::Parquet),
+            ("a", "ARROW1\0\0", Format::Arrow),
+            ("a.Parquet", "", Format::Parquet),
+        ] {
+            assert_eq!(Format::of(path.as_bytes(), start.as_bytes()), format, "{path}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! How files of records are read.
+
+use serde::{Deserialize, Serialize};
+
+use super::format;
+use crate::base::error::{EngineError, Result};
+use crate::tabular::csv::Dialect;
+use crate::tabular::text::Encoding;
+
+/// Make an enum of an option from one line for each of its values.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident: $value:ty { $($(#[$each:meta])* $variant:ident = $byte:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$each])* $variant,)+ }
+
+        impl $name {
+            /// The byte that is chosen, when one is.
+            fn value(self) -> $value {
+                match self { $(Self::$variant => $byte,)+ }
+            }
+        }
+    };
+}
+
+choice! {
+    /// What ends a field.
+    Delimiter: Option<u8> {
+        /// It is found.
+        Auto = None,
+        /// `,`
+        Comma = Some(b','),
+        /// A tab.
+        Tab = Some(b'\t'),
+        /// `;`
+        Semicolon = Some(b';'),
+        /// `|`
+        Pipe = Some(b'|'),
+        /// `:`
+        Colon = Some(b':'),
+        /// A space.
+        Space = Some(b' '),
+        /// `^`
+        Caret = Some(b'^'),
+        /// `~`
+        Tilde = Some(b'~'),
+        /// 0x01, as Hive writes it.
+        Soh = Some(0x01),
+        /// 0x1f, the unit separator of ASCII.
+        Us = Some(0x1f),
+    }
+}
+choice! {
+    /// What encloses fields.
+    Quote: Option<u8> {
+        /// `"`
+        Double = Some(b'"'),
+        /// `'`
+        Single = Some(b'\''),
+        /// Nothing: quotes are text.
+        None = None,
+    }
+}
+choice! {
+    /// What takes the meaning from the next byte, inside quotes.
+    Escape: Option<u8> {
+        /// Nothing: a quote is doubled.
+        None = None,
+        /// A backslash.
+        Backslash = Some(b'\\'),
+    }
+}
+choice! {
+    /// What begins a record that is none.
+    Comment: Option<u8> {
+        /// Nothing.
+        None = None,
+        /// `#`
+        Hash = Some(b'#'),
+        /// `;`
+        Semicolon = Some(b';'),
+        /// `%`
+        Percent = Some(b'%'),
+    }
+}
+
+/// What the first record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Header {
+    /// That is found.
+    Auto,
+    /// The names of the columns.
+    Yes,
+    /// Values.
+    No,
+}
+
+/// Which files hold records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Files {
+    /// Those whose names say so.
+    ByName,
+    /// All.
+    All,
+}
+
+/// How files are read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReadOptions {
+    /// Which files.
+    pub files: Files,
+    /// What ends a field.
+    pub delimiter: Delimiter,
+    /// What the first record is.
+    pub header: Header,
+    /// What encloses fields.
+    pub quote: Quote,
+    /// What takes the meaning from the next byte.
+    pub escape: Escape,
+    /// What begins a record that is none.
+    pub comment: Comment,
+    /// Values that stand for no value, as an empty field does; not in quotes.
+    pub null_values: Vec<String>,
+    /// How bytes become text.
+    pub encoding: Encoding,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            files: Files::ByName,
+            delimiter: Delimiter::Auto,
+            header: Header::Auto,
+            quote: Quote::Double,
+            escape: Escape::None,
+            comment: Comment::None,
+            null_values: ["NA", "N/A", "NULL", "null", "\\N"].map(str::to_owned).to_vec(),
+            encoding: Encoding::Auto,
+        }
+    }
+}
+
+/// Values that stand for none.
+const MOST_NULL_VALUES: usize = 100;
+const LONGEST_NULL_VALUE: usize = 100;
+
+impl ReadOptions {
+    /// Look for what is wrong.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidOptions`] naming the option.
+    pub fn check(&self) -> Result<()> {
+        let long = |value: &String| !(1..=LONGEST_NULL_VALUE).contains(&value.chars().count());
+        if self.null_values.len() > MOST_NULL_VALUES || self.null_values.iter().any(long) {
+            return Err(EngineError::invalid(format!(
+                "options.null_values holds more than {MOST_NULL_VALUES} values, or one that is empty or of more than {LONGEST_NULL_VALUE} characters"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The dialect, but for a delimiter that is to be found.
+    pub(super) fn dialect(&self, delimiter: u8) -> Dialect {
+        // Of two meanings of one byte the delimiter's wins.
+        let other = |byte: Option<u8>| byte.filter(|&byte| byte != delimiter);
+        Dialect {
+            delimiter,
+            quote: other(self.quote.value()),
+            escape: other(self.escape.value()),
+            comment: other(self.comment.value()),
+            ..Dialect::of(delimiter)
+        }
+    }
+
+    pub(super) fn delimiter(&self) -> Option<u8> {
+        self.delimiter.value()
+    }
+
+    /// True when the file of this name is to be read.
+    pub fn wants(&self, path: &[u8]) -> bool {
+        self.files == Files::All || format::is_named(path)
+    }
+}

@@ -1,0 +1,181 @@
+//! What all files of a job share, and the way of one from the pass to its [`Source`].
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use super::Table;
+use super::later::Known;
+use super::options::ReadOptions;
+use super::source::Source;
+use crate::base::control::Control;
+use crate::base::error::Result;
+use crate::base::pool::feed::Feed;
+use crate::base::sync::lock;
+use crate::io::codec::Codec;
+use crate::io::digest::{BLOCK_BYTES, End, Reading};
+use crate::run::context::Context;
+
+/// Chunks in work, per thread, above which the reading thread takes one itself.
+pub(super) const CHUNKS_PER_THREAD: usize = 2;
+/// Between two looks at the cancel flag.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What all files of a job share.
+pub struct Shared<T: Table> {
+    /// What the operation does.
+    pub table: T,
+    pub(super) options: ReadOptions,
+    pub(super) control: Arc<Control>,
+    pub(super) threads: usize,
+    pub(super) chunk_bytes: usize,
+    pub(super) chunks: AtomicUsize,
+    /// Buffers that chunks were in.
+    pub(super) spare: Mutex<Vec<Vec<u8>>>,
+    /// Files that have not ended.
+    files: Mutex<usize>,
+    ended: Condvar,
+    /// Files to be read after the pass.
+    pub(super) later: Mutex<Vec<Vec<u8>>>,
+    /// What is known of them.
+    pub(super) known: Mutex<HashMap<Vec<u8>, Known>>,
+}
+
+impl<T: Table> Shared<T> {
+    /// For files that are read as `options` say, in chunks of so many bytes.
+    pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            table,
+            options,
+            control: Arc::clone(&context.control),
+            threads: context.threads,
+            chunk_bytes: context.chunk_bytes.unwrap_or(chunk_bytes),
+            chunks: AtomicUsize::new(0),
+            spare: Mutex::new(Vec::new()),
+            files: Mutex::new(0),
+            ended: Condvar::new(),
+            later: Mutex::default(),
+            known: Mutex::default(),
+        })
+    }
+
+    /// True when the file of this name is to be read.
+    pub fn wants(&self, path: &[u8]) -> bool {
+        self.options.wants(path)
+    }
+
+    /// Wait until every file has ended that was begun.
+    ///
+    /// # Errors
+    /// [`crate::base::error::EngineError::Cancelled`], or what ended the work.
+    pub(super) fn wait(&self) -> Result<()> {
+        let mut open = lock(&self.files);
+        while *open > 0 {
+            self.control.check()?;
+            open =
+                self.ended.wait_timeout(open, LOOK).map_or_else(|poisoned| poisoned.into_inner().0, |(open, _)| open);
+        }
+        // What went wrong on another thread is told by the flag, too.
+        self.control.check()
+    }
+
+    /// What the operation has, once every file has ended.
+    ///
+    /// # Errors
+    /// As [`Shared::wait`].
+    pub fn finish(self: Arc<Self>) -> Result<T> {
+        self.wait()?;
+        // A thread that has told its end may hold it for a moment yet.
+        let mut shared = self;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(shared) => return Ok(shared.table),
+                Err(held) => shared = held,
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A file is counted as open while this lives.
+pub(super) struct Open<T: Table>(pub Arc<Shared<T>>);
+
+impl<T: Table> Open<T> {
+    pub(super) fn new(shared: &Arc<Shared<T>>) -> Self {
+        *lock(&shared.files) += 1;
+        Self(Arc::clone(shared))
+    }
+}
+
+impl<T: Table> Drop for Open<T> {
+    fn drop(&mut self) {
+        *lock(&self.0.files) -= 1;
+        self.0.ended.notify_all();
+    }
+}
+
+/// A file that is being read.
+pub struct FileReading<T: Table> {
+    shared: Arc<Shared<T>>,
+    /// None while the other has it.
+    source: Option<Source<T>>,
+    feed: Option<Feed<Source<T>>>,
+}
+
+impl<T: Table> FileReading<T> {
+    /// The file at `path`, so large when it was listed.
+    pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
+        Self { shared: Arc::clone(shared), source: Some(Source::new(shared, path, size)), feed: None }
+    }
+
+    /// Hand the file over to a decoder, when it is compressed.
+    fn unpack(&mut self, start: &[u8]) -> Result<()> {
+        if self.source.as_ref().is_none_or(|source| source.decoder.is_some()) {
+            return Ok(());
+        }
+        let Some(codec) = Codec::of(start) else { return Ok(()) };
+        let Some(mut source) = self.source.take() else { return Ok(()) };
+        source.origin.codec = Some(codec);
+        if start.len() < BLOCK_BYTES {
+            source.unpack(codec, start)?;
+            self.source = Some(source);
+            return Ok(());
+        }
+        self.feed = Some(Feed::start(&self.shared.control, move |packed| {
+            source.unpack(codec, packed)?;
+            Ok(source)
+        })?);
+        Ok(())
+    }
+}
+
+impl<T: Table> Reading for FileReading<T> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.unpack(bytes)?;
+        match (&self.feed, &mut self.source) {
+            (Some(feed), _) => feed.send(bytes),
+            // The last block of a file is the only one that may be short.
+            (None, Some(source)) if !source.ended => source.take(bytes, bytes.len() < BLOCK_BYTES),
+            (None, _) => Ok(false),
+        }
+    }
+
+    fn hands_on(&self) -> bool {
+        true
+    }
+
+    fn end(self: Box<Self>, end: End<'_>) -> Result<()> {
+        let source = match self.feed {
+            Some(feed) => Some(feed.finish()?),
+            None => self.source,
+        };
+        match source {
+            Some(source) => source.end(match end {
+                End::Whole(meta) => Some(meta),
+                End::Broken(_) => None,
+            }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the first records of a file tell of its columns.
+
+use std::collections::HashSet;
+
+use super::{Head, Nulls, Splitter};
+use crate::base::hash::hash;
+use crate::tabular::split::Split;
+use crate::tabular::values::{Kind, Value};
+
+/// Records of the beginning that are looked at.
+const SAMPLE_RECORDS: usize = 4096;
+
+/// What the beginning of a file tells of a column.
+#[derive(Debug, Clone, Default)]
+pub struct Sample {
+    /// The type that holds its values; none without one.
+    pub kind: Option<Kind>,
+    /// There are no other values than those of the sample.
+    pub is_all: bool,
+    values: usize,
+    distinct: HashSet<u64>,
+}
+
+impl Sample {
+    /// True when values come again: most of them are of few.
+    pub fn is_repeated(&self) -> bool {
+        self.values < 16 || self.distinct.len() * 2 < self.values
+    }
+}
+
+/// Look at the first records of a file whose text begins with `start`.
+pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
+    let is_all = head.format.is_text() && head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
+    let mut samples = vec![Sample { is_all, ..Sample::default() }; head.names.len()];
+    let dialect = head.dialect();
+    // The last record may be cut.
+    let cut = memchr::memrchr2(b'\n', b'\r', start).filter(|_| !is_all);
+    let whole = cut.map_or(start.len(), |end| end + 1);
+    let from = (head.records_at as usize).min(whole);
+    let records = &start[from..whole];
+    let (mut split, mut splitter) = (Split::default(), Splitter::new(records, head));
+    let (mut seen, mut buffer) = (0, Vec::new());
+    let most = if is_all { usize::MAX } else { SAMPLE_RECORDS };
+    while seen < most && splitter.next(&mut split) {
+        seen += split.len();
+        let ragged: HashSet<u32> = split.ragged().iter().map(|&(record, _)| record).collect();
+        for (column, sample) in samples.iter_mut().enumerate() {
+            for record in (0..split.len()).filter(|record| !ragged.contains(&(*record as u32))) {
+                let (begin, end) = split.field(record, column);
+                let Some(value) = nulls.value(&records[begin..end], &dialect, false, &mut buffer) else { continue };
+                sample.values += 1;
+                sample.distinct.insert(hash(value));
+                sample.kind = Kind::join_some(sample.kind, Some(Value::of(value).kind()));
+            }
+        }
+    }
+    // What the file says itself is sure.
+    samples.iter_mut().zip(&head.declared).for_each(|(sample, declared)| sample.kind = declared.or(sample.kind));
+    samples
+}

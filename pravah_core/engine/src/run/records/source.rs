@@ -1,0 +1,317 @@
+//! The reading side of a file: bytes in, chunks of whole records out.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::RecordBatch;
+
+use super::batches::Leaves;
+use super::format::Format;
+use super::head::{Head, Origin};
+use super::later::Known;
+use super::reading::{CHUNKS_PER_THREAD, Open, Shared};
+use super::work::Work;
+use super::{LONGEST_BYTES, Table};
+use crate::base::error::{Result, guarded};
+use crate::base::issue::IssueKind;
+use crate::base::meta::Meta;
+use crate::base::sync::lock;
+use crate::io::codec::Codec;
+use crate::io::unpack;
+use crate::tabular::csv::{Chunk, Cutter, Overlong};
+use crate::tabular::json::{Learner, Shape};
+use crate::tabular::split::line_end;
+use crate::tabular::text::Decoder;
+
+/// Keys that are looked for.
+#[derive(Default)]
+struct Learning {
+    learner: Learner,
+    /// The line that has not ended.
+    rest: Vec<u8>,
+    /// [`Source::start`] holds all there was.
+    is_short: bool,
+    is_cut: bool,
+}
+
+/// Text of objects that is kept until its keys are known: what is longer is read twice.
+const KEPT_BYTES: usize = 4 << 20;
+
+/// The reading side of a file.
+pub(super) struct Source<T: Table> {
+    shared: Arc<Shared<T>>,
+    _open: Open<T>,
+    pub origin: Origin,
+    format: Option<Format>,
+    /// The keys of its objects, once they are known.
+    shape: Option<Arc<Shape>>,
+    learning: Option<Learning>,
+    /// It is to be read after the pass, with that.
+    known: Option<Known>,
+    /// With the bytes of the byte order mark.
+    pub decoder: Option<(Decoder, u64)>,
+    /// Text that came before the head could be told.
+    start: Vec<u8>,
+    cut: Option<(Arc<Work<T>>, Cutter)>,
+    /// Nothing more of it is taken.
+    pub ended: bool,
+}
+
+impl<T: Table> Source<T> {
+    /// The file at `path`, so large when it was listed.
+    pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
+        let shape = match lock(&shared.known).get(path) {
+            Some(Known::Shape(shape)) => Some(Arc::clone(shape)),
+            _ => None,
+        };
+        Self {
+            _open: Open::new(shared),
+            shared: Arc::clone(shared),
+            origin: Origin { path: path.to_vec(), size, codec: None },
+            format: None,
+            shape,
+            learning: None,
+            known: None,
+            decoder: None,
+            start: Vec::new(),
+            cut: None,
+            ended: false,
+        }
+    }
+
+    /// Take the next bytes; false when it has seen enough.
+    pub fn take(&mut self, mut bytes: &[u8], last: bool) -> Result<bool> {
+        if self.decoder.is_none() {
+            if self.is_table(bytes) {
+                return Ok(false);
+            }
+            let (decoder, mark) = Decoder::guess(bytes, self.shared.options.encoding);
+            bytes = &bytes[mark..];
+            self.decoder = Some((decoder, mark as u64));
+        }
+        let mut buffer = Vec::new();
+        let Some((decoder, _)) = &mut self.decoder else { return Ok(false) };
+        let text = decoder.decode(bytes, last, &mut buffer);
+        self.ended |= last;
+        self.text(text, last)?;
+        Ok(!self.ended)
+    }
+
+    /// A table is not read from its beginning to its end.
+    fn is_table(&mut self, start: &[u8]) -> bool {
+        let format = Format::of(&self.origin.path, start);
+        if format.is_text() {
+            return false;
+        }
+        self.ended = true;
+        if self.origin.codec.is_some() {
+            let message = format!("is a {} file that is packed as a whole; unpack it first", format.name());
+            self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
+        } else {
+            self.known = Some(Known::Table(format));
+        }
+        true
+    }
+
+    /// Look for the keys of objects; once all is seen, it is read with them.
+    fn learn(&mut self, text: &[u8], last: bool) -> Result<()> {
+        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
+        let learning = self.learning.get_or_insert_with(|| Learning { is_short: true, ..Learning::default() });
+        learning.is_short &= self.start.len() + text.len() <= short;
+        if learning.is_short {
+            self.start.extend_from_slice(text);
+        } else {
+            self.start = Vec::new();
+        }
+        if let Err(message) = learning.take(text, last) {
+            self.shared.control.issue("read", &self.origin.path, IssueKind::TooLarge, message);
+            self.ended = true;
+            return Ok(());
+        }
+        let Some(learning) = self.learning.take_if(|_| last) else { return Ok(()) };
+        let shape = Arc::new(learning.learner.finish());
+        if learning.is_short {
+            self.shape = Some(shape);
+            let start = std::mem::take(&mut self.start);
+            return self.begin(&start, true);
+        }
+        self.known = Some(Known::Shape(shape));
+        Ok(())
+    }
+
+    fn text(&mut self, text: &[u8], last: bool) -> Result<()> {
+        if self.cut.is_some() {
+            return self.push(text);
+        }
+        let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
+        if format == Format::JsonLines && self.shape.is_none() {
+            return self.learn(text, last);
+        }
+        // A first record that is longer than a block: its columns are not known yet.
+        let is_cut = !last && memchr::memchr2(b'\n', b'\r', text).is_none() && self.start.len() <= LONGEST_BYTES;
+        if is_cut || !self.start.is_empty() {
+            self.start.extend_from_slice(text);
+            if is_cut {
+                return Ok(());
+            }
+            let start = std::mem::take(&mut self.start);
+            return self.begin(&start, last);
+        }
+        self.begin(text, last)
+    }
+
+    /// The head is told by `start`.
+    fn begin(&mut self, start: &[u8], last: bool) -> Result<()> {
+        let shared = &self.shared;
+        let decoder = self.decoder.unwrap_or((Decoder::Utf8, 0));
+        let head = match &self.shape {
+            Some(shape) => Head::of_objects(self.origin.clone(), decoder, shape),
+            None => Head::of(self.origin.clone(), decoder, start, &shared.options),
+        };
+        let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES);
+        let work = Arc::new(Work::new(&shared.table, head, start)?);
+        if last && start.len() <= shared.chunk_bytes {
+            // Small: no copy, and no other thread.
+            let skip = (work.head.records_at as usize).min(start.len());
+            let done = work.chunk(shared, 0, start, skip);
+            self.cut = Some((work, cutter));
+            return done;
+        }
+        self.cut = Some((work, cutter));
+        self.push(start)
+    }
+
+    fn push(&mut self, text: &[u8]) -> Result<()> {
+        let Some((work, cutter)) = &mut self.cut else { return Ok(()) };
+        let shared = &self.shared;
+        let pushed = cutter.push(text, |chunk| {
+            give(shared, work, chunk.index, Piece::Text(chunk))?;
+            Ok(lock(&shared.spare).pop().unwrap_or_default())
+        })?;
+        if let Err(Overlong { offset, .. }) = pushed {
+            work.cut(offset);
+            self.ended = true;
+        }
+        Ok(())
+    }
+
+    /// Take what `packed` holds.
+    pub fn unpack(&mut self, codec: Codec, packed: impl std::io::BufRead) -> Result<()> {
+        let (control, size) = (Arc::clone(&self.shared.control), self.origin.size);
+        let trouble = unpack::blocks((codec, packed, size), &control, |block, last| self.take(block, last))?;
+        if let Some((kind, message)) = trouble {
+            if let Some((work, _)) = &self.cut {
+                work.break_off();
+            }
+            control.issue("read", &self.origin.path, kind, message);
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    /// Nothing more comes; what it was known by all the while when it was read to its end.
+    pub fn end(mut self, whole: Option<&Meta>) -> Result<()> {
+        if whole.is_some() && !self.ended {
+            self.take(&[], true)?;
+        }
+        if let Some(known) = self.known.take().filter(|_| whole.is_some()) {
+            lock(&self.shared.known).insert(self.origin.path.clone(), known);
+            lock(&self.shared.later).push(std::mem::take(&mut self.origin.path));
+            return Ok(());
+        }
+        let Some((work, cutter)) = self.cut.take() else { return Ok(()) };
+        let Some(meta) = whole else {
+            work.give_up();
+            return work.leave(&self.shared);
+        };
+        work.read_as(meta);
+        let rest = cutter.finish();
+        if !work.is_cut() && !rest.text.is_empty() {
+            give(&self.shared, &work, rest.index, Piece::Text(rest))?;
+        }
+        work.leave(&self.shared)
+    }
+}
+
+impl Learning {
+    fn take(&mut self, text: &[u8], last: bool) -> std::result::Result<(), String> {
+        if self.is_cut {
+            return Ok(());
+        }
+        let whole = if last { text.len() } else { memchr::memrchr2(b'\n', b'\r', text).map_or(0, |end| end + 1) };
+        if whole == 0 {
+            self.rest.extend_from_slice(text);
+            // The reading with its keys tells that.
+            self.is_cut = self.rest.len() > LONGEST_BYTES;
+            return if last { self.learner.lines(&self.rest) } else { Ok(()) };
+        }
+        let first = if self.rest.is_empty() { 0 } else { line_end(text, 0).min(whole) };
+        self.rest.extend_from_slice(&text[..first]);
+        self.learner.lines(&self.rest)?;
+        self.learner.lines(&text[first..whole])?;
+        self.rest.clear();
+        self.rest.extend_from_slice(&text[whole..]);
+        Ok(())
+    }
+}
+
+/// A chunk on its way.
+pub(super) enum Piece {
+    /// Records.
+    Text(Chunk),
+    /// Rows of a table, to be made records.
+    Rows(RecordBatch, Arc<Leaves>),
+}
+
+impl Piece {
+    /// Work on it here.
+    fn work<T: Table>(self, shared: &Shared<T>, work: &Work<T>, index: u32) -> Result<()> {
+        let text = match self {
+            Self::Text(chunk) => {
+                let skip = (work.head.records_at.saturating_sub(chunk.offset) as usize).min(chunk.text.len());
+                work.chunk(shared, index, &chunk.text, skip)?;
+                chunk.text
+            }
+            Self::Rows(batch, leaves) => {
+                let mut text = lock(&shared.spare).pop().unwrap_or_default();
+                work.no_numbers(leaves.text(&batch, &mut text)?);
+                drop(batch);
+                work.chunk(shared, index, &text, 0)?;
+                text
+            }
+        };
+        take_back(shared, text);
+        Ok(())
+    }
+}
+
+/// Have a chunk worked on, here or elsewhere.
+pub(super) fn give<T: Table>(shared: &Arc<Shared<T>>, work: &Arc<Work<T>>, index: u32, piece: Piece) -> Result<()> {
+    // Outside the pool there is nobody to hand it to: a stream that is unpacked keeps its thread busy anyway.
+    let is_here = rayon::current_thread_index().is_none()
+        || shared.threads == 1
+        || shared.chunks.load(Ordering::Relaxed) >= shared.threads * CHUNKS_PER_THREAD;
+    if is_here {
+        return piece.work(shared, work, index);
+    }
+    shared.chunks.fetch_add(1, Ordering::Relaxed);
+    work.enter();
+    let (open, work) = (Open::new(shared), Arc::clone(work));
+    rayon::spawn(move || {
+        let shared = &open.0;
+        let done = guarded(|| piece.work(shared, &work, index));
+        shared.chunks.fetch_sub(1, Ordering::Relaxed);
+        if let Err(error) = done.and_then(|()| guarded(|| work.leave(shared))) {
+            shared.control.fail(error);
+        }
+    });
+    Ok(())
+}
+
+fn take_back<T: Table>(shared: &Shared<T>, mut text: Vec<u8>) {
+    let mut spare = lock(&shared.spare);
+    if spare.len() <= shared.threads * CHUNKS_PER_THREAD {
+        text.clear();
+        spare.push(text);
+    }
+}

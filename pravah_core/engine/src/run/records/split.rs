@@ -1,0 +1,42 @@
+//! Records of any text.
+
+use super::Head;
+use crate::tabular::csv;
+use crate::tabular::json;
+use crate::tabular::split::Split;
+
+/// Splits a chunk, a few records at a time.
+#[derive(Debug)]
+pub enum Splitter<'a> {
+    /// By delimiters.
+    Delimited(csv::Splitter<'a>),
+    /// Objects.
+    Json(json::Splitter<'a>),
+}
+
+impl<'a> Splitter<'a> {
+    /// At the start of `text`, which begins with a record of that file.
+    pub fn new(text: &'a [u8], head: &'a Head) -> Self {
+        match &head.shape {
+            Some(shape) => Self::Json(json::Splitter::new(text, shape)),
+            None => Self::Delimited(csv::Splitter::new(text, head.dialect(), head.names.len())),
+        }
+    }
+
+    /// The next records, in `split`; false when there are none.
+    pub fn next(&mut self, split: &mut Split) -> bool {
+        match self {
+            Self::Delimited(splitter) => splitter.next(split),
+            Self::Json(splitter) => splitter.next(split),
+        }
+    }
+
+    /// True when the text ends in a quoted field; known once there are no records left.
+    pub fn is_open(&self) -> bool {
+        match self {
+            Self::Delimited(splitter) => splitter.is_open(),
+            // Its quotes close on their line.
+            Self::Json(_) => false,
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! One file's chunks: worked on by several threads, added up in their order.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use super::cover::Cover;
+use super::head::{Head, lines};
+use super::reading::Shared;
+use super::{Counts, Format, LONGEST_BYTES, Of, Records, Splitter, Table};
+use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
+use crate::base::meta;
+use crate::base::meta::Meta;
+use crate::base::paths;
+use crate::base::sync::lock;
+use crate::tabular::split::Split;
+use crate::tabular::text::Odd;
+
+/// A file whose chunks are worked on.
+pub struct Work<T: Table> {
+    /// What is known of it.
+    pub head: Head,
+    plan: T::Plan,
+    /// Chunks that are worked on, and one for the reading.
+    open: AtomicUsize,
+    no_numbers: AtomicU64,
+    seen: OnceLock<meta::State>,
+    state: Mutex<State<T>>,
+}
+
+struct State<T: Table> {
+    /// The chunk that is added next.
+    next: u32,
+    waiting: BTreeMap<u32, (T::Part, Counts)>,
+    file: Option<T::File>,
+    counts: Counts,
+    /// It is left out: it could not be read, or changed meanwhile.
+    is_broken: bool,
+}
+
+impl<T: Table> Work<T> {
+    /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
+    pub fn new(table: &T, head: Head, start: &[u8]) -> Result<Self> {
+        let (plan, file) = table.file(&head, start)?;
+        let (file, counts) = (Some(file), Counts::default());
+        let state = State { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
+        Ok(Self {
+            head,
+            plan,
+            open: AtomicUsize::new(1),
+            no_numbers: AtomicU64::new(0),
+            seen: OnceLock::new(),
+            state: Mutex::new(state),
+        })
+    }
+
+    fn of(&self) -> Of<'_, T> {
+        Of { head: &self.head, plan: &self.plan, state: self.seen.get().copied() }
+    }
+
+    /// It was read to its end, and was known by `meta` all the while.
+    pub fn read_as(&self, meta: &Meta) {
+        self.seen.get_or_init(|| meta.into());
+    }
+
+    /// One chunk more is at work.
+    pub fn enter(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What follows from there on is not read: a record is too long.
+    pub fn cut(&self, offset: u64) {
+        lock(&self.state).counts.cut_at = Some(offset);
+    }
+
+    /// What follows cannot be unpacked.
+    pub fn break_off(&self) {
+        lock(&self.state).counts.is_broken_off = true;
+    }
+
+    /// True once it was cut.
+    pub fn is_cut(&self) -> bool {
+        lock(&self.state).counts.cut_at.is_some()
+    }
+
+    /// So many floats of some of its rows are no numbers.
+    pub fn no_numbers(&self, count: u64) {
+        self.no_numbers.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Leave it out.
+    pub fn give_up(&self) {
+        lock(&self.state).is_broken = true;
+    }
+
+    /// Work on a chunk, and add it and those it held up.
+    pub fn chunk(&self, shared: &Shared<T>, index: u32, text: &[u8], skip: usize) -> Result<()> {
+        shared.control.check()?;
+        let table = &shared.table;
+        let mut part = table.part(&self.of())?;
+        let counts = self.split(table, &mut part, text, skip)?;
+        let mut state = lock(&self.state);
+        state.waiting.insert(index, (part, counts));
+        let state = &mut *state;
+        while let Some((part, counts)) = state.waiting.remove(&state.next) {
+            state.next += 1;
+            if let Some(file) = &mut state.file {
+                table.add(&self.of(), file, part, &state.counts)?;
+            }
+            state.counts.add(&counts);
+        }
+        Ok(())
+    }
+
+    /// `skip` bytes are the header, or a part of it.
+    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Result<Counts> {
+        let mut counts = Counts { bytes: text.len() as u64, lines: lines(text), ..Counts::default() };
+        let (header, records) = text.split_at(skip);
+        let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect()));
+        let is_utf8 = std::str::from_utf8(records).is_ok();
+        counts.not_utf8 = u64::from(!is_utf8);
+        if !is_utf8 {
+            counts.odd = Odd::of(records);
+        }
+        let mut splitter = Splitter::new(records, &self.head);
+        let mut split = Split::default();
+        while splitter.next(&mut split) {
+            if let Some(&(record, fields)) = split.ragged().first() {
+                counts.first_ragged = counts.first_ragged.or(Some((counts.records + u64::from(record) + 1, fields)));
+                counts.ragged += split.ragged().len() as u64;
+            }
+            cover.take(&split).map_err(|at| self.lost(at))?;
+            let first = counts.records as u32;
+            table.records(
+                &self.of(),
+                part,
+                Records { text: records, split: &split, first, at: skip, lines_at, is_utf8 },
+            )?;
+            counts.records += split.len() as u64;
+        }
+        cover.end().map_err(|at| self.lost(at))?;
+        table.close(&self.of(), part)?;
+        counts.is_open = splitter.is_open();
+        Ok(counts)
+    }
+
+    /// The reader would lose some of the file: a bug, and better no result than one that hides it.
+    fn lost(&self, at: usize) -> EngineError {
+        let path = paths::escape(&self.head.path);
+        EngineError::internal(format!("byte {at} of a chunk of {path} is in no record; please report this file"))
+    }
+
+    /// One chunk less, or the reading, is at work; the last one ends the file.
+    pub fn leave(&self, shared: &Shared<T>) -> Result<()> {
+        // Acquire and release: what all of them added is seen by the last one.
+        if self.open.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        let mut state = lock(&self.state);
+        let counts = std::mem::take(&mut state.counts);
+        let counts = Counts { no_numbers: self.no_numbers.load(Ordering::Relaxed), ..counts };
+        let file = state.file.take().filter(|_| !state.is_broken);
+        drop(state);
+        let Some(file) = file else { return Ok(()) };
+        if shared.table.tells(&self.of()) {
+            self.tell(shared, &counts);
+        }
+        shared.table.end(&self.of(), file, &counts)
+    }
+
+    /// What is odd about the file.
+    fn tell(&self, shared: &Shared<T>, counts: &Counts) {
+        let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
+        if let Some(offset) = counts.cut_at {
+            let message = format!(
+                "a record that begins at byte {offset} is longer than {LONGEST_BYTES} bytes; perhaps a quote does not close. \
+                 What follows it was not read"
+            );
+            shared.control.issue("read", &self.head.path, IssueKind::TooLarge, message);
+        } else if counts.is_open {
+            issue("its last record ends in a quoted field: a quote does not close, or the file is cut".into());
+        }
+        if let Some((record, fields)) = counts.first_ragged {
+            let (ragged, records) = (counts.ragged, counts.records);
+            issue(match self.head.format {
+                Format::JsonLines => format!(
+                    "{ragged} of {records} lines are no JSON object, or have a key twice; the first is record {record}"
+                ),
+                _ => format!(
+                    "{ragged} of {records} records have another number of fields than the {} columns; the first is record \
+                     {record}, with {fields}",
+                    self.head.names.len()
+                ),
+            });
+        }
+        let no_numbers = counts.no_numbers;
+        if no_numbers > 0 {
+            issue(format!("{no_numbers} of its floats are no number or infinite: they are read as no value"));
+        }
+        if counts.not_utf8 > 0 {
+            issue(format!("holds bytes that are no UTF-8: {}", counts.odd.advice()));
+        }
+    }
+}

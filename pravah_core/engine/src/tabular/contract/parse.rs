@@ -1,0 +1,268 @@
+//! Schemas as people write them.
+
+use regex::bytes::Regex;
+use serde_json::{Map, Value as Json};
+
+use super::{Contract, Field, keys};
+use crate::base::error::{EngineError, Result};
+use crate::tabular::values::{Kind, Value};
+
+/// Read a Table Schema, or a JSON Schema of an object.
+///
+/// # Errors
+/// [`EngineError::InvalidOptions`] naming what is wrong or not understood.
+pub fn parse(text: &str) -> Result<Contract> {
+    let document: Json = serde_json::from_str(text).map_err(|error| invalid(&format!("is no JSON: {error}")))?;
+    let Json::Object(document) = document else { return Err(invalid("is no JSON object")) };
+    let contract = match (document.get("fields"), document.get("properties")) {
+        (Some(Json::Array(fields)), _) => table_schema(&document, fields)?,
+        (_, Some(Json::Object(properties))) => json_schema(&document, properties)?,
+        _ => return Err(invalid("has neither `fields` (Table Schema) nor `properties` (JSON Schema)")),
+    };
+    let mut names: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(invalid(&format!("has the column {:?} twice", pair[0]))),
+        None => Ok(contract),
+    }
+}
+
+pub(super) fn invalid(what: &str) -> EngineError {
+    EngineError::invalid(format!("the schema {what}"))
+}
+
+/// What is there besides what is known and what only describes.
+fn unknown<'a>(object: &'a Map<String, Json>, known: &[&str]) -> Option<&'a String> {
+    const DESCRIBING: [&str; 11] = [
+        "title",
+        "description",
+        "example",
+        "examples",
+        "rdfType",
+        "$schema",
+        "$id",
+        "default",
+        "$comment",
+        "profile",
+        "comment",
+    ];
+    object.keys().find(|key| !known.contains(&key.as_str()) && !DESCRIBING.contains(&key.as_str()))
+}
+
+pub(super) fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) -> Result<()> {
+    match unknown(object, known) {
+        Some(key) => Err(invalid(&format!("has {key:?} {place}, which is not checked here; leave it out"))),
+        None => Ok(()),
+    }
+}
+
+fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contract> {
+    refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys"], "at its top")?;
+    let mut parsed = Vec::new();
+    for field in fields {
+        let Json::Object(field) = field else { return Err(invalid("has a field that is no object")) };
+        let name = field.get("name").and_then(Json::as_str).ok_or_else(|| invalid("has a field without a name"))?;
+        refuse(field, &["name", "type", "format", "constraints"], &format!("in the field {name:?}"))?;
+        if field.get("format").is_some_and(|format| format != "default" && format != "any") {
+            return Err(invalid(&format!("has a format in the field {name:?}; only the default one is checked here")));
+        }
+        let kind = field.get("type").map_or(Ok(None), |kind| table_kind(kind, name))?;
+        let mut made = Field::of(name.to_owned(), kind);
+        match field.get("constraints") {
+            None => {}
+            Some(Json::Object(constraints)) => constrain(&mut made, constraints)?,
+            Some(_) => return Err(invalid(&format!("has constraints in the field {name:?} that are no object"))),
+        }
+        parsed.push(made);
+    }
+    let keys = keys::parse(document, &mut parsed)?;
+    let null_values = match document.get("missingValues") {
+        None => None,
+        Some(values) => Some(texts(values).ok_or_else(|| invalid("has missingValues that are no list of texts"))?),
+    };
+    Ok(Contract { fields: parsed, keys, null_values })
+}
+
+pub(super) fn texts(values: &Json) -> Option<Vec<String>> {
+    values.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
+}
+
+fn table_kind(kind: &Json, name: &str) -> Result<Option<Kind>> {
+    Ok(Some(match kind.as_str() {
+        Some("any") => return Ok(None),
+        Some("string") => Kind::Text,
+        Some("integer" | "year") => Kind::Integer,
+        Some("number") => Kind::Float,
+        Some("boolean") => Kind::Boolean,
+        Some("date") => Kind::Date,
+        Some("datetime") => Kind::Timestamp,
+        Some("time") => Kind::Time,
+        _ => return Err(invalid(&format!("has the type {kind} in the field {name:?}, which is not checked here"))),
+    }))
+}
+
+/// Take the constraints that both forms have.
+fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
+    let name = field.name.clone();
+    let wrong = |key: &str, what: &str| invalid(&format!("has a {key} in the field {name:?} that is {what}"));
+    for (key, value) in constraints {
+        match key.as_str() {
+            "required" => field.required = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
+            "unique" => field.unique = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
+            "minimum" | "exclusiveMinimum" => {
+                field.minimum = Some((bound(value).ok_or_else(|| wrong(key, "no number or date"))?, key == "minimum"));
+            }
+            "maximum" | "exclusiveMaximum" => {
+                field.maximum = Some((bound(value).ok_or_else(|| wrong(key, "no number or date"))?, key == "maximum"));
+            }
+            "minLength" => field.min_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
+            "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
+            "pattern" => {
+                let text = value.as_str().ok_or_else(|| wrong(key, "no text"))?;
+                whole_pattern(field, text)?;
+            }
+            "enum" => {
+                let values = value.as_array().ok_or_else(|| wrong(key, "no list"))?;
+                let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
+                field.values = Some(values.iter().map(text).collect());
+            }
+            _ => {
+                return Err(invalid(&format!(
+                    "has the constraint {key:?} in the field {name:?}, which is not checked here"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A pattern of Table Schema is for the whole value (as XML Schema's are).
+fn whole_pattern(field: &mut Field, text: &str) -> Result<()> {
+    set_pattern(field, text, &format!("^(?:{text})$"))
+}
+
+fn set_pattern(field: &mut Field, text: &str, expression: &str) -> Result<()> {
+    let pattern = Regex::new(expression)
+        .map_err(|error| invalid(&format!("has a pattern in the field {:?} that is none: {error}", field.name)))?;
+    field.pattern = Some(pattern);
+    text.clone_into(&mut field.pattern_text);
+    Ok(())
+}
+
+fn bound(value: &Json) -> Option<Value> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    Some(Value::of(text.as_bytes())).filter(|value| !matches!(value, Value::Text | Value::Boolean(_)))
+}
+
+fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> Result<Contract> {
+    refuse(document, &["type", "properties", "required", "additionalProperties"], "at its top")?;
+    let required = document.get("required").map_or(Some(Vec::new()), texts);
+    let required = required.ok_or_else(|| invalid("has a `required` that is no list of names"))?;
+    let mut fields = Vec::new();
+    for (name, property) in properties {
+        let Json::Object(property) = property else {
+            return Err(invalid(&format!("has a property {name:?} that is no object")));
+        };
+        let (kind, may_be_null) = json_kind(property, name)?;
+        let mut field = Field::of(name.clone(), kind);
+        let constraints: Map<String, Json> = property
+            .iter()
+            .filter(|(key, _)| {
+                !matches!(
+                    key.as_str(),
+                    "type" | "format" | "pattern" | "title" | "description" | "examples" | "default"
+                )
+            })
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        constrain(&mut field, &constraints)?;
+        if let Some(text) = property.get("pattern").and_then(Json::as_str) {
+            // Here any part may match.
+            set_pattern(&mut field, text, text)?;
+        }
+        field.required = required.contains(name) && !may_be_null;
+        fields.push(field);
+    }
+    if let Some(name) = required.iter().find(|name| !properties.contains_key(*name)) {
+        fields.push(Field { required: true, ..Field::of(name.clone(), None) });
+    }
+    Ok(Contract { fields, ..Contract::default() })
+}
+
+fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, bool)> {
+    let strange = || invalid(&format!("has a type in the property {name:?} that is not checked here"));
+    let (kind, may_be_null) = match property.get("type") {
+        None => (None, false),
+        Some(Json::String(kind)) => (Some(kind.as_str()), false),
+        Some(Json::Array(kinds)) => {
+            let kinds: Vec<&str> = kinds.iter().filter_map(Json::as_str).collect();
+            match kinds[..] {
+                [kind] => (Some(kind), false),
+                ["null", kind] | [kind, "null"] => (Some(kind), true),
+                _ => return Err(strange()),
+            }
+        }
+        Some(_) => return Err(strange()),
+    };
+    let kind = match (kind, property.get("format").and_then(Json::as_str)) {
+        (None, None) => None,
+        (Some("string") | None, Some("date")) => Some(Kind::Date),
+        (Some("string") | None, Some("date-time")) => Some(Kind::Timestamp),
+        (Some("string") | None, Some("time")) => Some(Kind::Time),
+        (Some("string"), None) => Some(Kind::Text),
+        (Some("integer"), None) => Some(Kind::Integer),
+        (Some("number"), None) => Some(Kind::Float),
+        (Some("boolean"), None) => Some(Kind::Boolean),
+        _ => return Err(strange()),
+    };
+    Ok((kind, may_be_null))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_its_name() {
+        for (text, named) in [
+            ("[]", "object"),
+            ("{", "JSON"),
+            ("{}", "fields"),
+            (r#"{"fields": [{"type": "string"}]}"#, "without a name"),
+            (r#"{"fields": [{"name": "a"}, {"name": "a"}]}"#, "twice"),
+            (r#"{"fields": [{"name": "a", "type": "geopoint"}]}"#, "geopoint"),
+            (r#"{"fields": [{"name": "a", "format": "email"}]}"#, "format"),
+            (r#"{"fields": [{"name": "a", "constraints": {"minimun": 1}}]}"#, "minimun"),
+            (r#"{"fields": [{"name": "a", "constraints": {"pattern": "("}}]}"#, "pattern"),
+            (r#"{"fields": [{"name": "a"}], "uniqueKeys": []}"#, "uniqueKeys"),
+            (r#"{"properties": {"a": {"type": "array"}}}"#, "type"),
+            (r#"{"properties": {"a": {"oneOf": []}}}"#, "oneOf"),
+            (r#"{"properties": {}, "allOf": []}"#, "allOf"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn both_forms_say_the_same() {
+        let table = parse(
+            r#"{"fields": [{"name": "id", "type": "integer", "constraints": {"required": true, "minimum": 1}},
+            {"name": "day", "type": "date"}], "missingValues": ["-"]}"#,
+        );
+        let json = parse(
+            r#"{"type": "object", "required": ["id"], "properties":
+            {"id": {"type": "integer", "minimum": 1}, "day": {"type": ["string", "null"], "format": "date"}}}"#,
+        );
+        let (table, json) = (table.unwrap(), json.unwrap());
+        assert_eq!(table.null_values, Some(vec!["-".to_owned()]));
+        let described = |contract: &Contract, name: &str| {
+            contract.fields.iter().find(|field| field.name == name).map(|field| format!("{field:?}"))
+        };
+        for name in ["id", "day"] {
+            assert_eq!(described(&table, name), described(&json, name));
+        }
+        let again = parse(&table.described().to_string()).unwrap();
+        assert_eq!(again.described(), table.described());
+    }
+}

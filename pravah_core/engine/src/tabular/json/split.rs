@@ -1,0 +1,69 @@
+//! Lines as a matrix of fields, as [`crate::tabular::csv::Splitter`] makes it of delimited text.
+
+use super::NO_OBJECT;
+use super::parse::{self, Visit};
+use super::shape::Shape;
+use crate::tabular::split::{Split, line_end, split_records};
+
+/// Splits a chunk, a few records at a time.
+#[derive(Debug)]
+pub struct Splitter<'a> {
+    text: &'a [u8],
+    shape: &'a Shape,
+    at: usize,
+    row: Vec<(u32, u32)>,
+    most: usize,
+}
+
+struct Row<'a> {
+    shape: &'a Shape,
+    fields: &'a mut [(u32, u32)],
+    base: usize,
+}
+
+impl Visit for Row<'_> {
+    #[inline]
+    fn key(&mut self, object: u32, hint: usize, key: &[u8]) -> Option<u32> {
+        self.shape.find(object, hint, key)
+    }
+
+    #[inline]
+    fn value(&mut self, node: u32, token: &[u8], start: usize) -> Option<()> {
+        let Some(column) = self.shape.column(node) else {
+            // No value where others have an object.
+            return (token == b"null").then_some(());
+        };
+        let field = &mut self.fields[column];
+        let start = (self.base + start) as u32;
+        // One that is set already is a key that is there twice.
+        (field.0 == field.1).then(|| *field = (start, start + token.len() as u32))
+    }
+}
+
+impl<'a> Splitter<'a> {
+    /// At the start of `text`, which is at most 4 GiB long and begins with a line.
+    pub fn new(text: &'a [u8], shape: &'a Shape) -> Self {
+        let columns = shape.names().len();
+        Self { text, shape, at: 0, row: Vec::with_capacity(columns), most: split_records(columns) }
+    }
+
+    /// The next records, in `split`; false when there are none.
+    pub fn next(&mut self, split: &mut Split) -> bool {
+        let columns = self.shape.names().len();
+        split.clear(columns);
+        while self.at < self.text.len() && split.len() < self.most {
+            let (start, end) = (self.at, line_end(self.text, self.at));
+            self.at = end + 1;
+            let line = &self.text[start..end];
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            self.row.clear();
+            self.row.resize(columns, (end as u32, end as u32));
+            let mut row = Row { shape: self.shape, fields: &mut self.row, base: start };
+            let is_object = parse::object(line, &mut row).is_some();
+            split.push((start as u32, end as u32), &self.row, (!is_object).then_some(NO_OBJECT));
+        }
+        !split.is_empty()
+    }
+}
