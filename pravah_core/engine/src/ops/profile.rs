@@ -40,7 +40,7 @@ use crate::run::context::Context;
 use crate::run::operation::Options;
 use crate::run::operation::{Operation, Stages};
 use crate::run::partials;
-use crate::run::partials::Known;
+use crate::run::partials::KnownPartials;
 use crate::run::records;
 use crate::run::records::{FileReading, Nulls, ReadOptions, Shared};
 use crate::source::walk::WalkTotals;
@@ -74,7 +74,7 @@ impl Options for ProfileOptions {
             workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
         };
         let shared = Shared::new(profile, self.read.clone(), &context, CHUNK_BYTES);
-        let known = Known::open(&context, mark);
+        let known = KnownPartials::open(&context, mark);
         Ok(Box::new(ProfileOperation { shared, known, reused: Reused::default(), context }))
     }
 }
@@ -130,7 +130,7 @@ impl Figures {
 
 struct ProfileOperation {
     shared: Arc<Shared<Profile>>,
-    known: Known,
+    known: KnownPartials,
     reused: Reused,
     context: Context,
 }

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 pub use self::options::{Binary, Case, SearchOptions, Whole};
 
 use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts};
-use self::known::{Known, SEARCHED, Seen};
+use self::known::{KnownMatches, SEARCHED, Seen};
 use self::patterns::Patterns;
 use self::reading::FileReading;
 use self::rows::{Extent, RESULT};
@@ -91,7 +91,7 @@ impl Options for SearchOptions {
         let shared = Shared {
             workers: Slots::new(context.threads, worker),
             extent: Extent { before: self.context_before, after: self.context_after, length: self.line_length },
-            known: Known::open(&context, self),
+            known: KnownMatches::open(&context, self),
             options: self.clone(),
             patterns,
             context,
@@ -139,7 +139,7 @@ impl Worker {
 struct Shared {
     options: SearchOptions,
     extent: Extent,
-    known: Known,
+    known: KnownMatches,
     patterns: Patterns,
     workers: Slots<Worker>,
     context: Context,

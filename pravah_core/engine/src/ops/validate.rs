@@ -41,7 +41,7 @@ use crate::io::digest::{Algorithm, Reading};
 use crate::run::context::Context;
 use crate::run::operation::Options;
 use crate::run::operation::{Operation, Stages};
-use crate::run::partials::Known;
+use crate::run::partials::KnownPartials;
 use crate::run::records;
 use crate::run::records::{FileReading, Nulls, ReadOptions, Shared};
 use crate::source::walk::WalkTotals;
@@ -171,7 +171,7 @@ impl Options for ValidateOptions {
         };
         // With a destination every file's records are written, and so read.
         let is_open = validate.destination.is_none();
-        let known = if is_open { Known::open(&context, mark) } else { Known::default() };
+        let known = if is_open { KnownPartials::open(&context, mark) } else { KnownPartials::default() };
         let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
         Ok(Box::new(ValidateOperation { shared, known, reused: Reused::default(), context }))
     }
@@ -209,7 +209,7 @@ impl Validate {
 
 struct ValidateOperation {
     shared: Arc<Shared<Validate>>,
-    known: Known,
+    known: KnownPartials,
     /// Files that were taken over, and their bytes.
     reused: Reused,
     context: Context,

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use self::etag::{EtagReading, Sum};
 use self::expected::Expected;
 use self::form::Form;
-use self::known::Known;
+use self::known::KnownDigests;
 use self::report::TABLES;
 use self::report::{Row, Status};
 use crate::base::error::{EngineError, Result};
@@ -89,7 +89,7 @@ impl Options for VerifyOptions {
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let expected = Expected::none();
         Ok(Box::new(Verify {
-            known: Known::open(&context, expected.form),
+            known: KnownDigests::open(&context, expected.form),
             expected,
             algorithms: Vec::new(),
             seen: Vec::new(),
@@ -126,7 +126,7 @@ struct Verify {
     options: VerifyOptions,
     context: Context,
     expected: Expected,
-    known: Known,
+    known: KnownDigests,
     algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
     rows: Mutex<Vec<Row>>,
@@ -146,7 +146,7 @@ impl Operation for Verify {
             Form::Digest(algorithm) => vec![algorithm],
             Form::Etag => Vec::new(),
         };
-        self.known = Known::open(&self.context, self.expected.form);
+        self.known = KnownDigests::open(&self.context, self.expected.form);
         self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
         self.context.control.next_stage();
         Ok(())

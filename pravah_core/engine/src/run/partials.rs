@@ -36,7 +36,7 @@ pub fn row(rows: &mut Columns, path: &[u8], state: State, figures: &[u8]) {
 
 /// Files of which an earlier run kept a partial.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct KnownPartials {
     /// Without the partials.
     files: Baseline,
     shards: Shards,
@@ -44,7 +44,7 @@ pub struct Known {
     taken: Taken,
 }
 
-impl Known {
+impl KnownPartials {
     /// Those of the job's baseline that are true for `mark`.
     pub fn open(context: &Context, mark: String) -> Self {
         let shards = context.baseline.clone();

@@ -29,9 +29,9 @@ type Part = (ChainingValue, bool);
 
 /// Parts that an earlier attempt or a split has hashed.
 #[derive(Debug, Default)]
-pub struct Known(HashMap<Vec<u8>, HashMap<(State, u64), Part>>);
+pub struct KnownParts(HashMap<Vec<u8>, HashMap<(State, u64), Part>>);
 
-impl Known {
+impl KnownParts {
     /// Those of some shards.
     pub fn open(shards: &Shards) -> Self {
         let (mut known, mark) = (Self::default(), mark());
@@ -74,13 +74,13 @@ impl Known {
 /// What of large files is not known, neither as a whole nor in parts.
 pub struct Left {
     files: Baseline,
-    parts: Known,
+    parts: KnownParts,
 }
 
 impl Left {
     /// By some shards of a job whose only algorithm has parts.
     pub fn of(shards: &Shards) -> Self {
-        Self { files: Baseline::open(shards, &[Algorithm::Blake3.name()]), parts: Known::open(shards) }
+        Self { files: Baseline::open(shards, &[Algorithm::Blake3.name()]), parts: KnownParts::open(shards) }
     }
 }
 
@@ -110,7 +110,7 @@ fn mark() -> String {
 
 /// Parts that are known, and those that become so.
 pub struct Kept {
-    earlier: Known,
+    earlier: KnownParts,
     sink: Arc<Sink>,
     /// None until there is a part: most jobs have no such file.
     sheet: Mutex<Option<Sheet>>,
@@ -119,16 +119,16 @@ pub struct Kept {
 impl Kept {
     /// None is known yet.
     pub fn new(sink: &Arc<Sink>) -> Self {
-        Self { earlier: Known::default(), sink: Arc::clone(sink), sheet: Mutex::default() }
+        Self { earlier: KnownParts::default(), sink: Arc::clone(sink), sheet: Mutex::default() }
     }
 
     /// Know those of some shards.
     pub fn open(&mut self, shards: &Shards) {
-        self.earlier = Known::open(shards);
+        self.earlier = KnownParts::open(shards);
     }
 
     /// What was known at the beginning.
-    pub fn earlier(&self) -> &Known {
+    pub fn earlier(&self) -> &KnownParts {
         &self.earlier
     }
 

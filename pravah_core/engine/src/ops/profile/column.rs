@@ -51,7 +51,7 @@ pub fn base(size: u64) -> u32 {
 
 /// A column.
 #[derive(Debug, Clone, Default)]
-pub struct Column {
+pub struct ColumnProfile {
     /// The file says that its values are texts, whatever they look like.
     is_text: bool,
     /// Fields without a value.
@@ -65,7 +65,7 @@ pub struct Column {
     many: Option<Box<Many>>,
 }
 
-impl Column {
+impl ColumnProfile {
     /// Of values whose type the file itself declares, or not.
     pub fn of(declared: Option<Kind>) -> Self {
         Self { is_text: declared == Some(Kind::Text), ..Self::default() }
@@ -166,7 +166,7 @@ impl Column {
         self.many.as_ref().map_or(Some(()), |many| many.write(out))
     }
 
-    /// What [`Column::write`] wrote.
+    /// What [`ColumnProfile::write`] wrote.
     pub fn read(from: &mut Reader<'_>) -> Option<Self> {
         let flags = from.integer()?;
         let (nulls, missing, empties) = (from.integer()?, from.integer()?, from.integer()?);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::column::{Column, Rules, base, limit};
+use super::column::{ColumnProfile, Rules, base, limit};
 use super::many::Many;
 use super::partial;
 use super::schemas::{Schemas, Signature, shown};
@@ -100,7 +100,7 @@ impl Worker {
     }
 
     /// A file's end; its partial, when it is to be kept.
-    pub fn end(&mut self, told: &Told, columns: Vec<Column>, partial: Option<(State, &[u8])>) -> Result<()> {
+    pub fn end(&mut self, told: &Told, columns: Vec<ColumnProfile>, partial: Option<(State, &[u8])>) -> Result<()> {
         if let Some((state, figures)) = partial {
             partials::row(&mut self.partials.rows, &told.path, state, figures);
             self.partials.write_now_and_then()?;
@@ -142,7 +142,7 @@ impl Worker {
         rows.text(&schema_name(schema));
     }
 
-    fn column_row(&mut self, told: &Told, place: usize, column: &Column, figures: &Many) {
+    fn column_row(&mut self, told: &Told, place: usize, column: &ColumnProfile, figures: &Many) {
         let rows = &mut self.by_file.rows;
         let (distinct, _) = column.distinct(figures);
         let (least, greatest) = figures.shown_range();
@@ -189,12 +189,12 @@ fn delimiter_name(head: &Head) -> String {
 
 /// A file while its chunks come.
 pub struct File {
-    columns: Vec<Column>,
+    columns: Vec<ColumnProfile>,
     limit: usize,
 }
 
 impl Table for Profile {
-    type Part = Vec<Column>;
+    type Part = Vec<ColumnProfile>;
     type File = File;
     type Plan = ();
 
@@ -202,11 +202,11 @@ impl Table for Profile {
         Ok(((), File { columns: Vec::new(), limit: limit(head.names.len()) }))
     }
 
-    fn part(&self, of: &Of<'_, Self>) -> Result<Vec<Column>> {
-        Ok(of.head.declared.iter().map(|kind| Column::of(*kind)).collect())
+    fn part(&self, of: &Of<'_, Self>) -> Result<Vec<ColumnProfile>> {
+        Ok(of.head.declared.iter().map(|kind| ColumnProfile::of(*kind)).collect())
     }
 
-    fn records(&self, of: &Of<'_, Self>, part: &mut Vec<Column>, records: Records<'_>) -> Result<()> {
+    fn records(&self, of: &Of<'_, Self>, part: &mut Vec<ColumnProfile>, records: Records<'_>) -> Result<()> {
         let dialect = of.head.dialect();
         let rules = Rules { nulls: &self.nulls, limit: limit(part.len()), base: base(of.head.size) };
         for (place, column) in part.iter_mut().enumerate() {
@@ -215,12 +215,12 @@ impl Table for Profile {
         Ok(())
     }
 
-    fn close(&self, _of: &Of<'_, Self>, part: &mut Vec<Column>) -> Result<()> {
-        part.iter_mut().for_each(Column::close);
+    fn close(&self, _of: &Of<'_, Self>, part: &mut Vec<ColumnProfile>) -> Result<()> {
+        part.iter_mut().for_each(ColumnProfile::close);
         Ok(())
     }
 
-    fn add(&self, _of: &Of<'_, Self>, file: &mut File, part: Vec<Column>, before: &Counts) -> Result<()> {
+    fn add(&self, _of: &Of<'_, Self>, file: &mut File, part: Vec<ColumnProfile>, before: &Counts) -> Result<()> {
         if file.columns.is_empty() {
             file.columns = part;
             return Ok(());
@@ -232,7 +232,7 @@ impl Table for Profile {
 
     fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
         let mut columns = file.columns;
-        columns.resize(of.head.names.len(), Column::default());
+        columns.resize(of.head.names.len(), ColumnProfile::default());
         let told = Told::of(of.head, all);
         // A split's partials are made for nothing else than to be taken over.
         let most = if self.is_split { usize::MAX } else { partials::most_bytes(told.counts.bytes) };

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::ProfileOptions;
-use super::column::Column as Figures;
+use super::column::ColumnProfile;
 use super::file::Told;
 use crate::base::compact::{Reader, Writer};
 use crate::run::records::Counts;
@@ -20,7 +20,7 @@ pub fn mark(options: &ProfileOptions) -> String {
 }
 
 /// A file's partial; none when it is not to be kept, as one of more than `most` bytes.
-pub fn encode(told: &Told, columns: &[Figures], most: usize) -> Option<Vec<u8>> {
+pub fn encode(told: &Told, columns: &[ColumnProfile], most: usize) -> Option<Vec<u8>> {
     if !told.counts.is_plain() {
         return None;
     }
@@ -46,7 +46,7 @@ pub fn encode(told: &Told, columns: &[Figures], most: usize) -> Option<Vec<u8>> 
 }
 
 /// What [`encode`] wrote of the file at `path`.
-pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<Figures>)> {
+pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<ColumnProfile>)> {
     let mut from = Reader::new(bytes);
     let counts = Counts { records: from.integer()?, bytes: from.integer()?, ..Counts::default() };
     let mut text = || String::from_utf8(from.bytes()?.to_vec()).ok();
@@ -57,7 +57,7 @@ pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<Figures
     let mut columns = Vec::new();
     for _ in 0..from.count()? {
         names.push(String::from_utf8(from.bytes()?.to_vec()).ok()?);
-        columns.push(Figures::read(&mut from)?);
+        columns.push(ColumnProfile::read(&mut from)?);
     }
     let told = Told {
         path: path.to_vec(),
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn only_plain_files_have_partials_and_only_small_ones() {
-        let mut column = Figures::default();
+        let mut column = ColumnProfile::default();
         (0..200u64).for_each(|number| column.values.add(number, &number.to_le_bytes(), 1, number));
         let whole = encode(&told(100_000), &[column.clone()], usize::MAX).expect("it is small");
         let (again, columns) = decode(b"a", 5, &whole).expect("it is one");
@@ -109,7 +109,7 @@ mod tests {
         let small = |bytes| encode(&told(bytes), &[column.clone()], most_bytes(bytes));
         assert!(small(bytes).is_some() && small(bytes - 8).is_none());
         let ragged = Told { counts: Counts { ragged: 1, ..Counts::default() }, ..told(0) };
-        let of = |told: Told| encode(&told, &[Figures::default()], usize::MAX);
+        let of = |told: Told| encode(&told, &[ColumnProfile::default()], usize::MAX);
         assert!(of(told(0)).is_some() && of(ragged).is_none());
         // What is cut anywhere, or longer, is none.
         assert!((0..whole.len()).all(|end| decode(b"a", 5, &whole[..end]).is_none()));

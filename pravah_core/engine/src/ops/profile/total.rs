@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::column::{Column, limit};
+use super::column::{ColumnProfile, limit};
 use super::file::Told;
 use super::many::Many;
 use crate::tabular::values::KINDS;
@@ -31,7 +31,7 @@ pub struct Total {
     /// The first of them by name.
     pub first: Arc<[u8]>,
     /// Its figures.
-    pub column: Column,
+    pub column: ColumnProfile,
     /// By type, in the order of [`KINDS`].
     pub met: [Option<Met>; KINDS.len()],
 }
@@ -50,7 +50,7 @@ const MOST: usize = 100_000;
 
 impl Totals {
     /// Add a file.
-    pub fn add(&mut self, told: &Told, columns: Vec<Column>, figures: &[Many]) {
+    pub fn add(&mut self, told: &Told, columns: Vec<ColumnProfile>, figures: &[Many]) {
         let path: Arc<[u8]> = told.path.as_slice().into();
         for (place, (column, figures)) in columns.into_iter().zip(figures).enumerate() {
             let met = figures.kinds.each_ref().map(|seen| {

@@ -98,7 +98,7 @@ impl Seen {
 
 /// Files that an earlier run searched.
 #[derive(Debug)]
-pub struct Known {
+pub struct KnownMatches {
     files: Baseline,
     shards: Shards,
     mark: String,
@@ -106,7 +106,7 @@ pub struct Known {
     taken: Taken,
 }
 
-impl Known {
+impl KnownMatches {
     /// Those of the job's baseline.
     pub fn open(context: &Context, options: &SearchOptions) -> Self {
         let (mark, shards) = (mark(options), context.baseline.clone());

@@ -19,7 +19,7 @@ pub const DIGESTS: &[Column] = kept![Column::text("digest"),];
 pub const TABLE: Table = Table { name: "digests", dictionary: &[] };
 
 /// Digests of an earlier attempt, and those of this one.
-pub struct Known {
+pub struct KnownDigests {
     earlier: Baseline,
     sheets: Slots<Sheet>,
     /// Files that were not read.
@@ -31,7 +31,7 @@ pub struct Known {
 /// Files with a digest, and those of them that were not read.
 pub type Figures = (u64, Reused);
 
-impl Known {
+impl KnownDigests {
     /// Those of this form.
     pub fn open(context: &Context, form: Form) -> Self {
         let mark = form.name();
