@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ _COUNT_SECONDS = 0.5
 _SUGGESTIONS = 20
 UNFINISHED = ".pravah-unfinished"
 """Stands in a destination until its job completes; the engine's ``destination.rs`` puts it there."""
+_PART = re.compile(r"\.pravah-.*\.part", re.DOTALL)
+"""A file that the engine has not named yet."""
 
 
 @dataclass(frozen=True)
@@ -323,8 +326,9 @@ class SourceService:
 
 
 def _is_empty(directory: Path) -> bool:
+    """Return whether nothing is there, apart from a marker that a process began and did not get to name."""
     with os.scandir(directory) as scan:
-        return next(scan, None) is None
+        return all(_PART.fullmatch(entry.name) and entry.is_file(follow_symlinks=False) for entry in scan)
 
 
 def _entries(directory: Path) -> Iterator[os.DirEntry[str]]:

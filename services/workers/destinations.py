@@ -16,12 +16,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from services import operations
+from services.base import regular
 from services.db.tables import JobRow
 from services.models import request_paths
 from services.models.jobs import JobRequest, Status
 from services.use_cases.sources import UNFINISHED
 
 _RECENT_DAYS = 7
+_MARKER_BYTES = 4096
 
 
 def settle(request: JobRequest, origin: UUID) -> None:
@@ -30,7 +32,7 @@ def settle(request: JobRequest, origin: UUID) -> None:
         if option.is_destination:
             marker = Path(os.path.expanduser(option.value)) / UNFINISHED
             with contextlib.suppress(OSError):
-                if marker.read_text() == str(origin):
+                if regular.read(marker, _MARKER_BYTES) == str(origin).encode():
                     marker.unlink()
 
 

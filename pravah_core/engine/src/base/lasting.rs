@@ -15,6 +15,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use rustix::fs::RenameFlags;
+use rustix::io::Errno;
+
 #[derive(Debug, Clone, Copy)]
 enum Action {
     Kill,
@@ -94,6 +97,22 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     // Before it is so: whoever takes it back finds nothing to take back.
     tell(|| renamed(from, to));
     fs::rename(from, to)
+}
+
+/// Give a file a name that nothing has yet; a file system that knows no such renaming links it.
+///
+/// # Errors
+/// The system's; among others, that the name is taken.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    point()?;
+    tell(|| renamed(from, to));
+    match rustix::fs::renameat_with(rustix::fs::CWD, from, rustix::fs::CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
+    }
 }
 
 /// Come to the point before a file of an open directory is given its name.

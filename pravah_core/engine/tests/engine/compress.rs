@@ -180,6 +180,42 @@ fn what_an_earlier_attempt_left_is_replaced_by_its_own_job_only() {
 }
 
 #[test]
+fn a_marker_without_a_readable_owner_is_replaced_where_nothing_can_be_lost_and_told_elsewhere() {
+    let tree = Tree::new();
+    tree.file("a", "x");
+    let packed = tree.beside("packed");
+    let marker = packed.join(MARKER);
+    let begin = || {
+        let _ = fs::remove_dir_all(&packed);
+        fs::create_dir(&packed).unwrap();
+        // A marker that an attempt wrote and did not get to name, or that a power cut took its name from.
+        fs::write(packed.join(".pravah-1f.part"), "job 7").unwrap();
+    };
+    for job in ["job 7", "job 8"] {
+        for content in [None, Some(&b""[..]), Some(&[0; 5]), Some(&[b'x'; 10_000])] {
+            begin();
+            content.inspect(|content| fs::write(&marker, content).unwrap());
+            compress(&tree, "zstd").output("job", job).run();
+            assert_eq!(crate::common::run::files_below(&packed), [MARKER, "a.zst"]);
+            assert_eq!(fs::read(&marker).unwrap(), job.as_bytes());
+        }
+    }
+    for content in [&b""[..], &[0; 5]] {
+        begin();
+        fs::write(&marker, content).unwrap();
+        fs::write(packed.join("precious"), "y").unwrap();
+        let refused = compress(&tree, "zstd").output("job", "job 7").fails().to_string();
+        assert!(refused.contains("does not name any more") && refused.contains("empty this one"), "{refused}");
+        assert_eq!(fs::read(packed.join("precious")).unwrap(), b"y");
+    }
+    // Nobody writes into it: an open that waits would wait for ever.
+    begin();
+    rustix::fs::mknodat(rustix::fs::CWD, &marker, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    compress(&tree, "zstd").output("job", "job 7").run();
+    assert_eq!(fs::read(&marker).unwrap(), b"job 7");
+}
+
+#[test]
 fn a_cancelled_job_leaves_no_half_file_and_says_that_it_is_unfinished() {
     let tree = Tree::new();
     for index in 0..64 {

@@ -17,6 +17,7 @@ use pravah_engine::io::digest::PART_BYTES;
 use pravah_engine::job::Job;
 use serde_json::{Value, json};
 
+/// Another one is given in `PRAVAH_FAULT_SEED`.
 const SEED: u64 = 20_261_126;
 const CHILD: &str = "PRAVAH_FAULT_CHILD";
 /// What lasts of all attempts.
@@ -231,9 +232,10 @@ impl Place {
 #[test]
 fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
     let wanted: u64 = std::env::var("PRAVAH_FAULT_POINTS").ok().and_then(|text| text.parse().ok()).unwrap_or(240);
-    println!("seed {SEED}");
+    let seed = std::env::var("PRAVAH_FAULT_SEED").ok().map_or(SEED, |text| text.parse().unwrap());
+    println!("seed {seed}");
     let tree = tree();
-    let mut state = SEED;
+    let mut state = seed;
     let mut next = |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
