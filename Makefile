@@ -12,8 +12,10 @@ export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/target
 CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WORKERS ?= 2
+# program:package of Debian. Tests start no other program (tests/programs.py).
+TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes
 
-.PHONY: rust-examples faults help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
+.PHONY: rust-build rust-examples soak help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +29,11 @@ test: rust-test python-test ## Run every test, with a real PostgreSQL, S3 server
 rust-examples:
 	@cargo build --release --quiet --package pravah-engine --examples
 
-rust-test: $(VENV)/.built
+rust-build: $(VENV)/.built
+	@if command -v cargo-nextest >/dev/null; then cargo nextest run --release --workspace --exclude pravah-core-py --no-run
+	else cargo test --release --workspace --exclude pravah-core-py --no-run; fi
+
+rust-test: $(VENV)/.built system-test
 	@export PRAVAH_FUZZ_SECONDS=$${PRAVAH_FUZZ_SECONDS:-2}
 	if command -v cargo-nextest >/dev/null; then cargo nextest run --release --workspace --exclude pravah-core-py --no-fail-fast
 	else cargo test --release --workspace --exclude pravah-core-py; fi
@@ -63,17 +69,20 @@ apt = $$( [ "$$(id -u)" = 0 ] || echo sudo ) env DEBIAN_FRONTEND=noninteractive 
 
 system-test:
 	@missing=""
-	command -v chromium >/dev/null || missing="$$missing chromium fonts-dejavu-core"
-	command -v b3sum >/dev/null || missing="$$missing b3sum"
-	# The peers that have to take what compress and archive write.
-	for pair in xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip; do
+	for pair in $(TEST_PROGRAMS); do
 	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"
 	done
+	[[ $$missing != *chromium* ]] || missing="$$missing fonts-dejavu-core"
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
 
-faults: $(VENV)/.built ## Have all that may fail do so, many times more often than in the tests: an hour
-	@PRAVAH_FAULT_POINTS=20000 cargo test --release --package pravah-engine --test engine faults:: -- --nocapture
-	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults
+soak: $(VENV)/.built system-test ## Fuzz, break and load far more than the tests do: about two hours on 2 cores
+	@export PRAVAH_TEST_SEED=$${PRAVAH_TEST_SEED:-$$(date +%s)} PRAVAH_FUZZ_SECONDS=300 PRAVAH_FAULT_POINTS=20000
+	echo "About two hours on 2 cores. To repeat this run: make soak PRAVAH_TEST_SEED=$$PRAVAH_TEST_SEED"
+	SECONDS=0; told() { echo "soak: $$1 took $$SECONDS s"; SECONDS=0; }
+	cargo test --release --package pravah-engine --test engine fuzz:: -- --nocapture; told "fuzzing, 300 s a parser"
+	cargo test --release --package pravah-engine --test engine faults:: -- --nocapture; told "faults of the engine"
+	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults; told "faults of the services, load"
+	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) tests/unit tests/integration/api; told "properties, 1,000 examples each"
 
 lint: $(VENV)/.built types ## Check form, types and imports
 	@$(BIN)/ruff check .

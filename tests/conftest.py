@@ -23,9 +23,20 @@ from psycopg import sql
 
 from services import bootstrap
 from services.base import settings as settings_module
+from tests import programs
 from tests.faults.summary import pytest_terminal_summary
+from tests.timing import Timing
 
 __all__ = ["pytest_terminal_summary"]
+
+programs.refuse_unlisted()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have the times of all tests told at the end of a run."""
+    target = os.environ.get("PRAVAH_TEST_TIMES")
+    config.pluginmanager.register(Timing(Path(target) if target and not hasattr(config, "workerinput") else None))
+
 
 hypothesis.settings.register_profile("fast", max_examples=25, deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.register_profile("slow", max_examples=1_000, deadline=None, print_blob=True)
@@ -33,7 +44,7 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 # What is exported in the shell of whoever runs the tests is not theirs.
 for _name in [name for name in os.environ if name.startswith("PRAVAH_")]:
-    if _name not in {"PRAVAH_FUZZ_SECONDS", "PRAVAH_FAULT_FACTOR", "PRAVAH_UPDATE_SCREENSHOTS"}:
+    if _name not in {"PRAVAH_FAULT_FACTOR", "PRAVAH_TEST_SEED", "PRAVAH_TEST_TIMES", "PRAVAH_UPDATE_SCREENSHOTS"}:
         del os.environ[_name]
 
 # A job runner that detaches its children has them ignore these, and what the tests start would inherit that.

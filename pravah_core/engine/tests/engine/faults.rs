@@ -1,5 +1,6 @@
 //! Whatever dies, fails or waits where something becomes lasting, and whatever a cut of power takes that does not last
-//! yet: the next attempt ends with what an undisturbed one gives. `PRAVAH_FAULT_POINTS` is how many points are tried, 240 by default; `make faults` tries many more.
+//! yet: the next attempt ends with what an undisturbed one gives. `PRAVAH_FAULT_POINTS` is how many points are
+//! tried, 240 by default, `PRAVAH_TEST_SEED` which; `make soak` tries many more.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -17,7 +18,7 @@ use pravah_engine::io::digest::PART_BYTES;
 use pravah_engine::job::Job;
 use serde_json::{Value, json};
 
-/// Another one is given in `PRAVAH_FAULT_SEED`.
+/// Another one is given in `PRAVAH_TEST_SEED`.
 const SEED: u64 = 20_261_126;
 const CHILD: &str = "PRAVAH_FAULT_CHILD";
 /// What lasts of all attempts.
@@ -232,8 +233,8 @@ impl Place {
 #[test]
 fn the_next_attempt_ends_with_what_an_undisturbed_one_gives() {
     let wanted: u64 = std::env::var("PRAVAH_FAULT_POINTS").ok().and_then(|text| text.parse().ok()).unwrap_or(240);
-    let seed = std::env::var("PRAVAH_FAULT_SEED").ok().map_or(SEED, |text| text.parse().unwrap());
-    println!("seed {seed}");
+    let seed = std::env::var("PRAVAH_TEST_SEED").ok().map_or(SEED, |text| text.parse().unwrap());
+    println!("PRAVAH_TEST_SEED={seed}");
     let tree = tree();
     let mut state = seed;
     let mut next = |below: u64| {

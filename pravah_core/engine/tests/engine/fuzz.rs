@@ -2,7 +2,7 @@
 //!
 //! `cargo-fuzz` needs a nightly compiler, which the project does without. This generator mutates a corpus for
 //! `PRAVAH_FUZZ_SECONDS` (2) a parser, for a part of that where a short time reaches all there is. A failure prints
-//! the seed, the round and the input; `PRAVAH_FUZZ_SEED` repeats a run.
+//! the seed, the round and the input; `PRAVAH_TEST_SEED` repeats a run.
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor};
@@ -74,11 +74,11 @@ fn mutate(random: &mut Random, input: &mut Vec<u8>, corpus: &[Vec<u8>], words: &
 fn fuzz(target: &str, part: f64, corpus: &[Vec<u8>], words: &[&[u8]], check: impl Fn(&[u8])) {
     let seconds = std::env::var("PRAVAH_FUZZ_SECONDS").map_or(2.0, |text| text.parse().unwrap());
     let by_clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
-    let seed = std::env::var("PRAVAH_FUZZ_SEED").map_or(by_clock, |text| text.parse().unwrap());
+    let seed = std::env::var("PRAVAH_TEST_SEED").map_or(by_clock, |text| text.parse().unwrap());
     let end = Instant::now() + Duration::from_secs_f64(seconds * part);
     let mut random = Random(seed | 1);
     let mut rounds = 0u64;
-    println!("{target}: PRAVAH_FUZZ_SEED={seed}");
+    println!("{target}: PRAVAH_TEST_SEED={seed}");
     corpus.iter().for_each(|input| check(input));
     while Instant::now() < end {
         let mut input = corpus[random.below(corpus.len())].clone();
@@ -86,7 +86,7 @@ fn fuzz(target: &str, part: f64, corpus: &[Vec<u8>], words: &[&[u8]], check: imp
             mutate(&mut random, &mut input, corpus, words);
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
-            eprintln!("{target}: PRAVAH_FUZZ_SEED={seed}, round {rounds}, input b\"{}\"", input.escape_ascii());
+            eprintln!("{target}: PRAVAH_TEST_SEED={seed}, round {rounds}, input b\"{}\"", input.escape_ascii());
             std::panic::resume_unwind(panic);
         }
         rounds += 1;
