@@ -123,6 +123,11 @@ OPERATION = Operation(
                 _SIZE,
                 _SAMPLED,
                 Column(name="packed_bytes", dtype="integer", unit="bytes", meaning="Compressed size of these bytes"),
+                Column(
+                    name="written_as",
+                    dtype="text",
+                    meaning="Path of the compressed file below the destination: a.1.zst if a link is called a.zst",
+                ),
             ),
         ),
         Table(

@@ -280,6 +280,7 @@ OPERATION = Operation(
         Figure(key="records_rejected", title="Records rejected"),
         Figure(key="values_nulled", title="Values replaced with null"),
         Figure(key="read_twice", title="Files read twice (a later value widened a type)", unit="files"),
+        Figure(key="full_names", title="Files that kept their full name (a.csv beside a.tsv)", unit="files"),
         Figure(key="destination", title="Written to", optional=True),
     ),
     cost="O(bytes) reading, parsing and encoding. Memory: a few chunks of 8 MiB and their encoded columns",

@@ -38,6 +38,20 @@ class DecompressOptions(Options):
         description="Preserve permissions, modification times and, if the system allows it, owners.",
         category="advanced",
     )
+    zip_encoding: Text | None = field(
+        None,
+        title="Encoding of names in zips",
+        description="How to read names that are not UTF-8: cp437, shift_jis, gbk, windows-1251, …",
+        placeholder="detect it, or CP437",
+        category="advanced",
+    )
+    allow_outside_links: bool = field(
+        False,
+        title="Links that lead out of their archive",
+        description="Also create absolute links and links that leave the archive's folder. Files are never written "
+        "through a link.",
+        category="advanced",
+    )
     max_ratio: int = field(
         1_000,
         title="Maximum ratio",
@@ -45,6 +59,15 @@ class DecompressOptions(Options):
         category="advanced",
         ge=1,
         le=1_000_000_000,
+    )
+    ratio_from_bytes: int = field(
+        1 << 30,
+        title="Check the ratio from",
+        description="The maximum ratio counts for files that unpack to more than this. Smaller files do no harm.",
+        category="advanced",
+        unit="bytes",
+        ge=0,
+        le=2**63 - 1,
     )
     max_unpacked_bytes: int = field(
         1 << 40,
@@ -99,6 +122,12 @@ OPERATION = Operation(
                     unit="members",
                     meaning="Members of the archive; null for other files",
                 ),
+                Column(
+                    name="written_as",
+                    dtype="text",
+                    meaning="Path of the unpacked file or folder below the destination. Files that would get the same "
+                    "name keep their full names",
+                ),
             ),
         ),
         Table(
@@ -113,6 +142,11 @@ OPERATION = Operation(
                 ),
                 Column(name="kind", dtype="text", meaning="file, directory, symlink or hard_link"),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the member, if it is a file"),
+                Column(
+                    name="note",
+                    dtype="text",
+                    meaning="What is special: it replaces an earlier member of its name, or how its name was decoded",
+                ),
             ),
         ),
     ),
@@ -120,6 +154,8 @@ OPERATION = Operation(
         Figure(key="files", title="Compressed files", unit="files"),
         Figure(key="archives", title="Archives", unit="files"),
         Figure(key="members", title="Members"),
+        Figure(key="replaced_members", title="Members replaced by a later one of the same name"),
+        Figure(key="full_names", title="Files that kept their full name (app.zip beside app.tar.gz)", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),

@@ -2,6 +2,7 @@
 
 pub mod context;
 pub mod made;
+pub mod names;
 pub mod operation;
 pub mod partials;
 pub mod pass;

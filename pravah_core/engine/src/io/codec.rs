@@ -4,13 +4,14 @@
 //! what went in: the caller bounds it.
 
 mod encode;
+mod gzip;
 mod lz4;
 
 pub use encode::Encoder;
+pub use gzip::is_rubbish;
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 
 /// A way to compress a stream.
@@ -78,14 +79,14 @@ impl Codec {
 ///
 /// # Errors
 /// The decoder cannot be made. Reading from it fails where the stream is broken, ends early or asks for more than
-/// 128 MiB of memory.
+/// 128 MiB of memory; and, once all has come, where something is behind the stream ([`is_rubbish`]).
 pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
-        Codec::Gzip => Box::new(MultiGzDecoder::new(packed)),
+        Codec::Gzip => Box::new(gzip::Members::new(packed)),
         Codec::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
             decoder.window_log_max(MEMORY_LOG)?;
-            Box::new(decoder)
+            Box::new(Explained(decoder))
         }
         Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
         Codec::Xz => {
@@ -94,6 +95,23 @@ pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dy
         }
         Codec::Lz4 => Box::new(lz4::Frames::new(packed)),
     })
+}
+
+/// A reader of zstd that says what to do about a window that is too large.
+struct Explained<R>(R);
+
+impl<R: Read> Read for Explained<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            if !error.to_string().contains("too much memory") {
+                return error;
+            }
+            io::Error::other(
+                "needs a window of more than 128 MiB (it was made by zstd --long=28 or more); unpack it by zstd \
+                 --decompress --long=31, or make it again by --long=27 at most",
+            )
+        })
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@
 
 mod marker;
 mod parked;
+mod published;
 mod state;
+mod time;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -24,7 +26,9 @@ use rustix::io::Errno;
 pub use self::marker::MARKER;
 use self::marker::take;
 pub use self::parked::Parked;
+use self::published::Published;
 pub use self::state::state_of;
+pub use self::time::Time;
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
@@ -45,21 +49,22 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 pub struct Attributes {
     /// Permission bits.
     pub mode: Option<u32>,
-    /// Last change of the content, in nanoseconds since the epoch.
-    pub mtime_ns: Option<i64>,
+    /// Last change of the content.
+    pub mtime: Option<Time>,
     /// User and group; kept where the system allows it.
     pub owner: Option<(u32, u32)>,
 }
 
 impl Attributes {
     /// Nothing is kept.
-    pub const NONE: Self = Self { mode: None, mtime_ns: None, owner: None };
+    pub const NONE: Self = Self { mode: None, mtime: None, owner: None };
 
     /// Those of a file of the source.
     pub fn of(meta: &Meta) -> Self {
         let is_known = meta.mtime_ns != i64::MIN;
-        let (mtime_ns, owner) = (is_known.then_some(meta.mtime_ns), Some((meta.uid, meta.gid)));
-        Self { mode: Some(meta.mode), mtime_ns, owner: owner.filter(|_| !meta.is_object()) }
+        let mtime = Time::of_nanoseconds(meta.mtime_ns.into()).filter(|_| is_known);
+        let owner = Some((meta.uid, meta.gid)).filter(|_| !meta.is_object());
+        Self { mode: Some(meta.mode), mtime, owner }
     }
 }
 
@@ -70,6 +75,8 @@ pub struct Destination {
     root: OwnedFd,
     /// An earlier attempt of this job was here: what it left is replaced.
     replaces: bool,
+    /// What this attempt has made is not.
+    published: Published,
     /// The job has a name.
     is_named: bool,
     open: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
@@ -103,6 +110,7 @@ impl Destination {
             path: real,
             root,
             replaces,
+            published: Published::default(),
             is_named: job.is_some(),
             open: Mutex::default(),
             attributes: Mutex::default(),
@@ -143,8 +151,9 @@ impl Destination {
         attributes: Attributes,
     ) -> std::result::Result<(), Refused> {
         let Some(temporary) = writing.temporary.take() else { return Ok(()) };
-        let published =
-            apply(&*writing.file, attributes).and_then(|()| self.rename(&writing.directory, &temporary, &writing.name));
+        let published = apply(&*writing.file, attributes)
+            .and_then(|()| self.claim(path))
+            .and_then(|()| self.rename(&writing.directory, &temporary, &writing.name));
         published.map_err(|error| {
             let _ = rustix::fs::unlinkat(&*writing.directory, &temporary[..], AtFlags::empty());
             self.refuse(path, error)
@@ -174,7 +183,7 @@ impl Destination {
     /// [`Refused`].
     pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
         self.make(path).map_err(|error| self.refuse(path, error))?;
-        if attributes.mode.is_some() || attributes.mtime_ns.is_some() {
+        if attributes.mode.is_some() || attributes.mtime.is_some() {
             // At the end: a directory that may not be written takes no file, and each file changes its time.
             lock(&self.attributes).push((path.to_vec(), attributes));
         }
@@ -188,6 +197,7 @@ impl Destination {
     pub fn symlink(&self, path: &[u8], target: &[u8]) -> std::result::Result<(), Refused> {
         let made = split(path).and_then(|(above, name)| {
             let directory = self.make(above)?;
+            self.claim(path)?;
             if self.replaces {
                 let _ = rustix::fs::unlinkat(&*directory, name, AtFlags::empty());
             }
@@ -204,6 +214,7 @@ impl Destination {
         let made = split(path).and_then(|(above, name)| {
             let (from_above, from_name) = split(existing)?;
             let (to, from) = (self.make(above)?, self.make(from_above)?);
+            self.claim(path)?;
             if self.replaces {
                 let _ = rustix::fs::unlinkat(&*to, name, AtFlags::empty());
             }
@@ -309,14 +320,18 @@ fn apply(file: impl AsFd, attributes: Attributes) -> io::Result<()> {
     if let Some(mode) = mode {
         rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
     }
-    if let Some(nanoseconds) = attributes.mtime_ns {
-        let time = Timespec {
-            tv_sec: nanoseconds.div_euclid(1_000_000_000),
-            tv_nsec: nanoseconds.rem_euclid(1_000_000_000) as _,
-        };
+    if let Some(Time { seconds, nanoseconds }) = attributes.mtime {
+        let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
         rustix::fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
     }
     Ok(())
+}
+
+/// Give a file the extended attributes that anybody may set; those that the file system does not take are left.
+pub fn set_xattrs(file: &File, xattrs: &[(Vec<u8>, Vec<u8>)]) {
+    for (name, value) in xattrs.iter().filter(|(name, _)| name.starts_with(b"user.")) {
+        let _ = rustix::fs::fsetxattr(file, &name[..], value, rustix::fs::XattrFlags::empty());
+    }
 }
 
 /// Why a file is not at the destination.

@@ -5,8 +5,7 @@ use std::io::{BufRead, Read};
 use crate::base::control::Control;
 use crate::base::error::Result;
 use crate::base::issue::IssueKind;
-use crate::io::codec;
-use crate::io::codec::Codec;
+use crate::io::codec::{self, Codec};
 use crate::io::digest::BLOCK_BYTES;
 
 /// A file that unpacks to more than so many times its size, and to more than so many bytes, is read up to there:
@@ -37,7 +36,9 @@ pub fn blocks(
         control.check()?;
         block.clear();
         let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
-        if let Err(error) = &read {
+        if let Err(error) = read.as_ref().err().filter(|error| codec::is_rubbish(error)).map_or(Ok(()), Err) {
+            trouble = Some((IssueKind::Malformed, error.to_string()));
+        } else if let Err(error) = &read {
             trouble = Some((IssueKind::Malformed, format!("is a broken {} stream: {error}", codec.name())));
         } else if unpacked.limit() == 0 {
             let message = format!("unpacks to more than {limit} bytes; it was read up to there");

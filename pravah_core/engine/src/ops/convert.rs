@@ -20,6 +20,7 @@ mod encoder;
 mod file;
 mod hybrid;
 mod kept;
+mod names;
 mod options;
 mod plan;
 mod rejects;
@@ -29,6 +30,7 @@ mod text;
 mod union;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
@@ -45,6 +47,7 @@ use crate::io::destination::Destination;
 use crate::io::digest::{Algorithm, Reading};
 use crate::run::context::Context;
 use crate::run::made::Known;
+use crate::run::names::Names;
 use crate::run::operation::Options;
 use crate::run::operation::{Operation, Stages};
 use crate::run::records;
@@ -83,6 +86,8 @@ impl Options for ConvertOptions {
             again: Mutex::default(),
             met: Mutex::default(),
             united: OnceLock::new(),
+            names: OnceLock::new(),
+            full_names: AtomicU64::new(0),
             options: self.clone(),
             context: context.clone(),
         };
@@ -116,6 +121,10 @@ struct Convert {
     met: Mutex<Vec<Met>>,
     /// The columns of all files, once they are known.
     united: OnceLock<Vec<(String, Option<Kind>)>>,
+    /// The names that more than one file would get.
+    names: OnceLock<Names>,
+    /// Files that keep their full names for it.
+    full_names: AtomicU64,
     context: Context,
 }
 
@@ -168,6 +177,10 @@ struct ConvertOperation {
 impl Operation for ConvertOperation {
     fn stages(&self) -> Stages {
         Stages { before: &[], pass: "convert", after: &[records::STAGE] }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.shared.table.decide_names()
     }
 
     fn reads(&self) -> Option<&[Algorithm]> {
@@ -224,6 +237,7 @@ impl Operation for ConvertOperation {
             "reused_files": convert.reused.files(),
             "reused_bytes": convert.reused.bytes(),
             "read_twice": sums.twice,
+            "full_names": convert.full_names.load(Relaxed),
             "destination": if in_result { None } else { Some(path) },
         });
         Ok(Report { not_covered: None, files: files(made)?, summary })

@@ -11,12 +11,14 @@ mod entries;
 mod limits;
 mod names;
 mod stream;
+mod tarball;
+mod targets;
 mod untar;
 mod unzip;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -24,6 +26,7 @@ use serde_json::json;
 use self::entries::{MEMBERS, Output, RESULT, Rows};
 use self::limits::Limits;
 use self::stream::FileReading;
+use self::unzip::NameEncoding;
 use crate::base::error::{EngineError, Result};
 use crate::base::meta::Meta;
 use crate::base::pool::Slots;
@@ -31,6 +34,7 @@ use crate::io::destination;
 use crate::io::destination::Destination;
 use crate::io::digest::{Algorithm, Reading};
 use crate::run::context::Context;
+use crate::run::names::Names;
 use crate::run::operation::Options;
 use crate::run::operation::{Operation, Stages};
 use crate::source::walk::WalkTotals;
@@ -48,8 +52,14 @@ pub struct DecompressOptions {
     pub unpack_archives: bool,
     /// Keep permissions, times and, where allowed, owners.
     pub keep_metadata: bool,
+    /// How names in zips are read that are not UTF-8; none = what they look like, or CP437.
+    pub zip_encoding: Option<String>,
+    /// Make links that lead out of their archive, too. Nothing is ever written through a link.
+    pub allow_outside_links: bool,
     /// How many times its size a file may unpack to.
     pub max_ratio: u64,
+    /// The ratio counts for a file from so many unpacked bytes on.
+    pub ratio_from_bytes: u64,
     /// Bytes that all files together may unpack to.
     pub max_unpacked_bytes: u64,
     /// Members that one archive may have.
@@ -62,7 +72,10 @@ impl Default for DecompressOptions {
             destination: None,
             unpack_archives: true,
             keep_metadata: true,
+            zip_encoding: None,
+            allow_outside_links: false,
             max_ratio: 1_000,
+            ratio_from_bytes: 1 << 30,
             max_unpacked_bytes: 1 << 40,
             max_members: 1_000_000,
         }
@@ -81,6 +94,11 @@ impl Options for DecompressOptions {
         if let Some((name, _)) = bounded.iter().find(|(_, value)| *value == 0) {
             return Err(EngineError::invalid(format!("options.{name} is 0; it is at least 1")));
         }
+        if let Some(name) = self.zip_encoding.as_deref().filter(|name| NameEncoding::named(name).is_none()) {
+            let message =
+                format!("options.zip_encoding {name:?} is not a known encoding; cp437 and shift_jis are, for example");
+            return Err(EngineError::invalid(message));
+        }
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
 
@@ -95,7 +113,11 @@ impl Options for DecompressOptions {
             output: Output::new(destination, self.keep_metadata),
             limits: Limits::new(self),
             unpack_archives: self.unpack_archives,
+            name_encoding: self.zip_encoding.as_deref().and_then(NameEncoding::named),
+            outside_links: self.allow_outside_links,
             other: AtomicU64::new(0),
+            names: OnceLock::new(),
+            full_names: AtomicU64::new(0),
             context,
         };
         Ok(Box::new(Decompress { shared: Arc::new(shared) }))
@@ -108,9 +130,26 @@ struct Shared {
     output: Output,
     limits: Limits,
     unpack_archives: bool,
+    name_encoding: Option<NameEncoding>,
+    outside_links: bool,
     rows: Slots<Rows>,
     /// Files that are not compressed.
     other: AtomicU64,
+    /// The names that more than one file would get.
+    names: OnceLock<Names>,
+    /// Files that keep their full names for it.
+    full_names: AtomicU64,
+}
+
+impl Shared {
+    /// What a file is unpacked as: `short`, or, where that is the name of another, too, its own name.
+    fn target(&self, path: &[u8], short: Vec<u8>) -> Vec<u8> {
+        if short == path || !self.names.get().is_some_and(|names| names.is_shared(&short)) {
+            return short;
+        }
+        self.full_names.fetch_add(1, Relaxed);
+        path.to_vec()
+    }
 }
 
 struct Decompress {
@@ -123,6 +162,12 @@ impl Operation for Decompress {
         Stages { before: &[], pass: "decompress", after: &[] }
     }
 
+    fn prepare(&mut self) -> Result<()> {
+        let shared = &self.shared;
+        let _ = shared.names.set(targets::decide(&shared.context, shared.unpack_archives)?);
+        Ok(())
+    }
+
     fn reads(&self) -> Option<&[Algorithm]> {
         Some(&[])
     }
@@ -133,7 +178,7 @@ impl Operation for Decompress {
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, .. } = shared;
+        let Shared { context, output, rows, other, full_names, .. } = shared;
         let mut sums = entries::Sums::default();
         let mut staged: Vec<Staged> = Vec::new();
         for rows in rows.into_inner() {
@@ -146,6 +191,8 @@ impl Operation for Decompress {
             "files": sums.files,
             "archives": sums.archives,
             "members": sums.members,
+            "replaced_members": sums.replaced,
+            "full_names": full_names.load(Relaxed),
             "bytes": sums.bytes,
             "unpacked_bytes": sums.unpacked,
             "other_files": other.load(Relaxed),

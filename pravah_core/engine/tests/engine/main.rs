@@ -3,6 +3,7 @@
 
 mod common;
 
+mod archives;
 mod attempts_again;
 mod cancel;
 mod checksum;
@@ -10,6 +11,7 @@ mod compress;
 mod convert;
 mod convert_arranged;
 mod decompress;
+mod destinations;
 mod duplicates;
 mod duplicates_again;
 mod example;

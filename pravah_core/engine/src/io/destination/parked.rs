@@ -26,6 +26,7 @@ impl Destination {
     pub fn publish_parked(&self, parked: &Parked) -> std::result::Result<(), Refused> {
         let published = split(&parked.path).and_then(|(above, name)| {
             let (_, temporary) = split(&parked.temporary)?;
+            self.claim(&parked.path)?;
             self.rename(&*self.make(above)?, temporary, name)
         });
         published.map_err(|error| {
@@ -41,6 +42,7 @@ impl Destination {
 
     /// Remove a file that this job has made.
     pub fn remove(&self, path: &[u8]) {
+        self.published.forget(path);
         let _ = split(path)
             .and_then(|(above, name)| Ok(rustix::fs::unlinkat(&*self.make(above)?, name, AtFlags::empty())?));
     }

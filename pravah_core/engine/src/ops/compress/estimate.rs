@@ -248,7 +248,7 @@ impl Operation for Estimate {
         let mut files = Files::new(&context);
         let mut of: BTreeMap<&str, Vec<&Sampled>> = BTreeMap::new();
         for one in &sampled {
-            files.row(&one.path, &one.extension, [one.size, one.sampled, one.packed])?;
+            files.row(&one.path, &one.extension, [one.size, one.sampled, one.packed], None)?;
             of.entry(&one.extension).or_default().push(one);
         }
         let frame = (encoder.header().len() + encoder.trailer(0, 0).len()) as u64;

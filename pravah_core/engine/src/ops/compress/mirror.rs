@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
@@ -27,6 +27,7 @@ use crate::io::pack::{Packed, Packer, Packing};
 use crate::run::context::Context;
 use crate::run::made;
 use crate::run::made::{Known, Made};
+use crate::run::names::{Claim, Names};
 use crate::run::operation::{Operation, Stages};
 use crate::source::walk::{Batch, WalkTotals};
 use crate::store::baseline::Reused;
@@ -41,6 +42,8 @@ pub struct Mirror {
     workers: Slots<Worker>,
     known: Known,
     links: AtomicU64,
+    /// The names that more than one entry would get.
+    names: OnceLock<Names>,
     /// Files that were taken over, and their bytes.
     reused: Reused,
 }
@@ -69,6 +72,7 @@ impl Mirror {
             keep_metadata: options.keep_metadata,
             known,
             links: AtomicU64::new(0),
+            names: OnceLock::new(),
             reused: Reused::default(),
             destination,
             context,
@@ -83,9 +87,25 @@ impl Mirror {
         self.packing.encoder().codec()
     }
 
+    /// Look for files whose compressed twins would be called as a link or a directory is, before anything is written.
+    fn decide_names(&self) -> Result<()> {
+        let codec = self.codec();
+        let names = Names::decide(&self.context, move |path, meta, claims| match meta.kind {
+            Kind::File => claims.push(Claim::new(&target(path, codec, false), &target(path, codec, true))),
+            Kind::Directory | Kind::Symlink => claims.push(Claim::fixed(path)),
+            _ => {}
+        })?;
+        let _ = self.names.set(names);
+        Ok(())
+    }
+
     /// The path of a compressed file below the destination.
     fn target(&self, path: &[u8]) -> Vec<u8> {
-        [path, b".", self.codec().suffix().as_bytes()].concat()
+        let short = target(path, self.codec(), false);
+        if self.names.get().is_some_and(|names| names.is_shared(&short)) {
+            return target(path, self.codec(), true);
+        }
+        short
     }
 
     /// Begin the file's compressed twin; none when it cannot be there, which is an issue then.
@@ -138,7 +158,7 @@ impl Mirror {
     fn tell(&self, path: &[u8], [bytes, packed]: [u64; 2], states: Option<(State, State)>) -> Result<()> {
         let extension = extension(path);
         let mut worker = self.workers.acquire();
-        worker.files.row(path, &extension, [bytes, bytes, packed])?;
+        worker.files.row(path, &extension, [bytes, bytes, packed], Some(&self.target(path)))?;
         let sums = Sums { files: 1, bytes, sampled: bytes, packed };
         worker.sums.entry(extension).or_default().add(sums);
         let Some(states) = states else { return Ok(()) };
@@ -148,6 +168,12 @@ impl Mirror {
         drop(worker);
         made::keep(&self.destination, &self.context.sink, vec![full])
     }
+}
+
+/// What a file is compressed as: `a.zst`, or, where a link or a directory has this name, `a.1.zst`.
+fn target(path: &[u8], codec: Codec, is_taken: bool) -> Vec<u8> {
+    let number: &[u8] = if is_taken { b".1." } else { b"." };
+    [path, number, codec.suffix().as_bytes()].concat()
 }
 
 /// True when the file at hand unpacks to so many bytes with this hash (XXH3, 128 bits).
@@ -251,6 +277,10 @@ impl Reading for FileReading<'_> {
 impl Operation for Mirror {
     fn stages(&self) -> Stages {
         Stages { before: &[], pass: "compress", after: &[] }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.decide_names()
     }
 
     fn entries(&self, batch: &Batch) -> Result<()> {

@@ -18,6 +18,7 @@ pub const RESULT: &[Column] = &[
     Column::integer("size_bytes"),
     Column::integer("sampled_bytes"),
     Column::integer("packed_bytes"),
+    Column::text("written_as"),
 ];
 pub const BY_EXTENSION: &[Column] = &[
     Column::text("extension"),
@@ -70,11 +71,18 @@ impl Files {
         Self { writer: context.sink.writer(table, rows.schema()), rows }
     }
 
-    /// One file of `size` bytes of which `sampled` became `packed`.
-    pub fn row(&mut self, path: &[u8], extension: &str, [size, sampled, packed]: [u64; 3]) -> Result<()> {
+    /// One file of `size` bytes of which `sampled` became `packed`, and its path below the destination.
+    pub fn row(
+        &mut self,
+        path: &[u8],
+        extension: &str,
+        [size, sampled, packed]: [u64; 3],
+        target: Option<&[u8]>,
+    ) -> Result<()> {
         self.rows.path(path);
         self.rows.text(extension);
         [size, sampled, packed].into_iter().for_each(|value| self.rows.integer(value));
+        self.rows.optional_text(target.map(paths::escape).as_deref());
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
     }
 

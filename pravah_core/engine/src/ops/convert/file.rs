@@ -56,20 +56,6 @@ impl Convert {
         Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
     }
 
-    /// The path of the file that one becomes, or of its rejects.
-    pub fn target(&self, path: &[u8], suffix: &str) -> Vec<u8> {
-        let target = [records::stem(path), suffix.as_bytes()].concat();
-        match self.options.destination {
-            Some(_) => target,
-            // Files of a result have names that are text.
-            None => crate::base::paths::escape(&target).into_owned().into_bytes(),
-        }
-    }
-
-    fn rejects(&self, head: &Head) -> Vec<u8> {
-        self.target(&head.path, &format!(".rejects.{}", head.format.suffix()))
-    }
-
     /// The plan for a file, and whether it is read for the last time.
     fn plan(&self, head: &Head, start: &[u8]) -> Plan {
         let again = lock(&self.again);

@@ -2,6 +2,8 @@
 //!
 //! Only of files that became one file whole: no record rejected, nothing to tell as an issue, columns of their own.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::Convert;
 use super::options::{ConvertOptions, Schema};
 use super::plan::Column;
@@ -93,6 +95,9 @@ impl Convert {
     /// Tell of a file what it became; `states`: by what it and its output are known, if that is kept.
     pub fn tell(&self, row: Row<'_>, states: Option<(State, State)>) -> Result<()> {
         let (path, figures) = (row.path, states.and_then(|states| Some((states, encode(&row)?))));
+        if self.keeps_full_name(path) {
+            self.full_names.fetch_add(1, Relaxed);
+        }
         let mut worker = self.workers.acquire();
         worker.file(row)?;
         let (Some(kept), Some((states, figures))) = (&mut worker.kept, figures) else { return Ok(()) };

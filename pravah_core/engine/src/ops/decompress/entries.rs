@@ -1,12 +1,16 @@
 //! What is unpacked: where it goes, and what is told of it.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use super::tarball::Map;
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
 use crate::base::paths;
-use crate::io::destination::{Attributes, Destination, Refused};
+use crate::io::codec;
+use crate::io::destination::{self, Attributes, Destination, Refused};
 use crate::run::context::Context;
 use crate::store::columns::{Column, Columns};
 use crate::store::sink::{Staged, Table, TableWriter};
@@ -18,6 +22,7 @@ pub const RESULT: &[Column] = &[
     Column::integer("size_bytes"),
     Column::integer("unpacked_bytes"),
     Column::integer("members"),
+    Column::text("written_as"),
 ];
 pub const MEMBERS: &[Column] = &[
     Column::text("path"),
@@ -25,12 +30,37 @@ pub const MEMBERS: &[Column] = &[
     Column::text("member"),
     Column::text("kind"),
     Column::integer("size_bytes"),
+    Column::text("note"),
 ];
 
 /// Where unpacked files go; nowhere in a test.
 pub struct Output {
     destination: Option<Destination>,
     keep_metadata: bool,
+}
+
+/// What goes into a file.
+pub struct Content<'a> {
+    pub reader: &'a mut dyn Read,
+    /// Where it goes when the file has holes.
+    pub map: Option<&'a Map>,
+    pub xattrs: &'a [(Vec<u8>, Vec<u8>)],
+    /// An earlier member of the same archive has the name.
+    pub replaces: bool,
+}
+
+impl<'a> Content<'a> {
+    /// A file of its own, without holes.
+    pub fn of(reader: &'a mut dyn Read) -> Self {
+        Self { reader, map: None, xattrs: &[], replaces: false }
+    }
+}
+
+/// What a file has become.
+pub struct Came {
+    pub length: u64,
+    /// What is behind the stream that it is of, in words.
+    pub behind: Option<String>,
 }
 
 /// What a member is.
@@ -94,28 +124,61 @@ impl Output {
         if self.keep_metadata { attributes } else { Attributes::NONE }
     }
 
-    /// Write what `content` gives as the file at `path`; its length.
-    pub fn file(&self, path: &[u8], content: &mut impl Read, attributes: Attributes) -> std::result::Result<u64, Stop> {
-        let mut block = vec![0; 256 << 10];
+    /// Write what `content` gives as the file at `path`; its length, and what comes behind it.
+    pub fn file(&self, path: &[u8], content: Content<'_>, attributes: Attributes) -> std::result::Result<Came, Stop> {
+        let Content { reader, map, xattrs, replaces } = content;
         let writing = self.destination.as_ref().map(|destination| destination.create(path)).transpose()?;
+        let file = writing.as_ref().map(|writing| &*writing.file);
+        let whole = [(0, u64::MAX)];
+        let (mut length, mut behind) = (0, None);
+        for &(offset, most) in map.map_or(&whole[..], |map| &map.parts) {
+            let written;
+            (written, behind) = self.part(file, &mut reader.take(most), offset)?;
+            length += written;
+        }
+        if let (Some(file), Some(map)) = (file, map) {
+            file.set_len(map.size).map_err(|error| self.failed(error))?;
+        }
+        if let (Some(writing), Some(destination)) = (writing, &self.destination) {
+            if self.keep_metadata {
+                destination::set_xattrs(&writing.file, xattrs);
+            }
+            if replaces {
+                destination.remove(path);
+            }
+            destination.publish(path, writing, self.kept(attributes))?;
+        }
+        Ok(Came { length: map.map_or(length, |map| map.size), behind })
+    }
+
+    /// Write from one place on; how much, and what comes behind a stream.
+    fn part(
+        &self,
+        file: Option<&File>,
+        content: &mut dyn Read,
+        offset: u64,
+    ) -> std::result::Result<(u64, Option<String>), Stop> {
+        let mut block = vec![0; 256 << 10];
         let mut length = 0;
         loop {
             let read = match content.read(&mut block) {
-                Ok(0) => break,
+                Ok(0) => return Ok((length, None)),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // All that belongs to the stream has come.
+                Err(error) if codec::is_rubbish(&error) => return Ok((length, Some(error.to_string()))),
                 Err(error) => return Err(Stop::Content(error)),
             };
-            length += read as u64;
-            if let (Some(writing), Some(path)) = (&writing, self.path()) {
-                let written = (&mut &*writing.file).write_all(&block[..read]);
-                written.map_err(|error| Refused::All(EngineError::output(path, error)))?;
+            if let Some(file) = file {
+                file.write_all_at(&block[..read], offset + length).map_err(|error| self.failed(error))?;
             }
+            length += read as u64;
         }
-        if let (Some(writing), Some(destination)) = (writing, &self.destination) {
-            destination.publish(path, writing, self.kept(attributes))?;
-        }
-        Ok(length)
+    }
+
+    fn failed(&self, error: io::Error) -> Stop {
+        let path = self.path().unwrap_or(Path::new(""));
+        Stop::Refused(Refused::All(EngineError::output(path, error)))
     }
 
     pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
@@ -133,6 +196,13 @@ impl Output {
         self.destination.as_ref().map_or(Ok(()), |destination| destination.link(path, existing))
     }
 
+    /// Remove the file or link at `path`, which an earlier member of the same archive became.
+    pub fn make_way(&self, path: &[u8]) {
+        if let Some(destination) = &self.destination {
+            destination.remove(path);
+        }
+    }
+
     pub fn finish(self) -> Result<()> {
         self.destination.map_or(Ok(()), Destination::finish)
     }
@@ -143,6 +213,7 @@ pub struct Sums {
     pub files: u64,
     pub archives: u64,
     pub members: u64,
+    pub replaced: u64,
     pub bytes: u64,
     pub unpacked: u64,
 }
@@ -164,6 +235,8 @@ pub struct Unpacked<'a> {
     pub unpacked: u64,
     /// Of an archive.
     pub members: Option<u64>,
+    /// Its path below the destination, were it a test or not.
+    pub target: &'a [u8],
 }
 
 impl Rows {
@@ -190,15 +263,28 @@ impl Rows {
         self.result.integer(file.size);
         self.result.integer(file.unpacked);
         self.result.optional_integer(file.members);
+        self.result.text(&paths::escape(file.target));
         if self.result.is_full() { self.result_writer.write(&self.result.take()?) } else { Ok(()) }
     }
 
-    pub fn member(&mut self, path: &[u8], name: &[u8], kind: MemberKind, size: u64) -> Result<()> {
+    pub fn member(
+        &mut self,
+        path: &[u8],
+        name: &[u8],
+        (kind, size): (MemberKind, u64),
+        note: Option<&str>,
+    ) -> Result<()> {
         self.members.path(path);
         self.members.text(&paths::escape(name));
         self.members.text(kind.as_str());
         self.members.integer(size);
+        self.members.optional_text(note);
         if self.members.is_full() { self.members_writer.write(&self.members.take()?) } else { Ok(()) }
+    }
+
+    /// A member whose name another one of the archive has, too: the last one is kept.
+    pub fn replaced(&mut self) {
+        self.sums.replaced += 1;
     }
 
     pub fn stage(mut self, sums: &mut Sums) -> Result<[Staged; 2]> {
@@ -206,6 +292,7 @@ impl Rows {
             (&mut sums.files, self.sums.files),
             (&mut sums.archives, self.sums.archives),
             (&mut sums.members, self.sums.members),
+            (&mut sums.replaced, self.sums.replaced),
             (&mut sums.bytes, self.sums.bytes),
             (&mut sums.unpacked, self.sums.unpacked),
         ] {

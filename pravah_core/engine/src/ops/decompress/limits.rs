@@ -8,12 +8,11 @@ use super::DecompressOptions;
 use super::entries::Stop;
 use crate::base::control::Control;
 
-/// Up to here the ratio is not looked at: a small file of zeros is no harm.
-const HARMLESS_BYTES: u64 = 16 << 20;
-
 /// The limits of a job.
 pub struct Limits {
     ratio: u64,
+    /// From here on the ratio is looked at.
+    ratio_from: u64,
     bytes: u64,
     pub members: u64,
     unpacked: AtomicU64,
@@ -21,8 +20,13 @@ pub struct Limits {
 
 impl Limits {
     pub fn new(options: &DecompressOptions) -> Self {
-        let DecompressOptions { max_ratio, max_unpacked_bytes, max_members, .. } = options;
-        Self { ratio: *max_ratio, bytes: *max_unpacked_bytes, members: *max_members, unpacked: AtomicU64::new(0) }
+        Self {
+            ratio: options.max_ratio,
+            ratio_from: options.ratio_from_bytes,
+            bytes: options.max_unpacked_bytes,
+            members: options.max_members,
+            unpacked: AtomicU64::new(0),
+        }
     }
 }
 
@@ -65,14 +69,30 @@ impl Meter {
     fn add(&self, limits: &Limits, bytes: u64) -> io::Result<()> {
         let own = self.unpacked.fetch_add(bytes, Relaxed) + bytes;
         let all = limits.unpacked.fetch_add(bytes, Relaxed) + bytes;
-        let message = if own > HARMLESS_BYTES && own > self.size.saturating_mul(limits.ratio) {
-            format!("unpacks to more than {} times its size", limits.ratio)
+        let message = if own > limits.ratio_from && own > self.size.saturating_mul(limits.ratio) {
+            let Limits { ratio, ratio_from, .. } = limits;
+            format!("unpacks to more than {ratio} times its size (max_ratio) and more than {ratio_from} bytes")
         } else if all > limits.bytes {
-            format!("all files together unpack to more than {} bytes", limits.bytes)
+            format!("all files together unpack to more than {} bytes (max_unpacked_bytes)", limits.bytes)
         } else {
             return Ok(());
         };
         self.exceeded.store(true, Relaxed);
+        Err(io::Error::other(message))
+    }
+
+    /// Count holes: they take no room, but may be of any length.
+    ///
+    /// # Errors
+    /// As [`Meter::add`].
+    pub fn holes(&self, limits: &Limits, bytes: u64) -> io::Result<()> {
+        let before = limits.unpacked.load(Relaxed);
+        if before.saturating_add(bytes) <= limits.bytes {
+            limits.unpacked.fetch_add(bytes, Relaxed);
+            return Ok(());
+        }
+        self.exceeded.store(true, Relaxed);
+        let message = format!("all files together unpack to more than {} bytes (max_unpacked_bytes)", limits.bytes);
         Err(io::Error::other(message))
     }
 }

@@ -66,6 +66,14 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
     Ok(path)
 }
 
+/// Look at where a link leads to that may lead anywhere.
+///
+/// # Errors
+/// Why it is refused.
+pub fn target(target: &[u8]) -> Result<(), &'static str> {
+    if target.is_empty() || target.contains(&0) { Err("it is a link that leads nowhere") } else { Ok(()) }
+}
+
 /// Look at where the link at `path` leads to.
 ///
 /// `..` is allowed at the start only, where it is told by the link's own place; behind a name it may mean anything,
@@ -77,9 +85,7 @@ pub fn link(folder: &[u8], path: &[u8], target: &[u8]) -> Result<(), &'static st
     if target.starts_with(b"/") {
         return Err("it is a link to an absolute path");
     }
-    if target.is_empty() || target.contains(&0) {
-        return Err("it is a link that leads nowhere");
-    }
+    self::target(target)?;
     let names = |path: &[u8]| path.split(|&byte| byte == b'/').filter(|part| !part.is_empty()).count();
     // Directories between the archive's folder and the link.
     let mut room = names(path).saturating_sub(names(folder) + 1);

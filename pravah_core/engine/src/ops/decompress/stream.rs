@@ -4,14 +4,14 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::entries::{Stop, Unpacked};
-use super::limits::{Meter, Metered, peek};
-use super::{Shared, names, untar, unzip};
+use super::entries::{Content, Stop, Unpacked};
+use super::limits::{Meter, Metered};
+use super::{Shared, names, tarball, untar, unzip};
 use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::pool::feed::Feed;
-use crate::io::codec::{Codec, decoder};
+use crate::io::codec::{self, Codec, decoder};
 use crate::io::destination::Attributes;
 use crate::io::digest::{BLOCK_BYTES, End, Reading};
 
@@ -31,6 +31,8 @@ enum State {
     Fed(Feed<()>),
     /// It is read once more, member by member.
     Zip,
+    /// It may be a zip behind something else.
+    Tail,
 }
 
 /// A compressed file.
@@ -40,26 +42,35 @@ pub struct CompressedFile {
     pub meta: Meta,
 }
 
+/// A zip begins with its first member, or is empty, or was meant for several disks.
+const ZIPS: [&[u8]; 4] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04"];
+/// Programs and scripts begin so; a zip may be at their end.
+const STUBS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
+
 /// What its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     Stream(Codec),
     Tar,
     Zip,
 }
 
 impl Form {
-    fn of(start: &[u8], archives: bool) -> Option<Self> {
+    /// What a file is that begins with `start`.
+    pub fn of(start: &[u8], archives: bool) -> Option<Self> {
         match Codec::of(start) {
             Some(codec) => Some(Self::Stream(codec)),
-            None if archives && untar::is_tar(start) => Some(Self::Tar),
-            // A zip begins with its first member, or is empty.
-            None if archives && (start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06")) => {
-                Some(Self::Zip)
-            }
+            None if archives && tarball::is_header(start) => Some(Self::Tar),
+            None if archives && ZIPS.iter().any(|zip| start.starts_with(zip)) => Some(Self::Zip),
             None => None,
         }
     }
+}
+
+/// True when a zip may be behind what a file begins with.
+fn may_have_tail(path: &[u8], start: &[u8]) -> bool {
+    let name = path.to_ascii_lowercase();
+    STUBS.iter().any(|stub| start.starts_with(stub)) || [&b".zip"[..], b".jar"].iter().any(|end| name.ends_with(end))
 }
 
 impl<'a> FileReading<'a> {
@@ -68,7 +79,9 @@ impl<'a> FileReading<'a> {
     }
 
     fn begin(&self, start: &[u8]) -> Result<State> {
-        Ok(match Form::of(start, self.shared.unpack_archives) {
+        let archives = self.shared.unpack_archives;
+        Ok(match Form::of(start, archives) {
+            None if archives && may_have_tail(&self.file.path, start) => State::Tail,
             None => {
                 self.shared.other.fetch_add(1, Relaxed);
                 State::Done
@@ -102,6 +115,13 @@ impl Reading for FileReading<'_> {
         match (self.state, end) {
             (State::Fed(feed), _) => feed.finish(),
             (State::Zip, End::Whole(_)) => unzip::unpack(self.shared, &self.file),
+            (State::Tail, End::Whole(_)) if unzip::has_tail(self.shared, &self.file.path) => {
+                unzip::unpack(self.shared, &self.file)
+            }
+            (State::Tail, End::Whole(_)) => {
+                self.shared.other.fetch_add(1, Relaxed);
+                Ok(())
+            }
             (State::New, End::Whole(_)) => {
                 self.shared.other.fetch_add(1, Relaxed);
                 Ok(())
@@ -121,17 +141,22 @@ impl CompressedFile {
             Form::Tar | Form::Zip => self.tar(shared, packed, &meter),
         };
         match done {
-            Ok(Done { format, unpacked, members }) => {
+            Ok(Done { format, unpacked, members, target, behind }) => {
+                if let Some(message) = behind {
+                    shared.context.control.issue("read", &self.path, IssueKind::Malformed, message);
+                }
                 let (path, size) = (&self.path[..], self.meta.size);
-                shared.rows.acquire().file(&Unpacked { path, format: &format, size, unpacked, members })
+                let row = Unpacked { path, format: &format, size, unpacked, members, target: &target };
+                shared.rows.acquire().file(&row)
             }
             Err(stop) => self.stopped(shared, &meter, stop),
         }
     }
 
     fn tar(&self, shared: &Shared, content: impl Read, meter: &Meter) -> std::result::Result<Done, Stop> {
-        let members = untar::unpack(shared, self, &names::folder(&self.path), content, meter)?;
-        Ok(Done { format: "tar".into(), unpacked: self.meta.size, members: Some(members) })
+        let target = shared.target(&self.path, names::folder(&self.path));
+        let members = untar::unpack(shared, self, &target, content, meter)?;
+        Ok(Done { format: "tar".into(), unpacked: self.meta.size, members: Some(members), target, behind: None })
     }
 
     /// A compressed stream; an archive in it is unpacked too.
@@ -144,19 +169,24 @@ impl CompressedFile {
     ) -> std::result::Result<Done, Stop> {
         let (inner, control) = (decoder(codec, packed)?, &*shared.context.control);
         let mut metered = Metered { inner, meter: meter.clone(), limits: &shared.limits, control };
-        let start = peek(&mut metered, untar::BLOCK)?;
-        let target = names::unpacked(&self.path);
-        let is_tar = shared.unpack_archives && untar::is_tar(&start);
-        let mut content = BufReader::with_capacity(256 << 10, io::Cursor::new(start).chain(metered));
+        let (start, end) = peek_until_trouble(&mut metered, tarball::BLOCK);
+        let is_tar = shared.unpack_archives && tarball::is_header(&start);
+        let unpacked = names::unpacked(&self.path);
+        let target = shared.target(&self.path, if is_tar { names::folder(&unpacked) } else { unpacked });
+        let rest = Ended { inner: metered, end };
+        let mut content = BufReader::with_capacity(256 << 10, io::Cursor::new(start).chain(rest));
         if is_tar {
-            let members = untar::unpack(shared, self, &names::folder(&target), &mut content, meter)?;
+            let members = untar::unpack(shared, self, &target, &mut content, meter)?;
             // What follows the tar's end is read, too: it may be broken.
-            io::copy(&mut content, &mut io::sink())?;
+            let behind = match io::copy(&mut content, &mut io::sink()) {
+                Err(error) if codec::is_rubbish(&error) => Some(error.to_string()),
+                rest => rest.map(|_| None)?,
+            };
             let format = format!("tar in {}", codec.name());
-            return Ok(Done { format, unpacked: meter.unpacked(), members: Some(members) });
+            return Ok(Done { format, unpacked: meter.unpacked(), members: Some(members), target, behind });
         }
-        let unpacked = shared.output.file(&target, &mut content, Attributes::of(&self.meta))?;
-        Ok(Done { format: codec.name().into(), unpacked, members: None })
+        let came = shared.output.file(&target, Content::of(&mut content), Attributes::of(&self.meta))?;
+        Ok(Done { format: codec.name().into(), unpacked: came.length, members: None, target, behind: came.behind })
     }
 
     /// Note why it did not come out, or end the job.
@@ -185,4 +215,26 @@ struct Done {
     format: String,
     unpacked: u64,
     members: Option<u64>,
+    target: Vec<u8>,
+    /// What is behind it, in words.
+    behind: Option<String>,
+}
+
+/// The first bytes of a reader, and what ended it before there were as many.
+fn peek_until_trouble(reader: &mut impl Read, length: usize) -> (Vec<u8>, Option<io::Error>) {
+    let mut start = Vec::with_capacity(length);
+    let end = reader.by_ref().take(length as u64).read_to_end(&mut start).err();
+    (start, end)
+}
+
+/// A reader that has ended with an error, if there is one.
+struct Ended<R> {
+    inner: R,
+    end: Option<io::Error>,
+}
+
+impl<R: Read> Read for Ended<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.end.take().map_or_else(|| self.inner.read(buffer), Err)
+    }
 }

@@ -1,32 +1,21 @@
 //! The members of a tar, one after the other.
 
-use std::cell::Cell;
+use std::collections::HashSet;
 use std::io::{self, Read};
-use std::rc::Rc;
 
-use tar::{EntryType, Header};
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::entries::{MemberKind, Stop, tell};
-use super::limits::{Meter, Metered};
+use super::entries::{Content, MemberKind, Stop, tell};
+use super::limits::Meter;
 use super::stream::CompressedFile;
+use super::tarball::{Behind, Entry, Tar, What};
 use super::{Shared, names};
 use crate::base::issue::IssueKind;
 use crate::base::paths;
-use crate::io::destination::Attributes;
+use crate::io::destination::{Attributes, Refused};
 
-/// Bytes of a tar's block, and of its header.
-pub const BLOCK: usize = 512;
-/// What may describe one member: its header, long names, extensions. The library keeps it in memory.
-const DESCRIPTION_BYTES: u64 = 1 << 20;
-
-/// True when a tar begins so: its first header's checksum is right.
-pub fn is_tar(start: &[u8]) -> bool {
-    let Some(block) = start.get(..BLOCK) else { return false };
-    let sum: u32 =
-        block.iter().enumerate().map(|(at, &byte)| u32::from(if (148..156).contains(&at) { b' ' } else { byte })).sum();
-    let header = Header::from_byte_slice(block);
-    !header.path_bytes().is_empty() && header.cksum().is_ok_and(|told| told == sum)
-}
+/// What is told of a member that came after another one of its name.
+const REPLACES: &str = "replaces an earlier member of this name";
 
 /// Unpack all members below `folder`; their number. A member that is refused is an issue, and the others go on.
 ///
@@ -39,59 +28,81 @@ pub fn unpack(
     reader: impl Read,
     meter: &Meter,
 ) -> Result<u64, Stop> {
-    let guard = Rc::new(Cell::new(Some(DESCRIPTION_BYTES)));
-    let mut archive = tar::Archive::new(Guarded { inner: reader, left: Rc::clone(&guard) });
+    let mut tar = Tar::new(reader);
+    // What members became files and links, by hashes of their paths.
+    let mut made = HashSet::new();
     let mut members = 0;
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        guard.set(None);
+    while let Some(entry) = tar.next()? {
         members += 1;
         if members > shared.limits.members {
             return Err(shared.limits.too_many_members(meter));
         }
-        let name = entry.path_bytes().into_owned();
-        let member = Member { shared, file, folder, name: &name, attributes: attributes(entry.header()) };
-        let kind = entry.header().entry_type();
-        let length = match kind {
-            EntryType::Directory => member.directory()?,
-            EntryType::Regular if name.ends_with(b"/") => member.directory()?,
-            EntryType::Regular | EntryType::Continuous => member.content(&mut entry)?,
-            // Its holes are not in the tar, and may be of any length.
-            EntryType::GNUSparse => {
-                let control = &*shared.context.control;
-                let metered = Metered { inner: &mut entry, meter: meter.clone(), limits: &shared.limits, control };
-                member.content(metered)?
-            }
-            EntryType::Symlink => member.symlink(&entry.link_name_bytes().unwrap_or_default())?,
-            EntryType::Link => member.hard_link(&entry.link_name_bytes().unwrap_or_default())?,
-            // Tells of the whole tar, such as a commit.
-            EntryType::XGlobalHeader => {
-                members -= 1;
-                None
-            }
-            other => {
-                member.refuse(&format!("is a {other:?} and is not unpacked"));
-                None
-            }
-        };
-        if let Some((kind, length)) = length {
-            shared.rows.acquire().member(&file.path, &name, kind, length)?;
+        let path = names::member(folder, &entry.name);
+        let hash = path.as_ref().map_or(0, |path| xxh3_128(path));
+        let attributes = attributes(&entry);
+        let replaces = made.contains(&hash);
+        let member = Member { shared, file, folder, name: &entry.name, attributes, replaces };
+        if let Some(trouble) = &entry.trouble {
+            member.tell(IssueKind::Malformed, trouble);
         }
-        // What was not read of it is no part of the next one's description.
-        io::copy(&mut entry, &mut io::sink())?;
-        guard.set(Some(DESCRIPTION_BYTES));
+        let Some((kind, length)) = member_of(&member, &entry, &mut tar, meter)? else { continue };
+        if kind != MemberKind::Directory {
+            made.insert(hash);
+        }
+        let is_replacing = replaces && kind != MemberKind::Directory;
+        let mut rows = shared.rows.acquire();
+        if is_replacing {
+            rows.replaced();
+        }
+        rows.member(&file.path, &entry.name, (kind, length), is_replacing.then_some(REPLACES))?;
+    }
+    let stream = tar.behind.stream.take();
+    for message in behind(&tar.behind).into_iter().chain(stream) {
+        shared.context.control.issue("read", &file.path, IssueKind::Malformed, message);
     }
     Ok(members)
 }
 
-fn attributes(header: &Header) -> Attributes {
-    let number = |value: io::Result<u64>| value.ok().and_then(|value| u32::try_from(value).ok());
-    Attributes {
-        // Nobody's set-uid comes out of an archive.
-        mode: header.mode().ok().map(|mode| mode & 0o777),
-        mtime_ns: header.mtime().ok().and_then(|time| i64::try_from(time).ok()?.checked_mul(1_000_000_000)),
-        owner: number(header.uid()).zip(number(header.gid())),
+fn member_of(member: &Member<'_>, entry: &Entry, tar: &mut Tar<impl Read>, meter: &Meter) -> Placed {
+    match entry.what {
+        What::Directory => member.directory(),
+        What::File => {
+            let map = entry.map.as_ref();
+            if let Some(map) = map {
+                meter.holes(&member.shared.limits, map.size - map.stored())?;
+            }
+            let (xattrs, replaces) = (&entry.xattrs[..], member.replaces);
+            member.content(Content { reader: tar, map, xattrs, replaces })
+        }
+        What::Symlink => member.symlink(&entry.link),
+        What::HardLink => member.hard_link(&entry.link),
+        What::Other(why) => {
+            member.refuse(why);
+            Ok(None)
+        }
     }
+}
+
+/// What is behind the end of a tar, in words; none when there is nothing.
+fn behind(behind: &Behind) -> Option<String> {
+    match behind {
+        Behind { rubbish: 1.., .. } => {
+            Some(format!("{} bytes behind the end of the archive are no part of it; they were left", behind.rubbish))
+        }
+        Behind { is_joined: true, .. } => {
+            Some("holds a second archive behind the end of the first; the members of both were unpacked".to_owned())
+        }
+        Behind { is_open: true, .. } => {
+            Some("ends without the blocks that mark the end of an archive; members may be missing".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn attributes(entry: &Entry) -> Attributes {
+    // Nobody's set-uid comes out of an archive.
+    let mode = entry.mode.map(|mode| mode & 0o777);
+    Attributes { mode, mtime: entry.mtime, owner: entry.owner }
 }
 
 /// One member of an archive, on its way to its place.
@@ -101,23 +112,31 @@ pub struct Member<'a> {
     pub folder: &'a [u8],
     pub name: &'a [u8],
     pub attributes: Attributes,
+    /// An earlier member of the archive has its name.
+    pub replaces: bool,
 }
 
 /// What a member became and its length; none when it was refused.
 type Placed = Result<Option<(MemberKind, u64)>, Stop>;
 
 impl Member<'_> {
+    /// Note what is wrong with it.
+    pub fn tell(&self, kind: IssueKind, message: &str) {
+        let message = format!("member {}: {message}", paths::escape(self.name));
+        let stage = if kind == IssueKind::Malformed { "read" } else { "write" };
+        self.shared.context.control.issue(stage, &self.file.path, kind, message);
+    }
+
     /// Note why it is not unpacked.
     pub fn refuse(&self, why: &str) {
-        let message = format!("member {}: {why}", paths::escape(self.name));
-        self.shared.context.control.issue("write", &self.file.path, IssueKind::Unsupported, message);
+        self.tell(IssueKind::Unsupported, why);
     }
 
     fn path(&self) -> Option<Vec<u8>> {
         names::member(self.folder, self.name).map_err(|why| self.refuse(why)).ok()
     }
 
-    fn placed(&self, done: Result<(), crate::io::destination::Refused>, kind: MemberKind) -> Placed {
+    fn placed(&self, done: Result<(), Refused>, kind: MemberKind) -> Placed {
         match done {
             Ok(()) => Ok(Some((kind, 0))),
             Err(refused) => {
@@ -132,10 +151,10 @@ impl Member<'_> {
         self.placed(self.shared.output.directory(&path, self.attributes), MemberKind::Directory)
     }
 
-    pub fn content(&self, mut content: impl Read) -> Placed {
+    pub fn content(&self, content: Content<'_>) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
-        match self.shared.output.file(&path, &mut content, self.attributes) {
-            Ok(length) => Ok(Some((MemberKind::File, length))),
+        match self.shared.output.file(&path, content, self.attributes) {
+            Ok(came) => Ok(Some((MemberKind::File, came.length))),
             Err(Stop::Refused(refused)) => {
                 tell(refused, &self.shared.context.control, &self.file.path, self.name)?;
                 Ok(None)
@@ -146,40 +165,41 @@ impl Member<'_> {
 
     pub fn symlink(&self, target: &[u8]) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
-        if let Err(why) = names::link(self.folder, &path, target) {
+        let bad =
+            if self.shared.outside_links { names::target(target) } else { names::link(self.folder, &path, target) };
+        if let Err(why) = bad {
             self.refuse(why);
             return Ok(None);
         }
+        self.make_way(&path);
         self.placed(self.shared.output.symlink(&path, target), MemberKind::Symlink)
     }
 
     fn hard_link(&self, target: &[u8]) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
         match names::member(self.folder, target) {
-            Ok(existing) => self.placed(self.shared.output.link(&path, &existing), MemberKind::HardLink),
+            // A further name of itself.
+            Ok(existing) if existing == path => Ok(Some((MemberKind::HardLink, 0))),
+            Ok(existing) => {
+                self.make_way(&path);
+                self.placed(self.shared.output.link(&path, &existing), MemberKind::HardLink)
+            }
             Err(why) => {
                 self.refuse(&format!("is a link, and of what it leads to {why}"));
                 Ok(None)
             }
         }
     }
-}
 
-/// A reader that gives so many bytes while a limit is set.
-struct Guarded<R> {
-    inner: R,
-    left: Rc<Cell<Option<u64>>>,
-}
-
-impl<R: Read> Read for Guarded<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(left) = self.left.get() else { return self.inner.read(buffer) };
-        if left == 0 {
-            return Err(io::Error::other("describes a member in more than 1 MiB"));
+    fn make_way(&self, path: &[u8]) {
+        if self.replaces {
+            self.shared.output.make_way(path);
         }
-        let most = buffer.len().min(left as usize);
-        let read = self.inner.read(&mut buffer[..most])?;
-        self.left.set(Some(left - read as u64));
-        Ok(read)
+    }
+}
+
+impl From<io::ErrorKind> for Stop {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self::Content(kind.into())
     }
 }

@@ -1,18 +1,25 @@
 //! The members of a zip, on all threads.
 
+mod encoding;
+mod extra;
+mod listed;
+
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
-use rawzip::time::ZipDateTimeKind;
-use rawzip::{CompressionMethod, ZipArchive, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
+use rawzip::{CompressionMethod, FileReader, ZipArchive, ZipEntry};
 use rayon::prelude::*;
 
-use super::entries::{MemberKind, Stop, Unpacked};
+pub use self::encoding::NameEncoding;
+use self::extra::Extra;
+use self::listed::{Listed, name_all};
+use super::entries::{Content, MemberKind, Stop, Unpacked};
 use super::limits::{Meter, Metered};
 use super::stream::CompressedFile;
 use super::untar::Member;
 use super::{Shared, names};
 use crate::base::error::Result;
+use crate::base::issue::IssueKind;
 use crate::io::codec::{Codec, decoder};
 use crate::io::destination::Attributes;
 
@@ -21,49 +28,8 @@ const KIND_MODE: u32 = 0o170_000;
 const LINK_MODE: u32 = 0o120_000;
 /// The longest target of a link (PATH_MAX).
 const TARGET_BYTES: u64 = 4096;
-
-/// A member as the central directory lists it.
-struct Listed {
-    name: Vec<u8>,
-    wayfinder: ZipArchiveEntryWayfinder,
-    method: CompressionMethod,
-    is_encrypted: bool,
-    is_directory: bool,
-    mode: u32,
-    attributes: Attributes,
-}
-
-impl Listed {
-    fn of(entry: &ZipFileHeaderRecord<'_>) -> Self {
-        let mode = entry.mode().value();
-        Self {
-            name: entry.file_path().as_bytes().to_vec(),
-            wayfinder: entry.wayfinder(),
-            method: entry.compression_method(),
-            is_encrypted: entry.flags().is_encrypted(),
-            is_directory: entry.is_dir(),
-            mode,
-            attributes: Attributes {
-                mode: (mode & 0o777 != 0).then_some(mode & 0o777),
-                mtime_ns: seconds(&entry.last_modified()).checked_mul(1_000_000_000),
-                owner: None,
-            },
-        }
-    }
-}
-
-/// Seconds since the epoch; a time without a zone is taken for UTC.
-fn seconds(time: &ZipDateTimeKind) -> i64 {
-    let of = |year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8| {
-        let date = chrono::NaiveDate::from_ymd_opt(year.into(), month.into(), day.into());
-        let time = date.and_then(|date| date.and_hms_opt(hour.into(), minute.into(), second.into()));
-        time.map_or(0, |time| time.and_utc().timestamp())
-    };
-    match time {
-        ZipDateTimeKind::Utc(t) => of(t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()),
-        ZipDateTimeKind::Local(t) => of(t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()),
-    }
-}
+/// Names and extra fields of a header that are looked at for a time.
+const HEADER_BYTES: usize = 4096;
 
 /// Unpack a zip; what goes wrong is an issue.
 ///
@@ -71,19 +37,30 @@ fn seconds(time: &ZipDateTimeKind) -> i64 {
 /// Nothing more can be written, or the job is over.
 pub fn unpack(shared: &Shared, file: &CompressedFile) -> Result<()> {
     let meter = Meter::new(file.meta.size);
-    match members(shared, file, &meter) {
+    let target = shared.target(&file.path, names::folder(&file.path));
+    match members(shared, file, &target, &meter) {
         Ok(members) => shared.rows.acquire().file(&Unpacked {
             path: &file.path,
             format: "zip",
             size: file.meta.size,
             unpacked: meter.unpacked(),
             members: Some(members),
+            target: &target,
         }),
         Err(stop) => file.stopped(shared, &meter, stop),
     }
 }
 
-fn members(shared: &Shared, file: &CompressedFile, meter: &Meter) -> std::result::Result<u64, Stop> {
+/// True when a zip is at the end of this file, behind something else.
+pub fn has_tail(shared: &Shared, path: &[u8]) -> bool {
+    let Ok(opened) = shared.context.root.open_file(path) else { return false };
+    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+    let Ok(archive) = ZipArchive::from_file(File::from(opened), &mut buffer) else { return false };
+    let mut entries = archive.entries(&mut buffer);
+    matches!(entries.next_entry(), Ok(Some(_)))
+}
+
+fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter) -> std::result::Result<u64, Stop> {
     let broken = |error: rawzip::Error| Stop::Content(io::Error::other(error));
     let opened = File::from(shared.context.root.open_file(&file.path)?);
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
@@ -96,18 +73,30 @@ fn members(shared: &Shared, file: &CompressedFile, meter: &Meter) -> std::result
             return Err(shared.limits.too_many_members(meter));
         }
     }
-    let folder = names::folder(&file.path);
+    name_all(&mut listed, folder, shared.name_encoding);
     let count = listed.len() as u64;
     // Directories first: a member may be listed before the one it lies in.
     let (directories, others): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|one| one.is_directory);
     for listed in directories.into_iter().chain(others).collect::<Vec<_>>().chunks(4096) {
         listed.par_iter().try_for_each(|listed| {
-            let attributes = listed.attributes;
-            let member = Member { shared, file, folder: &folder, name: &listed.name, attributes };
-            let placed = member_of(&archive, listed, &member, meter)?;
-            if let Some((kind, length)) = placed {
-                shared.rows.acquire().member(&file.path, &listed.name, kind, length)?;
+            let mtime = listed.mtime;
+            let attributes = Attributes { mode: listed.permissions(), mtime, owner: None };
+            let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+            let placed = match member_of(&archive, listed, member, meter) {
+                // Damage is of this member alone; a limit, or the end of the job, is of all.
+                Err(Stop::Content(error)) if !meter.is_exceeded() && !shared.context.control.is_cancelled() => {
+                    let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+                    member.tell(IssueKind::Malformed, &format!("is damaged: {error}"));
+                    None
+                }
+                placed => placed?,
+            };
+            let Some((kind, length)) = placed else { return Ok(()) };
+            let mut rows = shared.rows.acquire();
+            if listed.is_replaced {
+                rows.replaced();
             }
+            rows.member(&file.path, &listed.name, (kind, length), listed.note().as_deref())?;
             Ok::<(), Stop>(())
         })?;
     }
@@ -115,26 +104,32 @@ fn members(shared: &Shared, file: &CompressedFile, meter: &Meter) -> std::result
 }
 
 fn member_of(
-    archive: &ZipArchive<rawzip::FileReader>,
+    archive: &ZipArchive<FileReader>,
     listed: &Listed,
-    member: &Member<'_>,
+    mut member: Member<'_>,
     meter: &Meter,
 ) -> std::result::Result<Option<(MemberKind, u64)>, Stop> {
     if listed.is_directory {
         return member.directory();
     }
+    if listed.is_replaced {
+        return Ok(Some((MemberKind::File, 0)));
+    }
     if listed.is_encrypted {
         member.refuse("is encrypted");
         return Ok(None);
     }
-    let broken = |error: rawzip::Error| {
-        io::Error::other(format!("member {}: {error}", crate::base::paths::escape(&listed.name)))
-    };
-    let entry = archive.get_entry(listed.wayfinder).map_err(broken)?;
+    let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other)?;
+    if listed.is_local_time
+        && let Some(time) = own_time(&entry)
+    {
+        member.attributes.mtime = Some(time);
+    }
     let packed = BufReader::with_capacity(64 << 10, entry.reader());
     let unpacked: Box<dyn Read + '_> = match listed.method {
         CompressionMethod::STORE => Box::new(packed),
         CompressionMethod::DEFLATE => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+        CompressionMethod::DEFLATE64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
         CompressionMethod::ZSTD => decoder(Codec::Zstd, packed)?,
         CompressionMethod::BZIP2 => decoder(Codec::Bzip2, packed)?,
         CompressionMethod::XZ => decoder(Codec::Xz, packed)?,
@@ -153,5 +148,12 @@ fn member_of(
         content.take(TARGET_BYTES).read_to_end(&mut target)?;
         return member.symlink(&target);
     }
-    member.content(&mut content)
+    member.content(Content::of(&mut content))
+}
+
+/// The time in a member's own header, which the central directory may lack.
+fn own_time(entry: &ZipEntry<'_, FileReader>) -> Option<crate::io::destination::Time> {
+    let mut buffer = vec![0; HEADER_BYTES];
+    let header = entry.local_header(&mut buffer).ok()?;
+    Extra::of(header.extra_fields(), header.file_path().as_bytes()).mtime
 }

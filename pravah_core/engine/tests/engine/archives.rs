@@ -1,0 +1,450 @@
+//! Archives as other tools write them: what comes out of each form, and what is told.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+
+use crate::common::run::{Done, Spec, files_below, spec};
+use crate::common::tree::{Tree, gzip};
+
+fn out(tree: &Tree) -> PathBuf {
+    tree.beside("out")
+}
+
+fn decompress(tree: &Tree) -> Spec {
+    spec("decompress", &tree.path()).option("destination", out(tree).to_str().unwrap())
+}
+
+fn messages(done: &Done) -> String {
+    done.issues().iter().map(|row| format!("{}: {}\n", row.text("path"), row.text("message"))).collect()
+}
+
+/// A member of a tar, its fields as bytes.
+struct Member {
+    kind: u8,
+    name: &'static str,
+    link: &'static str,
+    mtime: Vec<u8>,
+    size: Option<u64>,
+    content: Vec<u8>,
+    is_signed: bool,
+    is_ustar: bool,
+}
+
+fn member(kind: u8, name: &'static str, content: &[u8]) -> Member {
+    let mtime = b"07346545000\0".to_vec();
+    Member { kind, name, link: "", mtime, size: None, content: content.to_vec(), is_signed: false, is_ustar: true }
+}
+
+impl Member {
+    fn bytes(&self) -> Vec<u8> {
+        let mut block = [0u8; 512];
+        let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
+        put(0, self.name.as_bytes());
+        put(100, b"0000640\0");
+        put(108, b"0000000\0");
+        put(116, b"0000000\0");
+        put(124, format!("{:011o}\0", self.size.unwrap_or(self.content.len() as u64)).as_bytes());
+        put(136, &self.mtime);
+        put(156, &[self.kind]);
+        put(157, self.link.as_bytes());
+        if self.is_ustar {
+            put(257, b"ustar\x0000");
+        }
+        let value = |&byte: &u8| if self.is_signed { i64::from(byte as i8) } else { i64::from(byte) };
+        let sum: i64 = block.iter().map(value).sum::<i64>() + 8 * 32;
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        let padding = vec![0; (512 - self.content.len() % 512) % 512];
+        [&block[..], &self.content, &padding].concat()
+    }
+}
+
+fn tar(members: &[Member]) -> Vec<u8> {
+    let mut all: Vec<u8> = members.iter().flat_map(Member::bytes).collect();
+    all.extend([0; 1024]);
+    all
+}
+
+fn records(all: &[(&str, &str)]) -> Vec<u8> {
+    let record = |(key, value): &(&str, &str)| {
+        let rest = key.len() + value.len() + 3;
+        let length = (1..5).map(|digits| rest + digits).find(|all| all.to_string().len() + rest == *all).unwrap();
+        format!("{length} {key}={value}\n").into_bytes()
+    };
+    all.iter().flat_map(record).collect()
+}
+
+#[test]
+fn sparse_members_of_every_form_come_out_as_sparse_files_under_their_names() {
+    let tree = Tree::new();
+    let data = [&[b'a'; 4096][..], &[b'b'; 100]].concat();
+    let old = |name: &[u8]| {
+        let mut bytes = [0u8; 512];
+        bytes[..name.len()].copy_from_slice(name);
+        bytes[100..108].copy_from_slice(b"0000644\0");
+        bytes[124..136].copy_from_slice(format!("{:011o}\0", data.len()).as_bytes());
+        bytes[156] = b'S';
+        bytes[257..265].copy_from_slice(b"ustar  \0");
+        for (at, number) in [(386, 4096), (398, 4096), (410, 1 << 20), (422, 100), (483, 8 << 20)] {
+            bytes[at..at + 12].copy_from_slice(format!("{number:011o}\0").as_bytes());
+        }
+        let sum: u32 = bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>() + 8 * 32;
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        [&bytes[..], &data, &[0; 412], &[0; 1024]].concat()
+    };
+    tree.file("old.tar", old(b"big"));
+    let size = (8 << 20).to_string();
+    let zero = records(&[
+        ("GNU.sparse.size", &size),
+        ("GNU.sparse.numblocks", "2"),
+        ("GNU.sparse.offset", "4096"),
+        ("GNU.sparse.numbytes", "4096"),
+        ("GNU.sparse.offset", "1048576"),
+        ("GNU.sparse.numbytes", "100"),
+    ]);
+    tree.file("zero.tar", tar(&[member(b'x', "h", &zero), member(b'0', "big", &data)]));
+    let one =
+        records(&[("GNU.sparse.size", &size), ("GNU.sparse.name", "big"), ("GNU.sparse.map", "4096,4096,1048576,100")]);
+    tree.file("one.tar", tar(&[member(b'x', "h", &one), member(b'0', "GNUSparseFile.0/big", &data)]));
+    let ten = records(&[
+        ("GNU.sparse.major", "1"),
+        ("GNU.sparse.minor", "0"),
+        ("GNU.sparse.name", "big"),
+        ("GNU.sparse.realsize", &size),
+    ]);
+    let mut map = b"2\n4096\n4096\n1048576\n100\n".to_vec();
+    map.resize(512, 0);
+    let after = member(b'0', "after", b"after");
+    let members = [member(b'x', "h", &ten), member(b'0', "GNUSparseFile.0/big", &[&map[..], &data].concat()), after];
+    tree.file("ten.tar.gz", gzip(&tar(&members)));
+    let done = decompress(&tree).run();
+    assert_eq!(messages(&done), "");
+    assert_eq!(files_below(&out(&tree)), ["old/big", "one/big", "ten/after", "ten/big", "zero/big"]);
+    let mut expected = vec![0; 8 << 20];
+    expected[4096..8192].fill(b'a');
+    expected[1 << 20..(1 << 20) + 100].fill(b'b');
+    for folder in ["old", "zero", "one", "ten"] {
+        let path = out(&tree).join(folder).join("big");
+        assert!(fs::read(&path).unwrap() == expected, "{folder}");
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 < 1 << 20, "{folder} has holes");
+    }
+    assert_eq!(done.table("members").iter().map(|row| row.integer("size_bytes")).max(), Some(8 << 20));
+    // A map that is not one costs its member alone.
+    let bad = records(&[("GNU.sparse.size", "100"), ("GNU.sparse.name", "bad"), ("GNU.sparse.map", "90,4096")]);
+    let bad = [member(b'x', "h", &bad), member(b'0', "GNUSparseFile.0/bad", &data), member(b'0', "good", b"x")];
+    let tree = Tree::new();
+    tree.file("bad.tar", tar(&bad));
+    let done = decompress(&tree).run();
+    assert_eq!(files_below(&out(&tree)), ["bad/good"]);
+    assert_eq!(messages(&done), "bad.tar: member bad: has a damaged list of holes and is not unpacked\n");
+}
+
+#[test]
+fn what_old_and_other_tars_write_comes_out_and_what_is_odd_is_told() {
+    let tree = Tree::new();
+    let mut signed = member(b'0', "caf\u{e9}", b"signed");
+    signed.is_signed = true;
+    signed.is_ustar = false;
+    let mut sized = member(b'5', "folder/", b"");
+    sized.size = Some(4096);
+    let old = member(0, "old/", b"");
+    let long = "l".repeat(150);
+    let solaris = records(&[("path", &long)]);
+    let members = [
+        member(b'V', "a label", b""),
+        signed,
+        sized,
+        old,
+        member(b'D', "dumped/", b"Ya\0Nb\0\0"),
+        member(b'X', "h", &solaris),
+        member(b'0', "cut", b"solaris"),
+        member(b'L', "././@LongLink", &[b"ant/", long.as_bytes(), b"\0"].concat()),
+        member(b'0', "ant", b"ant"),
+        member(b'6', "pipe", b""),
+        member(b'0', "last", b"last"),
+    ];
+    tree.file("odd.tar", tar(&members));
+    let joined = [tar(&[member(b'0', "one", b"1")]), tar(&[member(b'0', "two", b"2")])].concat();
+    tree.file("joined.tar", joined);
+    tree.file("rubbish.tar", [tar(&[member(b'0', "m", b"1")]), b"rubbish".to_vec()].concat());
+    tree.file("open.tar", member(b'0', "m", b"1").bytes());
+    let damaged = [&records(&[("uid", "7")])[..], b"99 path=long\n"].concat();
+    tree.file("damaged.tar", tar(&[member(b'x', "h", &damaged), member(b'0', "short", b"1")]));
+    let done = decompress(&tree).run();
+    let solaris = format!("odd/{long}");
+    let ant = format!("odd/ant/{long}");
+    let mut expected = vec![
+        "damaged/short",
+        "joined/one",
+        "joined/two",
+        "open/m",
+        "rubbish/m",
+        "odd/caf\u{e9}",
+        "odd/last",
+        &solaris,
+        &ant,
+    ];
+    expected.sort_unstable();
+    assert_eq!(files_below(&out(&tree)), expected);
+    for folder in ["folder", "old", "dumped"] {
+        assert!(out(&tree).join("odd").join(folder).is_dir(), "{folder}");
+    }
+    let all = messages(&done);
+    for told in [
+        "odd.tar: member pipe: is a named pipe",
+        "joined.tar: holds a second archive",
+        "rubbish.tar: 7 bytes behind the end",
+        "open.tar: ends without the blocks",
+        "damaged.tar: member short: the extended header of the member is damaged",
+    ] {
+        assert!(all.contains(told), "{told} in\n{all}");
+    }
+    assert_eq!(done.count("issues"), 5, "{all}");
+}
+
+#[test]
+fn times_of_every_year_and_owners_beyond_the_header_are_kept() {
+    let tree = Tree::new();
+    let far = records(&[("mtime", "12000000000.25")]);
+    let before = records(&[("mtime", "-1.5"), ("SCHILY.xattr.user.pravah", "kept")]);
+    let mut binary = member(b'0', "binary", b"x");
+    binary.mtime = [&[0xff; 11][..], &[0xfe]].concat();
+    let members = [
+        member(b'x', "h", &far),
+        member(b'0', "far", b"x"),
+        member(b'x', "h", &before),
+        member(b'0', "before", b"x"),
+        binary,
+    ];
+    tree.file("times.tar", tar(&members));
+    assert_eq!(messages(&decompress(&tree).run()), "");
+    let times = ["far", "before", "binary"].map(|name| {
+        let meta = fs::metadata(out(&tree).join("times").join(name)).unwrap();
+        (meta.mtime(), meta.mtime_nsec())
+    });
+    assert_eq!(times, [(12_000_000_000, 250_000_000), (-2, 500_000_000), (-2, 0)]);
+    let mut value = [0; 16];
+    let path = out(&tree).join("times/before");
+    match rustix::fs::getxattr(&path, "user.pravah", &mut value) {
+        Ok(length) => assert_eq!(&value[..length], b"kept"),
+        // The file system of the test may have none.
+        Err(error) => assert_eq!(error, rustix::io::Errno::NOTSUP),
+    }
+    if rustix::process::geteuid().is_root() {
+        let tree = Tree::new();
+        let owner = records(&[("uid", "5000000"), ("gid", "5000001")]);
+        tree.file("owner.tar", tar(&[member(b'x', "h", &owner), member(b'0', "m", b"x")]));
+        assert_eq!(decompress(&tree).run().count("issues"), 0);
+        let meta = fs::metadata(out(&tree).join("owner/m")).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), (5_000_000, 5_000_001));
+    }
+}
+
+#[test]
+fn of_members_of_one_name_the_last_counts_and_it_is_told() {
+    let tree = Tree::new();
+    let members = [member(b'0', "a", b"v1"), member(b'0', "b", b"b"), member(b'0', "./a", b"version 2")];
+    tree.file("t.tar", tar(&members))
+        .file("z.zip", zip(&[zipped("a", b"v1"), zipped("b", b"b"), zipped("a", b"version 2")]));
+    for attempt in 0..3 {
+        let done = decompress(&tree).output("job", "one job").run();
+        assert_eq!(messages(&done), "", "attempt {attempt}");
+        for path in ["t/a", "z/a"] {
+            assert_eq!(fs::read(out(&tree).join(path)).unwrap(), b"version 2", "{path}");
+        }
+        assert_eq!(done.summary()["replaced_members"], 2);
+        let members = done.table("members");
+        let notes: Vec<&str> = members.iter().filter(|row| !row.is_null("note")).map(|row| row.text("note")).collect();
+        let told = ["replaces an earlier member of this name", "not unpacked: a later member has this name"];
+        assert!(notes.len() == 2 && told.iter().all(|note| notes.contains(note)), "{notes:?}");
+    }
+}
+
+/// A member of a zip: its name, content, creator, external attributes and extra fields.
+struct Zipped {
+    name: Vec<u8>,
+    content: Vec<u8>,
+    creator: u8,
+    attributes: u32,
+    method: u16,
+    local: Vec<u8>,
+    central: Vec<u8>,
+}
+
+fn zipped(name: impl AsRef<[u8]>, content: &[u8]) -> Zipped {
+    let (name, content) = (name.as_ref().to_vec(), content.to_vec());
+    Zipped { name, content, creator: 0, attributes: 0, method: 0, local: Vec::new(), central: Vec::new() }
+}
+
+/// A zip of stored members (APPNOTE 4.3).
+fn zip(members: &[Zipped]) -> Vec<u8> {
+    let (mut all, mut directory) = (Vec::new(), Vec::new());
+    for member in members {
+        let mut crc = flate2::Crc::new();
+        crc.update(&member.content);
+        let (offset, size) = (all.len() as u32, (member.content.len() as u32).to_le_bytes());
+        // Version, flags, method, time, date (2001-09-09), checksum, sizes.
+        let common = [
+            &[20, 0, 0, 0][..],
+            &member.method.to_le_bytes(),
+            &[0, 0, 0x29, 0x2b],
+            &crc.sum().to_le_bytes(),
+            &size,
+            &size,
+            &(member.name.len() as u16).to_le_bytes(),
+        ]
+        .concat();
+        let extra = |fields: &[u8]| (fields.len() as u16).to_le_bytes();
+        all.extend(
+            [b"PK\x03\x04", &common[..], &extra(&member.local), &member.name, &member.local, &member.content].concat(),
+        );
+        let made = [b"PK\x01\x02", &[20, member.creator][..], &common, &extra(&member.central), &[0; 6]].concat();
+        let rest =
+            [&member.attributes.to_le_bytes()[..], &offset.to_le_bytes(), &member.name, &member.central].concat();
+        directory.extend([made, rest].concat());
+    }
+    let count = (members.len() as u16).to_le_bytes();
+    let (length, start) = ((directory.len() as u32).to_le_bytes(), (all.len() as u32).to_le_bytes());
+    [&all[..], &directory, b"PK\x05\x06\0\0\0\0", &count, &count, &length, &start, &[0, 0]].concat()
+}
+
+#[test]
+fn members_of_zips_get_names_modes_and_times_as_their_creators_meant() {
+    let tree = Tree::new();
+    let unicode = {
+        let mut crc = flate2::Crc::new();
+        crc.update(b"plain");
+        let field = [&[1][..], &crc.sum().to_le_bytes(), "\u{3c0}".as_bytes()].concat();
+        [&[0x75, 0x70, field.len() as u8, 0][..], &field].concat()
+    };
+    let unix_time = [&[0x55, 0x54, 5, 0, 1][..], &(-86_400i32).to_le_bytes()].concat();
+    let mut folder = zipped("folder/", b"");
+    folder.attributes = 0x10;
+    let mut script = zipped("script", b"x");
+    (script.creator, script.attributes) = (3, 0o100_750 << 16);
+    let mut named = zipped("plain", b"x");
+    named.central = unicode;
+    let mut early = zipped("early", b"x");
+    early.local = unix_time;
+    let members = [
+        folder,
+        zipped("folder/a", b"x"),
+        script,
+        named,
+        early,
+        zipped(b"na\x8bve", b"x"),
+        zipped("dir\\sub\\b", b"x"),
+    ];
+    tree.file("z.zip", zip(&members));
+    let japanese = [zipped(b"\x83e\x83X\x83g", b"x"), zipped(b"\x90V\x82\xb5\x82\xa2\x83_/\x83\\", b"y")];
+    tree.file("j.zip", zip(&japanese))
+        .file("stub.exe", [b"MZ and a program", &zip(&[zipped("inside", b"x")])[..]].concat());
+    tree.file("none.exe", "MZ and no archive");
+    let done = decompress(&tree).run();
+    assert_eq!(messages(&done), "");
+    let mut expected = [
+        "j/\u{30c6}\u{30b9}\u{30c8}",
+        "j/\u{65b0}\u{3057}\u{3044}\u{30c0}/\u{30bd}",
+        "stub.exe/inside",
+        "z/dir/sub/b",
+        "z/early",
+        "z/folder/a",
+        "z/na\u{ef}ve",
+        "z/script",
+        "z/\u{3c0}",
+    ];
+    expected.sort_unstable();
+    assert_eq!(files_below(&out(&tree)), expected);
+    let meta = |name: &str| fs::metadata(out(&tree).join("z").join(name)).unwrap();
+    fs::create_dir(tree.beside("new")).unwrap();
+    fs::write(tree.beside("new/file"), "").unwrap();
+    let mode = |meta: fs::Metadata| meta.permissions().mode();
+    assert_eq!(mode(meta("folder")), mode(fs::metadata(tree.beside("new")).unwrap()), "as the umask has it");
+    assert_eq!(mode(meta("folder/a")), mode(fs::metadata(tree.beside("new/file")).unwrap()));
+    assert_eq!(mode(meta("script")) & 0o777, 0o750);
+    assert_eq!(meta("early").mtime(), -86_400);
+    assert_eq!(meta("folder/a").mtime(), 999_993_600);
+    assert_eq!(done.summary()["other_files"], 1);
+    let forced = Tree::new();
+    forced.file("k.zip", zip(&[zipped(b"\xc6\xe5", b"x")]));
+    decompress(&forced).option("zip_encoding", "windows-1251").run();
+    assert_eq!(files_below(&out(&forced)), ["k/\u{416}\u{435}"]);
+    let error = decompress(&forced).option("zip_encoding", "klingon").fails();
+    assert!(error.to_string().contains("zip_encoding"), "{error}");
+}
+
+#[test]
+fn a_damaged_member_of_a_zip_costs_no_other() {
+    let tree = Tree::new();
+    let names: Vec<String> = (0..200).map(|number| format!("{number:03}")).collect();
+    let mut bytes =
+        zip(&names.iter().map(|name| zipped(name, format!("content of {name}").as_bytes())).collect::<Vec<_>>());
+    let place = bytes.windows(14).position(|window| window == b"content of 117").unwrap();
+    bytes[place] = b'C';
+    tree.file("z.zip", bytes);
+    for _run in 0..5 {
+        let done = spec("decompress", &tree.path()).run();
+        let all = messages(&done);
+        assert!(all.starts_with("z.zip: member 117: is damaged: ") && done.count("issues") == 1, "{all}");
+        assert_eq!(done.table("members").len(), 199);
+    }
+    decompress(&tree).run();
+    assert_eq!(files_below(&out(&tree)).len(), 199);
+}
+
+#[test]
+fn what_is_behind_a_gzip_stream_is_told_and_what_it_holds_comes_out() {
+    let tree = Tree::new();
+    tree.file("zeros.csv.gz", [gzip(b"a,b\n1,2\n"), vec![0; 512]].concat());
+    tree.file("rubbish.csv.gz", [gzip(b"a,b\n3,4\n"), b"rubbish".to_vec()].concat());
+    let packed = tar(&[member(b'0', "m", b"x")]);
+    tree.file("t.tar.gz", [gzip(&packed), b"rubbish".to_vec()].concat());
+    let done = decompress(&tree).run();
+    assert_eq!(files_below(&out(&tree)), ["rubbish.csv", "t/m", "zeros.csv"]);
+    let all = messages(&done);
+    assert!(all.contains("zeros.csv.gz: is followed by 512 zero bytes") && done.count("issues") == 3, "{all}");
+    let profiled = spec("profile", &tree.path()).run();
+    assert_eq!(profiled.summary()["records"], 2, "{}", messages(&profiled));
+}
+
+#[test]
+fn zeros_are_no_bomb_below_a_size_that_hurts_and_links_lead_out_when_asked() {
+    let tree = Tree::new();
+    fs::File::create(tree.at("zeros")).unwrap().write_all_at(&[0], (20 << 20) - 1).unwrap();
+    spec("compress", &tree.path()).option("destination", tree.beside("packed").to_str().unwrap()).run();
+    let back = spec("decompress", &tree.beside("packed")).option("destination", out(&tree).to_str().unwrap()).run();
+    assert_eq!((messages(&back), fs::metadata(out(&tree).join("zeros")).unwrap().len()), (String::new(), 20 << 20));
+    let tree = Tree::new();
+    let mut links = [member(b'2', "far", b""), member(b'2', "up", b"")];
+    (links[0].link, links[1].link) = ("/etc/hosts", "../../x");
+    tree.file("l.tar", tar(&links));
+    assert_eq!(decompress(&tree).run().count("issues"), 2);
+    fs::remove_dir_all(out(&tree)).unwrap();
+    let done = decompress(&tree).option("allow_outside_links", true).run();
+    assert_eq!(messages(&done), "");
+    assert_eq!(fs::read_link(out(&tree).join("l/far")).unwrap(), PathBuf::from("/etc/hosts"));
+}
+
+#[test]
+fn deflate64_is_unpacked() {
+    // The block of stored bytes that both deflates have alike (RFC 1951, 3.2.4).
+    let mut content = b"\x01\x05\x00\xfa\xff".to_vec();
+    content.write_all(b"hello").unwrap();
+    let mut packed = zip(&[zipped("a", b"hello")]);
+    // As if it were deflated: its packed size and method, in both headers.
+    let tree = Tree::new();
+    let central = packed.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    for at in [central + 10, 8] {
+        packed[at] = 9;
+    }
+    for at in [central + 20, 18] {
+        packed[at] = 10;
+    }
+    packed.splice(31..36, content);
+    let end = packed.windows(4).position(|window| window == b"PK\x05\x06").unwrap();
+    packed[end + 16] += 5;
+    tree.file("d.zip", &packed);
+    assert_eq!(messages(&decompress(&tree).run()), "");
+    assert_eq!(fs::read(out(&tree).join("d/a")).unwrap(), b"hello");
+}

@@ -1,0 +1,129 @@
+//! Destinations lose nothing: files that would get one name all keep their full name, in every run, and what one
+//! attempt has made it never replaces.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::common::run::{Done, Spec, files_below, spec};
+use crate::common::tree::{Tree, gzip, hostile_names};
+use pravah_engine::io::destination::MARKER;
+
+fn at(tree: &Tree, name: &str) -> String {
+    tree.beside(name).to_str().unwrap().to_owned()
+}
+
+fn job(operation: &str, tree: &Tree, out: &str) -> Spec {
+    spec(operation, &tree.path()).option("destination", at(tree, out)).output("job", "one job")
+}
+
+fn written(done: &Done) -> BTreeMap<String, String> {
+    let row = |(path, row): (Vec<u8>, crate::common::rows::Row)| {
+        (String::from_utf8(path).unwrap(), row.text("written_as").to_owned())
+    };
+    done.by_path("result").into_iter().map(row).collect()
+}
+
+fn xz(content: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = liblzma::write::XzEncoder::new(&mut out, 1);
+    std::io::Write::write_all(&mut encoder, content).unwrap();
+    encoder.finish().unwrap();
+    out
+}
+
+/// Files below a destination that an attempt left, but its marker.
+fn left(path: &Path) -> Vec<String> {
+    files_below(path).into_iter().filter(|name| name != MARKER).collect()
+}
+
+#[test]
+fn tables_of_one_stem_keep_their_full_names_also_where_an_earlier_attempt_was() {
+    let tree = Tree::new();
+    tree.file("a.csv", "x\n1\n")
+        .file("a.tsv", "y\n2\n")
+        .file("a.csv.gz", gzip(b"x\n3\n"))
+        .file("a.jsonl", "{\"z\":4}\n");
+    // The full name of one is the short name of another; a folder has the name of a third.
+    tree.file("a.tsv.csv", "x\n5\n")
+        .file("b.csv", "x\n6\n")
+        .file("b.parquet/c.csv", "x\n7\n")
+        .file("plain.csv", "x\n8\n");
+    let expected = [
+        "a.csv.gz.parquet",
+        "a.csv.parquet",
+        "a.jsonl.parquet",
+        "a.tsv.csv.parquet",
+        "a.tsv.parquet",
+        "b.csv.parquet",
+        "b.parquet/c.parquet",
+        "plain.parquet",
+    ];
+    for _attempt in 0..3 {
+        let done = job("convert", &tree, "out").run();
+        assert_eq!((left(&tree.beside("out")), done.count("issues")), (expected.map(String::from).to_vec(), 0));
+        assert_eq!(done.summary()["full_names"], 6);
+        assert_eq!(written(&done)["a.tsv"], "a.tsv.parquet");
+    }
+}
+
+#[test]
+fn rejected_records_never_take_the_name_of_a_table() {
+    let tree = Tree::new();
+    tree.file("a.csv", "x,y\n1,2\n3\n").file("a.rejects.csv", "x,y\n5,6\n");
+    let done = job("convert", &tree, "out").option("to", "csv").run();
+    assert_eq!(left(&tree.beside("out")), ["a.csv.csv", "a.csv.rejects.csv", "a.rejects.csv.csv"]);
+    assert_eq!(done.summary()["full_names"], 2);
+}
+
+#[test]
+fn compressed_files_of_one_name_keep_their_full_names() {
+    let tree = Tree::new();
+    tree.file("a.gz", gzip(b"first")).file("a.xz", xz(b"second")).file("plain.csv", "plain");
+    // A file that is not compressed takes no name.
+    tree.file("plain.csv.gz", gzip(b"third")).file("d.gz", gzip(b"fourth")).file("d/e.gz", gzip(b"fifth"));
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(1);
+    builder.append_data(&mut header, "m", &b"x"[..]).unwrap();
+    let archive = builder.into_inner().unwrap();
+    tree.file("app.tar.gz", gzip(&archive)).file("app.tar", &archive).file("app.tar.xz", xz(&archive));
+    let expected = ["a.gz", "a.xz", "app.tar.gz/m", "app.tar.xz/m", "app.tar/m", "d.gz", "d/e", "plain.csv"];
+    for _attempt in 0..3 {
+        let done = job("decompress", &tree, "out").run();
+        assert_eq!((left(&tree.beside("out")), done.count("issues")), (expected.map(String::from).to_vec(), 0));
+        assert_eq!(fs::read(tree.beside("out/a.xz")).unwrap(), b"second");
+        assert_eq!(done.summary()["full_names"], 6);
+        assert_eq!(written(&done)["app.tar"], "app.tar");
+    }
+    assert_eq!(spec("decompress", &tree.path()).run().summary()["full_names"], 6);
+}
+
+#[test]
+fn a_link_beside_a_file_costs_none_of_them() {
+    let tree = Tree::new();
+    tree.file("a", "content").link("a.zst", "elsewhere").file("b", "more").file("b.zst/c", "deep");
+    for _attempt in 0..3 {
+        let done = job("compress", &tree, "out").run();
+        assert_eq!(left(&tree.beside("out")), ["a.1.zst", "b.1.zst", "b.zst/c.zst"]);
+        assert_eq!(fs::read_link(tree.beside("out/a.zst")).unwrap(), Path::new("elsewhere"));
+        assert_eq!((done.count("issues"), written(&done)["a"].as_str()), (0, "a.1.zst"));
+    }
+}
+
+#[test]
+fn files_of_a_result_have_names_that_every_storage_takes() {
+    let tree = Tree::new();
+    for name in hostile_names().into_iter().filter(|name| name.len() < 200) {
+        tree.file([&name[..], b".csv"].concat(), "x\n1\n");
+    }
+    tree.file("a%5Cb.csv", "x\n1\n").file(b"a\\b.csv", "x\n2\n").file("a\nb.csv", "x\n3\n").file(b"\xff.csv", "x\n4\n");
+    let done = spec("convert", &tree.path()).run();
+    let files: Vec<&str> =
+        done.result()["files"].as_array().unwrap().iter().map(|file| file["name"].as_str().unwrap()).collect();
+    for expected in ["a%255Cb.parquet", "a%5Cb.parquet", "a%0Ab.parquet", "%FF.parquet"] {
+        assert!(files.contains(&&*format!("convert/converted/{expected}")), "{expected} in {files:?}");
+    }
+    assert!(files.iter().all(|name| !name.contains(['\\', '\n'])), "{files:?}");
+    assert_eq!(files.len() as u64, done.count("files"));
+}
