@@ -51,7 +51,10 @@ def _unknown() -> None:
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
     title = operations.titles(job.names)
-    with page_head.show(text.plain(job.name or title)):
+    name, verdict = job.name or title, status.verdict_word(job)
+    # In the browser's title too: what a tab in the background says has to be true.
+    st.set_page_config(page_title=f"{verdict}: {name}" if verdict else name)
+    with page_head.show(text.plain(f"{name}: {verdict}" if verdict else name)):
         for action in job_actions.available(job):
             if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
                 job_actions.run(services, job, action, after_delete="pages/jobs.py")
@@ -110,7 +113,7 @@ def _ended(services: bootstrap.Services, job: JobView) -> None:
 
 def _without_result(job: JobView) -> None:
     if job.error is not None:
-        failure.show(errors.of_code(job.error.code, job.error.message))
+        failure.show(errors.of_code(job.error.code, job.error.message, job.error.remedy))
     else:
         st.info("It was cancelled; what it had written is removed.", icon=":material/block:")
     details.show(job)

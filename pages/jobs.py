@@ -55,6 +55,15 @@ def _filters(counts: dict[Status, int]) -> None:
             on_change=_first_page,
             format_func=lambda name: "All operations" if name == _ANY else operations.get(name).title,
         )
+        st.selectbox(
+            "Verdict",
+            [_ANY, *status.VERDICTS],
+            key="verdict",
+            bind="query-params",
+            width=150,
+            on_change=_first_page,
+            format_func=lambda name: "Any verdict" if name == _ANY else status.VERDICTS[name].label,
+        )
         states = [state for state in Status if counts[state]]
         st.pills(
             "State",
@@ -73,9 +82,11 @@ def _first_page() -> None:
 @st.fragment(run_every=_REFRESH_SECONDS)
 def _list(services: bootstrap.Services) -> None:
     operation, state = st.session_state.get("operation", _ANY), st.session_state.get("state")
+    verdict = st.session_state.get("verdict", _ANY)
     wanted = JobFilter(
         status=Status(state) if state else None,
         operation=None if operation == _ANY else operation,
+        verdict=None if verdict == _ANY else verdict,
         text=st.session_state.get("text") or None,
     )
     cursor = st.query_params.get("cursor")

@@ -1,4 +1,4 @@
-"""What a job could not read, and why."""
+"""Paths with trouble, and why."""
 
 from __future__ import annotations
 
@@ -34,4 +34,4 @@ def banner(job: JobView) -> None:
     if not job.issues_count:
         return
     count = text.count(job.issues_count, "path", "paths")
-    table_link.warning(f"**{count} with an issue**: could not be read as they should.", "See them", "issues")
+    table_link.warning(f"**{count} with an issue**; each says what is wrong.", "See them", "issues")

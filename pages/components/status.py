@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.base import text
 from services.base import units
+from services.models import findings
 from services.models.jobs import JobView, Status
 
 
@@ -31,8 +32,32 @@ LOOKS = {
 }
 
 
+VERDICTS = {
+    "failed": Look("Failed", ":material/gpp_bad:", "red"),
+    "invalid": Look("Invalid", ":material/cancel:", "red"),
+    "damaged": Look("Damaged", ":material/gpp_bad:", "red"),
+    "incomplete": Look("Incomplete", ":material/gpp_maybe:", "orange"),
+    "partial": Look("Partial", ":material/content_cut:", "orange"),
+    "valid": Look("Valid", ":material/verified:", "green"),
+    "verified": Look("Verified", ":material/verified:", "green"),
+    "whole": Look("Whole", ":material/verified:", "green"),
+}
+
+
+def verdict_word(job: JobView) -> str | None:
+    """Return a job's verdict in words that stand beside its name, or nothing."""
+    return VERDICTS[job.verdict].label.lower() if job.verdict in VERDICTS else None
+
+
 def show(job: JobView) -> None:
-    """Show a job's state as a badge."""
+    """Show a job's state as a badge, and beside it what it says of its source, which is another matter."""
+    _state(job)
+    if job.verdict in VERDICTS:
+        look = VERDICTS[job.verdict]
+        st.badge(look.label, icon=look.icon, color=look.color)  # type: ignore[arg-type]
+
+
+def _state(job: JobView) -> None:
     look = LOOKS[job.status]
     label, color = look.label, look.color
     if job.cancel_requested and not job.is_final:
@@ -41,6 +66,8 @@ def show(job: JobView) -> None:
         label = "Pausing"
     elif job.queue_position is not None:
         label = f"{label}, place {units.format_count(job.queue_position)}"
-    elif job.status == Status.COMPLETED and job.issues_count:
-        label, color = f"Completed, {text.count(job.issues_count, 'issue', 'issues')}", "orange"
+    elif job.status == Status.COMPLETED and (job.issues_count or findings.verdicts(job.outcome)):
+        color = "orange"
+        if job.issues_count:
+            label = f"Completed, {text.count(job.issues_count, 'issue', 'issues')}"
     st.badge(label, icon=look.icon, color=color)  # type: ignore[arg-type]

@@ -197,12 +197,12 @@ ERRORS: tuple[ErrorRow, ...] = tuple(
 )
 
 
-def of_code(code: str, message: str) -> PravahError:
+def of_code(code: str, message: str, remedy: str | None = None) -> PravahError:
     """Return the error of a code; an unknown code is an internal error."""
     for row in ERRORS:
         if row.code == code:
-            return row.cls(message)
-    return InternalError(message)
+            return row.cls(message, remedy=remedy)
+    return InternalError(message, remedy=remedy)
 
 
 def of_unexpected(error: Exception) -> PravahError:

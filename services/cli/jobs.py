@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from services.bootstrap import Services
+    from services.models.findings import Verdict
     from services.models.jobs import JobView, Status
     from services.use_cases.jobs import JobService
 
@@ -28,6 +29,7 @@ app = typer.Typer(
 def list_jobs(
     status: Annotated[str | None, typer.Option(metavar="STATE", help="Only of this state, e.g. running.")] = None,
     operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only with this operation.")] = None,
+    verdict: Annotated[str | None, typer.Option(metavar="WORD", help="Only with this verdict, e.g. failed.")] = None,
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this in name or source.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
     cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on after an earlier page.")] = None,
@@ -36,14 +38,14 @@ def list_jobs(
     """List jobs, newest first."""
     from services.models.jobs import JobFilter
 
-    wanted = JobFilter(status=_status(status), operation=operation, text=search)
+    wanted = JobFilter(status=_status(status), operation=operation, verdict=_verdict(verdict), text=search)
     with session.opened() as services:
         page = services.jobs.list(wanted, cursor, limit)
     if json:
         output.data(page.model_dump(mode="json"))
         return 0
     if not page.items:
-        filtered = status or operation or search
+        filtered = status or operation or verdict or search
         output.line("No such job." if filtered else "No jobs yet. Start one: pravah run inventory ~", error=True)
         return 0
     _table(page.items)
@@ -65,6 +67,15 @@ def _status(text: str | None) -> Status | None:
         raise errors.InvalidOptionsError(message, field="status") from None
 
 
+def _verdict(text: str | None) -> Verdict | None:
+    from services.models import findings
+
+    if text is None or text in findings.VERDICTS:
+        return text  # type: ignore[return-value]
+    known = ", ".join(findings.VERDICTS)
+    raise errors.InvalidOptionsError(f"{text!r} is no verdict; there are {known}", field="verdict")
+
+
 def _table(views: list[JobView]) -> None:
     from services.base import units
     from services.cli.foreground import short
@@ -75,6 +86,7 @@ def _table(views: list[JobView]) -> None:
         files, _ = view.amounts or (None, None)
         took = (view.finished_at - view.started_at).total_seconds() if view.finished_at and view.started_at else None
         state = view.status.lower() + (f" ({view.queue_position} in queue)" if view.queue_position else "")
+        state += f", {view.verdict}" if view.verdict else ""
         name = f"{view.name}: " if view.name else ""
         cells = (
             short(view.id),

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, defer
 from services.base import errors, identity
 from services.db import outbox
 from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ScheduleRow, ShardRow
-from services.models import cursors
+from services.models import cursors, findings
 from services.models.jobs import (
     FINAL,
     Artifact,
@@ -145,6 +145,8 @@ def list_rows(
         query = query.where(JobRow.status == wanted.status)
     if wanted.operation is not None:
         query = query.where(JobRow.operations.contains([wanted.operation]))
+    if wanted.verdict is not None:
+        query = query.where(JobRow.outcome["results"].contains([{"summary": {"verdict": wanted.verdict}}]))
     if wanted.text:
         query = query.where(JobRow.label.icontains(wanted.text, autoescape=True))
     if cursor is not None:
@@ -349,6 +351,7 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,
         issues_count=row.issues_count,
         outcome=row.outcome,
+        verdict=findings.verdict(row.outcome),
         error=JobError.model_validate(row.error) if row.error else None,
         created_at=row.created_at,
         started_at=row.started_at,

@@ -1,4 +1,4 @@
-"""What a completed job found that somebody should know: a verdict that is not good, a schema that has drifted.
+"""What a completed job found that somebody should know: its verdict, a schema that has drifted.
 
 The one place that reads it from a summary: the exit status of a command and the notifications follow from here.
 """
@@ -6,9 +6,18 @@ The one place that reads it from a summary: the exit status of a command and the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
-_NOT_GOOD = frozenset({"failed", "incomplete", "invalid", "partial"})
+# The worst first; those behind `partial` are good.
+Verdict = Literal["failed", "invalid", "damaged", "incomplete", "partial", "valid", "verified", "whole"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+_NOT_GOOD = frozenset(VERDICTS[: VERDICTS.index("partial") + 1])
+
+
+def verdict(outcome: Mapping[str, Any] | None) -> Verdict | None:
+    """Return the worst verdict of an outcome's operations; none where no operation gives one."""
+    found = {result["summary"].get("verdict") for result in (outcome or {}).get("results", [])}
+    return next((word for word in VERDICTS if word in found), None)
 
 
 def verdicts(outcome: Mapping[str, Any] | None) -> list[str]:

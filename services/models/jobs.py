@@ -15,6 +15,7 @@ from pydantic import Field
 
 from services import operations
 from services.base import errors
+from services.models.findings import Verdict
 from services.operations import Text, WalkOptions
 
 MOST_OPERATIONS = 20
@@ -245,6 +246,8 @@ class JobView(Asked):
         schedule_name: as it was called then; stays.
         queue_position: 1 = next; only while it waits.
         kept: no sweep deletes it.
+        verdict: what it says of its source, the worst of its operations: ``failed``, ``invalid``, ``damaged``,
+            ``incomplete``, ``partial``, ``valid``, ``verified`` or ``whole``; none where none was asked for.
         samples: points of the rate chart; empty in a list of jobs.
         events: its history, oldest first; empty in a list of jobs.
     """
@@ -267,6 +270,7 @@ class JobView(Asked):
     samples: list[RateSample]
     issues_count: int
     outcome: dict[str, Any] | None
+    verdict: Verdict | None = None
     error: JobError | None
     created_at: datetime
     started_at: datetime | None
@@ -312,10 +316,12 @@ class JobFilter(Model):
 
     Attributes:
         operation: that the job has, alone or among others.
+        verdict: that one of its operations gives.
     """
 
     status: Status | None = None
     operation: Text | None = None
+    verdict: Verdict | None = None
     text: Text | None = Field(default=None, max_length=500)
 
 

@@ -72,7 +72,8 @@ class KeepRule(Model):
     """Which file of each group stays.
 
     A group with a file in a reference keeps the reference's; the rule is for the others. Names of one inode stay or
-    go together, unless `filters` spare one of them. A copy that shares its blocks with another is left alone.
+    go together, unless `filters` spare one of them. A copy that shares its blocks with another, or has names that the
+    walk did not meet, is left alone: its removal frees nothing.
 
     Attributes:
         keep: ``oldest``, ``newest``, ``shortest_path``: one file of each group; ``under``: those below `folder`, in

@@ -199,8 +199,14 @@ OPERATION = Operation(
                 *path_columns(),
                 integer("size_bytes", "bytes", "Size of the source file"),
                 words(
+                    "verdict",
+                    "whole; partial: records were rejected, values replaced with null, or the end is missing; failed: "
+                    "no record was written",
+                ),
+                words(
                     "written_as",
-                    "Path of the converted file below the destination; the first one, if there are several",
+                    "Path of the converted file below the destination; the first one, if there are several. Its name "
+                    "contains `.partial` if the end of the source is missing",
                 ),
                 integer("output_bytes", "bytes", "Size of the converted files"),
                 integer("records_read", "records", "Records in the source file, without the header row"),
@@ -268,7 +274,10 @@ OPERATION = Operation(
         made(),
     ),
     figures=(
+        Figure(key="verdict", title="Verdict"),
         Figure(key="files", title="Files", unit="files"),
+        Figure(key="failed_files", title="Not converted", unit="files"),
+        Figure(key="partial_files", title="Partial", unit="files"),
         REUSED,
         Figure(key="files_written", title="Files written", unit="files"),
         Figure(key="other_files", title="Skipped: not a table", unit="files"),
@@ -294,7 +303,14 @@ OPERATION = Operation(
                 "a.csv": b"id,price\n1,2\n2,3.5\n3\n",
                 "b.csv": b"id,price\n4,oops\n",
             },
-            expect={"files": 2, "records_read": 4, "records_written": 3, "records_rejected": 1, "read_twice": 0},
+            expect={
+                "verdict": "partial",
+                "files": 2,
+                "records_read": 4,
+                "records_written": 3,
+                "records_rejected": 1,
+                "read_twice": 0,
+            },
         ),
         Example(
             title="Fixed types of columns",

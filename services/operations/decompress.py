@@ -112,10 +112,21 @@ OPERATION = Operation(
             columns=(
                 *path_columns(),
                 Column(
+                    name="status",
+                    dtype="text",
+                    meaning="whole; damaged: broken, or not what its name says; incomplete: partly refused or not "
+                    "checked",
+                ),
+                Column(
                     name="format", dtype="text", meaning="gzip, zstd, xz, bzip2, lz4, tar, a compressed tar, or zip"
                 ),
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Size of the compressed file"),
-                Column(name="unpacked_bytes", dtype="integer", unit="bytes", meaning="Size of the unpacked content"),
+                Column(
+                    name="unpacked_bytes",
+                    dtype="integer",
+                    unit="bytes",
+                    meaning="Size of the unpacked content; null if it was not unpacked",
+                ),
                 Column(
                     name="members",
                     dtype="integer",
@@ -151,6 +162,10 @@ OPERATION = Operation(
         ),
     ),
     figures=(
+        Figure(key="verdict", title="Verdict"),
+        Figure(key="statuses.whole", title="Whole", unit="files"),
+        Figure(key="statuses.damaged", title="Damaged", unit="files"),
+        Figure(key="statuses.incomplete", title="Incomplete", unit="files"),
         Figure(key="files", title="Compressed files", unit="files"),
         Figure(key="archives", title="Archives", unit="files"),
         Figure(key="members", title="Members"),
@@ -159,6 +174,7 @@ OPERATION = Operation(
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),
+        Figure(key="left_out", title="Left out by filters", unit="entries"),
         Figure(key="tested_only", title="Test only"),
         Figure(key="destination", title="Destination", optional=True),
     ),
@@ -173,6 +189,8 @@ OPERATION = Operation(
                 "plain.txt": b"not compressed",
             },
             expect={
+                "verdict": "damaged",
+                "statuses": {"whole": 1, "incomplete": 1, "damaged": 1, "unseen": 0},
                 "files": 2,
                 "archives": 1,
                 "members": 2,

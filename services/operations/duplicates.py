@@ -65,7 +65,8 @@ class DuplicatesOptions(Options):
     confirm_bytes: bool = field(
         False,
         title="Compare byte by byte",
-        description="Read files with equal digests again and compare every byte.",
+        description="Read files with equal digests again and compare every byte. Always done with SHA-1, MD5 and "
+        "XXH3, where different contents can be made to have one digest.",
         category="advanced",
     )
     algorithm: ContentDigest = field(
@@ -91,6 +92,7 @@ _RECLAIMABLE = Column(
 _GROUP = Column(name="group", dtype="integer", unit="number", meaning="Number of the group; 1 = frees most")
 _INODE = Column(name="inode", dtype="unsigned", meaning="Inode number; paths with the same inode are the same file")
 _DEVICE = Column(name="device", dtype="unsigned", meaning="Number of the file system")
+_LINKS = Column(name="links", dtype="integer", unit="paths", meaning="Paths of the inode, scanned or not")
 _DIGEST = Column(name="digest", dtype="text", unit="hexadecimal", meaning="Digest of the content")
 
 
@@ -107,7 +109,8 @@ _RESULT = (
         name="standing",
         dtype="text",
         meaning="reference: in a reference directory; kept: the file of the group to keep; redundant: a copy; "
-        "hard_link: another path of a listed file; shared_extents: a copy that shares its disk blocks, so that "
+        "hard_link: another path of a listed file; shared_extents: a copy that shares its disk blocks, "
+        "linked_elsewhere: a copy with paths outside of the scanned files, so that "
         "removing it frees nothing",
     ),
     _SIZE,
@@ -116,6 +119,7 @@ _RESULT = (
     EXTENSION,
     _INODE,
     _DEVICE,
+    _LINKS,
     _DIGEST,
 )
 _GROUPS = (
@@ -210,6 +214,7 @@ OPERATION = Operation(
         Figure(key="unread_files", title="Not compared", unit="files"),
         Figure(key="reference.safe_to_wipe", title="Safe to wipe", optional=True),
         Figure(key="reference.unique_files", title="Without a copy in the references", unit="files", optional=True),
+        Figure(key="reference.left_out", title="Left out by filters", unit="entries", optional=True),
     ),
     kept=("ends", "contents"),
     cost="Reads only files that have the same size as another file; of files with different ends, only the ends. "
@@ -227,7 +232,15 @@ OPERATION = Operation(
             expect={
                 "groups": 1,
                 "redundant_files": 1,
-                "reference": {"safe_to_wipe": "no", "unique_files": 1, "unique_bytes": 4, "not_compared_files": 0},
+                "reference": {
+                    "safe_to_wipe": "no",
+                    "unique_files": 1,
+                    "unique_bytes": 4,
+                    "not_compared_files": 0,
+                    "left_out": 0,
+                    "other_entries": 0,
+                    "in_source": True,
+                },
             },
         ),
     ),

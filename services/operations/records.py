@@ -136,7 +136,7 @@ def record_columns() -> tuple[Column, ...]:
         ),
         integer(
             "byte_offset",
-            "bytes",
+            "offset",
             "Start of the record in the file; null if the file was decoded first (compressed, UTF-16, Parquet, Arrow)",
         ),
     )

@@ -184,7 +184,7 @@ _RESULT = (
     Column(
         name="byte_offset",
         dtype="integer",
-        unit="bytes",
+        unit="offset",
         meaning="Start of the match in the file, or in the unpacked content of a compressed file",
     ),
     Column(name="text", dtype="text", meaning="The line; � replaces bytes that are not valid text"),

@@ -86,7 +86,7 @@ class ValidateOptions(ReadOptions):
     )
     max_errors: int = field(
         1_000_000,
-        title="Maximum listed errors",
+        title="Listed errors",
         description="Number of errors to list. All errors are counted; if there are more, the result is partial.",
         category="advanced",
         unit="errors",
@@ -169,6 +169,7 @@ OPERATION = Operation(
         Figure(key="files", title="Files", unit="files"),
         REUSED,
         Figure(key="invalid_files", title="Invalid files", unit="files"),
+        Figure(key="unread_files", title="Not read", unit="files"),
         Figure(key="other_files", title="Skipped: not a table", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),

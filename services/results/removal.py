@@ -15,16 +15,20 @@ from services.results import export
 from services.results.sql import Schema, Statement, where
 
 MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": export.MEDIA_TYPES["csv"]}
-_ORDER = {"newest": "mtime DESC, first_path", "shortest_path": "length(first_path), first_path"}
+# What a program or a person has called a copy; `copyright` and a year in brackets are none.
+_COPY = r"(?i)(^|[^a-z0-9])(copy|backups?)([^a-z]|$)|\(\d{1,3}\)|~(/|$)|\.bak([^a-z]|$)"
+_TIES = "is_copy, length(first_path), first_path"
+_ORDER = {"newest": f"mtime DESC, {_TIES}", "shortest_path": "length(first_path), is_copy, first_path"}
 _LISTED = 20
 _DECIDED = """
     WITH files AS MATERIALIZED (
         SELECT "group", path, root, role, standing, size_bytes, epoch_ns(modified) AS mtime, inode, device,
-            {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under FROM {source}
+            links, {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under FROM {source}
     ), inodes AS (
         SELECT "group", device, inode, min(mtime) AS mtime, min(path) AS first_path,
             regexp_extract(min(path), '[^/]*$') AS name, bool_or(role = 'reference') AS is_reference,
-            bool_or(under) AS is_under, bool_or(standing = 'shared_extents') AS is_shared
+            regexp_matches(min(path), '{copy}') AS is_copy, bool_or(under) AS is_under,
+            bool_or(standing = 'shared_extents') OR max(links) > count(*) AS frees_nothing
         FROM files GROUP BY "group", device, inode
     ), weighed AS (
         SELECT *, bool_or(is_reference) OVER (PARTITION BY "group") AS any_reference,
@@ -32,7 +36,7 @@ _DECIDED = """
             row_number() OVER (PARTITION BY {part} ORDER BY {order}) AS place FROM inodes
     ), decided AS (
         SELECT "group", device, inode,
-            is_shared OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
+            frees_nothing OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
     ), keepers AS (
         SELECT "group", min(path) AS keep, arg_min(root, path) AS keep_root, arg_min(mtime, path) AS keep_mtime
         FROM files JOIN decided USING ("group", device, inode) WHERE kept GROUP BY "group"
@@ -43,25 +47,48 @@ _DECIDED = """
     )"""
 _SCRIPT = """#!/usr/bin/env bash
 # Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
-# Without --remove it only tells what it would do. Before each removal it looks again: a file that is not as it was
-# when the job read it (size, time), or whose kept copy is not, stays where it is.
+# Without an option it only tells what it would do. With --remove it removes the copies. With --hardlink each copy
+# becomes another name of the kept file; with --reflink it shares the kept file's blocks (Btrfs, XFS, ZFS). Before each
+# step it looks again: a file that is not as it was when the job read it (size, time), or whose kept copy is not, stays.
 set -u
 export LC_ALL=C
-really=no; if [ "${{1:-}}" = --remove ]; then really=yes; fi
+case "${{1:-}}" in
+  --remove) really=yes; did=removed ;;
+  --hardlink) really=yes; did=hard-linked ;;
+  --reflink) really=yes; did='made to share blocks' ;;
+  '') really=no ;;
+  *) printf 'unknown option %s; there are --remove, --hardlink and --reflink\\n' "$1" >&2; exit 2 ;;
+esac
+how="${{1:-}}"
 cd -- {root} || exit 1
 removed=0; skipped=0; bytes=0
 as_read() {{ [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%s %.9Y' -- "$1")" = "$2 $3" ]; }}
 skip() {{ skipped=$((skipped + 1)); printf 'skipped, %s: %s\\n' "$1" "$2" >&2; }}
+replace() {{ # path, then a command that makes another file of its content at the place that is named last
+  local path="$1" new="$1.pravah-$$"; shift
+  if [ -e "$new" ] || ! "$@" "$new"; then return 1; fi
+  # A file of its own keeps its owner, permissions and times.
+  if [ "$how" = --reflink ] && ! cp --attributes-only --preserve=all -- "$path" "$new"; then
+    rm -f -- "$new"; return 1
+  fi
+  mv -f -- "$new" "$path" || {{ rm -f -- "$new"; return 1; }}
+}}
 plan() {{ # path, size, time, path of the kept file, its time
   as_read "$1" "$2" "$3" || {{ skip 'changed or gone' "$1"; return; }}
   as_read "$4" "$2" "$5" || {{ skip 'the kept file is changed or gone' "$1"; return; }}
   if [ "$1" -ef "$4" ]; then skip 'it is the kept file itself' "$1"; return; fi
-  if [ "$really" = yes ]; then rm -- "$1" || {{ skip 'not removed' "$1"; return; }}
+  if [ "$really" = yes ]; then
+    case "$how" in
+      --remove) rm -- "$1" ;;
+      --hardlink) replace "$1" ln -- "$4" ;;
+      --reflink) replace "$1" cp --reflink=always -- "$4" ;;
+    esac || {{ skip "not $did" "$1"; return; }}
   else printf 'would remove %s, keeping %s\\n' "$1" "$4"; fi
   removed=$((removed + 1)); bytes=$((bytes + $2))
 }}
 """
-_END = """if [ "$really" = yes ]; then word='removed'; else word='would remove (--remove does it)'; fi
+_END = """word='would remove (--remove does it; or --hardlink, --reflink)'
+if [ "$really" = yes ]; then word="$did"; fi
 printf '%s: %s files, %s bytes; skipped: %s\\n' "$word" "$removed" "$bytes" "$skipped"
 [ "$skipped" = 0 ]
 """
@@ -85,7 +112,8 @@ class Removal:
             matches=condition.text.removeprefix("WHERE ") or "true",
             source=table.source,
             part='"group", name' if rule.keep == "each_name" else '"group"',
-            order=_ORDER.get(rule.keep, "mtime, first_path"),
+            copy=_COPY,
+            order=_ORDER.get(rule.keep, f"mtime, {_TIES}"),
             chosen="is_under OR NOT any_under" if rule.keep == "under" else "place = 1",
         )
 

@@ -34,3 +34,15 @@ def test_several_operations_have_several_and_no_outcome_has_none() -> None:
     ]
     assert findings.of({"results": results}) == ["verify failed", "profile drift: schemas 2, changes 1"]
     assert findings.of(None) == []
+
+
+def test_the_worst_verdict_is_the_jobs() -> None:
+    def outcome(*verdicts: str | None) -> dict[str, Any]:
+        return {"results": [{"operation": "x", "summary": {"verdict": word} if word else {}} for word in verdicts]}
+
+    assert findings.verdict(None) is None
+    assert findings.verdict(outcome(None)) is None
+    assert findings.verdict(outcome("valid", None, "whole")) == "valid"
+    assert findings.verdict(outcome("verified", "partial", "damaged", "incomplete")) == "damaged"
+    assert findings.verdicts(outcome("damaged")) == ["x damaged"]
+    assert findings.verdicts(outcome("valid", "verified", "whole")) == []

@@ -20,6 +20,7 @@ _FILES, _REJECTS = 12, 20
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show figures, the balance, the files and the rejects."""
     summary = job.result("convert")["summary"]
+    _verdict(summary)
     reused.show(summary, summary["files"])
     with st.grid(6, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
@@ -37,7 +38,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     else:
         st.markdown("The files are in this result: see **Files** to download them.")
     st.subheader("Files", anchor=False)
-    columns = ("path", "records_read", "records_written", "records_rejected", "written_as", "output_bytes")
+    columns = ("path", "records_read", "records_written", "records_rejected", "verdict", "written_as", "output_bytes")
     linked.top(services, job.id, "convert.result", columns, sort="-records_rejected", limit=_FILES)
     if summary["files_written"] > summary["files"]:
         st.subheader("Converted files", anchor=False)
@@ -50,6 +51,19 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         linked.top(services, job.id, "convert.rejects", shown, sort="path,record", limit=_REJECTS)
 
 
+def _verdict(summary: Mapping[str, Any]) -> None:
+    failed, partial = summary["failed_files"], summary["partial_files"]
+    if summary["verdict"] == "failed":
+        st.error(
+            "**Failed.** No record was written: the issues and the rejected records say why.", icon=":material/gpp_bad:"
+        )
+    elif summary["verdict"] == "partial":
+        parts = [f"{text.count(failed, 'file was', 'files were')} not converted"] if failed else []
+        parts += [f"of {text.count(partial, 'file', 'files')} something is missing"] if partial else []
+        words = ", and ".join(parts) or "not everything could be looked at"
+        st.warning(f"**Partial.** {words[0].upper()}{words[1:]}.", icon=":material/content_cut:")
+
+
 def _balance(summary: Mapping[str, Any]) -> None:
     read, written, rejected = (summary[f"records_{name}"] for name in ("read", "written", "rejected"))
     counts = [units.format_count(count) for count in (read, written, rejected)]
@@ -57,7 +71,8 @@ def _balance(summary: Mapping[str, Any]) -> None:
     if summary["values_nulled"]:
         words += f"; {text.count(summary['values_nulled'], 'value', 'values')} that did not fit are null"
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="balance"):
-        st.markdown(f":green[:material/balance:] {words}.")
+        color = "orange" if rejected or summary["values_nulled"] else "green"
+        st.markdown(f":{color}[:material/balance:] {words}.")
         if rejected:
             wanted = [results.Filter(column="records_rejected", operator="gt", value="0")]
             table_link.button("In which files", "convert.result", wanted, sort="-records_rejected", key="to_rejecting")

@@ -23,7 +23,7 @@ _MEASURE = "reclaimable_bytes"
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show figures, the verdict on the reference, the map of waste, the groups, and the keep-rule builder."""
     summary = job.result("duplicates")["summary"]
-    _reference(summary.get("reference"))
+    _reference(summary)
     _numbers(summary)
     reused.show(summary, summary.get("compared_files", 0))
     if not summary["groups"]:
@@ -45,23 +45,39 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     keep_rule.show(services, job)
 
 
-def _reference(found: Mapping[str, Any] | None) -> None:
+def _reference(summary: Mapping[str, Any]) -> None:
+    found = summary.get("reference")
     if found is None:
         return
     files = text.count(found["unique_files"], "file", "files")
     if found["safe_to_wipe"] == "yes":
         st.success("**Everything of the source is in the reference too**, by content.", icon=":material/verified:")
+    elif found["safe_to_wipe"] == "no" and not found["unique_files"]:
+        st.error(
+            "**The reference lies in the source**, and goes with it. What is outside of it is in it too: that can go.",
+            icon=":material/gpp_bad:",
+        )
     elif found["safe_to_wipe"] == "no":
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="unique"):
             size = units.format_bytes(found["unique_bytes"])
             st.markdown(f":red[:material/gpp_bad:] **{files}** ({size}) of the source are in no reference.")
             table_link.button("See which", "duplicates.unique", sort="-size_bytes", key="to_unique")
     else:
-        st.warning(
-            "**Not known.** No file is known to be only here, but some could not be compared or were left out: "
-            "see the issues, and the smallest size that was compared.",
-            icon=":material/gpp_maybe:",
-        )
+        st.warning(f"**Not known.** {_unknown(summary)}", icon=":material/gpp_maybe:")
+
+
+def _unknown(summary: Mapping[str, Any]) -> str:
+    found = summary["reference"]
+    unseen = [
+        (found["left_out"], "entry was left out by the rules", "entries were left out by the rules"),
+        (found["other_entries"], "link, pipe or device was not compared", "links, pipes or devices were not compared"),
+        (found["not_compared_files"], "file was too small to be compared", "files were too small to be compared"),
+        (summary["unread_files"], "file could not be read", "files could not be read"),
+    ]
+    why = [text.count(count, one, many) for count, one, many in unseen if count]
+    if not summary["files"]:
+        why.append("no file was looked at")
+    return f"No file is known to be only here, but {', '.join(why) or 'not all of it was seen: see the issues'}."
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:

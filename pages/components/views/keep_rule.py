@@ -91,4 +91,7 @@ def _download(job: JobView, rule: results.KeepRule) -> None:
         for form, label in (("sh", "Script"), ("csv", "CSV plan")):
             address = f"api/jobs/{job.id}/removal?{urllib.parse.urlencode([*asked, ('format', form)])}"
             st.link_button(label, address, icon=":material/download:", key=f"plan_{form}")
-    st.caption("`bash plan.sh` tells what it would do; `bash plan.sh --remove` does it.")
+    st.caption(
+        "`bash plan.sh` tells what it would do; `bash plan.sh --remove` does it. `--hardlink` or `--reflink` free the "
+        "space and keep each path."
+    )

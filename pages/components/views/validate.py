@@ -25,12 +25,14 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show the verdict and figures, where the errors are, the first of them, and the schema."""
     summary = job.result("validate")["summary"]
     _verdict(summary)
-    if summary["partial"]:
+    if summary["errors"] > summary["listed_errors"]:
         st.warning(
-            "**Partial.** All errors are counted, but not all are listed or looked for: see the issues, or raise "
-            "**Listed errors**.",
+            f"**Partial.** {units.format_count(summary['listed_errors'])} of "
+            f"{units.format_count(summary['errors'])} errors are listed; raise **Listed errors** to see more.",
             icon=":material/content_cut:",
         )
+    elif summary["partial"] and summary["errors"]:
+        st.warning(f"**Partial.** {_unchecked(summary)}", icon=":material/content_cut:")
     reused.show(summary, summary["files"])
     with st.grid(6, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
@@ -48,16 +50,23 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 def _verdict(summary: Mapping[str, Any]) -> None:
     by = "the schema" if summary["schema"] == "given" else "what the first records of each file promise"
-    if not summary["files"]:
+    if not summary["files"] and summary["unread_files"]:
+        st.warning(f"**Nothing was checked.** {_unchecked(summary)}", icon=":material/unpublished:")
+    elif not summary["files"]:
         st.info("No file was read. Choose **Which files: all** to read files of any name.", icon=":material/block:")
     elif summary["errors"]:
         st.error(f"**Invalid** by {by}.", icon=":material/cancel:")
     elif summary["verdict"] == "partial":
-        st.warning(
-            f"**No error** by {by}, but a check could not be made: see the issues.", icon=":material/unpublished:"
-        )
+        st.warning(f"**No error** by {by}, but {_unchecked(summary)}", icon=":material/unpublished:")
     else:
         st.success(f"**Valid** by {by}.", icon=":material/check_circle:")
+
+
+def _unchecked(summary: Mapping[str, Any]) -> str:
+    unread = summary["unread_files"]
+    if unread:
+        return f"{text.count(unread, 'file was', 'files were')} not read: see the issues."
+    return "not everything could be checked: see the issues."
 
 
 def _errors(services: bootstrap.Services, job: JobView) -> None:

@@ -1,5 +1,6 @@
 //! Bytes of files: read and digested, compressed, written to a destination.
 
+pub mod claims;
 pub mod codec;
 pub mod destination;
 pub mod digest;

@@ -10,7 +10,7 @@ import pydantic
 from pydantic import Field
 
 from services import operations
-from services.models import jobs, results
+from services.models import findings, jobs, results
 from services.operations import Operation, Text, WalkOptions
 
 _EXAMPLE_SOURCE = "/data/incoming"
@@ -127,6 +127,7 @@ class JobSummary(jobs.Model):
     kept: bool
     progress: jobs.Progress | None
     issues_count: int
+    verdict: findings.Verdict | None
     error: jobs.JobError | None
     created_at: datetime
     started_at: datetime | None

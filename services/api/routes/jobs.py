@@ -11,7 +11,7 @@ from pydantic import Field
 from services import operations
 from services.api.http import access, bodies, problems
 from services.base import errors
-from services.models import jobs
+from services.models import findings, jobs
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -41,6 +41,7 @@ class ListQuery(jobs.JobFilter):
 
     status: jobs.Status | None = Field(default=None, description="State.")
     operation: operations.Text | None = Field(default=None, description="Name of an operation that it has.")
+    verdict: findings.Verdict | None = Field(default=None, description="What one of its operations says of the source.")
     text: operations.Text | None = Field(default=None, max_length=500, description="Part of name or source, any case.")
     cursor: operations.Text | None = Field(default=None, max_length=500, description="`next_cursor` of a page before.")
     limit: int = Field(default=50, ge=1, le=200, description="Most jobs of the page.")
@@ -92,7 +93,7 @@ def list_jobs(
     query: Annotated[ListQuery, Query()], services: access.Services, request: Request, response: Response
 ) -> bodies.JobList:
     """List jobs, newest first. New jobs do not shift the pages: a cursor stands for a place in time."""
-    wanted = jobs.JobFilter(status=query.status, operation=query.operation, text=query.text)
+    wanted = jobs.JobFilter(status=query.status, operation=query.operation, verdict=query.verdict, text=query.text)
     page = services.jobs.list(wanted, query.cursor, query.limit)
     if page.next_cursor is not None:
         following = {**query.model_dump(mode="json", exclude_none=True), "cursor": page.next_cursor}

@@ -164,6 +164,48 @@ def test_a_kept_file_that_changed_saves_its_copies(
     assert all((source / name).exists() for name in AGES if name.endswith(".jpg"))
 
 
+@pytest.mark.parametrize("how", ["--hardlink", "--reflink"])
+def test_a_plan_can_link_instead_of_removing(
+    running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path, how: str
+) -> None:
+    view = run_job("duplicates", source)
+    script = tmp_path / "plan.sh"
+    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    before = {name: (source / name).read_bytes() for name in AGES}
+    status, out, err = run_script(script, how)
+    # Whether blocks can be shared is for the file system to say; nothing is lost either way.
+    assert {name: (source / name).read_bytes() for name in AGES} == before
+    assert sorted(path.name for path in source.rglob("*.pravah-*")) == []
+    if how == "--hardlink":
+        assert (status, err) == (0, "")
+        assert (source / "photos/2023/a.jpg").stat().st_nlink == 3
+        assert "hard-linked" in out
+    assert run_script(script, "--unknown")[0] == 2
+
+
+def test_of_one_age_the_original_stays_and_not_what_is_called_a_copy(
+    running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    names = ["2023/a.jpg", "2023 (copy)/a.jpg", "2023/copyright.txt", "z.bak", "2023/b.txt", "b (1).txt"]
+    contents = [b"picture", b"picture", b"text", b"text", b"more", b"more"]
+    root = tree(dict(zip(names, contents, strict=True)))
+    for name in names:
+        os.utime(root / name, ns=(10**18, 10**18))
+    job = run_job("duplicates", root).id
+    assert removed(running, job, keep="oldest") == {"2023 (copy)/a.jpg", "z.bak", "b (1).txt"}
+    assert removed(running, job, keep="newest") == {"2023 (copy)/a.jpg", "z.bak", "b (1).txt"}
+
+
+def test_what_frees_nothing_is_left_alone(
+    running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder, tmp_path: Path
+) -> None:
+    root = tree({"a": b"content", "b": b"content"})
+    os.utime(root / "a", ns=(1, 1))
+    os.link(root / "b", tmp_path / "elsewhere")
+    job = run_job("duplicates", root).id
+    assert removed(running, job, keep="oldest") == set()
+
+
 def test_groups_are_those_of_naive_grouping(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
     seed = 20261125
     print(f"seed {seed}")

@@ -1,5 +1,6 @@
 //! Per-file trouble: counted and listed, never fatal, never silent.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -86,6 +87,8 @@ pub trait IssueWriter: std::fmt::Debug + Send {
 pub struct IssueLog {
     count: AtomicU64,
     kept: Mutex<Vec<Issue>>,
+    /// By path, the worst that was met: where an operation follows it.
+    followed: Mutex<Option<HashMap<Vec<u8>, IssueKind>>>,
     // Held while rows are encoded; readers never take it, so that progress does not wait for a disk.
     file: Mutex<Option<Box<dyn IssueWriter>>>,
 }
@@ -99,11 +102,27 @@ impl IssueLog {
         *lock(&self.file) = Some(file);
     }
 
+    /// Keep from now on what [`IssueLog::worst`] tells.
+    pub fn follow(&self) {
+        lock(&self.followed).get_or_insert_default();
+    }
+
+    /// The worst kind of trouble that a path made, damage first; none where nobody follows.
+    pub fn worst(&self, path: &[u8]) -> Option<IssueKind> {
+        lock(&self.followed).as_ref()?.get(path).copied()
+    }
+
     /// Record one issue.
     ///
     /// # Errors
     /// [`crate::base::error::EngineError::Output`] when it cannot be written.
     pub fn push(&self, issue: Issue) -> Result<()> {
+        if let Some(followed) = lock(&self.followed).as_mut() {
+            let worst = followed.entry(issue.path.clone()).or_insert(issue.kind);
+            if issue.kind == IssueKind::Malformed {
+                *worst = issue.kind;
+            }
+        }
         // Taken first and held to the end: memory and file have the same order.
         let mut file = lock(&self.file);
         let written = file.as_mut().map_or(Ok(()), |file| file.push(&issue));

@@ -59,6 +59,8 @@ pub struct Meta {
     pub links: u64,
     /// The file system's device.
     pub device: u64,
+    /// A symbolic link was followed to it, here or above it.
+    pub via_link: bool,
 }
 
 /// The device of all objects of a bucket; the system gives no file this one.

@@ -43,11 +43,20 @@ impl Codec {
         match start {
             [0x1f, 0x8b, 0x08, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
-            [0x04, 0x22, 0x4d, 0x18, ..] => Some(Self::Lz4),
+            // The second is what `lz4 -l` writes.
+            [0x04, 0x22, 0x4d, 0x18, ..] | [0x02, 0x21, 0x4c, 0x18, ..] => Some(Self::Lz4),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
             // "BZh9" begins many a text; the digits of pi, or of its root at the end of an empty stream, do not.
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..]
             | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, 0x45, 0x38, 0x50, 0x90, ..] => Some(Self::Bzip2),
+            // A frame that is skipped, as `pzstd` puts one first: what follows it tells. Both formats have such frames.
+            [0x50..=0x5f, 0x2a, 0x4d, 0x18, a, b, c, d, rest @ ..] => {
+                let length = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+                match rest.get(length..).filter(|rest| !rest.is_empty()) {
+                    Some(next) => Self::of(next),
+                    None => Some(Self::Zstd),
+                }
+            }
             _ => None,
         }
     }

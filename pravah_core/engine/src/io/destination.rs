@@ -369,6 +369,14 @@ pub struct Writing {
     name: Vec<u8>,
 }
 
+impl Writing {
+    /// Under another name of the same directory.
+    pub fn named(mut self, path: &[u8]) -> Self {
+        self.name = paths::file_name(path).to_vec();
+        self
+    }
+}
+
 impl Drop for Writing {
     fn drop(&mut self) {
         if let Some(temporary) = self.temporary.take() {

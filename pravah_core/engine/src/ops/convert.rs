@@ -92,7 +92,13 @@ impl Options for ConvertOptions {
             context: context.clone(),
         };
         let shared = Shared::new(convert, self.read.clone(), &context, self.row_group_bytes);
-        Ok(Box::new(ConvertOperation { shared, context, in_result: self.destination.is_none() }))
+        Ok(Box::new(ConvertOperation {
+            shared,
+            wanted: AtomicU64::new(0),
+            unseen: AtomicU64::new(0),
+            context,
+            in_result: self.destination.is_none(),
+        }))
     }
 }
 
@@ -170,6 +176,10 @@ impl Convert {
 
 struct ConvertOperation {
     shared: Arc<Shared<Convert>>,
+    /// Files that are to be read.
+    wanted: AtomicU64,
+    /// Places that could not be looked into.
+    unseen: AtomicU64,
     context: Context,
     in_result: bool,
 }
@@ -187,8 +197,15 @@ impl Operation for ConvertOperation {
         Some(&[])
     }
 
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        self.unseen.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
     fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
-        self.shared.wants(path)
+        let is_wanted = self.shared.wants(path);
+        self.wanted.fetch_add(u64::from(is_wanted), Relaxed);
+        is_wanted
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
@@ -211,7 +228,7 @@ impl Operation for ConvertOperation {
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
-        let Self { shared, context, in_result } = *self;
+        let Self { shared, wanted, unseen, context, in_result } = *self;
         let convert = shared.finish()?;
         let (mut staged, mut sums, mut made) = (Vec::new(), Sums::default(), Vec::new());
         for worker in convert.workers.into_inner() {
@@ -223,9 +240,13 @@ impl Operation for ConvertOperation {
         let path = convert.destination.path().to_string_lossy().into_owned();
         convert.destination.finish()?;
         context.sink.commit(staged)?;
+        let failed = wanted.into_inner().saturating_sub(sums.files);
         let summary = json!({
+            "verdict": sums.verdict(failed, unseen.into_inner()),
             "files": sums.files,
-            "other_files": totals.files.saturating_sub(sums.files),
+            "failed_files": failed,
+            "partial_files": sums.partial,
+            "other_files": totals.files.saturating_sub(sums.files + failed),
             "files_written": sums.made,
             "bytes": sums.bytes,
             "output_bytes": sums.output_bytes,

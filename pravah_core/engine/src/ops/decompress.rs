@@ -15,6 +15,7 @@ mod tarball;
 mod targets;
 mod untar;
 mod unzip;
+mod verdict;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -23,11 +24,13 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::entries::{MEMBERS, Output, RESULT, Rows};
+use self::entries::{MEMBERS, Output, RESULT, Rows, Unpacked};
 use self::limits::Limits;
 use self::stream::FileReading;
 use self::unzip::NameEncoding;
+use self::verdict::Verdicts;
 use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::pool::Slots;
 use crate::io::destination;
@@ -103,6 +106,7 @@ impl Options for DecompressOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        context.control.issues().follow();
         let destination = self
             .destination
             .as_deref()
@@ -118,6 +122,7 @@ impl Options for DecompressOptions {
             other: AtomicU64::new(0),
             names: OnceLock::new(),
             full_names: AtomicU64::new(0),
+            verdicts: Verdicts::default(),
             context,
         };
         Ok(Box::new(Decompress { shared: Arc::new(shared) }))
@@ -139,6 +144,7 @@ struct Shared {
     names: OnceLock<Names>,
     /// Files that keep their full names for it.
     full_names: AtomicU64,
+    verdicts: Verdicts,
 }
 
 impl Shared {
@@ -149,6 +155,19 @@ impl Shared {
         }
         self.full_names.fetch_add(1, Relaxed);
         path.to_vec()
+    }
+
+    /// A file came out.
+    fn came_out(&self, file: &Unpacked<'_>) -> Result<()> {
+        let status = self.verdicts.came_out(&self.context.control, file.path);
+        self.rows.acquire().file(file, status)
+    }
+
+    /// Nothing compressed begins with `start`: the name of the file may say otherwise.
+    fn no_form(&self, path: &[u8], start: &[u8], size: u64) {
+        if !self.verdicts.claims(&self.context.control, path, start, size, self.unpack_archives) {
+            self.other.fetch_add(1, Relaxed);
+        }
     }
 }
 
@@ -172,22 +191,33 @@ impl Operation for Decompress {
         Some(&[])
     }
 
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        self.shared.verdicts.unseen();
+        Ok(())
+    }
+
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
         Ok(Some(Box::new(FileReading::new(&self.shared, path, meta))))
     }
 
-    fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
+    fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, full_names, .. } = shared;
+        let Shared { context, output, rows, other, full_names, verdicts, .. } = shared;
         let mut sums = entries::Sums::default();
         let mut staged: Vec<Staged> = Vec::new();
-        for rows in rows.into_inner() {
+        let mut failed = verdicts.failed(&context.control).into_iter();
+        for mut rows in rows.into_inner() {
+            failed.by_ref().try_for_each(|(path, begun, status)| rows.failed(&path, &begun, status))?;
             staged.extend(rows.stage(&mut sums)?);
         }
         let path = output.path().map(|path| path.to_string_lossy().into_owned());
         output.finish()?;
         context.sink.commit(staged)?;
+        let (verdict, statuses) = verdicts.summary(sums.statuses);
         let summary = json!({
+            "verdict": verdict,
+            "statuses": statuses,
+            "left_out": totals.filtered,
             "files": sums.files,
             "archives": sums.archives,
             "members": sums.members,

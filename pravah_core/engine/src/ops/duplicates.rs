@@ -13,8 +13,8 @@
 //! source). With `only_against_reference` a file counts as a duplicate only when the reference has its content,
 //! and is read only when its size occurs on both sides.
 //!
-//! Nothing is deleted. Of each group one file is *kept* in the tables: the reference's, else the oldest, else the
-//! one whose path sorts first; the bytes of the others are reclaimable, once per inode.
+//! Nothing is deleted. Of each group one file is *kept* in the tables: the reference's, else the oldest, else one
+//! that is not called a copy, else the one of the shortest path; the bytes of the others are reclaimable, once per inode.
 //!
 //! Cost: O(files) memory, 40 bytes and a name each, since any two may be alike; reads what is alike so far.
 
@@ -26,6 +26,7 @@ mod known;
 mod records;
 mod roots;
 mod tables;
+mod verdict;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +60,7 @@ pub struct DuplicatesOptions {
     pub min_file_bytes: u64,
     /// The digest that tells contents apart.
     pub algorithm: Algorithm,
-    /// Compare byte by byte what has one digest.
+    /// Compare byte by byte what has one digest; it is so in any case where others can be made with that digest.
     pub confirm_bytes: bool,
     /// Look for folders whose whole content is a copy of another's.
     pub folders: bool,
@@ -75,6 +76,14 @@ impl Default for DuplicatesOptions {
             confirm_bytes: false,
             folders: true,
         }
+    }
+}
+
+impl DuplicatesOptions {
+    /// Whether bytes are compared: people remove files because of the answer, so that a digest which two contents can
+    /// be made to have in common does not decide.
+    pub fn confirms(&self) -> bool {
+        self.confirm_bytes || !matches!(self.algorithm, Algorithm::Blake3 | Algorithm::Sha256)
     }
 }
 
@@ -156,11 +165,12 @@ impl Operation for Duplicates {
     }
 
     fn entries(&self, batch: &Batch) -> Result<()> {
+        self.collector.directory(batch);
         if self.context.all_is_read { Ok(()) } else { self.collector.batch(batch, |_| None) }
     }
 
     fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
-        self.collector.incomplete(skipped.path);
+        self.collector.skipped(skipped.path);
         Ok(())
     }
 

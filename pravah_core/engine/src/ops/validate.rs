@@ -33,6 +33,7 @@ use self::keys::Keys;
 use self::plan::Plan;
 use self::tables::{Sums, Worker};
 use crate::base::error::{EngineError, Result};
+use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::pool::Slots;
 use crate::io::destination;
@@ -173,7 +174,7 @@ impl Options for ValidateOptions {
         let is_open = validate.destination.is_none();
         let known = if is_open { KnownPartials::open(&context, mark) } else { KnownPartials::default() };
         let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
-        Ok(Box::new(ValidateOperation { shared, known, reused: Reused::default(), context }))
+        Ok(Box::new(ValidateOperation { shared, wanted: AtomicU64::new(0), known, reused: Reused::default(), context }))
     }
 }
 
@@ -209,6 +210,8 @@ impl Validate {
 
 struct ValidateOperation {
     shared: Arc<Shared<Validate>>,
+    /// Files that are to be read.
+    wanted: AtomicU64,
     known: KnownPartials,
     /// Files that were taken over, and their bytes.
     reused: Reused,
@@ -224,8 +227,16 @@ impl Operation for ValidateOperation {
         Some(&[])
     }
 
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        // What lies there is not checked.
+        self.shared.table.leave_unchecked();
+        Ok(())
+    }
+
     fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
-        self.shared.wants(path)
+        let is_wanted = self.shared.wants(path);
+        self.wanted.fetch_add(u64::from(is_wanted), Relaxed);
+        is_wanted
     }
 
     fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
@@ -258,7 +269,7 @@ impl Operation for ValidateOperation {
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
-        let Self { shared, context, reused, .. } = *self;
+        let Self { shared, wanted, context, reused, .. } = *self;
         let validate = shared.finish()?;
         let (mut staged, mut sums) = (Vec::<Staged>::new(), Sums::default());
         for worker in validate.workers.into_inner() {
@@ -266,7 +277,10 @@ impl Operation for ValidateOperation {
             staged.extend(tables);
             sums.add(own);
         }
-        let is_partial = validate.is_partial.load(Relaxed);
+        // What could not be read has no verdict of its own; and where there was nothing, nothing is valid.
+        let unread = wanted.into_inner().saturating_sub(sums.files);
+        let is_unchecked = unread > 0 || sums.files == 0 || validate.is_unchecked.load(Relaxed);
+        let is_partial = is_unchecked || validate.is_partial.load(Relaxed);
         let (table, key) = tables::PARTIAL;
         staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
         let destination = validate.destination.map(|destination| {
@@ -281,7 +295,7 @@ impl Operation for ValidateOperation {
         let text =
             serde_json::to_vec_pretty(&schema.described()).map_err(|error| EngineError::internal(error.to_string()))?;
         let file = context.sink.write_file("schema.json", &text, "application/json")?;
-        let verdict = match (sums.errors, validate.is_unchecked.load(Relaxed)) {
+        let verdict = match (sums.errors, is_unchecked) {
             (1.., _) => "invalid",
             (0, true) => "partial",
             (0, false) => "valid",
@@ -290,7 +304,8 @@ impl Operation for ValidateOperation {
             "verdict": verdict,
             "schema": if is_given { "given" } else { "of the first records" },
             "files": sums.files,
-            "other_files": totals.files.saturating_sub(sums.files),
+            "other_files": totals.files.saturating_sub(sums.files + unread),
+            "unread_files": unread,
             "invalid_files": sums.invalid,
             "bytes": sums.bytes,
             "reused_files": reused.files(),

@@ -188,8 +188,8 @@ impl Objects {
     fn nothing(kind: Kind, mode: u32) -> Meta {
         let (size, allocated, inode) = (0, 0, 0);
         let (mtime_ns, ctime_ns) = (i64::MIN, i64::MIN);
-        let (uid, gid, links, device) = (NOBODY, NOBODY, 1, OBJECT_DEVICE);
-        Meta { kind, size, allocated, mtime_ns, ctime_ns, uid, gid, mode, inode, links, device }
+        let (uid, gid, links, device, via_link) = (NOBODY, NOBODY, 1, OBJECT_DEVICE, false);
+        Meta { kind, size, allocated, mtime_ns, ctime_ns, uid, gid, mode, inode, links, device, via_link }
     }
 
     /// What is known of a directory: that it is one.

@@ -69,6 +69,8 @@ pub struct Batch {
     pub last: bool,
     /// True in the last batch of a directory that was read and holds nothing at all.
     pub empty_directory: bool,
+    /// Entries of the directory other than directories that a rule refused, since its last batch.
+    pub filtered: u64,
     /// Of the only entry, these bytes are wanted, as a list asks for them; none = all of each.
     pub range: Option<Range<u64>>,
 }

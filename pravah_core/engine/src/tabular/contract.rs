@@ -213,7 +213,7 @@ impl Field {
             Rule::MinLength => self.min_length.map(|length| format!("at least {length} characters")),
             Rule::MaxLength => self.max_length.map(|length| format!("at most {length} characters")),
             Rule::Pattern => Some(format!("matches {}", self.pattern_text)),
-            Rule::Values => self.values.as_ref().map(|values| format!("one of {} values", values.len())),
+            Rule::Values => self.values.as_ref().map(named),
             Rule::Required => Some("a value".to_owned()),
             Rule::Unique => Some("no value twice".to_owned()),
             Rule::Encoding => Some("UTF-8".to_owned()),
@@ -284,6 +284,19 @@ impl Field {
             true => json!({"name": self.name, "type": kind}),
             false => json!({"name": self.name, "type": kind, "constraints": constraints}),
         }
+    }
+}
+
+/// Values in words, the first of them where they are many.
+fn named(values: &HashSet<Vec<u8>>) -> String {
+    const MOST: usize = 10;
+    let mut texts: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+    texts.sort_unstable();
+    let shown: Vec<String> =
+        texts.iter().take(MOST).map(|text| format!("'{}'", String::from_utf8_lossy(text))).collect();
+    match texts.len().checked_sub(MOST) {
+        None | Some(0) => format!("one of {}", shown.join(", ")),
+        Some(more) => format!("one of {} and {more} more", shown.join(", ")),
     }
 }
 

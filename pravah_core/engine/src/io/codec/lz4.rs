@@ -7,44 +7,152 @@ use std::io::{self, BufRead, Read};
 
 use lz4_flex::frame::FrameDecoder;
 
+/// Begins a frame.
+const FRAME: u32 = 0x184d_2204;
+/// Begins a frame of the first format, which `lz4 -l` and the Linux kernel write.
+const LEGACY: u32 = 0x184c_2102;
+/// Begins a frame that is skipped.
+const SKIPPED: std::ops::RangeInclusive<u32> = 0x184d_2a50..=0x184d_2a5f;
+/// What a block of a legacy frame holds, and the most that it may take.
+const LEGACY_BLOCK: usize = 8 << 20;
+const LEGACY_PACKED: usize = LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16;
+
 /// A reader of frames.
-pub struct Frames<R: BufRead>(Option<FrameDecoder<Outlined<R>>>);
+pub struct Frames<R: BufRead>(State<R>);
+
+enum State<R: BufRead> {
+    /// Between two frames; a number that was read already.
+    Between(R, Option<u32>),
+    Frame(FrameDecoder<Outlined<R>>),
+    Legacy(R, Legacy),
+    Ended,
+}
+
+/// A block of a legacy frame.
+#[derive(Default)]
+struct Legacy {
+    block: Vec<u8>,
+    given: usize,
+}
 
 impl<R: BufRead> Frames<R> {
     /// Those of `packed`.
     pub fn new(packed: R) -> Self {
-        Self(Some(FrameDecoder::new(Outlined { packed, outline: Outline::default() })))
+        Self(State::Between(packed, None))
+    }
+
+    /// The next frame begins with `magic`.
+    fn begin(mut packed: R, magic: u32) -> io::Result<State<R>> {
+        match magic {
+            FRAME => {
+                let (outline, front) = (Outline::default(), magic.to_le_bytes());
+                Ok(State::Frame(FrameDecoder::new(Outlined { front: Some(front), packed, outline })))
+            }
+            LEGACY => Ok(State::Legacy(packed, Legacy::default())),
+            magic if SKIPPED.contains(&magic) => {
+                let length = u64::from(number(&mut packed)?.ok_or(io::ErrorKind::UnexpectedEof)?);
+                if io::copy(&mut packed.by_ref().take(length), &mut io::sink())? < length {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                Ok(State::Between(packed, None))
+            }
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no frame begins where one has ended")),
+        }
+    }
+}
+
+/// The next four bytes as a number; none at the end.
+fn number(packed: &mut impl BufRead) -> io::Result<Option<u32>> {
+    if packed.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let mut bytes = [0; 4];
+    packed.read_exact(&mut bytes)?;
+    Ok(Some(u32::from_le_bytes(bytes)))
+}
+
+impl Legacy {
+    /// Unpack the next block; when there is none, what begins next instead, and none at the end.
+    fn next(&mut self, packed: &mut impl BufRead) -> io::Result<Result<(), Option<u32>>> {
+        let size = match number(packed)? {
+            Some(size) if (size as usize) <= LEGACY_PACKED => size as usize,
+            other => return Ok(Err(other)),
+        };
+        let mut bytes = Vec::new();
+        if packed.by_ref().take(size as u64).read_to_end(&mut bytes)? < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.block.resize(LEGACY_BLOCK, 0);
+        let length = lz4_flex::block::decompress_into(&bytes, &mut self.block)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        self.block.truncate(length);
+        self.given = 0;
+        Ok(Ok(()))
     }
 }
 
 impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while let Some(decoder) = &mut self.0 {
-            let read = decoder.read(buffer)?;
-            if read > 0 || buffer.is_empty() {
-                return Ok(read);
-            }
-            let inner = decoder.get_mut();
-            if inner.packed.fill_buf()?.is_empty() {
-                let is_whole = inner.outline == Outline::default();
-                return if is_whole { Ok(0) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
-            }
-            // A decoder of its own for each frame: it keeps the first one's block size.
-            self.0 = self.0.take().map(|decoder| FrameDecoder::new(decoder.into_inner()));
+        loop {
+            self.0 = match std::mem::replace(&mut self.0, State::Ended) {
+                State::Ended => return Ok(0),
+                State::Between(mut packed, magic) => {
+                    match magic.map_or_else(|| number(&mut packed), |magic| Ok(Some(magic)))? {
+                        Some(magic) => Self::begin(packed, magic)?,
+                        None => return Ok(0),
+                    }
+                }
+                State::Frame(mut decoder) => {
+                    let read = decoder.read(buffer)?;
+                    if read > 0 || buffer.is_empty() {
+                        self.0 = State::Frame(decoder);
+                        return Ok(read);
+                    }
+                    // A decoder of its own for each frame: it keeps the first one's block size.
+                    let inner = decoder.into_inner();
+                    if inner.outline != Outline::default() {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                    State::Between(inner.packed, None)
+                }
+                State::Legacy(mut packed, mut legacy) => {
+                    let rest = &legacy.block[legacy.given..];
+                    if !rest.is_empty() {
+                        let read = rest.len().min(buffer.len());
+                        buffer[..read].copy_from_slice(&rest[..read]);
+                        legacy.given += read;
+                        self.0 = State::Legacy(packed, legacy);
+                        return Ok(read);
+                    }
+                    match legacy.next(&mut packed)? {
+                        Ok(()) => State::Legacy(packed, legacy),
+                        Err(next) => State::Between(packed, next),
+                    }
+                }
+            };
         }
-        Ok(0)
     }
 }
 
 /// A reader that knows where in a frame it is.
 struct Outlined<R> {
+    /// The frame's first bytes, which were read to tell it.
+    front: Option<[u8; 4]>,
     packed: R,
     outline: Outline,
 }
 
 impl<R: BufRead> Read for Outlined<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.packed.read(buffer)?;
+        let read = match self.front.take_if(|_| !buffer.is_empty()) {
+            // The decoder reads the magic number whole.
+            Some(front) => {
+                let read = front.len().min(buffer.len());
+                buffer[..read].copy_from_slice(&front[..read]);
+                read
+            }
+            None => self.packed.read(buffer)?,
+        };
         self.outline.pass(&buffer[..read]);
         Ok(read)
     }

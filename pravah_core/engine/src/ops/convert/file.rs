@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::chunk::{Part, Rules};
@@ -27,6 +28,9 @@ use crate::tabular::values::Kind;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
+
+/// In the metadata of a Parquet file that holds not all records of its source: "true".
+const PARTIAL: &str = "pravah.partial";
 
 /// What a file's records are written with.
 enum Writer {
@@ -142,11 +146,21 @@ impl Convert {
             control.issue("convert", &head.path, IssueKind::Malformed, message);
             return self.workers.acquire().rejects(head, plan, file.listed);
         }
+        if !all.is_whole() && self.options.arranges() {
+            let message =
+                "could not be read to its end, so that it has no place among arranged files; it was not converted";
+            control.issue("convert", &head.path, IssueKind::Malformed, message);
+            return self.workers.acquire().rejects(head, plan, file.listed);
+        }
         let output = Arc::clone(&writing.file);
+        let is_cut = !all.is_whole() || all.is_open;
         // What is on the disk counts, not what was meant to be there.
         let written = match writer {
             Writer::Text(records) => records,
-            Writer::Parquet(writer) => {
+            Writer::Parquet(mut writer) => {
+                if is_cut || file.rejected > 0 {
+                    writer.append_key_value_metadata(KeyValue::new(PARTIAL.to_owned(), "true".to_owned()));
+                }
                 writer.close().map_err(failed)?;
                 plan::footer(&output)?.0
             }
@@ -155,9 +169,11 @@ impl Convert {
         let made = if self.options.arranges() {
             self.arrange(head, plan, &output)?
         } else {
-            let path = self.target(&head.path, self.options.to.suffix());
+            // What is missing at its end nobody sees in it: its name tells.
+            let cut = if all.is_whole() { "" } else { ".partial" };
+            let path = self.target(&head.path, &format!("{cut}{}", self.options.to.suffix()));
             let bytes = output.metadata().map_err(failed)?.len();
-            match self.destination.publish(&path, writing, Attributes::NONE) {
+            match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
                 Ok(()) => Some(vec![Made { path, bytes, records: written, groups: file.groups }]),
                 Err(refused) => refused.tell(control, &head.path).map(|()| None)?,
             }
@@ -190,6 +206,7 @@ impl Convert {
             rejected: file.rejected,
             nulled: file.nulled,
             readings: 1 + u64::from(is_again),
+            is_cut,
         };
         self.tell(row, state.zip(output))
     }

@@ -124,6 +124,7 @@ impl Convert {
             rejected: 0,
             nulled,
             readings,
+            is_cut: false,
         };
         self.tell(row, Some((meta.into(), output))).map(|()| true)
     }
@@ -159,6 +160,7 @@ mod tests {
             rejected,
             nulled: 4,
             readings: 5,
+            is_cut: false,
         };
         let bytes = encode(&row(1, 0)).expect("it is one");
         assert_eq!(decode(&bytes), Some(([1, 2, 3, 4, 5], columns.to_vec())));

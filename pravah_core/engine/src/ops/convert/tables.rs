@@ -17,6 +17,7 @@ const RESULT: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
     Column::integer("size_bytes"),
+    Column::category("verdict"),
     Column::text("written_as"),
     Column::integer("output_bytes"),
     Column::integer("records_read"),
@@ -64,6 +65,7 @@ const TOLD: usize = 4;
 
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
+        "result" => &["verdict"],
         "columns" => &["path", "column", "type", "type_is"],
         "rejects" => &["path", "column", "reason"],
         "outputs" => &["path"],
@@ -85,6 +87,18 @@ pub struct Row<'a> {
     pub rejected: u64,
     pub nulled: u64,
     pub readings: u64,
+    /// Not all of the file was read, or its end is in doubt.
+    pub is_cut: bool,
+}
+
+impl Row<'_> {
+    fn verdict(&self) -> &'static str {
+        match self {
+            Row { read: 1.., written: 0, .. } => "failed",
+            Row { rejected: 1.., .. } | Row { nulled: 1.., .. } | Row { is_cut: true, .. } => "partial",
+            _ => "whole",
+        }
+    }
 }
 
 /// A file that was made.
@@ -112,9 +126,21 @@ pub struct Sums {
     pub rejected: u64,
     pub nulled: u64,
     pub twice: u64,
+    /// Files of which something is missing.
+    pub partial: u64,
 }
 
 impl Sums {
+    /// Of the whole job, in which `failed` files became none and so many places could not be looked into.
+    pub fn verdict(&self, failed: u64, unseen: u64) -> &'static str {
+        match (self.files, self.read, self.written) {
+            (0, ..) if failed > 0 => "failed",
+            (_, 1.., 0) => "failed",
+            _ if failed + unseen + self.partial > 0 => "partial",
+            _ => "whole",
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;
         self.made += other.made;
@@ -125,6 +151,7 @@ impl Sums {
         self.rejected += other.rejected;
         self.nulled += other.nulled;
         self.twice += other.twice;
+        self.partial += other.partial;
     }
 }
 
@@ -156,6 +183,7 @@ impl Worker {
         let rows = &mut self.sheets[0].rows;
         rows.path(row.path);
         rows.integer(row.size);
+        rows.text(row.verdict());
         rows.optional_text(row.made.first().map(|made| paths::escape(&made.path)).as_deref());
         [bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
         rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
@@ -180,6 +208,7 @@ impl Worker {
             rejected: row.rejected,
             nulled: row.nulled,
             twice: u64::from(row.readings > 1),
+            partial: u64::from(row.verdict() != "whole"),
         });
         if let Some(made) = &mut self.made {
             made.extend(row.made);

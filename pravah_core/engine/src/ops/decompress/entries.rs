@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::tarball::Map;
+use super::verdict::{Begun, Status};
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
 use crate::base::paths;
@@ -18,6 +19,7 @@ use crate::store::sink::{Staged, Table, TableWriter};
 pub const RESULT: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
+    Column::category("status"),
     Column::text("format"),
     Column::integer("size_bytes"),
     Column::integer("unpacked_bytes"),
@@ -216,6 +218,8 @@ pub struct Sums {
     pub replaced: u64,
     pub bytes: u64,
     pub unpacked: u64,
+    /// Files that are whole, incomplete, damaged.
+    pub statuses: [u64; 3],
 }
 
 /// Rows on their way.
@@ -244,7 +248,7 @@ impl Rows {
         let (result, members) = (Columns::new(RESULT), Columns::new(MEMBERS));
         let table = |name, dictionary| Table { name, dictionary };
         Self {
-            result_writer: context.sink.writer(table("result", &["format"]), result.schema()),
+            result_writer: context.sink.writer(table("result", &["status", "format"]), result.schema()),
             members_writer: context.sink.writer(table("members", &["path", "kind"]), members.schema()),
             result,
             members,
@@ -252,18 +256,34 @@ impl Rows {
         }
     }
 
-    pub fn file(&mut self, file: &Unpacked<'_>) -> Result<()> {
+    /// A file that came out.
+    pub fn file(&mut self, file: &Unpacked<'_>, status: Status) -> Result<()> {
+        self.sums.statuses[status as usize] += 1;
         self.sums.files += 1;
         self.sums.archives += u64::from(file.members.is_some());
         self.sums.members += file.members.unwrap_or(0);
         self.sums.bytes += file.size;
         self.sums.unpacked += file.unpacked;
         self.result.path(file.path);
+        self.result.text(status.as_str());
         self.result.text(file.format);
         self.result.integer(file.size);
         self.result.integer(file.unpacked);
         self.result.optional_integer(file.members);
         self.result.text(&paths::escape(file.target));
+        if self.result.is_full() { self.result_writer.write(&self.result.take()?) } else { Ok(()) }
+    }
+
+    /// A file that did not.
+    pub fn failed(&mut self, path: &[u8], begun: &Begun, status: Status) -> Result<()> {
+        self.sums.statuses[status as usize] += 1;
+        self.result.path(path);
+        self.result.text(status.as_str());
+        self.result.text(begun.format);
+        self.result.integer(begun.size);
+        self.result.optional_integer(None);
+        self.result.optional_integer(None);
+        self.result.optional_text(None);
         if self.result.is_full() { self.result_writer.write(&self.result.take()?) } else { Ok(()) }
     }
 
@@ -298,6 +318,7 @@ impl Rows {
         ] {
             *sum += own;
         }
+        sums.statuses.iter_mut().zip(self.sums.statuses).for_each(|(sum, own)| *sum += own);
         self.result_writer.write(&self.result.take()?)?;
         self.members_writer.write(&self.members.take()?)?;
         Ok([self.result_writer.stage()?, self.members_writer.stage()?])

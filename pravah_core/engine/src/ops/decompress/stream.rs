@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use super::entries::{Content, Stop, Unpacked};
 use super::limits::{Meter, Metered};
@@ -11,6 +10,7 @@ use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::pool::feed::Feed;
+use crate::io::claims::Claim;
 use crate::io::codec::{self, Codec, decoder};
 use crate::io::destination::Attributes;
 use crate::io::digest::{BLOCK_BYTES, End, Reading};
@@ -31,8 +31,8 @@ enum State {
     Fed(Feed<()>),
     /// It is read once more, member by member.
     Zip,
-    /// It may be a zip behind something else.
-    Tail,
+    /// It may be a zip behind something else, which begins so.
+    Tail(Vec<u8>),
 }
 
 /// A compressed file.
@@ -44,6 +44,8 @@ pub struct CompressedFile {
 
 /// A zip begins with its first member, or is empty, or was meant for several disks.
 const ZIPS: [&[u8]; 4] = [b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08PK\x03\x04", b"PK00PK\x03\x04"];
+/// How much of the beginning of a file tells what is there in the place of an archive.
+const CLAIM_BYTES: usize = 64;
 /// Programs and scripts begin so; a zip may be at their end.
 const STUBS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
 
@@ -73,6 +75,21 @@ fn may_have_tail(path: &[u8], start: &[u8]) -> bool {
     STUBS.iter().any(|stub| start.starts_with(stub)) || [&b".zip"[..], b".jar"].iter().any(|end| name.ends_with(end))
 }
 
+impl Form {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Stream(codec) => codec.name(),
+            Self::Tar => "tar",
+            Self::Zip => "zip",
+        }
+    }
+}
+
+/// True for the two blocks of zeros that end a tar, and nothing else.
+fn is_empty_tar(start: &[u8]) -> bool {
+    start.len() >= 2 * tarball::BLOCK && start.len().is_multiple_of(tarball::BLOCK) && start.iter().all(|&byte| byte == 0)
+}
+
 impl<'a> FileReading<'a> {
     pub fn new(shared: &'a Arc<Shared>, path: &[u8], meta: &Meta) -> Self {
         Self { shared, file: CompressedFile { path: path.to_vec(), meta: *meta }, state: State::New }
@@ -80,10 +97,22 @@ impl<'a> FileReading<'a> {
 
     fn begin(&self, start: &[u8]) -> Result<State> {
         let archives = self.shared.unpack_archives;
-        Ok(match Form::of(start, archives) {
-            None if archives && may_have_tail(&self.file.path, start) => State::Tail,
+        let form = Form::of(start, archives);
+        let (path, size) = (&self.file.path[..], self.file.meta.size);
+        if let Some(form) = form {
+            self.shared.verdicts.begin(path, form.name(), size);
+        }
+        Ok(match form {
+            None if archives && may_have_tail(path, start) => State::Tail(start[..start.len().min(CLAIM_BYTES)].to_vec()),
             None => {
-                self.shared.other.fetch_add(1, Relaxed);
+                // An empty tar is zeros alone.
+                if Claim::of(path) == Some(Claim::Tar) && start.len() as u64 == size && is_empty_tar(start) {
+                    let target = self.shared.target(path, names::folder(path));
+                    let row = Unpacked { path, format: "tar", size, unpacked: 0, members: Some(0), target: &target };
+                    self.shared.came_out(&row)?;
+                } else {
+                    self.shared.no_form(path, start, size);
+                }
                 State::Done
             }
             Some(Form::Zip) => State::Zip,
@@ -115,15 +144,20 @@ impl Reading for FileReading<'_> {
         match (self.state, end) {
             (State::Fed(feed), _) => feed.finish(),
             (State::Zip, End::Whole(_)) => unzip::unpack(self.shared, &self.file),
-            (State::Tail, End::Whole(_)) if unzip::has_tail(self.shared, &self.file.path) => {
+            (State::Tail(_), End::Whole(_)) if unzip::has_tail(self.shared, &self.file.path) => {
+                self.shared.verdicts.begin(&self.file.path, Form::Zip.name(), self.file.meta.size);
                 unzip::unpack(self.shared, &self.file)
             }
-            (State::Tail, End::Whole(_)) => {
-                self.shared.other.fetch_add(1, Relaxed);
+            (State::Tail(start), End::Whole(_)) => {
+                self.shared.no_form(&self.file.path, &start, self.file.meta.size);
                 Ok(())
             }
             (State::New, End::Whole(_)) => {
-                self.shared.other.fetch_add(1, Relaxed);
+                self.shared.no_form(&self.file.path, &[], 0);
+                Ok(())
+            }
+            (State::New, End::Broken(_)) => {
+                self.shared.verdicts.unseen();
                 Ok(())
             }
             _ => Ok(()),
@@ -146,8 +180,7 @@ impl CompressedFile {
                     shared.context.control.issue("read", &self.path, IssueKind::Malformed, message);
                 }
                 let (path, size) = (&self.path[..], self.meta.size);
-                let row = Unpacked { path, format: &format, size, unpacked, members, target: &target };
-                shared.rows.acquire().file(&row)
+                shared.came_out(&Unpacked { path, format: &format, size, unpacked, members, target: &target })
             }
             Err(stop) => self.stopped(shared, &meter, stop),
         }
@@ -172,6 +205,14 @@ impl CompressedFile {
         let (start, end) = peek_until_trouble(&mut metered, tarball::BLOCK);
         let is_tar = shared.unpack_archives && tarball::is_header(&start);
         let unpacked = names::unpacked(&self.path);
+        if shared.unpack_archives
+            && !is_tar
+            && Claim::of(&unpacked) == Some(Claim::Tar)
+            && start.iter().any(|&byte| byte != 0)
+        {
+            let message = "holds no tar as its name says";
+            control.issue("read", &self.path, IssueKind::Malformed, message);
+        }
         let target = shared.target(&self.path, if is_tar { names::folder(&unpacked) } else { unpacked });
         let rest = Ended { inner: metered, end };
         let mut content = BufReader::with_capacity(256 << 10, io::Cursor::new(start).chain(rest));

@@ -39,7 +39,7 @@ pub fn unpack(shared: &Shared, file: &CompressedFile) -> Result<()> {
     let meter = Meter::new(file.meta.size);
     let target = shared.target(&file.path, names::folder(&file.path));
     match members(shared, file, &target, &meter) {
-        Ok(members) => shared.rows.acquire().file(&Unpacked {
+        Ok(members) => shared.came_out(&Unpacked {
             path: &file.path,
             format: "zip",
             size: file.meta.size,

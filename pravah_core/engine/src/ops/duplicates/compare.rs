@@ -270,7 +270,7 @@ impl<'a> Comparison<'a> {
         };
         let unknown = items.iter().filter(|item| !is_known(item.inode));
         let unknown: u64 = unknown.map(|item| self.size(compared, item.inode)).sum();
-        control.restart(items.len() as u64, if self.options.confirm_bytes { unknown + bytes } else { unknown });
+        control.restart(items.len() as u64, if self.options.confirms() { unknown + bytes } else { unknown });
         let sources = 0..=self.roots.outside().len() as u16;
         let readers: Vec<FileReader> =
             sources.map(|number| FileReader::new(self.roots.get(number), &[algorithm], control)).collect();
@@ -304,7 +304,7 @@ impl<'a> Comparison<'a> {
         let mut classes: Vec<Class> = Vec::with_capacity(runs.clone().count());
         classes.extend(runs.map(class));
         drop(digested);
-        if self.options.confirm_bytes {
+        if self.options.confirms() {
             classes.retain(|class| self.is_worth(compared, class.inodes.iter().copied()));
             let confirmed = classes.into_par_iter().map(|class| self.confirm(compared, class));
             classes = confirmed.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();

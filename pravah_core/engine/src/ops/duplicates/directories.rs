@@ -4,13 +4,12 @@
 //! device, a file below the size limit that is not empty) is no copy. Folders are told once, at the top: a copy
 //! inside a copy is not listed again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
-use xxhash_rust::xxh3::Xxh3;
 
 use super::groups::{Group, Standing};
-use super::records::Store;
+use super::records::{Folder, Store};
 
 const UNLIKE: u32 = u32::MAX;
 const EMPTY: u32 = u32::MAX - 1;
@@ -66,7 +65,7 @@ pub fn copies(store: &Store, groups: &[Group], contents: &[Content], needs_refer
     let classes = classes(store, groups);
     let alike = comparable(store, &classes);
     let digests = digests(store, &classes, &alike);
-    let mut sets: HashMap<(u128, u64), Vec<u32>, RandomState> = HashMap::default();
+    let mut sets: HashMap<(blake3::Hash, u64), Vec<u32>, RandomState> = HashMap::default();
     for (folder, digest) in digests.into_iter().enumerate() {
         if let Some(digest) = digest.filter(|_| contents[folder].bytes > 0) {
             sets.entry((digest, contents[folder].bytes)).or_default().push(folder as u32);
@@ -97,9 +96,13 @@ fn classes(store: &Store, groups: &[Group]) -> Vec<u32> {
 }
 
 fn comparable(store: &Store, classes: &[u32]) -> Vec<bool> {
-    let mut alike: Vec<bool> = store.folders.iter().map(|folder| !folder.incomplete).collect();
-    for (file, &class) in store.files.iter().zip(classes) {
-        if class == UNLIKE {
+    // A folder that is met twice is one, whichever path leads to it, and no copy of itself.
+    let mut seen: HashSet<(u64, u64), RandomState> = HashSet::default();
+    let mut is_first = |folder: &Folder| folder.identity.is_none_or(|identity| seen.insert(identity));
+    let is_own = |folder: &Folder| !folder.incomplete && !folder.via_link;
+    let mut alike: Vec<bool> = store.folders.iter().map(|folder| is_own(folder) && is_first(folder)).collect();
+    for (number, (file, &class)) in store.files.iter().zip(classes).enumerate() {
+        if class == UNLIKE || store.is_via_link(number as u32) {
             alike[file.folder as usize] = false;
         }
     }
@@ -112,7 +115,7 @@ fn comparable(store: &Store, classes: &[u32]) -> Vec<bool> {
 }
 
 /// A digest of names and contents of each comparable folder.
-fn digests(store: &Store, classes: &[u32], alike: &[bool]) -> Vec<Option<u128>> {
+fn digests(store: &Store, classes: &[u32], alike: &[bool]) -> Vec<Option<blake3::Hash>> {
     // Files of each folder, then the folders of each; sorted so, one folder's are a range.
     let mut files: Vec<u32> =
         (0..store.files.len() as u32).filter(|&file| alike[store.files[file as usize].folder as usize]).collect();
@@ -123,26 +126,32 @@ fn digests(store: &Store, classes: &[u32], alike: &[bool]) -> Vec<Option<u128>> 
     children.sort_unstable_by_key(|&folder| store.folders[folder as usize].parent);
     let mut digests = vec![None; store.folders.len()];
     for folder in (0..store.folders.len() as u32).rev().filter(|&folder| alike[folder as usize]) {
-        let mut entries: Vec<(&[u8], u8, u128)> = range(&files, folder, |file| store.files[file as usize].folder)
+        let mut entries: Vec<(&[u8], u8, [u8; 32])> = range(&files, folder, |file| store.files[file as usize].folder)
             .iter()
-            .map(|&file| (store.name(&store.files[file as usize]), b'f', u128::from(classes[file as usize])))
+            .map(|&file| (store.name(&store.files[file as usize]), b'f', of_class(classes[file as usize])))
             .collect();
         entries.extend(range(&children, folder, |child| store.folders[child as usize].parent).iter().map(|&child| {
             let path = &store.folders[child as usize].path;
             let name = path.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
-            (&path[name..], b'd', digests[child as usize].unwrap_or_default())
+            (&path[name..], b'd', digests[child as usize].map_or([0; 32], Into::into))
         }));
         entries.sort_unstable();
-        let mut state = Xxh3::new();
+        let mut state = blake3::Hasher::new();
         for (name, kind, content) in entries {
             state.update(&(name.len() as u64).to_le_bytes());
             state.update(name);
             state.update(&[kind]);
-            state.update(&content.to_le_bytes());
+            state.update(&content);
         }
-        digests[folder as usize] = Some(state.digest128());
+        digests[folder as usize] = Some(state.finalize());
     }
     digests
+}
+
+fn of_class(class: u32) -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..4].copy_from_slice(&class.to_le_bytes());
+    bytes
 }
 
 fn range(sorted: &[u32], folder: u32, of: impl Fn(u32) -> u32) -> &[u32] {

@@ -1,6 +1,9 @@
 //! Groups: what is kept, what could go, and what that would give back.
 
 use std::cmp::Reverse;
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
 
 use super::compare::{Class, Compared};
 use super::records::Store;
@@ -20,6 +23,8 @@ pub enum Standing {
     HardLink,
     /// Its blocks are shared with one that is kept: it gives nothing back.
     Shared,
+    /// It has names that were not met: it gives nothing back while they are there.
+    LinkedElsewhere,
 }
 
 impl Standing {
@@ -31,6 +36,7 @@ impl Standing {
             Self::Redundant => "redundant",
             Self::HardLink => "hard_link",
             Self::Shared => "shared_extents",
+            Self::LinkedElsewhere => "linked_elsewhere",
         }
     }
 }
@@ -70,6 +76,14 @@ pub fn build(compared: &Compared, classes: Vec<Class>, store: &Store, roots: &Ro
     groups
 }
 
+/// True for a path that a program or a person has called a copy; of files of one age the other one is the original.
+fn is_copy(path: &[u8]) -> bool {
+    // `copyright` is none, nor is a year in brackets. The plans in services/results/removal.py have the same.
+    const NAMES: &str = r"(?i-u)(^|[^a-z0-9])(copy|backups?)([^a-z]|$)|\([0-9]{1,3}\)|~(/|$)|\.bak([^a-z]|$)";
+    static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(NAMES).ok());
+    PATTERN.as_ref().is_some_and(|pattern| pattern.is_match(path))
+}
+
 /// One inode of a group with its names, sorted by path.
 struct Copy {
     names: Vec<(Vec<u8>, u32)>,
@@ -89,7 +103,10 @@ fn group(compared: &Compared, class: &Class, store: &Store, roots: &Roots) -> Gr
         Copy { reference: store.is_reference(first), mtime_ns: first.mtime_ns, names }
     };
     let mut copies: Vec<Copy> = class.inodes.iter().map(copy).collect();
-    let place = |copy: &Copy| (!copy.reference, copy.mtime_ns, copy.names[0].0.clone());
+    let place = |copy: &Copy| {
+        let path = &copy.names[0].0;
+        (!copy.reference, copy.mtime_ns, is_copy(path), path.len(), path.clone())
+    };
     copies.sort_by_cached_key(place);
     let size = store.files[copies[0].names[0].1 as usize].size;
     let mut members = Vec::new();
@@ -102,6 +119,9 @@ fn group(compared: &Compared, class: &Class, store: &Store, roots: &Roots) -> Gr
         let standing = match extents {
             _ if copy.reference => Standing::Reference,
             _ if is_kept => Standing::Kept,
+            _ if store.names_of(copy.names.iter().map(|name| name.1)) < store.links(copy.names[0].1) => {
+                Standing::LinkedElsewhere
+            }
             Some(extents) if kept_extents.contains(&extents) => Standing::Shared,
             _ => Standing::Redundant,
         };

@@ -1,6 +1,6 @@
 //! The files of all roots, held compactly: any two may be alike.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use foldhash::fast::RandomState;
@@ -42,10 +42,51 @@ pub struct Folder {
     pub reference: bool,
     /// True when something in it was not seen, or is no file and no folder: it is no copy of another.
     pub incomplete: bool,
+    /// Its device and inode, whatever path led to it; none in a bucket.
+    pub identity: Option<(u64, u64)>,
+    /// A symbolic link was followed to it: it lies elsewhere.
+    pub via_link: bool,
+    /// Entries in it that the rules left out.
+    pub left_out: u64,
+    /// Links, pipes and devices in it.
+    pub others: u64,
+}
+
+/// Of a file that is more than one name in one folder.
+#[derive(Debug, Clone, Copy)]
+struct Names {
+    /// Names of its inode, wherever they are.
+    links: u64,
+    /// A symbolic link is followed to it.
+    via_link: bool,
 }
 
 /// Digests that the job's one read gave, by file; `None` for a file that could not be read.
 type Known = HashMap<u32, Option<Digest>, RandomState>;
+/// Files with several names; of the others nothing is kept.
+type Linked = HashMap<u32, Names, RandomState>;
+
+impl Found {
+    fn folder(&mut self, batch: &Batch, inside: &[Vec<u8>]) -> &mut Folder {
+        let (directory, place) = (&batch.directory, batch.directory.id as usize);
+        if self.folders.len() <= place {
+            self.folders.resize_with(place + 1, || None);
+        }
+        let meta = &directory.meta;
+        self.folders[place].get_or_insert_with(|| Folder {
+            root: 0,
+            parent: directory.parent,
+            path: directory.path.clone(),
+            reference: inside.iter().any(|inside| is_below(&directory.path, inside)),
+            incomplete: false,
+            // Directories of a bucket have no inodes.
+            identity: (meta.inode != 0).then_some((meta.device, meta.inode)),
+            via_link: meta.via_link,
+            left_out: 0,
+            others: 0,
+        })
+    }
+}
 
 /// What one walk found.
 #[derive(Debug, Default)]
@@ -56,7 +97,10 @@ pub struct Found {
     devices: Vec<u64>,
     known: Known,
     taken: HashMap<u32, Taken, RandomState>,
+    linked: Linked,
     incomplete: Vec<Vec<u8>>,
+    /// Subtrees that were not entered.
+    skipped: u64,
 }
 
 /// Takes the files of a walk, from several threads.
@@ -83,6 +127,14 @@ impl Collector {
         &self.known
     }
 
+    /// Take the directory of a batch, and how much of it the rules left out.
+    pub fn directory(&self, batch: &Batch) {
+        let mut found = lock(&self.found);
+        let folder = found.folder(batch, &self.inside);
+        folder.left_out += batch.filtered;
+        folder.incomplete |= batch.filtered > 0;
+    }
+
     /// Take the files of a batch; `read` tells of entry `index`.
     ///
     /// # Errors
@@ -92,17 +144,7 @@ impl Collector {
         let mut taken = self.known.of_batch(batch).into_iter().peekable();
         let mut found = lock(&self.found);
         let found = &mut *found;
-        let place = directory.id as usize;
-        if found.folders.len() <= place {
-            found.folders.resize_with(place + 1, || None);
-        }
-        let folder = found.folders[place].get_or_insert_with(|| Folder {
-            root: 0,
-            parent: directory.parent,
-            path: directory.path.clone(),
-            reference: self.inside.iter().any(|inside| is_below(&directory.path, inside)),
-            incomplete: false,
-        });
+        let mut others = 0;
         for (index, (name, meta)) in batch.iter().enumerate() {
             match meta.kind {
                 Kind::Directory => {}
@@ -116,6 +158,9 @@ impl Collector {
                     if let Some(read) = read {
                         found.known.insert(number, read.map(|(_, digest)| digest));
                     }
+                    if meta.links > 1 || meta.via_link {
+                        found.linked.insert(number, Names { links: meta.links, via_link: meta.via_link });
+                    }
                     let device = device_number(&mut found.devices, meta.device)?;
                     found.files.push(File {
                         size,
@@ -128,15 +173,25 @@ impl Collector {
                     });
                     found.names.extend_from_slice(name);
                 }
-                _ => folder.incomplete = true,
+                _ => others += 1,
             }
         }
+        let folder = found.folder(batch, &self.inside);
+        folder.others += others;
+        folder.incomplete |= others > 0;
         Ok(())
     }
 
-    /// Something at `path` was not seen.
+    /// What is at `path` could not be read; it is an issue.
     pub fn incomplete(&self, path: &[u8]) {
         lock(&self.found).incomplete.push(path.to_vec());
+    }
+
+    /// What is at `path`, and below it, was not looked at.
+    pub fn skipped(&self, path: &[u8]) {
+        let mut found = lock(&self.found);
+        found.incomplete.push(path.to_vec());
+        found.skipped += u64::from(!self.inside.iter().any(|inside| is_below(path, inside)));
     }
 
     /// What the walk found.
@@ -178,18 +233,25 @@ pub struct Store {
     devices: Vec<u64>,
     known: Known,
     taken: HashMap<u32, Taken, RandomState>,
+    linked: Linked,
     roots: u16,
+    /// Subtrees of the source that were not entered.
+    pub skipped: u64,
+    /// Those of the references.
+    pub reference_skipped: u64,
 }
 
 impl Store {
     /// Add what the walk of the next reference found.
     pub fn add(&mut self, found: Found) {
         self.roots += 1;
+        self.reference_skipped += found.skipped;
         self.merge(found, self.roots, true);
     }
 
     /// Add what the walk of the source found.
     pub fn add_source(&mut self, found: Found) {
+        self.skipped = found.skipped;
         self.merge(found, 0, false);
     }
 
@@ -205,12 +267,23 @@ impl Store {
         append(&mut self.files, found.files);
         append(&mut self.names, found.names);
         // A number without a directory was given to one that a failing walk did not reach.
-        let nothing = || Folder { root, parent: 0, path: Vec::new(), reference, incomplete: true };
+        let nothing = || Folder {
+            root,
+            parent: 0,
+            path: Vec::new(),
+            reference,
+            incomplete: true,
+            identity: None,
+            via_link: false,
+            left_out: 0,
+            others: 0,
+        };
         self.folders.extend(found.folders.into_iter().map(|folder| {
             let folder = folder.unwrap_or_else(nothing);
             Folder { root, parent: folder.parent + folders, reference: reference || folder.reference, ..folder }
         }));
         self.taken.extend(found.taken.into_iter().map(|(file, taken)| (file + files, taken)));
+        self.linked.extend(found.linked.into_iter().map(|(file, names)| (file + files, names)));
         self.known.extend(found.known.into_iter().map(|(file, digest)| (file + files, digest)));
     }
 
@@ -247,6 +320,29 @@ impl Store {
     /// What names of one inode have in common.
     pub fn identity(&self, file: &File) -> (u16, u64) {
         (file.device, file.inode)
+    }
+
+    /// Names of a file's inode, here or elsewhere.
+    pub fn links(&self, file: u32) -> u64 {
+        self.linked.get(&file).map_or(1, |names| names.links)
+    }
+
+    /// True when a symbolic link is followed to the file itself: its name is another one's.
+    pub fn is_via_link(&self, file: u32) -> bool {
+        self.linked.get(&file).is_some_and(|names| names.via_link)
+    }
+
+    /// How many of the files are names of their own: the same one, met by several paths, is one.
+    pub fn names_of(&self, files: impl Iterator<Item = u32>) -> u64 {
+        let mut seen = HashSet::with_hasher(RandomState::default());
+        files.filter(|&file| !self.is_via_link(file)).for_each(|file| {
+            let place = &self.files[file as usize];
+            let folder = &self.folders[place.folder as usize];
+            // In a bucket each path is a place.
+            let at = folder.identity.ok_or(place.folder);
+            seen.insert((at, self.name(place)));
+        });
+        seen.len() as u64
     }
 
     /// What the job's one read says of a file; none = it was not read.

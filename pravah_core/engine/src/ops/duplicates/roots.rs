@@ -114,11 +114,12 @@ struct Walking(Collector);
 
 impl Visitor for Walking {
     fn batch(&self, batch: Batch) -> Result<()> {
+        self.0.directory(&batch);
         self.0.batch(&batch, |_| None)
     }
 
     fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
-        self.0.incomplete(skipped.path);
+        self.0.skipped(skipped.path);
         Ok(())
     }
 

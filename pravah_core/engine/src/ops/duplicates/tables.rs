@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Duplicates;
 use super::directories::{Content, contents, copies};
 use super::groups::{Group, Standing};
 use super::known::{CONTENTS, ENDS};
 use super::records::{File, Store};
 use super::roots::Roots;
+use super::{Duplicates, verdict};
 use crate::base::error::Result;
 use crate::base::paths;
 use crate::store::columns::TableColumns;
@@ -30,6 +30,7 @@ const RESULT: &[Column] = &[
     Column::category("extension"),
     Column::unsigned("inode"),
     Column::unsigned("device"),
+    Column::integer("links"),
     Column::text("digest"),
 ];
 const GROUPS: &[Column] = &[
@@ -74,7 +75,7 @@ const HARD_LINKS: &[Column] = &[
     Column::unsigned("inode"),
     Column::unsigned("device"),
 ];
-const UNIQUE: &[Column] = &[
+pub const UNIQUE: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
     Column::integer("size_bytes"),
@@ -96,24 +97,24 @@ pub const TABLES: &[TableColumns] = &[
 ];
 
 /// A table that is being written.
-struct Writing {
-    rows: Columns,
+pub struct Writing {
+    pub rows: Columns,
     writer: TableWriter,
 }
 
 impl Writing {
-    fn new(job: &Duplicates, name: &'static str, columns: &[Column]) -> Self {
+    pub fn new(job: &Duplicates, name: &'static str, columns: &[Column]) -> Self {
         let rows = Columns::new(columns);
         let table = Table { name, dictionary: &["root", "role", "standing", "extension"] };
         Self { writer: job.context.sink.writer(table, rows.schema()), rows }
     }
 
     /// To be called after every row.
-    fn encode(&mut self) -> Result<()> {
+    pub fn encode(&mut self) -> Result<()> {
         if self.rows.is_full() { self.writer.write(&self.rows.take()?) } else { Ok(()) }
     }
 
-    fn stage(mut self) -> Result<Staged> {
+    pub fn stage(mut self) -> Result<Staged> {
         self.writer.write(&self.rows.take()?)?;
         self.writer.stage()
     }
@@ -139,7 +140,7 @@ pub fn write(job: &Duplicates) -> Result<(Vec<Staged>, Value)> {
     staged.push(links);
     let mut summary = summarise(job, folder_sets, linked);
     if !job.options.references.is_empty() {
-        let (unique, verdict) = write_unique(job)?;
+        let (unique, verdict) = verdict::write(job)?;
         staged.push(unique);
         summary["reference"] = verdict;
     }
@@ -159,7 +160,7 @@ fn root_and_role(job: &Duplicates, rows: &mut Columns, root: u16, reference: boo
     rows.text(if reference { "reference" } else { "candidate" });
 }
 
-fn extension(store: &Store, file: &File) -> String {
+pub fn extension(store: &Store, file: &File) -> String {
     paths::escape(&paths::extension(store.name(file)).to_ascii_lowercase()).into_owned()
 }
 
@@ -182,6 +183,7 @@ fn write_groups(job: &Duplicates) -> Result<Vec<Staged>> {
             result.rows.text(&extension(store, file));
             result.rows.unsigned(file.inode);
             result.rows.unsigned(store.device_of(file));
+            result.rows.integer(store.links(member.file));
             result.rows.text(&digest);
             result.encode()?;
         }
@@ -293,57 +295,11 @@ fn summarise(job: &Duplicates, folder_sets: usize, hard_linked: u64) -> Value {
         "redundant_files": of(Standing::Redundant),
         "reclaimable_bytes": reclaimable,
         "shared_files": of(Standing::Shared),
+        "linked_elsewhere_files": of(Standing::LinkedElsewhere),
         "hard_linked_inodes": hard_linked,
         "folder_groups": folder_sets,
         "unread_files": job.compared.unread.len(),
         "algorithm": job.options.algorithm.name(),
-        "confirmed_by_bytes": job.options.confirm_bytes,
+        "confirmed_by_bytes": job.options.confirms(),
     })
-}
-
-/// Candidates whose content no reference has, and whether the source could be wiped.
-fn write_unique(job: &Duplicates) -> Result<(Staged, Value)> {
-    let store = &job.store;
-    // Everything that is not known to be in a reference: what is left at the end is only here.
-    let mut only_here: Vec<bool> = store.files.iter().map(|file| !store.is_reference(file)).collect();
-    for group in job.groups.iter().filter(|group| count(group, Standing::Reference) > 0) {
-        group.members.iter().for_each(|member| only_here[member.file as usize] = false);
-    }
-    for inode in 0..job.compared.inodes.len() as u32 {
-        let names = job.compared.names(inode);
-        // Also a name of a file that the reference has under another one.
-        if names.iter().any(|&name| store.is_reference(&store.files[name as usize])) {
-            names.iter().for_each(|&name| only_here[name as usize] = false);
-        }
-    }
-    job.compared.unread.iter().for_each(|&file| only_here[file as usize] = false);
-    let mut table = Writing::new(job, "unique", UNIQUE);
-    let (mut files, mut bytes, mut not_compared) = (0u64, 0u64, 0u64);
-    for (file, _) in store.files.iter().zip(&only_here).filter(|(_, only_here)| **only_here) {
-        if file.size < job.options.min_file_bytes {
-            // An empty file has no content that could be lost.
-            not_compared += u64::from(file.size > 0);
-            continue;
-        }
-        files += 1;
-        bytes += file.size;
-        table.rows.path(&store.path(file));
-        table.rows.integer(file.size);
-        table.rows.time(file.mtime_ns);
-        table.rows.text(&extension(store, file));
-        table.encode()?;
-    }
-    let unseen = store.folders.iter().any(|folder| folder.incomplete && !folder.reference);
-    let issues = job.context.control.issues().count();
-    let verdict = if files > 0 {
-        "no"
-    } else if unseen || not_compared > 0 || issues > 0 {
-        "unknown"
-    } else {
-        "yes"
-    };
-    let figures = json!({
-        "safe_to_wipe": verdict, "unique_files": files, "unique_bytes": bytes, "not_compared_files": not_compared,
-    });
-    Ok((table.stage()?, figures))
 }

@@ -18,6 +18,7 @@ use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::pool::feed::Feed;
+use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::digest::{End, Reading};
 use crate::io::unpack;
@@ -46,7 +47,10 @@ impl<'a> FileReading<'a> {
         if !self.shared.options.search_compressed || self.file.as_ref().is_none_or(|file| file.text.is_some()) {
             return Ok(());
         }
-        let Some(codec) = Codec::of(start) else { return Ok(()) };
+        let Some(codec) = Codec::of(start) else {
+            self.refuse(start);
+            return Ok(());
+        };
         let Some(mut file) = self.file.take() else { return Ok(()) };
         self.shared.figures.compressed.fetch_add(1, Relaxed);
         file.seen.codec = Some(codec);
@@ -61,6 +65,17 @@ impl<'a> FileReading<'a> {
             Ok(file)
         })?);
         Ok(())
+    }
+}
+
+impl FileReading<'_> {
+    /// What is no stream though its name says so holds no text, whatever it looks like.
+    fn refuse(&mut self, start: &[u8]) {
+        let Some(file) = self.file.as_mut().filter(|file| !file.ended) else { return };
+        if let Some(claim @ Claim::Stream(_)) = Claim::of(&file.path) {
+            self.shared.context.control.issue("read", &file.path, IssueKind::Malformed, claim.broken(start));
+            (file.ended, file.is_plain) = (true, false);
+        }
     }
 }
 

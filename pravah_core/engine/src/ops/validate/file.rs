@@ -217,7 +217,9 @@ impl Table for Validate {
         self.whole(of, &mut file, all.records)?;
         self.workers.acquire().columns(&of.head.path, &columns(of))?;
         self.keys.name(&of.plan.named, of.plan.number, all.is_whole());
-        if !all.is_whole() {
+        // Behind a quote that does not close all records are one value, and none of them was checked.
+        let is_unchecked = !all.is_whole() || all.is_open;
+        if is_unchecked {
             self.leave_unchecked();
         }
         let is_broken = match file.keys.take() {
@@ -238,7 +240,7 @@ impl Table for Validate {
             listed: file.listed,
             counts: file.counts.iter().map(counted).collect(),
             is_reference: of.plan.is_reference,
-            is_partial: !all.is_whole(),
+            is_partial: is_unchecked,
         };
         let kept = Kept::of(of, &mut file, all);
         let refers: Vec<u16> = of.plan.refers().collect();

@@ -186,7 +186,8 @@ fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
     columns.optional_text(row.actual.map(|sum| sum.to_string()).as_deref());
     let from = row.listed.filter(|_| moved).map(|index| crate::base::paths::escape(expected.path(index)));
     columns.optional_text(from.as_deref());
-    columns.integer(row.size);
+    // What is not there has no size.
+    columns.optional_integer((row.status != Status::Missing).then_some(row.size));
 }
 
 /// Three-valued: something differs; nothing differs but something was not compared; all is as listed.

@@ -1,7 +1,7 @@
 //! What kind of file holds records: told by its name, or by how it begins.
 
 use crate::base::paths;
-use crate::io::codec::Codec;
+use crate::io::claims::Claim;
 use crate::tabular::json::Learner;
 
 /// How records are held.
@@ -98,11 +98,7 @@ pub fn stem(path: &[u8]) -> &[u8] {
 /// A path without what tells its format, and what is known of that by its name.
 fn named(path: &[u8]) -> (&[u8], Option<Option<Format>>) {
     let name_at = path.len() - paths::file_name(path).len();
-    let mut end = path.len();
-    let extension = paths::extension(&path[name_at..end]);
-    if Codec::ALL.iter().any(|codec| extension.eq_ignore_ascii_case(codec.suffix().as_bytes())) {
-        end -= extension.len() + 1;
-    }
+    let mut end = path.len() - Claim::suffix(path).len();
     let extension = paths::extension(&path[name_at..end]);
     let known = EXTENSIONS.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known)).map(|(_, format)| *format);
     if known.is_some() {

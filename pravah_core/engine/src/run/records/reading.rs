@@ -131,7 +131,7 @@ impl<T: Table> FileReading<T> {
 
     /// Hand the file over to a decoder, when it is compressed.
     fn unpack(&mut self, start: &[u8]) -> Result<()> {
-        if self.source.as_ref().is_none_or(|source| source.decoder.is_some()) {
+        if self.source.as_ref().is_none_or(|source| source.decoder.is_some() || source.ended) {
             return Ok(());
         }
         let Some(codec) = Codec::of(start) else { return Ok(()) };

@@ -16,6 +16,7 @@ use crate::base::error::{Result, guarded};
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::sync::lock;
+use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::unpack;
 use crate::tabular::csv::{Chunk, Cutter, Overlong};
@@ -82,7 +83,7 @@ impl<T: Table> Source<T> {
     /// Take the next bytes; false when it has seen enough.
     pub fn take(&mut self, mut bytes: &[u8], last: bool) -> Result<bool> {
         if self.decoder.is_none() {
-            if self.is_table(bytes) {
+            if self.is_no_stream(bytes) || self.is_table(bytes) {
                 return Ok(false);
             }
             let (decoder, mark) = Decoder::guess(bytes, self.shared.options.encoding);
@@ -95,6 +96,15 @@ impl<T: Table> Source<T> {
         self.ended |= last;
         self.text(text, last)?;
         Ok(!self.ended)
+    }
+
+    /// A file whose name says that it is packed, and which begins as none that is, holds no text, whatever it looks like.
+    fn is_no_stream(&mut self, start: &[u8]) -> bool {
+        let Some(claim) = Claim::of(&self.origin.path).filter(|_| self.origin.codec.is_none()) else { return false };
+        let kind = if claim.is_unknown_here() { IssueKind::Unsupported } else { IssueKind::Malformed };
+        self.shared.control.issue("read", &self.origin.path, kind, claim.broken(start));
+        self.ended = true;
+        true
     }
 
     /// A table is not read from its beginning to its end.

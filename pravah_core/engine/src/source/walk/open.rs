@@ -356,6 +356,7 @@ pub fn meta_of(stat: &Stat) -> Meta {
         inode: stat.st_ino,
         links: stat.st_nlink as u64,
         device: stat.st_dev,
+        via_link: false,
     }
 }
 

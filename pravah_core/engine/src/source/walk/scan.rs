@@ -69,6 +69,7 @@ struct Scan<'a, V: Visitor> {
     names: Vec<u8>,
     entries: Vec<Entry>,
     seen: u64,
+    filtered: u64,
     was_read: bool,
     open: u32,
     range: Option<Range<u64>>,
@@ -88,6 +89,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
             names: Vec::new(),
             entries: Vec::new(),
             seen: 0,
+            filtered: 0,
             was_read: false,
             open,
             range: None,
@@ -236,7 +238,8 @@ impl<'a, V: Visitor> Scan<'a, V> {
         self.push(bytes, meta)
     }
 
-    fn filter(&self) -> Result<()> {
+    fn filter(&mut self) -> Result<()> {
+        self.filtered += 1;
         self.shared.filtered.fetch_add(1, Relaxed);
         Ok(())
     }
@@ -248,7 +251,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
             return Ok((meta, false));
         }
         match stat_at(opened, name, true) {
-            Ok(target) if self.target_is_inside(opened, name) => Ok((target, false)),
+            Ok(target) if self.target_is_inside(opened, name) => Ok((Meta { via_link: true, ..target }, false)),
             Ok(_) => Ok((meta, true)),
             // A dangling link stays what it is: a link.
             Err(_) => Ok((meta, false)),
@@ -263,6 +266,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
 
     fn descend(&mut self, name: &[u8], meta: Meta) -> Result<()> {
         let shared = self.shared;
+        let meta = Meta { via_link: meta.via_link || self.directory.meta.via_link, ..meta };
         let path = paths::join(&self.directory.path, name);
         let depth = self.directory.depth + 1;
         if shared.root.is_own_output(&meta) {
@@ -315,6 +319,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
             names: std::mem::take(&mut self.names),
             entries: std::mem::take(&mut self.entries),
             last,
+            filtered: std::mem::take(&mut self.filtered),
             empty_directory: last && self.was_read && self.seen == 0,
             range: self.range.clone(),
         };

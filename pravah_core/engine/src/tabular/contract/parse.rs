@@ -106,14 +106,20 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
     let name = field.name.clone();
     let wrong = |key: &str, what: &str| invalid(&format!("has a {key} in the field {name:?} that is {what}"));
     for (key, value) in constraints {
+        let limit = || bound(value).ok_or_else(|| wrong(key, "no number or date"));
         match key.as_str() {
             "required" => field.required = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
             "unique" => field.unique = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
             "minimum" | "exclusiveMinimum" => {
-                field.minimum = Some((bound(value).ok_or_else(|| wrong(key, "no number or date"))?, key == "minimum"));
+                let new = (limit()?, key == "minimum");
+                // Of two, the stricter one holds.
+                let is_looser = |old: (Value, bool)| new.0.is_less(old.0) || (!old.0.is_less(new.0) && new.1);
+                field.minimum = Some(field.minimum.filter(|old| is_looser(*old)).unwrap_or(new));
             }
             "maximum" | "exclusiveMaximum" => {
-                field.maximum = Some((bound(value).ok_or_else(|| wrong(key, "no number or date"))?, key == "maximum"));
+                let new = (limit()?, key == "maximum");
+                let is_looser = |old: (Value, bool)| old.0.is_less(new.0) || (!new.0.is_less(old.0) && new.1);
+                field.maximum = Some(field.maximum.filter(|old| is_looser(*old)).unwrap_or(new));
             }
             "minLength" => field.min_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
             "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
@@ -156,6 +162,12 @@ fn bound(value: &Json) -> Option<Value> {
 
 fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> Result<Contract> {
     refuse(document, &["type", "properties", "required", "additionalProperties"], "at its top")?;
+    if document.get("type").is_some_and(|kind| kind != "object") {
+        return Err(invalid("has another type than \"object\" at its top"));
+    }
+    if document.get("additionalProperties").is_some_and(|more| !more.is_boolean()) {
+        return Err(invalid("has `additionalProperties` that are neither true nor false, which is not checked here"));
+    }
     let required = document.get("required").map_or(Some(Vec::new()), texts);
     let required = required.ok_or_else(|| invalid("has a `required` that is no list of names"))?;
     let mut fields = Vec::new();
@@ -176,17 +188,24 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
         constrain(&mut field, &constraints)?;
-        if let Some(text) = property.get("pattern").and_then(Json::as_str) {
+        if let Some(pattern) = property.get("pattern") {
+            let text = pattern.as_str().ok_or_else(|| no_text("pattern", name))?;
             // Here any part may match.
             set_pattern(&mut field, text, text)?;
         }
-        field.required = required.contains(name) && !may_be_null;
+        field.required |= required.contains(name) && !may_be_null;
         fields.push(field);
     }
-    if let Some(name) = required.iter().find(|name| !properties.contains_key(*name)) {
-        fields.push(Field { required: true, ..Field::of(name.clone(), None) });
+    for (place, name) in required.iter().enumerate() {
+        if !properties.contains_key(name) && !required[..place].contains(name) {
+            fields.push(Field { required: true, ..Field::of(name.clone(), None) });
+        }
     }
     Ok(Contract { fields, ..Contract::default() })
+}
+
+fn no_text(key: &str, name: &str) -> EngineError {
+    invalid(&format!("has a {key} in the property {name:?} that is no text"))
 }
 
 fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, bool)> {
@@ -195,7 +214,7 @@ fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, 
         None => (None, false),
         Some(Json::String(kind)) => (Some(kind.as_str()), false),
         Some(Json::Array(kinds)) => {
-            let kinds: Vec<&str> = kinds.iter().filter_map(Json::as_str).collect();
+            let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str().unwrap_or_default()).collect();
             match kinds[..] {
                 [kind] => (Some(kind), false),
                 ["null", kind] | [kind, "null"] => (Some(kind), true),
@@ -204,7 +223,8 @@ fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, 
         }
         Some(_) => return Err(strange()),
     };
-    let kind = match (kind, property.get("format").and_then(Json::as_str)) {
+    let format = property.get("format").map(|format| format.as_str().ok_or_else(|| no_text("format", name)));
+    let kind = match (kind, format.transpose()?) {
         (None, None) => None,
         (Some("string") | None, Some("date")) => Some(Kind::Date),
         (Some("string") | None, Some("date-time")) => Some(Kind::Timestamp),
@@ -238,9 +258,42 @@ mod tests {
             (r#"{"properties": {"a": {"type": "array"}}}"#, "type"),
             (r#"{"properties": {"a": {"oneOf": []}}}"#, "oneOf"),
             (r#"{"properties": {}, "allOf": []}"#, "allOf"),
+            (r#"{"properties": {"a": {"type": "string", "pattern": 5}}}"#, "pattern"),
+            (r#"{"properties": {"a": {"type": "string", "pattern": null}}}"#, "pattern"),
+            (r#"{"properties": {"a": {"type": "string", "format": ["date"]}}}"#, "format"),
+            (r#"{"properties": {"a": {"format": false}}}"#, "format"),
+            (r#"{"properties": {"a": {"type": ["string", 5]}}}"#, "type"),
+            (r#"{"properties": {}, "type": "array"}"#, "type"),
+            (r#"{"properties": {}, "additionalProperties": {"type": "integer"}}"#, "additionalProperties"),
+            (r#"{"fields": [{"name": "a", "format": 5}]}"#, "format"),
+            (r#"{"fields": [{"name": "a", "constraints": {"pattern": 5}}]}"#, "pattern"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(named), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn every_required_name_is_asked_for_whether_a_property_tells_of_it_or_not() {
+        let text = r#"{"properties": {"a": {"required": true}}, "required": ["x", "y", "a", "z", "y"]}"#;
+        let found = parse(text).unwrap().fields;
+        let names: Vec<&str> = found.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!(names, ["a", "x", "y", "z"]);
+        assert!(found.iter().all(|field| field.required));
+    }
+
+    #[test]
+    fn of_two_bounds_the_stricter_one_holds() {
+        for (constraints, good, bad) in [
+            (r#""minimum": 5, "exclusiveMinimum": 3"#, "5", "4"),
+            (r#""minimum": 3, "exclusiveMinimum": 3"#, "4", "3"),
+            (r#""minimum": 3, "exclusiveMinimum": 5"#, "6", "5"),
+            (r#""maximum": 5, "exclusiveMaximum": 7"#, "5", "6"),
+            (r#""maximum": 7, "exclusiveMaximum": 7"#, "6", "7"),
+        ] {
+            let text = format!(r#"{{"properties": {{"a": {{"type": "integer", {constraints}}}}}}}"#);
+            let field = parse(&text).unwrap().fields.remove(0);
+            assert_eq!((field.check(good.as_bytes()), field.check(bad.as_bytes()).is_some()), (None, true), "{text}");
         }
     }
 

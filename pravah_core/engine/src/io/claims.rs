@@ -1,0 +1,172 @@
+//! What the name of a file says of its packing: what is in it has to keep that promise, or somebody is told.
+
+use super::codec::Codec;
+use crate::base::paths;
+
+/// What a name promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// A compressed stream.
+    Stream(Codec),
+    /// A tar.
+    Tar,
+    /// A zip.
+    Zip,
+    /// Packed in a way that is not read here.
+    Foreign(&'static str),
+    /// A part of a file that was split.
+    Part,
+}
+
+const CLAIMS: [(&[u8], Claim); 36] = [
+    (b"gz", Claim::Stream(Codec::Gzip)),
+    (b"gzip", Claim::Stream(Codec::Gzip)),
+    (b"tgz", Claim::Stream(Codec::Gzip)),
+    (b"zst", Claim::Stream(Codec::Zstd)),
+    (b"zstd", Claim::Stream(Codec::Zstd)),
+    (b"tzst", Claim::Stream(Codec::Zstd)),
+    (b"bz2", Claim::Stream(Codec::Bzip2)),
+    (b"bzip2", Claim::Stream(Codec::Bzip2)),
+    (b"tbz", Claim::Stream(Codec::Bzip2)),
+    (b"tbz2", Claim::Stream(Codec::Bzip2)),
+    (b"xz", Claim::Stream(Codec::Xz)),
+    (b"txz", Claim::Stream(Codec::Xz)),
+    (b"lz4", Claim::Stream(Codec::Lz4)),
+    (b"tlz4", Claim::Stream(Codec::Lz4)),
+    (b"tar", Claim::Tar),
+    (b"zip", Claim::Zip),
+    (b"zipx", Claim::Zip),
+    (b"jar", Claim::Zip),
+    (b"whl", Claim::Zip),
+    (b"7z", Claim::Foreign("7-Zip")),
+    (b"rar", Claim::Foreign("RAR")),
+    (b"lzma", Claim::Foreign("LZMA")),
+    (b"tlz", Claim::Foreign("LZMA")),
+    (b"z", Claim::Foreign("Unix compress")),
+    (b"taz", Claim::Foreign("Unix compress")),
+    (b"lz", Claim::Foreign("lzip")),
+    (b"lzo", Claim::Foreign("LZO")),
+    (b"tzo", Claim::Foreign("LZO")),
+    (b"br", Claim::Foreign("Brotli")),
+    (b"sz", Claim::Foreign("Snappy")),
+    (b"cab", Claim::Foreign("Cabinet")),
+    (b"arj", Claim::Foreign("ARJ")),
+    (b"lha", Claim::Foreign("LHA")),
+    (b"lzh", Claim::Foreign("LHA")),
+    (b"ace", Claim::Foreign("ACE")),
+    (b"zz", Claim::Foreign("zzip")),
+];
+
+/// Beginnings of what is found in the place of an archive.
+const INSTEAD: [(&[u8], &str); 12] = [
+    (b"<!doctype html", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "XML"),
+    (b"{", "JSON"),
+    (b"%pdf", "a PDF"),
+    (b"version https://git-lfs", "a pointer of Git LFS"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"rar!\x1a\x07", "a RAR archive"),
+    (b"\x1f\x9d", "a file of Unix compress"),
+    (b"lzip", "an lzip stream"),
+    (b"mz", "a Windows program"),
+    (b"\x7felf", "a program"),
+];
+
+impl Claim {
+    /// What the name of the file at `path` promises.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        let name = paths::file_name(path);
+        let extension = paths::extension(name);
+        if let Some((_, claim)) = CLAIMS.iter().find(|(known, _)| extension.eq_ignore_ascii_case(known)) {
+            return Some(*claim);
+        }
+        let stem = &name[..name.len().saturating_sub(extension.len() + 1)];
+        let is_part = match extension {
+            [b'z' | b'Z' | b'r' | b'R', digits @ ..] if digits.len() == 2 => digits.iter().all(u8::is_ascii_digit),
+            digits if digits.len() == 3 && digits.iter().all(u8::is_ascii_digit) => Self::of(stem).is_some(),
+            [b'a', b'a'..=b'z'] => Self::of(stem).is_some(),
+            _ => false,
+        };
+        is_part.then_some(Self::Part)
+    }
+
+    /// The end of a path that says how the file is packed as a stream, with its dot: `.gz` of `a.csv.gz`.
+    pub fn suffix(path: &[u8]) -> &[u8] {
+        let extension = paths::extension(paths::file_name(path));
+        match Self::of(path) {
+            // Those that begin with a t are tars.
+            Some(Self::Stream(_) | Self::Foreign(_)) if !matches!(extension[0], b't' | b'T') => {
+                &path[path.len() - extension.len() - 1..]
+            }
+            _ => b"",
+        }
+    }
+
+    /// The promise in one word or two.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stream(codec) => codec.name(),
+            Self::Tar => "tar",
+            Self::Zip => "zip",
+            Self::Foreign(name) => name,
+            Self::Part => "part",
+        }
+    }
+
+    /// True when the promise may be kept, and nobody here can tell.
+    pub fn is_unknown_here(self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Part)
+    }
+
+    /// Why a file that begins with `start`, as nothing that is read here begins, is not read.
+    pub fn broken(self, start: &[u8]) -> String {
+        let name = self.name();
+        match self {
+            Self::Foreign(_) => format!("is packed by {name} by its name, which is not read here; it was not checked"),
+            Self::Part => "is a part of a split file by its name; put the parts together first".to_owned(),
+            _ if start.is_empty() => format!("is empty, and no {name} as its name says"),
+            _ => {
+                let head = start[..start.len().min(64)].trim_ascii_start().to_ascii_lowercase();
+                let is_zero = start.iter().take(16).all(|&byte| byte == 0);
+                let instead = INSTEAD.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words);
+                let what = if is_zero { Some("zeros") } else { instead };
+                let what = what.map_or_else(String::new, |what| format!(": it begins as {what}"));
+                format!("is no {name} as its name says{what}")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_promise_what_people_mean_by_them() {
+        for (name, claim) in [
+            ("a/x.tar.gz", Some(Claim::Stream(Codec::Gzip))),
+            ("x.TGZ", Some(Claim::Stream(Codec::Gzip))),
+            ("x.Z", Some(Claim::Foreign("Unix compress"))),
+            ("x.zip.001", Some(Claim::Part)),
+            ("x.tar.gz.ab", Some(Claim::Part)),
+            ("x.z01", Some(Claim::Part)),
+            ("x.r00", Some(Claim::Part)),
+            ("x.001", None),
+            ("x.csv", None),
+            ("gz", None),
+            (".gz", None),
+        ] {
+            assert_eq!(Claim::of(name.as_bytes()), claim, "{name}");
+        }
+        assert_eq!((Claim::suffix(b"a.csv.gz"), Claim::suffix(b"a.csv")), (&b".gz"[..], &b""[..]));
+    }
+
+    #[test]
+    fn what_is_there_instead_is_named() {
+        let claim = Claim::Zip;
+        assert!(claim.broken(b"\n<!DOCTYPE html><p>").contains("HTML"));
+        assert!(claim.broken(&[0; 600]).contains("zeros"));
+        assert!(claim.broken(b"").contains("empty"));
+    }
+}
