@@ -7,23 +7,29 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services import engine, storage
 from services.base import errors, sample, settings, units
+from services.base.once import made_once
 from services.db import registry
 from services.db.database import Database
-from services.use_cases import presets, sources
+from services.use_cases import sources
 from services.use_cases.artifacts import ArtifactService
-from services.use_cases.comparisons import CompareService
 from services.use_cases.jobs import JobService
-from services.use_cases.results import ResultService
-from services.use_cases.retention import RetentionService
-from services.use_cases.schedules import ScheduleService
-from services.workers.messenger import Messenger
-from services.workers.runner import Runner
-from services.workers.scheduler import Scheduler
-from services.workers.sweeper import Sweeper
+
+# Imported where they start: most commands run no worker.
+if TYPE_CHECKING:
+    from services.use_cases.comparisons import CompareService
+    from services.use_cases.presets import PresetService
+    from services.use_cases.results import ResultService
+    from services.use_cases.retention import RetentionService
+    from services.use_cases.schedules import ScheduleService
+    from services.workers.messenger import Messenger
+    from services.workers.runner import Runner
+    from services.workers.scheduler import Scheduler
+    from services.workers.sweeper import Sweeper
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -48,14 +54,45 @@ class Services:
     storage: storage.Storage
     jobs: JobService
     artifacts: ArtifactService
-    comparisons: CompareService
-    results: ResultService
     sources: sources.SourceService
-    presets: presets.PresetService
-    schedules: ScheduleService
-    retention: RetentionService
     _runner: Runner | None = field(default=None)
     _loops: list[Scheduler | Messenger | Sweeper] = field(default_factory=list)
+
+    # Made when first used: a command imports and opens what it needs.
+    @made_once
+    def results(self) -> ResultService:
+        """Answer questions to results."""
+        from services.use_cases.results import ResultService
+
+        return ResultService(self.artifacts, self.jobs, self.settings)
+
+    @made_once
+    def comparisons(self) -> CompareService:
+        """Compare two results."""
+        from services.use_cases.comparisons import CompareService
+
+        return CompareService(self.results, self.jobs)
+
+    @made_once
+    def presets(self) -> PresetService:
+        """Make and list saved requests."""
+        from services.use_cases.presets import PresetService
+
+        return PresetService(self.database)
+
+    @made_once
+    def schedules(self) -> ScheduleService:
+        """Make and change rules that start jobs."""
+        from services.use_cases.schedules import ScheduleService
+
+        return ScheduleService(self.database, self.jobs, self.settings)
+
+    @made_once
+    def retention(self) -> RetentionService:
+        """Delete what is beyond the limits."""
+        from services.use_cases.retention import RetentionService
+
+        return RetentionService(self.database, self.storage, self.settings)
 
     def start_runner(self, only: UUID | None = None) -> Runner:
         """Run jobs in this process, start those that are due, and sweep; a second call gives the same runner.
@@ -64,18 +101,27 @@ class Services:
             only: run this job, unless another process takes it first, and no other; nothing else is started.
         """
         if self._runner is None:
+            from services.workers.runner import Runner
+
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
             self._runner = Runner(*parts, only=only)
             self._runner.start()
             if only is None:
-                self._loops = [
-                    Scheduler(self.database, self.jobs, self.schedules),
-                    Messenger(self.database, self.jobs, self.settings),
-                    Sweeper(self.retention, self.settings.sweep_seconds),
-                ]
+                self._loops = self._made_loops()
             for loop in self._loops:
                 loop.start()
         return self._runner
+
+    def _made_loops(self) -> list[Scheduler | Messenger | Sweeper]:
+        from services.workers.messenger import Messenger
+        from services.workers.scheduler import Scheduler
+        from services.workers.sweeper import Sweeper
+
+        return [
+            Scheduler(self.database, self.jobs, self.schedules),
+            Messenger(self.database, self.jobs, self.settings),
+            Sweeper(self.retention, self.settings.sweep_seconds),
+        ]
 
     def close(self) -> None:
         """Stop the runner and what runs beside it, close the connections."""
@@ -85,7 +131,8 @@ class Services:
         if self._runner is not None:
             self._runner.stop()
             self._runner = None
-        self.results.close()
+        if "results" in self.__dict__:
+            self.results.close()
         self.database.close()
 
     @property
@@ -163,19 +210,13 @@ def create_services(config: settings.Settings) -> Services:
     source_service = sources.SourceService(config, database)
     jobs = JobService(database, source_service, store, config)
     files = ArtifactService(database, store)
-    result_service = ResultService(files, jobs, config)
     return Services(
         settings=config,
         database=database,
         storage=store,
         jobs=jobs,
         artifacts=files,
-        results=result_service,
-        comparisons=CompareService(result_service, jobs),
         sources=source_service,
-        presets=presets.PresetService(database),
-        schedules=ScheduleService(database, jobs, config),
-        retention=RetentionService(database, store, config),
     )
 
 

@@ -1,4 +1,4 @@
-"""``pravah operations``, ``pravah settings`` and ``pravah --version``."""
+"""``pravah operations`` and ``pravah settings``."""
 
 from __future__ import annotations
 
@@ -11,16 +11,6 @@ from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
     from services.operations import Operation
-
-
-def version() -> str:
-    """Return the installed version."""
-    import importlib.metadata
-
-    try:
-        return importlib.metadata.version("pravah")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
 
 
 def operations(

@@ -1,95 +1,26 @@
-"""``pravah``: puts the commands together; the one place where errors become exit statuses."""
+"""``pravah``: runs a command; the one place where errors become exit statuses."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import Annotated, Any
-
-import typer
-import typer.core
-import typer.main
+from typing import TYPE_CHECKING
 
 from services.base import errors
-from services.cli import (
-    about,
-    arguments,
-    clean,
-    compare,
-    doctor,
-    interrupts,
-    jobs,
-    output,
-    removal,
-    results,
-    run,
-    schedules,
-    serve,
-)
+from services.cli import interrupts, output, version
+
+if TYPE_CHECKING:
+    import typer
 
 _BROKEN_PIPE = 128 + signal.SIGPIPE
 _JSON = "--json"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
-
-_HELP = """What is in this directory, and is it still the same? Reads directories at native speed.
-
-Start with: pravah run inventory DIR, or pravah serve for the dashboard."""
-
-
-_ORDER = ("run", "verify", "submit", "jobs", "schedules", "clean", "serve", "operations", "settings", "doctor")
-
-
-class _Group(typer.core.TyperGroup):
-    """The top level; `verify` is made from its declaration when it is needed."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands, in the order in which a newcomer wants them."""
-        return list(_ORDER)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command."""
-        if cmd_name == "verify" and "verify" not in self.commands:
-            from services.cli import verify
-
-            self.commands["verify"] = verify.command()
-        return super().get_command(ctx, cmd_name)
-
-
-def _app() -> typer.Typer:
-    app = typer.Typer(cls=_Group, help=_HELP, no_args_is_help=True, rich_markup_mode=None)
-    app.callback(invoke_without_command=True)(_callback)
-    app.add_typer(run.group(run.OperationGroup, "Run an operation and wait for its result."), name="run")
-    app.add_typer(
-        run.group(run.SubmitGroup, "Queue an operation for a running server and print its id."), name="submit"
-    )
-    jobs.app.command("results", cls=arguments.Sectioned)(results.results)
-    jobs.app.command("issues", cls=arguments.Sectioned)(results.issues)
-    jobs.app.command("removal", cls=arguments.Sectioned)(removal.removal)
-    jobs.app.command("compare", cls=arguments.Sectioned)(compare.compare)
-    app.add_typer(jobs.app, name="jobs")
-    app.add_typer(schedules.app, name="schedules")
-    app.command(cls=arguments.Sectioned)(clean.clean)
-    app.command(cls=arguments.Sectioned)(about.operations)
-    app.command(cls=arguments.Sectioned)(serve.serve)
-    app.command(cls=arguments.Sectioned)(doctor.doctor)
-    app.command(cls=arguments.Sectioned)(about.settings)
-    return app
-
-
-def _callback(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
-) -> None:
-    if version:
-        output.line(f"pravah {about.version()}")
-        raise typer.Exit
-
-
-command = typer.main.get_command(_app())
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -97,8 +28,14 @@ def main(args: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if args is None else args)
     if sys.getfilesystemencoding() != "utf-8":
         _in_utf8_mode(given)
+    # Most of a short command is importing: the collector would go through the same modules dozens of times.
+    gc.set_threshold(50_000, 20, 20)
     output.prepare()
     signal.signal(signal.SIGTERM, _terminate)
+    if given == ["--version"]:
+        # The option of the same name says it too; this does not import what reads options.
+        output.line(f"pravah {version.installed()}")
+        return
     status = run_command(given)
     interrupts.leave_on_interrupt()
     sys.exit(status)
@@ -117,10 +54,14 @@ def _terminate(number: int, frame: FrameType | None) -> None:
 
 def run_command(given: list[str]) -> int:
     """Run a command and return its exit status; every error becomes a message here."""
+    import typer
+
+    from services.cli import commands
+
     before_end = given[: given.index("--")] if "--" in given else given
     as_json = _JSON in before_end
     try:
-        found = command.main(args=given, prog_name="pravah", standalone_mode=False)
+        found = commands.command.main(args=given, prog_name="pravah", standalone_mode=False)
         sys.stdout.flush()
     except errors.PravahError as error:
         output.problem(error, as_json=as_json)

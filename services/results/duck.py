@@ -6,13 +6,16 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-import duckdb
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from services.base import errors, settings
+from services.base.once import made_once
 from services.results.sql import Statement
+
+# DuckDB and Arrow are imported by the first question: most commands ask none.
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
 
 _EXPORT_ROWS = 16_384
 
@@ -21,9 +24,16 @@ class Duck:
     """An in-memory DuckDB; it holds no data, the result files do."""
 
     def __init__(self, config: settings.Settings) -> None:
-        """Open it, with access to the results and their cached copies only."""
+        """Keep the settings; the first question opens it, with access to the results and their cached copies only."""
         self._spill = config.data_dir / "cache" / f"spill-{os.getpid()}"
-        self._connection = duckdb.connect()
+        self._config = config
+
+    @made_once
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        connection = duckdb.connect()
+        config = self._config
         readable = [config.data_dir / "results", config.data_dir / "cache"]
         for statement in (
             "SET TimeZone = 'UTC'",
@@ -35,11 +45,13 @@ class Duck:
             "SET enable_external_access = false",
             "SET lock_configuration = true",
         ):
-            self._connection.execute(statement)
+            connection.execute(statement)
+        return connection
 
     def close(self) -> None:
         """Close it."""
-        self._connection.close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
         with contextlib.suppress(OSError):
             self._spill.rmdir()
 
@@ -80,6 +92,8 @@ class Duck:
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Turn DuckDB's errors into ours."""
+    import duckdb
+
     try:
         yield
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:

@@ -7,12 +7,13 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, Literal
 
 from services.base import paths
+
+# Arrow is imported by the first export.
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Form = Literal["parquet", "csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {
@@ -68,6 +69,8 @@ def _jsonl(reader: pa.RecordBatchReader) -> Iterator[bytes]:
 
 
 def _values(column: pa.Array) -> list[Any]:
+    import pyarrow as pa
+
     if pa.types.is_timestamp(column.type):
         # Python's datetime holds microseconds; text keeps the nanoseconds.
         return [None if value is None else iso_time(value) for value in column.cast(pa.string()).to_pylist()]
@@ -106,6 +109,9 @@ class _Sink(io.RawIOBase):
 
 
 def _parquet(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = _Sink()
     with pq.ParquetWriter(sink, reader.schema, compression="zstd") as writer:
         rows: list[pa.RecordBatch] = []

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from services.base import errors, paths, units
 from services.models.jobs import Source
 from services.models.results import KeepRule, RemovalPreview, ResultQuery
 from services.results import export
 from services.results.sql import Schema, Statement, where
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv": export.MEDIA_TYPES["csv"]}
 # What a program or a person has called a copy; `copyright` and a year in brackets are none.

@@ -1,4 +1,4 @@
-"""Alembic's entry: the connection is handed over by ``services.db.engine.migrate``."""
+"""Alembic's entry: the connection is handed over by ``services.db.migrate``."""
 
 from alembic import context
 
