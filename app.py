@@ -11,19 +11,19 @@ from services.base import errors
 
 # The whole list on every run: only then does Streamlit leave its legacy rules for a folder `pages/` aside.
 PAGES = (
-    ("home", "Home", ":material/home:", "What one can do here, and what was done lately."),
-    ("new_job", "New job", ":material/add_circle:", "Pick a directory and what to do with it."),
-    ("jobs", "Jobs", ":material/list_alt:", "Every job: find, cancel, retry, delete."),
-    ("job", "Job", ":material/task:", "One job: its progress, then its result."),
-    ("schedules", "Schedules", ":material/schedule:", "Jobs that start by the clock."),
-    ("settings", "Settings", ":material/settings:", "Settings in force, versions and health."),
+    ("home", "Home", ":material/home:", "Operations, newest jobs and health."),
+    ("new_job", "New job", ":material/add_circle:", "Choose a source, operations and options."),
+    ("jobs", "Jobs", ":material/list_alt:", "All jobs: find, cancel, re-run, delete."),
+    ("job", "Job", ":material/task:", "One job: its progress and its result."),
+    ("schedules", "Schedules", ":material/schedule:", "Jobs that start automatically."),
+    ("settings", "Settings", ":material/settings:", "Health, retention, settings and versions."),
 )
 # A file of ours: an icon by name would be fetched from another host.
 ICON = str(Path(__file__).with_name("pages") / "assets" / "pravah.svg")
 HIDDEN = frozenset({"job"})
 ABOUT = """
-**Pravah** reads directories at native speed and shows what is in them.
-Everything stays on this machine. The same is there as a command, `pravah`, and as an [API](/api/docs).
+**Pravah** scans, checks, compares and converts large directories of files.
+All data stays on this machine. Pravah also has a command line, `pravah`, and an [API](/api/docs).
 """
 
 

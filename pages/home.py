@@ -1,4 +1,4 @@
-"""Home: what one can do, what was done lately, and whether all is well."""
+"""Home: the operations, the newest jobs, and the health of the installation."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def show(services: bootstrap.Services) -> None:
     with page_head.show("Pravah"):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
     job_list.act(services)
-    st.markdown("Pick a directory, let the engine read it, look at what it found.")
+    st.markdown("Choose a directory, run an operation on it, and look at the result.")
     jobs = services.jobs.list(limit=_RECENT).items
     if not jobs:
         _first(services)
-    st.subheader("What it can do", anchor=False)
+    st.subheader("Operations", anchor=False)
     operation_cards.show(_begin)
     if jobs:
         _recent(services, jobs)
-    st.subheader("State", anchor=False)
+    st.subheader("Health", anchor=False)
     health.brief(services)
     health.space(services)
 
@@ -39,8 +39,8 @@ def _first(services: bootstrap.Services) -> None:
     )
     with st.container(border=True, key="first"):
         st.markdown("**Try it on the sample**")
-        st.markdown("A small archive of about 120 files is ready to be looked at. Nothing of yours is touched.")
-        clicked = st.button("Begin with the sample", type="primary", icon=":material/science:", key="begin")
+        st.markdown("The sample is a small directory of about 120 files. Your files are not changed.")
+        clicked = st.button("Try the sample", type="primary", icon=":material/science:", key="begin")
         if clicked:
             st.switch_page("pages/new_job.py", query_params=draft.encode(request))
 
@@ -48,7 +48,7 @@ def _first(services: bootstrap.Services) -> None:
 def _begin(operation: operations.Operation) -> None:
     st.page_link(
         "pages/new_job.py",
-        label="Choose a folder",
+        label="Choose folder",
         icon=":material/arrow_forward:",
         query_params={"operations": operation.name},
     )

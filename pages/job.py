@@ -44,8 +44,8 @@ def show(services: bootstrap.Services) -> None:
 
 
 def _unknown() -> None:
-    st.title("No such job")
-    st.markdown("The address names no job there is; it may have been deleted.")
+    st.title("Job not found")
+    st.markdown("This job does not exist. It may have been deleted.")
     st.page_link("pages/jobs.py", label="All jobs", icon=":material/list_alt:")
 
 
@@ -68,11 +68,11 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
         facts.append(f"started by schedule {text.html(job.schedule_name)}")
     if job.started_at and job.finished_at:
         facts.append(f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}")
-    if job.kept:
-        facts.append("kept from clean-ups")
+    if job.pinned:
+        facts.append("pinned: never deleted automatically")
     st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')
     if job.attempt > 1:
-        st.caption(f"Attempt {job.attempt}: it was paused or interrupted before; {job_actions.kept(job)}.")
+        st.caption(f"Attempt {job.attempt}: the job was paused or interrupted before. {job_actions.kept(job)}.")
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
@@ -115,7 +115,7 @@ def _without_result(job: JobView) -> None:
     if job.error is not None:
         failure.show(errors.of_code(job.error.code, job.error.message, job.error.remedy))
     else:
-        st.info("It was cancelled; what it had written is removed.", icon=":material/block:")
+        st.info("This job was cancelled. Its partial result was deleted.", icon=":material/block:")
     details.show(job)
 
 

@@ -1,4 +1,4 @@
-"""Jobs: all of them, newest first; find, cancel, retry, delete."""
+"""Jobs: all of them, newest first; find, cancel, re-run, delete."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def show(services: bootstrap.Services) -> None:
 
 
 def _empty() -> None:
-    st.info("There is no job yet. A job reads a directory and keeps what it found.", icon=":material/info:")
-    st.page_link("pages/new_job.py", label="Start the first one", icon=":material/play_arrow:")
+    st.info("No jobs yet. A job runs operations on a directory and stores the result.", icon=":material/info:")
+    st.page_link("pages/new_job.py", label="New job", icon=":material/play_arrow:")
 
 
 def _filters(counts: dict[Status, int]) -> None:
@@ -66,7 +66,7 @@ def _filters(counts: dict[Status, int]) -> None:
         )
         states = [state for state in Status if counts[state]]
         st.pills(
-            "State",
+            "Status",
             [state.value for state in states],
             key="state",
             bind="query-params",
@@ -94,10 +94,10 @@ def _list(services: bootstrap.Services) -> None:
         page = services.jobs.list(wanted, cursor, _ROWS)
     except errors.InvalidOptionsError as error:
         failure.show(error)
-        st.button("Newest jobs", on_click=_first_page)
+        st.button("Newest", on_click=_first_page)
         return
     if not page.items:
-        st.info("No job matches these filters.", icon=":material/info:")
+        st.info("No jobs match these filters.", icon=":material/info:")
     job_list.show(page.items)
     with st.container(horizontal=True):
         if cursor:

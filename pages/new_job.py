@@ -1,4 +1,4 @@
-"""New job: pick a source, an operation and its options; look at what it would touch; start."""
+"""New job: choose a source, operations and options; preview the files; start."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def show(services: bootstrap.Services) -> None:
         presets.show(services)
     choices, summary = st.columns([3, 2], gap="large")
     with choices:
-        st.subheader("1. Where", anchor=False)
+        st.subheader("1. Source", anchor=False)
         source = directory_picker.show(services)
-        st.subheader("2. What", anchor=False)
+        st.subheader("2. Operations", anchor=False)
         chosen = operation_choice.show()
-        st.subheader("3. How", anchor=False)
+        st.subheader("3. Options", anchor=False)
         filled = _form(services, chosen)
     with summary, st.container(border=True, key="summary"):
-        st.subheader("4. Check and start", anchor=False)
+        st.subheader("4. Preview and start", anchor=False)
         name = st.text_input("Name (optional)", max_chars=200, key="job_name")
         draft.write_form(filled.options, filled.walk, name)
         st.session_state["form_written"] = st.query_params.get("form", "")
@@ -70,12 +70,12 @@ def _summary(services: bootstrap.Services, request: JobRequest | None) -> None:
         start = st.button("Start", type="primary", icon=":material/play_arrow:", disabled=request is None, key="start")
         presets.save(services, request)
     if request is None:
-        st.caption("To start, choose a folder that exists and complete what is marked in the form.")
+        st.caption("To start, choose an existing folder and fill in the marked options.")
         return
     if start:
         _start(services, request)
     preview.show(services, request)
-    with st.expander("The same without the dashboard", icon=":material/terminal:", key="same_as"):
+    with st.expander("Use the command line or API", icon=":material/terminal:", key="same_as"):
         same_as.show(request)
 
 

@@ -1,4 +1,4 @@
-"""Schedules: jobs that start by the clock; when next, how the last one went."""
+"""Schedules: jobs that start automatically; the next and the last run of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     has_presets = bool(services.presets.list())
     with page_head.show("Schedules"):
-        help_ = None if has_presets else "Save a preset first, or press Schedule this at a job that has ended."
+        help_ = None if has_presets else "Save a preset first, or open a finished job and press Schedule."
         icon = ":material/more_time:"
         if st.button("New schedule", icon=icon, key="new_schedule", disabled=not has_presets, help=help_):
             schedule_form.ask(services, None)
@@ -26,11 +26,11 @@ def show(services: bootstrap.Services) -> None:
 
 
 def _empty(has_presets: bool) -> None:
-    st.info("There is no schedule yet. A schedule starts a job by the clock.", icon=":material/info:")
+    st.info("No schedules yet. A schedule starts a job automatically, for example every night.", icon=":material/info:")
     if has_presets:
-        st.markdown("Press **New schedule** to start one of your presets by the clock.")
+        st.markdown("Press **New schedule** to run one of your presets automatically.")
     else:
-        st.markdown("Set a job up and save it as a preset, or open a job that has ended and press **Schedule this**.")
+        st.markdown("Save a new job as a preset, or open a finished job and press **Schedule**.")
     with st.container(horizontal=True):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
         st.page_link("pages/jobs.py", label="All jobs", icon=":material/list_alt:")
@@ -40,7 +40,7 @@ def _empty(has_presets: bool) -> None:
 def _list(services: bootstrap.Services) -> None:
     schedule_list.show(services.schedules.list())
     if not services.runs_schedules:
-        line = "This process runs no jobs: schedules start where `pravah serve` or `pravah serve worker` runs."
+        line = "This process has no worker. Schedules start only while `pravah serve` or `pravah serve worker` runs."
         st.caption(f":material/info: {line}")
 
 

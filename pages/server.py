@@ -1,4 +1,4 @@
-"""One ASGI application: the dashboard, the API below ``/api`` and, unless told otherwise, a runner."""
+"""One ASGI application: the dashboard, the API below ``/api`` and, by default, workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is in force, which versions, and how the parts are."""
+"""Settings: health, retention, settings and versions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _PACKAGES = ("pravah", "streamlit", "fastapi", "duckdb", "pyarrow")
 def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     with page_head.show("Settings"):
-        st.link_button("Documentation of the API", "api/docs", icon=":material/api:")
+        st.link_button("API reference", "api/docs", icon=":material/api:")
     st.subheader("Health", anchor=False)
     health.table(services)
     health.space(services)
-    st.subheader("What is kept", anchor=False)
+    st.subheader("Retention", anchor=False)
     retention.show(services)
-    st.subheader("In force", anchor=False)
-    st.caption("Each is an environment variable, read when Pravah starts. Secrets are masked.")
+    st.subheader("Settings", anchor=False)
+    st.caption("Each setting is an environment variable. Pravah reads it at start. Secrets are masked.")
     _effective(services)
     st.subheader("Versions", anchor=False)
     _versions()

@@ -153,28 +153,28 @@ class Services:
 
     def _runner_line(self) -> Health:
         runner = self._runner
-        here = "running here" if runner else "none in this process"
+        here = "running here" if runner else "not in this process"
 
         def say() -> str:
             with self.database.transaction() as session:
                 count = registry.count(session, self.settings.lease_seconds)
             return f"{here}, {count:,} in all" if count > 1 else here
 
-        line = look("runner", say)
-        return Health("runner", runner is None or runner.is_alive, line.detail if line.ok else here)
+        line = look("worker", say)
+        return Health("worker", runner is None or runner.is_alive, line.detail if line.ok else here)
 
     def _schedules_line(self) -> Health:
         ok = all(loop.is_alive for loop in self._loops)
-        return Health("schedules", ok, "started here" if self._loops else "none in this process")
+        return Health("schedules", ok, "running here" if self._loops else "not in this process")
 
     def _disk_line(self) -> str:
         try:
             free = shutil.disk_usage(self.settings.data_dir).free
         except OSError as error:
-            raise errors.OutputError(f"the data directory is not there: {error.strerror}") from error
+            raise errors.OutputError(f"the data directory does not exist: {error.strerror}") from error
         if free < self.settings.min_free_disk_bytes:
             raise errors.LimitExceededError(
-                f"only {units.format_bytes(free)} free; no job starts", remedy="Free space or delete old jobs."
+                f"only {units.format_bytes(free)} free; no job can start", remedy="Free space or delete old jobs."
             )
         return f"{units.format_bytes(free)} free"
 
@@ -204,7 +204,7 @@ def create_services(config: settings.Settings) -> Services:
             (config.data_dir / name).mkdir(mode=0o700, exist_ok=True)
         sample.make(config.sample_dir)
     except OSError as error:
-        raise errors.OutputError(f"the data directory {config.data_dir} cannot be written: {error}") from error
+        raise errors.OutputError(f"cannot write to the data directory {config.data_dir}: {error}") from error
     store = storage.open_storage(config)
     database = Database(config)
     source_service = sources.SourceService(config, database)

@@ -38,8 +38,8 @@ def _data_directory(config: settings.Settings) -> str:
         with tempfile.TemporaryFile(dir=config.data_dir):
             pass
     except OSError as error:
-        remedy = "Make it writable, or name another one in PRAVAH_DATA_DIR."
-        raise errors.OutputError(f"{config.data_dir} cannot be written: {error.strerror}", remedy=remedy) from error
+        remedy = "Make it writable, or choose another one in PRAVAH_DATA_DIR."
+        raise errors.OutputError(f"cannot write to {config.data_dir}: {error.strerror}", remedy=remedy) from error
     return paths.escape_os(config.data_dir)
 
 
@@ -50,7 +50,7 @@ def _disk(config: settings.Settings) -> str:
     if free < config.min_free_disk_bytes:
         remedy = "Free space, delete old jobs (pravah jobs delete), or lower PRAVAH_MIN_FREE_DISK_BYTES."
         floor = units.format_bytes(config.min_free_disk_bytes)
-        raise errors.LimitExceededError(f"{line}, less than the {floor} a job needs", remedy=remedy)
+        raise errors.LimitExceededError(f"{line}, less than the {floor} that jobs require", remedy=remedy)
     return line
 
 
@@ -63,12 +63,12 @@ def _root(root: Path) -> str:
     shown = paths.escape_os(root)
     # The sample is made when services are opened first.
     if root.name == "sample" and not root.exists():
-        return f"{shown} (made at first use)"
+        return f"{shown} (created at first use)"
     remedy = "Correct PRAVAH_ALLOWED_ROOTS: directories, separated by `:`."
     if not root.is_dir():
         raise errors.SourceNotFoundError(f"{shown} is not a directory", remedy=remedy)
     if not os.access(root, os.R_OK | os.X_OK):
-        raise errors.SourceForbiddenError(f"{shown} may not be read by this user", remedy=remedy)
+        raise errors.SourceForbiddenError(f"{shown} is not readable by this user", remedy=remedy)
     return shown
 
 
@@ -83,5 +83,5 @@ def _database(config: settings.Settings) -> str:
 
 def _storage(config: settings.Settings, directory: Health) -> str:
     if config.storage == "local" and not directory.ok:
-        raise errors.StorageError("local results need the data directory", remedy=directory.remedy)
+        raise errors.StorageError("local results are stored in the data directory", remedy=directory.remedy)
     return storage.open_storage(config).check()

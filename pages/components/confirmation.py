@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 
-def wanted(key: str, keep: str = "Keep it") -> bool:
+def wanted(key: str, keep: str = "Cancel") -> bool:
     """Return whether it is to be deleted; the other button closes the dialog.
 
     Args:

@@ -19,16 +19,16 @@ def show(job: JobView) -> None:
     """Show request, stages, rate, history, and the same as a command."""
     asked, went = st.columns(2, gap="large")
     with asked:
-        st.subheader("What was asked", anchor=False)
+        st.subheader("Request", anchor=False)
         _pairs(_asked(job))
     with went:
-        st.subheader("How it went", anchor=False)
+        st.subheader("Run", anchor=False)
         _pairs(_went(job))
         history.show(job)
     if rate.is_drawable(job.samples):
         st.subheader("Rate over time", anchor=False)
         rate.show(job.samples, key="rate_details")
-    st.subheader("The same without the dashboard", anchor=False)
+    st.subheader("Use the command line or API", anchor=False)
     same_as.show(job.request)
 
 
@@ -72,7 +72,7 @@ def _went(job: JobView) -> Iterator[tuple[str, str]]:
         yield f"Stage {stage['name']}", units.format_duration(stage["seconds"])
     if "engine_version" in outcome:
         yield "Engine", str(outcome["engine_version"])
-    if job.retry_of is not None:
-        yield "Run again from", str(job.retry_of)
+    if job.rerun_of is not None:
+        yield "Re-run of", str(job.rerun_of)
     if job.baseline is not None:
-        yield "Unchanged files from", str(job.baseline)
+        yield "Baseline", str(job.baseline)

@@ -20,7 +20,7 @@ _KIND, _S3_BOX = "picker_kind", "picker_s3"
 _WHOLE, _SEEN = "picker_whole_page", "picker_seen"
 _SHOWN_FOLDERS = 60
 _LOCAL, _REMOTE = "On this machine", "In S3"
-_S3_HELP = "Objects below a prefix are read where they are. Credentials come from the AWS chain."
+_S3_HELP = "Objects are read directly from S3. Credentials come from the AWS default chain."
 
 
 def show(services: bootstrap.Services) -> Source | None:
@@ -32,7 +32,7 @@ def show(services: bootstrap.Services) -> Source | None:
     if _KIND not in st.session_state:
         st.session_state[_KIND] = _REMOTE if S3 in st.query_params else _LOCAL
     kind = st.segmented_control(
-        "Where the files are",
+        "Location",
         [_LOCAL, _REMOTE],
         required=True,
         key=_KIND,
@@ -80,7 +80,7 @@ def _browser(services: bootstrap.Services) -> None:
         autocomplete="off",
         placeholder="/path/to/a/folder",
         icon=":material/folder_open:",
-        help="Type a path, or click through the folders below. `~` is your home.",
+        help="Type a path, or open the folders below. `~` is your home directory.",
     )
     path = draft.decode_path((typed or "").strip())
     try:
@@ -104,7 +104,7 @@ def _incomplete(services: bootstrap.Services, path: str, error: errors.PravahErr
     if not found:
         failure.show(error)
         return
-    st.caption(f"There is no such folder yet; {text.count(len(found), 'begins', 'begin')} like this:")
+    st.caption(f"This folder does not exist. {text.count(len(found), 'folder starts', 'folders start')} like this:")
     for place, suggestion in enumerate(found):
         label = f":material/folder: {text.plain(suggestion, limit=90)}"
         st.button(label, key=f"suggestion_{place}", type="tertiary", on_click=_go, args=(suggestion,))
@@ -140,12 +140,12 @@ def _folders(listing: sources.Listing) -> None:
                 wrap=False,
             )
     if not ordered:
-        st.caption("No folders in here. This one can be used as it is.")
+        st.caption("This folder has no subfolders.")
     if many:
         st.toggle(f"Show all {len(ordered)} folders", key="picker_all")
     if listing.hidden_folders:
         count = units.format_count(listing.hidden_folders)
-        st.caption(f"{count} more folders are not listed; type the beginning of a name to find them.")
+        st.caption(f"{count} more folders. Type the start of a name to find them.")
 
 
 def _folder_label(folder: sources.Folder) -> str:
@@ -215,5 +215,5 @@ def _s3() -> Source | None:
     try:
         return Source(s3_uri=uri.strip())
     except pydantic.ValidationError:
-        st.error("This is not an S3 address; it looks like `s3://bucket/prefix`.", icon=":material/error:")
+        st.error("This is not a valid S3 address. Use the form `s3://bucket/prefix`.", icon=":material/error:")
         return None

@@ -53,8 +53,8 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
             )
             for form, label in FORMATS.items():
                 st.link_button(label, table_url(job_id, one.name, form), key=f"whole_{one.name}_{form}")
-    with st.expander("Files as they were written", icon=":material/folder_zip:", key="as_written"):
-        st.caption("`outcome.json` sums the job up; each table is a folder of Parquet parts.")
+    with st.expander("All files of the result", icon=":material/folder_zip:", key="as_written"):
+        st.caption("`outcome.json` is the summary of the job. Each table is a folder of Parquet shards.")
         files(job_id, artifacts, key="written")
 
 
@@ -87,7 +87,7 @@ def files(job_id: UUID, artifacts: Sequence[Artifact], key: str = "file") -> Non
             )
         if len(artifacts) > _LISTED:
             more = text.count(len(artifacts) - _LISTED, "more file", "more files")
-            st.caption(f"{more}; `pravah jobs download` takes all of them.")
+            st.caption(f"{more}. `pravah jobs download` downloads all files.")
 
 
 def _rank(artifact: Artifact) -> tuple[int, str]:

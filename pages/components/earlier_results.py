@@ -38,7 +38,7 @@ def show(services: bootstrap.Services, name: str, schema: Mapping[str, Any], val
         key=key,
         accept_new_options=True,
         format_func=lambda option: _label(option, known),
-        placeholder="Type a path and press Enter, or pick an earlier result",
+        placeholder="Type a path and press Enter, or choose an earlier result",
         help=text.plain(schema.get("description", "")),
     )
     return picked.strip() if picked else None

@@ -21,7 +21,7 @@ def show(error: errors.PravahError) -> None:
 def on_script_error(error: Exception) -> bool:
     """Show an error that no page caught; what is not ours goes to the log."""
     if not isinstance(error, errors.PravahError):
-        log.error("a page failed", exc_info=error)
-        error = errors.InternalError(f"The page could not be shown ({type(error).__name__}).")
+        log.error("page failed", exc_info=error)
+        error = errors.InternalError(f"This page could not be shown ({type(error).__name__}).")
     show(error)
     return True

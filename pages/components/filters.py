@@ -15,7 +15,7 @@ from services.models import results
 
 PARAMETER = "filter"
 _COMPARE = {"eq": "is", "ne": "is not", "lt": "<", "le": "≤", "gt": ">", "ge": "≥"}
-_TEXT = {"contains": "contains", "starts_with": "begins with", "in": "is one of"}
+_TEXT = {"contains": "contains", "starts_with": "starts with", "in": "is one of"}
 _EMPTY = {"is_null": "is empty", "not_null": "is filled"}
 _OPERATORS = {
     "text": {**_TEXT, "eq": "is", "ne": "is not", **_EMPTY},
@@ -67,11 +67,11 @@ def show(columns: Sequence[Mapping[str, Any]], key: str) -> None:
             hint = _BYTES_HINT if usable[name].get("unit") == "bytes" else _HINTS[kind]
             st.text_input("Value", placeholder=hint, key=f"{key}_value")
         if operator == "in":
-            st.caption("Several values are separated by commas.")
+            st.caption("Separate several values with commas.")
         if mistake := st.session_state.pop(f"{key}_mistake", None):
             st.markdown(f":red[:material/error: {text.plain(mistake)}]")
         arguments = (usable[name], operator, key)
-        st.button("Add this filter", type="primary", key=f"{key}_add", on_click=_add, args=arguments)
+        st.button("Add filter", type="primary", key=f"{key}_add", on_click=_add, args=arguments)
 
 
 def _add(column: Mapping[str, Any], operator: str, key: str) -> None:
@@ -101,7 +101,7 @@ def _value(column: Mapping[str, Any], typed: str) -> str:
     if kind == "text":
         return typed
     if not typed:
-        raise ValueError("Type a value first")
+        raise ValueError("Enter a value")
     if kind == "timestamp":
         return datetime.fromisoformat(typed).isoformat()
     if column.get("dtype") == "number":
@@ -124,7 +124,7 @@ def chips(columns: Sequence[Mapping[str, Any]]) -> None:
                 key=f"chip_{place}",
                 on_click=_remove,
                 args=(place,),
-                help="Take this filter away",
+                help="Remove this filter",
             )
         if len(conditions) > 1:
             st.button("Clear all", type="tertiary", key="chips_clear", on_click=_write, args=([],))

@@ -54,5 +54,5 @@ def table(services: bootstrap.Services) -> None:
 def space(services: bootstrap.Services) -> None:
     """Show how full the disk is that holds the results."""
     total, used, free = shutil.disk_usage(services.settings.data_dir)
-    words = f"{units.format_bytes(free)} free of {units.format_bytes(total)} where results are kept"
+    words = f"{units.format_bytes(free)} of {units.format_bytes(total)} free in the data directory"
     st.progress(used / total, text=words)

@@ -26,7 +26,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         )
         grid.show(rows, _COLUMNS, key="issue_rows", height=min(300, 40 + 32 * max(1, len(rows))))
         if job.issues_count > len(found):
-            st.caption(f"The first {units.format_count(len(found))} are listed.")
+            st.caption(f"The first {units.format_count(len(found))} issues are shown.")
 
 
 def banner(job: JobView) -> None:
@@ -34,4 +34,4 @@ def banner(job: JobView) -> None:
     if not job.issues_count:
         return
     count = text.count(job.issues_count, "path", "paths")
-    table_link.warning(f"**{count} with an issue**; each says what is wrong.", "See them", "issues")
+    table_link.warning(f"**{count} with an issue.** Each issue says what is wrong.", "Show issues", "issues")

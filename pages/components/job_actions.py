@@ -1,4 +1,4 @@
-"""What can be done to a job: cancel, retry, delete after a question."""
+"""The actions of a job: pause, cancel, re-run, pin, delete after a confirmation."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from services import bootstrap, operations
 from services.base import errors
 from services.models.jobs import JobView, Status
 
-CANCEL, RETRY, FRESH, EDIT = "Cancel", "Run again", "Read all again", "Change and run"
-SCHEDULE, DELETE = "Schedule this", "Delete"
+CANCEL, RERUN, FROM_SCRATCH, EDIT = "Cancel", "Re-run", "Re-run from scratch", "Edit"
+SCHEDULE, DELETE = "Schedule", "Delete"
 PAUSE, RESUME = "Pause", "Resume"
-KEEP, UNKEEP = "Keep", "Keep no longer"
+PIN, UNPIN = "Pin", "Unpin"
 ICONS = {
     CANCEL: ":material/block:",
     PAUSE: ":material/pause:",
     RESUME: ":material/play_arrow:",
-    RETRY: ":material/replay:",
-    FRESH: ":material/restart_alt:",
+    RERUN: ":material/replay:",
+    FROM_SCRATCH: ":material/restart_alt:",
     EDIT: ":material/edit:",
     SCHEDULE: ":material/more_time:",
     DELETE: ":material/delete:",
-    KEEP: ":material/keep:",
-    UNKEEP: ":material/keep_off:",
+    PIN: ":material/keep:",
+    UNPIN: ":material/keep_off:",
 }
 
 
@@ -37,7 +37,7 @@ def available(job: JobView) -> list[str]:
             return []
         return [RESUME if job.pause_requested or job.status == Status.PAUSED else PAUSE, CANCEL]
     reuses = job.status == Status.COMPLETED and any(operations.get(name).reuses for name in job.names)
-    return [RETRY, *([FRESH] if reuses else []), EDIT, SCHEDULE, UNKEEP if job.kept else KEEP, DELETE]
+    return [RERUN, *([FROM_SCRATCH] if reuses else []), EDIT, SCHEDULE, UNPIN if job.pinned else PIN, DELETE]
 
 
 def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete: str | None = None) -> None:
@@ -49,35 +49,39 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
     try:
         if action == CANCEL:
             services.jobs.cancel(job.id)
-            notice.later("Cancelling. What it has written is dropped.", ":material/block:")
+            notice.later("Cancelling. The partial result will be deleted.", ":material/block:")
             st.rerun()
         elif action == PAUSE:
             services.jobs.pause(job.id)
-            notice.later(f"Pausing. When it is resumed, {kept(job)}.", ":material/pause:")
+            notice.later(f"Pausing. When the job is resumed, {kept(job)}.", ":material/pause:")
             st.rerun()
         elif action == RESUME:
             services.jobs.resume(job.id)
             st.rerun()
-        elif action in {RETRY, FRESH}:
+        elif action in {RERUN, FROM_SCRATCH}:
             # Without the second, files that are unchanged are not read again.
-            again = services.jobs.retry(job.id, fresh=action == FRESH)
+            again = services.jobs.rerun(job.id, from_scratch=action == FROM_SCRATCH)
             st.switch_page("pages/job.py", query_params={"id": str(again.id)})
         elif action == EDIT:
             st.switch_page("pages/new_job.py", query_params=draft.encode(job.request))
         elif action == SCHEDULE:
             schedule_form.ask(services, job.request)
-        elif action in {KEEP, UNKEEP}:
-            _keep(services, job.id, kept=action == KEEP)
+        elif action in {PIN, UNPIN}:
+            _pin(services, job.id, pinned=action == PIN)
         elif action == DELETE:
             _delete(services, job.id, title(job), after_delete)
     except errors.PravahError as error:
         failure.show(error)
 
 
-def _keep(services: bootstrap.Services, job_id: UUID, *, kept: bool) -> None:
-    services.jobs.keep(job_id, kept=kept)
-    words = "No clean-up deletes it." if kept else "It goes when it is beyond a limit."
-    notice.later(words, ICONS[KEEP if kept else UNKEEP])
+def _pin(services: bootstrap.Services, job_id: UUID, *, pinned: bool) -> None:
+    services.jobs.pin(job_id, pinned=pinned)
+    words = (
+        "Pinned. This job is never deleted automatically."
+        if pinned
+        else "Unpinned. This job is deleted when it exceeds a retention limit."
+    )
+    notice.later(words, ICONS[PIN if pinned else UNPIN])
     st.rerun()
 
 
@@ -85,8 +89,8 @@ def kept(job: JobView) -> str:
     """Return what another attempt keeps of those before it, in words."""
     going_on = [operations.get(name).title for name in job.names if operations.get(name).resumes]
     anew = [operations.get(name).title for name in job.names if not operations.get(name).resumes]
-    words = [f"{', '.join(going_on)} goes on from what is made" if going_on else ""]
-    words.append(f"{', '.join(anew)} begins anew" if anew else "")
+    words = [f"{', '.join(going_on)} continues from its finished parts" if going_on else ""]
+    words.append(f"{', '.join(anew)} starts again from the beginning" if anew else "")
     return ", ".join(word for word in words if word)
 
 
@@ -98,7 +102,7 @@ def title(job: JobView) -> str:
 @st.dialog("Delete this job?", icon=":material/delete:")
 def _delete(services: bootstrap.Services, job_id: UUID, name: str, after: str | None) -> None:
     st.markdown(f"{text.code(name, limit=120)}")
-    st.markdown("Its result, its manifests and its history are removed. The files it read stay as they are.")
+    st.markdown("The job, its result and its history are deleted. The source files are not changed.")
     if not confirmation.wanted("delete"):
         return
     try:
@@ -106,7 +110,7 @@ def _delete(services: bootstrap.Services, job_id: UUID, name: str, after: str | 
     except errors.PravahError as error:
         failure.show(error)
         return
-    notice.later(f"{text.code(name, limit=60)} is deleted.", ":material/delete:")
+    notice.later(f"{text.code(name, limit=60)} was deleted.", ":material/delete:")
     if after is None:
         st.rerun()
     # Without `query_params` Streamlit refuses to leave a page whose widgets are bound to the address.

@@ -54,8 +54,8 @@ def _facts(job: JobView) -> Iterable[str]:
     yield from _amounts(job)
     if job.started_at and job.finished_at:
         yield f"took {units.format_duration((job.finished_at - job.started_at).total_seconds())}"
-    if job.kept:
-        yield "kept"
+    if job.pinned:
+        yield "pinned"
     if job.error is not None:
         yield f'<span class="pravah-bad">{text.html(text.visible(job.error.message, 160))}</span>'
 

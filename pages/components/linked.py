@@ -41,7 +41,7 @@ def top(
     declared = next(one for one in operations.get(operation).tables if one.name == name)
     shown = [column.model_dump() for column in declared.columns if column.name in columns]
     grid.show(rows(services, job_id, table, sort, limit, filters), shown, key=f"top_{name}")
-    table_link.button("All of them", table, filters, sort=sort, key=f"to_{name}")
+    table_link.button("Show all", table, filters, sort=sort, key=f"to_{name}")
 
 
 def opens(found: Rows, column: str, table: str, sort: str) -> Callable[[int], None]:

@@ -27,7 +27,7 @@ def show() -> tuple[operations.Operation, ...]:
             on_click=_choose,
             args=([operation.name],),
         )
-        label = "Leave out" if mine else "Add to the chosen"
+        label = "Remove" if mine else "Add"
         wanted = others if mine else [*names, operation.name]
         st.button(
             label, key=f"add_{operation.name}", type="tertiary", disabled=not wanted, on_click=_choose, args=(wanted,)
@@ -35,7 +35,7 @@ def show() -> tuple[operations.Operation, ...]:
 
     operation_cards.show(choose, selected=names, width=180)
     if len(chosen) > 1:
-        st.caption(f":material/stacks: {operations.titles(names)}: one job, each file is read once for all of them.")
+        st.caption(f":material/stacks: {operations.titles(names)}: one job. Each file is read only once.")
     return chosen
 
 

@@ -50,7 +50,7 @@ def show(
     walk = _Part(services, operations.WalkOptions, start["walk"], f"{key}_walk")
     _draw(chosen, forms, _BASIC)
     if walk.has(_BASIC):
-        st.markdown("**Which files**")
+        st.markdown("**Files to include**")
         walk.draw(_BASIC)
     changed = sum(part.changed(_ADVANCED) for part in (*forms, walk))
     label = f"More options :primary-badge[{changed} set]" if changed else "More options"
@@ -136,7 +136,7 @@ class _Part:
                 name = str(one["loc"][0]) if one["loc"] else ""
                 if self._is_missing(name, one["type"]):
                     # Nobody has done anything wrong yet.
-                    self._place(name).markdown(":gray[:material/edit: Needed before the job can start.]")
+                    self._place(name).markdown(":gray[:material/edit: Required.]")
                 else:
                     self._say(name, self._sentence(one["msg"]))
             return False

@@ -54,7 +54,7 @@ def _choose(request: JobRequest) -> None:
 def _delete(services: bootstrap.Services, name: str) -> None:
     st.session_state[_POPOVER] = False
     services.presets.delete(name)
-    notice.later(f"Preset {text.code(name)} is deleted.", ":material/delete:")
+    notice.later(f"Preset {text.code(name)} was deleted.", ":material/delete:")
 
 
 def save(services: bootstrap.Services, request: JobRequest | None) -> None:
@@ -68,7 +68,9 @@ def save(services: bootstrap.Services, request: JobRequest | None) -> None:
 def _ask_name(services: bootstrap.Services, request: JobRequest) -> None:
     with st.form("preset_form", border=False):
         name = st.text_input("Name of the preset", max_chars=100)
-        st.caption("Folder, operation and options are kept. An older preset of this name is replaced.")
+        st.caption(
+            "A preset stores the source, the operations and the options. A preset with the same name is replaced."
+        )
         sure = st.form_submit_button("Save", type="primary")
     if not sure:
         return
@@ -77,5 +79,5 @@ def _ask_name(services: bootstrap.Services, request: JobRequest) -> None:
     except errors.PravahError as error:
         failure.show(error)
         return
-    notice.later(f"Preset {text.code(name.strip())} is saved.", ":material/bookmark:")
+    notice.later(f"Preset {text.code(name.strip())} was saved.", ":material/bookmark:")
     st.rerun()

@@ -13,7 +13,7 @@ from services.models.jobs import JobRequest, Preview
 
 def show(services: bootstrap.Services, request: JobRequest) -> None:
     """Count files and bytes and show the first names; an S3 prefix is counted when asked for."""
-    if request.source.s3_uri is not None and not st.button("Count the objects", icon=":material/search:"):
+    if request.source.s3_uri is not None and not st.button("Count objects", icon=":material/search:"):
         return
     _counted(services, request)
 
@@ -41,9 +41,9 @@ def _figures(found: Preview) -> None:
     files.metric("Files", f"{units.format_count(found.files)}{more}")
     size.metric("Size", f"{units.format_bytes(found.bytes)}{more}")
     if not found.complete:
-        st.caption("Counting stopped early; the job itself takes all of them.")
+        st.caption("Counting stopped early. The job itself includes all files.")
     if not found.files:
-        st.warning("No file here matches.", icon=":material/info:")
+        st.warning("No files match.", icon=":material/info:")
         return
     with st.expander(f"The first {len(found.first_names)} names", key="preview_names"):
         st.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)

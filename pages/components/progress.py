@@ -1,4 +1,4 @@
-"""A job that is not over: how far it is, how fast, how long it will take."""
+"""An unfinished job: its progress, rate and remaining time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _paused(job: JobView) -> None:
-    st.info(f"It waits until it is resumed; then {job_actions.kept(job)}.", icon=":material/pause_circle:")
+    st.info(f"This job is paused. When it is resumed, {job_actions.kept(job)}.", icon=":material/pause_circle:")
     if job.progress is not None:
         _bar(job.progress)
 
@@ -46,12 +46,12 @@ def _waiting(services: bootstrap.Services, job: JobView) -> None:
     place = units.format_count(job.queue_position or 1)
     st.info(
         f"Place **{place}** in the queue. {text.count(running, 'job runs', 'jobs run')} now, "
-        f"at most {limit} at once; this one starts by itself.",
+        f"at most {limit} at once; this job starts automatically.",
         icon=":material/schedule:",
     )
-    runner = next(line for line in services.health() if line.part == "runner")
+    runner = next(line for line in services.health() if line.part == "worker")
     if running == 0 and not runner.detail.startswith("running here"):
-        st.caption("No runner is in this process: start one with `pravah serve worker`.")
+        st.caption("No worker is running in this process. Start one with `pravah serve worker`.")
     st.html(f'<div class="pravah-line">Submitted {moments.html(job.created_at)}</div>')
 
 

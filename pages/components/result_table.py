@@ -41,7 +41,7 @@ def _table(services: bootstrap.Services, job_id: UUID, known: dict[str, results.
         _rows(services, job_id, table, question, rows)
     except errors.PravahError as error:
         failure.show(error)
-        st.button("Clear search, filters and sort", icon=":material/filter_alt_off:", on_click=_begin_anew)
+        st.button("Reset view", icon=":material/filter_alt_off:", on_click=_begin_anew)
 
 
 def _rows(
@@ -49,7 +49,7 @@ def _rows(
 ) -> None:
     if not total:
         asks = question.filters or question.search
-        st.info("No row matches." if asks else "This table is empty.", icon=":material/info:")
+        st.info("No rows match." if asks else "This table is empty.", icon=":material/info:")
         return
 
     def read(offset: int, limit: int) -> Sequence[dict[str, Any]]:

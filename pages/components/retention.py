@@ -14,16 +14,16 @@ from services.base import errors, units
 from services.models.retention import OrphanKind, Reason, Sweep
 
 _SHOWN = 20
-_REASONS = {Reason.AGE: "too old", Reason.NUMBER: "too many jobs", Reason.BYTES: "too many bytes"}
+_REASONS = {Reason.AGE: "too old", Reason.NUMBER: "too many jobs", Reason.BYTES: "results too large"}
 _KINDS = {
-    OrphanKind.DELETED: "of a deleted job",
+    OrphanKind.DELETED: "belongs to a deleted job",
     OrphanKind.STORED: "of no job",
-    OrphanKind.WORK: "left by a killed runner",
-    OrphanKind.CACHE: "a copy of no job",
+    OrphanKind.WORK: "left behind by a crashed worker",
+    OrphanKind.CACHE: "cached copy without a job",
 }
 
 
-@st.cache_data(ttl=30, show_spinner="Looking at jobs and files …")
+@st.cache_data(ttl=30, show_spinner="Checking jobs and files …")
 def _foreseen(_services: bootstrap.Services) -> Sweep:
     # It looks at every file of the storage, and many tabs may ask.
     return _services.retention.sweep(dry_run=True)
@@ -39,16 +39,16 @@ def show(services: bootstrap.Services) -> None:
         return
     with st.grid(4, min_column_width=180):
         st.metric("Finished jobs", units.format_count(sweep.held.jobs))
-        st.metric("Of them kept", units.format_count(sweep.held.kept))
-        st.metric("Their results", units.format_bytes(sweep.held.size_bytes))
-        st.metric("Would be freed", units.format_bytes(sweep.freed_bytes))
+        st.metric("Pinned jobs", units.format_count(sweep.held.pinned))
+        st.metric("Size of results", units.format_bytes(sweep.held.size_bytes))
+        st.metric("Can be freed", units.format_bytes(sweep.freed_bytes))
     st.markdown(" ".join(_sentences(services)))
     if last is None:
-        st.caption("There was no sweep yet.")
+        st.caption("No sweep has run yet.")
     else:
         jobs, orphans = _counts(last.jobs, last.orphans)
         ago, freed = units.format_ago(last.at), units.format_bytes(last.freed_bytes)
-        left = f"; {last.troubles} could not be removed" if last.troubles else ""
+        left = f"; {last.troubles} could not be deleted" if last.troubles else ""
         st.caption(text.plain(f"Last sweep {ago}: {jobs} and {orphans}, {freed}{left}."))
     _plan(services, sweep)
 
@@ -58,12 +58,15 @@ def _sentences(services: bootstrap.Services) -> Iterator[str]:
     if config.keep_days is not None:
         yield f"Jobs older than {config.keep_days:g} days are deleted."
     if config.keep_jobs is not None:
-        yield f"Number of jobs: {units.format_count(config.keep_jobs)} at most, besides those that are kept."
+        yield f"At most {units.format_count(config.keep_jobs)} finished jobs stay; pinned jobs do not count."
     if config.keep_bytes is not None:
-        yield f"All results together: {units.format_bytes(config.keep_bytes)} at most."
+        yield f"All results together take at most {units.format_bytes(config.keep_bytes)}."
     if config.keep_days is None and config.keep_jobs is None and config.keep_bytes is None:
-        yield "Jobs are kept for ever: `PRAVAH_KEEP_DAYS`, `PRAVAH_KEEP_JOBS` and `PRAVAH_KEEP_BYTES` are unset."
-    yield f"A server looks every {text.plain(units.format_duration(config.sweep_seconds))}."
+        yield (
+            "Jobs are never deleted automatically: `PRAVAH_KEEP_DAYS`, `PRAVAH_KEEP_JOBS` and `PRAVAH_KEEP_BYTES` "
+            "are not set."
+        )
+    yield f"The server checks every {text.plain(units.format_duration(config.sweep_seconds))}."
 
 
 def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
@@ -71,7 +74,7 @@ def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
     rows += [(one.name, _KINDS[one.kind], one.size_bytes) for one in sweep.orphans]
     if rows:
         shown = {
-            "What would go": [text.code(row[0], limit=120) for row in rows[:_SHOWN]],
+            "To be deleted": [text.code(row[0], limit=120) for row in rows[:_SHOWN]],
             "Why": [row[1] for row in rows[:_SHOWN]],
             "Size": [text.plain(units.format_bytes(row[2])) for row in rows[:_SHOWN]],
         }
@@ -79,12 +82,12 @@ def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
         if len(rows) > _SHOWN:
             st.caption(f"… and {units.format_count(len(rows) - _SHOWN)} more")
     else:
-        st.caption("Nothing would go now.")
+        st.caption("There is nothing to delete.")
     if sweep.foreign:
         st.warning(text.plain(sweep.foreign), icon=":material/warning:")
     for trouble in sweep.troubles:
         st.warning(text.plain(f"{trouble.name}: {trouble.message}"), icon=":material/warning:")
-    if st.button("Clean up now", icon=":material/mop:", key="clean", disabled=not rows):
+    if st.button("Clean up", icon=":material/mop:", key="clean", disabled=not rows):
         _ask(services, sweep)
 
 
@@ -92,7 +95,7 @@ def _plan(services: bootstrap.Services, sweep: Sweep) -> None:
 def _ask(services: bootstrap.Services, sweep: Sweep) -> None:
     jobs, orphans = _counts(len(sweep.jobs), len(sweep.orphans))
     st.markdown(f"{jobs} with results and history, and {orphans}: {units.format_bytes(sweep.freed_bytes)}.")
-    if not confirmation.wanted("clean", "Leave them"):
+    if not confirmation.wanted("clean", "Cancel"):
         return
     try:
         done = services.retention.sweep()
@@ -101,9 +104,9 @@ def _ask(services: bootstrap.Services, sweep: Sweep) -> None:
         return
     _foreseen.clear()
     jobs, orphans = _counts(len(done.jobs), len(done.orphans))
-    notice.later(f"{jobs} and {orphans} are gone.", ":material/mop:")
+    notice.later(f"{jobs} and {orphans} deleted.", ":material/mop:")
     st.rerun()
 
 
 def _counts(jobs: int, orphans: int) -> tuple[str, str]:
-    return text.count(jobs, "job", "jobs"), text.count(orphans, "orphan", "orphans")
+    return text.count(jobs, "job", "jobs"), text.count(orphans, "orphaned file", "orphaned files")

@@ -20,7 +20,7 @@ def show(summary: Mapping[str, Any], files: int) -> None:
     reused = summary.get("reused_files")
     if not reused:
         return
-    kept = text.count(reused, "file was", "files were")
-    computed = text.count(max(files - reused, 0), "file was", "files were")
+    kept = text.count(reused, "file", "files")
+    computed = text.count(max(files - reused, 0), "file", "files")
     size = units.format_bytes(summary["reused_bytes"])
-    st.markdown(f":material/history: {kept} as before ({size}) and not read again; {computed} computed.")
+    st.markdown(f":material/history: {kept} unchanged ({size}) and not read again, {computed} read.")

@@ -16,7 +16,7 @@ from services.models import schedule_times
 from services.models.jobs import JobRequest
 from services.models.schedules import LONGEST_NAME, LONGEST_RULE, Occasion, ScheduleRequest
 
-_WHEN_HELP = "`every 6h` (m, h, d or w), or cron: minute, hour, day, month, weekday, e.g. `30 2 * * MON-FRI`"
+_WHEN_HELP = "An interval such as `every 6h` (m, h, d, w), or a cron expression such as `30 2 * * MON-FRI`"
 _OCCASIONS = {Occasion.FAILURE: "Failures", Occasion.FINDING: "Findings"}
 
 
@@ -30,14 +30,14 @@ def ask(services: bootstrap.Services, job: JobRequest | None) -> None:
     name, request = _what(services, job)
     when, zone = _when()
     told = _told(services)
-    if not st.button("Make it", type="primary", icon=":material/check:", key="schedule_make", disabled=request is None):
+    if not st.button("Create", type="primary", icon=":material/check:", key="schedule_make", disabled=request is None):
         return
     try:
         values: dict[str, Any] = {"name": name, "job": request, "when": when, "zone": zone, **told}
         made = services.schedules.create(ScheduleRequest.model_validate(values))
     except pydantic.ValidationError as error:
         field = str(error.errors()[0]["loc"][0])
-        failure.show(errors.InvalidOptionsError(f"{field} is missing or not acceptable", field=field))
+        failure.show(errors.InvalidOptionsError(f"{field} is missing or invalid", field=field))
         return
     except errors.PravahError as error:
         failure.show(error)
@@ -66,7 +66,9 @@ def _when() -> tuple[str, str]:
     zones = schedule_times.zones()
     own = st.context.timezone
     start = zones.index(own) if own in zones else 0
-    place = zone.selectbox("Time zone", zones, index=start, key="schedule_zone", help="Of a cron expression.")
+    place = zone.selectbox(
+        "Time zone", zones, index=start, key="schedule_zone", help="Time zone of the cron expression."
+    )
     try:
         first = schedule_times.next_after(when, place, datetime.now(UTC))
         words = text.html(schedule_times.words(when, place))
@@ -79,22 +81,22 @@ def _when() -> tuple[str, str]:
 
 def _told(services: bootstrap.Services) -> dict[str, Any]:
     config = services.settings
-    with st.expander("Tell somebody", icon=":material/notifications:", key="schedule_tell"):
+    with st.expander("Notifications", icon=":material/notifications:", key="schedule_tell"):
         occasions = st.pills(
-            "Of",
+            "Notify of",
             list(Occasion),
             selection_mode="multi",
             default=list(Occasion),
             format_func=lambda one: _OCCASIONS[one],
             key="schedule_on",
-            help="Findings are a verdict of verify or validate that is not good, and schemas that have drifted.",
+            help="A finding is a failed verify or validate, or schemas that differ.",
         )
         no_hook = config.webhook_secret is None or not config.allowed_webhooks
         webhook = st.text_input("Webhook", key="schedule_webhook", disabled=no_hook, max_chars=2_048)
         if no_hook:
-            st.caption(text.plain("Set PRAVAH_ALLOWED_WEBHOOKS and PRAVAH_WEBHOOK_SECRET to post a signed message."))
+            st.caption(text.plain("To send webhooks, set PRAVAH_ALLOWED_WEBHOOKS and PRAVAH_WEBHOOK_SECRET."))
         no_mail = config.smtp_url is None or config.mail_from is None
         email = st.text_input("E-mail", key="schedule_email", disabled=no_mail, max_chars=320)
         if no_mail:
-            st.caption(text.plain("Set PRAVAH_SMTP_URL and PRAVAH_MAIL_FROM to send mail."))
+            st.caption(text.plain("To send e-mail, set PRAVAH_SMTP_URL and PRAVAH_MAIL_FROM."))
     return {"notify_on": occasions, "webhook_url": webhook.strip(), "email": email.strip()}

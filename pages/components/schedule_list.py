@@ -53,7 +53,7 @@ def _badge(schedule: ScheduleView) -> None:
 
 def _facts(schedule: ScheduleView) -> Iterable[str]:
     if schedule.job is None:
-        yield "of an earlier version: delete it and make it anew"
+        yield "made by an older version: delete it and create it again"
     else:
         yield text.html(operations.titles(schedule.job.names))
         yield f"<code>{text.html(text.visible(schedule.job.source.label, 80))}</code>"
@@ -62,7 +62,7 @@ def _facts(schedule: ScheduleView) -> Iterable[str]:
         yield f"next run {moments.ahead_html(schedule.next_run_at)}"
     told = [one for one in (schedule.webhook, schedule.email) if one]
     if told and schedule.notify_on:
-        yield f"tells {text.html(', '.join(told))}"
+        yield f"notifies {text.html(', '.join(told))}"
     if schedule.note is not None:
         said = text.html(text.visible(schedule.note, 160))
         yield f'<span class="pravah-bad">{said}</span> {moments.html(schedule.noted_at)}'
@@ -89,15 +89,15 @@ def _act(services: bootstrap.Services, schedule: ScheduleView, action: str) -> N
         _delete(services, schedule.id, schedule.name)
     else:
         services.schedules.change(schedule.id, ScheduleChange(enabled=action == RESUME))
-        done = "goes on" if action == RESUME else "is paused"
-        notice.later(f"{text.code(schedule.name, limit=60)} {done}.", ":material/schedule:")
+        done = "resumed" if action == RESUME else "paused"
+        notice.later(f"{text.code(schedule.name, limit=60)} is {done}.", ":material/schedule:")
         st.rerun()
 
 
 @st.dialog("Delete this schedule?", icon=":material/delete:")
 def _delete(services: bootstrap.Services, schedule_id: UUID, name: str) -> None:
     st.markdown(text.code(name, limit=120))
-    st.markdown("Nothing starts by it any more. Its jobs and their results stay, also one that runs.")
+    st.markdown("It starts no more jobs. Existing jobs and their results stay, also a running one.")
     if not confirmation.wanted("delete_schedule"):
         return
     try:
@@ -105,5 +105,5 @@ def _delete(services: bootstrap.Services, schedule_id: UUID, name: str) -> None:
     except errors.PravahError as error:
         failure.show(error)
         return
-    notice.later(f"{text.code(name, limit=60)} is deleted.", ":material/delete:")
+    notice.later(f"{text.code(name, limit=60)} was deleted.", ":material/delete:")
     st.rerun()

@@ -22,7 +22,7 @@ class Look:
 
 
 LOOKS = {
-    Status.PENDING: Look("Waiting", ":material/schedule:", "gray"),
+    Status.PENDING: Look("Queued", ":material/schedule:", "gray"),
     Status.RUNNING: Look("Running", ":material/progress_activity:", "blue"),
     Status.COMPLETED: Look("Completed", ":material/check_circle:", "green"),
     Status.FAILED: Look("Failed", ":material/error:", "red"),

@@ -88,4 +88,4 @@ def page(
         height=min(600, 40 + 32 * len(rows)),
         alt=f"{table.title}, page {number} of {pages}",
     )
-    body.caption("A click on a column's name sorts all rows by it; a second click turns the order.")
+    body.caption("Click a column name to sort all rows; click again to reverse the order.")

@@ -14,11 +14,11 @@ from services.api.routes import artifacts, comparisons, health, jobs, operations
 from services.base import settings as settings_module
 
 _VERSION = "1.0"
-_DESCRIPTION = """Pick a directory, run an operation on it, read the result.
+_DESCRIPTION = """Run operations on a directory or an S3 prefix and read the results.
 
-A job is queued by `POST /jobs`, looked at with `GET /jobs/{job_id}` until its `status` is COMPLETED, FAILED or
-CANCELLED, and then has tables (`GET /jobs/{job_id}/results`) and files (`GET /jobs/{job_id}/artifacts`).
-Every error is a problem of RFC 9457 with a stable `code` and a `remedy`. Sizes are in bytes, times in UTC.
+Queue a job with `POST /jobs`. Poll `GET /jobs/{job_id}` until its `status` is COMPLETED, FAILED or CANCELLED.
+A completed job has tables (`GET /jobs/{job_id}/results`) and files (`GET /jobs/{job_id}/artifacts`).
+Every error is a problem document (RFC 9457) with a stable `code` and a `remedy`. Sizes are in bytes, times in UTC.
 """
 
 

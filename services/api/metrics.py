@@ -28,11 +28,11 @@ class Metrics:
         self._registry = prometheus_client.CollectorRegistry()
         labels = ("method", "route", "status")
         self._requests = prometheus_client.Counter(
-            "pravah_http_requests", "Requests answered.", labels, registry=self._registry
+            "pravah_http_requests", "Number of requests.", labels, registry=self._registry
         )
         self._seconds = prometheus_client.Histogram(
             "pravah_http_request_duration_seconds",
-            "Seconds from request to end of the answer.",
+            "Seconds from the request to the end of the response.",
             labels,
             buckets=_BUCKETS_SECONDS,
             registry=self._registry,
@@ -67,11 +67,11 @@ class _Jobs(Collector):
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(
-            "pravah_build_info", "Always 1; the labels tell the versions.", labels=["version", "python"]
+            "pravah_build_info", "Always 1; the labels contain the versions.", labels=["version", "python"]
         )
         build.add_metric([bootstrap.version(), platform.python_version()], 1)
         yield build
-        is_up = GaugeMetricFamily("pravah_database_up", "1 when PostgreSQL answers.")
+        is_up = GaugeMetricFamily("pravah_database_up", "1 if PostgreSQL responds.")
         try:
             jobs = self._services().jobs
             counts, totals = jobs.counts(), jobs.totals()
@@ -81,17 +81,13 @@ class _Jobs(Collector):
             return
         is_up.add_metric([], 1)
         yield is_up
-        states = GaugeMetricFamily("pravah_jobs", "Jobs in each state.", labels=["status"])
+        states = GaugeMetricFamily("pravah_jobs", "Jobs by status.", labels=["status"])
         for status in Status:
             states.add_metric([status.value], counts[status])
         yield states
-        yield GaugeMetricFamily("pravah_queue_length", "Jobs that wait for a runner.", value=counts[Status.PENDING])
-        files = GaugeMetricFamily(
-            "pravah_processed_files", "Files processed by the jobs there are.", labels=["operation"]
-        )
-        size = GaugeMetricFamily(
-            "pravah_processed_bytes", "Bytes processed by the jobs there are.", labels=["operation"]
-        )
+        yield GaugeMetricFamily("pravah_queue_length", "Jobs that wait for a worker.", value=counts[Status.PENDING])
+        files = GaugeMetricFamily("pravah_processed_files", "Files processed by all stored jobs.", labels=["operation"])
+        size = GaugeMetricFamily("pravah_processed_bytes", "Bytes processed by all stored jobs.", labels=["operation"])
         for operation, (files_done, bytes_done) in totals.items():
             files.add_metric([operation], files_done)
             size.add_metric([operation], bytes_done)

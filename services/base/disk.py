@@ -31,12 +31,12 @@ def check(config: settings.Settings) -> None:
     try:
         free = min(free_bytes(directory) for directory in directories)
     except OSError as error:
-        raise errors.OutputError(f"the data directory cannot be looked at: {error}") from error
+        raise errors.OutputError(f"cannot read the data directory: {error}") from error
     floor = config.min_free_disk_bytes
     if free < floor:
         raise errors.LimitExceededError(
             f"only {free:,} bytes are free in the data directory, less than the {floor:,} bytes of "
             "PRAVAH_MIN_FREE_DISK_BYTES",
-            remedy="Free space, delete old jobs or run `pravah clean`, or lower PRAVAH_MIN_FREE_DISK_BYTES; "
-            "then retry the job.",
+            remedy="Free space: delete old jobs or run `pravah clean`. Or lower PRAVAH_MIN_FREE_DISK_BYTES. Then "
+            "re-run the job.",
         )

@@ -1,4 +1,4 @@
-"""What can go wrong, in one table: code, HTTP status, exit status, message, remedy."""
+"""All errors in one table: code, HTTP status, exit status, title, remedy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG}
 
 
 class PravahError(Exception):
-    """Base of every error that a user is told about.
+    """Base of every error that is shown to users.
 
     Args:
         message: what happened, and where.
@@ -22,7 +22,7 @@ class PravahError(Exception):
     title = "Internal error"
     http_status = 500
     exit_status = 70
-    remedy = "This is a bug in Pravah; the log holds the details."
+    remedy = "This is a bug in Pravah. The log has the details."
 
     def __init__(self, message: str, *, remedy: str | None = None, **details: Any) -> None:
         super().__init__(message)
@@ -35,33 +35,33 @@ class PravahError(Exception):
 
 
 class InvalidOptionsError(PravahError, ValueError):
-    """An option, a filter or a rule is not acceptable."""
+    """An option, a filter or a rule is invalid."""
 
     code = "invalid_options"
     title = "Invalid options"
     http_status = 422
     exit_status = 2
-    remedy = "Correct the named field; `pravah operations` lists every option with its bounds."
+    remedy = "Correct the field. `pravah operations NAME` lists all options of an operation with their limits."
 
 
 class SourceNotFoundError(PravahError, FileNotFoundError):
-    """The source does not exist or is no directory."""
+    """The source does not exist or is not a directory."""
 
     code = "source_not_found"
     title = "Source not found"
     http_status = 404
     exit_status = 3
-    remedy = "Check the path; it must be an existing directory on the machine that runs Pravah."
+    remedy = "Check the path. It must be an existing directory on the machine that runs Pravah."
 
 
 class SourceForbiddenError(PravahError, PermissionError):
-    """The source lies outside the allowed roots or may not be read."""
+    """The source is outside the allowed roots or not readable."""
 
     code = "source_forbidden"
     title = "Source not allowed"
     http_status = 403
     exit_status = 3
-    remedy = "Choose a directory below an allowed root, or add one to PRAVAH_ALLOWED_ROOTS and restart."
+    remedy = "Choose a directory below an allowed root, or add a root to PRAVAH_ALLOWED_ROOTS and restart."
 
 
 class JobNotFoundError(PravahError, LookupError):
@@ -71,7 +71,7 @@ class JobNotFoundError(PravahError, LookupError):
     title = "Job not found"
     http_status = 404
     exit_status = 3
-    remedy = "`pravah jobs list` shows the jobs there are; it may have been deleted."
+    remedy = "The job may have been deleted. `pravah jobs list` shows all jobs."
 
 
 class ScheduleNotFoundError(PravahError, LookupError):
@@ -81,7 +81,7 @@ class ScheduleNotFoundError(PravahError, LookupError):
     title = "Schedule not found"
     http_status = 404
     exit_status = 3
-    remedy = "`pravah schedules list` shows the schedules there are; it may have been deleted."
+    remedy = "The schedule may have been deleted. `pravah schedules list` shows all schedules."
 
 
 class ArtifactNotFoundError(PravahError, LookupError):
@@ -91,27 +91,27 @@ class ArtifactNotFoundError(PravahError, LookupError):
     title = "Artifact not found"
     http_status = 404
     exit_status = 3
-    remedy = "List the job's artifacts; a job has them once it is completed."
+    remedy = "List the artifacts of the job. Only completed jobs have artifacts."
 
 
 class JobConflictError(PravahError):
-    """The job's state does not allow this."""
+    """The status of the job does not allow this."""
 
     code = "job_conflict"
-    title = "Conflict with the job's state"
+    title = "Conflict with the job's status"
     http_status = 409
     exit_status = 3
-    remedy = "Look at the job's state; cancel a running job before deleting it."
+    remedy = "Check the status of the job. Cancel a running job before you delete it."
 
 
 class LimitExceededError(PravahError):
-    """A stated limit was reached."""
+    """A limit was reached."""
 
     code = "limit_exceeded"
     title = "Limit exceeded"
     http_status = 413
     exit_status = 4
-    remedy = "Narrow the job, or raise the limit in the settings."
+    remedy = "Reduce the job, or raise the limit in the settings."
 
 
 class OutputError(PravahError, OSError):
@@ -121,11 +121,11 @@ class OutputError(PravahError, OSError):
     title = "Output failed"
     http_status = 500
     exit_status = 5
-    remedy = "Check free space and permissions of the data directory (PRAVAH_DATA_DIR)."
+    remedy = "Check the free space and permissions of the data directory (PRAVAH_DATA_DIR)."
 
 
 class StorageError(PravahError, ConnectionError):
-    """The result storage does not answer.
+    """The storage does not respond.
 
     Attributes:
         is_passing: true where the same may succeed a little later, e.g. because the server does not listen.
@@ -137,17 +137,17 @@ class StorageError(PravahError, ConnectionError):
     title = "Storage unavailable"
     http_status = 503
     exit_status = 5
-    remedy = "Check PRAVAH_STORAGE, the endpoint and the credentials of boto3's chain, then retry."
+    remedy = "Check PRAVAH_STORAGE, the endpoint and the AWS credentials, then retry."
 
 
 class DatabaseError(PravahError, ConnectionError):
-    """PostgreSQL does not answer."""
+    """PostgreSQL does not respond."""
 
     code = "database_unavailable"
     title = "Database unavailable"
     http_status = 503
     exit_status = 5
-    remedy = "Check that the server of PRAVAH_DATABASE_URL runs, or unset it to use the embedded PostgreSQL."
+    remedy = "Start the server of PRAVAH_DATABASE_URL, or unset it to use the embedded PostgreSQL."
 
 
 class CancelledError(PravahError):
@@ -157,7 +157,7 @@ class CancelledError(PravahError):
     title = "Cancelled"
     http_status = 409
     exit_status = 130
-    remedy = "Retry the job to run it again."
+    remedy = "Re-run the job."
 
 
 class InternalError(PravahError, RuntimeError):

@@ -60,6 +60,6 @@ class Loop:
             except errors.DatabaseError as error:
                 log.warning("%s waits for the database: %s", self._name, error)
             except Exception:
-                log.exception("%s failed and goes on", self._name)
+                log.exception("%s failed and is repeated", self._name)
             wait = _LONGEST_SECONDS if seconds is None else seconds
             self._wake.wait(min(max(wait, _SHORTEST_SECONDS), _LONGEST_SECONDS))

@@ -19,7 +19,7 @@ def _default_data_dir() -> Path:
 
 
 class Settings(pydantic_settings.BaseSettings):
-    """Every setting with default, unit and reason."""
+    """Every setting with its default, unit and meaning."""
 
     model_config = pydantic_settings.SettingsConfigDict(
         env_prefix="PRAVAH_", env_ignore_empty=True, frozen=True, extra="ignore"
@@ -27,126 +27,143 @@ class Settings(pydantic_settings.BaseSettings):
 
     data_dir: Path = Field(
         default_factory=_default_data_dir,
-        description="Directory of everything Pravah keeps: embedded PostgreSQL, results, work folders, the sample.",
+        description="Directory for all data of Pravah: embedded PostgreSQL, results, work folders, sample.",
     )
     database_url: SecretStr | None = Field(
         default=None,
-        description="PostgreSQL server, `postgresql://user:password@host/name`; unset = the embedded one.",
+        description="PostgreSQL server, `postgresql://user:password@host/name`; unset = embedded PostgreSQL.",
     )
     storage: str = Field(
         default="local",
         pattern=r"^(local|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?)$",
-        description="Where results are kept: `local`, or `s3://bucket/prefix` with credentials of boto3's own chain.",
+        description="Where results are stored: `local`, or `s3://bucket/prefix`. Credentials come from the AWS "
+        "default chain.",
     )
-    s3_endpoint_url: str | None = Field(default=None, description="Endpoint of an S3 server that is not Amazon's.")
+    s3_endpoint_url: str | None = Field(default=None, description="Endpoint of an S3 server other than AWS.")
     allowed_roots: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
         default=(),
-        description="Directories a job may read below, separated by `:`; "
-        "unset = home, current directory (unless it is `/`) and the sample directory.",
+        description="Directories that jobs may read, separated by `:`; unset = home directory, current directory "
+        "(unless it is `/`) and sample.",
     )
     allowed_destinations: Annotated[tuple[Path, ...], pydantic_settings.NoDecode] = Field(
         default=(),
-        description="Directories a job may write below where it is asked to, separated by `:`; unset = the allowed "
-        "roots. Nothing there is ever written over.",
+        description="Directories that may contain destinations, separated by `:`; unset = the allowed roots. Existing "
+        "files are never overwritten.",
     )
     allowed_s3_prefixes: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
         default=(),
-        description="S3 prefixes a job may read below, separated by `,`, each `s3://bucket` or `s3://bucket/prefix`; "
-        "unset = all that the credentials can read.",
+        description="S3 prefixes that jobs may read, separated by `,`, each `s3://bucket` or `s3://bucket/prefix`; "
+        "unset = all that the credentials allow.",
     )
-    host: str = Field(default="127.0.0.1", description="Address to listen on; the API has no log-in, so keep it local.")
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. There is no login, so use a local address."
+    )
     port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
     concurrency_limit: int = Field(
-        default=2, ge=1, le=64, description="Jobs that run at once; others wait their turn. Jobs use all cores."
+        default=2,
+        ge=1,
+        le=64,
+        description="Maximum number of jobs that run at the same time; other jobs wait in the queue.",
     )
     engine_threads: int | None = Field(
-        default=None, ge=1, le=1024, description="Threads of one job; unset = one per core, for a prefix in S3 32."
+        default=None, ge=1, le=1024, description="Threads for each job; unset = one per core, 32 for S3."
     )
     executor: Literal["local", "ray"] = Field(
         default="local",
-        description="Who does the splits of a job: `local` = the runners that there are, `ray` = tasks on a Ray "
-        "cluster, each with PRAVAH_ENGINE_THREADS CPUs, by default 1 (`pip install 'pravah[ray]'`).",
+        description="Who processes the splits of shared jobs: `local` = the workers; `ray` = tasks on a Ray cluster "
+        "with PRAVAH_ENGINE_THREADS CPUs each, default 1 (`pip install 'pravah[ray]'`).",
     )
     ray_address: str | None = Field(
         default=None,
-        description="Address of the Ray cluster; unset = that of `RAY_ADDRESS`, or one that is started on this "
-        "machine. Nodes on other machines need the sources, PRAVAH_DATABASE_URL and a PRAVAH_STORAGE that they reach.",
+        description="Address of the Ray cluster; unset = `RAY_ADDRESS`, or a new cluster on this machine. Nodes on "
+        "other machines need access to the sources, PRAVAH_DATABASE_URL and PRAVAH_STORAGE.",
     )
     split_bytes: int = Field(
         default=64 << 20,
         ge=1,
-        description="Bytes of files of the smallest splits, those at the end of a job; the first ones are up to an "
-        "eighth of the job for each runner. A job is cut into splits where runners may share it.",
+        description="Size (bytes) of the smallest splits, at the end of a shared job. The first splits are larger, up "
+        "to an eighth of the job for each worker.",
     )
-    split_files: int = Field(default=8192, ge=1, description="Files of the smallest splits, where that is less.")
+    split_files: int = Field(
+        default=8192,
+        ge=1,
+        description="Number of files in the smallest splits, if that is reached before PRAVAH_SPLIT_BYTES.",
+    )
     lease_seconds: float = Field(
-        default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a runner counts as dead."
+        default=10, gt=1, le=3600, description="Seconds without a heartbeat after which a worker is considered dead."
     )
     heartbeat_seconds: float = Field(
-        default=2, gt=0.1, le=600, description="Seconds between two heartbeats; at most half of a lease."
+        default=2, gt=0.1, le=600, description="Seconds between two heartbeats; at most half of PRAVAH_LEASE_SECONDS."
     )
-    shard_rows: int = Field(default=1_000_000, ge=1, description="Rows at which a shard of a result is closed.")
-    shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Bytes at which a shard of a result is closed.")
+    shard_rows: int = Field(default=1_000_000, ge=1, description="Maximum number of rows in a shard of a result.")
+    shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Maximum size (bytes) of a shard of a result.")
     min_free_disk_bytes: int = Field(
         default=256 << 20,
         ge=0,
-        description="With less free space (bytes) in the data directory no job starts, and one that runs is stopped.",
+        description="Minimum free space (bytes) in the data directory. Below it, no job starts and running jobs are "
+        "stopped.",
     )
     keep_days: float | None = Field(
-        default=None, gt=0, le=36_500, description="Finished jobs older than this many days are deleted; unset = never."
+        default=None,
+        gt=0,
+        le=36_500,
+        description="Finished jobs older than this number of days are deleted; unset = never.",
     )
     keep_jobs: int | None = Field(
         default=None,
         ge=1,
-        description="Finished jobs beyond the newest of this number are deleted; those that a user keeps, or that "
-        "others need, do not count. Unset = never.",
+        description="Maximum number of finished jobs; older ones are deleted. Pinned jobs and jobs needed by others "
+        "do not count. Unset = no limit.",
     )
     keep_bytes: int | None = Field(
         default=None,
         ge=1,
-        description="While all results together take more bytes than this, the oldest are deleted; the newest always "
-        "stays. Unset = never.",
+        description="Maximum size (bytes) of all results; above it, the oldest jobs are deleted. The newest job "
+        "always stays. Unset = no limit.",
     )
     sweep_seconds: float = Field(
         default=3600,
         ge=1,
         le=2_592_000,
-        description="Seconds between two looks of a server for what is to be deleted by the settings above, and for "
-        "files that belong to no job.",
+        description="Seconds between two sweeps, which delete jobs beyond the limits above and orphaned files.",
     )
     orphan_grace_seconds: float = Field(
         default=3600,
         ge=0,
-        description="Files that belong to no job are removed once nothing of them has changed for this many seconds, "
-        "at least for PRAVAH_LEASE_SECONDS.",
+        description="Orphaned files are deleted when they have not changed for this number of seconds, at least "
+        "PRAVAH_LEASE_SECONDS.",
     )
     result_cache_bytes: int = Field(
-        default=10 << 30, ge=0, description="Space (bytes) for local copies of results that are kept in S3."
+        default=10 << 30, ge=0, description="Maximum size (bytes) of local copies of results that are stored in S3."
     )
     query_memory_bytes: int = Field(
-        default=1 << 30, ge=64 << 20, description="Memory (bytes) of sorts and filters of results; more spills to disk."
+        default=1 << 30,
+        ge=64 << 20,
+        description="Memory (bytes) for sorting and filtering results; larger queries use the disk.",
     )
-    page_rows_limit: int = Field(default=1_000, ge=1, le=100_000, description="Most rows of one result page.")
+    page_rows_limit: int = Field(
+        default=1_000, ge=1, le=100_000, description="Maximum number of rows in one page of a result."
+    )
     webhook_secret: SecretStr | None = Field(
         default=None,
-        description="Key that signs webhooks: the header `X-Pravah-Signature` holds the HMAC-SHA256 of the body; "
-        "unset = no schedule may have a webhook.",
+        description="Key to sign webhooks: the header `X-Pravah-Signature` contains the HMAC-SHA256 of the body; "
+        "unset = no webhooks.",
     )
     allowed_webhooks: Annotated[tuple[str, ...], pydantic_settings.NoDecode] = Field(
         default=(),
-        description="Addresses a webhook may lie below, separated by `,`, each `https://host` or `https://host/path`; "
-        "unset = none.",
+        description="Allowed prefixes of webhook addresses, separated by `,`, each `https://host` or "
+        "`https://host/path`; unset = none.",
     )
     smtp_url: SecretStr | None = Field(
         default=None,
-        description="Mail server, `smtp://user:password@host:port` (STARTTLS where it is offered) or `smtps://…`; "
-        "unset = no mail is sent.",
+        description="Mail server, `smtp://user:password@host:port` (with STARTTLS if available) or `smtps://…`; unset "
+        "= no e-mail.",
     )
     mail_from: str | None = Field(
-        default=None, pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", description="Address that mail comes from."
+        default=None, pattern=r"^[^@\s<>,;:\"]+@[^@\s<>,;:\"]+$", description="Sender address of e-mails."
     )
     log_level: str = Field(
-        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severity that is logged."
+        default="WARNING", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Minimum severity of log messages."
     )
 
     @pydantic.field_validator("allowed_s3_prefixes", mode="before")
@@ -155,7 +172,7 @@ class Settings(pydantic_settings.BaseSettings):
         parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
         wrong = [part for part in parts if part and not part.startswith("s3://")]
         if wrong:
-            raise ValueError(f"{wrong[0]!r} is no s3:// prefix")
+            raise ValueError(f"{wrong[0]!r} is not an s3:// prefix")
         return tuple(part for part in parts if part)
 
     @pydantic.field_validator("allowed_webhooks", mode="before")
@@ -164,7 +181,7 @@ class Settings(pydantic_settings.BaseSettings):
         parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
         wrong = [part for part in parts if part and not re.fullmatch(r"https?://[^/@\s?#]+(/[^\s?#]*)?", part)]
         if wrong:
-            raise ValueError("each must be https://host or https://host/path, without user, query and fragment")
+            raise ValueError("each address must be https://host or https://host/path, without user, query and fragment")
         return tuple(part for part in parts if part)
 
     @pydantic.field_validator("smtp_url", mode="after")
@@ -240,7 +257,7 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         variable = f"PRAVAH_{'_'.join(str(part) for part in first['loc']).upper()}"
         raise errors.InvalidOptionsError(
-            f"{variable}: {first['msg']}", remedy="Correct the variable; docs/settings.md lists all of them."
+            f"{variable}: {first['msg']}", remedy="Correct the variable. docs/settings.md describes all settings."
         ) from None
 
 

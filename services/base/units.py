@@ -55,7 +55,7 @@ def parse_bytes(text: str) -> int:
     """
     found = re.fullmatch(r"([0-9][0-9,_ ]*(?:\.[0-9]+)?)\s*(?:([kmgtpe])i?b?|b|bytes)?", text.strip().lower())
     if not found:
-        raise ValueError(f"{text!r} is no size; write e.g. 4096, 10 MiB or 1.5 GiB")
+        raise ValueError(f"{text!r} is not a valid size; use e.g. 4096, 10 MiB or 1.5 GiB")
     number = re.sub("[,_ ]", "", found[1])
     factor = 1 << (10 * "bkmgtpe".index(found[2] or "b"))
     return int(number) * factor if number.isdecimal() else round(float(number) * factor)

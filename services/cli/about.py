@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 
 def operations(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One operation.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of an operation.", show_default=False)
+    ] = None,
     json: arguments.Json = False,
 ) -> int:
-    """List what can be done, or one operation with its options, tables and figures."""
+    """List the operations, or show one with its options, tables and figures."""
     from services import operations as declared
 
     if name is None:
@@ -31,7 +33,7 @@ def operations(
         operation = declared.get(name.replace("-", "_"))
     except KeyError:
         known = ", ".join(one.name for one in declared.OPERATIONS)
-        message = f"there is no operation {output.plain(name)!r}; there are {known}"
+        message = f"unknown operation {output.plain(name)!r}; use one of: {known}"
         raise errors.InvalidOptionsError(message, field="operation") from None
     if json:
         output.data(_document(operation))
@@ -66,7 +68,7 @@ def _describe(operation: Operation) -> None:
 
 
 def settings(json: arguments.Json = False) -> int:
-    """Show the settings in force, secrets masked."""
+    """Show the current settings, with secrets masked."""
     from services.base import settings as settings_module
 
     values = settings_module.effective(session.load_settings())

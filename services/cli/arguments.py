@@ -8,18 +8,18 @@ import typer
 import typer.core
 
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout, and an error as a problem document on stderr.")
+    bool, typer.Option("--json", help="Print JSON on stdout, and errors as JSON (RFC 9457) on stderr.")
 ]
 JobId: TypeAlias = Annotated[
     str,
-    typer.Argument(metavar="ID", help="A job's id, its first four or more digits, or latest.", show_default=False),
+    typer.Argument(metavar="ID", help="Job ID, at least its first four digits, or latest.", show_default=False),
 ]
 JobIds: TypeAlias = Annotated[
     list[str],
-    typer.Argument(metavar="ID", help="Ids, their first four or more digits, or latest.", show_default=False),
+    typer.Argument(metavar="ID", help="Job IDs, at least their first four digits, or latest.", show_default=False),
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no summary and no progress.")]
-Force: TypeAlias = Annotated[bool, typer.Option("--force", "-f", help="Overwrite files that are there.")]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Do not print progress and summary.")]
+Force: TypeAlias = Annotated[bool, typer.Option("--force", "-f", help="Overwrite existing files.")]
 
 
 class Sectioned(typer.core.TyperCommand):

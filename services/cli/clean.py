@@ -1,4 +1,4 @@
-"""``pravah clean``: delete jobs beyond the limits, and files that belong to no job."""
+"""``pravah clean``: delete expired jobs and orphaned files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ if TYPE_CHECKING:
     from services.models.retention import Sweep
 
 _TROUBLE = 5
-_REASONS = {"age": "too old", "number": "too many jobs", "bytes": "too many bytes"}
+_REASONS = {"age": "too old", "number": "too many jobs", "bytes": "results too large"}
 _KINDS = {
-    "deleted": "of a deleted job",
-    "stored": "of no job",
-    "work": "a killed runner's",
-    "cache": "a copy of no job",
+    "deleted": "belongs to a deleted job",
+    "stored": "belongs to no job",
+    "work": "left behind by a crashed worker",
+    "cache": "cached copy without a job",
 }
 
 
 def clean(
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Delete nothing; tell what would go.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Delete nothing; only show what would be deleted.")
+    ] = False,
     json: arguments.Json = False,
 ) -> int:
     """Delete jobs beyond PRAVAH_KEEP_DAYS, _JOBS and _BYTES, and orphaned files.
 
     Kept jobs, and those that unfinished jobs or presets name, stay. Exits 5 when something could not be removed.
     """
-    with session.opened() as services, session.waiting("Looking at jobs and files …"):
+    with session.opened() as services, session.waiting("Checking jobs and files …"):
         sweep = services.retention.sweep(dry_run=dry_run)
     if json:
         output.data(sweep.model_dump(mode="json"))
@@ -55,12 +57,12 @@ def _show(sweep: Sweep) -> None:
     verb = "Would delete" if sweep.dry_run else "Deleted"
     output.line(f"{verb} {jobs} and {orphans}, {freed}." if rows else "Nothing to delete.")
     held = sweep.held
-    kept = f", {held.kept} of them kept" if held.kept else ""
+    kept = f", {held.pinned} of them pinned" if held.pinned else ""
     output.line(f"{_count(held.jobs, 'finished job')}{kept}: {units.format_bytes(held.size_bytes)} of results.")
     if sweep.foreign:
         output.line(output.plain(sweep.foreign), error=True)
     for trouble in sweep.troubles:
-        output.styled(output.plain(f"{trouble.name} is left: {trouble.message}"), "bold red", error=True)
+        output.styled(output.plain(f"{trouble.name} was not deleted: {trouble.message}"), "bold red", error=True)
 
 
 def _count(number: int, word: str) -> str:

@@ -13,9 +13,9 @@ import typer.main
 from services.cli import arguments, output
 from services.cli import version as versions
 
-_HELP = """What is in this directory, and is it still the same? Reads directories at native speed.
+_HELP = """Scan, checksum, compare, search, convert and verify files, at native speed.
 
-Start with: pravah run inventory DIR, or pravah serve for the dashboard."""
+To start: pravah run inventory DIR, or pravah serve for the dashboard."""
 
 
 def _jobs() -> Any:
@@ -35,13 +35,15 @@ def _schedules() -> Any:
 def _run() -> Any:
     from services.cli import run
 
-    return typer.main.get_command(run.group(run.OperationGroup, "Run an operation and wait for its result."))
+    return typer.main.get_command(
+        run.group(run.OperationGroup, "Run one or several operations and wait for the result.")
+    )
 
 
 def _submit() -> Any:
     from services.cli import run
 
-    summary = "Queue an operation for a running server and print its id."
+    summary = "Queue a job for a running server and print its ID."
     return typer.main.get_command(run.group(run.SubmitGroup, summary))
 
 

@@ -1,4 +1,4 @@
-"""``pravah jobs compare``: what is different between two results of one operation."""
+"""``pravah jobs compare``: the differences between two results of one operation."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 _ROWS = 20
 
 Before = Annotated[
-    str, typer.Argument(metavar="BEFORE", help="The earlier job: an id or its first digits.", show_default=False)
+    str, typer.Argument(metavar="BEFORE", help="The earlier job: its ID or first digits.", show_default=False)
 ]
 After = Annotated[
-    str, typer.Argument(metavar="AFTER", help="The later job: an id, its first digits, or latest.", show_default=False)
+    str, typer.Argument(metavar="AFTER", help="The later job: its ID, first digits, or latest.", show_default=False)
 ]
-Table = Annotated[str, typer.Option(metavar="NAME", help="A table of differences; the main one by default.")]
+Table = Annotated[str, typer.Option(metavar="NAME", help="Table of differences; default: the main table.")]
 
 
 def compare(  # noqa: PLR0913 - its options
     before: Before,
     after: After,
     operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of several that both have: which results.", show_default=False)
+        str | None,
+        typer.Option(metavar="NAME", help="Operation to compare, if both jobs have several.", show_default=False),
     ] = None,
     table: Table = "",
     filters: results.Filters = None,
@@ -41,9 +42,9 @@ def compare(  # noqa: PLR0913 - its options
     limit: results.Limit = None,
     offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
     form: results.Form = results.Format.TABLE,
-    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write here; - is stdout.")] = "-",
+    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - = stdout.")] = "-",
     force: arguments.Force = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when they differ, as diff does.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the results differ, like diff.")] = False,
     json: arguments.Json = False,
 ) -> int:
     """Compare two results of one operation: what changed, came, went, moved, grew.
@@ -81,9 +82,9 @@ def _operation(services: Services, before: UUID, after: UUID) -> str:
     if len(both) == 1:
         return both[0]
     if both:
-        message = f"both jobs have {', '.join(both)}"
+        message = f"both jobs have several operations: {', '.join(both)}"
         raise errors.InvalidOptionsError(message, remedy="Name one with --operation.", field="operation")
-    message = "the jobs have no operation in common whose results can be compared"
+    message = "the jobs have no common operation with comparable results"
     raise errors.InvalidOptionsError(message, remedy=f"These can: {', '.join(PLANS)}.", field="operation")
 
 
@@ -92,7 +93,7 @@ def _table(found: Comparison, name: str) -> ComparedTable:
         if name in {"", table.name}:
             return table
     known = ", ".join(table.name for table in found.tables)
-    raise errors.ArtifactNotFoundError(f"the comparison has no table {name!r}", remedy=f"There are {known}.")
+    raise errors.ArtifactNotFoundError(f"the comparison has no table {name!r}", remedy=f"Use one of: {known}.")
 
 
 def _show(
@@ -123,12 +124,12 @@ def _head(found: Comparison) -> None:
     for note in found.notes:
         output.line(output.plain(f"note    {note}"))
     for table in found.tables:
-        words = f"{table.title} ({table.name}): {table.rows:,}; {table.same_rows:,} are the same"
+        words = f"{table.title} ({table.name}): {table.rows:,}; {table.same_rows:,} equal"
         output.styled(output.plain(words), "bold")
         for one in table.kinds:
             output.line(f"  {one.kind:<9} {one.rows:>11,}  {_bytes(one)}".rstrip())
     by = f", compared by {found.by}" if found.by else ""
-    output.line(f"{'They differ' if found.differs else 'No difference'}{by}.")
+    output.line(f"{'The results differ' if found.differs else 'No differences'}{by}.")
 
 
 def _bytes(one: KindCount) -> str:

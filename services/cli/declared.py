@@ -26,7 +26,7 @@ from services.models.jobs import JobRequest, OperationRequest, Source
 
 Chosen = tuple[operations.Operation, ...]
 ADVANCED = "Advanced options"
-WALK = "Which files to visit"
+WALK = "Files to include"
 _WALK_GROUP = "walk"
 Callback = Callable[[Chosen, dict[str, Any]], int]
 Values = Mapping[str, Any]
@@ -250,7 +250,9 @@ def absolute(path: str) -> str:
     try:
         return os.path.join(os.getcwd(), path)
     except FileNotFoundError:
-        raise errors.SourceNotFoundError("the current directory was deleted", remedy="Change to another one.") from None
+        raise errors.SourceNotFoundError(
+            "the current directory was deleted", remedy="Change to another directory."
+        ) from None
 
 
 def source(directory: str) -> Source:
@@ -260,8 +262,10 @@ def source(directory: str) -> Source:
         InvalidOptionsError: it is empty, as an unset variable of a script, or no S3 prefix.
     """
     if not directory:
-        message = "the directory is empty text"
-        raise errors.InvalidOptionsError(message, remedy="Give a directory; `.` is the current one.", field="source")
+        message = "the directory must not be empty"
+        raise errors.InvalidOptionsError(
+            message, remedy="Name a directory; `.` is the current directory.", field="source"
+        )
     try:
         if directory.startswith("s3://"):
             return Source(s3_uri=directory)
@@ -269,5 +273,6 @@ def source(directory: str) -> Source:
     except pydantic.ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         if directory.startswith("s3://"):
-            message = f"{directory} is not s3://bucket/prefix; a bucket's name has small letters, digits, . and -"
+            rule = "s3://bucket/prefix, with lower-case letters, digits, . and - in the bucket name"
+            message = f"{directory} is not a valid S3 address; use {rule}"
         raise errors.InvalidOptionsError(message, remedy="Correct the source.", field="source") from None

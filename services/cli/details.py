@@ -17,7 +17,7 @@ _TOP_ISSUES = 5
 
 
 def show(services: Services, view: JobView) -> None:
-    """Print what was asked for, how it stands, what happened, and what came out."""
+    """Print the request, status, history and result of a job."""
     output.styled(f"Job {view.id}", "bold")
     _fields(view)
     if view.error is not None:
@@ -53,9 +53,9 @@ def _fields(view: JobView) -> None:
         ("Submitted", f"{units.format_moment(view.created_at)}, {units.format_ago(view.created_at)}"),
         ("Attempt", f"{view.attempt}" if view.attempt > 1 else ""),
         ("Schedule", view.schedule_name or ""),
-        ("Retry of", str(view.retry_of) if view.retry_of else ""),
+        ("Re-run of", str(view.rerun_of) if view.rerun_of else ""),
         ("Baseline", str(view.baseline) if view.baseline else ""),
-        ("Kept", "yes: no clean-up deletes it" if view.kept else ""),
+        ("Pinned", "yes: never deleted automatically" if view.pinned else ""),
     ]
     for title, value in rows:
         if value:

@@ -1,4 +1,4 @@
-"""``pravah doctor``: is every part as it must be, and if not, what to do."""
+"""``pravah doctor``: check every part of the installation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _UNWELL = 5
 
 
 def doctor(json: arguments.Json = False) -> int:
-    """Check every part; exit 5 when something is wrong."""
+    """Check every part of the installation; exit 5 if something is wrong."""
     try:
         config = session.load_settings()
     except errors.InvalidOptionsError as error:
@@ -18,7 +18,7 @@ def doctor(json: arguments.Json = False) -> int:
     if config is not None:
         from services import health
 
-        with session.waiting("Looking at every part …"):
+        with session.waiting("Checking …"):
             lines = [(one.part, one.ok, one.detail, one.remedy) for one in health.diagnose(config)]
     well = all(ok for _, ok, _, _ in lines)
     if json:

@@ -77,7 +77,7 @@ def to_stdout(chunks: Iterable[bytes], media_type: str) -> None:
         InvalidOptionsError: it would put what is no text on a terminal.
     """
     if output.is_terminal(sys.stdout) and not media_type.startswith(_TEXT) and "jsonl" not in media_type:
-        message = f"this is {media_type}, which a terminal cannot show"
+        message = f"the file is {media_type}; a terminal cannot show it"
         raise errors.InvalidOptionsError(message, remedy="Send it to a file or a pipe.", field="output")
     for chunk in chunks:
         output.raw(chunk)
@@ -88,7 +88,7 @@ def _check_free(targets: Iterable[Path], *, force: bool) -> None:
     there = [target for target in targets if not force and os.path.lexists(target)]
     if there:
         more = f", as do {len(there) - 1} more" if len(there) > 1 else ""
-        remedy = "Name another place with --output, or overwrite with --force."
+        remedy = "Choose another path with --output, or overwrite with --force."
         raise errors.OutputError(f"{there[0]} exists already{more}", remedy=remedy, field="output")
 
 
@@ -101,5 +101,5 @@ def _translated(target: Path) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = f"{target} cannot be written: {error.strerror or error}"
+        message = f"cannot write {target}: {error.strerror or error}"
         raise errors.OutputError(message, remedy="Check the path, its permissions and the free space.") from error

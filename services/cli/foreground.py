@@ -84,7 +84,7 @@ def exit_status(view: JobView, *, strict: bool) -> int:
 def failure(view: JobView) -> errors.PravahError:
     """Return what ended a failed job."""
     if view.error is None:
-        return errors.InternalError(f"job {view.id} failed and does not say why")
+        return errors.InternalError(f"job {view.id} failed without an error message")
     error = errors.of_code(view.error.code, view.error.message)
     error.remedy = view.error.remedy
     error.details = {"job_id": str(view.id)}
@@ -97,7 +97,7 @@ def report_end(view: JobView, *, as_json: bool) -> None:
         output.problem(failure(view), as_json=as_json)
     elif view.status == Status.CANCELLED:
         error = errors.CancelledError(f"job {view.id} was cancelled", job_id=str(view.id))
-        error.remedy = f"`pravah jobs retry {short(view.id)}` runs it again."
+        error.remedy = f"`pravah jobs rerun {short(view.id)}` starts it again."
         output.problem(error, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""``pravah jobs``: look at jobs, cancel, retry, delete them, fetch their results."""
+"""``pravah jobs``: list, pause, cancel, re-run and delete jobs, and download results."""
 
 from __future__ import annotations
 
@@ -21,18 +21,26 @@ if TYPE_CHECKING:
     from services.use_cases.jobs import JobService
 
 app = typer.Typer(
-    help="Look at jobs, cancel, retry, delete them, fetch their results.", no_args_is_help=True, rich_markup_mode=None
+    help="List, pause, cancel, re-run and delete jobs, and download results.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
 @app.command("list", cls=arguments.Sectioned)
 def list_jobs(
-    status: Annotated[str | None, typer.Option(metavar="STATE", help="Only of this state, e.g. running.")] = None,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only with this operation.")] = None,
-    verdict: Annotated[str | None, typer.Option(metavar="WORD", help="Only with this verdict, e.g. failed.")] = None,
-    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Only with this in name or source.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at most.")] = 20,
-    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Go on after an earlier page.")] = None,
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only jobs with this status, e.g. running.")
+    ] = None,
+    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs with this operation.")] = None,
+    verdict: Annotated[
+        str | None, typer.Option(metavar="VERDICT", help="Only jobs with this verdict, e.g. failed.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only jobs with this text in name or source.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of jobs.")] = 20,
+    cursor: Annotated[str | None, typer.Option(metavar="CURSOR", help="Continue after a previous page.")] = None,
     json: arguments.Json = False,
 ) -> int:
     """List jobs, newest first."""
@@ -46,11 +54,11 @@ def list_jobs(
         return 0
     if not page.items:
         filtered = status or operation or verdict or search
-        output.line("No such job." if filtered else "No jobs yet. Start one: pravah run inventory ~", error=True)
+        output.line("No matching jobs." if filtered else "No jobs yet. Start one: pravah run inventory ~", error=True)
         return 0
     _table(page.items)
     if page.next_cursor:
-        output.line("… and older ones: see more with --limit, or page by --json and --cursor", error=True)
+        output.line("… and older jobs: use --limit, or --json with --cursor", error=True)
     return 0
 
 
@@ -63,7 +71,7 @@ def _status(text: str | None) -> Status | None:
         return States(text.upper())
     except ValueError:
         known = ", ".join(one.value.lower() for one in States)
-        message = f"{text!r} is no state of a job; there are {known}"
+        message = f"{text!r} is not a job status; use one of: {known}"
         raise errors.InvalidOptionsError(message, field="status") from None
 
 
@@ -104,7 +112,7 @@ def _table(views: list[JobView]) -> None:
 
 @app.command(cls=arguments.Sectioned)
 def show(job: arguments.JobId, json: arguments.Json = False) -> int:
-    """Show one job: state, progress, history, figures and files."""
+    """Show one job: status, progress, history, figures and files."""
     from services.cli import details, run
 
     with session.opened() as services:
@@ -119,11 +127,11 @@ def show(job: arguments.JobId, json: arguments.Json = False) -> int:
 @app.command(cls=arguments.Sectioned)
 def wait(
     job: arguments.JobId,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 when there are issues.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if there are issues.")] = False,
     quiet: arguments.Quiet = False,
     json: arguments.Json = False,
 ) -> int:
-    """Watch a job to its end; exit as `pravah run` does. Ctrl-C leaves the job alone."""
+    """Wait for a job to end; exit like `pravah run`. Ctrl-C stops waiting, not the job."""
     from services.cli import foreground, run, summary
 
     with session.opened() as services:
@@ -138,31 +146,36 @@ def wait(
 
 @app.command(cls=arguments.Sectioned)
 def cancel(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Ask jobs to stop; one that has ended stays as it is."""
+    """Cancel jobs. Finished jobs are not changed."""
     return _change(jobs, lambda service, job_id: service.cancel(job_id), json=json, verb="cancel requested")
 
 
 @app.command(cls=arguments.Sectioned)
 def pause(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Ask jobs to stop for now; what they have made is kept."""
+    """Pause jobs. They keep their finished parts."""
     return _change(jobs, lambda service, job_id: service.pause(job_id), json=json, verb="pause requested")
 
 
 @app.command(cls=arguments.Sectioned)
 def resume(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Queue paused jobs again; they go on from what they have made, where their operations can."""
+    """Resume paused jobs. They continue from their finished parts, if the operation supports it."""
     return _change(jobs, lambda service, job_id: service.resume(job_id), json=json, verb="resumed")
 
 
 @app.command(cls=arguments.Sectioned)
-def retry(
+def rerun(
     jobs: arguments.JobIds,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Trust nothing: read unchanged files as well.")] = False,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Read all files again, also unchanged ones.")
+    ] = False,
     json: arguments.Json = False,
 ) -> int:
-    """Queue new jobs with the same requests; print their ids. Files unchanged since a completed job are not read."""
+    """Start new jobs with the same requests and print their IDs.
+
+    Files that are unchanged since a completed job are not read again.
+    """
     with session.opened() as services:
-        views = [services.jobs.retry(job_id, fresh=fresh) for job_id in _found(services, jobs)]
+        views = [services.jobs.rerun(job_id, from_scratch=from_scratch) for job_id in _found(services, jobs)]
     if json:
         output.data([view.model_dump(mode="json") for view in views])
     else:
@@ -172,35 +185,35 @@ def retry(
 
 
 @app.command(cls=arguments.Sectioned)
-def keep(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Keep jobs from `pravah clean` and its like, whatever their age."""
-    return _keep(jobs, kept=True, json=json)
+def pin(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Pin jobs: they are never deleted automatically."""
+    return _pin(jobs, pinned=True, json=json)
 
 
 @app.command(cls=arguments.Sectioned)
-def unkeep(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
-    """Keep jobs no longer; they go when they are beyond a limit."""
-    return _keep(jobs, kept=False, json=json)
+def unpin(jobs: arguments.JobIds, json: arguments.Json = False) -> int:
+    """Unpin jobs: they are deleted when they exceed a retention limit."""
+    return _pin(jobs, pinned=False, json=json)
 
 
-def _keep(jobs: list[str], *, kept: bool, json: bool) -> int:
+def _pin(jobs: list[str], *, pinned: bool, json: bool) -> int:
     with session.opened() as services:
-        views = [services.jobs.keep(job_id, kept=kept) for job_id in _found(services, jobs)]
+        views = [services.jobs.pin(job_id, pinned=pinned) for job_id in _found(services, jobs)]
     if json:
         output.data([view.model_dump(mode="json") for view in views])
     else:
         for view in views:
-            output.line(f"{view.id} {'kept' if view.kept else 'not kept'}")
+            output.line(f"{view.id} {'pinned' if view.pinned else 'not pinned'}")
     return 0
 
 
 @app.command(cls=arguments.Sectioned)
 def delete(
     jobs: arguments.JobIds,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without confirmation.")] = False,
     json: arguments.Json = False,
 ) -> int:
-    """Delete jobs with their results."""
+    """Delete jobs and their results."""
     with session.opened() as services:
         ids = _found(services, jobs)
         if not yes:
@@ -216,8 +229,8 @@ def delete(
 
 def _confirm(ids: list[UUID]) -> None:
     if not output.is_terminal(sys.stdin):
-        message = "a deletion must be confirmed"
-        raise errors.InvalidOptionsError(message, remedy="Add --yes where nobody can be asked.", field="yes")
+        message = "deleting jobs requires a confirmation"
+        raise errors.InvalidOptionsError(message, remedy="Add --yes to delete without a confirmation.", field="yes")
     for job_id in ids:
         output.line(f"  {job_id}", error=True)
     what = "this job and its result" if len(ids) == 1 else f"these {len(ids)} jobs and their results"
@@ -229,18 +242,24 @@ def _confirm(ids: list[UUID]) -> None:
 def download(
     job: arguments.JobId,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Files of the job; none = all.", show_default=False)
+        list[str] | None, typer.Argument(metavar="NAME", help="Files to download; default: all.", show_default=False)
     ] = None,
     out: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="PATH", help="A directory; for one file also its path, or - for stdout."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="Directory to write to; for one file also a file path, or - for stdout.",
         ),
     ] = None,
     force: arguments.Force = False,
     json: arguments.Json = False,
 ) -> int:
-    """Download files of a completed job. Without --output: into ./pravah-<operations>-<id>, one file into ."""
+    """Download files of a completed job.
+
+    Without --output, files go to ./pravah-<operations>-<id>, a single file to the current directory.
+    """
     from services.cli import download as downloads
 
     with session.opened() as services:
@@ -283,14 +302,14 @@ def _names(services: Services, job_id: UUID, names: list[str]) -> list[str]:
         raise errors.ArtifactNotFoundError(f"job {job_id} has no files; it is {status.lower()}")
     for name in names:
         if name not in known:
-            remedy = f"There are {', '.join(known)}."
+            remedy = f"Use one of: {', '.join(known)}."
             raise errors.ArtifactNotFoundError(f"job {job_id} has no file {output.plain(name)!r}", remedy=remedy)
     return names or known
 
 
 def _only_one(wanted: list[str]) -> None:
     if len(wanted) != 1:
-        remedy = f"Name one of {', '.join(wanted)}."
+        remedy = f"Use one of: {', '.join(wanted)}."
         raise errors.InvalidOptionsError("only one file can go to stdout", remedy=remedy, field="output")
 
 

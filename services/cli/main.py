@@ -81,7 +81,7 @@ def run_command(given: list[str]) -> int:
     except OSError as error:
         if error.errno not in _FULL:
             return _bug(error, as_json=as_json)
-        full = errors.OutputError(f"stdout cannot be written: {error.strerror}", remedy="Free space where it leads to.")
+        full = errors.OutputError(f"cannot write to stdout: {error.strerror}", remedy="Free space on its disk.")
         output.problem(full, as_json=as_json)
         return _drop_stdout(full.exit_status)
     except Exception as error:  # a person gets a sentence, not a trace
@@ -97,7 +97,7 @@ def _usage(error: typer.TyperException, *, as_json: bool) -> int:
         return error.exit_code
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "pravah"
-    problem = errors.InvalidOptionsError(message, remedy=f"`{path} --help` lists what it takes.")
+    problem = errors.InvalidOptionsError(message, remedy=f"`{path} --help` lists all options.")
     output.problem(problem, as_json=as_json)
     return problem.exit_status
 
@@ -108,7 +108,7 @@ def _bug(error: Exception, *, as_json: bool) -> int:
     logging.getLogger(__name__).debug("unexpected", exc_info=error)
     problem = errors.InternalError(
         f"{type(error).__name__}: {error}",
-        remedy="This is a bug in Pravah. PRAVAH_LOG_LEVEL=DEBUG shows the trace; please report both.",
+        remedy="This is a bug in Pravah. Run again with PRAVAH_LOG_LEVEL=DEBUG and report the message and the trace.",
     )
     output.problem(problem, as_json=as_json)
     return problem.exit_status

@@ -65,14 +65,14 @@ def describe(view: JobView) -> str:
     if view.cancel_requested and not view.is_final:
         return "cancelling"
     if view.status == Status.PAUSED:
-        return "paused: pravah jobs resume lets it go on"
+        return "paused; pravah jobs resume continues it"
     if view.pause_requested:
         return "pausing"
     if view.status == Status.PENDING:
         place = f", place {view.queue_position:,} in the queue" if view.queue_position else ""
         return f"waiting{place}"
     if view.status == Status.INTERRUPTED:
-        return "interrupted, waiting for a runner"
+        return "interrupted, waiting for a worker"
     if view.progress is None:
         return "starting"
     progress = view.progress

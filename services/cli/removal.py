@@ -1,4 +1,4 @@
-"""``pravah jobs removal``: what a rule on a result of duplicates would remove, and the plan to do it."""
+"""``pravah jobs removal``: plan which duplicates to remove."""
 
 from __future__ import annotations
 
@@ -20,18 +20,20 @@ _FORMS = ("sh", "csv")
 def removal(  # noqa: PLR0913 - its options
     job: arguments.JobId,
     keep: Annotated[
-        str, typer.Option(metavar=f"[{'|'.join(_KEEPS)}]", help="The file of each group that stays.")
+        str, typer.Option(metavar=f"[{'|'.join(_KEEPS)}]", help="Which file of each group stays.")
     ] = "oldest",
-    folder: Annotated[str, typer.Option(metavar="PATH", help="For under: keep what lies in this folder.")] = "",
+    folder: Annotated[str, typer.Option(metavar="PATH", help="For under: the folder whose files stay.")] = "",
     filters: Annotated[
         list[str] | None,
         typer.Option("--filter", metavar="COLUMN:OP:VALUE", help="Remove only rows that match, e.g. extension:eq:jpg."),
     ] = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar=f"[{'|'.join(_FORMS)}]", help="Write the plan: a bash script, or a table."),
+        typer.Option(metavar=f"[{'|'.join(_FORMS)}]", help="Write the plan as a bash script or a CSV table."),
     ] = None,
-    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write the plan here; - is stdout.")] = "-",
+    out: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Write the plan to this file; - = stdout.")
+    ] = "-",
     force: arguments.Force = False,
     json: arguments.Json = False,
 ) -> int:
@@ -84,5 +86,5 @@ def _show(found: RemovalPreview) -> None:
     if found.files > len(found.first):
         output.line(f"  … and {found.files - len(found.first):,} more: --plan csv lists all")
     if found.untouched_groups:
-        output.line(f"{found.untouched_groups:,} groups stay as they are.")
+        output.line(f"{found.untouched_groups:,} groups are not changed.")
     output.line("Nothing was removed. The plan as a script: --plan sh -o plan.sh")

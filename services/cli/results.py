@@ -36,21 +36,31 @@ class Format(StrEnum):
 Table = Annotated[
     str | None,
     typer.Argument(
-        metavar="TABLE", help="As inventory.by_extension, or issues; none = the main one.", show_default=False
+        metavar="TABLE",
+        help="Table, e.g. inventory.by_extension or issues; default: the main table.",
+        show_default=False,
     ),
 ]
 Filters = Annotated[
     list[str] | None,
     typer.Option(
-        "--filter", metavar="COLUMN:OP:VALUE", help="E.g. size_bytes:gt:1000000, status:eq:new; all must hold."
+        "--filter",
+        metavar="COLUMN:OP:VALUE",
+        help="Only rows that match, e.g. size_bytes:gt:1000000 or status:eq:new. Several filters are combined with "
+        "AND.",
     ),
 ]
-Sort = Annotated[str, typer.Option(metavar="COLUMNS", help="E.g. -size_bytes,path; a dash for descending.")]
-Columns = Annotated[str, typer.Option(metavar="COLUMNS", help="Only these columns, with commas between them.")]
-Search = Annotated[str, typer.Option(metavar="TEXT", help="Only rows with this in any text column.")]
-Form = Annotated[Format, typer.Option("--format", metavar="[table|json|csv|jsonl|parquet]", help="How to print.")]
+Sort = Annotated[
+    str, typer.Option(metavar="COLUMNS", help="Sort by these columns, e.g. -size_bytes,path; - = descending.")
+]
+Columns = Annotated[str, typer.Option(metavar="COLUMNS", help="Only these columns, separated by commas.")]
+Search = Annotated[str, typer.Option(metavar="TEXT", help="Only rows with this text in any text column.")]
+Form = Annotated[Format, typer.Option("--format", metavar="[table|json|csv|jsonl|parquet]", help="Output format.")]
 Limit = Annotated[
-    int | None, typer.Option(min=0, help=f"Rows at most; {_ROWS} of a table by default, else all.", show_default=False)
+    int | None,
+    typer.Option(
+        min=0, help=f"Maximum number of rows; default: {_ROWS} for a table, otherwise all.", show_default=False
+    ),
 ]
 
 
@@ -64,11 +74,14 @@ def results(  # noqa: PLR0913 - its options
     limit: Limit = None,
     offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
     form: Form = Format.TABLE,
-    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write here; - is stdout.")] = "-",
+    out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - = stdout.")] = "-",
     force: arguments.Force = False,
     json: arguments.Json = False,
 ) -> int:
-    """Print rows of a result table. csv, jsonl and parquet stream all rows; --limit is for table and json."""
+    """Print rows of a result table.
+
+    csv, jsonl and parquet always contain all rows. --limit applies to table and json.
+    """
     form = Format.JSON if json else form
     query = question(filters, sort, columns, search, offset, form, limit)
     with session.opened() as services:
@@ -93,7 +106,7 @@ def question(
     from services.models import results as queries
 
     if form not in {Format.TABLE, Format.JSON} and (limit is not None or offset):
-        remedy = "Filter the rows, or cut the stream, e.g. with head."
+        remedy = "Filter the rows, or cut the output, e.g. with head."
         raise errors.InvalidOptionsError("--limit and --offset are for table and json", remedy=remedy, field="limit")
     return queries.ResultQuery(
         columns=queries.parse_sort(columns),
@@ -106,11 +119,11 @@ def question(
 
 def issues(
     job: arguments.JobId,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 100,
-    after: Annotated[int, typer.Option(min=0, help="Only those after this number.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of issues.")] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Only issues after this number.")] = 0,
     json: arguments.Json = False,
 ) -> int:
-    """List paths that were trouble, and why; while a job runs, the first 1,000."""
+    """List the issues of a job: paths that could not be read, and why. While a job runs, the first 1,000."""
     with session.opened() as services:
         job_id = services.jobs.find(job)
         found = list(_issues(services, job_id, after, limit))
@@ -145,7 +158,7 @@ def _table(services: Services, job_id: UUID, name: str | None) -> TableInfo:
     for info in tables:
         if name in {None, info.name}:
             return info
-    remedy = f"There are {', '.join(info.name for info in tables)}."
+    remedy = f"Use one of: {', '.join(info.name for info in tables)}."
     raise errors.ArtifactNotFoundError(f"the result has no table {name!r}", remedy=remedy)
 
 
@@ -191,7 +204,7 @@ def _more(page: ResultPage, query: ResultQuery, hidden: int) -> None:
             if page.rows
             else f"0 of {page.total_rows:,}"
         )
-        output.line(f"… {rows}: --limit, --offset, or all with --format csv", error=True)
+        output.line(f"… {rows}: use --limit and --offset, or --format csv for all", error=True)
     if hidden:
         output.line(f"… {hidden} more columns: --columns {','.join(page.columns[-hidden:])}", error=True)
     if page.total_rows == 0:

@@ -19,35 +19,37 @@ if TYPE_CHECKING:
 
 RESULT = "Result and output"
 Directory: TypeAlias = Annotated[
-    str, typer.Argument(metavar="DIR", help="Directory, or s3://bucket/prefix.", show_default=False)
+    str, typer.Argument(metavar="DIR", help="Source: a directory or s3://bucket/prefix.", show_default=False)
 ]
 Output: TypeAlias = Annotated[
     str | None,
-    typer.Option("--output", "-o", metavar="DIR", help="Download the result here.", rich_help_panel=RESULT),
+    typer.Option(
+        "--output", "-o", metavar="DIR", help="Download the result to this directory.", rich_help_panel=RESULT
+    ),
 ]
 Force: TypeAlias = Annotated[
     bool, typer.Option("--force", "-f", help="Overwrite files in --output.", rich_help_panel=RESULT)
 ]
 Strict: TypeAlias = Annotated[
     bool,
-    typer.Option("--strict", help="Exit 1 when there are issues, or the result is partial.", rich_help_panel=RESULT),
+    typer.Option("--strict", help="Exit 1 if there are issues or the result is partial.", rich_help_panel=RESULT),
 ]
 Quiet: TypeAlias = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress, no summary.", rich_help_panel=RESULT)
+    bool, typer.Option("--quiet", "-q", help="Do not print progress and summary.", rich_help_panel=RESULT)
 ]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the job as one JSON document.", rich_help_panel=RESULT)
 ]
 Name: TypeAlias = Annotated[
     str | None,
-    typer.Option("--name", metavar="TEXT", help="A name for the job, to find it by.", rich_help_panel=RESULT),
+    typer.Option("--name", metavar="TEXT", help="Name of the job.", rich_help_panel=RESULT),
 ]
 Key: TypeAlias = Annotated[
     str | None,
     typer.Option(
         "--idempotency-key",
         metavar="TEXT",
-        help="The same key never starts a second job: the first one is taken.",
+        help="A second job with the same key is not started; the first one is used.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -57,7 +59,7 @@ Baseline: TypeAlias = Annotated[
     typer.Option(
         "--baseline",
         metavar="JOB",
-        help="Take over what this job found of unchanged files.",
+        help="Reuse the results of this job for unchanged files.",
         rich_help_panel=RESULT,
     ),
 ]
@@ -123,10 +125,10 @@ class OperationGroup(typer.core.TyperGroup):
             self.commands.update({name: self._made((one,)) for name, one in known.items()})
             return None
         if unknown:
-            message = f"there is no operation {output.plain(unknown[0])!r}; there are {', '.join(known)}"
+            message = f"unknown operation {output.plain(unknown[0])!r}; use one of: {', '.join(known)}"
             raise errors.InvalidOptionsError(message, field="operations")
         if len(set(names)) < len(names):
-            raise errors.InvalidOptionsError(f"{cmd_name} names an operation twice", field="operations")
+            raise errors.InvalidOptionsError(f"{cmd_name} lists an operation twice", field="operations")
         return self._made(tuple(known[name] for name in names))
 
 
@@ -182,8 +184,10 @@ def check_output(folder: str | None, *, force: bool) -> Path | None:
     if folder is None:
         return None
     if folder in {download.STDOUT, ""}:
-        remedy = "Give a directory, or run first and then: pravah jobs download latest NAME -o -"
-        raise errors.InvalidOptionsError("a result has several files: --output takes a directory", remedy=remedy)
+        remedy = "Name a directory, or run the job first and then use: pravah jobs download latest NAME -o -"
+        raise errors.InvalidOptionsError(
+            "--output must be a directory, because a result has several files", remedy=remedy
+        )
     download.check_folder(Path(folder), force=force)
     return Path(folder)
 

@@ -1,4 +1,4 @@
-"""``pravah schedules``: jobs that start by the clock, wherever ``pravah serve`` runs them."""
+"""``pravah schedules``: start jobs automatically, while ``pravah serve`` runs."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from services.models.schedules import LastRun, ScheduleView
 
 app = typer.Typer(
-    help="Jobs that start by the clock, in `pravah serve` or a worker.", no_args_is_help=True, rich_markup_mode=None
+    help="Start jobs automatically, while `pravah serve` or a worker runs.", no_args_is_help=True, rich_markup_mode=None
 )
 
 Schedule: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="SCHEDULE", help="Its name, its id or the first four or more digits of it.", show_default=False
+        metavar="SCHEDULE", help="Name of the schedule, its ID, or at least the first four digits.", show_default=False
     ),
 ]
 
 
 @app.command("list", cls=arguments.Sectioned)
 def list_schedules(json: arguments.Json = False) -> int:
-    """List schedules by name, with next and last run."""
+    """List schedules with their next and last run."""
     with session.opened() as services:
         views = services.schedules.list()
     if json:
         output.data([view.model_dump(mode="json") for view in views])
     elif not views:
         output.line(
-            "No schedules yet. Make one of a job: pravah schedules add NAME 'every 6h' --job latest", error=True
+            "No schedules yet. Create one from a job: pravah schedules add NAME 'every 6h' --job latest", error=True
         )
     else:
         _table(views)
@@ -48,7 +48,7 @@ def _table(views: list[ScheduleView]) -> None:
     headers = ("ID", "NAME", "OPERATION", "WHEN", "NEXT", "LAST", "SOURCE")
     rows = []
     for view in views:
-        what = ",".join(view.job.names) if view.job else "of an earlier version"
+        what = ",".join(view.job.names) if view.job else "made by an older version"
         source = view.job.source.label if view.job else ""
         next_run = units.format_ahead(view.next_run_at) if view.enabled else "paused"
         rows.append((str(view.id)[:8], view.name, what, view.words, next_run, _last(view.last_run), source))
@@ -71,21 +71,29 @@ def _last(run: LastRun | None) -> str:
 
 @app.command(cls=arguments.Sectioned)
 def add(  # noqa: PLR0913 - its options
-    name: Annotated[str, typer.Argument(metavar="NAME", help="To find it by.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.", show_default=False)],
     when: Annotated[
         str,
-        typer.Argument(metavar="WHEN", help="'every 6h' or cron: '30 2 * * MON-FRI'; quote it.", show_default=False),
+        typer.Argument(
+            metavar="WHEN",
+            help="Interval 'every 6h' or cron expression '30 2 * * MON-FRI', in quotes.",
+            show_default=False,
+        ),
     ],
-    job: Annotated[str | None, typer.Option(metavar="ID", help="Do what this job did; latest is one too.")] = None,
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Do what this preset says.")] = None,
-    zone: Annotated[str, typer.Option(metavar="ZONE", help="Time zone of cron, e.g. Europe/Berlin.")] = "UTC",
-    webhook: Annotated[str, typer.Option(metavar="URL", help="Post there what is to be told.")] = "",
-    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Mail there what is to be told.")] = "",
-    on: Annotated[str, typer.Option(metavar="EVENTS", help="What is told: failure, finding.")] = "failure,finding",
-    paused: Annotated[bool, typer.Option("--paused", help="Begin later, by resume.")] = False,
+    job: Annotated[str | None, typer.Option(metavar="ID", help="Run the request of this job; an ID or latest.")] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="Run this preset.")] = None,
+    zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Time zone of the cron expression, e.g. Europe/Berlin.")
+    ] = "UTC",
+    webhook: Annotated[str, typer.Option(metavar="URL", help="Send notifications to this webhook.")] = "",
+    email: Annotated[str, typer.Option(metavar="ADDRESS", help="Send notifications to this e-mail address.")] = "",
+    on: Annotated[
+        str, typer.Option(metavar="EVENTS", help="Events to notify of: failure, finding.")
+    ] = "failure,finding",
+    paused: Annotated[bool, typer.Option("--paused", help="Create the schedule paused.")] = False,
     json: arguments.Json = False,
 ) -> int:
-    """Start again by the clock what a job did, or what a preset says."""
+    """Add a schedule that runs the request of a job or a preset."""
     with session.opened() as services:
         asked: dict[str, Any] = {"name": name, "job": _job(services, job, preset), "when": when, "zone": zone}
         told = {"notify_on": _events(on), "webhook_url": webhook, "email": email}
@@ -96,7 +104,7 @@ def add(  # noqa: PLR0913 - its options
 
 def _job(services: Services, job: str | None, preset: str | None) -> JobRequest:
     if (job is None) == (preset is None):
-        message = "a schedule does what one job did, or one preset says"
+        message = "a schedule needs either --job or --preset"
         raise errors.InvalidOptionsError(message, remedy="Give either --job or --preset.", field="job")
     if job is not None:
         return services.jobs.get(services.jobs.find(job)).request
@@ -114,7 +122,7 @@ def _events(text: str) -> list[str]:
     known = [one.value for one in Occasion]
     unknown = [word for word in words if word not in known]
     if unknown:
-        message = f"{unknown[0]!r} is nothing that can be told; there are {', '.join(known)}"
+        message = f"{unknown[0]!r} is not a valid event; use one of: {', '.join(known)}"
         raise errors.InvalidOptionsError(message, field="on")
     return words
 
@@ -135,26 +143,26 @@ def _request(values: dict[str, Any]) -> Any:
 
 @app.command(cls=arguments.Sectioned)
 def remove(schedule: Schedule, json: arguments.Json = False) -> int:
-    """Delete a schedule; its jobs stay, also one that runs."""
+    """Delete a schedule. Its jobs stay, also a running one."""
     with session.opened() as services:
         schedule_id = services.schedules.find(schedule)
         services.schedules.delete(schedule_id)
     if json:
         output.data({"deleted": str(schedule_id)})
     else:
-        output.line("Removed; its jobs stay.")
+        output.line("Deleted the schedule. Its jobs stay.")
     return 0
 
 
 @app.command(cls=arguments.Sectioned)
 def pause(schedule: Schedule, json: arguments.Json = False) -> int:
-    """Start nothing until it is resumed."""
+    """Pause a schedule: it starts no jobs until it is resumed."""
     return _enable(schedule, enabled=False, json=json)
 
 
 @app.command(cls=arguments.Sectioned)
 def resume(schedule: Schedule, json: arguments.Json = False) -> int:
-    """Go on from now; what passed during the pause is not caught up."""
+    """Resume a schedule. Runs missed during the pause are not caught up."""
     return _enable(schedule, enabled=True, json=json)
 
 
@@ -170,7 +178,7 @@ def _enable(schedule: str, *, enabled: bool, json: bool) -> int:
 
 @app.command(cls=arguments.Sectioned)
 def run(schedule: Schedule, json: arguments.Json = False) -> int:
-    """Queue its job at once for a running server and print the job's id."""
+    """Queue a job of the schedule now and print its ID."""
     with session.opened() as services:
         view = services.schedules.run(services.schedules.find(schedule))
     if json:

@@ -50,17 +50,22 @@ def serve(
         Part,
         typer.Argument(
             metavar="all|web|api|worker",
-            help="all: dashboard, API and runner; web: dashboard and API; api: the API alone; worker: only runs jobs.",
+            help="all: dashboard, API and worker; web: dashboard and API; api: only the API; worker: only a worker.",
         ),
     ] = Part.ALL,
-    host: Annotated[str | None, typer.Option(help="Address to listen on; PRAVAH_HOST.", show_default=False)] = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to listen on, 0 = any; PRAVAH_PORT.", show_default=False)
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; default: PRAVAH_HOST.", show_default=False)
     ] = None,
-    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port to listen on, 0 = any free port; default: PRAVAH_PORT.", show_default=False
+        ),
+    ] = None,
+    browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in the browser.")] = False,
     json: arguments.Json = False,
 ) -> int:
-    """Serve the dashboard and the API on one address, or a part of it."""
+    """Serve the dashboard, the API and a worker, or one of them."""
     # The factories read the settings for themselves.
     if host is not None:
         os.environ["PRAVAH_HOST"] = host
@@ -85,10 +90,10 @@ def _work(*, json: bool) -> int:
                 signal.signal(number, ask)
         runner = services.start_runner()
         database = "the embedded database" if services.database.embedded else services.database.url
-        _announce(f"Pravah runs jobs of {database}; Ctrl-C stops it", {"part": "worker"}, json=json)
+        _announce(f"Pravah worker for {database} (Ctrl-C stops it)", {"part": "worker"}, json=json)
         while not stop.wait(1):
             if not runner.is_alive:
-                raise errors.InternalError("the runner ended by itself")
+                raise errors.InternalError("the worker stopped unexpectedly")
     return 0
 
 
@@ -147,11 +152,11 @@ def _bind(config: Settings) -> socket.socket:
     try:
         return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        field, remedy = "host", "Give an address of this machine with --host; 127.0.0.1 is the safe one."
+        field, remedy = "host", "Choose an address of this machine with --host; 127.0.0.1 is the safest."
         if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            field, remedy = "port", "Stop what listens there, or choose another with --port (0 = any that is free)."
+            field, remedy = "port", "Stop the other program, or choose another port with --port (0 = any free port)."
         if error.errno == errno.EADDRINUSE and _is_pravah(config):
-            remedy = f"Pravah is already there: open http://{config.host}:{config.port}, or choose another --port."
+            remedy = f"Pravah is already running: open http://{config.host}:{config.port}, or choose another --port."
         # Python repeats the address in parentheses.
         reason = str(error.strerror or error).partition(" (")[0].lower()
         message = f"cannot listen on {config.host}:{config.port}: {reason}"
@@ -180,7 +185,7 @@ def _announce(text: str, document: dict[str, Any], *, json: bool) -> None:
 
 def _warn(host: str) -> None:
     if not host.startswith("127.") and host != "::1":
-        output.line("Anybody who reaches this address can use it: there is no log-in.", error=True)
+        output.line("Warning: anyone who can reach this address can use Pravah. There is no login.", error=True)
 
 
 def _open(url: str) -> None:

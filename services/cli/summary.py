@@ -88,7 +88,7 @@ def issues(found: list[IssueView], count: int, job_id: UUID) -> None:
     for issue in found:
         output.line(output.plain(f"  {issue.kind}: {issue.path}: {issue.message}"))
     if count > len(found):
-        output.line(f"  … `pravah jobs issues {short(job_id)}` shows all")
+        output.line(f"  … `pravah jobs issues {short(job_id)}` lists all")
 
 
 def where(job_id: UUID) -> None:

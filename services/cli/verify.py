@@ -34,7 +34,8 @@ def _arguments(
         str | None,
         typer.Argument(
             metavar="DIR",
-            help="What is verified; by default the manifest's own directory, for `-` the current one.",
+            help="Directory or S3 prefix to verify; default: the directory of the manifest, for `-` the current "
+            "directory.",
             show_default=False,
         ),
     ] = None,
@@ -56,9 +57,9 @@ def command() -> Any:
     common = declared.of_function(_arguments)
     texts = {
         "name": "verify",
-        "help": "Compare files with a manifest of sha256sum, md5sum, b3sum or Pravah, or S3 ETags.\n\n"
-        "MANIFEST is a file, the folder of a checksum result, job:ID for the result of an earlier checksum job, "
-        "or - for stdin. Exits 0 when every listed file is there and equal, else 1.",
+        "help": "Compare files with a manifest of sha256sum, md5sum, b3sum or Pravah, or with S3 ETags.\n\n"
+        "MANIFEST is a file, the folder of a checksum result, job:ID for an earlier checksum job, or - for stdin. "
+        "Exits 0 if every listed file is present and unchanged, otherwise 1.",
         "epilog": _EPILOG,
     }
     return declared.command((operations.get("verify"),), _verify, common, _MANIFEST, **texts)
@@ -92,8 +93,8 @@ def _default_directory(services: Services, given: str) -> str:
         source = services.jobs.get(services.jobs.find(given.removeprefix("job:"))).source
         return source.s3_uri or source.os_path
     if Path(given).is_dir():
-        remedy = "Give it as the second argument: pravah verify RESULT DIR"
-        message = "a result folder does not say which directory to verify"
+        remedy = "Name the directory as second argument: pravah verify RESULT DIR"
+        message = "with a result folder, the directory to verify is required"
         raise errors.InvalidOptionsError(message, remedy=remedy, field="directory")
     return os.path.dirname(given) or "."
 
@@ -101,7 +102,7 @@ def _default_directory(services: Services, given: str) -> str:
 def _keep_stdin(folder: Path) -> Path:
     """Keep what stdin gives as a file: the job may run in another process, and be retried."""
     if output.is_terminal(sys.stdin):
-        output.line("Reading the manifest from the terminal; Ctrl-D ends it.", error=True)
+        output.line("Reading the manifest from the terminal. Press Ctrl-D to end it.", error=True)
     content = sys.stdin.buffer.read()
     target = folder / hashlib.sha256(content).hexdigest()
     try:

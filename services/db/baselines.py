@@ -21,17 +21,17 @@ def check(session: Session, request: JobRequest) -> None:
     query = sa.select(JobRow.status, JobRow.operations, JobRow.request).where(JobRow.id == request.baseline)
     found = session.execute(query).one_or_none()
     if found is None:
-        state = "there is no such job"
+        state = "the job does not exist"
     elif found.status != Status.COMPLETED:
         state = f"it is {found.status}"
     elif not set(found.operations) & set(request.names):
-        state = f"it is of {', '.join(found.operations)}"
+        state = f"it has the operations {', '.join(found.operations)}"
     elif found.request["source"] != request.source.model_dump(mode="json"):
-        state = "it has another source"
+        state = "it has a different source"
     else:
         return
     raise errors.InvalidOptionsError(
-        f"job {request.baseline} is no baseline: {state}",
-        remedy="Name a completed job of the same operation and source, or none.",
+        f"job {request.baseline} cannot be the baseline: {state}",
+        remedy="Choose a completed job with the same operations and source, or none.",
         field="baseline",
     )

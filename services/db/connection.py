@@ -38,4 +38,4 @@ class PatientConnection(psycopg.Connection[Any]):
             if time.monotonic() - started < self.patience_seconds:
                 raise
             self.close()
-            raise psycopg.OperationalError(f"no answer within {self.patience_seconds:g} s") from error
+            raise psycopg.OperationalError(f"no response within {self.patience_seconds:g} s") from error

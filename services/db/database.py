@@ -119,8 +119,9 @@ class Database:
             raise self._unreachable(error) from error
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise errors.DatabaseError(
-                f"the tables in PostgreSQL at {self.url} cannot be made: {_first_line(error)}",
-                remedy="The user of PRAVAH_DATABASE_URL must own the database, or may create in its public schema.",
+                f"cannot create the tables in PostgreSQL at {self.url}: {_first_line(error)}",
+                remedy="The user of PRAVAH_DATABASE_URL must own the database or be allowed to create tables in its "
+                "public schema.",
             ) from error
 
     def _upgrade(self) -> None:
@@ -132,8 +133,8 @@ class Database:
                 migrate.upgrade(connection, _MIGRATIONS)
         except migrate.NewerSchemaError as error:
             raise errors.DatabaseError(
-                f"the tables in PostgreSQL at {self.url} are of a newer Pravah: {error}",
-                remedy="Run that version, or name another database in PRAVAH_DATABASE_URL.",
+                f"the tables in PostgreSQL at {self.url} belong to a newer version of Pravah: {error}",
+                remedy="Use that version, or another database in PRAVAH_DATABASE_URL.",
             ) from error
 
     def _unreachable(self, error: Exception) -> errors.DatabaseError:

@@ -83,8 +83,9 @@ def start(directory: Path) -> str:
             return str(server.get_uri())
         except Exception as error:  # the package raises many kinds; each means the same to the user
             raise errors.DatabaseError(
-                f"the embedded PostgreSQL in {directory} does not start: {_reason(error, directory)}",
-                remedy=f"Look at {directory / 'log'}; move {directory} away to begin anew, or set PRAVAH_DATABASE_URL.",
+                f"the embedded PostgreSQL in {directory} did not start: {_reason(error, directory)}",
+                remedy=f"See {directory / 'log'}. Move {directory} away to start with an empty database, or set "
+                f"PRAVAH_DATABASE_URL.",
             ) from error
 
 

@@ -54,7 +54,7 @@ def insert_job(
     session: Session,
     job_id: UUID,
     request: JobRequest,
-    retry_of: UUID | None = None,
+    rerun_of: UUID | None = None,
     schedule: ScheduleRow | None = None,
 ) -> JobRow:
     """Add a PENDING job.
@@ -69,7 +69,7 @@ def insert_job(
         request=request.model_dump(mode="json", exclude={"idempotency_key"}),
         status=Status.PENDING,
         attempt=1,
-        retry_of=retry_of,
+        rerun_of=rerun_of,
         schedule_id=schedule.id if schedule else None,
         schedule_name=schedule.name if schedule else None,
         idempotency_key=request.idempotency_key,
@@ -106,7 +106,7 @@ def get_row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
     query = sa.select(JobRow).where(JobRow.id == job_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
-        raise errors.JobNotFoundError(f"there is no job {job_id}")
+        raise errors.JobNotFoundError(f"job {job_id} does not exist")
     return row
 
 
@@ -339,14 +339,14 @@ def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | 
         walk=request.walk,
         status=Status(row.status),
         attempt=row.attempt,
-        retry_of=row.retry_of,
+        rerun_of=row.rerun_of,
         baseline=request.baseline,
         schedule_id=row.schedule_id,
         schedule_name=row.schedule_name,
         queue_position=position,
         cancel_requested=row.cancel_requested,
         pause_requested=row.pause_requested,
-        kept=row.kept,
+        pinned=row.pinned,
         progress=Progress.model_validate(row.progress) if row.progress else None,
         samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,
         issues_count=row.issues_count,

@@ -25,14 +25,14 @@ def ask(session: Session, job_id: UUID) -> JobRow:
     row = job_rows.get_row(session, job_id, lock=True)
     if row.status in FINAL or row.cancel_requested:
         state = "is being cancelled" if row.status not in FINAL else f"is {row.status}"
-        raise errors.JobConflictError(f"job {job_id} {state}", remedy="Only what has not ended can be paused.")
+        raise errors.JobConflictError(f"job {job_id} {state}", remedy="Only unfinished jobs can be paused.")
     if row.status == Status.PAUSED:
         return row
     row.pause_requested = True
     if row.status in {Status.PENDING, Status.INTERRUPTED}:
-        enter(session, row, "paused while it waited")
+        enter(session, row, "paused while queued")
     elif recovery.is_abandoned(session, row):
-        enter(session, row, "paused; its runner had died")
+        enter(session, row, "paused; its worker had crashed")
     return row
 
 
@@ -54,7 +54,7 @@ def resume(session: Session, job_id: UUID) -> JobRow:
     """
     row = job_rows.get_row(session, job_id, lock=True)
     if row.status in FINAL:
-        raise errors.JobConflictError(f"job {job_id} is {row.status}", remedy="Run it again instead.")
+        raise errors.JobConflictError(f"job {job_id} is {row.status}", remedy="Re-run it instead.")
     row.pause_requested = False
     if row.status == Status.PAUSED:
         row.status = Status.PENDING

@@ -63,8 +63,8 @@ def requeue(session: Session) -> list[JobRow]:
             row.status = Status.PAUSED
             job_rows.add_event(session, row.id, Status.PAUSED, "paused while interrupted")
         elif row.deaths >= MOST_DEATHS:
-            message = f"its runner died {row.deaths} times while it ran this job"
-            remedy = "Look at the log for the cause, e.g. too little memory; then narrow the job, or retry it."
+            message = f"the worker crashed {row.deaths} times while running this job"
+            remedy = "Check the log for the cause, e.g. too little memory. Then reduce the job, or re-run it."
             job_rows.end(
                 session, row, Status.FAILED, message, JobError(code="limit_exceeded", message=message, remedy=remedy)
             )

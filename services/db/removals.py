@@ -36,7 +36,7 @@ def needed(session: Session) -> set[UUID]:
     which is the baseline of its next one.
     """
     retried = session.scalars(
-        sa.select(JobRow.retry_of).where(JobRow.status.not_in(FINAL), JobRow.retry_of.is_not(None))
+        sa.select(JobRow.rerun_of).where(JobRow.status.not_in(FINAL), JobRow.rerun_of.is_not(None))
     )
     runs = sa.select(JobRow.id).ext(distinct_on(JobRow.schedule_id))
     runs = runs.where(JobRow.schedule_id.is_not(None), JobRow.status == Status.COMPLETED)

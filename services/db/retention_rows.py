@@ -37,7 +37,7 @@ def beyond(session: Session, limits: Limits) -> list[SweptJob]:
         return []
     size_bytes = sa.func.coalesce(_SIZES.c.size_bytes, 0)
     query = (
-        sa.select(JobRow.id, _ENDED, size_bytes, JobRow.kept, JobRow.label, JobRow.operations)
+        sa.select(JobRow.id, _ENDED, size_bytes, JobRow.pinned, JobRow.label, JobRow.operations)
         .outerjoin(_SIZES, _SIZES.c.job_id == JobRow.id)
         .where(JobRow.status.in_(FINAL))
         .order_by(_ENDED, JobRow.id)
@@ -76,14 +76,14 @@ def delete_beyond(
     tried = list(wanted)[:most]
     query = (
         sa.select(JobRow)
-        .options(load_only(JobRow.status, JobRow.kept))
+        .options(load_only(JobRow.status, JobRow.pinned))
         .where(JobRow.id.in_(tried))
         .with_for_update(skip_locked=True)
     )
     rows = sorted(session.scalars(query), key=lambda row: tried.index(row.id))
     # Looked at again now that nobody can name or keep them any more.
     spared = removals.needed(session)
-    gone = [row for row in rows if row.status in FINAL and not row.kept and row.id not in spared]
+    gone = [row for row in rows if row.status in FINAL and not row.pinned and row.id not in spared]
     for row in gone:
         removals.delete_row(session, row)
     return set(tried), [wanted[row.id] for row in gone]
@@ -110,10 +110,10 @@ def known(session: Session) -> dict[UUID, Known]:
 def held(session: Session) -> Held:
     """Return how much the finished jobs hold."""
     is_final = JobRow.status.in_(FINAL)
-    jobs = sa.select(sa.func.count(), sa.func.count().filter(JobRow.kept)).select_from(JobRow).where(is_final)
+    jobs = sa.select(sa.func.count(), sa.func.count().filter(JobRow.pinned)).select_from(JobRow).where(is_final)
     size = sa.select(sa.func.coalesce(sa.func.sum(ArtifactRow.size_bytes), 0)).join(JobRow).where(is_final)
-    count, kept = session.execute(jobs).one()
-    return Held(jobs=count, kept=kept, size_bytes=int(session.scalar(size) or 0))
+    count, pinned = session.execute(jobs).one()
+    return Held(jobs=count, pinned=pinned, size_bytes=int(session.scalar(size) or 0))
 
 
 def last_sweep(session: Session) -> LastSweep | None:

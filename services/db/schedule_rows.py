@@ -37,7 +37,7 @@ def get_row(session: Session, schedule_id: UUID, *, lock: bool = False) -> Sched
     query = sa.select(ScheduleRow).where(ScheduleRow.id == schedule_id)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:
-        raise errors.ScheduleNotFoundError(f"there is no schedule {schedule_id}")
+        raise errors.ScheduleNotFoundError(f"schedule {schedule_id} does not exist")
     return row
 
 
@@ -93,8 +93,8 @@ def start(session: Session, row: ScheduleRow, due_at: datetime | None = None) ->
         key = None  # somebody chose it for a job of theirs: that is no run of this schedule
     request = request_of(row)
     if request is None:
-        message = "this version does not understand the job of this schedule"
-        raise errors.InvalidOptionsError(message, remedy="Delete the schedule and make it anew.", field="job")
+        message = "this version of Pravah does not support the job of this schedule"
+        raise errors.InvalidOptionsError(message, remedy="Delete the schedule and create it again.", field="job")
     values = {"idempotency_key": key, "name": request.name or row.name, "baseline": _baseline(session, row)}
     request = request.model_copy(update=values)
     return jobs.insert_job(session, uuid.uuid4(), request, schedule=row).id
@@ -109,10 +109,12 @@ def _baseline(session: Session, row: ScheduleRow) -> UUID | None:
 
 def tell_skipped(session: Session, row: ScheduleRow, job_id: UUID) -> None:
     """Say in the schedule, and in the job that still runs, that a due time started nothing."""
-    set_note(row, f"skipped: the run before, job {job_id}, had not ended", row.next_run_at)
+    set_note(row, f"skipped: the previous run, job {job_id}, had not ended", row.next_run_at)
     job = session.get_one(JobRow, job_id)
     due_at = row.next_run_at.isoformat(timespec="seconds") if row.next_run_at else "now"
-    jobs.add_event(session, job_id, Status(job.status), f"the run due at {due_at} was skipped: this one had not ended")
+    jobs.add_event(
+        session, job_id, Status(job.status), f"the run due at {due_at} was skipped, because this job had not ended"
+    )
 
 
 def set_note(row: ScheduleRow, note: str | None, at: datetime | None) -> None:

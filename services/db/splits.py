@@ -151,7 +151,7 @@ def claim(
             files_done=0,
             bytes_done=0,
         )
-        .returning(*own, sa.func.coalesce(JobRow.retry_of, JobRow.id), JobRow.request)
+        .returning(*own, sa.func.coalesce(JobRow.rerun_of, JobRow.id), JobRow.request)
         .execution_options(synchronize_session=False)
     )
     row = session.execute(query).first()

@@ -42,7 +42,7 @@ class JobRow(Base):
     request: Mapped[dict[str, Any]]
     status: Mapped[str]
     attempt: Mapped[int]
-    retry_of: Mapped[UUID | None]
+    rerun_of: Mapped[UUID | None]
     schedule_id: Mapped[UUID | None] = mapped_column(ForeignKey("schedules.id", ondelete="SET NULL"))
     """Of the schedule that started it; none once that is deleted."""
     schedule_name: Mapped[str | None]
@@ -56,7 +56,7 @@ class JobRow(Base):
     """The process that holds the job; see ``services.base.identity``."""
     deaths: Mapped[int]
     """How often a runner died on it."""
-    kept: Mapped[bool] = mapped_column(default=False)
+    pinned: Mapped[bool] = mapped_column(default=False)
     """Never deleted for its age, or because there are too many jobs or bytes."""
     lease_expires_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]

@@ -29,4 +29,6 @@ def decode(cursor: str) -> tuple[datetime, UUID]:
             raise ValueError("no zone")
         return moment, UUID(job_id)
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:
-        raise errors.InvalidOptionsError("cursor is not one that was given out", field="cursor") from error
+        raise errors.InvalidOptionsError(
+            "the cursor is invalid; use `next_cursor` of a previous page", field="cursor"
+        ) from error

@@ -80,9 +80,9 @@ class Source(Model):
     @pydantic.model_validator(mode="after")
     def _one(self) -> Source:
         if (self.path is None) == (self.s3_uri is None):
-            raise ValueError("give either path or s3_uri")
+            raise ValueError("set either path or s3_uri, not both")
         if self.path is not None and ("\0" in self.path or not self.path.startswith("/")):
-            raise ValueError("path must be absolute, without a NUL character")
+            raise ValueError("path must be absolute and must not contain a NUL character")
         return self
 
     @classmethod
@@ -154,8 +154,8 @@ class JobRequest(Asked):
         """
         twice = [name for name, times in Counter(self.names).items() if times > 1]
         if twice:
-            message = f"operation {twice[0]!r} is named twice"
-            raise errors.InvalidOptionsError(message, remedy="Start a job for each of them.", field="operations")
+            message = f"operation {twice[0]!r} is listed twice"
+            raise errors.InvalidOptionsError(message, remedy="Start a separate job for each.", field="operations")
         return self.with_options(_completed(place, one) for place, one in enumerate(self.operations))
 
 
@@ -164,7 +164,7 @@ def _completed(place: int, wanted: OperationRequest) -> dict[str, Any]:
         declaration = operations.get(wanted.operation)
     except KeyError:
         known = ", ".join(operation.name for operation in operations.OPERATIONS)
-        message = f"operation {wanted.operation!r} is unknown; there are {known}"
+        message = f"unknown operation {wanted.operation!r}; use one of: {known}"
         raise errors.InvalidOptionsError(message, field=f"operations.{place}.operation") from None
     try:
         options = declaration.options.model_validate(wanted.options)
@@ -245,7 +245,7 @@ class JobView(Asked):
         schedule_id: the schedule that started it; none once that is deleted.
         schedule_name: as it was called then; stays.
         queue_position: 1 = next; only while it waits.
-        kept: no sweep deletes it.
+        pinned: never deleted automatically.
         verdict: what it says of its source, the worst of its operations: ``failed``, ``invalid``, ``damaged``,
             ``incomplete``, ``partial``, ``valid``, ``verified`` or ``whole``; none where none was asked for.
         samples: points of the rate chart; empty in a list of jobs.
@@ -258,14 +258,14 @@ class JobView(Asked):
     walk: WalkOptions
     status: Status
     attempt: int
-    retry_of: UUID | None
+    rerun_of: UUID | None
     baseline: UUID | None
     schedule_id: UUID | None
     schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
     pause_requested: bool
-    kept: bool = False
+    pinned: bool = False
     progress: Progress | None
     samples: list[RateSample]
     issues_count: int

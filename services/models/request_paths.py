@@ -44,7 +44,7 @@ class PathOption:
         try:
             return UUID(self.value.removeprefix(JOB_REFERENCE))
         except ValueError:
-            raise errors.InvalidOptionsError(f"{self.value!r} names no job", field=self.field) from None
+            raise errors.InvalidOptionsError(f"{self.value!r} does not name a job", field=self.field) from None
 
 
 def with_paths(request: JobRequest, replace: Callable[[PathOption], str]) -> JobRequest:

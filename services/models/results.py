@@ -117,7 +117,7 @@ def parse_filter(text: str) -> Filter:
         return Filter(column=column, operator=operator, value=value)
     except pydantic.ValidationError:
         known = ", ".join(get_args(Operator))
-        message = f"filter {text!r} is not column:operator:value with an operator of {known}"
+        message = f"filter {text!r} is invalid; use column:operator:value with one of the operators {known}"
         raise errors.InvalidOptionsError(message, field="filter") from None
 
 

@@ -72,12 +72,12 @@ class Held(Model):
     """The finished jobs there are.
 
     Attributes:
-        kept: of them, those that a user keeps.
+        pinned: of them, those that are pinned.
         size_bytes: of their stored files.
     """
 
     jobs: int
-    kept: int
+    pinned: int
     size_bytes: int
 
 

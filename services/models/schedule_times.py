@@ -20,7 +20,10 @@ _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(days=366)
 _EVERY = re.compile(r"every\s+(?:([0-9]{1,6})\s*)?(m|min|minutes?|h|hours?|d|days?|w|weeks?)", re.IGNORECASE | re.ASCII)
 _UNITS = {"m": "minute", "h": "hour", "d": "day", "w": "week"}
-_REMEDY = "Write e.g. `every 6h`, or minute, hour, day, month and weekday of cron: `30 2 * * MON-FRI`."
+_REMEDY = (
+    "Use an interval such as `every 6h`, or a cron expression such as `30 2 * * MON-FRI` "
+    "(minute, hour, day, month, weekday)."
+)
 
 
 def check(rule: str, zone: str) -> None:
@@ -52,7 +55,7 @@ def next_after(rule: str, zone: str, moment: datetime, due: datetime | None = No
     for found in _cron(rule, moment.astimezone(place)):
         if found > moment:
             return found.astimezone(UTC)
-    raise _wrong(rule, "it never comes true")
+    raise _wrong(rule, "it never matches a date")
 
 
 def words(rule: str, zone: str) -> str:
@@ -78,17 +81,17 @@ def _interval(rule: str) -> timedelta | None:
         return None
     found = _EVERY.fullmatch(rule.strip())
     if found is None:
-        raise _wrong(rule, "an interval is a number with m, h, d or w")
+        raise _wrong(rule, "an interval must be a number with m, h, d or w")
     interval = int(found[1] or 1) * timedelta(**{f"{_UNITS[found[2][0].lower()]}s": 1})
     if not _SHORTEST <= interval <= _LONGEST:
-        raise _wrong(rule, "an interval has 1 minute to 366 days")
+        raise _wrong(rule, "an interval must be between 1 minute and 366 days")
     return interval
 
 
 def _cron(rule: str, moment: datetime) -> CronSim:
     # The library also takes a field of seconds, and `*` of a second would start a job each second.
     if len(rule.split()) != 5:
-        raise _wrong(rule, "a cron expression has five fields")
+        raise _wrong(rule, "a cron expression must have five fields")
     try:
         return CronSim(rule.upper(), moment)
     except CronSimError as error:
@@ -100,10 +103,10 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # no such name; no name at all; a folder of names
-        message = f"{name!r} is no time zone"
-        remedy = "Give a name of the IANA database, e.g. UTC, Europe/Berlin or Asia/Kolkata."
+        message = f"{name!r} is not a valid time zone"
+        remedy = "Use a name from the IANA database, e.g. UTC, Europe/Berlin or Asia/Kolkata."
         raise errors.InvalidOptionsError(message, remedy=remedy, field="zone") from None
 
 
 def _wrong(rule: str, reason: str) -> errors.InvalidOptionsError:
-    return errors.InvalidOptionsError(f"{rule!r} is no time to run at: {reason}", remedy=_REMEDY, field="when")
+    return errors.InvalidOptionsError(f"{rule!r} is not a valid schedule: {reason}", remedy=_REMEDY, field="when")

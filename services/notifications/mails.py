@@ -25,9 +25,9 @@ def check(address: str, config: settings.Settings) -> None:
         InvalidOptionsError: it is none, or the settings name no mail server or no sender.
     """
     if not re.fullmatch(r"[\x21-\x7e]+", address) or not re.fullmatch(r"[^@<>,;:\"\\]+@[^@<>,;:\"\\]+", address):
-        message, remedy = "the e-mail is no address", "Give one address, as name@host.example."
+        message, remedy = "the e-mail address is invalid", "Use one address, such as name@host.example."
     elif config.smtp_url is None or config.mail_from is None:
-        message, remedy = "no mail can be sent from here", "Set PRAVAH_SMTP_URL and PRAVAH_MAIL_FROM and restart."
+        message, remedy = "sending e-mail is not configured", "Set PRAVAH_SMTP_URL and PRAVAH_MAIL_FROM and restart."
     else:
         return
     raise errors.InvalidOptionsError(message, remedy=remedy, field="email")
@@ -58,11 +58,11 @@ def send(address: str, subject: str, text: str, config: settings.Settings, deliv
     except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPResponseException) as error:
         code = _code(error)
         # 5xx is for good (RFC 5321 §4.2.1). The server's own words are left out: they may repeat what it was told.
-        raise calls.NotSentError(f"{shown} refused the mail with {code}", is_final=code >= 500) from None
+        raise calls.NotSentError(f"{shown} rejected the e-mail with {code}", is_final=code >= 500) from None
     except (OSError, smtplib.SMTPException, ValueError) as error:
         reason = str(error) if isinstance(error, smtplib.SMTPNotSupportedError) else type(error).__name__
-        raise calls.NotSentError(f"no answer from {shown} ({reason})") from None
-    return f"{shown} took the mail"
+        raise calls.NotSentError(f"no response from {shown} ({reason})") from None
+    return f"{shown} accepted the e-mail"
 
 
 def _deliver(message: EmailMessage, parts: urllib.parse.SplitResult, over: threading.Event) -> None:
@@ -79,7 +79,9 @@ def _deliver(message: EmailMessage, parts: urllib.parse.SplitResult, over: threa
                 server.starttls(context=context)
                 server.ehlo()
             elif parts.scheme == "smtp" and parts.username and host not in _LOOPBACK:
-                raise smtplib.SMTPNotSupportedError("it offers no STARTTLS, and no password is sent in the clear")
+                raise smtplib.SMTPNotSupportedError(
+                    "the server does not offer STARTTLS; the password is not sent unencrypted"
+                )
             if parts.username:
                 server.login(urllib.parse.unquote(parts.username), urllib.parse.unquote(parts.password or ""))
             server.send_message(message)

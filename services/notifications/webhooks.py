@@ -26,13 +26,15 @@ def check(url: str, config: settings.Settings) -> None:
     """
     parts = _split(url)
     if not config.allowed_webhooks:
-        message, remedy = "no webhook is allowed here", "Name what is in PRAVAH_ALLOWED_WEBHOOKS and restart."
+        message, remedy = "webhooks are not configured", "Set PRAVAH_ALLOWED_WEBHOOKS and restart."
         raise _wrong(message, remedy)
     if not any(_is_below(parts, urllib.parse.urlsplit(prefix)) for prefix in config.allowed_webhooks):
         message = f"the webhook at {webhook_origin(url)} lies below none of PRAVAH_ALLOWED_WEBHOOKS"
-        raise _wrong(message, "Choose an address that does, or add it to the setting and restart.")
+        raise _wrong(message, "Choose an allowed address, or add it to the setting and restart.")
     if config.webhook_secret is None:
-        raise _wrong("webhooks cannot be signed", "Set PRAVAH_WEBHOOK_SECRET to a long random text and restart.")
+        raise _wrong(
+            "webhooks cannot be signed without a secret", "Set PRAVAH_WEBHOOK_SECRET to a long random text and restart."
+        )
 
 
 def signature(secret: str, body: bytes) -> str:
@@ -88,7 +90,7 @@ def _reason(error: Exception) -> str:
 
 
 def _split(url: str) -> urllib.parse.SplitResult:
-    remedy = "Write it as https://host/path, without user, password and fragment."
+    remedy = "Use https://host/path, without user, password and fragment."
     try:
         parts = urllib.parse.urlsplit(url)
         usable = parts.scheme in _PORTS and parts.hostname and parts.username is None and not parts.fragment
@@ -96,9 +98,9 @@ def _split(url: str) -> urllib.parse.SplitResult:
     except ValueError:
         usable = None
     if not usable or not re.fullmatch(r"[\x21-\x7e]+", url) or "\\" in url:
-        raise _wrong("the webhook is no http:// or https:// address", remedy)
+        raise _wrong("the webhook is not an http:// or https:// address", remedy)
     if any(urllib.parse.unquote(part) in {".", ".."} for part in re.split("/|%2f", parts.path, flags=re.IGNORECASE)):
-        raise _wrong("the path of the webhook holds . or ..", remedy)
+        raise _wrong("the path of the webhook must not contain . or ..", remedy)
     return parts
 
 

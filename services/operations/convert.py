@@ -242,7 +242,7 @@ OPERATION = Operation(
                 words("type", "integer, float, boolean, date, timestamp, time or text"),
                 words(
                     "type_is",
-                    "found: detected; asked for: from the option Types; of other files: from the union of all files",
+                    "`found`: detected; `asked for`: from the option Types; `of other files`: from the union",
                 ),
             ),
         ),

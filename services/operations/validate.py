@@ -32,7 +32,7 @@ _SCHEMA = (
 
 
 class ExtraColumns(StrEnum):
-    """Whether a column that is not in the schema is an error."""
+    """What to do with columns that are not in the schema."""
 
     ERROR = "error"
     ALLOW = "allow"

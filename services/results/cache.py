@@ -52,7 +52,7 @@ class ShardCache:
         """Return the paths of a table's shards.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist.
             ArtifactNotFoundError: it has no such table.
             StorageError, OutputError: a copy could not be made.
         """
@@ -138,7 +138,7 @@ class ShardCache:
             copy.parent.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(dir=copy.parent, prefix=_TEMPORARY)
         except OSError as error:
-            raise errors.OutputError(f"the cache cannot be written: {error}") from error
+            raise errors.OutputError(f"cannot write to the cache: {error}") from error
         os.close(handle)
         try:
             write(Path(temporary))
@@ -147,7 +147,7 @@ class ShardCache:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             if isinstance(error, OSError) and not isinstance(error, errors.PravahError):
-                raise errors.OutputError(f"the cache cannot be written: {error}") from error
+                raise errors.OutputError(f"cannot write to the cache: {error}") from error
             raise
 
     def _evict(self) -> None:

@@ -98,14 +98,14 @@ def translated() -> Iterator[None]:
         yield
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         raise errors.InvalidOptionsError(
-            f"a filter's value does not fit its column: {_first_line(error)}", field="filter"
+            f"the value of a filter is invalid for its column: {_first_line(error)}", field="filter"
         ) from None
     except duckdb.IOException as error:
-        raise errors.StorageError(f"a result file cannot be read: {_first_line(error)}") from error
+        raise errors.StorageError(f"cannot read a result file: {_first_line(error)}") from error
     except duckdb.OutOfMemoryException as error:
         raise errors.LimitExceededError(
-            f"the question needs more memory than it may take: {_first_line(error)}",
-            remedy="Filter more, or raise PRAVAH_QUERY_MEMORY_BYTES.",
+            f"the query needs more memory than allowed: {_first_line(error)}",
+            remedy="Add filters, or raise PRAVAH_QUERY_MEMORY_BYTES.",
         ) from error
 
 

@@ -48,9 +48,10 @@ _DECIDED = """
     )"""
 _SCRIPT = """#!/usr/bin/env bash
 # Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
-# Without an option it only tells what it would do. With --remove it removes the copies. With --hardlink each copy
+# Without an option it only shows what it would do. With --remove it removes the copies. With --hardlink each copy
 # becomes another name of the kept file; with --reflink it shares the kept file's blocks (Btrfs, XFS, ZFS). Before each
-# step it looks again: a file that is not as it was when the job read it (size, time), or whose kept copy is not, stays.
+# step it checks again: a file that is not as it was when the job read it (size, time), or whose kept copy is not,
+# stays.
 set -u
 export LC_ALL=C
 case "${{1:-}}" in
@@ -106,7 +107,7 @@ class Removal:
         """
         prefix = rule.folder.strip("/")
         if rule.keep == "under" and not prefix:
-            raise errors.InvalidOptionsError("the rule `under` needs a folder", field="folder")
+            raise errors.InvalidOptionsError("the rule `under` requires a folder", field="folder")
         condition = where(table, ResultQuery(filters=rule.filters))
         self._values = (*condition.values, "" if prefix == "." else f"{prefix}/")
         self._decided = _DECIDED.format(

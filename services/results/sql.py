@@ -53,7 +53,7 @@ class Schema:
         """
         if column not in self.types:
             known = ", ".join(self.types)
-            raise errors.InvalidOptionsError(f"there is no column {column!r}; there are {known}", field="column")
+            raise errors.InvalidOptionsError(f"unknown column {column!r}; use one of: {known}", field="column")
         return '"' + column.replace('"', '""') + '"'
 
 
@@ -172,7 +172,9 @@ def _condition(schema: Schema, condition: Filter) -> tuple[str, tuple[Any, ...]]
         return f"{name} IS NOT NULL", ()
     if condition.operator in {"contains", "starts_with"}:
         if kind == "BLOB":
-            raise errors.InvalidOptionsError(f"{condition.column} holds bytes: filter it by eq or in", field="filter")
+            raise errors.InvalidOptionsError(
+                f"{condition.column} contains bytes; filter it by eq or in", field="filter"
+            )
         if condition.operator == "contains":
             return f"contains(lower({name}::VARCHAR), lower(?))", (condition.value,)
         return f"starts_with({name}::VARCHAR, ?)", (condition.value,)
@@ -196,10 +198,10 @@ def _typed(column: str, kind: str, value: str) -> Any:
         try:
             return float(value)
         except ValueError:
-            raise errors.InvalidOptionsError(f"{value!r} is no number, as {column} holds", field=column) from None
+            raise errors.InvalidOptionsError(f"{column} must be a number, not {value!r}", field=column) from None
     if kind not in _WHOLE_NUMBERS:
         return value
     try:
         return int(value)
     except ValueError:
-        raise errors.InvalidOptionsError(f"{value!r} is no whole number, as {column} holds", field=column) from None
+        raise errors.InvalidOptionsError(f"{column} must be a whole number, not {value!r}", field=column) from None

@@ -35,7 +35,9 @@ def within(entries: str, columns: Sequence[str], path: str, limit: int, *, by: M
         InvalidOptionsError: `by` is no size.
     """
     if by not in get_args(Measure):
-        raise errors.InvalidOptionsError(f"{by!r} is no size; there are {', '.join(get_args(Measure))}", field="by")
+        raise errors.InvalidOptionsError(
+            f"{by!r} is not a valid size; use one of: {', '.join(get_args(Measure))}", field="by"
+        )
     below = "starts_with(path, $prefix) AND path <> '.' AND slashes <= $levels"
     rest = "substr(path, length($prefix) + 1)"
     text = f"""

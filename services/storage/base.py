@@ -109,7 +109,7 @@ def check_key(key: str) -> str:
     """
     parts = key.split("/")
     if any(part in {"", ".", ".."} for part in parts) or "\0" in key or "\\" in key:
-        raise errors.ArtifactNotFoundError(f"{key!r} is not the name of an artifact")
+        raise errors.ArtifactNotFoundError(f"{key!r} is not a valid artifact name")
     return key
 
 

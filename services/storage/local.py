@@ -30,7 +30,7 @@ class LocalStorage:
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise errors.OutputError(f"{root} cannot be made: {error}") from error
+            raise errors.OutputError(f"cannot create {root}: {error}") from error
 
     def put(self, key: str, path: Path) -> None:
         """Move the file in; across file systems copy, sync, rename."""
@@ -46,7 +46,7 @@ class LocalStorage:
         except OSError as error:
             raise errors.StorageError(
                 f"cannot store {key} in {self._root}: {error.strerror or error}",
-                remedy="Check free space and permissions of the data directory (PRAVAH_DATA_DIR), then retry.",
+                remedy="Check the free space and permissions of the data directory (PRAVAH_DATA_DIR), then retry.",
             ) from error
 
     @staticmethod
@@ -68,7 +68,7 @@ class LocalStorage:
         try:
             file = (self._root / check_key(key)).open("rb")
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
-            raise errors.ArtifactNotFoundError(f"there is no stored {key}") from None
+            raise errors.ArtifactNotFoundError(f"{key} is not stored") from None
         except OSError as error:
             raise errors.StorageError(f"cannot read {key}: {error}") from error
 
@@ -89,7 +89,7 @@ class LocalStorage:
         """Return the file's size."""
         path = self._root / check_key(key)
         if not path.is_file():
-            raise errors.ArtifactNotFoundError(f"there is no stored {key}")
+            raise errors.ArtifactNotFoundError(f"{key} is not stored")
         return path.stat().st_size
 
     def list(self, prefix: str) -> list[str]:
@@ -142,7 +142,7 @@ class LocalStorage:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise errors.StorageError(f"cannot look at {path}: {error}") from error
+            raise errors.StorageError(f"cannot read {path}: {error}") from error
         size_bytes = 0 if upload == _EMPTY else stat.st_size
         yield Entry(path.relative_to(self._root).as_posix(), size_bytes, stat.st_mtime, upload)
 
@@ -172,7 +172,7 @@ class LocalStorage:
             with tempfile.NamedTemporaryFile(dir=self._root, prefix=_TEMPORARY):
                 pass
         except OSError as error:
-            raise errors.StorageError(f"{self._root} cannot be written: {error}") from error
+            raise errors.StorageError(f"cannot write to {self._root}: {error}") from error
         return f"local directory {self._root}"
 
 

@@ -117,7 +117,7 @@ def translated(what: str) -> Iterator[None]:
         KeyError,
         ValueError,
     ) as error:
-        reason = f"the answer lacks {error}" if isinstance(error, KeyError) else str(error)
+        reason = f"the response lacks {error}" if isinstance(error, KeyError) else str(error)
         raise _storage_error(f"{what}: {reason}", error) from error
 
 
@@ -181,7 +181,7 @@ class S3Storage:
         except errors.StorageError as error:
             if error.is_passing:
                 raise
-            log.warning("uploads of %s that nobody finishes may be left: %s", key, error)  # may not be listed, say
+            log.warning("unfinished uploads of %s may remain: %s", key, error)  # may not be listed, say
 
     def _drop_unfinished(self, prefix: str) -> None:
         for entry in self.unfinished(prefix):

@@ -43,7 +43,7 @@ class ArtifactService:
         """Return a job's files by name; none before it is completed.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist.
         """
         with self._database.transaction() as session:
             job_rows.get_row(session, job_id)
@@ -76,7 +76,9 @@ class ArtifactService:
         size = artifact.size_bytes
         stop = size if end is None else min(end, size)
         if start < 0 or (start >= size and size > 0) or stop < start:
-            raise errors.InvalidOptionsError(f"bytes {start} to {end} lie outside of {size}", field="Range")
+            raise errors.InvalidOptionsError(
+                f"bytes {start} to {end} are outside the file of {size} bytes", field="Range"
+            )
         return ArtifactStream(artifact, start, stop, size, self._storage.open(key, start, stop))
 
     def read(self, job_id: UUID, name: str) -> Iterator[bytes]:

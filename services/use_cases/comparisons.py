@@ -159,8 +159,8 @@ class CompareService:
             if one.table.name == wanted:
                 return self._made(self._pair(plan, before, after), plan, one)
         known = ", ".join(one.table.name for one in plan.tables)
-        message = f"a comparison of {operation} has no table {wanted!r}"
-        raise errors.ArtifactNotFoundError(message, remedy=f"There are {known}.")
+        message = f"the comparison of {operation} has no table {wanted!r}"
+        raise errors.ArtifactNotFoundError(message, remedy=f"Use one of: {known}.")
 
     def _pair(self, plan: Plan, before: UUID, after: UUID) -> Pair:
         pair = Pair(before=self._side(plan, before), after=self._side(plan, after))
@@ -249,8 +249,8 @@ def main_table(operation: str) -> str:
 
 def _plan(operation: str) -> Plan:
     if operation not in PLANS:
-        message = f"results of {operation!r} cannot be compared; those of {', '.join(PLANS)} can"
-        raise errors.InvalidOptionsError(message, remedy="Name one of these operations.", field="operation")
+        message = f"results of {operation!r} cannot be compared; only results of {', '.join(PLANS)} can"
+        raise errors.InvalidOptionsError(message, remedy="Choose one of these operations.", field="operation")
     return PLANS[operation]
 
 

@@ -1,4 +1,4 @@
-"""Removing the files of a deleted job."""
+"""Removing the files belongs to a deleted job."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class JobService:
         self.ended = threading.Event()
         """Set when a runner of this process has ended a job: who is to be told of it hears at once."""
 
-    def submit(self, request: JobRequest, *, retry_of: UUID | None = None) -> tuple[JobView, bool]:
+    def submit(self, request: JobRequest, *, rerun_of: UUID | None = None) -> tuple[JobView, bool]:
         """Queue a job.
 
         Returns:
@@ -63,8 +63,8 @@ class JobService:
         request = self.check(request)
         try:
             with self._database.transaction() as session:
-                self._hold(session, request, retry_of)
-                row = job_rows.insert_job(session, uuid.uuid4(), request, retry_of)
+                self._hold(session, request, rerun_of)
+                row = job_rows.insert_job(session, uuid.uuid4(), request, rerun_of)
                 position = job_rows.queue_positions(session, [row.id]).get(row.id)
                 view = job_rows.to_view(row, position)
         except sqlalchemy.exc.IntegrityError:
@@ -110,14 +110,14 @@ class JobService:
         engine.check(spec.checked_spec(request, self._config, self._sources))
         return request
 
-    def _hold(self, session: Session, request: JobRequest, retry_of: UUID | None) -> None:
+    def _hold(self, session: Session, request: JobRequest, rerun_of: UUID | None) -> None:
         """Keep the jobs that a new one names from being deleted until it is there to be seen."""
         named = request_paths.job_references(request.model_dump(mode="json"))
-        there = removals.hold(session, named | ({retry_of} if retry_of else set()))
+        there = removals.hold(session, named | ({rerun_of} if rerun_of else set()))
         gone = sorted(named - there)
         if gone:
-            message = f"job {gone[0]} was deleted at this moment"
-            raise errors.InvalidOptionsError(message, remedy="Name a completed job.", field="operations")
+            message = f"job {gone[0]} was deleted in the meantime"
+            raise errors.InvalidOptionsError(message, remedy="Choose a completed job.", field="operations")
 
     def _placed(self, option: request_paths.PathOption, request: JobRequest) -> str:
         if not option.is_destination:
@@ -129,13 +129,15 @@ class JobService:
         with self._database.transaction() as session:
             query = sqlalchemy.select(JobRow.status, JobRow.operations).where(JobRow.id == job_id)
             found = session.execute(query).one_or_none()
-        state = "there is no such job"
+        state = "the job does not exist"
         if found is not None:
             if found.status == Status.COMPLETED and option.result_of in found.operations:
                 return
             state = f"it is {found.status}, of {', '.join(found.operations)}"
         message = f"job {job_id} has no result of {option.result_of}: {state}"
-        raise errors.InvalidOptionsError(message, remedy="Name a completed job of it.", field=option.field)
+        raise errors.InvalidOptionsError(
+            message, remedy="Choose a completed job with this operation.", field=option.field
+        )
 
     def _same(self, row: JobRow, request: JobRequest) -> JobRow:
         if row.request != request.model_dump(mode="json", exclude={"idempotency_key"}):
@@ -181,21 +183,23 @@ class JobService:
         if text == "latest":
             newest = self.list(limit=1).items
             if not newest:
-                raise errors.JobNotFoundError("there is no job yet", remedy="Start one: `pravah run --help`.")
+                raise errors.JobNotFoundError("there are no jobs yet", remedy="Start one: `pravah run --help`.")
             return newest[0].id
         digits = text.strip().lower().replace("-", "")
         if not re.fullmatch("[0-9a-f]{4,32}", digits):
-            message = f"{text!r} is no job id"
-            remedy = "Give an id, at least its first 4 hexadecimal digits, or latest; `pravah jobs list` shows them."
+            message = f"{text!r} is not a valid job ID"
+            remedy = (
+                "Use a job ID, at least its first 4 hexadecimal digits, or latest. `pravah jobs list` shows all jobs."
+            )
             raise errors.InvalidOptionsError(message, remedy=remedy, field="id")
         with self._database.transaction() as session:
             found = job_rows.find_ids(session, digits, 6)
         if not found:
-            raise errors.JobNotFoundError(f"there is no job {text}")
+            raise errors.JobNotFoundError(f"job {text} does not exist")
         if len(found) > 1:
             several = ", ".join(str(job_id) for job_id in found[:5]) + (", …" if len(found) > 5 else "")
-            message = f"several jobs begin with {text}: {several}"
-            raise errors.InvalidOptionsError(message, remedy="Give more digits.", field="id")
+            message = f"several jobs start with {text}: {several}"
+            raise errors.InvalidOptionsError(message, remedy="Use more digits.", field="id")
         return found[0]
 
     def exists(self, job_id: UUID) -> bool:
@@ -207,7 +211,7 @@ class JobService:
         """Return jobs, newest first.
 
         Raises:
-            InvalidOptionsError: the cursor is not one that was given out.
+            InvalidOptionsError: the the cursor is invalid; use `next_cursor` of a previous page.
         """
         with self._database.transaction() as session:
             rows, following = job_rows.list_rows(session, wanted or JobFilter(), cursor, limit)
@@ -237,9 +241,9 @@ class JobService:
             if row.status not in FINAL:
                 row.cancel_requested = True
             if row.status in {Status.PENDING, Status.INTERRUPTED, Status.PAUSED}:
-                job_rows.end(session, row, Status.CANCELLED, "cancelled while it waited")
+                job_rows.end(session, row, Status.CANCELLED, "cancelled while queued")
             elif recovery.is_abandoned(session, row):
-                job_rows.end(session, row, Status.CANCELLED, "cancelled; its runner had died")
+                job_rows.end(session, row, Status.CANCELLED, "cancelled; its worker had crashed")
             view = job_rows.to_view(row, history=job_rows.events(session, job_id))
         if view.is_final:
             self._remove_work(job_id)
@@ -270,11 +274,11 @@ class JobService:
         self.submitted.set()
         return view
 
-    def retry(self, job_id: UUID, *, fresh: bool = False) -> JobView:
+    def rerun(self, job_id: UUID, *, from_scratch: bool = False) -> JobView:
         """Queue a new job with the same request; files that are unchanged since a completed one are not read again.
 
         Args:
-            fresh: trust nothing: read all.
+            from_scratch: read all files again, also unchanged ones.
 
         Raises:
             JobNotFoundError: there is none.
@@ -282,13 +286,13 @@ class JobService:
         """
         view = self.get(job_id)
         if not view.is_final:
-            raise errors.JobConflictError(f"job {job_id} is {view.status}", remedy="Wait for its end or cancel it.")
+            raise errors.JobConflictError(f"job {job_id} is {view.status}", remedy="Wait until it ends, or cancel it.")
         # Of several retries the first job: by it a job knows what an earlier one left at a destination.
-        baseline = job_id if view.status == Status.COMPLETED and not fresh else None
+        baseline = job_id if view.status == Status.COMPLETED and not from_scratch else None
         request = view.request.model_copy(update={"baseline": baseline})
-        return self.submit(request, retry_of=view.retry_of or job_id)[0]
+        return self.submit(request, rerun_of=view.rerun_of or job_id)[0]
 
-    def keep(self, job_id: UUID, *, kept: bool) -> JobView:
+    def pin(self, job_id: UUID, *, pinned: bool) -> JobView:
         """Keep a job from the sweeps, whatever its age or size, or leave it to them again.
 
         Raises:
@@ -296,7 +300,7 @@ class JobService:
         """
         with self._database.transaction() as session:
             row = job_rows.get_row(session, job_id, lock=True)
-            row.kept = kept
+            row.pinned = pinned
             position = job_rows.queue_positions(session, [job_id]).get(job_id)
             return job_rows.to_view(row, position, job_rows.events(session, job_id))
 
@@ -313,8 +317,8 @@ class JobService:
                 raise errors.JobConflictError(f"job {job_id} is running", remedy="Cancel it first.")
             user = removals.referred(session).get(job_id)
             if user is not None:
-                message = f"job {user}, which has not ended, needs the result of job {job_id}"
-                raise errors.JobConflictError(message, remedy="Wait for its end or cancel it.")
+                message = f"job {user}, which is not finished, needs the result of job {job_id}"
+                raise errors.JobConflictError(message, remedy="Wait until it ends, or cancel it.")
             removals.delete_row(session, row)
         try:
             job_files.remove(self._database, self._storage, self._config, job_id)
@@ -346,4 +350,6 @@ def _as_stored(option: request_paths.PathOption) -> str:
 
 def errors_missing() -> JobView:
     """Raise for a row that a unique constraint has just seen."""
-    raise errors.JobConflictError("the job of this idempotency key was deleted at this moment", remedy="Submit again.")
+    raise errors.JobConflictError(
+        "the job with this idempotency key was deleted in the meantime", remedy="Submit the request again."
+    )

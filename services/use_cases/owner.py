@@ -77,7 +77,9 @@ class Owner:
         try:
             with tempfile.TemporaryDirectory(prefix="pravah-owner-", ignore_cleanup_errors=True) as directory:
                 path = Path(directory) / "mark"
-                path.write_text("A Pravah database keeps results here. Remove this once it is gone for good.\n")
+                path.write_text(
+                    "A Pravah database stores results here. Delete this file when the database no longer exists.\n"
+                )
                 self._storage.put(_MARKS + name, path)
         except OSError as error:
             if isinstance(error, errors.PravahError):

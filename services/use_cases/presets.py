@@ -33,7 +33,7 @@ class PresetService:
         """
         name = name.strip()
         if not name or len(name) > _NAME_LENGTH or not _is_text(name):
-            message = f"a preset's name has 1 to {_NAME_LENGTH} characters of text"
+            message = f"the name of a preset must have 1 to {_NAME_LENGTH} characters"
             raise errors.InvalidOptionsError(message, field="name")
         document = request.validated().model_dump(mode="json", exclude={"idempotency_key", "baseline"})
         values = insert(PresetRow).values(name=name, request=document, saved_at=sa.func.now())

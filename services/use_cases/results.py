@@ -51,7 +51,7 @@ class ResultService:
         """Return the tables of a job's result: of each operation the main one first; `issues` last.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist.
             ArtifactNotFoundError: it has no result yet.
         """
         view = self.completed(job_id)
@@ -154,7 +154,9 @@ class ResultService:
         """
         view = self.completed(job_id)
         if view.source.path is None:
-            raise errors.InvalidOptionsError("a plan is for files of a directory; this job read S3", field="job_id")
+            raise errors.InvalidOptionsError(
+                "a plan is only possible for a local directory; this job read S3", field="job_id"
+            )
         table = self.schema(job_id, _DUPLICATES)
         plan = removal.Removal(table, rule)
         if form == "csv":
@@ -172,7 +174,7 @@ class ResultService:
         """Return issues with index > `after` (1 = the first); of a job that is not completed, its first 1,000 only.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist.
         """
         if self._jobs.get(job_id).status != Status.COMPLETED:
             return self._jobs.first_issues(job_id, after, limit)
@@ -188,7 +190,7 @@ class ResultService:
         """Return a job that has a result.
 
         Raises:
-            JobNotFoundError: there is no such job.
+            JobNotFoundError: the job does not exist.
             ArtifactNotFoundError: it has no result yet.
         """
         view = self._jobs.get(job_id)
@@ -212,7 +214,7 @@ class ResultService:
         """
         if not self._jobs.exists(job_id):
             self.cache.forget(job_id)
-            raise errors.JobNotFoundError(f"there is no job {job_id}")
+            raise errors.JobNotFoundError(f"job {job_id} does not exist")
         with self._lock:
             known = self._schemas.get((job_id, table))
         if known is not None and self.cache.are_there(known.files):

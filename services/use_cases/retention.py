@@ -152,8 +152,8 @@ class RetentionService:
             others = self._owner.others()
             if others:
                 found.foreign = (
-                    f"files in the storage that belong to no job are left alone: another database keeps results there "
-                    f"too ({', '.join(others)}). Remove its mark once that database is gone for good."
+                    "orphaned files in the storage are not deleted, because another database stores results there, "
+                    f"too ({', '.join(others)}). Delete its mark when that database no longer exists."
                 )
             return orphans.stored(self._storage)
         except errors.StorageError as error:

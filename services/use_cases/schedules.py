@@ -28,7 +28,7 @@ Clock = Callable[[Session], datetime]
 
 
 class ScheduleService:
-    """Make, look at, change, delete schedules, and start one at once."""
+    """Create, list, change, run and delete schedules."""
 
     def __init__(
         self, database: Database, jobs: JobService, config: settings.Settings, clock: Clock = schedule_rows.now
@@ -76,10 +76,10 @@ class ScheduleService:
         if not named and re.fullmatch("[0-9a-f]{4,32}", digits):
             found = [row.id for row in rows if row.id.hex.startswith(digits)]
         if len(found) > 1:
-            message = f"several schedules begin with {text}"
-            raise errors.InvalidOptionsError(message, remedy="Give more digits, or the name.", field="id")
+            message = f"several schedules start with {text}"
+            raise errors.InvalidOptionsError(message, remedy="Use more digits, or the name.", field="id")
         if not found:
-            raise errors.ScheduleNotFoundError(f"there is no schedule {text!r}")
+            raise errors.ScheduleNotFoundError(f"schedule {text!r} does not exist")
         return found[0]
 
     def create(self, request: ScheduleRequest) -> ScheduleView:
@@ -130,7 +130,7 @@ class ScheduleService:
         return view
 
     def delete(self, schedule_id: UUID) -> None:
-        """Delete a schedule; its jobs stay, also one that runs.
+        """Delete a schedule. Its jobs stay, also a running one.
 
         Raises:
             ScheduleNotFoundError: there is none.
@@ -153,8 +153,8 @@ class ScheduleService:
             row = schedule_rows.get_row(session, schedule_id, lock=True)
             active = schedule_rows.active_job(session, schedule_id)
             if active is not None:
-                message = f"the run before of schedule {row.name!r}, job {active}, has not ended"
-                raise errors.JobConflictError(message, remedy="Wait for its end or cancel it.", job_id=str(active))
+                message = f"the previous run of schedule {row.name!r}, job {active}, has not ended"
+                raise errors.JobConflictError(message, remedy="Wait until it ends, or cancel it.", job_id=str(active))
             job_id = schedule_rows.start(session, row)
         self._jobs.submitted.set()
         return self._jobs.get(job_id)
@@ -165,7 +165,7 @@ class ScheduleService:
             with self._database.transaction() as session:
                 yield session
         except sqlalchemy.exc.IntegrityError as error:
-            message = f"there is a schedule {name!r} already"
+            message = f"a schedule with the name {name!r} already exists"
             raise errors.InvalidOptionsError(message, remedy="Choose another name.", field="name") from error
 
     def _view(self, session: Session, row: ScheduleRow) -> ScheduleView:
@@ -205,7 +205,7 @@ class ScheduleService:
 
 def _name(name: str) -> str:
     if not name.strip():
-        raise errors.InvalidOptionsError("a schedule needs a name", field="name")
+        raise errors.InvalidOptionsError("a schedule must have a name", field="name")
     return name.strip()
 
 

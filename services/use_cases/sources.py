@@ -80,7 +80,7 @@ class SourceService:
         self._allowed = tuple(dict.fromkeys(Path(os.path.realpath(root)) for root in config.roots))
         for root in self._allowed:
             if not root.is_dir():
-                log.warning("the allowed root %s is no directory now", root)
+                log.warning("the allowed root %s is not a directory", root)
         self._writable = tuple(Path(os.path.realpath(root)) for root in config.allowed_destinations) or self._allowed
         data = config.data_dir
         # Manifests from a pipe: named by their content's digest, so that who names one knows it.
@@ -108,7 +108,9 @@ class SourceService:
             SourceForbiddenError: it lies, links and ``..`` resolved, outside the roots or in Pravah's own data.
         """
         if "\0" in path or not path:
-            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field=field)
+            raise errors.InvalidOptionsError(
+                "a path must not be empty and must not contain a NUL character", field=field
+            )
         typed = os.path.expanduser(path)
         shown = paths.escape_os(typed)
         real = Path(os.path.realpath(typed))
@@ -137,20 +139,22 @@ class SourceService:
             SourceForbiddenError: no job may write there.
         """
         if "\0" in path or not path:
-            raise errors.InvalidOptionsError("a path is not empty and holds no NUL character", field=field)
+            raise errors.InvalidOptionsError(
+                "a path must not be empty and must not contain a NUL character", field=field
+            )
         real = Path(os.path.realpath(os.path.expanduser(path)))
         shown = paths.escape_os(real)
         if not any(real.is_relative_to(root) and real != root for root in self._writable):
             allowed = ", ".join(paths.escape_os(root) for root in self._writable)
             raise errors.SourceForbiddenError(
-                f"{shown} does not lie below a directory that jobs may write to ({allowed})",
-                remedy="Choose one below them, or add it to PRAVAH_ALLOWED_DESTINATIONS and restart.",
+                f"{shown} is outside the allowed destinations ({allowed})",
+                remedy="Choose a directory below one of them, or add it to PRAVAH_ALLOWED_DESTINATIONS and restart.",
             )
         if any(real.is_relative_to(closed) or closed.is_relative_to(real) for closed in self._closed):
-            raise errors.SourceForbiddenError(f"{shown} belongs to Pravah itself")
+            raise errors.SourceForbiddenError(f"{shown} is used by Pravah itself")
         near = Path(os.path.realpath(source)) if source is not None else None
         if near is not None and (real.is_relative_to(near) or near.is_relative_to(real)):
-            message = f"{shown} lies in the source or around it; name a directory apart from it"
+            message = f"{shown} is inside the source or contains it; choose a separate directory"
             raise errors.InvalidOptionsError(message, field=field)
         try:
             # Whether a marker is one of this job's own, the engine looks at.
@@ -158,7 +162,7 @@ class SourceService:
         except OSError as error:
             raise errors.InvalidOptionsError(f"{shown}: {error.strerror}", field=field) from None
         if not is_free:
-            message = f"{shown} is not empty; name a new directory, or empty this one"
+            message = f"{shown} is not empty; choose a new directory, or empty this one"
             raise errors.InvalidOptionsError(message, field=field)
         return real
 
@@ -167,9 +171,9 @@ class SourceService:
             return
         if not any(real.is_relative_to(root) for root in self._allowed):
             allowed = ", ".join(paths.escape_os(root) for root in self._allowed)
-            raise errors.SourceForbiddenError(f"{shown} lies outside the allowed roots ({allowed})")
+            raise errors.SourceForbiddenError(f"{shown} is outside the allowed roots ({allowed})")
         if any(real.is_relative_to(closed) for closed in self._closed):
-            raise errors.SourceForbiddenError(f"{shown} belongs to Pravah itself")
+            raise errors.SourceForbiddenError(f"{shown} is used by Pravah itself")
 
     def _is_open(self, path: Path) -> bool:
         """Return whether a folder may be entered, where its links lead included."""
@@ -187,7 +191,7 @@ class SourceService:
         if not real.is_dir():
             raise errors.SourceNotFoundError(f"{paths.escape_os(real)} is not a directory")
         if not os.access(real, os.R_OK | os.X_OK):
-            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} may not be read by this process")
+            raise errors.SourceForbiddenError(f"{paths.escape_os(real)} is not readable by this process")
         return real
 
     def browse(self, path: str) -> Listing:
@@ -285,7 +289,7 @@ class SourceService:
         try:
             real.encode()
         except UnicodeEncodeError:
-            raise errors.InvalidOptionsError("a favourite's name must be UTF-8") from None
+            raise errors.InvalidOptionsError("the name of a favourite must be valid UTF-8") from None
         with self._database.transaction() as session:
             values = insert(PlaceRow).values(path=real, added_at=sa.func.now())
             session.execute(values.on_conflict_do_nothing())
@@ -305,7 +309,7 @@ class SourceService:
         allowed = self._config.allowed_s3_prefixes
         if allowed and not any(uri == one.rstrip("/") or uri.startswith(one.rstrip("/") + "/") for one in allowed):
             raise errors.SourceForbiddenError(
-                f"{uri} lies outside the allowed S3 prefixes ({', '.join(allowed)})",
+                f"{uri} is outside the allowed S3 prefixes ({', '.join(allowed)})",
                 remedy="Choose a prefix below an allowed one, or add it to PRAVAH_ALLOWED_S3_PREFIXES and restart.",
             )
 

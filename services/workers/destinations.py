@@ -49,8 +49,8 @@ def _writing() -> list[str]:
 def settle_recent(session: Session) -> None:
     """Take away what a process left that died between the end of a job and this."""
     since = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, _RECENT_DAYS)
-    query = sa.select(JobRow.id, JobRow.retry_of, JobRow.request)
+    query = sa.select(JobRow.id, JobRow.rerun_of, JobRow.request)
     query = query.where(JobRow.status == Status.COMPLETED, JobRow.finished_at > since)
     for row in session.execute(query.where(JobRow.operations.has_any(sa.cast(_writing(), ARRAY(sa.Text))))):
         with contextlib.suppress(pydantic.ValidationError):
-            settle(JobRequest.model_validate(row.request), row.retry_of or row.id)
+            settle(JobRequest.model_validate(row.request), row.rerun_of or row.id)

@@ -218,7 +218,7 @@ class Helper:
         except OSError as error:
             if isinstance(error, errors.PravahError):
                 raise
-            raise errors.OutputError(f"the work folder cannot be made: {error}") from error
+            raise errors.OutputError(f"cannot create the work folder: {error}") from error
         disk.check(self._config)
         ready = self._inputs.ready(claim.request, work)
         document = self._inputs.document(ready, work / "out", claim.origin, parts=spec.Parts(files=listed))

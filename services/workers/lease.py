@@ -167,7 +167,7 @@ class Lease:
             if self._ended.wait(_LOOK_SECONDS) or self.lost.is_set():
                 return
             late = late + 1 if time.monotonic() >= self._held_until else 0
-        log.warning("job %s is given up: no heartbeat was answered for a whole lease", self._job_id)
+        log.warning("job %s is given up: no response to heartbeats for a whole lease", self._job_id)
         self.lost.set()
         self._stop_work()
 

@@ -104,7 +104,7 @@ class Messenger:
         except Exception:
             # Else it would be tried for ever.
             log.exception("notification %s could not be sent", claim.id)
-            self._not_sent(claim, "an unexpected error, which the log has", is_final=False)
+            self._not_sent(claim, "unexpected error; see the log", is_final=False)
         return True
 
     def _deliver(self, claim: Claim) -> str:
@@ -128,10 +128,10 @@ class Messenger:
         log.warning("job %s: %s: %s", claim.view.id, claim.channel, reason)
         if is_final or claim.attempt > len(WAITS_SECONDS):
             tries = "" if claim.attempt == 1 else f" after {claim.attempt} tries"
-            self._end(claim, State.GIVEN_UP, f"not told: {reason}; given up{tries}")
+            self._end(claim, State.GIVEN_UP, f"notification failed: {reason}; given up{tries}")
             return
         seconds = WAITS_SECONDS[claim.attempt - 1]
-        words = f"not told yet: {reason}; tried again in {units.format_duration(seconds)}"
+        words = f"notification failed: {reason}; retry in {units.format_duration(seconds)}"
         self._end(claim, State.PENDING, words, seconds)
 
     def _end(self, claim: Claim, state: State, words: str, again_seconds: float = 0) -> None:

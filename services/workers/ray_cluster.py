@@ -94,7 +94,7 @@ class RayCluster:
             yield
         except (self._ray.exceptions.RayError, ConnectionError, RuntimeError) as error:
             raise errors.StorageError(
-                f"the Ray cluster does not answer: {error}", remedy="Look at PRAVAH_RAY_ADDRESS, then retry the job."
+                f"the Ray cluster does not respond: {error}", remedy="Check PRAVAH_RAY_ADDRESS, then re-run the job."
             ) from error
 
     def _connect(self) -> None:

@@ -130,11 +130,11 @@ class Runner:
                 self._is_swept = False
                 self._revive(error)
             except Exception:
-                log.exception("the runner's look for work failed")
+                log.exception("the worker could not look for jobs")
             self._jobs.submitted.wait(_POLL_SECONDS)
 
     def _revive(self, error: errors.DatabaseError) -> None:
-        log.warning("the runner waits for the database: %s", error)
+        log.warning("the worker waits for the database: %s", error)
         try:
             self._database.revive()
         except errors.DatabaseError as another:
@@ -154,8 +154,8 @@ class Runner:
         with self._database.transaction() as session:
             rows = recovery.abandoned(session, self._threads.keys())
             for row in rows:
-                log.warning("the runner of job %s died", row.id)
-                recovery.interrupt(session, row, "its runner died", died=True)
+                log.warning("the worker of job %s crashed", row.id)
+                recovery.interrupt(session, row, "its worker crashed", died=True)
             session.flush()
             recovery.requeue(session)
         return bool(rows)
@@ -171,7 +171,7 @@ class Runner:
                 if row is None or row.fencing_token is None:
                     return False
                 request = versions.read(row.id, row.request)
-                claim = Claim(row.id, row.retry_of or row.id, row.fencing_token, row.attempt, request)
+                claim = Claim(row.id, row.rerun_of or row.id, row.fencing_token, row.attempt, request)
         except versions.StrangeJobError as error:
             self._leave(error)
             return True
@@ -279,7 +279,7 @@ class Runner:
         try:
             work.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise errors.OutputError(f"the work folder cannot be made: {error}") from error
+            raise errors.OutputError(f"cannot create the work folder: {error}") from error
         disk.check(self._config)
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> bool:
@@ -351,7 +351,7 @@ class Runner:
             elif row.pause_requested:
                 pausing.enter(session, row, "paused")
             else:
-                recovery.interrupt(session, row, "its runner was stopped", died=False)
+                recovery.interrupt(session, row, "its worker was stopped", died=False)
 
         lease.insist(write)
 

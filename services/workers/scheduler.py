@@ -105,5 +105,5 @@ class Scheduler:
         job_id = schedule_rows.start(session, row, due_at)
         schedule_rows.set_note(row, None, None)
         if now - due_at > _LATE:
-            note = f"was due at {due_at.isoformat(timespec='seconds')}; times that passed meanwhile are not caught up"
+            note = f"was due at {due_at.isoformat(timespec='seconds')}; later missed runs are skipped"
             job_rows.add_event(session, job_id, Status.PENDING, note)

@@ -223,7 +223,7 @@ class Sharing:
 
 
 def _progress(standing: splits.Standing, seconds: float) -> Progress:
-    by = f"by {standing.runners:,} runners" if standing.runners > 1 else "by one runner"
+    by = f"by {standing.runners:,} runners" if standing.runners > 1 else "by one worker"
     done = standing.splits - standing.left
     return Progress(
         stage=f"{done:,} of {standing.splits:,} splits done, {by}",

@@ -73,8 +73,8 @@ class _Shared:
         measured = alternate(self.alone, self.two, runs)
         same(self.manifests["two"], self.manifests["alone"], "manifests")
         return Row(
-            f"{what} shared by 2 runners of 1 thread",
-            "one runner of 2 threads",
+            f"{what} shared by 2 workers with 1 thread",
+            "one worker with 2 threads",
             seconds_of(measured.theirs),
             seconds_of(measured.ours),
             f"{measured.ratio:.2f} × its speed",
@@ -100,7 +100,7 @@ def sharing(scratch: Path, runs: int) -> Iterator[Row]:
         note = f"{files:,} files, manifests equal; a cluster of {_CPUS} nodes of 1 CPU that runs already"
         yield Row(
             "Three digests of 20 GB on Ray",
-            "one runner of 2 threads",
+            "one worker with 2 threads",
             seconds_of(measured.ours),
             seconds_of(measured.theirs),
             f"{measured.ratio:.2f}",

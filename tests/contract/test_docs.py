@@ -10,6 +10,10 @@ import pytest
 from docs import generate
 from services import operations
 
+SHOWN = [*(operation.name for operation in operations.OPERATIONS), "home", "new_job", "jobs", "schedules", "settings"]
+"""What needs a screenshot: every operation and every entry of the navigation."""
+_MOST_BYTES = 3_000_000
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,6 +27,27 @@ def test_every_operation_is_documented() -> None:
     for operation in operations.OPERATIONS:
         assert f"(`{operation.name}`)" in page
         assert operation.name in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_operation_and_page_has_a_screenshot_in_the_docs(name: str) -> None:
+    picture = f"screenshots/{name}-light.png"
+    assert (ROOT / "docs" / picture).is_file(), "run: make screenshots"
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    assert any(picture in page.read_text() for page in pages), "add it to docs/tour.md"
+
+
+def test_every_entry_of_the_navigation_needs_a_screenshot() -> None:
+    pages = re.findall(r'^    \("(\w+)", ', (ROOT / "app.py").read_text(), re.MULTILINE)
+    assert {"home", "job"} < set(pages)
+    assert set(pages) - {"job"} <= set(SHOWN), "the results of all operations are the pictures of the page job"
+
+
+def test_screenshots_are_small_and_all_shown() -> None:
+    taken = sorted((ROOT / "docs" / "screenshots").iterdir())
+    tour = (ROOT / "docs" / "tour.md").read_text()
+    assert [one.name for one in taken if f"screenshots/{one.name}" not in tour] == []
+    assert sum(one.stat().st_size for one in taken) < _MOST_BYTES
 
 
 @pytest.mark.parametrize(

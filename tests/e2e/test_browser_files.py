@@ -24,27 +24,27 @@ def test_keep_rule_is_built_previewed_and_its_script_removes_what_it_said(
     start_job(page, dashboard, dashboard.sample, "duplicates")
     completed(page)
     expect(metric(page, "Redundant files")).to_contain_text("8")  # type: ignore[arg-type]
-    expect(metric(page, "Would be removed")).to_contain_text("8 files")  # type: ignore[arg-type]
+    expect(metric(page, "To be removed")).to_contain_text("8 files")  # type: ignore[arg-type]
     expect(page.locator("g.treemaplayer").first).to_contain_text("photos")
-    page.get_by_label("Only with extension").fill("csv")
-    page.get_by_label("Only with extension").press("Enter")
-    expect(metric(page, "Would be removed")).to_contain_text("0 files")  # type: ignore[arg-type]
-    page.get_by_label("Only with extension").fill("")
-    page.get_by_label("Only with extension").press("Enter")
-    page.get_by_label("Remove only in").fill("photos/backup")
-    page.get_by_label("Remove only in").press("Enter")
+    page.get_by_label("Extension").fill("csv")
+    page.get_by_label("Extension").press("Enter")
+    expect(metric(page, "To be removed")).to_contain_text("0 files")  # type: ignore[arg-type]
+    page.get_by_label("Extension").fill("")
+    page.get_by_label("Extension").press("Enter")
+    page.get_by_label("Remove only in folder").fill("photos/backup")
+    page.get_by_label("Remove only in folder").press("Enter")
     page.wait_for_url(re.compile("remove_in=photos"))
     settled(page)
     page.reload()
     settled(page)
-    expect(page.get_by_label("Remove only in")).to_have_value("photos/backup")
+    expect(page.get_by_label("Remove only in folder")).to_have_value("photos/backup")
     with page.expect_download() as download:
         page.get_by_role("link", name="Script").click()
     script = tmp_path / "plan.sh"
     download.value.save_as(script)
     told = subprocess.run(["bash", script], capture_output=True, text=True, check=False).stdout
     count = told.count("would remove photos") + told.count("would remove ./photos/backup/")
-    expect(metric(page, "Would be removed")).to_contain_text(f"{count} file")  # type: ignore[arg-type]
+    expect(metric(page, "To be removed")).to_contain_text(f"{count} file")  # type: ignore[arg-type]
 
 
 def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
@@ -53,7 +53,7 @@ def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
     completed(page)
     expect(page.locator(".pravah-snippet mark").first).to_contain_text("archive")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    page.get_by_label("In path or line").fill("web-07")
+    page.get_by_label("Search in path or line").fill("web-07")
     expect(page.locator(".pravah-snippet").first).to_contain_text("logs/web-07.log")
     expect(page.locator(".pravah-snippet mark").first).to_contain_text("INFO request")
     page.get_by_role("button", name="All matches").click()
@@ -67,7 +67,7 @@ def test_an_estimate_leads_to_a_mirror_on_the_disk(dashboard: Dashboard, page: P
     expect(page.get_by_text("An estimate")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert list(dashboard.root.iterdir()) == []
-    page.get_by_role("link", name="Choose a destination and compress").click()
+    page.get_by_role("link", name="Choose destination").click()
     settled(page)
     page.get_by_role("textbox", name="Destination").fill("/etc/packed")
     page.get_by_role("textbox", name="Destination").press("Enter")

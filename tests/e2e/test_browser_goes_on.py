@@ -61,7 +61,7 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
         start_job(page, server, _tree(server.root), "checksum", FORM)
         until_something_is_kept(server)
         page.get_by_role("button", name="Pause", exact=True).click()
-        expect(page.get_by_text("It waits until it is resumed; then Checksum goes on")).to_be_visible()
+        expect(page.get_by_text("This job is paused. When it is resumed, Checksum continues")).to_be_visible()
         expect(page.get_by_text("in the queue")).to_have_count(0)
         # The pointer is where it was: what is told does not cover the button.
         page.get_by_role("button", name="Resume", exact=True).click(timeout=3_000)
@@ -71,7 +71,7 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
         os.kill(server.pid, signal.SIGKILL)
     with serving(tmp_path, database, port=port) as server:
         open_page(page, page.url)
-        expect(page.get_by_text("Attempt 3: it was paused or interrupted before; Checksum goes on")).to_be_visible()
+        expect(page.get_by_text("Attempt 3: the job was paused or interrupted before. Checksum")).to_be_visible()
         completed(page)
         job = _job(server, page)
     context.expected_errors += AWAY  # type: ignore[attr-defined]

@@ -21,7 +21,7 @@ SIX = '{"options":{"checksum":{"algorithms":["blake3","sha256","sha1","md5","xxh
 
 def test_empty_database_leads_to_the_first_result_in_two_clicks(fresh: Dashboard, page: Page) -> None:
     open_page(page, fresh.url)
-    page.get_by_role("button", name="Begin with the sample").click()
+    page.get_by_role("button", name="Try the sample").click()
     page.wait_for_url(re.compile("/new_job"))
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
@@ -96,7 +96,7 @@ def _add_filter(page: Page, column: str, condition: str, value: str) -> None:
     settled(page)
     _choose(page, "Condition", condition)
     page.get_by_label("Value", exact=True).fill(value)
-    page.get_by_role("button", name="Add this filter").click()
+    page.get_by_role("button", name="Add filter").click()
 
 
 def _choose(page: Page, label: str, option: str) -> None:
@@ -154,7 +154,7 @@ def test_verify_tells_what_is_wrong(dashboard: Dashboard, page: Page) -> None:
     start_job(page, dashboard, copy, "verify", form)
     completed(page)
     expect(page.get_by_text(re.compile("Failed. 2 paths are changed, missing or moved"))).to_be_visible()
-    page.get_by_role("button", name="Open in the table").click()
+    page.get_by_role("button", name="Show all").click()
     expect(page.get_by_role("button", name="status is not ok")).to_be_visible()
     statuses = {row["path"]: row["status"] for row in _downloaded_rows(page)}
     # The manifest itself is not one of the files it is about.
@@ -188,7 +188,7 @@ def test_progress_survives_a_reload_shows_in_a_second_tab_and_ends_by_cancel(
     page.get_by_role("button", name="Cancel", exact=True).click()
     for tab in (page, second):
         expect(tab.get_by_text("It was cancelled")).to_be_visible()
-        expect(tab.get_by_role("button", name="Run again")).to_be_visible()
+        expect(tab.get_by_role("button", name="Re-run", exact=True)).to_be_visible()
 
 
 def test_open_tab_outlives_a_restart_of_the_server(
@@ -204,7 +204,7 @@ def test_open_tab_outlives_a_restart_of_the_server(
         expect(page.get_by_test_id("stProgress")).to_contain_text("%")
     with serving(tmp_path, database, port=port) as second:
         expect(page.get_by_test_id("stProgress")).to_contain_text("%", timeout=60_000)
-        expect(page.get_by_text("Attempt 2: it was paused or interrupted before")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("Attempt 2: the job was paused or interrupted before")).to_be_visible(timeout=60_000)
         page.get_by_role("button", name="Cancel", exact=True).click()
         expect(page.get_by_text("It was cancelled")).to_be_visible()
         log = second.log
@@ -234,14 +234,14 @@ def test_foreign_name_of_this_machine_is_refused(dashboard: Dashboard, browser: 
 def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> None:
     start_job(page, fresh, fresh.sample / "docs", "inventory", '{"name":"Docs of the sample"}')
     completed(page)
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Re-run", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     completed(page)
     open_page(page, f"{fresh.url}/jobs")
     rows = page.get_by_role("link", name="Docs of the sample")
     expect(rows).to_have_count(2)
     page.get_by_label("Search").fill("no such thing")
-    expect(page.get_by_text("No job matches these filters.")).to_be_visible()
+    expect(page.get_by_text("No jobs match these filters.")).to_be_visible()
     settled(page)
     page.get_by_label("Search").fill("docs of")
     expect(rows).to_have_count(2)
@@ -259,7 +259,7 @@ def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> Non
     page.get_by_label("Search").fill("docs of")
     page.wait_for_url(re.compile("text=docs"))
     settled(page)
-    _act(page, "Run again", lambda: page.wait_for_url(re.compile(r"/job\?id="), timeout=10_000))
+    _act(page, "Re-run", lambda: page.wait_for_url(re.compile(r"/job\?id="), timeout=10_000))
     completed(page)
     open_page(page, f"{fresh.url}/jobs?text=docs+of")
     expect(rows).to_have_count(2)

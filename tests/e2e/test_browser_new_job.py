@@ -37,7 +37,7 @@ def test_folder_is_found_by_clicks_and_by_typing(dashboard: Dashboard, page: Pag
     expect(box).to_have_value(f"{dashboard.root}/find")
     settled(page)
     box.fill(f"{dashboard.root}/find/al")
-    expect(page.get_by_text("There is no such folder yet; 1 begins like this:")).to_be_visible()
+    expect(page.get_by_text("This folder does not exist. 1 folder starts like this:")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_disabled()
     page.get_by_role("button", name=re.compile(r"find.alpha$")).click()
     expect(box).to_have_value(f"{dashboard.root}/find/alpha")
@@ -50,10 +50,10 @@ def test_folder_is_found_by_clicks_and_by_typing(dashboard: Dashboard, page: Pag
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("/etc", "lies outside the allowed roots"),
-        ("relative", "lies outside the allowed roots"),
+        ("/etc", "is outside the allowed roots"),
+        ("relative", "is outside the allowed roots"),
         ("{root}/no/such/place", "does not exist"),
-        ("{root}/../../etc", "lies outside the allowed roots"),
+        ("{root}/../../etc", "is outside the allowed roots"),
     ],
 )
 def test_wrong_path_is_explained_and_cannot_be_started(
@@ -78,10 +78,10 @@ def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
     least = page.get_by_role("textbox", name=re.compile("Minimum size"))
     least.fill("ten")
     least.press("Enter")
-    expect(page.get_by_text("'ten' is no size")).to_be_visible()
+    expect(page.get_by_text("'ten' is not a valid size")).to_be_visible()
     least.fill("20 KiB")
     least.press("Enter")
-    expect(page.get_by_text("'ten' is no size")).to_have_count(0)
+    expect(page.get_by_text("'ten' is not a valid size")).to_have_count(0)
     expect(page.get_by_test_id("stMetric").filter(has_text="Files")).to_contain_text("49")
     page.reload()
     expect(page.get_by_role("textbox", name=re.compile("Minimum size"))).to_have_value("20 KiB")
@@ -96,7 +96,7 @@ def test_preset_is_saved_loaded_and_deleted(fresh: Dashboard, page: Page) -> Non
     page.get_by_role("button", name="Save as preset").click()
     page.get_by_role("textbox", name="Name of the preset").fill("Sales :red[x]")
     page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("is saved")).to_be_visible()
+    expect(page.get_by_text("was saved")).to_be_visible()
     open_page(page, f"{fresh.url}/new_job")
     page.get_by_role("button", name="Presets").click()
     page.get_by_role("button", name=re.compile("Sales")).click()
@@ -107,7 +107,7 @@ def test_preset_is_saved_loaded_and_deleted(fresh: Dashboard, page: Page) -> Non
     expect(page.get_by_text("csv", exact=True).first).to_be_visible()
     page.get_by_role("button", name="Presets").click()
     page.get_by_role("button", name="Delete").click()
-    expect(page.get_by_text("is deleted")).to_be_visible()
+    expect(page.get_by_text("was deleted")).to_be_visible()
     expect(page.get_by_role("button", name="Presets")).to_be_disabled()
 
 
@@ -159,7 +159,7 @@ def test_folder_whose_name_is_not_text_is_read(dashboard: Dashboard, hostile: Pa
 
 def test_first_job_by_keyboard_alone(fresh: Dashboard, page: Page) -> None:
     open_page(page, fresh.url)
-    _press_until(page, "Begin with the sample")
+    _press_until(page, "Try the sample")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/new_job"))
     page.wait_for_selector("[data-testid=stHeading]")

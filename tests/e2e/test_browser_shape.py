@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from services import operations
+from tests.conftest import wait_until
 from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, serving, start_job
 
 pytestmark = pytest.mark.browser
 SCREENSHOTS = REPOSITORY / "docs" / "screenshots"
+OPERATIONS = tuple(operation.name for operation in operations.OPERATIONS)
 PAGES = (
     "home",
     "new_job",
     "jobs",
     "schedules",
     "settings",
-    "inventory",
     "table",
-    "checksum",
-    "verify",
+    "compare",
     "files",
     "details",
-    "duplicates",
-    "search",
-    "profile",
-    "validate",
-    "convert",
     "several",
+    *OPERATIONS,
 )
+"""The pages of the navigation, the tabs of a job, and the result of every operation."""
+DARK = ("home", "inventory", "profile", "jobs")
+NARROW = "inventory"
 UPDATE = os.environ.get("PRAVAH_UPDATE_SCREENSHOTS") == "1"
 _LARGEST_BYTES = 150_000
+_PATTERNS = ["INFO request 1\\d+", "NA,[A-Z]+", "archive"]
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +59,6 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[
 @pytest.fixture(scope="module")
 def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]]:
     """Return the addresses of all pages, with something on each of them."""
-    context = browser.new_context()
-    page = context.new_page()
     base, sample = dashboard.url, dashboard.sample
     copy = dashboard.root / "copy"
     shutil.copytree(sample, copy, symlinks=True)
@@ -64,49 +66,68 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
     (copy / "logs" / "web-04.log").write_text("overwritten")
     (copy / "logs" / "web-05.log").rename(copy / "logs" / "web-05-renamed.log")
     (copy / "notes.txt").write_text("added later")
-    inventory = start_job(page, dashboard, sample, "inventory", '{"name":"Sample archive"}')
-    completed(page)
-    page.get_by_role("button", name="Schedule this").click()
-    page.get_by_role("textbox", name="When").fill("30 2 * * MON-FRI")
-    page.get_by_role("textbox", name="When").press("Tab")
-    expect(page.get_by_text("At 02:30 on Monday through Friday")).to_be_visible()
-    page.get_by_role("button", name="Make it").click()
-    expect(page.get_by_role("heading", name="Schedules")).to_be_visible()
-    expect(page.get_by_text("next run in")).to_be_visible()
-    checksum = start_job(
-        page, dashboard, sample, "checksum", '{"options":{"checksum":{"algorithms":["blake3","sha256"]}}}'
-    )
-    completed(page)
-    reference = checksum.rpartition("id=")[2]
-    verify = start_job(page, dashboard, copy, "verify", f'{{"options":{{"verify":{{"manifest":"job:{reference}"}}}}}}')
-    completed(page)
-    duplicates = start_job(page, dashboard, sample, "duplicates")
-    completed(page)
-    patterns = '{"options":{"search":{"patterns":["INFO request 1\\\\d+","NA,[A-Z]+","archive"],"context_after":1}}}'
-    search = start_job(page, dashboard, sample, "search", patterns)
-    completed(page)
-    records = {}
-    for operation in ("profile", "validate", "convert"):
-        records[operation] = start_job(page, dashboard, sample, operation)
-        completed(page)
-    context.close()
+    earlier = _job(base, sample, "inventory")
+    inventory = _job(base, copy, "inventory", name="Copy of the archive")
+    checksum = _job(base, sample, "checksum", algorithms=["blake3", "sha256"])
+    options: dict[str, dict[str, Any]] = {
+        "search": {"patterns": _PATTERNS, "context_after": 1},
+        "compress": {"destination": str(dashboard.root / "packed")},
+        "verify": {"manifest": f"job:{checksum}"},
+    }
+    sources = {"verify": copy, "decompress": dashboard.root / "packed"}
+    sources |= dict.fromkeys(("profile", "validate", "convert"), sample / "sales")
+    jobs = {"inventory": inventory, "checksum": checksum}
+    for name in OPERATIONS:
+        if name not in jobs:
+            jobs[name] = _job(base, sources.get(name, sample), name, **options.get(name, {}))
+    page = browser.new_page()
+    _schedule(page, f"{base}/job?id={inventory}")
+    page.close()
+    at = {name: f"{base}/job?id={job}" for name, job in jobs.items()}
     yield {
-        **records,
-        "duplicates": duplicates,
-        "search": search,
+        **at,
         "several": f"{base}/new_job?path={sample}&operations=inventory,checksum,duplicates",
         "home": base,
         "new_job": f"{base}/new_job?path={sample}&operations=checksum",
         "jobs": f"{base}/jobs",
         "schedules": f"{base}/schedules",
         "settings": f"{base}/settings",
-        "inventory": inventory,
-        "table": f"{inventory}&tab=Table&sort=-size_bytes",
-        "checksum": checksum,
-        "verify": verify,
-        "files": f"{checksum}&tab=Files",
-        "details": f"{inventory}&tab=Details",
+        "table": f"{at['inventory']}&tab=Table&sort=-size_bytes",
+        "compare": f"{at['inventory']}&tab=Compare&with={earlier}",
+        "files": f"{at['checksum']}&tab=Files",
+        "details": f"{at['inventory']}&tab=Details",
     }
+
+
+def _job(base: str, source: Path, operation: str, name: str | None = None, **options: Any) -> str:
+    """Run a job over the API, which is faster than the form; return its ID."""
+    body = {"operations": [{"operation": operation, "options": options}], "source": {"path": str(source)}, "name": name}
+    request = urllib.request.Request(
+        f"{base}/api/jobs", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        job = str(json.load(answer)["id"])
+
+    def status() -> str:
+        with urllib.request.urlopen(f"{base}/api/jobs/{job}", timeout=60) as answer:
+            return str(json.load(answer)["status"])
+
+    wait_until(lambda: status() in {"COMPLETED", "FAILED"}, f"{operation} ends", seconds=60)
+    assert status() == "COMPLETED"
+    return job
+
+
+def _schedule(page: Page, address: str) -> None:
+    """Schedule a job by the dialog on its page."""
+    open_page(page, address)
+    completed(page)
+    page.get_by_role("button", name="Schedule", exact=True).click()
+    page.get_by_role("textbox", name="When").fill("30 2 * * MON-FRI")
+    page.get_by_role("textbox", name="When").press("Tab")
+    expect(page.get_by_text("At 02:30 on Monday through Friday")).to_be_visible()
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_role("heading", name="Schedules")).to_be_visible()
+    expect(page.get_by_text("next run in")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -142,7 +163,7 @@ def test_first_visitor_may_ask_for_any_page(tmp_path: Path, make_database: Calla
     with serving(tmp_path, make_database()) as fresh:
         open_page(page, f"{fresh.url}/jobs")
         expect(page.get_by_role("navigation", name="App pages")).to_contain_text("New job")
-        expect(page.get_by_text("There is no job yet.")).to_be_visible()
+        expect(page.get_by_text("No jobs yet.")).to_be_visible()
         page.goto("about:blank")  # it would miss the server
         alarming = [line for line in fresh.log.read_text().splitlines() if not line.startswith("INFO:")]
     assert alarming == []
@@ -160,29 +181,36 @@ def test_settings_of_streamlit_hold_wherever_the_server_is_started(dashboard: Da
 def test_unknown_job_gets_a_friendly_page(dashboard: Dashboard, page: Page) -> None:
     for wrong in ("00000000-0000-0000-0000-000000000000", "not-an-id", ""):
         open_page(page, f"{dashboard.url}/job?id={wrong}")
-        expect(page.get_by_role("heading", name="No such job")).to_be_visible()
+        expect(page.get_by_role("heading", name="Job not found")).to_be_visible()
         expect(page.get_by_role("link", name="All jobs")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("look", ["light", "dark", "narrow"])
 def test_screenshots(
-    addresses: dict[str, str], dashboard: Dashboard, browser: Browser, tmp_path: Path, scheme: str
+    addresses: dict[str, str], dashboard: Dashboard, browser: Browser, tmp_path: Path, look: str
 ) -> None:
     folder = SCREENSHOTS if UPDATE else tmp_path
     folder.mkdir(exist_ok=True)
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    context = browser.new_context(
+        viewport={"width": 400, "height": 900} if look == "narrow" else {"width": 1280, "height": 900},
+        color_scheme="dark" if look == "dark" else "light",
+    )
     page = context.new_page()
-    for name in PAGES:
+    for name in {"light": PAGES, "dark": DARK, "narrow": (NARROW,)}[look]:
         open_page(page, addresses[name])
         page.evaluate("() => document.fonts.ready")
         page.wait_for_function(
             "() => [...document.querySelectorAll('.js-plotly-plot')].every(e => e.querySelector('svg'))"
         )
-        target = folder / f"{name}-{scheme}.png"
-        target.write_bytes(_small(page.screenshot(animations="disabled")))
-        assert target.stat().st_size < _LARGEST_BYTES
-    _running(page, dashboard, folder / f"running-{scheme}.png")
+        _take(page, folder / f"{name}-{look}.png")
+    if look == "light":
+        _running(page, dashboard, folder / "running-light.png")
     context.close()
+
+
+def _take(page: Page, target: Path) -> None:
+    target.write_bytes(_small(page.screenshot(animations="disabled")))
+    assert target.stat().st_size < _LARGEST_BYTES
 
 
 def _running(page: Page, dashboard: Dashboard, target: Path) -> None:
@@ -195,12 +223,11 @@ def _running(page: Page, dashboard: Dashboard, target: Path) -> None:
     every = '{"options":{"checksum":{"algorithms":["blake3","sha256","sha1","md5","xxh3_128","crc32c"]}},'
     every += '"name":"Disk images"}'
     start_job(page, dashboard, large, "checksum", every)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Time left")).to_contain_text("about")
+    expect(page.get_by_test_id("stMetric").filter(has_text="Time left")).to_contain_text("about", timeout=60_000)
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot path.js-line').length > 0")
-    target.write_bytes(_small(page.screenshot(animations="disabled")))
-    assert target.stat().st_size < _LARGEST_BYTES
+    _take(page, target)
     page.get_by_role("button", name="Cancel", exact=True).click()
-    expect(page.get_by_text("It was cancelled")).to_be_visible()
+    expect(page.get_by_text("This job was cancelled")).to_be_visible()
 
 
 def _small(png: bytes) -> bytes:

@@ -46,24 +46,24 @@ def test_flights_are_profiled_validated_converted_and_downloaded(
     completed(page)
     records = _MONTHS * _FLIGHTS + 3
     expect(metric(page, "Records")).to_contain_text(f"{records:,}")  # type: ignore[arg-type]
-    expect(page.get_by_text("2 records have another number of fields.")).to_be_visible()
+    expect(page.get_by_text("2 records have too many or too few fields.")).to_be_visible()
     expect(metric(page, "Schemas")).to_contain_text("2")  # type: ignore[arg-type]
     page.get_by_role("button", name="All changes").click()
     expect(page.get_by_role("tab", name="Table")).to_have_attribute("aria-selected", "true")
     expect(page.get_by_text(re.compile("Rows 1 to 1 of 1"))).to_be_visible()
     page.get_by_role("tab", name="Overview").click()
     settled(page)
-    page.get_by_role("link", name="Validate these files").click()
+    page.get_by_role("link", name="Validate files").click()
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     completed(page)
-    expect(page.get_by_text("Invalid by what the first records")).to_be_visible()
+    expect(page.get_by_text("Invalid. Some records violate the schema inferred")).to_be_visible()
     expect(metric(page, "Bad records")).to_contain_text("2")  # type: ignore[arg-type]
     page.get_by_text("Schema", exact=True).click()
     expect(page.get_by_label("Table Schema")).to_have_value(re.compile('"integer"'))
     open_page(page, profile)
-    page.get_by_role("link", name="Convert them to Parquet").click()
+    page.get_by_role("link", name="Convert to Parquet").click()
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))

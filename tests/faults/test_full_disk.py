@@ -124,7 +124,7 @@ def test_a_full_disk_ends_the_job_clearly_and_a_retry_succeeds(
         assert [entry for entry in services.storage.unfinished("jobs/") if entry.upload != "empty directory"] == []
         wait_until(lambda: not list(config.work_dir.glob("*")), "what the job wrote is removed")
         disk.resize(400 * MIB)
-        again = services.jobs.wait(services.jobs.retry(job.id).id, 60)
+        again = services.jobs.wait(services.jobs.rerun(job.id).id, 60)
         assert again.status == Status.COMPLETED, again.error
         assert [(issue.path, issue.message) for issue in services.results.issues(again.id)] == []
         assert services.results.query(again.id, f"{case.operation}.result").total_rows > 0

@@ -160,7 +160,7 @@ def test_a_storage_that_stays_away_fails_the_job_and_a_retry_succeeds(
     assert row["error"]["remedy"]
     meet("storage: away for longer than anybody waits")
     storage_proxy.calm()
-    again = far_storage.services.jobs.retry(job_id).id
+    again = far_storage.services.jobs.rerun(job_id).id
     far_storage.submitted.append(again)
     far_storage.ended(again)
     assert content_of(far_storage.services, again) == archived.content

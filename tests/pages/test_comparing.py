@@ -65,7 +65,7 @@ def test_empty_states_say_what_to_do(open_page: Open, run_job: RunJob, root: Pat
     job = run_job("checksum", root)
     app = open_page("job", id=str(job.id), tab="Compare")
     assert "Run this one again later" in texts(app)
-    assert any("The same job again" in link.proto.label for link in app.get("page_link"))
+    assert any("Edit" in link.proto.label for link in app.get("page_link"))
     wrong = open_page("job", id=str(job.id), tab="Compare", **{"with": str(uuid.UUID(int=7))})
     assert "Run this one again later" in texts(wrong)
     other = run_job("text_statistics", root)

@@ -25,12 +25,12 @@ def test_duplicates_shows_waste_and_a_rule_with_its_preview(
     app = open_page("job", id=str(job.id))
     shown = figures(app)
     assert (shown["Groups"], shown["Redundant files"], shown["Reclaimable"]) == ("1", "2", "4.0 KiB")
-    assert (shown["Would be removed"], shown["Frees"], shown["Groups left alone"]) == ("2 files", "4.0 KiB", "0")
-    app = open_page("job", id=str(job.id), keep="one of each name", remove_extension=".JPG")
-    assert figures(app)["Would be removed"] == "1 file"
+    assert (shown["To be removed"], shown["Frees"], shown["Groups not changed"]) == ("2 files", "4.0 KiB", "0")
+    app = open_page("job", id=str(job.id), keep="one file of each name", remove_extension=".JPG")
+    assert figures(app)["To be removed"] == "1 file"
     links = [link.proto.url for link in app.get("link_button")]
     assert f"api/jobs/{job.id}/removal?keep=each_name&filter=extension%3Aeq%3Ajpg&format=sh" in links
-    assert "Type the folder" in texts(open_page("job", id=str(job.id), keep="what lies under a folder"))
+    assert "Type the folder" in texts(open_page("job", id=str(job.id), keep="files in a folder"))
     wrong = open_page("job", id=str(job.id), remove_size="many")
     assert wrong.error
 
@@ -38,8 +38,8 @@ def test_duplicates_shows_waste_and_a_rule_with_its_preview(
 def test_duplicates_of_nothing_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("duplicates", tree({"a": b"1", "b": b"2"}))
     app = open_page("job", id=str(job.id))
-    assert "No two files have the same content." in texts(app)
-    assert "Would be removed" not in figures(app)
+    assert "No duplicates: all files have different content." in texts(app)
+    assert "To be removed" not in figures(app)
 
 
 def test_verdict_on_a_reference(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
@@ -50,7 +50,7 @@ def test_verdict_on_a_reference(open_page: Open, run_job: RunJob, tree: TreeBuil
     assert "Everything of the source is in the reference too" in app.success[0].value
     (source / "new").write_bytes(b"only here")
     app = open_page("job", id=str(run_job("duplicates", source, **options).id))
-    assert "**1 file** (9 B) of the source are in no reference." in texts(app)
+    assert "**Not safe to wipe.** 1 file (9 B) of the source have no copy in the references." in texts(app)
 
 
 def test_search_shows_lines_with_their_matches(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
@@ -67,7 +67,7 @@ def test_search_shows_lines_with_their_matches(open_page: Open, run_job: RunJob,
 
 def test_search_for_what_is_not_there_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("search", tree({"a": b"1\n"}), patterns=["nowhere"])
-    assert "No file has a match." in texts(open_page("job", id=str(job.id)))
+    assert "No matches." in texts(open_page("job", id=str(job.id)))
 
 
 def test_each_operation_of_a_job_has_its_result(open_page: Open, shared: bootstrap.Services, tree: TreeBuilder) -> None:
@@ -114,7 +114,7 @@ def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_
     job = run_job("text_statistics", tree({"a.csv": b"1\r\n2\n", "b.csv": b"caf\xe9\n", "c.py": b"x\n"}))
     app = open_page("job", id=str(job.id))
     assert (figures(app)["Text files"], figures(app)["Lines"]) == ("3", "4")
-    assert "1 file has mixed line ends." in texts(app)
+    assert "1 file has mixed line endings." in texts(app)
     assert "1 file is neither ASCII nor UTF-8." in texts(app)
     drawn(app.button(key="to_mixed_line_endings").click().run())
     table = open_page("job", id=str(job.id), tab="Table", filter="line_ending:eq:mixed")
@@ -130,7 +130,7 @@ def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_j
     shown = figures(app)
     assert (shown["Files"], shown["Records"], shown["Columns"], shown["Schemas"]) == ("3", "4", "3", "3")
     assert "1 column holds values of several types." in texts(app)
-    assert "1 record has another number of fields." in texts(app)
+    assert "1 record has too many or too few fields." in texts(app)
     app = open_page("job", id=str(job.id), profile_column="x")
     assert "1 text, the first 'oops' in record 2 of a" in texts(app).replace("\\", "")
     matrix = next(one.value for one in app.dataframe if "Column" in one.value)
@@ -154,7 +154,7 @@ def test_validate_says_what_could_not_be_checked(open_page: Open, run_job: RunJo
     schema = f'{{"fields": [{{"name": "a"}}], "foreignKeys": [{key}]}}'
     app = open_page("job", id=str(run_job("validate", tree({"a.csv": b"a\n1\n"}), schema_text=schema).id))
     said = [one.value for one in app.warning]
-    assert any("**No error** by the schema, but a check could not be made" in one for one in said)
+    assert any("**Partial.** No record violates the schema, but some checks were not possible" in one for one in said)
     assert any("**Partial.**" in one for one in said)
     assert not app.success
 
@@ -165,12 +165,12 @@ def test_validate_shows_the_verdict_and_takes_a_changed_schema(
     root = tree({"a.csv": b"id,x\n1,2\n2,oops\n"})
     schema = '{"fields": [{"name": "id", "type": "integer"}, {"name": "x", "type": "integer"}]}'
     app = open_page("job", id=str(run_job("validate", root, schema_text=schema).id))
-    assert "**Invalid** by the schema." in app.error[0].value
+    assert "**Invalid.** Some records violate the schema." in app.error[0].value
     assert figures(app)["Errors"] == "1"
     assert '"integer"' in app.text_area[0].value
     app.text_area[0].set_value("no JSON").run()
-    assert "This is no JSON" in app.error[-1].value
+    assert "This is not valid JSON" in app.error[-1].value
     assert (
-        "**Valid** by"
+        "**Valid.** All records match"
         in open_page("job", id=str(run_job("validate", tree({"b.csv": b"a\n1\n"}, name="b")).id)).success[0].value
     )

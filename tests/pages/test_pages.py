@@ -22,7 +22,7 @@ RunJob = Callable[..., JobView]
 def test_home_leads_from_nothing_to_the_form_of_the_sample(open_page: Open, shared: bootstrap.Services) -> None:
     app = open_page("home")
     assert "Try it on the sample" in texts(app)
-    app = drawn(button(app, "Begin with the sample").click().run())
+    app = drawn(button(app, "Try the sample").click().run())
     assert app.title[0].value == "New job"
     assert app.text_input(key="path").value == str(shared.settings.sample_dir)
     assert not button(app, "Start").disabled
@@ -50,7 +50,7 @@ def test_start_queues_exactly_what_the_form_says(open_page: Open, shared: bootst
 def test_start_is_closed_while_something_is_missing(open_page: Open, shared: bootstrap.Services) -> None:
     app = open_page("new_job", path=str(shared.settings.sample_dir), operations="verify")
     assert button(app, "Start").disabled
-    assert "Needed before the job can start." in texts(app).replace("\\", "")
+    assert "Required." in texts(app).replace("\\", "")
 
 
 def test_form_of_the_url_that_is_no_form_is_left_aside(open_page: Open, shared: bootstrap.Services) -> None:
@@ -77,7 +77,7 @@ def test_jobs_are_filtered_and_paged(open_page: Open, shared: bootstrap.Services
     app = drawn(app.text_input(key="text").set_value("odd").run())
     assert _names(app) == [f"odd {n}" for n in range(21, 0, -2)]
     app = drawn(app.text_input(key="text").set_value("nothing like it").run())
-    assert "No job matches these filters." in texts(app)
+    assert "No jobs match these filters." in texts(app)
 
 
 def _names(app: AppTest) -> list[str]:
@@ -89,12 +89,12 @@ def test_cursor_that_was_not_given_out_is_explained(open_page: Open, shared: boo
     shared.jobs.submit(one_job(operation="inventory", source=Source.of_path(shared.settings.sample_dir)))
     app = open_page("jobs", cursor="nonsense")
     assert app.error
-    assert button(app, "Newest jobs")
+    assert button(app, "Newest")
 
 
 @pytest.mark.parametrize("wrong", ["", "not-an-id", str(uuid.UUID(int=7))])
 def test_unknown_job_gets_a_friendly_page(open_page: Open, wrong: str) -> None:
-    assert open_page("job", id=wrong).title[0].value == "No such job"
+    assert open_page("job", id=wrong).title[0].value == "Job not found"
 
 
 def test_waiting_job_tells_its_place_and_is_cancelled(open_page: Open, shared: bootstrap.Services) -> None:
@@ -167,7 +167,7 @@ def test_filter_of_the_url_that_does_not_fit_is_no_failure(
 ) -> None:
     job = run_job("inventory", tree({"a.txt": b"1"}))
     app = open_page("job", id=str(job.id), tab="Table", filter=wrong)
-    assert app.dataframe or button(app, "Clear search, filters and sort")
+    assert app.dataframe or button(app, "Reset view")
 
 
 def test_verdict_and_counts_of_verify_add_up(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:

@@ -34,9 +34,9 @@ def ended(services: bootstrap.Services, name: str) -> JobView:
 def test_settings_say_when_nothing_is_ever_deleted(open_page: Open) -> None:
     app = open_page("settings")
     assert "Jobs are kept for ever" in texts(app)
-    assert "There was no sweep yet." in texts(app)
-    assert "Nothing would go now." in texts(app)
-    assert button(app, "Clean up now").disabled
+    assert "No sweep has run yet." in texts(app)
+    assert "There is nothing to delete." in texts(app)
+    assert button(app, "Clean up").disabled
 
 
 def test_settings_show_what_would_go_and_the_button_asks(open_page: Open, shared: bootstrap.Services) -> None:
@@ -49,11 +49,11 @@ def test_settings_show_what_would_go_and_the_button_asks(open_page: Open, shared
         os.utime(path, (time.time() - 10_000,) * 2)
     app = open_page("settings")
     figures = {metric.label: metric.value for metric in app.metric}
-    assert (figures["Finished jobs"], figures["Of them kept"], figures["Would be freed"]) == ("2", "0", "3.0 KiB")
+    assert (figures["Finished jobs"], figures["Pinned jobs"], figures["Can be freed"]) == ("2", "0", "3.0 KiB")
     shown = app.table[0].value
-    assert list(shown["Why"]) == ["too many jobs", "a copy of no job"]
-    assert "old *one*" in shown["What would go"][0]
-    app = drawn(button(app, "Clean up now").click().run())
+    assert list(shown["Why"]) == ["too many jobs", "cached copy without a job"]
+    assert "old *one*" in shown["To be deleted"][0]
+    app = drawn(button(app, "Clean up").click().run())
     assert "1 job with results and history, and 1 orphan: 3.0 KiB." in texts(app)
     assert {view.id for view in shared.jobs.list().items} == {old.id, new.id}
     assert orphan.exists()
@@ -66,7 +66,7 @@ def test_settings_tell_of_the_last_sweep(open_page: Open, shared: bootstrap.Serv
     shared.retention.sweep()
     app = open_page("settings")
     assert "Last sweep just now: 1 job and 0 orphans, 0 B." in texts(app).replace("\\", "").replace("\u2060", "")
-    assert "Number of jobs: 1 at most" in texts(app)
+    assert "At most 1 finished jobs stay" in texts(app)
 
 
 def test_settings_tell_what_could_not_be_removed(
@@ -85,8 +85,8 @@ def test_a_job_is_kept_and_kept_no_longer_on_its_page(
 ) -> None:
     job = run_job("inventory", tree({"a": b"1"}))
     app = open_page("job", id=str(job.id))
-    app = drawn(button(app, "Keep").click().run())
-    assert shared.jobs.get(job.id).kept
-    assert "kept from clean-ups" in "".join(str(block.proto.body) for block in app.get("html"))
-    drawn(button(app, "Keep no longer").click().run())
-    assert not shared.jobs.get(job.id).kept
+    app = drawn(button(app, "Pin").click().run())
+    assert shared.jobs.get(job.id).pinned
+    assert "pinned: never deleted automatically" in "".join(str(block.proto.body) for block in app.get("html"))
+    drawn(button(app, "Unpin").click().run())
+    assert not shared.jobs.get(job.id).pinned

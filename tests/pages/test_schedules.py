@@ -42,7 +42,7 @@ def lines(app: AppTest) -> str:
 def test_an_empty_page_says_what_to_do_next(open_page: Open, shared: bootstrap.Services, job: JobRequest) -> None:
     app = open_page("schedules")
     assert "There is no schedule yet." in texts(app)
-    assert "Schedule this" in texts(app)
+    assert "Schedule" in texts(app)
     assert button(app, "New schedule").disabled
     shared.presets.save("mine", job)
     app = open_page("schedules")
@@ -140,11 +140,11 @@ def test_what_a_job_did_becomes_a_schedule(
     open_page: Open, shared: bootstrap.Services, run_job: Callable[..., JobView]
 ) -> None:
     job = run_job("inventory", shared.settings.sample_dir)
-    app = drawn(button(open_page("job", id=str(job.id)), "Schedule this").click().run())
+    app = drawn(button(open_page("job", id=str(job.id)), "Schedule").click().run())
     assert app.text_input(key="schedule_webhook").disabled
     assert "PRAVAH_ALLOWED_WEBHOOKS" in texts(app).replace("\\", "")
     app.button(key="schedule_make").click()
-    drawn(button(app, "Schedule this").click().run())
+    drawn(button(app, "Schedule").click().run())
     (made,) = shared.schedules.list()
     assert (made.name, made.when) == ("Inventory", "every 6h")
     assert made.job == job.request

@@ -29,7 +29,7 @@ def show(
         on_pick: called with the place of the bar that was clicked.
     """
     if not names:
-        st.caption("Nothing to draw.")
+        st.caption("No data.")
         return
     places = list(range(len(names)))
     figure = go.Figure(

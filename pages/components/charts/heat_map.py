@@ -69,5 +69,5 @@ def show(
             on_pick(rows[row], columns[column])
 
     height = _ROW * len(rows) + 60
-    alt = f"Matches of {len(columns)} patterns in {len(rows)} folders; the table holds the same numbers"
+    alt = f"Matches of {len(columns)} patterns in {len(rows)} folders; the table has the same numbers"
     style.draw(figure, key=key, height=height, top=30, alt=alt, on_select=pick, selection_mode="points")

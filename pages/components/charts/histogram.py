@@ -12,7 +12,7 @@ from pages.base import text
 from pages.components.charts import style
 from services.base import units
 
-_MARKS = {"p50": "half are smaller", "p90": "90 % are smaller", "p99": "99 % are smaller"}
+_MARKS = {"p50": "50 % of files are smaller", "p90": "90 % of files are smaller", "p99": "99 % of files are smaller"}
 
 
 def show(
@@ -31,7 +31,7 @@ def show(
     """
     shown = _without_ends(buckets)
     if not shown:
-        st.caption("There are no files.")
+        st.caption("No files.")
         return
     places = list(range(len(shown)))
     figure = go.Figure(

@@ -18,7 +18,7 @@ _FEWEST = 2
 def show(samples: Sequence[RateSample], *, key: str) -> None:
     """Draw the rate; of files where no bytes are read; nothing while there are too few points."""
     if not is_drawable(samples):
-        st.caption("The rate is drawn as soon as there is something to draw.")
+        st.caption("The chart appears after the first measurements.")
         return
     points = rates(samples)
     counts_bytes = any(sample.bytes_done for sample in samples)

@@ -49,13 +49,13 @@ def show(
     """
     drawn = [node for node in nodes if node[measure] > 0]
     if not drawn:
-        st.info("Nothing in here takes space.", icon=":material/info:")
+        st.info("This folder is empty.", icon=":material/info:")
         return
     style.draw(
         _figure(drawn, total, measure, look),
         key=key,
         height=_HEIGHT,
-        alt=f"Treemap of {len(drawn)} folders and files; the table of folders holds the same numbers",
+        alt=f"Treemap of {len(drawn)} folders and files; the table of folders has the same numbers",
         on_select=lambda: _pick(key, drawn, on_pick),
         selection_mode="points",
     )
@@ -85,7 +85,7 @@ def _figure(
         rows.append((ids[node["path"]], ids[node["parent"]], name, node[measure], own, shown))
     for place, (parent, amount) in enumerate(rest):
         rest_look = Look(_amount(amount, measure), style.quiet())
-        rows.append((f"r{place}", ids[parent], "smaller ones", amount, amount, rest_look))
+        rows.append((f"r{place}", ids[parent], "smaller entries", amount, amount, rest_look))
     places, parents, names, amounts, values, looks = zip(*rows, strict=True)
     words = [one.words for one in looks]
     figure = go.Figure(

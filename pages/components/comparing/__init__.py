@@ -25,7 +25,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     name = _operation(job)
     if name is None:
         known = ", ".join(operations.get(one).title for one in comparisons.PLANS)
-        st.info(f"Results of this job cannot be compared. Those of {known} can.", icon=":material/info:")
+        st.info(f"The results of this job cannot be compared. Only results of {known} can.", icon=":material/info:")
         return
     earlier = _earlier(services, job, name)
     if earlier is None:
@@ -94,20 +94,18 @@ def _label(one: JobView, job: JobView) -> str:
     if one.id == job.baseline:
         facts.append("its baseline")
     if one.source != job.source:
-        facts.append("another source")
+        facts.append("different source")
     return text.visible(" · ".join(facts), 120)
 
 
 def _none(job: JobView, name: str) -> None:
     title = text.plain(operations.get(name).title)
     st.info(
-        f"There is no earlier completed job of {title} to compare with. Run this one again later, or the same on a "
-        "copy: the page of the later job then shows what is different.",
+        f"There is no earlier completed job of {title} to compare with. Re-run this job later, or run it on a copy. "
+        f"The page of the later job then shows the differences.",
         icon=":material/compare_arrows:",
     )
-    st.page_link(
-        "pages/new_job.py", label="The same job again", icon=":material/replay:", query_params=draft.encode(job.request)
-    )
+    st.page_link("pages/new_job.py", label="Edit", icon=":material/replay:", query_params=draft.encode(job.request))
 
 
 def _numbers(found: Comparison) -> None:
@@ -116,7 +114,7 @@ def _numbers(found: Comparison) -> None:
     by = f" by {text.plain(found.by)}" if found.by else ""
     same = units.format_count(found.tables[0].same_rows)
     if not found.differs:
-        st.success(f"**No difference.** Compared{by}: {same} are the same.", icon=":material/check_circle:")
+        st.success(f"**No differences.** Compared{by}: {same} are equal.", icon=":material/check_circle:")
     with st.grid(6, min_column_width=140):
         for one in found.tables[0].kinds:
             st.metric(
@@ -124,7 +122,7 @@ def _numbers(found: Comparison) -> None:
                 units.format_count(one.rows),
                 help=text.plain(one.meaning),
             )
-        st.metric("The same", same, help=f"Compared{by}; not listed")
+        st.metric("Equal", same, help=f"Compared{by}. Equal rows are not listed.")
         for figure in (one for one in found.figures if one.change):
             shown = _AMOUNTS.get(figure.unit or "", units.format_number)
             change = f"{'+' if figure.change > 0 else '-'}{shown(abs(figure.change))}"

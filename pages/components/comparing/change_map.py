@@ -26,7 +26,7 @@ def show(services: bootstrap.Services, found: Comparison) -> None:
     def nodes(path: str) -> Sequence[Mapping[str, Any]]:
         return services.comparisons.treemap(*ids, path, inner_limit=_INNER)
 
-    st.subheader("Where it grew and shrank", anchor=False)
+    st.subheader("Growth by folder", anchor=False)
     folder_map.show(
         lambda path: _total(services, found, path),
         nodes,
@@ -36,8 +36,8 @@ def show(services: bootstrap.Services, found: Comparison) -> None:
         look=_look,
     )
     st.caption(
-        "Orange grew, blue shrank, grey stayed as it was; the stronger the colour, the larger the share that changed. "
-        "Each is as large as the larger of the two sizes. A click enters a folder; a click on a file finds it below."
+        "Orange: grew. Blue: shrank. Grey: unchanged. A stronger colour means a larger relative change. The area is "
+        "the larger of the two sizes. Click a folder to open it, or a file to find it in the table below."
     )
 
 

@@ -85,7 +85,7 @@ def _rows(
     asked = (found.after.id, found.operation, found.before.id, table.name)
     total = services.comparisons.query(*asked, query.model_copy(update={"limit": 0})).total_rows
     if not total:
-        st.info("No row matches." if table.rows else "Nothing in this table is different.", icon=":material/info:")
+        st.info("No rows match." if table.rows else "This table has no differences.", icon=":material/info:")
         return
     _download(found, table, query, total, bar)
 

@@ -20,13 +20,16 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.markdown("**The archive**")
         files = [one for one in services.artifacts.list(job.id) if one.name.startswith("archive/")]
         download.files(job.id, [one for one in files if download.is_file(one)])
-        checked = "was unpacked again and compared" if summary["verified"] else "was not unpacked again"
+        checked = "was read back and compared with the source" if summary["verified"] else "was not read back"
         folders = text.count(summary["directories"], "folder", "folders")
         links = text.count(summary["links"], "link", "links")
-        st.caption(f"It {checked}. It also holds {folders} and {links}. The same tree gives the same bytes each time.")
+        st.caption(
+            f"The archive {checked}. It also contains {folders} and {links}. The same files always give the same "
+            f"archive."
+        )
     if not summary["files"]:
-        st.info("There was no file to archive.", icon=":material/info:")
+        st.info("There were no files to archive.", icon=":material/info:")
     elif summary["archive_bytes"] > summary["bytes"]:
         more = units.format_bytes(summary["archive_bytes"] - summary["bytes"])
-        st.caption(f"Its names and headers take {more} more than was saved.")
-    table_link.button("All entries", "archive.result", sort="path", key="to_entries")
+        st.caption(f"The archive is {more} larger than the files, because of names and headers.")
+    table_link.button("Show entries", "archive.result", sort="path", key="to_entries")

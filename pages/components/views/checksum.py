@@ -24,7 +24,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Rate", units.format_rate(summary.get("bytes_per_second")))
         st.metric("Time", units.format_duration(outcome.get("elapsed_seconds")))
     algorithms = ", ".join(text.plain(name) for name in summary.get("algorithms", []))
-    st.markdown(f"Digests: **{algorithms}**, all computed in one read.")
+    st.markdown(f"Algorithms: **{algorithms}**")
     reused.show(summary, summary["files"])
     left, right = st.columns(2, gap="medium")
     with left, st.container(border=True, height="stretch", key="manifests"):
@@ -34,22 +34,22 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     if rate.is_drawable(job.samples):
         st.subheader("Rate over time", anchor=False)
         rate.show(job.samples, key="rate_final")
-    table_link.button("All digests", "checksum.result", key="to_digests")
+    table_link.button("Show checksums", "checksum.result", key="to_digests")
 
 
 def _manifests(services: bootstrap.Services, job: JobView) -> None:
     st.markdown("**Manifests**")
     found = [artifact for artifact in services.artifacts.list(job.id) if download.is_manifest(artifact)]
     if not found:
-        st.caption("None were asked for.")
+        st.caption("No manifests were requested.")
         return
-    st.caption("Lists of digests and names that `sha256sum -c`, `md5sum -c` and `b3sum --check` read.")
+    st.caption("`sha256sum -c`, `md5sum -c` and `b3sum --check` can read these files.")
     download.files(job.id, found)
 
 
 def _verify(job: JobView) -> None:
-    st.markdown("**Is it still so?**")
-    st.caption("Compare a directory with these digests: this one later, or its copy elsewhere now.")
+    st.markdown("**Check for changes**")
+    st.caption("Compare this directory later, or a copy of it, with these checksums.")
     options = {"manifest": f"job:{job.id}"}
     asked = OperationRequest(operation=_VERIFY, options=options)
     request = JobRequest(operations=(asked,), source=job.source, walk=job.walk)

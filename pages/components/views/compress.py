@@ -32,16 +32,16 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             columns = ("extension", "files", "size_bytes", "packed_bytes", "packed_percent")
             linked.top(services, job.id, "compress.by_extension", columns, sort="-size_bytes", limit=_BARS)
         with st.container():
-            st.subheader("What it saves", anchor=False)
+            st.subheader("Savings by extension", anchor=False)
             _saved(services, job)
-    table_link.button("All files", "compress.result", sort="-size_bytes", key="to_files")
+    table_link.button("Show files", "compress.result", sort="-size_bytes", key="to_files")
 
 
 def numbers(summary: Mapping[str, Any], packed_bytes: int) -> None:
     """Show how much there was and how much it is packed."""
     with st.grid(5, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
-        st.metric("Size before", units.format_bytes(summary["bytes"]))
+        st.metric("Size of the source file", units.format_bytes(summary["bytes"]))
         st.metric("Size after", units.format_bytes(packed_bytes))
         st.metric("Compressed to", f"{summary['packed_percent']:,} %")
         st.metric("Saved", units.format_bytes(summary["saved_bytes"]))
@@ -52,13 +52,12 @@ def _estimate(job: JobView, summary: Mapping[str, Any]) -> None:
         sampled = units.format_bytes(summary["sampled_bytes"])
         took = units.format_duration(summary["estimated_seconds"])
         st.markdown(
-            f":material/query_stats: **An estimate**, from {sampled} of samples with {summary['format']} level "
-            f"{summary['level']}. All of it would take about **{took}** of computing here, and the writing. "
-            "Nothing was written."
+            f":material/query_stats: **Estimate** from {sampled} of samples, {summary['format']} level "
+            f"{summary['level']}. Compressing all files would take about **{took}** plus writing. Nothing was written."
         )
         st.page_link(
             "pages/new_job.py",
-            label="Choose a destination and compress",
+            label="Choose destination",
             icon=":material/compress:",
             query_params=draft.encode(job.request),
         )
@@ -73,4 +72,4 @@ def _saved(services: bootstrap.Services, job: JobView) -> None:
     bars.show(
         names, sorted(saved, reverse=True), units.format_bytes, key="saved", alt="Saved by extension", on_pick=pick
     )
-    st.caption("A click on a bar lists its files.")
+    st.caption("Click a bar to list its files.")

@@ -24,19 +24,22 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     reused.show(summary, summary["files"])
     with st.grid(6, min_column_width=140):
         st.metric("Files", units.format_count(summary["files"]))
-        st.metric("Size before", units.format_bytes(summary["bytes"]))
+        st.metric("Size of the source file", units.format_bytes(summary["bytes"]))
         st.metric("Size after", units.format_bytes(summary["output_bytes"]))
         st.metric("Compressed to", units.format_percent(summary["packed_percent"]))
         st.metric("Read twice", units.format_count(summary["read_twice"]), help="A later value widened a type")
         st.metric("Skipped", units.format_count(summary["other_files"]))
     if not summary["files"]:
-        st.info("No file was converted; the issues say why, if there were any to convert.", icon=":material/block:")
+        st.info(
+            "No file was converted. If there were files to convert, the issues show the reasons.",
+            icon=":material/block:",
+        )
         return
     _balance(summary)
     if summary["destination"]:
         st.markdown(f"Written to {text.code(summary['destination'])}.")
     else:
-        st.markdown("The files are in this result: see **Files** to download them.")
+        st.markdown("Download the converted files from **Files**.")
     st.subheader("Files", anchor=False)
     columns = ("path", "records_read", "records_written", "records_rejected", "verdict", "written_as", "output_bytes")
     linked.top(services, job.id, "convert.result", columns, sort="-records_rejected", limit=_FILES)
@@ -69,10 +72,10 @@ def _balance(summary: Mapping[str, Any]) -> None:
     counts = [units.format_count(count) for count in (read, written, rejected)]
     words = f"**{counts[0]}** records read = **{counts[1]}** written + **{counts[2]}** rejected"
     if summary["values_nulled"]:
-        words += f"; {text.count(summary['values_nulled'], 'value', 'values')} that did not fit are null"
+        words += f"; {text.count(summary['values_nulled'], 'value', 'values')} replaced with null"
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="balance"):
         color = "orange" if rejected or summary["values_nulled"] else "green"
         st.markdown(f":{color}[:material/balance:] {words}.")
         if rejected:
             wanted = [results.Filter(column="records_rejected", operator="gt", value="0")]
-            table_link.button("In which files", "convert.result", wanted, sort="-records_rejected", key="to_rejecting")
+            table_link.button("Show files", "convert.result", wanted, sort="-records_rejected", key="to_rejecting")

@@ -23,22 +23,22 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _verdict(services, job, summary)
     with st.grid(5, min_column_width=140):
         st.metric("Compressed files", units.format_count(summary["files"]))
-        st.metric("Archives among them", units.format_count(summary["archives"]))
-        st.metric("Their members", units.format_count(summary["members"]))
-        st.metric("Size packed", units.format_bytes(summary["bytes"]))
+        st.metric("Archives", units.format_count(summary["archives"]))
+        st.metric("Members", units.format_count(summary["members"]))
+        st.metric("Compressed size", units.format_bytes(summary["bytes"]))
         st.metric("Unpacked", units.format_bytes(summary["unpacked_bytes"]))
     others = text.count(summary["other_files"], "file is", "files are")
     if not summary["files"]:
-        st.markdown(f"Nothing was unpacked; {others} not compressed.")
+        st.info(f"Nothing was unpacked: {others} not compressed.", icon=":material/info:")
     elif summary["tested_only"]:
         _tested(job)
     else:
-        st.markdown(f"Written to {text.code(summary['destination'])}; {others} not compressed and not there.")
-    st.subheader("Largest", anchor=False)
+        st.markdown(f"Written to {text.code(summary['destination'])}; {others} not compressed and were skipped.")
+    st.subheader("Largest files", anchor=False)
     columns = ("path", "format", "size_bytes", "unpacked_bytes", "members")
     linked.top(services, job.id, "decompress.result", columns, sort="-unpacked_bytes", limit=_LISTED)
     if summary["members"]:
-        table_link.button("Members of archives", "decompress.members", sort="path", key="to_members")
+        table_link.button("Show members", "decompress.members", sort="path", key="to_members")
 
 
 def _verdict(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
@@ -70,7 +70,7 @@ def _tested(job: JobView) -> None:
         st.markdown("This was a test: nothing was written.")
         st.page_link(
             "pages/new_job.py",
-            label="Choose a destination and unpack",
+            label="Choose destination",
             icon=":material/unarchive:",
             query_params=draft.encode(job.request),
         )

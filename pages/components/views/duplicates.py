@@ -27,10 +27,10 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _numbers(summary)
     reused.show(summary, summary.get("compared_files", 0))
     if not summary["groups"]:
-        st.info("No two files have the same content.", icon=":material/check_circle:")
+        st.info("No duplicates: all files have different content.", icon=":material/check_circle:")
         _links(summary)
         return
-    st.subheader("Where the waste is", anchor=False)
+    st.subheader("Reclaimable space by folder", anchor=False)
     _map(services, job)
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
@@ -51,19 +51,25 @@ def _reference(summary: Mapping[str, Any]) -> None:
         return
     files = text.count(found["unique_files"], "file", "files")
     if found["safe_to_wipe"] == "yes":
-        st.success("**Everything of the source is in the reference too**, by content.", icon=":material/verified:")
+        st.success(
+            "**Safe to wipe.** The references contain a copy of every file of the source.", icon=":material/verified:"
+        )
     elif found["safe_to_wipe"] == "no" and not found["unique_files"]:
         st.error(
-            "**The reference lies in the source**, and goes with it. What is outside of it is in it too: that can go.",
+            "**Not safe to wipe.** The reference is inside the source, so wiping the source would delete it too. "
+            "Files outside the reference do have a copy in it.",
             icon=":material/gpp_bad:",
         )
     elif found["safe_to_wipe"] == "no":
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="unique"):
             size = units.format_bytes(found["unique_bytes"])
-            st.markdown(f":red[:material/gpp_bad:] **{files}** ({size}) of the source are in no reference.")
-            table_link.button("See which", "duplicates.unique", sort="-size_bytes", key="to_unique")
+            st.markdown(
+                f":red[:material/gpp_bad:] **Not safe to wipe.** {files} ({size}) of the source have no copy in the "
+                f"references."
+            )
+            table_link.button("Show files", "duplicates.unique", sort="-size_bytes", key="to_unique")
     else:
-        st.warning(f"**Not known.** {_unknown(summary)}", icon=":material/gpp_maybe:")
+        st.warning(f"**Unknown.** {_unknown(summary)}", icon=":material/gpp_maybe:")
 
 
 def _unknown(summary: Mapping[str, Any]) -> str:
@@ -77,7 +83,9 @@ def _unknown(summary: Mapping[str, Any]) -> str:
     why = [text.count(count, one, many) for count, one, many in unseen if count]
     if not summary["files"]:
         why.append("no file was looked at")
-    return f"No file is known to be only here, but {', '.join(why) or 'not all of it was seen: see the issues'}."
+    return (
+        f"Every compared file has a copy, but {', '.join(why) or 'not everything could be compared: see the issues'}."
+    )
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:
@@ -110,7 +118,7 @@ def _map(services: bootstrap.Services, job: JobView) -> None:
         ]
 
     folder_map.show(total, nodes, _MEASURE, lambda path: None, name="waste")
-    st.caption("Redundant bytes by folder. A click enters a folder.")
+    st.caption("Size of redundant files by folder. Click a folder to open it.")
 
 
 def _by_folder(services: bootstrap.Services, job: JobView, *found: results.Filter, limit: int) -> list[dict[str, Any]]:
@@ -125,13 +133,13 @@ def _extensions(services: bootstrap.Services, job: JobView) -> None:
     amounts = [row[_MEASURE] for row in rows]
     alt = "Reclaimable bytes by extension"
     bars.show(names, amounts, units.format_bytes, key="duplicate_extensions", alt=alt, on_pick=pick)
-    st.caption("A click on a bar lists its files.")
+    st.caption("Click a bar to list its files.")
 
 
 def _folders(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
     if summary["folder_groups"]:
         st.subheader("Copied folders", anchor=False)
-        st.caption("Folders of one number hold exactly the same, all the way down.")
+        st.caption("Folders with the same number have exactly the same content, including subfolders.")
         wanted = ("group", "path", "files", "size_bytes")
         linked.top(services, job.id, "duplicates.folders", wanted, sort="group", limit=_LISTED)
 
@@ -141,5 +149,5 @@ def _links(summary: Mapping[str, Any]) -> None:
     if count:
         with st.container(horizontal=True, vertical_alignment="center"):
             has = text.count(count, "file has", "files have")
-            st.markdown(f"{has} several names (hard links), which waste nothing.", width="content")
-            table_link.button("List them", "duplicates.hard_links", sort="link", key="to_hard_links")
+            st.markdown(f"{has} several paths (hard links). They waste no space.", width="content")
+            table_link.button("Show links", "duplicates.hard_links", sort="link", key="to_hard_links")

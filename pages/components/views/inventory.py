@@ -29,7 +29,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _not_covered(int(outcome.get("counts", {}).get("not_covered", 0)))
     _numbers(summary)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.subheader("Where the space is", anchor=False, width="content")
+        st.subheader("Size by folder", anchor=False, width="content")
         measure = st.segmented_control(
             "Measure",
             list(_MEASURES),
@@ -49,8 +49,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 def _not_covered(count: int) -> None:
     if not count:
         return
-    words = f"**{text.count(count, 'path was', 'paths were')} not read**; the totals leave them out."
-    table_link.warning(words, "See which and why", "inventory.not_covered")
+    words = f"**{text.count(count, 'path was', 'paths were')} not read** and not counted in the totals."
+    table_link.warning(words, "Show paths", "inventory.not_covered")
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:
@@ -96,7 +96,7 @@ def _by(services: bootstrap.Services, job: JobView, table: str, column: str, mea
     names = [row[column] or "(none)" for row in rows]
     alt = f"Amounts {table.replace('_', ' ')}"
     bars.show(names, [row[measure] for row in rows], _amount(measure), key=table, alt=alt, on_pick=pick)
-    st.caption("A click on a bar lists its files.")
+    st.caption("Click a bar to list its files.")
 
 
 def _sizes(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
@@ -105,8 +105,8 @@ def _sizes(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any
     files, small = int(summary.get("files", 0)), int(summary.get("small_files", 0))
     if files and small / files >= _SMALL_SHARE:
         st.caption(
-            f":material/lightbulb: **{small / files:.0%}** of the files are at most 4 KiB. Each takes a block and a "
-            "look-up of its own; packing them together would make copies and backups faster."
+            f":material/lightbulb: **{small / files:.0%}** of the files are 4 KiB or smaller. Packing them into "
+            f"archives would make copies and backups faster."
         )
 
 
@@ -137,4 +137,4 @@ def _empty(summary: Mapping[str, Any]) -> None:
         found = text.count(files, "empty file", "empty files")
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"{found} and {text.count(folders, 'empty folder', 'empty folders')}.", width="content")
-            table_link.button("List them", "inventory.empty", key="to_empty")
+            table_link.button("Show files", "inventory.empty", key="to_empty")

@@ -24,7 +24,7 @@ def show(services: bootstrap.Services, job_id: UUID, measure: str) -> None:
         return services.results.treemap(job_id, path, by=by, inner_limit=_INNER)  # type: ignore[arg-type]
 
     folder_map.show(lambda path: _total(services, job_id, path), nodes, measure, _find, name="map")
-    st.caption("A click enters a folder; a click on a file finds it in the table.")
+    st.caption("Click a folder to open it, or a file to find it in the table.")
 
 
 def _total(services: bootstrap.Services, job_id: UUID, path: str) -> dict[str, Any] | None:

@@ -15,15 +15,15 @@ from services.models import results
 from services.models.jobs import JobView
 
 _RULES = {
-    "oldest": "the oldest",
-    "newest": "the newest",
-    "shortest_path": "the one with the shortest path",
-    "under": "what lies under a folder",
-    "each_name": "one of each name",
+    "oldest": "the oldest file",
+    "newest": "the newest file",
+    "shortest_path": "the file with the shortest path",
+    "under": "files in a folder",
+    "each_name": "one file of each name",
 }
 _COLUMNS: tuple[dict[str, Any], ...] = (
-    {"name": "path", "dtype": "text", "meaning": "Would be removed"},
-    {"name": "keep", "dtype": "text", "meaning": "Stays for it"},
+    {"name": "path", "dtype": "text", "meaning": "To be removed"},
+    {"name": "keep", "dtype": "text", "meaning": "Copy that stays"},
     {"name": "size_bytes", "dtype": "integer", "unit": "bytes", "meaning": "Size"},
 )
 
@@ -31,21 +31,23 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
 @st.fragment
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Let a rule be chosen, show what it would remove, and offer the plan; nothing is removed."""
-    st.subheader("Plan a clean-up", anchor=False)
+    st.subheader("Plan a removal", anchor=False)
     st.caption(
-        "Choose what stays. A reference always stays, and so does one file of each group. Pravah removes nothing: "
-        "the plan is a script that looks at each file again before it removes it."
+        "Choose which files stay. References always stay, and at least one file of each group. Pravah itself removes "
+        "nothing: it writes a script that checks each file again before removing it."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep_rule"):
         keep = st.selectbox("Keep", list(_RULES), format_func=_RULES.__getitem__, key="keep", bind="query-params")
         folder = ""
         if keep == "under":
-            folder = st.text_input("Folder to keep", key="keep_folder", bind="query-params", placeholder="photos/2024")
-        below = st.text_input("Remove only in", key="remove_in", bind="query-params", placeholder="any folder")
-        extension = st.text_input("Only with extension", key="remove_extension", bind="query-params", placeholder="any")
-        size = st.text_input("Only from size", key="remove_size", bind="query-params", placeholder="e.g. 1 MiB")
+            folder = st.text_input(
+                "Folder whose files stay", key="keep_folder", bind="query-params", placeholder="photos/2024"
+            )
+        below = st.text_input("Remove only in folder", key="remove_in", bind="query-params", placeholder="any folder")
+        extension = st.text_input("Extension", key="remove_extension", bind="query-params", placeholder="no limit")
+        size = st.text_input("Minimum size", key="remove_size", bind="query-params", placeholder="e.g. 1 MiB")
     if keep == "under" and not folder.strip("/ "):
-        st.caption(":material/edit: Type the folder whose files stay, as the table shows it.")
+        st.caption(":material/edit: Enter the path of the folder, as shown in the table.")
         return
     try:
         rule = results.KeepRule(keep=keep, folder=folder.strip(), filters=_filters(below, extension, size))
@@ -71,19 +73,19 @@ def _filters(below: str, extension: str, size: str) -> tuple[results.Filter, ...
 
 def _preview(found: results.RemovalPreview) -> None:
     with st.grid(4, min_column_width=150):
-        st.metric("Would be removed", text.count(found.files, "file", "files"), border=True)
+        st.metric("To be removed", text.count(found.files, "file", "files"), border=True)
         st.metric("Frees", units.format_bytes(found.reclaimable_bytes), border=True)
         st.metric("Groups cleaned", units.format_count(found.groups), border=True)
-        st.metric("Groups left alone", units.format_count(found.untouched_groups), border=True)
+        st.metric("Groups not changed", units.format_count(found.untouched_groups), border=True)
     if found.first:
         grid.show(found.first, _COLUMNS, key="removal_rows")
         if found.files > len(found.first):
-            st.caption(f"The largest {len(found.first)} of {units.format_count(found.files)}; the plan has all.")
+            st.caption(f"The largest {len(found.first)} of {units.format_count(found.files)}; the plan contains all.")
 
 
 def _download(job: JobView, rule: results.KeepRule) -> None:
     if job.source.path is None:
-        st.caption("A plan is for files of a directory; this job read S3.")
+        st.caption("A plan is only possible for a local directory. This job read S3.")
         return
     asked = [("keep", rule.keep), *([("folder", rule.folder)] if rule.folder else [])]
     asked += [("filter", filters.as_text(one)) for one in rule.filters]
@@ -92,6 +94,6 @@ def _download(job: JobView, rule: results.KeepRule) -> None:
             address = f"api/jobs/{job.id}/removal?{urllib.parse.urlencode([*asked, ('format', form)])}"
             st.link_button(label, address, icon=":material/download:", key=f"plan_{form}")
     st.caption(
-        "`bash plan.sh` tells what it would do; `bash plan.sh --remove` does it. `--hardlink` or `--reflink` free the "
-        "space and keep each path."
+        "`bash plan.sh` shows what it would do; `bash plan.sh --remove` does it. `--hardlink` or `--reflink` free "
+        "the space and keep every path."
     )

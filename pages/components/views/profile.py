@@ -27,7 +27,7 @@ _ODD = (
     (
         "constant_columns",
         ("column has", "columns have"),
-        "one value everywhere",
+        "the same value in every record",
         _TABLE,
         (("nature", "eq", "constant"),),
         "position",
@@ -35,7 +35,7 @@ _ODD = (
     (
         "ragged_records",
         ("record has", "records have"),
-        "another number of fields",
+        "too many or too few fields",
         "profile.files",
         (("ragged", "gt", "0"),),
         "-ragged",
@@ -43,7 +43,7 @@ _ODD = (
     (
         "broken_files",
         ("file", "files"),
-        "could not be read to the end",
+        "could not be read completely",
         "profile.files",
         (("read", "ne", "whole"),),
         "path",
@@ -59,7 +59,7 @@ _ODD = (
     (
         "files_without_header",
         ("file has", "files have"),
-        "no header",
+        "no header row",
         "profile.files",
         (("header", "eq", "no"),),
         "path",
@@ -95,7 +95,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 def _next(job: JobView) -> None:
     read = next(one for one in job.request.operations if one.operation == "profile").options
     with st.container(horizontal=True, key="profile_next"):
-        for operation, label in (("validate", "Validate these files"), ("convert", "Convert them to Parquet")):
+        for operation, label in (("validate", "Validate files"), ("convert", "Convert to Parquet")):
             request = job.request.model_copy(
                 update={"operations": (OperationRequest(operation=operation, options=dict(read)),), "name": None}
             )
@@ -106,15 +106,18 @@ def _next(job: JobView) -> None:
 def _odd(summary: Mapping[str, Any]) -> None:
     found = [one for one in _ODD if summary[one[0]]]
     if not found:
-        st.caption(":material/check_circle: Every record has its columns, and every column values of one type.")
+        st.caption(
+            ":material/check_circle: All records have the right number of fields, and every column has values of one "
+            "type."
+        )
         return
     with st.container(border=True, key="profile_odd"):
-        st.markdown("**Worth a look**")
+        st.markdown("**Possible problems**")
         for name, (one, many), words, table, conditions, sort in found:
             with st.container(horizontal=True, vertical_alignment="center", key=f"odd_{name}"):
                 st.markdown(f"{text.count(summary[name], one, many)} {words}.", width="content")
                 wanted = [results.Filter(column=c, operator=o, value=v) for c, o, v in conditions]
-                table_link.button("See which", table, wanted, sort=sort, key=f"to_{name}")
+                table_link.button("Show rows", table, wanted, sort=sort, key=f"to_{name}")
 
 
 def _columns(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
@@ -131,7 +134,7 @@ def _columns(services: bootstrap.Services, job: JobView, summary: Mapping[str, A
 def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
-            "Column in depth",
+            "Details of a column",
             names,
             key="profile_column",
             bind="query-params",
@@ -150,7 +153,9 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
         about = "" if row["distinct_is"] == "exact" else "≈ "
         st.metric("Values", units.format_count(row["values"]))
         st.metric(
-            "Nulls", units.format_count(row["nulls"]), help="Empty fields, null values, and those short records lack"
+            "Nulls",
+            units.format_count(row["nulls"]),
+            help="Empty fields, null values and fields missing from short records",
         )
         st.metric("Distinct", f"{about}{units.format_count(row['distinct'])}", help="≈: standard error 1.6 %")
         st.metric("Mean", units.format_number(row["mean"]))
@@ -172,19 +177,19 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
 
 def _order(row: Mapping[str, Any]) -> None:
     marks = [
-        ("least", "Least"),
+        ("least", "Minimum"),
         ("p05", "5 %"),
         ("p25", "25 %"),
         ("median", "Median"),
         ("p75", "75 %"),
         ("p95", "95 %"),
     ]
-    marks.append(("greatest", "Greatest"))
+    marks.append(("greatest", "Maximum"))
     shown = {title: _value(row[key], row["type"]) for key, title in marks if row[key] is not None}
     if shown:
         frame = pd.DataFrame([shown])
         st.dataframe(frame, hide_index=True, key="profile_order")
-    for key, words in (("pattern", "Looks like"), ("suspicious", "May stand for no value")):
+    for key, words in (("pattern", "Format"), ("suspicious", "Probably null")):
         if row[key]:
             st.caption(f"{words}: {text.plain(row[key])}")
 
@@ -199,7 +204,7 @@ def _distribution(services: bootstrap.Services, job: JobView, of: Sequence[resul
     rows = linked.rows(services, job.id, "profile.histogram", "bin", 50, of)
     names = [f"{_value(row['low'], kind)} … {_value(row['high'], kind)}" for row in rows]
     if not rows:
-        st.caption("There is no value to show.")
+        st.caption("This column has no values.")
         return
     bars.show(names, [row["values"] for row in rows], units.format_count, key="distribution", alt="Values by range")
 
@@ -219,7 +224,7 @@ def _range(low: int, high: int) -> str:
 def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
     rows = linked.rows(services, job.id, "profile.top_values", "rank", _BARS, of)
     if not rows:
-        st.caption("No value stands out: nearly every one is another.")
+        st.caption("No frequent values: nearly all values are different.")
         return
     names = [row["value"] or "(empty)" for row in rows]
     bars.show(names, [row["count"] for row in rows], units.format_count, key="frequent", alt="Frequent values")
@@ -228,12 +233,12 @@ def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.F
 def _drift(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
     st.subheader("Schema drift", anchor=False)
     if summary["schemas"] == 1:
-        st.caption(":material/check_circle: All files have the same columns, in the same order, of the same types.")
+        st.caption(":material/check_circle: All files have the same columns in the same order with the same types.")
         return
     schemas = linked.rows(services, job.id, "profile.schemas", "-files", _SCHEMAS)
     st.caption(
-        f"{text.count(summary['schemas'], 'schema', 'schemas')}. Each is compared with that of most files, the first "
-        "one here; a dash: the column is not there."
+        f"{text.count(summary['schemas'], 'schema', 'schemas')}. Each is compared with the most common one, shown "
+        f"first. A dash means that the column is missing."
     )
     _matrix(services, job, schemas)
     with st.container(horizontal=True):

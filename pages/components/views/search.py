@@ -26,23 +26,23 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     summary = found["summary"]
     if summary.get("partial"):
         st.warning(
-            "**Partial.** A limit was reached, there are more matches. Raise the limits, or search for less.",
+            "**Partial.** A limit was reached; there are more matches. Raise the limit, or use more specific patterns.",
             icon=":material/content_cut:",
         )
     _numbers(summary)
     reused.show(summary, summary["files"] + summary["binary_skipped"])
     if not summary["matches"]:
-        st.info("No file has a match.", icon=":material/search_off:")
+        st.info("No matches.", icon=":material/search_off:")
         return
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
             st.subheader("Pattern and folder", anchor=False)
             _map(services, job)
         with st.container():
-            st.subheader("Files with most matches", anchor=False)
+            st.subheader("Files with the most matches", anchor=False)
             _files(services, job)
     if found["options"].get("count_only"):
-        st.caption("The job counted only: there are no lines.")
+        st.caption("This job only counted matches, so there are no lines to show.")
         return
     _lines(services, job, list(summary["patterns"]))
     # Outside of the fragment: it turns the whole page to the table.
@@ -55,7 +55,7 @@ def _numbers(summary: Mapping[str, Any]) -> None:
         st.metric("Lines", units.format_count(summary["lines"]))
         st.metric("Files with a match", units.format_count(summary["matched_files"]))
         st.metric("Files searched", units.format_count(summary["files"]))
-        st.metric("Binary, skipped", units.format_count(summary["binary_skipped"]))
+        st.metric("Binary files skipped", units.format_count(summary["binary_skipped"]))
         st.metric("Rate", units.format_rate(summary.get("bytes_per_second")))
 
 
@@ -76,7 +76,7 @@ def _map(services: bootstrap.Services, job: JobView) -> None:
         table_link.open_table("search.result", wanted, sort="path,line")
 
     heat_map.show(folders, patterns, amounts, key="search_map", on_pick=pick)
-    st.caption("A click on a field lists its matches.")
+    st.caption("Click a cell to list its matches.")
 
 
 def _files(services: bootstrap.Services, job: JobView) -> None:
@@ -84,7 +84,7 @@ def _files(services: bootstrap.Services, job: JobView) -> None:
     pick = linked.opens(rows, "path", "search.result", "line")
     names, amounts = [row["path"] for row in rows], [row["matches"] for row in rows]
     bars.show(names, amounts, units.format_count, key="search_files", alt="Files by matches", on_pick=pick)
-    table_link.button("All files", "search.by_file", sort="-matches", key="to_search_files")
+    table_link.button("Show all files", "search.by_file", sort="-matches", key="to_search_files")
 
 
 @st.fragment
@@ -102,7 +102,7 @@ def _lines(services: bootstrap.Services, job: JobView, patterns: Sequence[str]) 
                 width=260,
             )
         words = st.text_input(
-            "In path or line", key="lines_search", bind="query-params", type="search", live="300ms", width=260
+            "Search in path or line", key="lines_search", bind="query-params", type="search", live="300ms", width=260
         )
     wanted = () if pattern == _ALL else (results.Filter(column="pattern", operator="eq", value=pattern),)
     question = results.ResultQuery(filters=wanted, search=words, sort=("path", "line", "column_start"), limit=_SNIPPETS)
@@ -114,7 +114,7 @@ def _lines(services: bootstrap.Services, job: JobView, patterns: Sequence[str]) 
         shown = f"The first {len(page.rows)} of {units.format_count(page.total_rows)} matches."
         st.caption(shown)
     elif not page.total_rows:
-        st.caption("No match has this.")
+        st.caption("No matches contain this text.")
 
 
 def _line(number: int, matches: Sequence[Mapping[str, Any]]) -> str:

@@ -19,10 +19,10 @@ _BARS = 12
 _TABLE = "text_statistics.result"
 # Figure of the summary, what it means, and the condition that finds its files.
 _TROUBLE = (
-    ("mixed_line_endings", "mixed line ends", ("line_ending", "mixed")),
+    ("mixed_line_endings", "mixed line endings", ("line_ending", "mixed")),
     ("not_utf8", "neither ASCII nor UTF-8", ("encoding", "other")),
     ("with_byte_order_mark", "a byte order mark", ("byte_order_mark", "yes")),
-    ("without_last_line_end", "a last line without an end", ("last_line", "not ended")),
+    ("without_last_line_end", "no line ending after the last line", ("last_line", "not ended")),
 )
 
 
@@ -43,25 +43,25 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             st.subheader("Lines by language", anchor=False)
             _languages(services, job)
         with st.container():
-            st.subheader("Files by encoding and line end", anchor=False)
+            st.subheader("Files by encoding and line ending", anchor=False)
             _forms(services, job)
-    table_link.button("All files", _TABLE, sort="-lines", key="to_texts")
+    table_link.button("Show files", _TABLE, sort="-lines", key="to_texts")
 
 
 def _trouble(summary: Mapping[str, Any]) -> None:
     unusual = [one for one in _TROUBLE if summary[one[0]]]
     if not unusual:
-        st.caption(":material/check_circle: All texts are ASCII or UTF-8, with line ends of one kind.")
+        st.caption(":material/check_circle: All text files are ASCII or UTF-8 and have consistent line endings.")
         return
     with st.container(border=True, key="text_trouble"):
-        st.markdown("**What a loader may stumble over**")
+        st.markdown("**Possible loading problems**")
         for name, words, (column, value) in unusual:
             with st.container(horizontal=True, vertical_alignment="center", key=f"trouble_{name}"):
                 has = text.count(summary[name], "file has", "files have")
                 verb = has if name != "not_utf8" else text.count(summary[name], "file is", "files are")
                 st.markdown(f"{verb} {words}.", width="content")
                 found = [results.Filter(column=column, operator="eq", value=value)]
-                table_link.button("See which", _TABLE, found, sort="path", key=f"to_{name}")
+                table_link.button("Show files", _TABLE, found, sort="path", key=f"to_{name}")
 
 
 def _languages(services: bootstrap.Services, job: JobView) -> None:
@@ -74,11 +74,11 @@ def _languages(services: bootstrap.Services, job: JobView) -> None:
 
     names, lines = [row["language"] for row in rows], [row["lines"] for row in rows]
     bars.show(names, lines, units.format_count, key="languages", alt="Lines by language", on_pick=pick)
-    st.caption("A click on a bar lists its files.")
+    st.caption("Click a bar to list its files.")
 
 
 def _forms(services: bootstrap.Services, job: JobView) -> None:
     rows = linked.rows(services, job.id, "text_statistics.by_form", "-files", _BARS)
     names = [f"{row['encoding']}, {row['line_ending']}" for row in rows]
     files = [row["files"] for row in rows]
-    bars.show(names, files, units.format_count, key="forms", alt="Files by encoding and line end")
+    bars.show(names, files, units.format_count, key="forms", alt="Files by encoding and line ending")

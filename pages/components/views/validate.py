@@ -28,7 +28,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     if summary["errors"] > summary["listed_errors"]:
         st.warning(
             f"**Partial.** {units.format_count(summary['listed_errors'])} of "
-            f"{units.format_count(summary['errors'])} errors are listed; raise **Listed errors** to see more.",
+            f"{units.format_count(summary['errors'])} errors are listed; raise **Maximum listed errors** to see more.",
             icon=":material/content_cut:",
         )
     elif summary["partial"] and summary["errors"]:
@@ -49,17 +49,17 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _verdict(summary: Mapping[str, Any]) -> None:
-    by = "the schema" if summary["schema"] == "given" else "what the first records of each file promise"
+    by = "the schema" if summary["schema"] == "given" else "the schema inferred from the first records of each file"
     if not summary["files"] and summary["unread_files"]:
         st.warning(f"**Nothing was checked.** {_unchecked(summary)}", icon=":material/unpublished:")
     elif not summary["files"]:
-        st.info("No file was read. Choose **Which files: all** to read files of any name.", icon=":material/block:")
+        st.info("No file was read. Choose **Files: all** to read files with any name.", icon=":material/block:")
     elif summary["errors"]:
-        st.error(f"**Invalid** by {by}.", icon=":material/cancel:")
+        st.error(f"**Invalid.** Some records violate {by}.", icon=":material/cancel:")
     elif summary["verdict"] == "partial":
-        st.warning(f"**No error** by {by}, but {_unchecked(summary)}", icon=":material/unpublished:")
+        st.warning(f"**Partial.** No record violates {by}, but {_unchecked(summary)}", icon=":material/unpublished:")
     else:
-        st.success(f"**Valid** by {by}.", icon=":material/check_circle:")
+        st.success(f"**Valid.** All records match {by}.", icon=":material/check_circle:")
 
 
 def _unchecked(summary: Mapping[str, Any]) -> str:
@@ -72,10 +72,10 @@ def _unchecked(summary: Mapping[str, Any]) -> str:
 def _errors(services: bootstrap.Services, job: JobView) -> None:
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
-            st.subheader("By rule and column", anchor=False)
+            st.subheader("Errors by rule and column", anchor=False)
             _rules(services, job)
         with st.container():
-            st.subheader("Files with most errors", anchor=False)
+            st.subheader("Files with the most errors", anchor=False)
             columns = ("path", "records", "bad_records", "errors")
             some = [results.Filter(column="errors", operator="gt", value="0")]
             linked.top(services, job.id, "validate.result", columns, sort="-errors", limit=_FILES, filters=some)
@@ -100,7 +100,7 @@ def _rules(services: bootstrap.Services, job: JobView) -> None:
 
     names = [f"{rule}: {column}" if column else rule for (rule, column), _ in top]
     bars.show(names, [count for _, count in top], units.format_count, key="rules", alt="Errors by rule", on_pick=pick)
-    st.caption("A click on a bar lists its errors.")
+    st.caption("Click a bar to list its errors.")
 
 
 @st.fragment
@@ -108,14 +108,19 @@ def _schema(services: bootstrap.Services, job: JobView, summary: Mapping[str, An
     with st.expander("Schema", icon=":material/schema:", expanded=not summary["errors"]):
         stored = b"".join(services.artifacts.open(job.id, "validate/schema.json").chunks)
         if len(stored) > _LARGEST_SCHEMA_BYTES:
-            st.caption("It is large: download it from **Files**, change it, and name it as the schema of a new job.")
+            st.caption(
+                "This schema is too large to edit here. Download it from **Files**, edit it, and use it as the schema "
+                "of a new job."
+            )
             return
-        st.caption("Change it here and validate again: types, and constraints such as required, unique, minimum, enum.")
+        st.caption(
+            "Edit the schema and validate again: types, and constraints such as required, unique, minimum, enum."
+        )
         edited = st.text_area("Table Schema", stored.decode(), height=320, key="edited_schema")
         try:
             compact = json.dumps(json.loads(edited), ensure_ascii=False)
         except ValueError as error:
-            st.error(f"This is no JSON: {text.plain(str(error))}")
+            st.error(f"This is not valid JSON: {text.plain(str(error))}")
             return
         request = job.request
         chosen = [
@@ -126,7 +131,7 @@ def _schema(services: bootstrap.Services, job: JobView, summary: Mapping[str, An
         ]
         st.page_link(
             "pages/new_job.py",
-            label="Validate with this schema",
+            label="Validate again",
             icon=":material/fact_check:",
             query_params=draft.encode(request.model_copy(update={"operations": tuple(chosen)})),
         )

@@ -18,7 +18,7 @@ from services.models.jobs import JobView
 _LISTED = 100
 _TABLE = "verify.result"
 _LOOKS = {
-    "ok": ("As listed", ":material/check_circle:", "green"),
+    "ok": ("OK", ":material/check_circle:", "green"),
     "changed": ("Changed", ":material/edit:", "red"),
     "missing": ("Missing", ":material/remove_circle:", "red"),
     "moved": ("Moved", ":material/drive_file_move:", "red"),
@@ -43,13 +43,14 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
     total = units.format_count(sum(statuses.values()))
-    by = f"Compared by {text.plain(algorithm)}, {total} paths in all."
+    by = f"Algorithm: {text.plain(algorithm)}. Paths: {total}."
     new = statuses.get("new", 0)
     more = f" {text.count(new, 'new file is', 'new files are')} not in the manifest." if new else ""
     if verdict == "verified":
         ok = units.format_count(statuses.get("ok", 0))
         st.success(
-            f"**Verified.** All {ok} listed files are there and unchanged.{more} {by}", icon=":material/verified:"
+            f"**Verified.** All {ok} files of the manifest are present and unchanged.{more} {by}",
+            icon=":material/verified:",
         )
     elif verdict == "failed":
         wrong = sum(statuses.get(name, 0) for name in ("changed", "missing", "moved"))
@@ -60,8 +61,8 @@ def _verdict(verdict: str, statuses: Mapping[str, int], algorithm: str) -> None:
     else:
         open_ = sum(statuses.get(name, 0) for name in ("unreadable", "not_verified"))
         st.warning(
-            f"**Incomplete.** Nothing is known to be wrong, but {text.count(open_, 'path', 'paths')} could not be "
-            f"verified.{more} {by}",
+            f"**Incomplete.** No file is wrong, but {text.count(open_, 'path', 'paths')} could not be verified.{more} "
+            f"{by}",
             icon=":material/gpp_maybe:",
         )
 
@@ -72,14 +73,14 @@ def _counts(statuses: Mapping[str, int]) -> None:
             count = statuses.get(name, 0)
             shown = f":{color}[{icon}] {label}" if count else f":gray[{icon} {label}]"
             st.metric(shown, units.format_count(count), border=True)
-    st.caption(f"Each path has exactly one status; together they are {units.format_count(sum(statuses.values()))}.")
+    st.caption(f"Each path has exactly one status. Total: {units.format_count(sum(statuses.values()))}.")
 
 
 def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, int]) -> None:
     wrong = [name for name in _ORDER if statuses.get(name)]
     if not wrong:
         return
-    st.subheader("What is not as listed", anchor=False)
+    st.subheader("Differences from the manifest", anchor=False)
     rows: list[dict[str, Any]] = []
     for name in wrong:
         if len(rows) < _LISTED:
@@ -96,9 +97,9 @@ def _not_ok(services: bootstrap.Services, job: JobView, statuses: Mapping[str, i
     grid.show(rows, shown, key="not_ok")
     count = sum(statuses[name] for name in wrong)
     if count > len(rows):
-        st.caption(f"The first {units.format_count(len(rows))} of {units.format_count(count)}, the worst first.")
+        st.caption(f"The first {units.format_count(len(rows))} of {units.format_count(count)}, most serious first.")
     not_ok = [results.Filter(column="status", operator="ne", value="ok")]
-    table_link.button("Open in the table", _TABLE, not_ok, sort="status", key="to_not_ok")
+    table_link.button("Show all", _TABLE, not_ok, sort="status", key="to_not_ok")
 
 
 def _rate(job: JobView) -> None:

@@ -25,5 +25,5 @@ def _services(request: Request) -> bootstrap.Services:
 
 
 Services = Annotated[bootstrap.Services, Depends(_services)]
-JobId = Annotated[UUID, Path(description="Id of a job.", examples=["5a1bb8a0-6c0e-4b5e-9b0c-0f9b6c3f1d2e"])]
-ScheduleId = Annotated[UUID, Path(description="Id of a schedule.", examples=["0d9c1a52-7a55-4c53-8f0e-3a6b8b1f4c7d"])]
+JobId = Annotated[UUID, Path(description="Job ID.", examples=["5a1bb8a0-6c0e-4b5e-9b0c-0f9b6c3f1d2e"])]
+ScheduleId = Annotated[UUID, Path(description="Schedule ID.", examples=["0d9c1a52-7a55-4c53-8f0e-3a6b8b1f4c7d"])]

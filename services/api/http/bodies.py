@@ -63,11 +63,11 @@ class AskedBody(jobs.Model):
     """What a job does and where. Its operations share one walk and one read of each file."""
 
     operations: list[AnyOperation] = Field(
-        min_length=1, max_length=jobs.MOST_OPERATIONS, description="What to do, each operation once."
+        min_length=1, max_length=jobs.MOST_OPERATIONS, description="Operations to run, each at most once."
     )
     source: jobs.Source
     walk: WalkOptions = WalkOptions()
-    name: Text | None = Field(default=None, max_length=200, description="To find the job by.")
+    name: Text | None = Field(default=None, max_length=200, description="Name of the job.")
 
     def asked(self) -> jobs.JobRequest:
         """Return the request as the services take it."""
@@ -79,11 +79,14 @@ class JobBody(AskedBody):
 
     baseline: UUID | None = Field(
         default=None,
-        description="A completed job on the same source: what it found is taken over for files whose size, times and "
-        "inode are the same.",
+        description="ID of a completed job on the same source. Its results are reused for files with the same size, "
+        "times and inode.",
     )
     idempotency_key: Text | None = Field(
-        default=None, min_length=1, max_length=200, description="The same key again gives the same job, not a second."
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="A second request with the same key returns the first job instead of starting another one.",
     )
 
     def request(self, header_key: str | None = None) -> jobs.JobRequest:
@@ -117,14 +120,14 @@ class JobSummary(jobs.Model):
     source: jobs.Source
     status: jobs.Status
     attempt: int
-    retry_of: UUID | None
+    rerun_of: UUID | None
     baseline: UUID | None
     schedule_id: UUID | None
     schedule_name: str | None
     queue_position: int | None
     cancel_requested: bool
     pause_requested: bool
-    kept: bool
+    pinned: bool
     progress: jobs.Progress | None
     issues_count: int
     verdict: findings.Verdict | None

@@ -67,8 +67,10 @@ class Guard:
             except ClientDisconnect:
                 return
             if body is None:
-                limit = f"a request's body has at most {MAX_BODY_BYTES:,} bytes"
-                refused = errors.LimitExceededError(limit, remedy="Send less; files are read from their directory.")
+                limit = f"the request body is larger than {MAX_BODY_BYTES:,} bytes"
+                refused = errors.LimitExceededError(
+                    limit, remedy="Send a smaller body. Files are read from their directory, not uploaded."
+                )
             else:
                 receive = _replay(body, receive)
         if refused is not None:
@@ -80,15 +82,15 @@ class Guard:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if not self._is_known(_split(f"//{host}")[0]):
-            return problems.ForeignRequestError(f"the header Host names {host[:200]!r}, which is not this server")
+            return problems.ForeignRequestError(f"the header Host ({host[:200]!r}) is not an address of this server")
         if scope["method"] in _SAFE_METHODS:
             return None
         origin = headers.get("origin")
         # Browsers send Origin with every request that changes something; Sec-Fetch-Site is there where a page hides it.
         if origin is not None and not _same_origin(origin, host):
-            return problems.ForeignRequestError(f"a page of {origin[:200]!r} may not change anything here")
+            return problems.ForeignRequestError(f"requests from pages of {origin[:200]!r} are not allowed")
         if headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-            return problems.ForeignRequestError("a page of another site may not change anything here")
+            return problems.ForeignRequestError("requests from pages of other sites are not allowed")
         return None
 
     def _is_known(self, name: str | None) -> bool:

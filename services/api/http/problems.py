@@ -45,7 +45,7 @@ class NotFoundError(HttpError):
     code = "not_found"
     title = "Not found"
     http_status = 404
-    remedy = "`docs` below this API's root lists every path there is."
+    remedy = "See `docs` below the root of this API for all paths."
 
 
 class MethodNotAllowedError(HttpError):
@@ -54,7 +54,7 @@ class MethodNotAllowedError(HttpError):
     code = "method_not_allowed"
     title = "Method not allowed"
     http_status = 405
-    remedy = "Use one of the methods in the header Allow."
+    remedy = "Use a method from the header Allow."
 
 
 class MalformedRequestError(HttpError):
@@ -63,7 +63,7 @@ class MalformedRequestError(HttpError):
     code = "malformed_request"
     title = "Malformed request"
     http_status = 400
-    remedy = "Send valid JSON of reasonable depth with the header Content-Type: application/json."
+    remedy = "Send valid JSON, not nested too deeply, with the header Content-Type: application/json."
 
 
 class ForeignRequestError(HttpError):
@@ -72,7 +72,7 @@ class ForeignRequestError(HttpError):
     code = "request_forbidden"
     title = "Request not allowed"
     http_status = 403
-    remedy = "Call the API by the address it listens on (PRAVAH_HOST), from its own pages or from a program."
+    remedy = "Use the address on which the API listens (PRAVAH_HOST), from its own pages or from a program."
 
 
 class PreconditionFailedError(HttpError):
@@ -81,7 +81,7 @@ class PreconditionFailedError(HttpError):
     code = "precondition_failed"
     title = "Precondition failed"
     http_status = 412
-    remedy = "Ask again without If-Match to get the file as it is now."
+    remedy = "Repeat the request without If-Match to get the current file."
 
 
 class RangeNotSatisfiableError(HttpError):
@@ -90,7 +90,7 @@ class RangeNotSatisfiableError(HttpError):
     code = "range_not_satisfiable"
     title = "Range not satisfiable"
     http_status = 416
-    remedy = "Ask for bytes below the size in the header Content-Range."
+    remedy = "Request a range within the size in the header Content-Range."
 
 
 class FieldProblem(pydantic.BaseModel):
@@ -157,7 +157,7 @@ def bug(error: BaseException, scope: Scope) -> ProblemResponse:
     """Log a bug with its trace and return what the caller sees of it: an id to find it by."""
     log_id = uuid.uuid4().hex[:12]
     log.error("%s %s failed; log id %s", scope.get("method"), scope.get("path"), log_id, exc_info=error)
-    internal = errors.InternalError(f"an unexpected error; the log has it as {log_id}", log_id=log_id)
+    internal = errors.InternalError(f"unexpected error; see the log entry {log_id}", log_id=log_id)
     return response_of(internal, scope)
 
 
@@ -226,10 +226,10 @@ async def http(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)
     path = request.url.path
     if error.status_code == 404:
-        return response_of(NotFoundError(f"there is nothing at {path}"), request.scope)
+        return response_of(NotFoundError(f"{path} does not exist"), request.scope)
     if error.status_code == 405:
         allowed = _allowed(request.app.routes, request.scope)
-        message = f"{path} does not know {request.method}; it knows {', '.join(allowed)}"
+        message = f"{path} does not support {request.method}; use {', '.join(allowed)}"
         return response_of(MethodNotAllowedError(message, headers={"Allow": ", ".join(allowed)}), request.scope)
     if error.status_code >= 500:
         return bug(error, request.scope)
@@ -264,7 +264,7 @@ def responses(*classes: type[errors.PravahError]) -> dict[int | str, dict[str, A
             entry["description"] = "; ".join(filter(None, [entry["description"], cls.title]))
         content = entry["content"][MEDIA_TYPE]
         content["schema"] = {"$ref": f"#/components/schemas/{Problem.__name__}"}
-        example = errors.as_problem(cls("What happened, and where."), "/api/jobs")
+        example = errors.as_problem(cls("What happened, and to what."), "/api/jobs")
         content.setdefault("examples", {})[cls.code] = {"summary": cls.title, "value": example}
     return found
 

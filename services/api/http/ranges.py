@@ -46,7 +46,7 @@ def select(headers: Headers, tag: str, size_bytes: int) -> Selection:
     """
     whole = Selection(200, 0, size_bytes)
     if "if-match" in headers and not {tag, "*"} & _tags(headers["if-match"]):
-        raise problems.PreconditionFailedError("the file is not the version that If-Match names", headers={"ETag": tag})
+        raise problems.PreconditionFailedError("the file does not match the version in If-Match", headers={"ETag": tag})
     if {tag, f"W/{tag}", "*"} & _tags(headers.get("if-none-match", "")):
         return Selection(304, 0, 0)
     if "range" not in headers or headers.get("if-range", tag) != tag:
@@ -63,7 +63,7 @@ def select(headers: Headers, tag: str, size_bytes: int) -> Selection:
             return whole
     if start >= size_bytes:
         raise problems.RangeNotSatisfiableError(
-            f"{headers['range'][:100]!r} lies outside of {size_bytes:,} bytes",
+            f"{headers['range'][:100]!r} is outside the file of {size_bytes:,} bytes",
             headers={"Content-Range": f"bytes */{size_bytes}", "Accept-Ranges": "bytes", "ETag": tag},
         )
     return Selection(206, start, end)

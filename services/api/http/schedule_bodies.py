@@ -18,23 +18,21 @@ from services.models.schedules import (
 )
 from services.operations import OPERATIONS, Text
 
-_WHEN = "`every 6h` (m, h, d or w), or five fields of cron: minute, hour, day, month, weekday."
-_ZONE = "Time zone of a cron expression, a name of the IANA database."
-_NOTIFY_ON = "What is told of: a job that failed; a verdict that is not good, or schemas that have drifted."
-_WEBHOOK = "Gets a signed POST; must lie below PRAVAH_ALLOWED_WEBHOOKS. Empty = none."
-_EMAIL = "Address that gets a mail over PRAVAH_SMTP_URL. Empty = none."
+_WHEN = "An interval such as `every 6h` (m, h, d, w), or a cron expression: minute, hour, day, month, weekday."
+_ZONE = "Time zone of the cron expression, a name from the IANA database."
+_NOTIFY_ON = "Events to notify of. failure: the job failed. finding: verify or validate failed, or schemas differ."
+_WEBHOOK = "URL for signed notifications; must match PRAVAH_ALLOWED_WEBHOOKS. Empty = none."
+_EMAIL = "E-mail address for notifications, sent by PRAVAH_SMTP_URL. Empty = none."
 
 
 class ScheduleBody(jobs.Model):
     """A job that starts by the clock."""
 
-    name: Text = Field(
-        min_length=1, max_length=LONGEST_NAME, description="To find the schedule by; each is taken once."
-    )
+    name: Text = Field(min_length=1, max_length=LONGEST_NAME, description="Unique name of the schedule.")
     job: AskedBody
     when: Text = Field(max_length=LONGEST_RULE, description=_WHEN, examples=["30 2 * * MON-FRI"])
     zone: Text = Field(default="UTC", max_length=100, description=_ZONE, examples=["Europe/Berlin"])
-    enabled: bool = Field(default=True, description="False = paused.")
+    enabled: bool = Field(default=True, description="False creates the schedule paused.")
     notify_on: list[Occasion] = Field(default=list(Occasion), max_length=len(Occasion), description=_NOTIFY_ON)
     webhook_url: Text = Field(default="", max_length=2_048, description=_WEBHOOK)
     email: Text = Field(default="", max_length=320, description=_EMAIL)
@@ -48,11 +46,13 @@ class ScheduleBody(jobs.Model):
 class ScheduleChangeBody(jobs.Model):
     """What shall be another; what is left out or null stays."""
 
-    name: Text | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, description="Another name.")
+    name: Text | None = Field(default=None, min_length=1, max_length=LONGEST_NAME, description="New name.")
     job: AskedBody | None = None
     when: Text | None = Field(default=None, max_length=LONGEST_RULE, description=_WHEN, examples=["every 6h"])
     zone: Text | None = Field(default=None, max_length=100, description=_ZONE)
-    enabled: bool | None = Field(default=None, description="False pauses, true resumes; nothing is caught up.")
+    enabled: bool | None = Field(
+        default=None, description="False pauses, true resumes. Runs missed during a pause are not made up for."
+    )
     notify_on: list[Occasion] | None = Field(default=None, max_length=len(Occasion), description=_NOTIFY_ON)
     webhook_url: Text | None = Field(default=None, max_length=2_048, description=_WEBHOOK)
     email: Text | None = Field(default=None, max_length=320, description=_EMAIL)
@@ -75,5 +75,5 @@ def _example(summary: str, **values: Any) -> dict[str, Any]:
 
 EXAMPLES = {
     "interval": _example("Every six hours", name="look around", when="every 6h"),
-    "cron": _example("At night on weekdays", name="nightly", when="30 2 * * MON-FRI", zone="Europe/Berlin"),
+    "cron": _example("Every night on weekdays", name="nightly", when="30 2 * * MON-FRI", zone="Europe/Berlin"),
 }

@@ -31,23 +31,32 @@ class ResultsQuery(jobs.Model):
     filter: list[operations.Text] = Field(
         default_factory=list,
         max_length=50,
-        description="`column:operator:value`; several are joined by AND. Operators: eq, ne, lt, le, gt, ge, contains, "
+        description="`column:operator:value`; several filters are combined with AND. Operators: eq, ne, lt, le, gt, "
+        "ge, contains, "
         "starts_with, in (values separated by commas), is_null, not_null.",
         examples=[["size_bytes:ge:1048576", "extension:in:csv,json"]],
     )
     sort: operations.Text = Field(
-        default="", max_length=2_000, description="Columns, `-` for descending.", examples=["-size_bytes,path"]
+        default="",
+        max_length=2_000,
+        description="Columns to sort by, separated by commas; `-` = descending.",
+        examples=["-size_bytes,path"],
     )
-    search: operations.Text = Field(default="", max_length=500, description="Text that any text column contains.")
+    search: operations.Text = Field(
+        default="", max_length=500, description="Only rows with this text in any text column."
+    )
     columns: operations.Text = Field(
-        default="", max_length=2_000, description="Columns to give, by commas; all of them by default."
+        default="", max_length=2_000, description="Columns to return, separated by commas; default: all."
     )
-    offset: int = Field(default=0, ge=0, le=2**62, description="Rows to leave out.")
+    offset: int = Field(default=0, ge=0, le=2**62, description="Number of rows to skip.")
     limit: int = Field(
-        default=100, ge=1, le=100_000, description="Most rows of the page; PRAVAH_PAGE_ROWS_LIMIT bounds it further."
+        default=100,
+        ge=1,
+        le=100_000,
+        description="Maximum number of rows; PRAVAH_PAGE_ROWS_LIMIT is an additional limit.",
     )
     format: Literal["json", "csv", "jsonl", "parquet"] = Field(
-        default="json", description="json is one page of rows; the others download all that match, in one stream."
+        default="json", description="json returns one page of rows; the other formats download all matching rows."
     )
 
     @property
@@ -82,9 +91,9 @@ class ResultsQuery(jobs.Model):
 def get_results(
     job_id: access.JobId, query: Annotated[ResultsQuery, Query()], services: access.Services, request: Request
 ) -> Any:
-    """List a completed job's tables and files; with `table`, give rows of it or download all of it.
+    """List the tables and files of a completed job; with `table`, return its rows or download it.
 
-    Rows that are asked for without a table's name are those of the first operation's main table.
+    Without a table name, row parameters apply to the main table of the first operation.
     """
     if not query.asks_for_rows:
         return bodies.ResultList(tables=services.results.tables(job_id), artifacts=services.artifacts.list(job_id))
@@ -123,18 +132,20 @@ class PlanQuery(jobs.Model):
 
     keep: results.Keep = Field(
         default="oldest",
-        description="The file of each group that stays; `under`: those below `folder`; `each_name`: one of each name.",
+        description="Which file of each group stays. `under`: files in `folder`; `each_name`: one file of each name.",
     )
-    folder: operations.Text = Field(default="", max_length=16_384, description="For `under`, relative to the source.")
+    folder: operations.Text = Field(
+        default="", max_length=16_384, description="Folder for `under`, relative to the source."
+    )
     filter: list[operations.Text] = Field(
         default_factory=list,
         max_length=50,
-        description="Only rows of `duplicates.result` that match may be removed; as for results.",
+        description="Only matching rows of `duplicates.result` may be removed. Same syntax as for results.",
         examples=[["extension:eq:jpg"]],
     )
     format: Literal["json", "sh", "csv"] = Field(
         default="json",
-        description="json sums it up; sh is a script that looks at each file again before it removes it; csv a table.",
+        description="json: a summary. sh: a script that checks each file again before removing it. csv: a table.",
     )
 
 
@@ -146,7 +157,7 @@ class PlanQuery(jobs.Model):
 def get_removal(
     job_id: access.JobId, query: Annotated[PlanQuery, Query()], services: access.Services, request: Request
 ) -> Any:
-    """Tell what a rule on a result of duplicates would remove, or download the plan. Nothing is removed by Pravah."""
+    """Preview which duplicates a rule would remove, or download the plan. Pravah itself removes nothing."""
     filters = tuple(results.parse_filter(text) for text in query.filter)
     rule = results.KeepRule(keep=query.keep, folder=query.folder, filters=filters)
     if query.format == "json":
@@ -161,7 +172,7 @@ def get_removal(
 
 @router.get("/artifacts", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
 def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.ArtifactList:
-    """List a job's files by name; none before it is completed."""
+    """List the files of a job by name. The list is empty until the job is completed."""
     return bodies.ArtifactList(items=services.artifacts.list(job_id))
 
 
@@ -170,8 +181,8 @@ def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.Ar
     response_class=Response,
     responses={
         200: {"description": "The whole file", "content": {"*/*": BINARY}},
-        206: {"description": "The range asked for", "content": {"*/*": BINARY}},
-        304: {"description": "The version that If-None-Match names is the present one"},
+        206: {"description": "The requested range", "content": {"*/*": BINARY}},
+        304: {"description": "The file has not changed (If-None-Match)"},
         **problems.responses(*_ERRORS, problems.PreconditionFailedError, problems.RangeNotSatisfiableError),
     },
     openapi_extra={
@@ -183,7 +194,11 @@ def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.Ar
 def get_artifact(
     job_id: access.JobId,
     name: Annotated[
-        str, Path(description="Name as listed; it may hold slashes.", examples=["inventory/result/part-00000.parquet"])
+        str,
+        Path(
+            description="Name of the artifact; it may contain slashes.",
+            examples=["inventory/result/part-00000.parquet"],
+        ),
     ],
     services: access.Services,
     request: Request,

@@ -31,9 +31,9 @@ _ERRORS = (
 class CompareQuery(artifacts.ResultsQuery):
     """With which job, and which rows of the differences."""
 
-    with_job: UUID = Field(alias="with", description="The earlier job: what it found counts as before.")
+    with_job: UUID = Field(alias="with", description="ID of the earlier job.")
     table: operations.Text | None = Field(
-        default=None, max_length=100, description="Name of a table, as the comparison lists it."
+        default=None, max_length=100, description="Name of a table of the comparison."
     )
 
 
@@ -59,10 +59,10 @@ def get_comparison(
     services: access.Services,
     request: Request,
 ) -> Any:
-    """Compare a completed job's result with an earlier one's; with `table`, give rows of the differences.
+    """Compare the results of two completed jobs; with `table`, return rows of the differences.
 
-    The jobs may have read two sources, as an original and its copy: paths relative to each are compared. Rows that
-    are asked for without a table's name are those of the main one, the first that the comparison lists.
+    The jobs may have different sources, such as an original and its copy. Paths relative to each source are compared.
+    Without a table name, row parameters apply to the first table of the comparison.
     """
     asked = (job_id, operation, query.with_job)
     if not query.asks_for_rows:

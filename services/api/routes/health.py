@@ -19,19 +19,19 @@ class NotReadyError(errors.PravahError):
     code = "not_ready"
     title = "Not ready"
     http_status = 503
-    remedy = "Follow the remedy of each part that is not ok."
+    remedy = "Follow the remedy of each part with a problem."
 
 
 @router.get("/health/live", responses=problems.responses())
 async def live() -> bodies.Liveness:
-    """Say that the process answers; looks at nothing else."""
+    """Report that the process responds. Nothing else is checked."""
     # On the event loop: requests that wait for the database hold all threads while it does not answer.
     return bodies.Liveness()
 
 
 @router.get("/health/ready", responses=problems.responses(NotReadyError, errors.StorageError))
 def ready(services: access.Services) -> bodies.Readiness:
-    """Look at engine, database, storage, disk and runner; a 503 problem names what does not work."""
+    """Check engine, database, storage, disk and worker. A 503 problem names the failed parts."""
     parts = [dataclasses.asdict(part) for part in services.health()]
     broken = [part for part in parts if not part["ok"]]
     if broken:
@@ -43,7 +43,7 @@ def ready(services: access.Services) -> bodies.Readiness:
 
 @router.get("/config", responses=problems.responses())
 def config(request: Request) -> dict[str, Any]:
-    """Return the settings in force; secrets are masked."""
+    """Return the current settings, with secrets masked."""
     return settings.effective(request.app.state.settings)
 
 

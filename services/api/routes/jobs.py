@@ -1,4 +1,4 @@
-"""Submit, look at, cancel, retry and delete jobs."""
+"""Submit, list, pause, cancel, re-run and delete jobs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BODY_ERRORS = (problems.MalformedRequestError, errors.LimitExceededError)
 _LOCATION = {"Location": {"description": "Path of the job.", "schema": {"type": "string"}}}
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "A new job", "headers": _LOCATION}}
 _KNOWN: dict[int | str, dict[str, Any]] = {
-    200: {"model": jobs.JobView, "description": "The job this key has already given", "headers": _LOCATION}
+    200: {"model": jobs.JobView, "description": "The existing job with this key", "headers": _LOCATION}
 }
 _IdempotencyKey = Annotated[
     str | None,
@@ -29,29 +29,33 @@ _IdempotencyKey = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
-        description="As `idempotency_key` of the body: the same key again gives the same job.",
+        description="Same as `idempotency_key` in the body. A second request with the same key returns the first job.",
     ),
 ]
-_Fresh = Annotated[bool, Query(description="Trust nothing: read unchanged files as well.")]
+_FromScratch = Annotated[bool, Query(description="Read all files again, also unchanged ones.")]
 _JobBody = Annotated[bodies.JobBody, Body(openapi_examples=bodies.EXAMPLES)]
 
 
 class ListQuery(jobs.JobFilter):
     """Which jobs to list."""
 
-    status: jobs.Status | None = Field(default=None, description="State.")
-    operation: operations.Text | None = Field(default=None, description="Name of an operation that it has.")
-    verdict: findings.Verdict | None = Field(default=None, description="What one of its operations says of the source.")
-    text: operations.Text | None = Field(default=None, max_length=500, description="Part of name or source, any case.")
-    cursor: operations.Text | None = Field(default=None, max_length=500, description="`next_cursor` of a page before.")
-    limit: int = Field(default=50, ge=1, le=200, description="Most jobs of the page.")
+    status: jobs.Status | None = Field(default=None, description="Job status.")
+    operation: operations.Text | None = Field(default=None, description="Only jobs with this operation.")
+    verdict: findings.Verdict | None = Field(default=None, description="Only jobs with this verdict.")
+    text: operations.Text | None = Field(
+        default=None, max_length=500, description="Only jobs with this text in name or source, case-insensitive."
+    )
+    cursor: operations.Text | None = Field(
+        default=None, max_length=500, description="`next_cursor` of the previous page."
+    )
+    limit: int = Field(default=50, ge=1, le=200, description="Maximum number of jobs.")
 
 
 class IssueQuery(jobs.Model):
     """Which issues to list."""
 
-    after: int = Field(default=0, ge=0, le=2**62, description="Index of the last issue that is already known.")
-    limit: int = Field(default=100, ge=1, le=1_000, description="Most issues of the page.")
+    after: int = Field(default=0, ge=0, le=2**62, description="Index of the last issue of the previous page.")
+    limit: int = Field(default=100, ge=1, le=1_000, description="Maximum number of issues.")
 
 
 def _at(request: Request, view: jobs.JobView) -> str:
@@ -70,10 +74,10 @@ def submit(
     response: Response,
     idempotency_key: _IdempotencyKey = None,
 ) -> jobs.JobView:
-    """Queue a job. An idempotency key makes it safe to send the same request again: 200 instead of 201."""
+    """Queue a job. With an idempotency key, a repeated request returns the first job (200 instead of 201)."""
     if idempotency_key and body.idempotency_key and idempotency_key != body.idempotency_key:
-        message = "the header Idempotency-Key and the body's idempotency_key differ"
-        raise errors.InvalidOptionsError(message, field="body.idempotency_key", remedy="Send one of them.")
+        message = "the header Idempotency-Key and idempotency_key in the body are different"
+        raise errors.InvalidOptionsError(message, field="body.idempotency_key", remedy="Send only one of them.")
     view, is_new = services.jobs.submit(body.request(idempotency_key))
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = _at(request, view)
@@ -84,7 +88,7 @@ def submit(
     "/preview", responses=problems.responses(*_SOURCE_ERRORS, *_BODY_ERRORS, errors.OutputError, errors.StorageError)
 )
 def preview(body: _JobBody, services: access.Services) -> jobs.Preview:
-    """Count what a job would touch, for at most 1.5 seconds; no file is read and nothing is queued."""
+    """Count the files that a job would include, for at most 1.5 seconds. No file is read and no job is queued."""
     return services.jobs.preview(body.request())
 
 
@@ -92,7 +96,7 @@ def preview(body: _JobBody, services: access.Services) -> jobs.Preview:
 def list_jobs(
     query: Annotated[ListQuery, Query()], services: access.Services, request: Request, response: Response
 ) -> bodies.JobList:
-    """List jobs, newest first. New jobs do not shift the pages: a cursor stands for a place in time."""
+    """List jobs, newest first. Pages do not shift when new jobs start: a cursor marks a point in time."""
     wanted = jobs.JobFilter(status=query.status, operation=query.operation, verdict=query.verdict, text=query.text)
     page = services.jobs.list(wanted, query.cursor, query.limit)
     if page.next_cursor is not None:
@@ -104,7 +108,7 @@ def list_jobs(
 
 @router.get("/{job_id:uuid}", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
 def get_job(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Return a job: its state, progress, history, and its outcome once it is completed."""
+    """Return a job: status, progress, history and, when completed, its outcome."""
     return services.jobs.get(job_id)
 
 
@@ -112,7 +116,7 @@ def get_job(job_id: access.JobId, services: access.Services) -> jobs.JobView:
 def list_issues(
     job_id: access.JobId, query: Annotated[IssueQuery, Query()], services: access.Services
 ) -> bodies.IssueList:
-    """List what could not be read, oldest first; while the job runs, of its first 1,000 issues."""
+    """List the issues of a job, oldest first. While the job runs, only the first 1,000 are available."""
     items = services.results.issues(job_id, query.after, query.limit)
     more = len(items) == query.limit
     return bodies.IssueList(items=items, next_after=items[-1].index if more else None)
@@ -120,7 +124,7 @@ def list_issues(
 
 @router.post("/{job_id:uuid}/cancel", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
 def cancel(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Ask a job to stop. A waiting job is cancelled at once, a running one shortly, a finished one stays as it is."""
+    """Cancel a job. A queued job is cancelled immediately, a running one soon. A finished job is not changed."""
     return services.jobs.cancel(job_id)
 
 
@@ -129,46 +133,50 @@ _PAUSE_ERRORS = problems.responses(errors.JobNotFoundError, errors.InvalidOption
 
 @router.post("/{job_id:uuid}/pause", responses=_PAUSE_ERRORS)
 def pause(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Ask a job to stop for now. A waiting job is paused at once, a running one shortly; what it has made is kept."""
+    """Pause a job. A queued job is paused immediately, a running one soon. Its finished parts are preserved."""
     return services.jobs.pause(job_id)
 
 
 @router.post("/{job_id:uuid}/resume", responses=_PAUSE_ERRORS)
 def resume(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Queue a paused job again. It goes on from what it has made, where its operations can, else it begins anew."""
+    """Resume a paused job. It continues from its finished parts; operations that cannot resume start again."""
     return services.jobs.resume(job_id)
 
 
 @router.post(
-    "/{job_id:uuid}/retry",
+    "/{job_id:uuid}/rerun",
     status_code=201,
     responses={
         **_CREATED,
         **problems.responses(errors.JobNotFoundError, *_SOURCE_ERRORS, errors.JobConflictError),
     },
 )
-def retry(
-    job_id: access.JobId, services: access.Services, request: Request, response: Response, fresh: _Fresh = False
+def rerun(
+    job_id: access.JobId,
+    services: access.Services,
+    request: Request,
+    response: Response,
+    from_scratch: _FromScratch = False,
 ) -> jobs.JobView:
-    """Queue a new job with the same request as one that has ended.
+    """Start a new job with the request of a finished one.
 
-    What a completed one found is taken over for files that are unchanged since.
+    Results of a completed job are reused for files that have not changed since.
     """
-    view = services.jobs.retry(job_id, fresh=fresh)
+    view = services.jobs.rerun(job_id, from_scratch=from_scratch)
     response.headers["Location"] = _at(request, view)
     return view
 
 
-@router.post("/{job_id:uuid}/keep", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
-def keep(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Keep a job from being deleted for its age, or because there are too many jobs or bytes."""
-    return services.jobs.keep(job_id, kept=True)
+@router.post("/{job_id:uuid}/pin", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def pin(job_id: access.JobId, services: access.Services) -> jobs.JobView:
+    """Pin a job: it is never deleted automatically."""
+    return services.jobs.pin(job_id, pinned=True)
 
 
-@router.delete("/{job_id:uuid}/keep", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
-def stop_keeping(job_id: access.JobId, services: access.Services) -> jobs.JobView:
-    """Keep a job no longer: it goes when it is beyond a limit."""
-    return services.jobs.keep(job_id, kept=False)
+@router.delete("/{job_id:uuid}/pin", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def unpin(job_id: access.JobId, services: access.Services) -> jobs.JobView:
+    """Unpin a job: it is deleted when it exceeds a retention limit."""
+    return services.jobs.pin(job_id, pinned=False)
 
 
 @router.delete(
@@ -177,5 +185,8 @@ def stop_keeping(job_id: access.JobId, services: access.Services) -> jobs.JobVie
     responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError, errors.JobConflictError),
 )
 def delete(job_id: access.JobId, services: access.Services) -> None:
-    """Delete a job with its result, also a kept one; not one that runs, or whose result an unfinished job needs."""
+    """Delete a job and its result, also a pinned one.
+
+    Running jobs, and results that an unfinished job needs, cannot be deleted.
+    """
     services.jobs.delete(job_id)

@@ -1,4 +1,4 @@
-"""What can be asked for."""
+"""The available operations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delete what is beyond the limits, and files that belong to no job."""
+"""Delete expired jobs and orphaned files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from services.models import retention
 
 router = APIRouter(tags=["retention"])
 
-_DryRun = Annotated[bool, Query(description="Delete nothing, only tell what would go.")]
+_DryRun = Annotated[bool, Query(description="Delete nothing; only return what would be deleted.")]
 
 
 @router.post("/clean", responses=problems.responses(errors.InvalidOptionsError))
 def clean(services: access.Services, dry_run: _DryRun = False) -> retention.Sweep:
-    """Delete finished jobs beyond PRAVAH_KEEP_DAYS, PRAVAH_KEEP_JOBS and PRAVAH_KEEP_BYTES, and orphaned files.
+    """Delete finished jobs that exceed PRAVAH_KEEP_DAYS, PRAVAH_KEEP_JOBS or PRAVAH_KEEP_BYTES, and orphaned files.
 
-    Kept jobs, and those that unfinished jobs or presets name, stay. What could not be removed stands in `troubles`,
-    and is tried again by the next sweep.
+    Pinned jobs, and jobs that an unfinished job or a preset refers to, are not deleted. Files that could not be
+    deleted are listed in `troubles`; the next sweep retries them.
     """
     return services.retention.sweep(dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Make, look at, change, delete schedules, and start one at once."""
+"""Create, list, change, run and delete schedules."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ router = APIRouter(prefix="/schedules", tags=["schedules"])
 
 _SOURCE_ERRORS = (errors.InvalidOptionsError, errors.SourceNotFoundError, errors.SourceForbiddenError)
 _BODY_ERRORS = (problems.MalformedRequestError, errors.LimitExceededError)
-_LOCATION = {"Location": {"description": "Path of what was made.", "schema": {"type": "string"}}}
-_CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Made", "headers": _LOCATION}}
+_LOCATION = {"Location": {"description": "Path of the new schedule or job.", "schema": {"type": "string"}}}
+_CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "Created", "headers": _LOCATION}}
 _NOT_FOUND = (errors.ScheduleNotFoundError, errors.InvalidOptionsError)
 
 
@@ -26,7 +26,7 @@ def _root(request: Request) -> str:
 
 @router.get("", responses=problems.responses())
 def list_schedules(services: access.Services) -> schedule_bodies.ScheduleList:
-    """List all schedules by name, each with its next run and its newest job."""
+    """List all schedules by name, with their next run and newest job."""
     return schedule_bodies.ScheduleList(items=services.schedules.list())
 
 
@@ -37,9 +37,9 @@ def create_schedule(
     request: Request,
     response: Response,
 ) -> ScheduleView:
-    """Start a job by the clock. Runs that are missed while no server runs are caught up once.
+    """Create a schedule. If runs were missed because no server was running, one run makes up for them.
 
-    A run is skipped while the one before has not ended. `webhook` of the answer shows scheme and host only.
+    A run is skipped if the previous one has not ended. In responses, `webhook` contains only scheme and host.
     """
     view = services.schedules.create(body.request())
     response.headers["Location"] = f"{_root(request)}/schedules/{view.id}"
@@ -59,13 +59,13 @@ def get_schedule(schedule_id: access.ScheduleId, services: access.Services) -> S
 def change_schedule(
     schedule_id: access.ScheduleId, body: schedule_bodies.ScheduleChangeBody, services: access.Services
 ) -> ScheduleView:
-    """Change what is given. `enabled` pauses and resumes; another rule counts from now on."""
+    """Change the given fields. `enabled` pauses and resumes the schedule. A new rule applies from now on."""
     return services.schedules.change(schedule_id, body.change())
 
 
 @router.delete("/{schedule_id:uuid}", status_code=204, responses=problems.responses(*_NOT_FOUND))
 def delete_schedule(schedule_id: access.ScheduleId, services: access.Services) -> None:
-    """Delete a schedule; its jobs stay, also one that runs."""
+    """Delete a schedule. Its jobs stay, also a running one."""
     services.schedules.delete(schedule_id)
 
 
@@ -80,7 +80,10 @@ def delete_schedule(schedule_id: access.ScheduleId, services: access.Services) -
 def run_schedule(
     schedule_id: access.ScheduleId, services: access.Services, request: Request, response: Response
 ) -> jobs.JobView:
-    """Start the job of a schedule at once, also of a paused one; a conflict while the run before has not ended."""
+    """Start the job of a schedule now, also of a paused one.
+
+    Fails with a conflict if the previous run has not ended.
+    """
     view = services.schedules.run(schedule_id)
     response.headers["Location"] = f"{_root(request)}/jobs/{view.id}"
     return view

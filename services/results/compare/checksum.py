@@ -21,10 +21,10 @@ from services.results.compare.parts import (
 _RESULT = "result"
 _KINDS = {
     "changed": "another content",
-    "missing": "was there, is not",
+    "missing": "only in the earlier job",
     "moved": "the same content under another path",
-    "new": "is there, was not",
-    "unread": "one of the jobs could not read it: there is no telling",
+    "new": "only in the later job",
+    "unread": "one of the jobs could not read it, so it is unknown",
     "touched": "the same content, of another time",
 }
 _COLUMNS = (
@@ -32,12 +32,12 @@ _COLUMNS = (
     *path_columns(),
     Column(name="moved_from", dtype="text", meaning="Path before, of a moved file"),
     *before_after("bytes", "bytes", "Size"),
-    Column(name="before_modified", dtype="timestamp", unit="UTC", meaning="Last change of the content, before"),
-    Column(name="after_modified", dtype="timestamp", unit="UTC", meaning="Last change of the content, after"),
+    Column(name="before_modified", dtype="timestamp", unit="UTC", meaning="Last modification of the content, before"),
+    Column(name="after_modified", dtype="timestamp", unit="UTC", meaning="Last modification of the content, after"),
     Column(name="before_digests", dtype="text", meaning="Digests before, of the algorithms that both jobs have"),
     Column(name="after_digests", dtype="text", meaning="Digests after, of the algorithms that both jobs have"),
 )
-_TABLE = Table(name="changes", title="Files that differ", columns=_COLUMNS)
+_TABLE = Table(name="changes", title="Changed files", columns=_COLUMNS)
 
 
 def _common(pair: Pair) -> list[str]:

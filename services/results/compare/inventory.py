@@ -19,40 +19,40 @@ from services.results.compare.parts import (
 from services.results.sql import Statement
 
 _ENTRIES, _FOLDERS = "result", "directories"
-_UNREAD = "one of the jobs could not read it: there is no telling"
+_UNREAD = "one of the jobs could not read it, so it is unknown"
 _FILE_KINDS = {
-    "changed": "another size, or another kind of entry",
-    "missing": "was there, is not",
-    "new": "is there, was not",
+    "changed": "different size or different kind",
+    "missing": "only in the earlier job",
+    "new": "only in the later job",
     "unread": _UNREAD,
-    "touched": "the same size, of another time: the content may be another",
+    "touched": "same size, different time: the content may have changed",
 }
 _FOLDER_KINDS = {
-    "grown": "more bytes below it",
-    "shrunk": "fewer bytes below it",
-    "new": "is there, was not",
-    "missing": "was there, is not",
-    "changed": "as many bytes, another number of files or of bytes on disk",
+    "grown": "larger than before",
+    "shrunk": "smaller than before",
+    "new": "only in the later job",
+    "missing": "only in the earlier job",
+    "changed": "same size, different number of files or size on disk",
 }
 _MODIFIED = tuple(
-    Column(name=f"{side}_modified", dtype="timestamp", unit="UTC", meaning=f"Last change of the content, {side}")
+    Column(name=f"{side}_modified", dtype="timestamp", unit="UTC", meaning=f"Last modification of the content, {side}")
     for side in ("before", "after")
 )
 _FILE_COLUMNS = (
     kind_column(_FILE_KINDS),
     *path_columns(),
     *before_after("bytes", "bytes", "Size"),
-    Column(name="before_entry", dtype="text", meaning="Kind of the entry before, as inventory names it"),
+    Column(name="before_entry", dtype="text", meaning="Kind of the entry before"),
     Column(name="after_entry", dtype="text", meaning="Kind of the entry after"),
     *_MODIFIED,
 )
 _FOLDER_COLUMNS = (
     kind_column(_FOLDER_KINDS),
     *path_columns(),
-    Column(name="depth", dtype="integer", unit="levels", meaning="Levels below the source"),
-    *before_after("bytes", "bytes", "Apparent size of all below; a hard link counts once"),
-    *before_after("allocated_bytes", "bytes", "Size on disk of all below; a hard link counts once"),
-    *before_after("files", "files", "Entries below, folders not counted"),
+    Column(name="depth", dtype="integer", unit="levels", meaning="Depth below the source"),
+    *before_after("bytes", "bytes", "Apparent size of all files in the folder; hard-linked files count once"),
+    *before_after("allocated_bytes", "bytes", "Size on disk of all files in the folder; hard-linked files count once"),
+    *before_after("files", "files", "Files in the folder and its subfolders"),
 )
 NODE = ("path", "parent", "kind", "size_bytes", "allocated_bytes", "before_bytes", "after_bytes", "files")
 
@@ -139,14 +139,14 @@ PLAN = Plan(
     reads=(_ENTRIES, _FOLDERS),
     tables=(
         Compared(
-            table=Table(name="folders", title="Folders that differ", columns=_FOLDER_COLUMNS),
+            table=Table(name="folders", title="Changed folders", columns=_FOLDER_COLUMNS),
             of=_FOLDERS,
             kinds=_FOLDER_KINDS,
             select=_folders,
             has_after="after_files IS NOT NULL",
         ),
         Compared(
-            table=Table(name="changes", title="Entries that differ", columns=_FILE_COLUMNS),
+            table=Table(name="changes", title="Changed entries", columns=_FILE_COLUMNS),
             of=_ENTRIES,
             kinds=_FILE_KINDS,
             select=_files,

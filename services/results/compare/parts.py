@@ -132,15 +132,15 @@ def common_notes(pair: Pair) -> list[str]:
     notes = []
     if before.job.source != after.job.source:
         labels = f"{before.job.source.label} (before) and {after.job.source.label} (after)"
-        notes.append(f"Two sources are compared, by paths relative to each: {labels}.")
+        notes.append(f"The jobs have different sources; paths relative to each source are compared: {labels}.")
     if before.job.walk != after.job.walk:
-        notes.append("The rules of the walk were not the same: what only one of the jobs visited is listed as well.")
+        notes.append("The walk options are different: files that only one of the jobs included are listed, too.")
     if before.result["options"] != after.result["options"]:
         names = sorted(set(before.result["options"]) | set(after.result["options"]))
         other = [name for name in names if before.result["options"].get(name) != after.result["options"].get(name)]
-        notes.append(f"The options were not the same: {', '.join(other)}.")
+        notes.append(f"The options are different: {', '.join(other)}.")
     for word, side in (("before", before), ("after", after)):
         if side.job.issues_count:
             count = f"{side.job.issues_count:,} issue{'s' if side.job.issues_count > 1 else ''}"
-            notes.append(f"The job {word} had {count}: what it could not read is not in its result.")
+            notes.append(f"The job {word} had {count}: files that it could not read are not in its result.")
     return notes

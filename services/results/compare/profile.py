@@ -7,27 +7,27 @@ from services.results.compare.parts import Compared, Make, Pair, Plan, Side, bef
 
 _RESULT, _SCHEMAS = "result", "schemas"
 _COLUMN_KINDS = {
-    "retyped": "another type",
-    "vanished": "was there, is not",
-    "appeared": "is there, was not",
-    "changed": "the same type, other values",
-    "estimated": "only estimates differ: quantiles, or a number of distinct values that was not counted exactly",
+    "retyped": "different type",
+    "vanished": "only in the earlier job",
+    "appeared": "only in the later job",
+    "changed": "same type, different values",
+    "estimated": "only estimates are different: quantiles, or an estimated number of distinct values",
 }
 _SCHEMA_KINDS = {
-    "vanished": "no file has it any more",
-    "appeared": "files have it that none had before",
-    "changed": "another number of files has it",
+    "vanished": "no file has it now",
+    "appeared": "no file had it before",
+    "changed": "a different number of files has it",
 }
 _QUANTILES = ("p05", "p25", "median", "p75", "p95")
 _TEXTS = {
     "type": "Type",
-    "least": "The least value",
-    "greatest": "The greatest value",
-    "p05": "The value that 5 % do not exceed",
-    "p25": "The value that 25 % do not exceed",
-    "median": "The value that half of them do not exceed",
-    "p75": "The value that 75 % do not exceed",
-    "p95": "The value that 95 % do not exceed",
+    "least": "The smallest value",
+    "greatest": "The largest value",
+    "p05": "5th percentile",
+    "p25": "25th percentile",
+    "median": "50th percentile",
+    "p75": "75th percentile",
+    "p95": "95th percentile",
 }
 
 
@@ -46,22 +46,22 @@ def _numbers(name: str, unit: str, what: str) -> tuple[Column, ...]:
 
 _COLUMNS = (
     kind_column(_COLUMN_KINDS),
-    Column(name="column", dtype="text", meaning="The column's name"),
-    Column(name="what", dtype="text", meaning="What of it is different"),
+    Column(name="column", dtype="text", meaning="Name of the column"),
+    Column(name="what", dtype="text", meaning="What is different"),
     *_texts("type"),
-    *before_after("values", "values", "Fields that hold a value"),
-    *_numbers("null_share", "%", "Share of the fields that hold no value"),
-    *before_after("distinct", "values", "Distinct values"),
+    *before_after("values", "values", "Fields with a value"),
+    *_numbers("null_share", "%", "Percentage of fields without a value"),
+    *before_after("distinct", "values", "Number of distinct values"),
     *_texts("least", "greatest"),
-    *_numbers("mean", "values", "Mean of numbers"),
+    *_numbers("mean", "values", "Mean of the numbers"),
     *_texts(*_QUANTILES),
 )
 _SCHEMA_COLUMNS = (
     kind_column(_SCHEMA_KINDS),
-    Column(name="schema", dtype="text", meaning="Identifier of the columns' names, order and types"),
+    Column(name="schema", dtype="text", meaning="Identifier of the schema: names, order and types of the columns"),
     Column(name="columns", dtype="integer", unit="columns", meaning="Columns"),
     Column(name="names", dtype="text", meaning="Names of the first 50 columns"),
-    *before_after("files", "files", "Files that have it"),
+    *before_after("files", "files", "Number of files with it"),
 )
 
 
@@ -145,14 +145,14 @@ PLAN = Plan(
     reads=(_RESULT, _SCHEMAS),
     tables=(
         Compared(
-            table=Table(name="columns", title="Columns that drifted", columns=_COLUMNS),
+            table=Table(name="columns", title="Changed columns", columns=_COLUMNS),
             of=_RESULT,
             kinds=_COLUMN_KINDS,
             select=_columns,
             has_after="kind <> 'vanished'",
         ),
         Compared(
-            table=Table(name="schemas", title="Schemas that differ", columns=_SCHEMA_COLUMNS),
+            table=Table(name="schemas", title="Changed schemas", columns=_SCHEMA_COLUMNS),
             of=_SCHEMAS,
             kinds=_SCHEMA_KINDS,
             select=_schemas,

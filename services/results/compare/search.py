@@ -7,20 +7,22 @@ from services.operations._spec import path_columns
 from services.results.compare.parts import Compared, Make, Pair, Plan, Side, before_after, kind_column, rank
 
 _RESULT, _FILES, _PATTERNS = "result", "by_file", "by_pattern"
-_MATCH_KINDS = {"new": "is there, was not", "gone": "was there, is not"}
+_MATCH_KINDS = {"new": "only in the later job", "gone": "only in the earlier job"}
 _COUNT_KINDS = {
     "more": "more matches",
     "fewer": "fewer matches",
-    "changed": "as many matches in another number of lines",
+    "changed": "same number of matches in a different number of lines",
 }
-_PATTERN = Column(name="pattern", dtype="text", meaning="The pattern's name")
+_PATTERN = Column(name="pattern", dtype="text", meaning="Name of the pattern")
 _MATCH_COLUMNS = (
     kind_column(_MATCH_KINDS),
     *path_columns(),
     _PATTERN,
-    Column(name="line", dtype="integer", unit="lines", meaning="Number of the line, from 1, in the file that has it"),
-    Column(name="column_start", dtype="integer", unit="characters", meaning="Column of the match's start, from 1"),
-    Column(name="text", dtype="text", meaning="The line; � stands for a byte that is not text"),
+    Column(name="line", dtype="integer", unit="lines", meaning="Line number, counted from 1"),
+    Column(
+        name="column_start", dtype="integer", unit="characters", meaning="First column of the match, counted from 1"
+    ),
+    Column(name="text", dtype="text", meaning="The line; � replaces bytes that are not valid text"),
 )
 _COUNTS = (*before_after("matches", "matches", "Matches"), *before_after("lines", "lines", "Lines with a match"))
 
@@ -79,10 +81,10 @@ def _counted_only(pair: Pair) -> bool:
 def _notes(pair: Pair) -> list[str]:
     notes = []
     if _counted_only(pair):
-        notes.append("A search counted only: its matches are not known, so that counts alone are compared.")
+        notes.append("One of the searches only counted matches, so only counts are compared.")
     for word, side in (("before", pair.before), ("after", pair.after)):
         if side.result["summary"].get("partial"):
-            notes.append(f"The search {word} ended at its limit: matches beyond it are not known.")
+            notes.append(f"The search {word} stopped at its limit: matches after it are unknown.")
     return notes
 
 
@@ -92,7 +94,7 @@ PLAN = Plan(
     reads=(_RESULT, _FILES, _PATTERNS),
     tables=(
         Compared(
-            table=Table(name="matches", title="Matches new and gone", columns=_MATCH_COLUMNS),
+            table=Table(name="matches", title="New and missing matches", columns=_MATCH_COLUMNS),
             of=_RESULT,
             kinds=_MATCH_KINDS,
             select=_matches,

@@ -43,7 +43,7 @@ def test_live_looks_at_nothing(client: TestClient, services: bootstrap.Services)
 def test_ready_tells_every_part(client: TestClient) -> None:
     found = client.get("/api/health/ready").json()
     assert found["status"] == "ok"
-    assert [part["part"] for part in found["parts"]] == ["engine", "database", "storage", "disk", "runner", "schedules"]
+    assert [part["part"] for part in found["parts"]] == ["engine", "database", "storage", "disk", "worker", "schedules"]
     assert all(part["ok"] for part in found["parts"])
 
 
@@ -167,7 +167,7 @@ def test_the_databases_end_is_a_metric_and_a_problem(
     client: TestClient, services: bootstrap.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
-        raise errors.DatabaseError("PostgreSQL does not answer")
+        raise errors.DatabaseError("PostgreSQL does not respond")
 
     monkeypatch.setattr(services.jobs, "counts", fail)
     assert samples(client)["pravah_database_up", ()] == 0

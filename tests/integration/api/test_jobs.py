@@ -217,15 +217,15 @@ def test_a_waiting_job_is_cancelled_at_once_and_again(client: TestClient, source
 
 def test_retry_makes_a_new_job_of_one_that_has_ended(client: TestClient, source: Path) -> None:
     job = client.post("/api/jobs", json=body(source, "checksum", options={"algorithms": ["crc32c"]})).json()
-    problem(client.post(f"/api/jobs/{job['id']}/retry"), 409, "job_conflict")
+    problem(client.post(f"/api/jobs/{job['id']}/rerun"), 409, "job_conflict")
 
     client.post(f"/api/jobs/{job['id']}/cancel")
-    answer = client.post(f"/api/jobs/{job['id']}/retry")
+    answer = client.post(f"/api/jobs/{job['id']}/rerun")
 
     assert answer.status_code == 201
     fresh = client.get(answer.headers["location"]).json()
     assert fresh["id"] != job["id"]
-    assert (fresh["retry_of"], fresh["status"]) == (job["id"], "PENDING")
+    assert (fresh["rerun_of"], fresh["status"]) == (job["id"], "PENDING")
     assert fresh["operations"] == job["operations"]
 
 
@@ -235,7 +235,7 @@ def test_retry_says_when_the_source_is_gone(client: TestClient, source: Path) ->
     for file in (source / "logs").iterdir():
         file.unlink()
     (source / "logs").rmdir()
-    problem(client.post(f"/api/jobs/{job['id']}/retry"), 404, "source_not_found")
+    problem(client.post(f"/api/jobs/{job['id']}/rerun"), 404, "source_not_found")
 
 
 def test_delete_takes_the_job_and_its_result(client: TestClient, run_job: RunJob, services: bootstrap.Services) -> None:
@@ -275,7 +275,7 @@ def test_a_running_job_is_not_deleted_but_cancelled(
 @pytest.mark.parametrize(
     ("method", "rest"),
     [("GET", ""), ("GET", "/issues"), ("GET", "/results"), ("GET", "/results?table=result"), ("GET", "/artifacts"),
-     ("GET", "/results?format=csv"), ("GET", "/artifacts/outcome.json"), ("POST", "/cancel"), ("POST", "/retry"),
+     ("GET", "/results?format=csv"), ("GET", "/artifacts/outcome.json"), ("POST", "/cancel"), ("POST", "/rerun"),
      ("DELETE", "")],
 )  # fmt: skip
 def test_an_unknown_job_is_a_problem_everywhere(client: TestClient, method: str, rest: str) -> None:

@@ -38,19 +38,19 @@ def limits(services: bootstrap.Services) -> None:
 
 def test_a_job_is_kept_and_kept_no_longer(client: TestClient, ended: list[str]) -> None:
     address = f"/api/jobs/{ended[0]}"
-    assert client.get(address).json()["kept"] is False
+    assert client.get(address).json()["pinned"] is False
     for _ in range(2):
-        answer = client.post(f"{address}/keep")
-        assert (answer.status_code, answer.json()["kept"]) == (200, True)
-    assert {item["id"]: item["kept"] for item in client.get("/api/jobs").json()["items"]} == {
+        answer = client.post(f"{address}/pin")
+        assert (answer.status_code, answer.json()["pinned"]) == (200, True)
+    assert {item["id"]: item["pinned"] for item in client.get("/api/jobs").json()["items"]} == {
         ended[0]: True,
         ended[1]: False,
     }
     for _ in range(2):
-        answer = client.delete(f"{address}/keep")
-        assert (answer.status_code, answer.json()["kept"]) == (200, False)
+        answer = client.delete(f"{address}/pin")
+        assert (answer.status_code, answer.json()["pinned"]) == (200, False)
     for method in ("POST", "DELETE"):
-        problem(client.request(method, f"/api/jobs/{NOBODY}/keep"), 404, "job_not_found")
+        problem(client.request(method, f"/api/jobs/{NOBODY}/pin"), 404, "job_not_found")
 
 
 def test_a_dry_run_tells_and_deletes_nothing(client: TestClient, ended: list[str], limits: None) -> None:
@@ -59,7 +59,7 @@ def test_a_dry_run_tells_and_deletes_nothing(client: TestClient, ended: list[str
     document: dict[str, Any] = told.json()
     assert document["dry_run"] is True
     assert [(job["id"], job["reason"]) for job in document["jobs"]] == [(ended[0], "number")]
-    assert document["held"] == {"jobs": 2, "kept": 0, "size_bytes": 0}
+    assert document["held"] == {"jobs": 2, "pinned": 0, "size_bytes": 0}
     done = client.post("/api/clean").json()
     assert (done["dry_run"], done["jobs"]) == (False, document["jobs"])
     assert done["held"]["jobs"] == 1

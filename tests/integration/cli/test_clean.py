@@ -1,4 +1,4 @@
-"""``pravah clean``, ``jobs keep`` and ``jobs unkeep``."""
+"""``pravah clean``, ``jobs pin`` and ``jobs unpin``."""
 
 from __future__ import annotations
 
@@ -73,13 +73,13 @@ def test_a_dry_run_tells_what_the_real_one_then_does(
 
 def test_a_kept_job_stays(cli: Cli, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRAVAH_KEEP_DAYS", "0.000001")
-    assert cli("jobs", "keep", jobs[0], jobs[1][:8]).out.splitlines() == [f"{job} kept" for job in jobs[:2]]
-    assert "no clean-up deletes it" in cli("jobs", "show", jobs[0]).out
-    assert cli("jobs", "unkeep", jobs[1], "--json").document[0]["kept"] is False
-    assert "2 of them kept" not in cli("clean", "--dry-run").out
-    assert "1 of them kept" in cli("clean").out
+    assert cli("jobs", "pin", jobs[0], jobs[1][:8]).out.splitlines() == [f"{job} pinned" for job in jobs[:2]]
+    assert "never deleted automatically" in cli("jobs", "show", jobs[0]).out
+    assert cli("jobs", "unpin", jobs[1], "--json").document[0]["pinned"] is False
+    assert "2 of them pinned" not in cli("clean", "--dry-run").out
+    assert "1 of them pinned" in cli("clean").out
     assert listed(cli) == jobs[:1]
-    cli("jobs", "keep", NOBODY, status=3)
+    cli("jobs", "pin", NOBODY, status=3)
 
 
 def test_what_cannot_be_removed_is_told_and_exits_5(cli: Cli, jobs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,8 @@ def test_what_cannot_be_removed_is_told_and_exits_5(cli: Cli, jobs: list[str], m
     monkeypatch.setenv("PRAVAH_KEEP_JOBS", "2")
     with monkeypatch.context() as patch:
         patch.setattr(LocalStorage, "delete", refuse)
-        assert f"jobs/{jobs[0]}/ is left: cannot delete: Read-only" in cli("clean", status=5).err
-    assert "of a deleted job" in cli("clean").out
+        assert f"jobs/{jobs[0]}/ was not deleted: cannot delete: Read-only" in cli("clean", status=5).err
+    assert "belongs to a deleted job" in cli("clean").out
     assert "Nothing to delete." in cli("clean").out
 
 

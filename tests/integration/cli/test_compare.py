@@ -29,7 +29,7 @@ def test_differences_in_words(cli: Cli, pair: tuple[str, str]) -> None:
     assert ["changed", "a.txt"] in [line[:2] for line in lines]
     assert ["moved", "c.csv", "b/c.csv"] in [line[:3] for line in lines]
     assert ["new", r"new\nline"] in [line[:2] for line in lines]
-    assert "1 are the same" in done.out
+    assert "1 equal" in done.out
     assert "path_raw" not in done.out
 
 
@@ -37,7 +37,7 @@ def test_exit_code_tells_as_diff_does(cli: Cli, pair: tuple[str, str]) -> None:
     before, after = pair
     cli("jobs", "compare", before, "latest", "--exit-code", status=1)
     done = cli("jobs", "compare", after, after, "--exit-code")
-    assert "No difference, compared by blake3." in done.out
+    assert "No differences, compared by blake3." in done.out
 
 
 def test_differences_as_data(cli: Cli, pair: tuple[str, str], tmp_path: Path) -> None:
@@ -68,10 +68,10 @@ def test_differences_as_data(cli: Cli, pair: tuple[str, str], tmp_path: Path) ->
 def test_what_cannot_be_compared_is_said(cli: Cli, pair: tuple[str, str], small: Path) -> None:
     before, _ = pair
     listed = cli("run", "inventory", small, "--json").document["id"]
-    assert "no operation in common" in cli("jobs", "compare", before, listed, status=2).err
+    assert "no common operation" in cli("jobs", "compare", before, listed, status=2).err
     done = cli("jobs", "compare", before, listed, "--operation", "checksum", "--json", status=3)
     assert done.problem["code"] == "artifact_not_found"
-    assert "There are changes" in cli("jobs", "compare", *pair, "--table", "nothing", status=3).err
+    assert "Use one of: changes" in cli("jobs", "compare", *pair, "--table", "nothing", status=3).err
     assert "cannot be compared" in cli("jobs", "compare", *pair, "--operation", "verify", status=2).err
     cli("jobs", "compare", *pair, "--format", "csv", "--limit", "3", status=2)
     waiting = cli("submit", "checksum", small, "--json").document["id"]
@@ -82,7 +82,7 @@ def test_of_several_operations_one_is_named(cli: Cli, small: Path) -> None:
     before = cli("run", "inventory,checksum", small, "--json").document["id"]
     (small / "b/c.csv").write_bytes(b"x" * 5000)
     after = cli("run", "inventory,checksum", small, "--json").document["id"]
-    assert "both jobs have inventory, checksum" in cli("jobs", "compare", before, after, status=2).err
+    assert "jobs have several operations: inventory, checksum" in cli("jobs", "compare", before, after, status=2).err
     pair = ("jobs", "compare", before, after, "--operation", "inventory", "--exit-code")
     found = cli(*pair, "--table", "folders", "--sort=-change_bytes", "--json", status=1).document
     assert [(row["kind"], row["path"], row["change_bytes"]) for row in found["rows"]["rows"]] == [
@@ -90,9 +90,9 @@ def test_of_several_operations_one_is_named(cli: Cli, small: Path) -> None:
         ("grown", "b", 3000),
     ]
     shown = cli(*pair, status=1).out
-    assert "Folders that differ (folders): 2; 0 are the same" in shown
-    assert "Entries that differ (changes): 1; 3 are the same" in shown
-    assert "They differ." in shown
+    assert "Changed folders (folders): 2; 0 equal" in shown
+    assert "Changed entries (changes): 1; 3 equal" in shown
+    assert "The results differ." in shown
 
 
 def test_two_sources_are_said(cli: Cli, small: Path, tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ def test_two_sources_are_said(cli: Cli, small: Path, tmp_path: Path) -> None:
     original = cli("run", "checksum", small, "--json").document["id"]
     copy = cli("run", "checksum", tmp_path / "copy", "--json").document["id"]
     done = cli("jobs", "compare", original, copy, "--exit-code")
-    assert "Two sources are compared" in done.out
-    assert "No difference" in done.out
+    assert "The jobs have different sources" in done.out
+    assert "No differences" in done.out

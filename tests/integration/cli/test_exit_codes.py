@@ -23,7 +23,7 @@ BY_ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "job_not_found": ((), ("jobs", "show", str(uuid.uuid4()))),
     "schedule_not_found": ((), ("schedules", "remove", "nothing")),
     "artifact_not_found": (RUN, ("jobs", "download", "latest", "nothing")),
-    "job_conflict": (("submit", *RUN[1:]), ("jobs", "retry", "latest")),
+    "job_conflict": (("submit", *RUN[1:]), ("jobs", "rerun", "latest")),
 }
 
 
@@ -85,8 +85,8 @@ def test_without_json_an_error_is_a_sentence_and_a_remedy(cli: Cli) -> None:
     done = cli("jobs", "show", "0123456789", status=3)
     assert done.raw == b""
     assert done.err.splitlines() == [
-        "pravah: there is no job 0123456789",
-        "  `pravah jobs list` shows the jobs there are; it may have been deleted.",
+        "pravah: job 0123456789 does not exist",
+        "  The job may have been deleted. `pravah jobs list` shows all jobs.",
     ]
 
 
@@ -102,16 +102,19 @@ def test_a_wrong_setting_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> 
         (["run", "inventroy", "."], "Did you mean 'inventory'?"),
         (["run", "inventory", ".", "--forse"], "--force"),
         (["run", "inventory", ".", "--max-depth", "0"], "greater than or equal to 1"),
-        (["run", "inventory", ".", "--min-size-bytes", "many"], "is no size; write e.g. 4096"),
-        (["run", "inventory", ".", "--min-size-bytes", "2", "--max-size-bytes", "1"], "exceeds max_size_bytes"),
+        (["run", "inventory", ".", "--min-size-bytes", "many"], "is not a valid size; use e.g. 4096"),
+        (
+            ["run", "inventory", ".", "--min-size-bytes", "2", "--max-size-bytes", "1"],
+            "must not be larger than max_size_bytes",
+        ),
         (["run", "inventory", ".", "--modified-since", "soon"], "valid datetime"),
         (["run", "checksum", ".", "--algorithm", "crc16"], "'crc16' is not one of"),
         (["run", "checksum", ".", "--algorithm", "md5,md5"], "an algorithm is listed twice"),
-        (["run", "inventory", "s3://No_Bucket"], "is not s3://bucket/prefix"),
-        (["jobs", "list", "--status", "sleeping"], "there are pending, running"),
-        (["jobs", "show", "xyz"], "is no job id"),
-        (["jobs", "show", "abc"], "is no job id"),
-        (["operations", "defragment"], "there are inventory"),
+        (["run", "inventory", "s3://No_Bucket"], "use s3://bucket/prefix"),
+        (["jobs", "list", "--status", "sleeping"], "use one of: pending, running"),
+        (["jobs", "show", "xyz"], "is not a valid job ID"),
+        (["jobs", "show", "abc"], "is not a valid job ID"),
+        (["operations", "defragment"], "use one of: inventory"),
         (["serve", "everything"], "'everything' is not one of"),
     ],
 )
@@ -124,4 +127,4 @@ def test_wrong_use_ends_with_2_and_says_what_is_right(args: list[str], expected:
 
 
 def test_after_two_dashes_json_is_no_option(cli: Cli) -> None:
-    assert cli("jobs", "show", "--", "--json", status=2).err.startswith("pravah: '--json' is no job id")
+    assert cli("jobs", "show", "--", "--json", status=2).err.startswith("pravah: '--json' is not a valid job ID")

@@ -53,7 +53,7 @@ def test_a_signal_cancels_the_job_and_ends_with_130(
     assert services.jobs.get(job.id).status == Status.CANCELLED
     assert [event.status for event in services.jobs.get(job.id).events][-1] == Status.CANCELLED
     assert out == b""
-    assert f"job {job.id} was cancelled\n  `pravah jobs retry {str(job.id)[:8]}` runs it again.\n" in err.decode()
+    assert f"job {job.id} was cancelled\n  `pravah jobs rerun {str(job.id)[:8]}` starts it again.\n" in err.decode()
     assert "Traceback" not in err.decode()
     assert list(services.settings.work_dir.glob("*/*")) == []
 

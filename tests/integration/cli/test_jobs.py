@@ -131,8 +131,8 @@ def test_cancel_retry_delete(cli: Cli, small: Path, services: bootstrap.Services
     assert cli("jobs", "cancel", first, second[:8], first).out.splitlines() == [
         f"{one} cancelled" for one in (first, second)
     ]
-    retried = cli("jobs", "retry", first, "--json").document
-    assert retried[0]["retry_of"] == first
+    retried = cli("jobs", "rerun", first, "--json").document
+    assert retried[0]["rerun_of"] == first
     assert cli("jobs", "delete", first, second, "--yes", "--json").document == {"deleted": [first, second]}
     assert [str(job.id) for job in services.jobs.list().items] == [retried[0]["id"]]
 
@@ -170,7 +170,7 @@ def test_download_all_one_and_to_stdout(cli: Cli, job: str, tmp_path: Path) -> N
     cli("jobs", "download", job, "outcome.json", "-o", str(default / "inventory"), "--json")
     assert (tmp_path / "outcome.json").read_bytes() == (default / "inventory" / "outcome.json").read_bytes() == content
     assert cli("jobs", "download", job, "outcome.json", "-o", "-").raw == content
-    assert "Name one of" in cli("jobs", "download", job, "-o", "-", status=2).err
+    assert "Use one of" in cli("jobs", "download", job, "-o", "-", status=2).err
     assert not list(tmp_path.rglob("*.part"))
 
 

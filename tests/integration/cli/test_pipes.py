@@ -149,7 +149,7 @@ def test_a_full_disk_behind_stdout_is_told(unbuffered: str, pravah: Pravah) -> N
         process = pravah.start("operations", "--json", stdout=full, env={"PYTHONUNBUFFERED": unbuffered})
         assert process.wait(timeout=60) == 5
     assert process.stderr is not None
-    assert json.loads(process.stderr.read())["detail"] == "stdout cannot be written: No space left on device"
+    assert json.loads(process.stderr.read())["detail"] == "cannot write to stdout: No space left on device"
 
 
 @pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])

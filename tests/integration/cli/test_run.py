@@ -147,7 +147,7 @@ def test_quiet_prints_nothing(cli: Cli, small: Path) -> None:
 
 def test_a_refused_path_says_what_to_set(cli: Cli) -> None:
     done = cli("run", "inventory", "/etc", status=3)
-    assert "/etc lies outside the allowed roots" in done.err
+    assert "/etc is outside the allowed roots" in done.err
     assert "PRAVAH_ALLOWED_ROOTS" in done.err
 
 

@@ -75,7 +75,7 @@ def test_a_worker_runs_jobs_and_hands_them_on_when_it_stops(
     pravah: Pravah, slow: Path, small: Path, services: bootstrap.Services
 ) -> None:
     worker = pravah.start("serve", "worker")
-    assert _line(worker).startswith("Pravah runs jobs of ")
+    assert _line(worker).startswith("Pravah worker for ")
     done, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
     assert services.jobs.wait(done.id, 30).status == Status.COMPLETED
     request = one_job(operation="checksum", source=Source.of_path(slow), options={"algorithms": ["md5"]})
@@ -98,7 +98,7 @@ def test_a_taken_port_is_told_with_what_to_do(pravah: Pravah) -> None:
     assert done.returncode == 2
     assert done.stderr.decode().splitlines() == [
         f"pravah: cannot listen on 127.0.0.1:{port}: address already in use",
-        "  Stop what listens there, or choose another with --port (0 = any that is free).",
+        "  Stop the other program, or choose another port with --port (0 = any free port).",
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_second_server_says_that_the_first_is_there(pravah: Pravah) -> None:
     _line(pravah.start("serve", "api", "--port", port))
     second = pravah.run("serve", "api", "--port", port)
     assert second.returncode == 2
-    assert f"Pravah is already there: open http://127.0.0.1:{port}" in second.stderr.decode()
+    assert f"Pravah is already running: open http://127.0.0.1:{port}" in second.stderr.decode()
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
@@ -121,7 +121,7 @@ def test_an_address_for_everybody_is_warned_about(pravah: Pravah) -> None:
     server = pravah.start("serve", "api", "--host", "0.0.0.0", "--port", "0")
     assert _line(server).startswith("Pravah is at http://127.0.0.1:")
     assert server.stderr is not None
-    assert b"there is no log-in" in server.stderr.readline()
+    assert b"There is no login" in server.stderr.readline()
 
 
 def test_a_database_that_is_away_is_told_before_anything_listens(pravah: Pravah) -> None:

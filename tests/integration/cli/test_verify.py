@@ -148,7 +148,7 @@ def test_a_manifest_may_come_from_a_pipe_and_the_job_be_retried(
     assert pravah.run("verify", "-", "source", stdin=content, env=env).returncode == 0
     job = pravah.json("verify", "-", cwd=source, stdin=content, env=env)
     assert job["outcome"]["results"][0]["summary"]["statuses"]["ok"] == 2
-    assert pravah.run("jobs", "retry", job["id"], env=env).returncode == 0
+    assert pravah.run("jobs", "rerun", job["id"], env=env).returncode == 0
     pravah.start("serve", "worker", env=env)
     assert pravah.json("jobs", "wait", "latest")["outcome"]["results"][0]["summary"]["verdict"] == "verified"
     kept = Path(job["operations"][0]["options"]["manifest"])

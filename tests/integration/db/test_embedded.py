@@ -184,7 +184,7 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     directory = tmp_path / "data" / "postgres"
     directory.parent.mkdir()
     directory.write_text("a file")
-    with pytest.raises(errors.DatabaseError, match="does not start") as caught:
+    with pytest.raises(errors.DatabaseError, match="did not start") as caught:
         embedded.start(directory)
     assert str(directory) in caught.value.message
     assert "PRAVAH_DATABASE_URL" in caught.value.remedy

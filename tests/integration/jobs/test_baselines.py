@@ -35,7 +35,7 @@ def _run(services: bootstrap.Services, request: JobRequest) -> JobView:
 
 
 def _again(services: bootstrap.Services, job: JobView, *, fresh: bool = False) -> JobView:
-    view = services.jobs.wait(services.jobs.retry(job.id, fresh=fresh).id, 60)
+    view = services.jobs.wait(services.jobs.rerun(job.id, from_scratch=fresh).id, 60)
     assert view.status == Status.COMPLETED, view.error
     return view
 
@@ -76,12 +76,12 @@ def test_a_baseline_is_not_deleted_while_a_job_needs_it(settings: settings_modul
         services.start_runner()
         first = _run(services, request)
     with bootstrap.open_services(settings) as others:
-        view = others.jobs.retry(first.id)
+        view = others.jobs.rerun(first.id)
         with pytest.raises(errors.JobConflictError, match="needs the result"):
             others.jobs.delete(first.id)
         others.jobs.cancel(view.id)
         others.jobs.delete(first.id)
-        with pytest.raises(errors.InvalidOptionsError, match="there is no such job"):
+        with pytest.raises(errors.InvalidOptionsError, match="the job does not exist"):
             others.jobs.submit(request.model_copy(update={"baseline": first.id}))
 
 
@@ -91,9 +91,9 @@ def test_what_is_no_baseline_is_refused(running: bootstrap.Services, source: Pat
     elsewhere = _run(running, one_job(operation="checksum", source=Source.of_path(tree({"a": b"a"}, name="other"))))
     inventory = _run(running, one_job(operation="inventory", source=Source.of_path(source)))
     for job_id, words in (
-        (uuid.uuid4(), "there is no such job"),
-        (elsewhere.id, "it has another source"),
-        (inventory.id, "it is of inventory"),
+        (uuid.uuid4(), "the job does not exist"),
+        (elsewhere.id, "it has a different source"),
+        (inventory.id, "it has the operations inventory"),
     ):
         with pytest.raises(errors.InvalidOptionsError, match=words) as found:
             running.jobs.submit(request.model_copy(update={"baseline": job_id}))

@@ -109,7 +109,7 @@ def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Servi
     assert "died 5 times" in failed.error.message
     assert failed.finished_at is not None
     assert claim(services) is None
-    assert services.jobs.retry(view.id).attempt == 1
+    assert services.jobs.rerun(view.id).attempt == 1
 
 
 def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, small_job: JobRequest) -> None:

@@ -73,7 +73,7 @@ def test_a_disk_that_others_fill_stops_the_running_job_and_no_new_one_starts(
         assert refused.error is not None
         assert refused.error.code == "limit_exceeded"
         other.unlink()
-        again = services.jobs.retry(refused.id)
+        again = services.jobs.rerun(refused.id)
         assert services.jobs.wait(again.id, 30).status == Status.COMPLETED
 
 

@@ -94,12 +94,12 @@ def test_retry_makes_a_new_job_of_the_same_request(running: bootstrap.Services, 
     view, _ = running.jobs.submit(slow_job)
     wait_for(running, view, Status.RUNNING)
     with pytest.raises(errors.JobConflictError, match="RUNNING"):
-        running.jobs.retry(view.id)
+        running.jobs.rerun(view.id)
     running.jobs.cancel(view.id)
     running.jobs.wait(view.id, 10)
-    again = running.jobs.retry(view.id)
+    again = running.jobs.rerun(view.id)
     assert again.id != view.id
-    assert again.retry_of == view.id
+    assert again.rerun_of == view.id
     assert again.request == view.request
     running.jobs.cancel(again.id)
 
@@ -137,7 +137,7 @@ def test_deleting_a_waiting_job_takes_it_from_the_queue(services: bootstrap.Serv
     assert services.jobs.wait(second.id, 30).status == Status.COMPLETED
 
 
-@pytest.mark.parametrize("action", ["get", "cancel", "retry", "delete"])
+@pytest.mark.parametrize("action", ["get", "cancel", "rerun", "delete"])
 def test_an_unknown_job_is_named(services: bootstrap.Services, action: str) -> None:
     unknown = uuid.uuid4()
     with pytest.raises(errors.JobNotFoundError, match=str(unknown)):

@@ -45,7 +45,7 @@ def test_a_running_job_is_paused_and_goes_on_from_what_it_has_made(running: boot
     assert paused.heartbeat_at is not None
     assert list(shards.glob("*/out/checksum/result/part-*.parquet"))
     with pytest.raises(errors.JobConflictError):
-        running.jobs.retry(view.id)
+        running.jobs.rerun(view.id)
     age(shards)
     assert running.retention.sweep().orphans == [], "a job may stay paused for longer than the sweep spares files"
     (source / "zz-large").unlink()

@@ -167,7 +167,7 @@ def test_a_job_is_shared_with_another_runner_and_its_result_is_that_of_one(
         assert _summary(shared, "checksum")["reused_files"] == 0, "what a split found, this job computed"
         assert any("splits done" in stage for stage in stages), stages
         _nothing_is_left(services, shared)
-        again = services.jobs.wait(services.jobs.retry(view.id).id, 60)
+        again = services.jobs.wait(services.jobs.rerun(view.id).id, 60)
         assert _summary(again, "checksum")["reused_files"] == FILES + 2, "a shared result is a baseline like any other"
 
 
@@ -200,7 +200,7 @@ def test_one_large_file_is_shared_range_by_range(
         assert _summary(shared, "checksum")["reused_files"] == 0
         _nothing_is_left(services, shared)
         # The digest of a shared file is a baseline like any other.
-        again = services.jobs.wait(services.jobs.retry(view.id).id, 60)
+        again = services.jobs.wait(services.jobs.rerun(view.id).id, 60)
         assert _summary(again, "checksum")["reused_files"] == 2
 
 

@@ -28,7 +28,7 @@ def test_an_empty_path_in_an_option_is_named(services: bootstrap.Services, tree:
     root: Path = tree({"a": b""})
     asked = {"references": [str(root), ""]}
     request = one_job(operation="duplicates", source=Source.of_path(root), options=asked)
-    with pytest.raises(errors.InvalidOptionsError, match="a path is not empty") as caught:
+    with pytest.raises(errors.InvalidOptionsError, match="a path must not be empty") as caught:
         services.jobs.submit(request)
     assert caught.value.details["field"] == "operations.0.options.references.1"
 

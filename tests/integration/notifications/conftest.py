@@ -89,7 +89,9 @@ def ended(services: bootstrap.Services, schedule: ScheduleView) -> JobView:
 
 def notes(services: bootstrap.Services, job: JobView) -> list[str]:
     """Return what the history of a job says of notifications."""
-    return [event.note for event in services.jobs.get(job.id).events if event.note.startswith(("webhook:", "mail to"))]
+    return [
+        event.note for event in services.jobs.get(job.id).events if event.note.startswith(("webhook:", "e-mail to"))
+    ]
 
 
 def states(services: bootstrap.Services) -> list[str]:

@@ -83,7 +83,7 @@ def test_a_failure_is_told_by_mail_and_by_webhook(
     login = base64.b64decode(mailbox.logins[0].split()[-1])
     assert login == b"\0me@host\0pass:word"
     said = notes(services, failed)
-    assert f"mail to {ANYBODY}: smtp://{mailbox.address} took the mail" in said
+    assert f"e-mail to {ANYBODY}: smtp://{mailbox.address} accepted the e-mail" in said
     assert len(said) == 2
     assert "pass" not in "".join(said)
 

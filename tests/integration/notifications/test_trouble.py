@@ -34,8 +34,8 @@ def test_a_server_that_fails_is_asked_again_ever_later_and_then_no_more(
     assert len(set(hook.bodies)) == 1
     assert len({headers["X-Pravah-Delivery"] for headers in hook.headers}) == 1
     said = notes(services, done)
-    assert said[0] == f"webhook: not told yet: {hook.url} answered 500; tried again in 10.0 s"
-    assert said[-1] == f"webhook: not told: {hook.url} answered 500; given up after 5 tries"
+    assert said[0] == f"webhook: notification failed: {hook.url} answered 500; retry in 10.0 s"
+    assert said[-1] == f"webhook: notification failed: {hook.url} answered 500; given up after 5 tries"
     assert states(services) == ["GIVEN_UP"]
     clock.advance(days=9)
     sender.look()
@@ -61,7 +61,7 @@ def test_a_refusal_is_final_and_a_redirect_is_not_followed(
     hook.answers = [status]
     done = ended(services, made(services, failed_verify, webhook_url=f"{hook.url}/hooks"))
     assert sender.look() is None
-    assert notes(services, done) == [f"webhook: not told: {hook.url} answered {status}{words}; given up"]
+    assert notes(services, done) == [f"webhook: notification failed: {hook.url} answered {status}{words}; given up"]
     assert hook.paths == ["/hooks"]
 
 
@@ -81,7 +81,7 @@ def test_a_server_that_hangs_is_left_in_time_and_asked_again(
     done = ended(services, made(services, failed_verify, webhook_url=f"{hook.url}/hooks"))
     assert sender.look() == WAITS_SECONDS[0]
     (said,) = notes(services, done)
-    assert said.startswith(f"webhook: not told yet: no answer from {hook.url} (")
+    assert said.startswith(f"webhook: notification failed: no response from {hook.url} (")
 
 
 def test_stopping_breaks_a_hanging_call_off_and_the_next_process_makes_it_again(
@@ -169,8 +169,8 @@ def test_a_setting_that_forbids_it_meanwhile_ends_it(
     config = settings_module.load_settings(**services.settings.model_dump(exclude=unset))
     Messenger(services.database, services.jobs, config, clock).look()
     assert sorted(notes(services, done)) == [
-        f"mail to {ANYBODY}: not told: no mail can be sent from here; given up",
-        "webhook: not told: no webhook is allowed here; given up",
+        f"e-mail to {ANYBODY}: notification failed: sending e-mail is not configured; given up",
+        "webhook: notification failed: webhooks are not configured; given up",
     ]
 
 
@@ -183,10 +183,10 @@ def test_a_mail_server_that_refuses_for_good_is_not_asked_again(
     mailbox.refusal = "550 never"
     clock.advance(seconds=WAITS_SECONDS[0])
     assert sender.look() is None
-    where = f"mail to {ANYBODY}:"
+    where = f"e-mail to {ANYBODY}:"
     assert notes(services, done) == [
-        f"{where} not told yet: smtp://{mailbox.address} refused the mail with 450; tried again in 10.0 s",
-        f"{where} not told: smtp://{mailbox.address} refused the mail with 550; given up after 2 tries",
+        f"{where} notification failed: smtp://{mailbox.address} rejected the e-mail with 450; retry in 10.0 s",
+        f"{where} notification failed: smtp://{mailbox.address} rejected the e-mail with 550; given up after 2 tries",
     ]
 
 

@@ -198,7 +198,7 @@ def test_a_retry_takes_over_what_its_job_left_and_nobody_else_does(
     assert stranger.status == Status.FAILED
     assert stranger.error is not None
     assert "unfinished" in stranger.error.message
-    again = ended(running, running.jobs.retry(view.id))
+    again = ended(running, running.jobs.rerun(view.id))
     assert again.status == Status.COMPLETED, again.error
     assert set(contents(destination)) == mirrored("zst")
     assert subprocess.run(["zstd", "-q", "-t", destination / "a.csv.zst"], check=False).returncode == 0

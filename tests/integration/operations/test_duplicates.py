@@ -78,9 +78,9 @@ def test_filters_spare_what_they_do_not_match(running: bootstrap.Services, run_j
     below = [{"column": "path", "operator": "starts_with", "value": "backup/"}]
     found = running.results.removal_preview(job, results.KeepRule.model_validate({"keep": "newest", "filters": below}))
     assert (found.files, found.reclaimable_bytes, found.groups, found.untouched_groups) == (1, 11, 1, 1)
-    with pytest.raises(errors.InvalidOptionsError, match="no column"):
+    with pytest.raises(errors.InvalidOptionsError, match="unknown column"):
         removed(running, job, filters=[{"column": "colour", "operator": "eq", "value": "red"}])
-    with pytest.raises(errors.InvalidOptionsError, match="needs a folder"):
+    with pytest.raises(errors.InvalidOptionsError, match="requires a folder"):
         removed(running, job, keep="under", folder="/")
 
 

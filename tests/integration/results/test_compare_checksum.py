@@ -162,7 +162,7 @@ def test_a_copy_elsewhere_is_compared_by_relative_paths(services: bootstrap.Serv
     before, after = run(services, root), run(services, root.parent / "copy")
     found = services.comparisons.compare(after.id, "checksum", before.id)
     assert not found.same_source
-    assert any("Two sources" in note for note in found.notes)
+    assert any("different sources" in note for note in found.notes)
     assert changes(services, before, after, "kind:ne:touched") == [("changed", "d/b", None)]
 
 
@@ -278,6 +278,6 @@ def test_offered_are_the_baseline_then_the_same_source_then_others(
     first, second = run(services, root), run(services, root)
     elsewhere = run(services, tree({}, name="other"))
     run(services, root, "inventory")
-    again = services.jobs.wait(services.jobs.retry(first.id).id, 30)
+    again = services.jobs.wait(services.jobs.rerun(first.id).id, 30)
     assert [one.id for one in services.comparisons.offered(again, "checksum")] == [first.id, second.id, elsewhere.id]
     assert services.comparisons.offered(first, "checksum") == []

@@ -219,8 +219,8 @@ def test_searches_that_only_count_are_compared_by_their_counts(services: bootstr
     assert rows(services, before, after) == []
     assert [row["change_matches"] for row in rows(services, before, after, "files")] == [1]
     notes = services.comparisons.compare(after.id, "search", before.id).notes
-    assert any("counted only" in note for note in notes)
-    assert any("options were not the same: count_only" in note for note in notes)
+    assert any("only counted" in note for note in notes)
+    assert any("options are different: count_only" in note for note in notes)
 
 
 def test_a_partial_search_is_said(services: bootstrap.Services, tree: TreeBuilder) -> None:

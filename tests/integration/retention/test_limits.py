@@ -83,26 +83,26 @@ def test_failed_and_cancelled_jobs_go_as_well(services: bootstrap.Services, fini
 def test_a_kept_job_stays_until_it_is_kept_no_longer(services: bootstrap.Services, finish: Finish) -> None:
     ids = [finish(days_ago=days) for days in (9, 8)]
     for job_id in ids:
-        assert services.jobs.keep(job_id, kept=True).kept
+        assert services.jobs.pin(job_id, pinned=True).pinned
     done = sweep(services, keep_days=1, keep_jobs=1, keep_bytes=1)
-    assert (done.jobs, done.held.kept) == ([], 2)
-    assert not services.jobs.keep(ids[0], kept=False).kept
+    assert (done.jobs, done.held.pinned) == ([], 2)
+    assert not services.jobs.pin(ids[0], pinned=False).pinned
     assert [job.id for job in sweep(services, keep_days=1).jobs] == [ids[0]]
-    assert services.jobs.get(ids[1]).kept
+    assert services.jobs.get(ids[1]).pinned
     services.jobs.delete(ids[1])  # whoever asks for this very job gets what he asks for
     with pytest.raises(errors.JobNotFoundError):
-        services.jobs.keep(ids[1], kept=True)
+        services.jobs.pin(ids[1], pinned=True)
 
 
 def test_kept_survives_running_again_and_the_end_of_the_job(
     services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path
 ) -> None:
     view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
-    assert services.jobs.keep(view.id, kept=True).queue_position == 1
+    assert services.jobs.pin(view.id, pinned=True).queue_position == 1
     services.start_runner()
     done = services.jobs.wait(view.id, 30)
-    assert (done.status, done.kept) == (Status.COMPLETED, True)
-    assert not services.jobs.retry(view.id).kept
+    assert (done.status, done.pinned) == (Status.COMPLETED, True)
+    assert not services.jobs.rerun(view.id).pinned
 
 
 def reading(services: bootstrap.Services, source: Path, reference: UUID) -> JobRequest:
@@ -151,12 +151,12 @@ def test_the_baseline_of_a_preset_stays(services: bootstrap.Services, reference:
 
 def test_a_job_that_is_run_again_stays_until_that_has_ended(services: bootstrap.Services, finish: Finish) -> None:
     old = finish(days_ago=9)
-    again = services.jobs.retry(old)
+    again = services.jobs.rerun(old)
     assert sweep(services, keep_days=1).jobs == []
     services.jobs.cancel(again.id)
     assert [job.id for job in sweep(services, keep_days=1).jobs] == [old]
     # What is left of the two can still be run again, though the first is gone.
-    assert services.jobs.retry(again.id).retry_of == old
+    assert services.jobs.rerun(again.id).rerun_of == old
 
 
 def test_a_reference_cannot_be_deleted_while_a_job_that_names_it_is_being_submitted(
@@ -210,7 +210,7 @@ def test_a_job_kept_in_the_last_moment_stays(
 
     def keep_meanwhile(*given: object) -> object:
         chosen = beyond(*given)  # type: ignore[arg-type]
-        services.jobs.keep(job_id, kept=True)
+        services.jobs.pin(job_id, pinned=True)
         return chosen
 
     monkeypatch.setattr(retention_rows, "beyond", keep_meanwhile)
@@ -281,7 +281,7 @@ def test_a_deleted_job_is_gone_for_everybody_who_looks(
         lambda: services.jobs.get(view.id),
         lambda: services.results.query(view.id, "inventory.result"),
         lambda: services.artifacts.open(view.id, "outcome.json"),
-        lambda: services.jobs.keep(view.id, kept=True),
+        lambda: services.jobs.pin(view.id, pinned=True),
     ]
     for ask in asks:
         with pytest.raises(errors.JobNotFoundError):

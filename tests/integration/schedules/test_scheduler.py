@@ -72,7 +72,7 @@ def test_missed_runs_are_caught_up_once(
     scheduler.look()
     for schedule, due in ((interval, "2026-05-01T16:00:00+00:00"), (cron, "2026-05-01T11:00:00+00:00")):
         (run,) = runs(services, schedule.id)
-        assert run.events[-1].note == f"was due at {due}; times that passed meanwhile are not caught up"
+        assert run.events[-1].note == f"was due at {due}; later missed runs are skipped"
     assert services.schedules.get(interval.id).next_run_at == START + timedelta(days=9, hours=6)
     assert services.schedules.get(cron.id).next_run_at == START + timedelta(days=9, hours=1)
 
@@ -87,10 +87,10 @@ def test_a_run_is_skipped_and_told_of_while_the_one_before_has_not_ended(
     scheduler.look()
     (run,) = runs(services, schedule.id)
     view = services.schedules.get(schedule.id)
-    assert view.note == f"skipped: the run before, job {run.id}, had not ended"
+    assert view.note == f"skipped: the previous run, job {run.id}, had not ended"
     assert view.noted_at == START + timedelta(hours=12)
     assert view.next_run_at == START + timedelta(hours=18)
-    assert run.events[-1].note == "the run due at 2026-05-01T22:00:00+00:00 was skipped: this one had not ended"
+    assert run.events[-1].note == "the run due at 2026-05-01T22:00:00+00:00 was skipped, because this job had not ended"
     end(services, run.id)
     clock.advance(hours=6)
     scheduler.look()
@@ -253,7 +253,7 @@ def test_a_row_of_another_version_hinders_no_other_and_is_left_to_that_version(
     assert len(runs(services, good.id)) == 1
     views = {view.name: view for view in services.schedules.list()}
     assert views["job"].job is None
-    assert views["job"].note == "this version does not understand the job of this schedule"
+    assert views["job"].note == "this version of Pravah does not support the job of this schedule"
     assert "at full moon" in (views["rule"].note or "")
     # The due time is not used up: a process of the version that wrote it starts it.
     due_at = START + timedelta(hours=6)

@@ -147,7 +147,7 @@ def test_a_retry_is_not_a_run_of_the_schedule(
     made = add()
     run = schedules.run(made.id)
     services.jobs.cancel(run.id)
-    assert services.jobs.retry(run.id).schedule_id is None
+    assert services.jobs.rerun(run.id).schedule_id is None
 
 
 def test_no_secret_is_shown(settings: settings_module.Settings, job: JobRequest) -> None:

@@ -97,7 +97,7 @@ def test_pravahs_own_data_is_closed(services: bootstrap.Services, tmp_path: Path
     own.mkdir(exist_ok=True)
     (tmp_path / "way-in").symlink_to(own)
     for path in (own, tmp_path / "way-in"):
-        with pytest.raises(errors.SourceForbiddenError, match="belongs to Pravah"):
+        with pytest.raises(errors.SourceForbiddenError, match="is used by Pravah"):
             services.sources.resolve(str(path))
     listed = services.sources.browse(str(services.settings.data_dir))
     assert name not in [folder.name for folder in listed.folders]

@@ -73,7 +73,7 @@ def test_several_operations_take_over_what_an_earlier_job_has_in_s3(
     asked = tuple(OperationRequest(operation=name) for name in ("checksum", "text_statistics"))
     source = Source.of_path(tree({"a": b"1\n", "b": b"2\n"}))
     first = opened.jobs.wait(opened.jobs.submit(JobRequest(operations=asked, source=source))[0].id, 60)
-    again = opened.jobs.wait(opened.jobs.retry(first.id).id, 60)
+    again = opened.jobs.wait(opened.jobs.rerun(first.id).id, 60)
     assert again.status == Status.COMPLETED, again.error
     assert [one["summary"]["reused_files"] for one in (again.outcome or {})["results"]] == [2, 2]
 

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("request", JSONB, nullable=False),
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("attempt", sa.BigInteger, nullable=False),
-        sa.Column("retry_of", UUID),
+        sa.Column("rerun_of", UUID),
         sa.Column("idempotency_key", sa.Text, unique=True),
         sa.Column("cancel_requested", sa.Boolean, nullable=False),
         sa.Column("fencing_token", sa.BigInteger),

@@ -14,7 +14,7 @@ _TIME = sa.TIMESTAMP(timezone=True)
 
 def upgrade() -> None:
     """Add the flag, the list of files still to be removed, and the one row about the sweeps."""
-    op.add_column("jobs", sa.Column("kept", sa.Boolean, nullable=False, server_default=sa.false()))
+    op.add_column("jobs", sa.Column("pinned", sa.Boolean, nullable=False, server_default=sa.false()))
     op.create_table(
         "removals",
         sa.Column("job_id", UUID, primary_key=True),
@@ -34,4 +34,4 @@ def downgrade() -> None:
     """Drop them; files of deleted jobs that were still to be removed stay where they are."""
     op.drop_table("retention")
     op.drop_table("removals")
-    op.drop_column("jobs", "kept")
+    op.drop_column("jobs", "pinned")
