@@ -13,7 +13,7 @@ CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WORKERS ?= 2
 # program:package of Debian. Tests start no other program (tests/programs.py).
-TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes
+TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes nginx:nginx-light systemd-analyze:systemd
 
 .PHONY: rust-build rust-examples soak help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 
@@ -70,7 +70,7 @@ apt = $$( [ "$$(id -u)" = 0 ] || echo sudo ) env DEBIAN_FRONTEND=noninteractive 
 system-test:
 	@missing=""
 	for pair in $(TEST_PROGRAMS); do
-	  command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"
+	  PATH=$$PATH:/usr/sbin command -v "$${pair%%:*}" >/dev/null || missing="$$missing $${pair##*:}"
 	done
 	[[ $$missing != *chromium* ]] || missing="$$missing fonts-dejavu-core"
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
