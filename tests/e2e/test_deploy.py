@@ -52,6 +52,8 @@ def test_nginx_passes_dashboard_and_api_on(proxy: str, tmp_path: Path, page: Pag
         with pytest.raises(OSError, match=r"closed|reset"):
             _status(f"{proxy}/api/health/live", Host="evil.example")
     finally:
+        # Before the proxy goes: the dashboard would look for its server.
+        page.close()
         server.terminate()
         server.wait(timeout=10)
 
