@@ -34,7 +34,7 @@ def test_differences_are_counted_and_listed(open_page: Open, run_job: RunJob, ro
     after = run_job("checksum", root)
     app = open_page("job", id=str(after.id), tab="Compare")
     shown = figures(app)
-    assert (shown["Changed"], shown["Moved"], shown["New"], shown["same"]) == ("1", "1", "1", "1")
+    assert (shown["Changed"], shown["Moved"], shown["New"], shown["Equal"]) == ("1", "1", "1", "1")
     frame = app.dataframe[0].value
     assert list(frame["kind"]) == ["changed", "moved", "new"]
     assert list(frame["path"]) == ["a", "b", r"<b>:red[x]\n"]
@@ -55,7 +55,7 @@ def test_another_job_is_chosen_and_kept_in_the_address(open_page: Open, run_job:
     second, third = run_job("checksum", root), run_job("checksum", root)
     app = open_page("job", id=str(third.id), tab="Compare")
     assert app.query_params["with"] == str(second.id)
-    assert "No difference." in texts(app)
+    assert "No differences." in texts(app)
     app = drawn(app.selectbox(key=f"compare_with_checksum_{third.id}").set_value(first.id).run())
     assert app.query_params["with"] == str(first.id)
     assert figures(app)["Changed"] == "1"
@@ -64,10 +64,10 @@ def test_another_job_is_chosen_and_kept_in_the_address(open_page: Open, run_job:
 def test_empty_states_say_what_to_do(open_page: Open, run_job: RunJob, root: Path, shared: bootstrap.Services) -> None:
     job = run_job("checksum", root)
     app = open_page("job", id=str(job.id), tab="Compare")
-    assert "Run this one again later" in texts(app)
+    assert "Re-run this job later" in texts(app)
     assert any("Edit" in link.proto.label for link in app.get("page_link"))
     wrong = open_page("job", id=str(job.id), tab="Compare", **{"with": str(uuid.UUID(int=7))})
-    assert "Run this one again later" in texts(wrong)
+    assert "Re-run this job later" in texts(wrong)
     other = run_job("text_statistics", root)
     assert "cannot be compared" in texts(open_page("job", id=str(other.id), tab="Compare"))
 

@@ -30,7 +30,7 @@ def test_duplicates_shows_waste_and_a_rule_with_its_preview(
     assert figures(app)["To be removed"] == "1 file"
     links = [link.proto.url for link in app.get("link_button")]
     assert f"api/jobs/{job.id}/removal?keep=each_name&filter=extension%3Aeq%3Ajpg&format=sh" in links
-    assert "Type the folder" in texts(open_page("job", id=str(job.id), keep="files in a folder"))
+    assert "Enter the path of the folder" in texts(open_page("job", id=str(job.id), keep="files in a folder"))
     wrong = open_page("job", id=str(job.id), remove_size="many")
     assert wrong.error
 
@@ -47,7 +47,7 @@ def test_verdict_on_a_reference(open_page: Open, run_job: RunJob, tree: TreeBuil
     source = tree({"copy": b"one"})
     options = {"references": [str(kept)], "only_against_reference": True}
     app = open_page("job", id=str(run_job("duplicates", source, **options).id))
-    assert "Everything of the source is in the reference too" in app.success[0].value
+    assert "The references contain a copy of every file" in app.success[0].value
     (source / "new").write_bytes(b"only here")
     app = open_page("job", id=str(run_job("duplicates", source, **options).id))
     assert "**Not safe to wipe.** 1 file (9 B) of the source have no copy in the references." in texts(app)
@@ -120,7 +120,7 @@ def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_
     table = open_page("job", id=str(job.id), tab="Table", filter="line_ending:eq:mixed")
     assert list(table.dataframe[0].value["path"]) == ["a.csv"]
     clean = run_job("text_statistics", tree({"a": b"1\n"}, name="clean"))
-    assert "All texts are ASCII or UTF-8" in texts(open_page("job", id=str(clean.id)))
+    assert "All text files are ASCII or UTF-8" in texts(open_page("job", id=str(clean.id)))
 
 
 def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:

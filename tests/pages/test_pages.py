@@ -61,7 +61,7 @@ def test_form_of_the_url_that_is_no_form_is_left_aside(open_page: Open, shared: 
 
 
 def test_jobs_says_what_to_do_when_there_are_none(open_page: Open) -> None:
-    assert "There is no job yet." in texts(open_page("jobs"))
+    assert "No jobs yet." in texts(open_page("jobs"))
 
 
 def test_jobs_are_filtered_and_paged(open_page: Open, shared: bootstrap.Services) -> None:
@@ -105,7 +105,7 @@ def test_waiting_job_tells_its_place_and_is_cancelled(open_page: Open, shared: b
     assert "Place **2** in the queue" in texts(app)
     app = drawn(button(app, "Cancel").click().run())
     assert shared.jobs.get(second.id).status == Status.CANCELLED
-    assert "It was cancelled" in texts(app)
+    assert "This job was cancelled" in texts(app)
 
 
 def test_running_job_shows_its_progress_its_issues_and_who_waits(

@@ -33,7 +33,7 @@ def ended(services: bootstrap.Services, name: str) -> JobView:
 
 def test_settings_say_when_nothing_is_ever_deleted(open_page: Open) -> None:
     app = open_page("settings")
-    assert "Jobs are kept for ever" in texts(app)
+    assert "Jobs are never deleted automatically" in texts(app)
     assert "No sweep has run yet." in texts(app)
     assert "There is nothing to delete." in texts(app)
     assert button(app, "Clean up").disabled
@@ -54,7 +54,7 @@ def test_settings_show_what_would_go_and_the_button_asks(open_page: Open, shared
     assert list(shown["Why"]) == ["too many jobs", "cached copy without a job"]
     assert "old *one*" in shown["To be deleted"][0]
     app = drawn(button(app, "Clean up").click().run())
-    assert "1 job with results and history, and 1 orphan: 3.0 KiB." in texts(app)
+    assert "1 job with results and history, and 1 orphaned file: 3.0 KiB." in texts(app)
     assert {view.id for view in shared.jobs.list().items} == {old.id, new.id}
     assert orphan.exists()
 
@@ -65,7 +65,7 @@ def test_settings_tell_of_the_last_sweep(open_page: Open, shared: bootstrap.Serv
         ended(shared, name)
     shared.retention.sweep()
     app = open_page("settings")
-    assert "Last sweep just now: 1 job and 0 orphans, 0 B." in texts(app).replace("\\", "").replace("\u2060", "")
+    assert "Last sweep just now: 1 job and 0 orphaned files, 0 B." in texts(app).replace("\\", "").replace("\u2060", "")
     assert "At most 1 finished jobs stay" in texts(app)
 
 

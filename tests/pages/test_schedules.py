@@ -41,7 +41,7 @@ def lines(app: AppTest) -> str:
 
 def test_an_empty_page_says_what_to_do_next(open_page: Open, shared: bootstrap.Services, job: JobRequest) -> None:
     app = open_page("schedules")
-    assert "There is no schedule yet." in texts(app)
+    assert "No schedules yet." in texts(app)
     assert "Schedule" in texts(app)
     assert button(app, "New schedule").disabled
     shared.presets.save("mine", job)
@@ -67,11 +67,11 @@ def test_a_schedule_shows_what_when_next_and_how_the_last_run_went(
     assert "Paused" in texts(app)
     links = [link.proto.label for link in app.get("page_link")]
     assert any(label.startswith("Last run: Completed, verify failed · ") for label in links), links
-    assert "This process runs no jobs" not in texts(app)
+    assert "This process has no worker" not in texts(app)
 
 
 def test_a_process_without_a_runner_says_so(open_page: Open, made: ScheduleView) -> None:
-    assert "This process runs no jobs" in texts(open_page("schedules"))
+    assert "This process has no worker" in texts(open_page("schedules"))
 
 
 def test_a_schedule_is_paused_resumed_and_run(open_page: Open, shared: bootstrap.Services, made: ScheduleView) -> None:
@@ -92,7 +92,7 @@ def test_a_schedule_is_deleted_after_a_question(
     open_page: Open, shared: bootstrap.Services, made: ScheduleView
 ) -> None:
     app = pick(open_page("schedules"), made, "Delete")
-    assert "Its jobs and their results stay" in texts(app)
+    assert "Existing jobs and their results stay" in texts(app)
     assert shared.schedules.list()
     # There are no fragments here: what is pressed in a dialog is pressed in the run that opens it.
     app.session_state["chosen"] = (made.id, "Delete")
@@ -107,7 +107,7 @@ def test_a_schedule_of_another_version_is_shown_and_can_be_deleted(
         session.get_one(ScheduleRow, made.id).request = {"made_up": True}
         session.get_one(ScheduleRow, made.id).note = "a <b>note</b>"
     shown = lines(open_page("schedules"))
-    assert "delete it and make it anew" in shown
+    assert "delete it and create it again" in shown
     assert "a &lt;b&gt;note&lt;/b&gt;" in shown
 
 
