@@ -79,7 +79,7 @@ def _verdict(text: str | None) -> Verdict | None:
     from services.models import findings
 
     if text is None or text in findings.VERDICTS:
-        return text  # type: ignore[return-value]
+        return text
     known = ", ".join(findings.VERDICTS)
     raise errors.InvalidOptionsError(f"{text!r} is no verdict; there are {known}", field="verdict")
 

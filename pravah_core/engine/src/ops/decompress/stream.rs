@@ -87,7 +87,9 @@ impl Form {
 
 /// True for the two blocks of zeros that end a tar, and nothing else.
 fn is_empty_tar(start: &[u8]) -> bool {
-    start.len() >= 2 * tarball::BLOCK && start.len().is_multiple_of(tarball::BLOCK) && start.iter().all(|&byte| byte == 0)
+    start.len() >= 2 * tarball::BLOCK
+        && start.len().is_multiple_of(tarball::BLOCK)
+        && start.iter().all(|&byte| byte == 0)
 }
 
 impl<'a> FileReading<'a> {
@@ -103,7 +105,9 @@ impl<'a> FileReading<'a> {
             self.shared.verdicts.begin(path, form.name(), size);
         }
         Ok(match form {
-            None if archives && may_have_tail(path, start) => State::Tail(start[..start.len().min(CLAIM_BYTES)].to_vec()),
+            None if archives && may_have_tail(path, start) => {
+                State::Tail(start[..start.len().min(CLAIM_BYTES)].to_vec())
+            }
             None => {
                 // An empty tar is zeros alone.
                 if Claim::of(path) == Some(Claim::Tar) && start.len() as u64 == size && is_empty_tar(start) {
