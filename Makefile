@@ -18,7 +18,7 @@ CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 WORKERS ?= 2
 # program:package of Debian. Tests start no other program (tests/programs.py).
-TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes nginx:nginx-light systemd-analyze:systemd
+TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes nginx:nginx-light systemd-analyze:systemd unshare:util-linux
 
 .PHONY: wheel lock rust-build rust-examples soak help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 

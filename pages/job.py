@@ -50,9 +50,7 @@ def _unknown() -> None:
 
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
-    title = operations.titles(job.names)
-    name, verdict = job.name or title, status.verdict_word(job)
-    # In the browser's title too: what a tab in the background says has to be true.
+    name, verdict = job.name or operations.titles(job.names), status.verdict_word(job)
     st.set_page_config(page_title=f"{verdict}: {name}" if verdict else name)
     with page_head.show(text.plain(f"{name}: {verdict}" if verdict else name)):
         for action in job_actions.available(job):
@@ -61,7 +59,7 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
     if job.is_final:
         status.show(job)
     facts = [
-        f"{text.html(title)} of <code>{text.html(job.source.label)}</code>",
+        f"{text.html(operations.titles(job.names))} of <code>{text.html(job.source.label)}</code>",
         f"submitted {moments.html(job.created_at)}",
     ]
     if job.schedule_name:
