@@ -81,7 +81,7 @@ def _verdict(text: str | None) -> Verdict | None:
     if text is None or text in findings.VERDICTS:
         return text
     known = ", ".join(findings.VERDICTS)
-    raise errors.InvalidOptionsError(f"{text!r} is no verdict; there are {known}", field="verdict")
+    raise errors.InvalidOptionsError(f"{text!r} is not a verdict; use one of: {known}", field="verdict")
 
 
 def _table(views: list[JobView]) -> None:

@@ -70,7 +70,7 @@ def send(url: str, body: bytes, secret: str, delivery: str, over: threading.Even
             answer.read(_MOST_ANSWER_BYTES)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # A connection that the deadline breaks off ends in any of these.
-        raise calls.NotSentError(f"no answer from {webhook_origin(url)} ({_reason(error)})") from None
+        raise calls.NotSentError(f"no response from {webhook_origin(url)} ({_reason(error)})") from None
     finally:
         connection.close()
     return _judged(answer.status, url)

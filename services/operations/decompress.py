@@ -5,6 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from typing import Annotated
+
+import pydantic
 
 from services.operations._spec import (
     Column,
@@ -18,6 +21,8 @@ from services.operations._spec import (
     field,
     path_columns,
 )
+
+_ENCODINGS = r"^(cp437|ibm866|shift_jis|euc-jp|gbk|big5|euc-kr|koi8-r|windows-125[0-8])$"
 
 
 class DecompressOptions(Options):
@@ -38,11 +43,12 @@ class DecompressOptions(Options):
         description="Preserve permissions, modification times and, if the system allows it, owners.",
         category="advanced",
     )
-    zip_encoding: Text | None = field(
+    zip_encoding: Annotated[str, pydantic.Field(pattern=_ENCODINGS)] | None = field(
         None,
         title="Encoding of names in zips",
-        description="How to read names that are not UTF-8: cp437, shift_jis, gbk, windows-1251, …",
-        placeholder="detect it, or CP437",
+        description="How to read names that are not UTF-8: cp437, ibm866, shift_jis, euc-jp, gbk, big5, euc-kr, koi8-r "
+        "or windows-1250 to windows-1258. By default it is detected.",
+        placeholder="detect, else cp437",
         category="advanced",
     )
     allow_outside_links: bool = field(

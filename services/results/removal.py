@@ -68,7 +68,9 @@ as_read() {{ [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%s %.9Y' -- "$1")" = 
 skip() {{ skipped=$((skipped + 1)); printf 'skipped, %s: %s\\n' "$1" "$2" >&2; }}
 replace() {{ # path, then a command that makes another file of its content at the place that is named last
   local path="$1" new="$1.pravah-$$"; shift
-  if [ -e "$new" ] || ! "$@" "$new"; then return 1; fi
+  if [ -e "$new" ]; then return 1; fi
+  # Where blocks cannot be shared, cp leaves an empty file.
+  "$@" "$new" || {{ rm -f -- "$new"; return 1; }}
   # A file of its own keeps its owner, permissions and times.
   if [ "$how" = --reflink ] && ! cp --attributes-only --preserve=all -- "$path" "$new"; then
     rm -f -- "$new"; return 1

@@ -142,7 +142,9 @@ class Messenger:
                 return
             row.state = state
             row.next_attempt_at = self._clock(session) + timedelta(seconds=again_seconds)
-            said = f"{claim.channel}: {words}" if claim.channel == Channel.WEBHOOK else f"mail to {row.target}: {words}"
+            said = (
+                f"{claim.channel}: {words}" if claim.channel == Channel.WEBHOOK else f"e-mail to {row.target}: {words}"
+            )
             job_rows.add_event(session, row.job_id, Status(claim.view.status), said)
 
     def _give_back(self, claim: Claim) -> None:

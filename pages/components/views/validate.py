@@ -65,8 +65,8 @@ def _verdict(summary: Mapping[str, Any]) -> None:
 def _unchecked(summary: Mapping[str, Any]) -> str:
     unread = summary["unread_files"]
     if unread:
-        return f"{text.count(unread, 'file was', 'files were')} not read: see the issues."
-    return "not everything could be checked: see the issues."
+        return f"{text.count(unread, 'file was', 'files were')} not read. See the issues."
+    return "some checks were not possible. See the issues."
 
 
 def _errors(services: bootstrap.Services, job: JobView) -> None:

@@ -206,7 +206,7 @@ def test_results_of_other_tables_and_what_is_not_there(cli: Cli, job: str) -> No
     assert done.out.splitlines()[1].split() == ["csv", "1", "2,000", "4,096"]
     assert "rows 1 to 1 of 3" in done.err
     assert "inventory.by_extension" in cli("jobs", "results", job, "nothing", status=3).err
-    assert "there are path" in cli("jobs", "results", job, "--sort", "nothing", status=2).err
+    assert "use one of: path" in cli("jobs", "results", job, "--sort", "nothing", status=2).err
     assert "column:operator:value" in cli("jobs", "results", job, "--filter", "size", status=2).err
 
 

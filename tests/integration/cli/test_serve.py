@@ -114,7 +114,7 @@ def test_a_second_server_says_that_the_first_is_there(pravah: Pravah) -> None:
 def test_an_address_that_is_not_ours_is_told(host: str, pravah: Pravah) -> None:
     done = pravah.run("serve", "--host", host, "--port", str(free_port()))
     assert done.returncode == 2
-    assert "--host; 127.0.0.1 is the safe one" in done.stderr.decode()
+    assert "--host; 127.0.0.1 is the safest" in done.stderr.decode()
 
 
 def test_an_address_for_everybody_is_warned_about(pravah: Pravah) -> None:
@@ -130,5 +130,5 @@ def test_a_database_that_is_away_is_told_before_anything_listens(pravah: Pravah)
         done = pravah.run("serve", part, "--port", str(free_port()), env=env)
         assert done.returncode == 5
         assert done.stdout == b""
-        assert "Check that the server of PRAVAH_DATABASE_URL runs" in done.stderr.decode()
+        assert "Start the server of PRAVAH_DATABASE_URL" in done.stderr.decode()
         assert "Traceback" not in done.stderr.decode()

@@ -101,7 +101,7 @@ def test_each_path_that_is_not_ok_is_printed_once(cli: Cli, changed: Path) -> No
     assert counts == {
         "Verdict": "failed",
         "Algorithm": "sha256",
-        "Ok": "1",
+        "OK": "1",
         "Changed": "2",
         "Moved": "1",
         "New": "1",

@@ -106,7 +106,7 @@ def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Servi
     assert failed.status == Status.FAILED
     assert failed.error is not None
     assert failed.error.code == "limit_exceeded"
-    assert "died 5 times" in failed.error.message
+    assert "crashed 5 times" in failed.error.message
     assert failed.finished_at is not None
     assert claim(services) is None
     assert services.jobs.rerun(view.id).attempt == 1

@@ -152,7 +152,7 @@ def test_a_destination_is_refused_before_a_job_is_queued(
 
     for place, told in (
         (used, "not empty"),
-        (source / "below", "apart"),
+        (source / "below", "separate"),
         (used / "mine", "Not a"),
     ):
         with pytest.raises(errors.InvalidOptionsError, match=told) as caught:

@@ -136,7 +136,7 @@ def test_no_credentials_at_all_is_told_with_a_remedy(
     storage = S3Storage(s3_bucket, "", s3_server)
     with pytest.raises(errors.StorageError, match="credentials") as caught:
         storage.check()
-    assert "boto3" in caught.value.remedy
+    assert "AWS credentials" in caught.value.remedy
 
 
 def test_a_bad_profile_or_endpoint_is_a_storage_error(s3_bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
