@@ -26,11 +26,11 @@ def test_keep_rule_is_built_previewed_and_its_script_removes_what_it_said(
     expect(metric(page, "Redundant files")).to_contain_text("8")  # type: ignore[arg-type]
     expect(metric(page, "To be removed")).to_contain_text("8 files")  # type: ignore[arg-type]
     expect(page.locator("g.treemaplayer").first).to_contain_text("photos")
-    page.get_by_label("Extension").fill("csv")
-    page.get_by_label("Extension").press("Enter")
+    page.get_by_role("textbox", name="Extension").fill("csv")
+    page.get_by_role("textbox", name="Extension").press("Enter")
     expect(metric(page, "To be removed")).to_contain_text("0 files")  # type: ignore[arg-type]
-    page.get_by_label("Extension").fill("")
-    page.get_by_label("Extension").press("Enter")
+    page.get_by_role("textbox", name="Extension").fill("")
+    page.get_by_role("textbox", name="Extension").press("Enter")
     page.get_by_label("Remove only in folder").fill("photos/backup")
     page.get_by_label("Remove only in folder").press("Enter")
     page.wait_for_url(re.compile("remove_in=photos"))
@@ -64,7 +64,7 @@ def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
 def test_an_estimate_leads_to_a_mirror_on_the_disk(dashboard: Dashboard, page: Page) -> None:
     start_job(page, dashboard, dashboard.sample, "compress")
     completed(page)
-    expect(page.get_by_text("An estimate")).to_be_visible()
+    expect(page.get_by_text("Compressing all files would take")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
     assert list(dashboard.root.iterdir()) == []
     page.get_by_role("link", name="Choose destination").click()

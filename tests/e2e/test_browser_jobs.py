@@ -140,7 +140,7 @@ def test_manifest_is_downloaded_and_verified(dashboard: Dashboard, page: Page) -
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     completed(page)
-    expect(page.get_by_text(re.compile("Verified. All 4 listed files are there"))).to_be_visible()
+    expect(page.get_by_text(re.compile("Verified. All 4 files of the manifest are present"))).to_be_visible()
 
 
 def test_verify_tells_what_is_wrong(dashboard: Dashboard, page: Page) -> None:
@@ -187,7 +187,7 @@ def test_progress_survives_a_reload_shows_in_a_second_tab_and_ends_by_cancel(
     expect(second.get_by_test_id("stProgress")).to_contain_text("%")
     page.get_by_role("button", name="Cancel", exact=True).click()
     for tab in (page, second):
-        expect(tab.get_by_text("It was cancelled")).to_be_visible()
+        expect(tab.get_by_text("This job was cancelled")).to_be_visible()
         expect(tab.get_by_role("button", name="Re-run", exact=True)).to_be_visible()
 
 
@@ -206,7 +206,7 @@ def test_open_tab_outlives_a_restart_of_the_server(
         expect(page.get_by_test_id("stProgress")).to_contain_text("%", timeout=60_000)
         expect(page.get_by_text("Attempt 2: the job was paused or interrupted before")).to_be_visible(timeout=60_000)
         page.get_by_role("button", name="Cancel", exact=True).click()
-        expect(page.get_by_text("It was cancelled")).to_be_visible()
+        expect(page.get_by_text("This job was cancelled")).to_be_visible()
         log = second.log
     context.expected_errors += AWAY  # type: ignore[attr-defined]
     assert "Traceback" not in log.read_text()
@@ -250,7 +250,7 @@ def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> Non
     completed(page)
     page.get_by_role("button", name="Delete", exact=True).click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("The files it read stay as they are.")
+    expect(dialog).to_contain_text("The source files are not changed.")
     dialog.get_by_role("button", name="Delete", exact=True).click()
     page.wait_for_url(re.compile("/jobs"))
     expect(rows).to_have_count(1)

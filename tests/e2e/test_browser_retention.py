@@ -29,14 +29,14 @@ def test_a_kept_job_outlives_the_clean_up_that_takes_an_older_one(
         expect(page.get_by_text("too many jobs")).to_have_count(1)
         page.get_by_role("button", name="Clean up", exact=True).click()
         dialog = page.get_by_role("dialog")
-        expect(dialog).to_contain_text("1 job with results and history, and 0 orphans")
+        expect(dialog).to_contain_text("1 job with results and history, and 0 orphaned files")
         dialog.get_by_role("button", name="Cancel").click()
         expect(dialog).to_have_count(0)
         settled(page)
         page.get_by_role("button", name="Clean up", exact=True).click()
         dialog.get_by_role("button", name="Delete", exact=True).click()
         expect(page.get_by_text("There is nothing to delete.")).to_be_visible()
-        expect(page.get_by_text("1 job and 0 orphans")).to_have_count(2)  # told, and the last sweep
+        expect(page.get_by_text("1 job and 0 orphaned files")).to_have_count(2)  # told, and the last sweep
         open_page(page, f"{dashboard.url}/jobs")
         expect(page.get_by_role("button", name="Actions")).to_have_count(2)
         open_page(page, kept)
