@@ -270,7 +270,7 @@ def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> Non
     settled(page)
     _act(page, "Delete", lambda: expect(dialog).to_be_visible(timeout=10_000))
     dialog.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_text("There is no job yet.")).to_be_visible()
+    expect(page.get_by_text("No jobs yet.")).to_be_visible()
 
 
 def _act(page: Page, action: str, seen: Callable[[], None]) -> None:
