@@ -86,11 +86,7 @@ class Installation:
             assert job["status"] in {"PENDING", "RUNNING", "INTERRUPTED"}, "it ended too soon to be interrupted"
             started = job["status"] == "RUNNING" and job["attempt"] == attempt
             progress = job["progress"] or {"bytes_done": 0}
-            return (
-                started
-                and progress["bytes_done"] > 0
-                and bool(self.query(FINAL, job_id, job_id))
-            )
+            return started and progress["bytes_done"] > 0 and bool(self.query(FINAL, job_id, job_id))
 
         wait_until(in_the_middle, "the job is in its middle", seconds=60)
 
