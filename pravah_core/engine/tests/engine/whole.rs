@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use crate::common::digests::noise;
 use crate::common::run::{Done, spec};
@@ -96,6 +98,47 @@ fn the_verdict_on_all_is_that_on_the_worst() {
     assert_eq!(spec("decompress", &tree.path()).run().summary()["verdict"], "damaged");
     let some = spec("decompress", &tree.path()).walk("extensions", serde_json::json!(["gz"])).run();
     assert_eq!((&some.summary()["verdict"], &some.summary()["left_out"]), (&"whole".into(), &3.into()));
+}
+
+/// Run a job while one of its files gets a byte more and more.
+fn run_while_it_grows(job: &crate::common::run::Spec, path: std::path::PathBuf) -> Done {
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let writer = std::thread::spawn(move || {
+        let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+        while !stopped.load(Relaxed) {
+            file.write_all(b"more").unwrap();
+        }
+    });
+    let done = job.run();
+    stop.store(true, Relaxed);
+    writer.join().unwrap();
+    done
+}
+
+#[test]
+fn a_file_that_may_hold_a_zip_is_not_whole_when_it_could_not_be_read_to_its_end() {
+    let tree = Tree::new();
+    tree.file("whole.gz", gzip(CSV)).file("installer", [b"MZ", &noise(64 << 20, 1)[..]].concat());
+    // Checksum reads it to its end, and sees that it grows.
+    let job = spec("decompress", &tree.path()).and("checksum").option("algorithms", serde_json::json!(["md5"]));
+    let done = run_while_it_grows(&job, tree.at("installer"));
+    assert_eq!(done.issue_kinds(), [("changed_while_read".to_owned(), b"installer".to_vec())]);
+    let summary = done.summary();
+    assert_eq!((&summary["verdict"], &summary["statuses"]["unseen"]), (&"incomplete".into(), &1.into()));
+}
+
+#[test]
+fn every_name_of_a_zip_has_its_end_looked_at() {
+    let tree = Tree::new();
+    let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
+    archive.new_dir("folder/").create().unwrap();
+    let zip = archive.finish().unwrap();
+    let names = ["a.jar", "a.whl", "a.zip", "a.zipx"];
+    names.iter().fold(&tree, |tree, name| tree.file(name, [&b"padding"[..], &zip].concat()));
+    let done = spec("decompress", &tree.path()).run();
+    let whole = names.map(|name| (name.to_owned(), "whole".to_owned()));
+    assert_eq!(statuses(&done), whole, "{:?}", done.issues());
 }
 
 #[test]

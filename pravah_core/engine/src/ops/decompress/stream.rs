@@ -67,15 +67,7 @@ impl Form {
             None => None,
         }
     }
-}
 
-/// True when a zip may be behind what a file begins with.
-fn may_have_tail(path: &[u8], start: &[u8]) -> bool {
-    let name = path.to_ascii_lowercase();
-    STUBS.iter().any(|stub| start.starts_with(stub)) || [&b".zip"[..], b".jar"].iter().any(|end| name.ends_with(end))
-}
-
-impl Form {
     fn name(self) -> &'static str {
         match self {
             Self::Stream(codec) => codec.name(),
@@ -83,6 +75,11 @@ impl Form {
             Self::Zip => "zip",
         }
     }
+}
+
+/// True when a zip may be behind what a file begins with.
+fn may_have_tail(path: &[u8], start: &[u8]) -> bool {
+    STUBS.iter().any(|stub| start.starts_with(stub)) || Claim::of(path) == Some(Claim::Zip)
 }
 
 /// True for the two blocks of zeros that end a tar, and nothing else.
@@ -160,7 +157,7 @@ impl Reading for FileReading<'_> {
                 self.shared.no_form(&self.file.path, &[], 0);
                 Ok(())
             }
-            (State::New, End::Broken(_)) => {
+            (State::New | State::Tail(_), End::Broken(_)) => {
                 self.shared.verdicts.unseen();
                 Ok(())
             }
