@@ -214,7 +214,7 @@ def test_an_error_of_the_running_job_comes_with_its_result(tree: TreeBuilder, tm
     source = tree({"prose": b"no line of a manifest\n"})
     handle = pravah_core.start(spec("verify", source, tmp_path / "out", manifest=str(source / "prose")))
     assert handle.wait(30)
-    with pytest.raises(pravah_core.InvalidOptionsError, match="no line that lists a digest"):
+    with pytest.raises(pravah_core.InvalidOptionsError, match="no line with a digest"):
         handle.result()
     assert not (tmp_path / "out" / "outcome.json").exists()
 

@@ -128,7 +128,7 @@ def test_a_check_that_could_not_be_made_fails(cli: Cli, tree: TreeBuilder) -> No
     key = '{"fields": "n", "reference": {"resource": "gone", "fields": "m"}}'
     schema = f'{{"fields": [{{"name": "n"}}], "foreignKeys": [{key}]}}'
     done = cli("run", "validate", source, "--schema-text", schema, status=1)
-    assert "no file of this name was read" in done.out
+    assert "no file with this name was read" in done.out
     assert "partial" in done.out
 
 

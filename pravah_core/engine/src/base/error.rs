@@ -20,7 +20,7 @@ pub enum EngineError {
         message: String,
     },
     /// The source exists and may not be read.
-    #[error("source {path:?} may not be read: {message}")]
+    #[error("source {path:?} must not be read: {message}")]
     PermissionDenied {
         /// The source as given.
         path: PathBuf,

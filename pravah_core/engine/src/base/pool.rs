@@ -129,7 +129,7 @@ pub fn uninterrupted<T: Send + 'static>(
         let (take, done, control) = (take.clone(), done.clone(), Arc::clone(control));
         let body = move || take.iter().for_each(|item| drop(done.send(guarded(|| work(item, &control)))));
         let thread = std::thread::Builder::new().name("pravah-sync".into()).spawn(body);
-        thread.map_err(|error| EngineError::internal(format!("cannot start a thread that syncs: {error}")))?;
+        thread.map_err(|error| EngineError::internal(format!("cannot start a thread to sync files: {error}")))?;
     }
     drop(done);
     let mut finished = 0;

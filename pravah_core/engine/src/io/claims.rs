@@ -64,10 +64,10 @@ const INSTEAD: [(&[u8], &str); 12] = [
     (b"<?xml", "XML"),
     (b"{", "JSON"),
     (b"%pdf", "a PDF"),
-    (b"version https://git-lfs", "a pointer of Git LFS"),
+    (b"version https://git-lfs", "a Git LFS pointer"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"rar!\x1a\x07", "a RAR archive"),
-    (b"\x1f\x9d", "a file of Unix compress"),
+    (b"\x1f\x9d", "a Unix compress file"),
     (b"lzip", "an lzip stream"),
     (b"mz", "a Windows program"),
     (b"\x7felf", "a program"),
@@ -123,16 +123,16 @@ impl Claim {
     pub fn broken(self, start: &[u8]) -> String {
         let name = self.name();
         match self {
-            Self::Foreign(_) => format!("is packed by {name} by its name, which is not read here; it was not checked"),
-            Self::Part => "is a part of a split file by its name; put the parts together first".to_owned(),
-            _ if start.is_empty() => format!("is empty, and no {name} as its name says"),
+            Self::Foreign(_) => format!("has a name of the format {name}, which is not supported; it was not checked"),
+            Self::Part => "has the name of a part of a split file; join the parts first".to_owned(),
+            _ if start.is_empty() => format!("is empty, but has the name of a {name} file"),
             _ => {
                 let head = start[..start.len().min(64)].trim_ascii_start().to_ascii_lowercase();
                 let is_zero = start.iter().take(16).all(|&byte| byte == 0);
                 let instead = INSTEAD.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words);
                 let what = if is_zero { Some("zeros") } else { instead };
-                let what = what.map_or_else(String::new, |what| format!(": it begins as {what}"));
-                format!("is no {name} as its name says{what}")
+                let what = what.map_or_else(String::new, |what| format!(": it looks like {what}"));
+                format!("is not a valid {name} file, although its name says so{what}")
             }
         }
     }

@@ -101,7 +101,7 @@ impl Destination {
             && let Ok(source) = std::fs::canonicalize(&source.path)
             && (real.starts_with(&source) || source.starts_with(&real))
         {
-            let message = "options.destination lies in the source or around it; choose a directory apart from it";
+            let message = "options.destination is inside the source or contains it; choose a separate directory";
             return Err(EngineError::invalid(message));
         }
         let root = rustix::fs::open(&real, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
@@ -254,7 +254,7 @@ impl Destination {
                 let path = self.path.join(std::ffi::OsStr::from_bytes(path));
                 Refused::All(EngineError::output(&path, error))
             }
-            Some(Errno::EXIST) => Refused::One(format!("{} exists at the destination already", paths::escape(path))),
+            Some(Errno::EXIST) => Refused::One(format!("{} already exists at the destination", paths::escape(path))),
             _ => Refused::One(format!("cannot be written as {}: {error}", paths::escape(path))),
         }
     }
@@ -301,7 +301,7 @@ fn split(path: &[u8]) -> io::Result<(&[u8], &[u8])> {
     let cut = path.iter().rposition(|&byte| byte == b'/');
     let (above, name) = cut.map_or((&path[..0], path), |cut| (&path[..cut], &path[cut + 1..]));
     match name {
-        b"" | b"." | b".." => Err(io::Error::new(io::ErrorKind::InvalidInput, "is no name")),
+        b"" | b"." | b".." => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a valid name")),
         name => Ok((above, name)),
     }
 }

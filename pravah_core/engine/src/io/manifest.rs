@@ -43,8 +43,8 @@ pub fn cannot_hold(algorithm: Algorithm, path: &[u8]) -> Option<&'static str> {
         return None;
     }
     match std::str::from_utf8(path) {
-        Err(_) => Some("whose format holds UTF-8 names only"),
-        Ok(text) if text.contains('\u{fffd}') => Some("whose readers refuse U+FFFD in a name"),
+        Err(_) => Some("whose format supports only UTF-8 names"),
+        Ok(text) if text.contains('\u{fffd}') => Some("whose readers reject U+FFFD in a name"),
         // Newer versions of b3sum take it for a line's end; older ones do not know it escaped.
         Ok(text) if text.ends_with('\r') => Some("whose readers disagree on a name that ends with a carriage return"),
         Ok(_) => None,
@@ -99,7 +99,7 @@ pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     if algorithm.is_some_and(|algorithm| algorithm.digest_bytes() * 2 != hex.len()) {
         return Err("has a digest of the wrong length for its algorithm");
     }
-    let path = if escaped { unescape(name).ok_or("has a broken escape in its name")? } else { name.to_vec() };
+    let path = if escaped { unescape(name).ok_or("has an invalid escape in its name")? } else { name.to_vec() };
     if path.is_empty() || path.contains(&0) {
         return Err("has no usable file name");
     }
@@ -130,10 +130,11 @@ fn parse_plain(body: &[u8]) -> Result<Written<'_>, &'static str> {
             (Some(parts.ok_or("has an ETag without a number of parts")?), rest)
         }
     };
-    let rest = if is_quoted { rest.strip_prefix(b"\"").ok_or("has an ETag of one quotation mark")? } else { rest };
+    let rest =
+        if is_quoted { rest.strip_prefix(b"\"").ok_or("has an ETag with only one quotation mark")? } else { rest };
     let name = match rest {
         [b' ', b' ' | b'*', name @ ..] | [b' ' | b'\t', name @ ..] => name,
-        _ => return Err("is not «digest  name»"),
+        _ => return Err("is not in the form 'digest  name'"),
     };
     Ok(Written { algorithm: None, hex, parts, is_quoted, name })
 }

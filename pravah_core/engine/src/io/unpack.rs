@@ -26,7 +26,9 @@ pub fn blocks(
     let limit = size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES);
     let unpacked = match codec::decoder(codec, packed) {
         Ok(decoder) => decoder,
-        Err(error) => return Ok(Some((IssueKind::Malformed, format!("is no {} stream: {error}", codec.name())))),
+        Err(error) => {
+            return Ok(Some((IssueKind::Malformed, format!("is not a valid {} stream: {error}", codec.name()))));
+        }
     };
     // One byte more than allowed tells that there is more.
     let mut unpacked = unpacked.take(limit + 1);
@@ -39,9 +41,9 @@ pub fn blocks(
         if let Err(error) = read.as_ref().err().filter(|error| codec::is_rubbish(error)).map_or(Ok(()), Err) {
             trouble = Some((IssueKind::Malformed, error.to_string()));
         } else if let Err(error) = &read {
-            trouble = Some((IssueKind::Malformed, format!("is a broken {} stream: {error}", codec.name())));
+            trouble = Some((IssueKind::Malformed, format!("is a damaged {} stream: {error}", codec.name())));
         } else if unpacked.limit() == 0 {
-            let message = format!("unpacks to more than {limit} bytes; it was read up to there");
+            let message = format!("unpacks to more than {limit} bytes; only these were read");
             trouble = Some((IssueKind::TooLarge, message));
             block.pop();
         }

@@ -92,7 +92,7 @@ impl JobSpec {
         let raw: RawSpec = serde_json::from_slice(json)
             .map_err(|error| EngineError::invalid(format!("job specification: {error}")))?;
         if raw.version != SPEC_VERSION {
-            return Err(EngineError::invalid(format!("version {} is unknown; send {SPEC_VERSION}", raw.version)));
+            return Err(EngineError::invalid(format!("version {} is not supported; use {SPEC_VERSION}", raw.version)));
         }
         let requests = raw.operations.into_iter().map(parse_request).collect::<Result<Vec<Request>>>()?;
         let spec = Self {
@@ -117,16 +117,16 @@ impl JobSpec {
         self.source.to_path()?;
         self.walk.compile()?;
         if self.threads.is_some_and(|threads| !(1..=1024).contains(&threads)) {
-            return Err(EngineError::invalid("threads must lie between 1 and 1024"));
+            return Err(EngineError::invalid("threads must be between 1 and 1024"));
         }
         if self.chunk_bytes.is_some_and(|bytes| !(1..=256 << 20).contains(&bytes)) {
-            return Err(EngineError::invalid("chunk_bytes must lie between 1 and 268,435,456"));
+            return Err(EngineError::invalid("chunk_bytes must be between 1 and 268,435,456"));
         }
         if self.output.shard_rows == 0 || self.output.shard_bytes == 0 {
             return Err(EngineError::invalid("output.shard_rows and output.shard_bytes must be positive"));
         }
         if !(0.0..=86_400.0).contains(&self.output.shard_seconds) {
-            return Err(EngineError::invalid("output.shard_seconds must lie between 0 and 86,400"));
+            return Err(EngineError::invalid("output.shard_seconds must be between 0 and 86,400"));
         }
         self.requests.iter().try_for_each(Request::validate)
     }
@@ -139,12 +139,12 @@ impl JobSpec {
 
     fn check_names(&self) -> Result<()> {
         if self.requests.is_empty() {
-            return Err(EngineError::invalid("operations is empty; name at least one"));
+            return Err(EngineError::invalid("operations must not be empty"));
         }
         let mut names: Vec<&str> = self.requests.iter().map(Request::name).collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
-            Some(pair) => Err(EngineError::invalid(format!("operations names {} twice", pair[0]))),
+            Some(pair) => Err(EngineError::invalid(format!("operations lists {} twice", pair[0]))),
             None => Ok(()),
         }
     }

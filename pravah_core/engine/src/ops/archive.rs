@@ -144,14 +144,13 @@ impl Options for ArchiveOptions {
             || self.archive_name.len() > LONGEST_NAME
             || self.archive_name.chars().any(char::is_control)
         {
-            let message =
-                "options.archive_name is the name of a file: no slash, no dot at its start, at most 240 bytes";
+            let message = "options.archive_name must be a file name without a slash, not start with a dot, and have at most 240 bytes";
             return Err(EngineError::invalid(message));
         }
         match (self.form.codec(), self.level) {
             (Some(codec), level) => Encoder::new(codec, level).map(drop),
-            (None, Some(level)) => {
-                Err(EngineError::invalid(format!("options.level {level}: a tar alone is not compressed")))
+            (None, Some(_)) => {
+                Err(EngineError::invalid("options.level must not be set: tar without compression has no level"))
             }
             (None, None) => Ok(()),
         }
@@ -269,7 +268,7 @@ impl Operation for Archive {
             if matches!(meta.kind, Kind::File | Kind::Directory | Kind::Symlink) {
                 items.push(Item::new(path, meta));
             } else {
-                let message = format!("is a {} and is not archived", meta.kind.as_str());
+                let message = format!("is a {}, which cannot be archived", meta.kind.as_str());
                 self.context.control.issue("read", &path, IssueKind::Unsupported, message);
             }
         }

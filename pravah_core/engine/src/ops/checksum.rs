@@ -55,15 +55,11 @@ impl Options for ChecksumOptions {
         let mut seen = Vec::new();
         for algorithm in &self.algorithms {
             if seen.contains(algorithm) {
-                return Err(EngineError::invalid(format!("options.algorithms names {} twice", algorithm.name())));
+                return Err(EngineError::invalid(format!("options.algorithms lists {} twice", algorithm.name())));
             }
             seen.push(*algorithm);
         }
-        if seen.is_empty() {
-            Err(EngineError::invalid("options.algorithms is empty; name at least one"))
-        } else {
-            Ok(())
-        }
+        if seen.is_empty() { Err(EngineError::invalid("options.algorithms must not be empty")) } else { Ok(()) }
     }
 
     fn reads_all(&self) -> bool {

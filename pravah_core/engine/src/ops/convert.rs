@@ -164,7 +164,7 @@ impl Convert {
             let new: Vec<&str> =
                 own.iter().filter(|name| !reference.contains(name)).map(|name| name.as_str()).collect();
             let message = format!(
-                "has other columns than most files: without [{}], with [{}], or in another order; it was not converted",
+                "has different columns from most files (missing: [{}], extra: [{}], or a different order); it was not converted",
                 missing.join(", "),
                 new.join(", ")
             );
@@ -269,7 +269,7 @@ impl Operation for ConvertOperation {
 fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
     if made.len() > MOST_FILES {
         return Err(EngineError::invalid(format!(
-            "{} converted files are too many for a result; name options.destination",
+            "{} converted files are too many for a result; set options.destination",
             made.len()
         )));
     }

@@ -95,11 +95,12 @@ impl Options for DecompressOptions {
             ("max_members", self.max_members),
         ];
         if let Some((name, _)) = bounded.iter().find(|(_, value)| *value == 0) {
-            return Err(EngineError::invalid(format!("options.{name} is 0; it is at least 1")));
+            return Err(EngineError::invalid(format!("options.{name} must be at least 1")));
         }
         if let Some(name) = self.zip_encoding.as_deref().filter(|name| NameEncoding::named(name).is_none()) {
-            let message =
-                format!("options.zip_encoding {name:?} is not a known encoding; cp437 and shift_jis are, for example");
+            let message = format!(
+                "options.zip_encoding {name:?} is not a supported encoding; use a name like cp437 or shift_jis"
+            );
             return Err(EngineError::invalid(message));
         }
         self.destination.as_deref().map_or(Ok(()), destination::check)

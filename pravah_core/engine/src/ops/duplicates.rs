@@ -95,13 +95,17 @@ impl Options for DuplicatesOptions {
             return Err(EngineError::invalid(format!("options.references: {path:?} is not an absolute path")));
         }
         if self.only_against_reference && self.references.is_empty() {
-            return Err(EngineError::invalid("options.only_against_reference needs a directory in options.references"));
+            return Err(EngineError::invalid(
+                "options.only_against_reference requires at least one directory in options.references",
+            ));
         }
         if self.min_file_bytes == 0 {
-            return Err(EngineError::invalid("options.min_file_bytes must be at least 1: empty files are all alike"));
+            return Err(EngineError::invalid(
+                "options.min_file_bytes must be at least 1; empty files are not compared",
+            ));
         }
         match self.algorithm {
-            Algorithm::Crc32c => Err(EngineError::invalid("options.algorithm: 32 bits do not tell files apart")),
+            Algorithm::Crc32c => Err(EngineError::invalid("options.algorithm: crc32c is too short to compare files")),
             _ => Ok(()),
         }
     }

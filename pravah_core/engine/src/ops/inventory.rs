@@ -57,7 +57,7 @@ impl Options for InventoryOptions {
 
     fn validate(&self) -> Result<()> {
         if !(1..=10_000).contains(&self.largest_count) {
-            return Err(EngineError::invalid("options.largest_count must lie between 1 and 10,000"));
+            return Err(EngineError::invalid("options.largest_count must be between 1 and 10,000"));
         }
         nanoseconds("options.age_reference", self.age_reference.as_deref()).map(|_| ())
     }

@@ -259,7 +259,8 @@ impl Operation for SearchOperation {
     }
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
-        let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a file is still searched"))?;
+        let shared =
+            Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a file is still being searched"))?;
         let copied = shared.known.copy(&shared)?;
         let Shared { options, patterns, workers, context, figures, .. } = shared;
         let mut counts = Counts::default();

@@ -137,7 +137,7 @@ impl Options for ValidateOptions {
             return Err(EngineError::invalid("options.schema_file must be the absolute path of a schema"));
         }
         if !(1..=MOST_ERRORS).contains(&self.max_errors) {
-            return Err(EngineError::invalid("options.max_errors must lie between 1 and 1,000,000,000"));
+            return Err(EngineError::invalid("options.max_errors must be between 1 and 1,000,000,000"));
         }
         if let Some(text) = &self.schema_text {
             parse("schema_text", text)?;

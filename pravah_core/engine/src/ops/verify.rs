@@ -309,11 +309,11 @@ impl Verify {
 impl Verify {
     /// Say why a file that its ETag does not prove is not called changed.
     fn unproven(&self, index: u32, path: &[u8], meta: &Meta) {
-        let encrypted = "the ETag of an encrypted object is no MD5";
+        let encrypted = "the ETag of an encrypted object is not an MD5";
         let message = match (self.expected.sum(index).parts, &self.parts(index, meta.size)[..]) {
-            (None, _) => format!("does not match its ETag, which is no proof of a change: {encrypted}"),
+            (None, _) => format!("does not match its ETag, but may be unchanged: {encrypted}"),
             (Some(parts), []) => match self.options.etag_part_bytes {
-                Some(part) => format!("has {} bytes, which are not {parts} parts of {part}", meta.size),
+                Some(part) => format!("has {} bytes, which is not {parts} parts of {part}", meta.size),
                 None => format!("has {} bytes, which cannot be {parts} parts", meta.size),
             },
             (Some(_), sizes) => {

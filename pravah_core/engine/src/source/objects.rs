@@ -118,7 +118,7 @@ impl Objects {
             let begin = prefix[cut..].to_owned();
             is_there(prefix.into())?.then(|| Folder { key: prefix[..cut].into(), begin })
         };
-        let none = || EngineError::SourceNotFound { path: self.path(), message: "holds no object".into() };
+        let none = || EngineError::SourceNotFound { path: self.path(), message: "contains no objects".into() };
         let _ = self.folder.set(found.ok_or_else(none)?);
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Objects {
         match listed.result.extensions.get::<Arc<client::Listing>>().map(Arc::as_ref) {
             Some(Ok(page)) => Ok(page.clone()),
             Some(Err(refusal)) => Err(client::refusal_error(&self.uri, refusal)),
-            None => Err(EngineError::internal("a listing was not kept")),
+            None => Err(EngineError::internal("a listing was not stored")),
         }
     }
 
@@ -293,7 +293,9 @@ impl Objects {
         loop {
             match receive.recv_timeout(LOOK) {
                 Ok(done) => return Ok(done),
-                Err(RecvTimeoutError::Disconnected) => return Err(EngineError::internal("a request broke")),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(EngineError::internal("a request failed unexpectedly"));
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if is_stopped() {

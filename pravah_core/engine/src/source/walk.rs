@@ -147,13 +147,13 @@ impl Skip {
     /// The reason in words.
     pub fn message(self) -> &'static str {
         match self {
-            Self::Hidden => "its name begins with a dot, and hidden names are left out",
-            Self::Ignored => "a pattern of what to leave out matches it",
-            Self::Depth => "deeper than the levels asked for",
-            Self::OtherFileSystem => "on another file system than the source",
+            Self::Hidden => "its name starts with a dot, and hidden files are excluded",
+            Self::Ignored => "it matches an exclude pattern",
+            Self::Depth => "deeper than the maximum depth",
+            Self::OtherFileSystem => "on a different file system than the source",
             Self::Loop => "a link back to a directory above it",
-            Self::OutsideBoundaries => "a link that leads out of the allowed directories",
-            Self::OwnOutput => "the folder this job writes its result to",
+            Self::OutsideBoundaries => "a link to a place outside the allowed directories",
+            Self::OwnOutput => "the folder to which this job writes its result",
             Self::PravahData => "Pravah's own data: its database, results and work folders",
         }
     }
@@ -310,7 +310,7 @@ fn on_threads<V: Visitor>(
     drop(runtime);
     let control = &shared.control;
     for end in ends {
-        end.unwrap_or_else(|error| control.fail(EngineError::internal(format!("a scanning task broke: {error}"))));
+        end.unwrap_or_else(|error| control.fail(EngineError::internal(format!("a scan failed unexpectedly: {error}"))));
     }
     if let Some(failure) = control.take_failure() {
         return Err(failure);

@@ -203,7 +203,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| EngineError::output(path, error))?;
     match fs::read_dir(path).map(|mut entries| entries.next()) {
         Ok(None) => Ok(()),
-        Ok(Some(_)) => Err(EngineError::output(path, "it is not empty; a result needs a folder of its own")),
+        Ok(Some(_)) => Err(EngineError::output(path, "it is not empty; a result needs an empty folder")),
         Err(error) => Err(EngineError::output(path, error)),
     }
 }

@@ -215,7 +215,7 @@ impl Field {
             Rule::Pattern => Some(format!("matches {}", self.pattern_text)),
             Rule::Values => self.values.as_ref().map(named),
             Rule::Required => Some("a value".to_owned()),
-            Rule::Unique => Some("no value twice".to_owned()),
+            Rule::Unique => Some("a unique value".to_owned()),
             Rule::Encoding => Some("UTF-8".to_owned()),
             _ => None,
         };

@@ -181,9 +181,9 @@ impl Odd {
     /// What to do.
     pub fn advice(self) -> String {
         match self.guess() {
-            Some(name) => format!("{} of them; probably it is {name}: choose that encoding to read it so", self.broken),
-            None if self.whole > 0 => format!("{} of them between {} characters that are", self.broken, self.whole),
-            None => format!("{} of them; name its encoding, if it is one of those offered", self.broken),
+            Some(name) => format!("{} of them; the encoding is probably {name}: choose it in the options", self.broken),
+            None if self.whole > 0 => format!("{} of them among {} valid characters", self.broken, self.whole),
+            None => format!("{} of them; choose the encoding of the file, if it is supported", self.broken),
         }
     }
 }

@@ -193,8 +193,8 @@ fn what_old_and_other_tars_write_comes_out_and_what_is_odd_is_told() {
     let all = messages(&done);
     for told in [
         "odd.tar: member pipe: is a named pipe",
-        "joined.tar: holds a second archive",
-        "rubbish.tar: 7 bytes behind the end",
+        "joined.tar: contains a second archive",
+        "rubbish.tar: 7 bytes after the end",
         "open.tar: ends without the blocks",
         "damaged.tar: member short: the extended header of the member is damaged",
     ] {

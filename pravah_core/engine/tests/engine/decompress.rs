@@ -175,7 +175,7 @@ fn no_member_of_an_archive_is_written_outside_its_folder() {
     assert_eq!(fs::read(root.join("evil/twin")).unwrap(), b"good");
     assert!(!root.join("evil/sub/through a link").exists());
     let all = messages(&done).join("\n");
-    for told in ["leads out of the archive", "is absolute", "to an absolute path"] {
+    for told in ["points outside the destination", "is absolute", "to an absolute path"] {
         assert!(all.contains(told), "{told} in\n{all}");
     }
     // 11 of each tar (two names climb, one is absolute, "..", four links, two hard links, one goes through a link).
@@ -232,7 +232,7 @@ fn a_tar_whose_names_or_holes_are_endless_takes_no_memory() {
     tree.file("sparse.tar", [&header.as_bytes()[..], &[0; 1024]].concat());
     let done = decompress(&tree).run();
     let all = messages(&done).join("\n");
-    assert!(all.contains("describes a member in more than 1 MiB"), "{all}");
+    assert!(all.contains("has a member header larger than 1 MiB"), "{all}");
     assert!(all.contains("more than 1099511627776 bytes (max_unpacked_bytes)"), "{all}");
     assert_eq!(files_below(&destination(&tree)), [""; 0]);
 }
@@ -267,7 +267,7 @@ fn encrypted_unknown_and_broken_members_of_a_zip_are_told() {
     let done = decompress(&tree).run();
     let all = messages(&done).join("\n");
     assert!(all.contains("is encrypted"), "{all}");
-    assert!(all.contains("which is not known here"), "{all}");
+    assert!(all.contains("which is not supported"), "{all}");
     assert_eq!(done.count("issues"), 4, "{all}");
 }
 

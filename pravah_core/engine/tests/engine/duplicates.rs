@@ -239,9 +239,9 @@ fn references_that_cannot_be_one_are_refused_in_words() {
     let (source, inside) = (text(tree.path()), text(tree.at("a")));
     for (references, code, words) in [
         (json!(["relative"]), "invalid_options", "not an absolute path"),
-        (json!([source]), "invalid_options", "holds the source"),
-        (json!(["/"]), "invalid_options", "holds the source"),
-        (json!([inside, inside]), "invalid_options", "inside each other"),
+        (json!([source]), "invalid_options", "contains the source"),
+        (json!(["/"]), "invalid_options", "contains the source"),
+        (json!([inside, inside]), "invalid_options", "contains the other"),
         (json!([text(tree.beside("absent"))]), "source_not_found", "absent"),
         (json!([text(tree.at("a/b"))]), "source_not_found", "a/b"),
     ] {
@@ -250,9 +250,9 @@ fn references_that_cannot_be_one_are_refused_in_words() {
         assert!(error.to_string().contains(words), "{references}: {error}");
     }
     for (option, value, words) in [
-        ("only_against_reference", json!(true), "needs a directory"),
+        ("only_against_reference", json!(true), "requires at least one directory"),
         ("min_file_bytes", json!(0), "at least 1"),
-        ("algorithm", json!("crc32c"), "32 bits"),
+        ("algorithm", json!("crc32c"), "too short"),
     ] {
         let error = duplicates(&tree).option(option, value).fails();
         assert!(error.to_string().contains(words), "{error}");

@@ -67,7 +67,7 @@ fn json_lines_are_the_same_at_every_border() {
         assert_eq!((places("record"), places("line")), (vec![3, 4], vec![4, 6]), "{bytes}");
         let start = |what: &str| HOSTILE.find(what).unwrap() as i64;
         assert_eq!(places("byte_offset"), [start("{\"id\":3"), start("[4]")]);
-        assert_eq!(rejected[0].text("reason"), "no JSON object, or one with a key twice");
+        assert_eq!(rejected[0].text("reason"), "not a JSON object, or a key appears twice");
         let bytes_of = fs::read_to_string(made(&done, "a/hostile.rejects.jsonl")).unwrap();
         assert_eq!(bytes_of, "{\"id\":3,\"who\":null\n[4]\n");
         assert_eq!(done.issue_kinds(), [("malformed".to_owned(), b"a/hostile.jsonl".to_vec())]);

@@ -100,7 +100,7 @@ fn no_operation_and_one_twice_are_refused() {
     let tree = Tree::new();
     let mut none = spec("inventory", &tree.path());
     none.0["operations"] = json!([]);
-    assert!(none.fails().to_string().contains("operations is empty"));
+    assert!(none.fails().to_string().contains("operations must not be empty"));
     let twice = spec("inventory", &tree.path()).and("checksum").and("inventory");
-    assert!(twice.fails().to_string().contains("names inventory twice"));
+    assert!(twice.fails().to_string().contains("lists inventory twice"));
 }

@@ -249,7 +249,7 @@ fn a_reference_that_is_not_there_is_an_issue_and_no_verdict_of_valid() {
     };
     let tree = Tree::new();
     tree.file("o.csv", text);
-    partial(&tree, "c", "no file of this name was read");
+    partial(&tree, "c", "no file with this name was read");
     tree.file("c.csv", "other\nx\n");
     partial(&tree, "c", "lacks the columns");
     tree.file("c.tsv", "k\nx\n");
@@ -269,7 +269,7 @@ fn a_reference_that_is_not_there_is_an_issue_and_no_verdict_of_valid() {
     for resource in ["long", "half"] {
         let done = job(&tree, &with(resource), (4 << 20, 4000)).run();
         assert_eq!((verdicts(&done)["o.csv"].as_str(), &done.summary()["partial"]), ("partial", &json!(true)));
-        assert!(done.issues().iter().any(|issue| issue.text("message").contains("was not read to its end")));
+        assert!(done.issues().iter().any(|issue| issue.text("message").contains("was not read completely")));
     }
 }
 

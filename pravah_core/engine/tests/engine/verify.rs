@@ -254,17 +254,17 @@ fn manifests_without_a_usable_line_are_refused_in_words() {
     let tree = Tree::new();
     tree.file("a", "1").dir("folder");
     let cases = [
-        ("", "no line that lists a digest"),
-        ("# only a comment\n\n", "no line that lists a digest"),
-        ("some prose\nof two lines\n", "no line that lists a digest"),
-        ("abcd  too-short\n", "no line that lists a digest"),
-        (&format!("{}  ../outside\n", sha("1")), "lists no file that can be verified"),
+        ("", "no line with a digest"),
+        ("# only a comment\n\n", "no line with a digest"),
+        ("some prose\nof two lines\n", "no line with a digest"),
+        ("abcd  too-short\n", "no line with a digest"),
+        (&format!("{}  ../outside\n", sha("1")), "does not list a file that can be verified"),
     ];
     for algorithm in ["auto", "sha256"] {
         for (text, words) in cases {
             let error = verify(&tree, &manifest(&tree, "sums", text)).option("algorithm", algorithm).fails();
             assert_eq!(error.code(), "invalid_options");
-            let words = if algorithm == "sha256" && text.starts_with("abcd") { "lists no file" } else { words };
+            let words = if algorithm == "sha256" && text.starts_with("abcd") { "does not list a file" } else { words };
             assert!(error.to_string().contains(words), "{text:?}: {error}");
         }
     }
@@ -277,7 +277,7 @@ fn manifests_without_a_usable_line_are_refused_in_words() {
         assert!(error.code() == "invalid_options" && error.to_string().contains(words), "{error}");
     }
     let broken = manifest(&tree, "broken.parquet", "PAR1 no parquet");
-    assert!(verify(&tree, &broken).fails().to_string().contains("no checksum result"));
+    assert!(verify(&tree, &broken).fails().to_string().contains("not a checksum result"));
     let inventory = spec("inventory", &tree.path()).run();
     let error = verify(&tree, &inventory.own_folder()).fails();
     assert!(error.to_string().contains("no column of digests"), "{error}");

@@ -163,7 +163,7 @@ fn a_listing_is_known_by_one_etag_among_many_digests() {
     let statuses = &done.summary()["statuses"];
     assert_eq!((&statuses["changed"], &statuses["ok"]), (&json!(1), &json!(99)));
     assert_eq!(done.summary()["unusable_lines"], 1);
-    assert!(done.issues().iter().any(|row| row.text("message").contains("upload in parts")));
+    assert!(done.issues().iter().any(|row| row.text("message").contains("multipart upload")));
     let error = verify(&tree, &lines).option("etag_part_bytes", 0).fails();
     assert_eq!(error.code(), "invalid_options");
 }

@@ -66,7 +66,7 @@ impl Encoder {
         }
         let (low, high) = codec.levels().into_inner();
         let levels = if low == high { format!("only level {low}") } else { format!("levels {low} to {high}") };
-        Err(EngineError::invalid(format!("options.level {level}: {} has {levels}", codec.name())))
+        Err(EngineError::invalid(format!("options.level must not be {level}: {} has {levels}", codec.name())))
     }
 
     /// Its codec.

@@ -15,7 +15,7 @@ pub struct Rubbish {
 impl fmt::Display for Rubbish {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.is_zeros { "zero bytes" } else { "bytes that are not a gzip stream" };
-        write!(formatter, "is followed by {} {what}; they were left, and all before them was read", self.bytes)
+        write!(formatter, "is followed by {} {what}; everything before them was read", self.bytes)
     }
 }
 

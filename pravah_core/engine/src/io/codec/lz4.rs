@@ -56,7 +56,7 @@ impl<R: BufRead> Frames<R> {
                 }
                 Ok(State::Between(packed, None))
             }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no frame begins where one has ended")),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no frame begins where the previous one ends")),
         }
     }
 }

@@ -37,10 +37,10 @@ pub(super) fn take(path: &Path, job: Option<&str>) -> Result<bool> {
     if others || is_taken {
         let what = match owner {
             Owner::None => "is not empty".to_owned(),
-            Owner::Job(_) => "holds what another job left unfinished".to_owned(),
-            Owner::Unknown => format!("holds files of a job that {MARKER} does not name any more"),
+            Owner::Job(_) => "contains unfinished files of another job".to_owned(),
+            Owner::Unknown => format!("contains files of a job that {MARKER} no longer names"),
         };
-        let message = format!("options.destination {path:?} {what}; name a new directory, or empty this one");
+        let message = format!("options.destination {path:?} {what}; choose a new directory, or empty this one");
         return Err(EngineError::invalid(message));
     }
     if matches!(owner, Owner::Unknown) {
@@ -48,9 +48,9 @@ pub(super) fn take(path: &Path, job: Option<&str>) -> Result<bool> {
         std::fs::remove_file(&marker).map_err(failed)?;
     }
     put(path, job.unwrap_or(NO_JOB)).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => {
-            EngineError::invalid(format!("options.destination {path:?} was taken by another job at this moment"))
-        }
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotFound => EngineError::invalid(format!(
+            "options.destination {path:?} was just taken by another job; choose a new directory"
+        )),
         _ => failed(error),
     })?;
     // Markers that earlier attempts began, and did not get to name.

@@ -306,7 +306,7 @@ impl FileReader {
             Err(Stop::Ended(error)) => Err(Trouble::Ended(error)),
             Err(Stop::Io(error)) => Err(error.into()),
             Err(Stop::OtherSize) if unchanged => {
-                let message = format!("holds another number of bytes than its size, {}, says", before.size);
+                let message = format!("has a different number of bytes than its size, {}", before.size);
                 Err(Trouble::Issue(IssueKind::Unsupported, message))
             }
             Ok(_) if after.links == 0 => {

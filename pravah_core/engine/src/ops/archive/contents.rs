@@ -199,7 +199,7 @@ impl Run<'_> {
             let read = reader.read_open(&file, &item.meta, &mut Readings::new(vec![Box::new(Into(&mut given))]));
             trouble = match read {
                 Ok(_) if given.surplus || given.left > 0 => {
-                    Some((IssueKind::ChangedWhileRead, "changed its size since it was listed".to_owned()))
+                    Some((IssueKind::ChangedWhileRead, "changed in size since it was listed".to_owned()))
                 }
                 Ok(_) => None,
                 Err(Trouble::Ended(error)) => return Err(error),
@@ -215,7 +215,7 @@ impl Run<'_> {
             Ok(())
         })?;
         if let Some((kind, message)) = trouble {
-            let message = format!("{message}; the archive's entry is not what the file holds");
+            let message = format!("{message}; its entry in the archive is wrong");
             control.issue("read", &item.path, kind, message);
         }
         self.file(item, item.meta.size)

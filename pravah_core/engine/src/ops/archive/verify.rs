@@ -38,8 +38,8 @@ pub fn verify(file: &Arc<File>, check: &Check, context: &Context, path: &Path) -
     control.check()?;
     match verified {
         Ok(true) => Ok(()),
-        Ok(false) => Err(EngineError::output(path, "what was written does not unpack to what was read")),
-        Err(error) => Err(EngineError::output(path, format!("what was written cannot be unpacked: {error}"))),
+        Ok(false) => Err(EngineError::output(path, "the written file does not unpack to the original content")),
+        Err(error) => Err(EngineError::output(path, format!("the written file cannot be unpacked: {error}"))),
     }
 }
 

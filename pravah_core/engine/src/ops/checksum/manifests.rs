@@ -66,7 +66,7 @@ impl Manifests {
                 paths::join_into(&mut path, directory, name);
                 if let Some(fault) = cannot_hold(manifest.algorithm, &path) {
                     let message =
-                        format!("is missing from {}, {fault}; the result table has its digest", manifest.name);
+                        format!("is missing from {}, {fault}; its digest is in the result table", manifest.name);
                     control.issue("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }

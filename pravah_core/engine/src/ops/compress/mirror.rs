@@ -120,7 +120,7 @@ impl Mirror {
     fn other(&self, path: &[u8], meta: &Meta) -> Result<()> {
         let control = &self.context.control;
         if meta.kind != Kind::Symlink {
-            let message = format!("is a {} and is not mirrored", meta.kind.as_str());
+            let message = format!("is a {}, which cannot be compressed", meta.kind.as_str());
             control.issue("write", path, IssueKind::Unsupported, message);
             return Ok(());
         }
@@ -136,7 +136,7 @@ impl Mirror {
 
     fn publish(&self, path: &[u8], meta: &Meta, (writing, packed, hash): (Writing, Packed, u128)) -> Result<()> {
         if self.verify && !unpacks_to(&writing.file, self.codec(), (packed.bytes, hash), &self.context.control)? {
-            let message = "what was written does not unpack to what was read; it was removed";
+            let message = "the compressed file does not unpack to the original content; it was deleted";
             self.context.control.issue("write", path, IssueKind::Malformed, message);
             return Ok(());
         }

@@ -33,9 +33,10 @@ impl Convert {
         let (order, divides) = (self.options.order(), &self.options.partition_by);
         let mut wanted = divides.iter().chain(order.iter().map(|order| &order.column));
         if let Some(name) = wanted.find(|name| !columns.iter().any(|column| column.name == **name)) {
-            return Some(format!("has no column {name:?} to sort or divide it by; it was not converted"));
+            return Some(format!("has no column {name:?} to sort or partition by; it was not converted"));
         }
-        (columns.len() == divides.len()).then(|| "has no other columns than those that divide it".to_owned())
+        (columns.len() == divides.len())
+            .then(|| "has only the columns to partition by; at least one other is needed".to_owned())
     }
 
     /// Write the typed records of a file as they are to be; none when they cannot be, which is an issue then.

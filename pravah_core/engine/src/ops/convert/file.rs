@@ -142,13 +142,13 @@ impl Convert {
         let (Some(writer), Some(writing)) = (file.writer.take(), file.writing.take()) else { return Ok(()) };
         let control = &self.context.control;
         if file.rejected > 0 && self.options.bad_records == BadRecords::Fail {
-            let message = format!("{} of {} records do not fit; it was not converted", file.rejected, all.records);
+            let message =
+                format!("{} of {} records are invalid; the file was not converted", file.rejected, all.records);
             control.issue("convert", &head.path, IssueKind::Malformed, message);
             return self.workers.acquire().rejects(head, plan, file.listed);
         }
         if !all.is_whole() && self.options.arranges() {
-            let message =
-                "could not be read to its end, so that it has no place among arranged files; it was not converted";
+            let message = "could not be read to its end, so it cannot be sorted or partitioned; it was not converted";
             control.issue("convert", &head.path, IssueKind::Malformed, message);
             return self.workers.acquire().rejects(head, plan, file.listed);
         }
@@ -219,7 +219,7 @@ fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> 
         return Ok(());
     }
     Err(EngineError::internal(format!(
-        "{}: {read} records were read, but {written} written and {rejected} rejected; nothing of it is kept",
+        "{}: {read} records were read, but {written} written and {rejected} rejected; the converted file was deleted",
         crate::base::paths::escape(&head.path)
     )))
 }
@@ -307,7 +307,7 @@ impl Table for Convert {
         }
         let mut again = lock(&self.again);
         if self.united.get().is_some() || again.contains_key(&of.head.path) {
-            let message = "changed between its two readings; it was not converted";
+            let message = "changed while it was read; it was not converted";
             self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
             return Ok(());
         }
@@ -321,9 +321,9 @@ impl Table for Convert {
 /// Why, in words.
 pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<String>, String) {
     match reason {
-        Reason::Fields(NO_OBJECT) => (None, "no JSON object, or one with a key twice".to_owned()),
+        Reason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
         Reason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
-        Reason::NotUtf8 => (None, "bytes that are no UTF-8".to_owned()),
+        Reason::NotUtf8 => (None, "not valid UTF-8".to_owned()),
         Reason::Type { column, .. } => {
             let column = &plan.columns[column as usize];
             (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))

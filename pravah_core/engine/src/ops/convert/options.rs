@@ -186,13 +186,13 @@ impl ConvertOptions {
     pub fn check(&self) -> Result<()> {
         self.read.check()?;
         if !LEVELS.contains(&self.level) {
-            return Err(EngineError::invalid("options.level must lie between 1 and 22"));
+            return Err(EngineError::invalid("options.level must be between 1 and 22"));
         }
         if !GROUPS.contains(&self.row_group_bytes) {
-            return Err(EngineError::invalid("options.row_group_bytes must lie between 1 MiB and 64 MiB"));
+            return Err(EngineError::invalid("options.row_group_bytes must be between 1 MiB and 64 MiB"));
         }
         if self.column_types.len() > MOST_TYPES {
-            return Err(EngineError::invalid("options.column_types names more than 10,000 columns"));
+            return Err(EngineError::invalid("options.column_types lists more than 10,000 columns"));
         }
         self.types()?;
         let lists =
@@ -201,12 +201,12 @@ impl ConvertOptions {
             let is_twice = |(place, name): (usize, &String)| list[..place].contains(name);
             if list.len() > MOST_COLUMNS || list.iter().any(String::is_empty) || list.iter().enumerate().any(is_twice) {
                 return Err(EngineError::invalid(format!(
-                    "options.{option} names more than {MOST_COLUMNS} columns, one twice, or one without a name"
+                    "options.{option} must list at most {MOST_COLUMNS} columns, each once and with a name"
                 )));
             }
         }
         if self.file_bytes.is_some_and(|bytes| !FILES.contains(&bytes)) {
-            return Err(EngineError::invalid("options.file_bytes must lie between 1 MiB and 1 TiB"));
+            return Err(EngineError::invalid("options.file_bytes must be between 1 MiB and 1 TiB"));
         }
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }

@@ -48,13 +48,13 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
         return Err("its name is absolute");
     }
     if name.contains(&0) {
-        return Err("its name holds a NUL byte");
+        return Err("its name contains a NUL byte");
     }
     let mut path = folder.to_vec();
     for part in name.split(|&byte| byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." => return Err("its name leads out of the archive"),
+            b".." => return Err("its name points outside the destination"),
             part => {
                 if !path.is_empty() {
                     path.push(b'/');
@@ -71,7 +71,7 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
 /// # Errors
 /// Why it is refused.
 pub fn target(target: &[u8]) -> Result<(), &'static str> {
-    if target.is_empty() || target.contains(&0) { Err("it is a link that leads nowhere") } else { Ok(()) }
+    if target.is_empty() || target.contains(&0) { Err("it is a link without a target") } else { Ok(()) }
 }
 
 /// Look at where the link at `path` leads to.
@@ -93,7 +93,7 @@ pub fn link(folder: &[u8], path: &[u8], target: &[u8]) -> Result<(), &'static st
     for part in target.split(|&byte| byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." if !climbs || room == 0 => return Err("it is a link that leads out of the archive"),
+            b".." if !climbs || room == 0 => return Err("it is a link to a place outside the destination"),
             b".." => room -= 1,
             _ => climbs = false,
         }

@@ -211,7 +211,7 @@ impl CompressedFile {
             && Claim::of(&unpacked) == Some(Claim::Tar)
             && start.iter().any(|&byte| byte != 0)
         {
-            let message = "holds no tar as its name says";
+            let message = "does not contain a tar archive, although its name says so";
             control.issue("read", &self.path, IssueKind::Malformed, message);
         }
         let target = shared.target(&self.path, if is_tar { names::folder(&unpacked) } else { unpacked });
@@ -244,8 +244,8 @@ impl CompressedFile {
         };
         control.check()?;
         let (kind, message) = match meter.is_exceeded() {
-            true => (IssueKind::TooLarge, format!("{error}; it was left")),
-            false => (IssueKind::Malformed, format!("is broken: {error}")),
+            true => (IssueKind::TooLarge, format!("{error}; it was skipped")),
+            false => (IssueKind::Malformed, format!("is damaged: {error}")),
         };
         control.issue("read", &self.path, kind, message);
         Ok(())

@@ -117,7 +117,7 @@ impl<R: Read> Tar<R> {
             }
         }
         if before.bytes > 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends behind the description of a member"));
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends after the header of a member"));
         }
         Ok(None)
     }
@@ -133,9 +133,9 @@ impl<R: Read> Tar<R> {
         let id = |key: &str, own: Option<u64>| number(key).or(own).and_then(|id| u32::try_from(id).ok());
         let owner = id("uid", header.uid()).zip(id("gid", header.gid()));
         let mtime = text("mtime").and_then(|value| Time::parse(&value)).or_else(|| header.mtime());
-        let damaged = records.is_damaged.then(|| {
-            "the extended header of the member is damaged: its name, size or times may not be the right ones".to_owned()
-        });
+        let damaged = records
+            .is_damaged
+            .then(|| "the extended header of the member is damaged: its name, size or times may be wrong".to_owned());
         let what = match kind {
             0 | b'0' | b'7' | b'S' if name.ends_with(b"/") => What::Directory,
             0 | b'0' | b'7' | b'S' => What::File,
@@ -145,9 +145,9 @@ impl<R: Read> Tar<R> {
             b'4' => What::Other("is a block device and is not unpacked"),
             b'5' | b'D' => What::Directory,
             b'6' => What::Other("is a named pipe and is not unpacked"),
-            b'M' => What::Other("is the rest of a file that begins in another volume and is not unpacked"),
+            b'M' => What::Other("continues a file of an earlier volume and is not unpacked"),
             b'N' => What::Other("is a list of long names of an old GNU tar and is not unpacked"),
-            _ => What::Other("is of a kind that is not supported and is not unpacked"),
+            _ => What::Other("has a type that is not supported and is not unpacked"),
         };
         let parts = records.sparse();
         let real = number("GNU.sparse.realsize").or_else(|| number("GNU.sparse.size"));
@@ -211,7 +211,7 @@ impl<R: Read> Tar<R> {
     fn description(&mut self, size: u64, all: &mut u64) -> io::Result<Vec<u8>> {
         *all = all.saturating_add(size.saturating_add(BLOCK as u64));
         if *all > DESCRIPTION_BYTES {
-            return Err(io::Error::other("describes a member in more than 1 MiB"));
+            return Err(io::Error::other("has a member header larger than 1 MiB"));
         }
         self.content(size);
         let mut text = Vec::with_capacity(size as usize);

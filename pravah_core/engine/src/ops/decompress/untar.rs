@@ -87,10 +87,10 @@ fn member_of(member: &Member<'_>, entry: &Entry, tar: &mut Tar<impl Read>, meter
 fn behind(behind: &Behind) -> Option<String> {
     match behind {
         Behind { rubbish: 1.., .. } => {
-            Some(format!("{} bytes behind the end of the archive are no part of it; they were left", behind.rubbish))
+            Some(format!("{} bytes after the end of the archive are not part of it; they were skipped", behind.rubbish))
         }
         Behind { is_joined: true, .. } => {
-            Some("holds a second archive behind the end of the first; the members of both were unpacked".to_owned())
+            Some("contains a second archive after the end of the first; the members of both were unpacked".to_owned())
         }
         Behind { is_open: true, .. } => {
             Some("ends without the blocks that mark the end of an archive; members may be missing".to_owned())
@@ -185,7 +185,7 @@ impl Member<'_> {
                 self.placed(self.shared.output.link(&path, &existing), MemberKind::HardLink)
             }
             Err(why) => {
-                self.refuse(&format!("is a link, and of what it leads to {why}"));
+                self.refuse(&format!("is a link with an invalid target: {why}"));
                 Ok(None)
             }
         }

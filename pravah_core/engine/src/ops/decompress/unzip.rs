@@ -135,7 +135,7 @@ fn member_of(
         CompressionMethod::XZ => decoder(Codec::Xz, packed)?,
         other => {
             let name = other.name().map_or_else(|| format!("method {}", other.as_u16()), str::to_owned);
-            member.refuse(&format!("is compressed by {name}, which is not known here"));
+            member.refuse(&format!("is compressed with {name}, which is not supported"));
             return Ok(None);
         }
     };

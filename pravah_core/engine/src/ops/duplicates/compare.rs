@@ -233,7 +233,7 @@ impl<'a> Comparison<'a> {
                 Ok(Some(key))
             }
             Ok(None) => {
-                let message = "changed its size since it was listed; it was not compared";
+                let message = "changed in size since it was listed; it was not compared";
                 self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
                 Ok(None)
             }
@@ -354,7 +354,7 @@ impl<'a> Comparison<'a> {
                 Ok(digest)
             }
             Ok(_) => {
-                let message = "changed its size since it was listed; it was not compared";
+                let message = "changed in size since it was listed; it was not compared";
                 self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
                 Ok(None)
             }

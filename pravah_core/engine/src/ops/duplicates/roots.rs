@@ -48,11 +48,11 @@ impl Roots {
         for reference in references {
             let path = real(Path::new(reference))?;
             if source.starts_with(&path) {
-                let message = format!("options.references: {reference:?} holds the source; name a part of it");
+                let message = format!("options.references: {reference:?} contains the source; choose a subdirectory");
                 return Err(EngineError::invalid(message));
             }
             if let Some(other) = seen.iter().find(|other| path.starts_with(other) || other.starts_with(&path)) {
-                let message = format!("options.references: {reference:?} and {other:?} lie inside each other");
+                let message = format!("options.references: one of {reference:?} and {other:?} contains the other");
                 return Err(EngineError::invalid(message));
             }
             let root = context.root.sibling(&Source {

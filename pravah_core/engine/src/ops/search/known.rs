@@ -166,7 +166,7 @@ impl KnownMatches {
 
 fn lost(shard: &Path, message: &str) -> EngineError {
     EngineError::internal(format!(
-        "lines of files that are as they were cannot be taken over from {shard:?}: {message}; run the job afresh"
+        "lines of unchanged files cannot be reused from {shard:?}: {message}; re-run the job from scratch"
     ))
 }
 

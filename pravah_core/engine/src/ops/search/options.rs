@@ -110,7 +110,7 @@ impl SearchOptions {
         self.check_names()?;
         let within = |name: &str, value: u64, low: u64, high: u64| match (low..=high).contains(&value) {
             true => Ok(()),
-            false => Err(EngineError::invalid(format!("options.{name} must lie between {low} and {high}"))),
+            false => Err(EngineError::invalid(format!("options.{name} must be between {low} and {high}"))),
         };
         within("context_before", self.context_before as u64, 0, 20)?;
         within("context_after", self.context_after as u64, 0, 20)?;
@@ -122,15 +122,15 @@ impl SearchOptions {
     fn check_patterns(&self) -> Result<()> {
         let invalid = |message: &str| Err(EngineError::invalid(format!("options.patterns {message}")));
         match self.patterns.len() {
-            0 => return invalid("is empty; name at least one"),
+            0 => return invalid("must not be empty"),
             1..=10_000 => {}
-            _ => return invalid("holds more than 10,000 patterns"),
+            _ => return invalid("must not have more than 10,000 patterns"),
         }
         if self.patterns.iter().any(String::is_empty) {
-            return invalid("holds an empty text, which every line would match");
+            return invalid("must not contain an empty pattern, because it matches every line");
         }
         if self.patterns.iter().any(|pattern| is_long(pattern)) {
-            return invalid("holds a pattern of more than 10,000 characters");
+            return invalid("must not contain a pattern with more than 10,000 characters");
         }
         Ok(())
     }
@@ -140,19 +140,21 @@ impl SearchOptions {
         let (names, patterns) = (self.pattern_names.len(), self.patterns.len());
         if names > 0 && names != patterns {
             return invalid(format!(
-                "options.pattern_names has {names} names for {patterns} patterns; name all or none"
+                "options.pattern_names has {names} names for {patterns} patterns; give a name for each pattern, or none"
             ));
         }
         if self.pattern_names.iter().any(|name| name.is_empty() || is_long(name)) {
-            return invalid("options.pattern_names holds a name that is empty or longer than 10,000 characters".into());
+            return invalid(
+                "options.pattern_names must not contain a name that is empty or longer than 10,000 characters".into(),
+            );
         }
         let mut names: Vec<&str> = self.names().collect();
         names.sort_unstable();
         match names.windows(2).find(|pair| pair[0] == pair[1]) {
             Some(pair) if self.pattern_names.is_empty() => {
-                invalid(format!("options.patterns holds {:?} twice", pair[0]))
+                invalid(format!("options.patterns lists {:?} twice", pair[0]))
             }
-            Some(pair) => invalid(format!("options.pattern_names holds {:?} twice", pair[0])),
+            Some(pair) => invalid(format!("options.pattern_names lists {:?} twice", pair[0])),
             None => Ok(()),
         }
     }

@@ -185,9 +185,7 @@ fn checked(text: &str, options: &SearchOptions) -> Result<Hir> {
 }
 
 fn refused(text: &str, reason: &str) -> EngineError {
-    EngineError::invalid(format!(
-        "options.patterns: {text:?} is not a regular expression that can be searched: {reason}"
-    ))
+    EngineError::invalid(format!("options.patterns: {text:?} is not a supported regular expression: {reason}"))
 }
 
 /// Name the pattern that cannot be built; when each can, it is all of them together.
@@ -202,11 +200,11 @@ fn blame(
     match alone.next() {
         Some((text, error)) => match error.kind() {
             grep_regex::ErrorKind::NotAllowed(_) => {
-                refused(text, "a match lies within one line, so there is no line break in it")
+                refused(text, "a match must be within one line, so the pattern must not match a line break")
             }
             _ => refused(text, &error.to_string()),
         },
-        None => EngineError::invalid(format!("options.patterns cannot be searched for together: {together}")),
+        None => EngineError::invalid(format!("options.patterns cannot be combined: {together}")),
     }
 }
 

@@ -110,7 +110,7 @@ impl Validate {
         let nowhere = Place { record: None, line: None, offset: None };
         let mut all: Vec<(Rule, String, String)> = Vec::new();
         for field in &of.plan.missing {
-            all.push((Rule::MissingColumn, field.name.clone(), "the column is there".into()));
+            all.push((Rule::MissingColumn, field.name.clone(), "the column is present".into()));
         }
         if self.options.extra_columns == ExtraColumns::Error {
             for &place in &of.plan.extra {

@@ -200,11 +200,11 @@ impl Keys {
             of_key.retain(|candidate| candidate.named.is_exact);
         }
         match of_key[..] {
-            [] => Err("no file of this name was read"),
+            [] => Err("no file with this name was read"),
             [Candidate { named: Named { has_columns: false, .. }, .. }] => Err("the file lacks the columns"),
-            [Candidate { is_whole: false, .. }] => Err("the file was not read to its end"),
+            [Candidate { is_whole: false, .. }] => Err("the file was not read completely"),
             [candidate] => Ok(candidate.file),
-            _ => Err("several files are of this name; name one with what tells its format"),
+            _ => Err("several files have this name; add the extension"),
         }
     }
 

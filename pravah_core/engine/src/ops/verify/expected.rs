@@ -40,8 +40,8 @@ struct Entry {
     fault: Option<&'static str>,
 }
 
-const OUTSIDE: &str = "leads outside the source and is not verified";
-const CONTRADICTED: &str = "is listed twice with different digests and is not verified";
+const OUTSIDE: &str = "points outside the source; it was not verified";
+const CONTRADICTED: &str = "is listed twice with different digests; it was not verified";
 
 impl Expected {
     /// Read the manifest of the options.
@@ -66,7 +66,9 @@ impl Expected {
             expected.read_lines(File::open(path).map_err(unreadable)?, path, chosen, context)?;
         }
         if expected.usable == 0 {
-            return Err(EngineError::invalid(format!("options.manifest {path:?} lists no file that can be verified")));
+            return Err(EngineError::invalid(format!(
+                "options.manifest {path:?} does not list a file that can be verified"
+            )));
         }
         Ok(expected)
     }
@@ -166,7 +168,7 @@ impl Expected {
         // The Parquet reader panics on some files that are broken: the file's fault, not a bug to report.
         guarded(|| self.read_parquet(files, chosen, context)).map_err(|error| match error {
             EngineError::Internal { message } => {
-                EngineError::invalid(format!("options.manifest is a broken checksum result: {message}"))
+                EngineError::invalid(format!("options.manifest is a damaged checksum result: {message}"))
             }
             other => other,
         })
@@ -175,7 +177,7 @@ impl Expected {
     fn read_parquet(&mut self, files: &[PathBuf], mut chosen: Option<Form>, context: &Context) -> Result<()> {
         for path in files {
             let refused = |error: &dyn std::fmt::Display| {
-                EngineError::invalid(format!("options.manifest {path:?} is no checksum result: {error}"))
+                EngineError::invalid(format!("options.manifest {path:?} is not a checksum result: {error}"))
             };
             let file = File::open(path).map_err(|error| refused(&error))?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| refused(&error))?;
@@ -191,7 +193,7 @@ impl Expected {
                 context.control.check()?;
                 let batch = batch.map_err(|error| refused(&error))?;
                 let columns =
-                    ResultColumns::of(&batch, algorithm).ok_or_else(|| refused(&"its columns are of other types"))?;
+                    ResultColumns::of(&batch, algorithm).ok_or_else(|| refused(&"its columns have the wrong types"))?;
                 self.add_batch(&columns, algorithm, context)?;
             }
         }
@@ -213,7 +215,7 @@ impl Expected {
                 }
                 _ => {
                     self.unusable += 1;
-                    let message = "has no path or no digest of its algorithm";
+                    let message = "has no path or no digest";
                     context.control.issue("read", shown.as_bytes(), IssueKind::Malformed, message);
                 }
             }

@@ -47,11 +47,11 @@ impl Form {
             Self::Etag => (etag::BYTES, Algorithm::Md5),
         };
         if line.algorithm.is_some_and(|tagged| tagged != algorithm) {
-            Some("is of another algorithm than the one being verified")
+            Some("has a different algorithm")
         } else if line.digest.as_bytes().len() != bytes {
-            Some("has a digest of another length than the algorithm's")
+            Some("has a digest with the wrong length for the algorithm")
         } else if line.parts.is_some() && self != Self::Etag {
-            Some("is the ETag of an upload in parts, no digest of the file")
+            Some("is the ETag of a multipart upload, not a digest of the file")
         } else {
             None
         }
@@ -88,7 +88,7 @@ pub fn find(file: &File, path: &Path, chosen: Option<Form>, context: &Context) -
         Ok(()) | Err(Failed::Enough) => {}
         Err(failed) => return Err(failed.explain(path, &context.control)),
     }
-    let none = || EngineError::invalid(format!("options.manifest {path:?} has no line that lists a digest"));
+    let none = || EngineError::invalid(format!("options.manifest {path:?} has no line with a digest"));
     let first = sample.first().ok_or_else(none)?;
     if let Some(form) = chosen.or(first.algorithm.map(Form::Digest)) {
         return Ok(form);

@@ -89,7 +89,7 @@ impl Batches {
         let Some(batch) = quietly(|| reader.next().transpose())? else {
             return match self.promised {
                 Some(promised) if promised != self.rows => {
-                    Err(format!("promises {promised} rows, but has {}", self.rows))
+                    Err(format!("should have {promised} rows, but has {}", self.rows))
                 }
                 _ => Ok(None),
             };

@@ -115,7 +115,7 @@ impl Head {
             mark_bytes: 0,
             sniffed,
             has_header: false,
-            header_reason: format!("{} names its columns itself", format.name()),
+            header_reason: format!("{} files contain the column names", format.name()),
             names: Vec::new(),
             header: Vec::new(),
             records_at: 0,
@@ -133,8 +133,8 @@ impl Head {
         let sniffed = csv::sniff(start, options.delimiter(), |delimiter| options.dialect(delimiter));
         let first = First::of(start, sniffed.dialect);
         let (has_header, header_reason) = match options.header {
-            Header::Yes => (true, "as asked".to_owned()),
-            Header::No => (false, "as asked".to_owned()),
+            Header::Yes => (true, "set by the option".to_owned()),
+            Header::No => (false, "set by the option".to_owned()),
             Header::Auto => first.is_header(),
         };
         let names = match has_header && !first.fields.is_empty() {
@@ -200,19 +200,22 @@ impl First {
     fn is_header(&self) -> (bool, String) {
         let shown = |field: &[u8]| String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
         if self.fields.is_empty() {
-            return (false, "there is no record".to_owned());
+            return (false, "the file has no records".to_owned());
         }
         if let Some(number) = self.fields.iter().find(|field| Value::of(field).kind() != Kind::Text) {
             let kind = Value::of(number).kind().as_str();
-            return (false, format!("'{}' in the first record is no name but of type {kind}", shown(number)));
+            return (
+                false,
+                format!("'{}' in the first record is not a name but a value of type {kind}", shown(number)),
+            );
         }
         if self.fields.iter().all(|field| field.is_empty()) {
             return (false, "the first record is empty".to_owned());
         }
         let mut seen = HashSet::new();
         match self.fields.iter().find(|field| !field.is_empty() && !seen.insert(*field)) {
-            Some(twice) => (false, format!("'{}' is in the first record twice", shown(twice))),
-            None => (true, "every value of the first record is a text of its own".to_owned()),
+            Some(twice) => (false, format!("'{}' appears twice in the first record", shown(twice))),
+            None => (true, "all values of the first record are texts and different".to_owned()),
         }
     }
 }

@@ -157,7 +157,7 @@ impl ReadOptions {
         let long = |value: &String| !(1..=LONGEST_NULL_VALUE).contains(&value.chars().count());
         if self.null_values.len() > MOST_NULL_VALUES || self.null_values.iter().any(long) {
             return Err(EngineError::invalid(format!(
-                "options.null_values holds more than {MOST_NULL_VALUES} values, or one that is empty or of more than {LONGEST_NULL_VALUE} characters"
+                "options.null_values must have at most {MOST_NULL_VALUES} values, each with 1 to {LONGEST_NULL_VALUE} characters"
             )));
         }
         Ok(())

@@ -115,7 +115,8 @@ impl<T: Table> Source<T> {
         }
         self.ended = true;
         if self.origin.codec.is_some() {
-            let message = format!("is a {} file that is packed as a whole; unpack it first", format.name());
+            let message =
+                format!("is a compressed {} file, which is not supported; decompress it first", format.name());
             self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
         } else {
             self.known = Some(Known::Table(format));

@@ -148,7 +148,9 @@ impl<T: Table> Work<T> {
     /// The reader would lose some of the file: a bug, and better no result than one that hides it.
     fn lost(&self, at: usize) -> EngineError {
         let path = paths::escape(&self.head.path);
-        EngineError::internal(format!("byte {at} of a chunk of {path} is in no record; please report this file"))
+        EngineError::internal(format!(
+            "byte {at} of a chunk of {path} is not part of any record; please report this file"
+        ))
     }
 
     /// One chunk less, or the reading, is at work; the last one ends the file.
@@ -179,13 +181,13 @@ impl<T: Table> Work<T> {
             );
             shared.control.issue("read", &self.head.path, IssueKind::TooLarge, message);
         } else if counts.is_open {
-            issue("its last record ends in a quoted field: a quote does not close, or the file is cut".into());
+            issue("the last record ends inside a quoted field: a quote is not closed, or the file is truncated".into());
         }
         if let Some((record, fields)) = counts.first_ragged {
             let (ragged, records) = (counts.ragged, counts.records);
             issue(match self.head.format {
                 Format::JsonLines => format!(
-                    "{ragged} of {records} lines are no JSON object, or have a key twice; the first is record {record}"
+                    "{ragged} of {records} lines are not JSON objects, or have a duplicate key; the first is record {record}"
                 ),
                 _ => format!(
                     "{ragged} of {records} records have another number of fields than the {} columns; the first is record \
@@ -196,10 +198,10 @@ impl<T: Table> Work<T> {
         }
         let no_numbers = counts.no_numbers;
         if no_numbers > 0 {
-            issue(format!("{no_numbers} of its floats are no number or infinite: they are read as no value"));
+            issue(format!("{no_numbers} floats are NaN or infinite; they are read as null"));
         }
         if counts.not_utf8 > 0 {
-            issue(format!("holds bytes that are no UTF-8: {}", counts.odd.advice()));
+            issue(format!("contains bytes that are not valid UTF-8: {}", counts.odd.advice()));
         }
     }
 }

@@ -59,7 +59,7 @@ struct Keys {
 fn parse(json: &[u8]) -> Result<Arc<AwsCredential>> {
     // The cause is not told: it would quote what it does not understand.
     let keys: Keys = serde_json::from_slice(json)
-        .map_err(|_| EngineError::invalid("credentials are no JSON of key_id, secret_key and token"))?;
+        .map_err(|_| EngineError::invalid("credentials must be a JSON object with key_id, secret_key and token"))?;
     Ok(Arc::new(AwsCredential { key_id: keys.key_id, secret_key: keys.secret_key, token: keys.token }))
 }
 
@@ -179,7 +179,7 @@ fn refused(answer: &str, region: Option<&str>) -> String {
 pub fn refusal_error(uri: &str, refusal: &Refusal) -> EngineError {
     let (path, message) = (PathBuf::from(uri), refusal.message.clone());
     match refusal.status {
-        404 => EngineError::SourceNotFound { path, message: format!("was not found: {message}") },
+        404 => EngineError::SourceNotFound { path, message: format!("does not exist: {message}") },
         401 | 403 => EngineError::PermissionDenied { path, message },
         status => EngineError::SourceUnavailable { path, message: format!("{message} (HTTP {status})") },
     }
@@ -193,7 +193,7 @@ pub fn source_error(uri: &str, error: &Error) -> EngineError {
 /// What an error on one object is in the terms of a file.
 pub fn io_error(error: &Error) -> io::Error {
     let (kind, message) = match error {
-        Error::NotFound { .. } => (io::ErrorKind::NotFound, "no such object".into()),
+        Error::NotFound { .. } => (io::ErrorKind::NotFound, "the object does not exist".into()),
         Error::Precondition { .. } => (io::ErrorKind::StaleNetworkFileHandle, "changed while it was read".into()),
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             (io::ErrorKind::PermissionDenied, told(error))

@@ -34,7 +34,7 @@ pub struct Page {
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
     /// It is no XML, or breaks off.
-    #[error("a listing is not whole: {0}")]
+    #[error("a listing is incomplete: {0}")]
     Xml(String),
     /// A value of it is none.
     #[error("a listing has no usable {0}: {1:?}")]
@@ -81,7 +81,7 @@ impl Page {
                     page.take(&path, std::mem::take(&mut text), &mut object)?;
                     open.pop();
                 }
-                Event::Eof if goes_on && page.next.is_none() => return Err(broken(&"it does not say how it goes on")),
+                Event::Eof if goes_on && page.next.is_none() => return Err(broken(&"it has no continuation token")),
                 Event::Eof if open.is_empty() && has_begun => return Ok(page),
                 Event::Eof => return Err(broken(&"it ends too early")),
                 _ => {}

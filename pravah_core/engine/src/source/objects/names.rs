@@ -7,10 +7,10 @@
 /// written below a destination.
 pub fn refusal(part: &str) -> Option<&'static str> {
     match part {
-        "" => Some("its key has two slashes in a row or begins with one; no path holds that"),
-        "." | ".." => Some("its key has a part that means another place in a path"),
+        "" => Some("its key starts with a slash or has two slashes in a row, so it is not a valid path"),
+        "." | ".." => Some("its key contains . or .. as a part, so it is not a valid path"),
         part if part.chars().any(|character| character.is_ascii_control()) => {
-            Some("its key has a control character and cannot be asked for")
+            Some("its key has a control character, so it cannot be requested")
         }
         _ => None,
     }

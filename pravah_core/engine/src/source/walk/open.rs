@@ -214,7 +214,7 @@ impl Root {
     fn inside(&self, file: OwnedFd) -> io::Result<OpenFile> {
         // Looked at once more on what is open: a link may have been turned since the walk followed it.
         if self.is_outside(&file) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "leads out of the allowed directories"));
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "points outside the allowed directories"));
         }
         Ok(OpenFile { file, object: None })
     }

@@ -77,7 +77,9 @@ impl WalkOptions {
         if let (Some(min), Some(max)) = (self.min_size_bytes, self.max_size_bytes)
             && min > max
         {
-            return Err(EngineError::invalid(format!("walk.min_size_bytes {min} exceeds max_size_bytes {max}")));
+            return Err(EngineError::invalid(format!(
+                "walk.min_size_bytes ({min}) must not be larger than max_size_bytes ({max})"
+            )));
         }
         if self.max_depth == Some(0) {
             return Err(EngineError::invalid("walk.max_depth must be at least 1"));
@@ -108,7 +110,7 @@ pub fn nanoseconds(field: &str, text: Option<&str>) -> Result<Option<i64>> {
         .map_err(|error| EngineError::invalid(format!("{field} {text:?} is not an RFC 3339 time: {error}")))?;
     time.timestamp_nanos_opt()
         .map(Some)
-        .ok_or_else(|| EngineError::invalid(format!("{field} {text:?} lies outside the years 1678 to 2261")))
+        .ok_or_else(|| EngineError::invalid(format!("{field} {text:?} must be between the years 1678 and 2261")))
 }
 
 /// Longer patterns are refused: nested ones take stack to compile.
@@ -176,7 +178,7 @@ impl Globs {
 fn included(patterns: &[String]) -> Result<Vec<String>> {
     let pattern = |pattern: &String| match pattern {
         back if back.starts_with('!') => {
-            Err(EngineError::invalid(format!("walk.include_globs: {back:?}: use ignore_globs to leave out")))
+            Err(EngineError::invalid(format!("walk.include_globs: {back:?}: use ignore_globs to exclude files")))
         }
         // Anchored where it has an inner slash, at any depth where it has none, as without the slash.
         directory if directory.ends_with('/') && !directory.trim_end_matches('/').is_empty() => {

@@ -175,7 +175,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
                 // The mark of the directory itself: some tools make one, to show it while it is empty.
                 Some(_) if object.name.is_empty() && object.size == 0 => self.seen -= 1,
                 Some(_) if object.name.is_empty() => {
-                    self.refuse_key("", "is a directory, and also an object with content; that is not read")?;
+                    self.refuse_key("", "is both a directory and an object with content; the object was not read")?;
                 }
                 Some(reason) => self.refuse_key(&object.name, reason)?,
                 None => {

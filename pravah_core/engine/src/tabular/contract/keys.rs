@@ -31,8 +31,8 @@ impl Key {
     /// What its values have to be, in words.
     pub fn expectation(&self) -> String {
         match &self.reference {
-            None if self.columns.len() == 1 => "no value twice".to_owned(),
-            None => "no values twice".to_owned(),
+            None if self.columns.len() == 1 => "a unique value".to_owned(),
+            None => "a unique combination of values".to_owned(),
             Some(Reference { resource, columns }) => {
                 let resource = if resource.is_empty() { "the file itself" } else { resource };
                 format!("a value of {} in {resource}", columns.join(", "))
@@ -74,10 +74,10 @@ impl Contract {
 pub(super) fn parse(document: &Map<String, Json>, fields: &mut [Field]) -> Result<Vec<Key>> {
     let mut keys = Vec::new();
     let primary = document.get("primaryKey").map_or(Some(Vec::new()), names);
-    let primary = primary.ok_or_else(|| invalid("has a primary key that is no list of names, or has one twice"))?;
+    let primary = primary.ok_or_else(|| invalid("has a primary key that is not a list of different names"))?;
     for name in &primary {
         let field = fields.iter_mut().find(|field| field.name == *name);
-        let field = field.ok_or_else(|| invalid(&format!("has the primary key {name:?}, which is no field")))?;
+        let field = field.ok_or_else(|| invalid(&format!("has the primary key {name:?}, which is not a field")))?;
         field.required = true;
         field.unique |= primary.len() == 1;
     }
@@ -91,33 +91,33 @@ pub(super) fn parse(document: &Map<String, Json>, fields: &mut [Field]) -> Resul
                 keys.push(foreign_key(key, fields)?);
             }
         }
-        Some(_) => return Err(invalid("has foreignKeys that are no list")),
+        Some(_) => return Err(invalid("has foreignKeys that are not a list")),
     }
     match keys.len() + fields.iter().filter(|field| field.unique).count() > MOST_KEYS {
-        true => Err(invalid(&format!("has more than {MOST_KEYS} keys and columns of unique values"))),
+        true => Err(invalid(&format!("has more than {MOST_KEYS} keys and unique columns"))),
         false => Ok(keys),
     }
 }
 
 fn foreign_key(key: &Json, fields: &[Field]) -> Result<Key> {
-    let key = key.as_object().ok_or_else(|| invalid("has a foreign key that is no object"))?;
+    let key = key.as_object().ok_or_else(|| invalid("has a foreign key that is not an object"))?;
     refuse(key, &["fields", "reference"], "in a foreign key")?;
-    let no_names = || invalid("has a foreign key whose fields are no names, or have one twice");
+    let no_names = || invalid("has a foreign key whose fields are not different names");
     let columns = key.get("fields").and_then(names).filter(|names| !names.is_empty()).ok_or_else(no_names)?;
     let reference = key.get("reference").and_then(Json::as_object);
     let reference = reference.ok_or_else(|| invalid("has a foreign key without a reference"))?;
     refuse(reference, &["resource", "fields"], "in the reference of a foreign key")?;
     let resource = reference.get("resource").map_or(Some(""), Json::as_str);
-    let resource = resource.ok_or_else(|| invalid("has a foreign key whose resource is no text"))?.to_owned();
+    let resource = resource.ok_or_else(|| invalid("has a foreign key whose resource is not a text"))?.to_owned();
     let other = reference.get("fields").and_then(names).ok_or_else(no_names)?;
     if columns.len() != other.len() {
         let (count, others) = (columns.len(), other.len());
-        return Err(invalid(&format!("has a foreign key of {count} fields whose reference has {others}")));
+        return Err(invalid(&format!("has a foreign key with {count} fields whose reference has {others}")));
     }
     let is_field = |name: &&String| fields.iter().any(|field| field.name == **name);
     let own = if resource.is_empty() { &other[..] } else { &[] };
     if let Some(name) = columns.iter().chain(own).find(|name| !is_field(name)) {
-        return Err(invalid(&format!("has {name:?} in a foreign key, which is no field")));
+        return Err(invalid(&format!("has {name:?} in a foreign key, which is not a field")));
     }
     Ok(Key { columns, reference: Some(Reference { resource, columns: other }) })
 }
@@ -157,12 +157,12 @@ mod tests {
     fn keys_that_cannot_be_checked_are_refused_by_their_names() {
         for (keys, named) in [
             (r#""primaryKey": ["b"]"#, "primary key"),
-            (r#""primaryKey": ["a", "a"]"#, "twice"),
+            (r#""primaryKey": ["a", "a"]"#, "different names"),
             (r#""primaryKey": 1"#, "primary key"),
-            (r#""foreignKeys": {}"#, "no list"),
-            (r#""foreignKeys": [1]"#, "no object"),
+            (r#""foreignKeys": {}"#, "not a list"),
+            (r#""foreignKeys": [1]"#, "not an object"),
             (r#""foreignKeys": [{"fields": "a"}]"#, "without a reference"),
-            (r#""foreignKeys": [{"fields": [], "reference": {"fields": []}}]"#, "no names"),
+            (r#""foreignKeys": [{"fields": [], "reference": {"fields": []}}]"#, "not different names"),
             (r#""foreignKeys": [{"fields": "c", "reference": {"resource": "x", "fields": "b"}}]"#, "\"c\""),
             (r#""foreignKeys": [{"fields": "a", "reference": {"resource": "", "fields": "b"}}]"#, "\"b\""),
             (r#""foreignKeys": [{"fields": "a", "reference": {"resource": "x", "fields": ["b", "c"]}}]"#, "has 2"),

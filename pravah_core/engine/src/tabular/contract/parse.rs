@@ -12,8 +12,8 @@ use crate::tabular::values::{Kind, Value};
 /// # Errors
 /// [`EngineError::InvalidOptions`] naming what is wrong or not understood.
 pub fn parse(text: &str) -> Result<Contract> {
-    let document: Json = serde_json::from_str(text).map_err(|error| invalid(&format!("is no JSON: {error}")))?;
-    let Json::Object(document) = document else { return Err(invalid("is no JSON object")) };
+    let document: Json = serde_json::from_str(text).map_err(|error| invalid(&format!("is not valid JSON: {error}")))?;
+    let Json::Object(document) = document else { return Err(invalid("is not a JSON object")) };
     let contract = match (document.get("fields"), document.get("properties")) {
         (Some(Json::Array(fields)), _) => table_schema(&document, fields)?,
         (_, Some(Json::Object(properties))) => json_schema(&document, properties)?,
@@ -22,7 +22,7 @@ pub fn parse(text: &str) -> Result<Contract> {
     let mut names: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(invalid(&format!("has the column {:?} twice", pair[0]))),
+        Some(pair) => Err(invalid(&format!("lists the column {:?} twice", pair[0]))),
         None => Ok(contract),
     }
 }
@@ -51,7 +51,7 @@ fn unknown<'a>(object: &'a Map<String, Json>, known: &[&str]) -> Option<&'a Stri
 
 pub(super) fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) -> Result<()> {
     match unknown(object, known) {
-        Some(key) => Err(invalid(&format!("has {key:?} {place}, which is not checked here; leave it out"))),
+        Some(key) => Err(invalid(&format!("has {key:?} {place}, which is not supported; remove it"))),
         None => Ok(()),
     }
 }
@@ -60,25 +60,25 @@ fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contrac
     refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys"], "at its top")?;
     let mut parsed = Vec::new();
     for field in fields {
-        let Json::Object(field) = field else { return Err(invalid("has a field that is no object")) };
+        let Json::Object(field) = field else { return Err(invalid("has a field that is not an object")) };
         let name = field.get("name").and_then(Json::as_str).ok_or_else(|| invalid("has a field without a name"))?;
         refuse(field, &["name", "type", "format", "constraints"], &format!("in the field {name:?}"))?;
         if field.get("format").is_some_and(|format| format != "default" && format != "any") {
-            return Err(invalid(&format!("has a format in the field {name:?}; only the default one is checked here")));
+            return Err(invalid(&format!("has a format in the field {name:?}; only the default format is supported")));
         }
         let kind = field.get("type").map_or(Ok(None), |kind| table_kind(kind, name))?;
         let mut made = Field::of(name.to_owned(), kind);
         match field.get("constraints") {
             None => {}
             Some(Json::Object(constraints)) => constrain(&mut made, constraints)?,
-            Some(_) => return Err(invalid(&format!("has constraints in the field {name:?} that are no object"))),
+            Some(_) => return Err(invalid(&format!("has constraints in the field {name:?} that are not an object"))),
         }
         parsed.push(made);
     }
     let keys = keys::parse(document, &mut parsed)?;
     let null_values = match document.get("missingValues") {
         None => None,
-        Some(values) => Some(texts(values).ok_or_else(|| invalid("has missingValues that are no list of texts"))?),
+        Some(values) => Some(texts(values).ok_or_else(|| invalid("has missingValues that are not a list of texts"))?),
     };
     Ok(Contract { fields: parsed, keys, null_values })
 }
@@ -97,7 +97,7 @@ fn table_kind(kind: &Json, name: &str) -> Result<Option<Kind>> {
         Some("date") => Kind::Date,
         Some("datetime") => Kind::Timestamp,
         Some("time") => Kind::Time,
-        _ => return Err(invalid(&format!("has the type {kind} in the field {name:?}, which is not checked here"))),
+        _ => return Err(invalid(&format!("has the type {kind} in the field {name:?}, which is not supported"))),
     }))
 }
 
@@ -106,7 +106,7 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
     let name = field.name.clone();
     let wrong = |key: &str, what: &str| invalid(&format!("has a {key} in the field {name:?} that is {what}"));
     for (key, value) in constraints {
-        let limit = || bound(value).ok_or_else(|| wrong(key, "no number or date"));
+        let limit = || bound(value).ok_or_else(|| wrong(key, "not a number or date"));
         match key.as_str() {
             "required" => field.required = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
             "unique" => field.unique = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
@@ -121,20 +121,20 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
                 let is_looser = |old: (Value, bool)| old.0.is_less(new.0) || (!new.0.is_less(old.0) && new.1);
                 field.maximum = Some(field.maximum.filter(|old| is_looser(*old)).unwrap_or(new));
             }
-            "minLength" => field.min_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
-            "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "no whole number"))?),
+            "minLength" => field.min_length = Some(value.as_u64().ok_or_else(|| wrong(key, "not a whole number"))?),
+            "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "not a whole number"))?),
             "pattern" => {
-                let text = value.as_str().ok_or_else(|| wrong(key, "no text"))?;
+                let text = value.as_str().ok_or_else(|| wrong(key, "not a text"))?;
                 whole_pattern(field, text)?;
             }
             "enum" => {
-                let values = value.as_array().ok_or_else(|| wrong(key, "no list"))?;
+                let values = value.as_array().ok_or_else(|| wrong(key, "not a list"))?;
                 let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
                 field.values = Some(values.iter().map(text).collect());
             }
             _ => {
                 return Err(invalid(&format!(
-                    "has the constraint {key:?} in the field {name:?}, which is not checked here"
+                    "has the constraint {key:?} in the field {name:?}, which is not supported"
                 )));
             }
         }
@@ -149,7 +149,7 @@ fn whole_pattern(field: &mut Field, text: &str) -> Result<()> {
 
 fn set_pattern(field: &mut Field, text: &str, expression: &str) -> Result<()> {
     let pattern = Regex::new(expression)
-        .map_err(|error| invalid(&format!("has a pattern in the field {:?} that is none: {error}", field.name)))?;
+        .map_err(|error| invalid(&format!("has an invalid pattern in the field {:?}: {error}", field.name)))?;
     field.pattern = Some(pattern);
     text.clone_into(&mut field.pattern_text);
     Ok(())
@@ -163,17 +163,17 @@ fn bound(value: &Json) -> Option<Value> {
 fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> Result<Contract> {
     refuse(document, &["type", "properties", "required", "additionalProperties"], "at its top")?;
     if document.get("type").is_some_and(|kind| kind != "object") {
-        return Err(invalid("has another type than \"object\" at its top"));
+        return Err(invalid("must have the type \"object\" at its top"));
     }
     if document.get("additionalProperties").is_some_and(|more| !more.is_boolean()) {
-        return Err(invalid("has `additionalProperties` that are neither true nor false, which is not checked here"));
+        return Err(invalid("has `additionalProperties` that are neither true nor false, which is not supported"));
     }
     let required = document.get("required").map_or(Some(Vec::new()), texts);
-    let required = required.ok_or_else(|| invalid("has a `required` that is no list of names"))?;
+    let required = required.ok_or_else(|| invalid("has a `required` that is not a list of names"))?;
     let mut fields = Vec::new();
     for (name, property) in properties {
         let Json::Object(property) = property else {
-            return Err(invalid(&format!("has a property {name:?} that is no object")));
+            return Err(invalid(&format!("has a property {name:?} that is not an object")));
         };
         let (kind, may_be_null) = json_kind(property, name)?;
         let mut field = Field::of(name.clone(), kind);
@@ -205,11 +205,11 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
 }
 
 fn no_text(key: &str, name: &str) -> EngineError {
-    invalid(&format!("has a {key} in the property {name:?} that is no text"))
+    invalid(&format!("has a {key} in the property {name:?} that is not a text"))
 }
 
 fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, bool)> {
-    let strange = || invalid(&format!("has a type in the property {name:?} that is not checked here"));
+    let strange = || invalid(&format!("has a type in the property {name:?} that is not supported"));
     let (kind, may_be_null) = match property.get("type") {
         None => (None, false),
         Some(Json::String(kind)) => (Some(kind.as_str()), false),

@@ -84,14 +84,14 @@ pub fn sniff(start: &[u8], asked: Option<u8>, dialect: impl Fn(u8) -> Dialect) -
     let sample = whole_records(&start[..start.len().min(SAMPLE_BYTES)], start.len() > SAMPLE_BYTES);
     if let Some(delimiter) = asked {
         let counts = Counts::of(sample, dialect(delimiter));
-        let reason = format!("as asked: {}", counts.words());
+        let reason = format!("set by the option: {}", counts.words());
         return Sniffed { dialect: counts.dialect, columns: counts.columns, confidence: 1.0, reason };
     }
     let mut found: Vec<Counts> = DELIMITERS.iter().map(|&delimiter| Counts::of(sample, dialect(delimiter))).collect();
     found.sort_by(|one, other| other.score().total_cmp(&one.score()));
     let (best, next) = (&found[0], &found[1]);
     if best.score() == 0.0 {
-        let reason = "no delimiter divides most of the records: one column".to_owned();
+        let reason = "no delimiter splits most of the records: one column".to_owned();
         let confidence = if best.records == 0 { 0.0 } else { 0.5 };
         return Sniffed { dialect: dialect(b','), columns: 1, confidence, reason };
     }

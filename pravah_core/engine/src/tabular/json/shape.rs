@@ -143,9 +143,7 @@ impl Learner {
             self.line(&text[..end]);
             text = text.get(end + 1..).unwrap_or_default();
             if self.nodes.len() > MOST_KEYS {
-                return Err(format!(
-                    "its objects have more than {MOST_KEYS} different keys, which are no columns; it was not read"
-                ));
+                return Err(format!("the objects have more than {MOST_KEYS} different keys; the file was not read"));
             }
         }
         Ok(())

@@ -106,7 +106,7 @@ pub fn name_all(listed: &mut [Listed], folder: &[u8], encoding: Option<NameEncod
     for one in listed.iter_mut().filter(|one| one.is_dos && one.name.contains(&b'\\') && !one.name.contains(&b'/')) {
         one.name.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
         one.is_directory |= one.name.ends_with(b"/");
-        one.notes.push("backslashes in its name were taken for folders".to_owned());
+        one.notes.push("backslashes in its name were read as folder separators".to_owned());
     }
     let mut last: HashMap<u128, usize> = HashMap::new();
     for place in 0..listed.len() {

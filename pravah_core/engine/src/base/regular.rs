@@ -1,0 +1,32 @@
+//! Files that a request names and that are read whole: regular files, opened without waiting for anybody.
+//!
+//! Opening a FIFO would wait until somebody writes into it, and a device may have no end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+
+/// Open a regular file.
+///
+/// # Errors
+/// The system's; [`io::ErrorKind::InvalidInput`] when it is not a regular file.
+pub fn open(path: &Path, more: OFlags) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+}
+
+/// Read a regular file; none when it has more than `most` bytes, whatever its metadata says.
+///
+/// # Errors
+/// As [`open`].
+pub fn read(path: &Path, most: u64, more: OFlags) -> io::Result<Option<Vec<u8>>> {
+    let mut content = Vec::new();
+    let read = open(path, more)?.take(most + 1).read_to_end(&mut content)?;
+    Ok((read as u64 <= most).then_some(content))
+}
