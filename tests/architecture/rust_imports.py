@@ -9,14 +9,14 @@ from pathlib import Path
 Module = tuple[str, ...]
 
 COMMENT = re.compile(r"//[^\n]*")
-USE = re.compile(r"\buse\s+((?:crate|self|super)\b[^;]*);")
-PATH = re.compile(r"\b(?:crate|super)(?:::\w+)+")
+USE = re.compile(r"\buse\s+((?:crate|self|super|pravah_\w+)\b[^;]*);")
+PATH = re.compile(r"\b(?:crate|super|pravah_\w+)(?:::\w+)+")
 
 
-def module_of(path: Path, root: Path) -> Module:
-    """The module that a file holds; the crate itself is the empty one."""
+def module_of(path: Path, root: Path, crate: Module = ()) -> Module:
+    """The module that a file holds, below the place of its crate in the engine; a crate's root is that place itself."""
     parts = path.relative_to(root).with_suffix("").parts
-    return () if parts == ("lib",) else parts
+    return crate if parts == ("lib",) else (*crate, *parts)
 
 
 def expanded(tree: str) -> Iterator[str]:
@@ -34,10 +34,17 @@ def expanded(tree: str) -> Iterator[str]:
         depth += (letter == "{") - (letter == "}")
 
 
-def absolute(path: str, module: Module) -> Module:
+def place_of(crate: str) -> Module:
+    """Where the modules of a crate stand in the engine: those of `pravah_ops_files` are `ops::…`."""
+    return ("ops",) if crate.startswith("pravah_ops_") else ()
+
+
+def absolute(path: str, module: Module, crate: Module = ()) -> Module:
     first, *rest = path.split("::")
     if first == "crate":
-        return tuple(rest)
+        return (*crate, *rest)
+    if first.startswith("pravah_"):
+        return (*place_of(first), *rest)
     if first == "self":
         return (*module, *rest)
     ups = 1
@@ -46,16 +53,21 @@ def absolute(path: str, module: Module) -> Module:
     return (*module[: max(len(module) - ups, 0)], *rest)
 
 
-def used_by(text: str, module: Module) -> set[Module]:
-    """The modules and items that a file of `module` names by a path from the crate's root."""
+def used_by(text: str, module: Module, crate: Module = ()) -> set[Module]:
+    """The modules and items that a file of `module` names by a path from the root of a crate."""
     code = COMMENT.sub("", text)
     paths = [path for tree in USE.findall(code) for path in expanded(" ".join(tree.split()))]
-    return {absolute(path, module) for path in [*paths, *PATH.findall(USE.sub("", code))]}
+    return {absolute(path, module, crate) for path in [*paths, *PATH.findall(USE.sub("", code))]}
 
 
-def imports(root: Path) -> dict[Module, set[Module]]:
-    """Of each module below `root`, what it uses."""
-    return {module_of(path, root): used_by(path.read_text(), module_of(path, root)) for path in root.rglob("*.rs")}
+def imports(crates: dict[Path, Module]) -> dict[Module, set[Module]]:
+    """Of each module below the source folders of crates, what it uses."""
+    found: dict[Module, set[Module]] = {}
+    for root, crate in crates.items():
+        for path in root.rglob("*.rs"):
+            module = module_of(path, root, crate)
+            found.setdefault(module, set()).update(used_by(path.read_text(), module, crate))
+    return found
 
 
 def circles(edges: dict[str, set[str]]) -> list[list[str]]:

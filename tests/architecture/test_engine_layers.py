@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
-from tests.architecture.rust_imports import Module, circles, imports, used_by
+from tests.architecture.rust_imports import Module, circles, imports, place_of, used_by
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "pravah_core" / "engine" / "src"
-# From the bottom to the top.
-LAYERS = ("base", "source", "io", "tabular", "store", "run", "ops", "job")
-IMPORTS = imports(SOURCES)
+ENGINE = ROOT / "pravah_core" / "engine"
+# From the bottom to the top. Those of the foundation are one crate; a job and the registry of operations are another.
+FOUNDATION = ("base", "source", "io", "tabular", "store", "run")
+LAYERS = (*FOUNDATION, "ops", "job")
+MANIFESTS = {
+    package["package"]["name"]: (path, package)
+    for path in ENGINE.rglob("Cargo.toml")
+    for package in [tomllib.loads(path.read_text())]
+}
+IMPORTS = imports({path.parent / "src": place_of(name.replace("-", "_")) for name, (path, _) in MANIFESTS.items()})
 
 
 def layer(module: Module) -> str | None:
@@ -45,12 +52,29 @@ def modules_of(name: str) -> dict[str, set[str]]:
 
 def test_every_module_is_in_a_layer_and_the_documentation_lists_them_in_order() -> None:
     assert {module[0] for module in IMPORTS if module} == set(LAYERS)
-    documented = re.findall(r"^//! \| \[`(?:mod@)?(\w+)`\]", (SOURCES / "lib.rs").read_text(), re.MULTILINE)
-    assert tuple(documented) == LAYERS
+    foundation = (ENGINE / "foundation" / "src" / "lib.rs").read_text()
+    assert tuple(re.findall(r"^//! \| \[`(\w+)`\]", foundation, re.MULTILINE)) == FOUNDATION
     section = (
         (ROOT / "docs" / "architecture.md").read_text().partition("## The engine's layers")[2].partition("\n## ")[0]
     )
     assert tuple(reversed(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))) == LAYERS
+
+
+def test_a_crate_depends_on_lower_ones_only() -> None:
+    """So the compiler, too, refuses an operation that uses the registry or an operation of another crate."""
+    uses = {
+        name: {dependency for dependency in package["dependencies"] if dependency.startswith("pravah")}
+        for name, (_, package) in MANIFESTS.items()
+    }
+    operations = {name for name in uses if name.startswith("pravah-ops-")}
+    assert {path.parent.name for name, (path, _) in MANIFESTS.items() if name in operations} == {
+        path.name for path in (ENGINE / "ops").iterdir()
+    }
+    assert uses == {
+        "pravah-foundation": set(),
+        **{name: {"pravah-foundation"} for name in operations},
+        "pravah-engine": {"pravah-foundation", *operations},
+    }
 
 
 def test_no_layer_uses_a_higher_one() -> None:
@@ -79,6 +103,12 @@ def test_the_check_sees_every_way_to_name_a_module() -> None:
         ("run", "job", "Job"),
         ("store", "sink", "open"),
         ("run", "pass", "near"),
+    }
+    text = "use crate::search; fn f() { pravah_foundation::io::pack(pravah_ops_records::convert::near()); }"
+    assert used_by(text, ("ops", "verify"), ("ops",)) == {
+        ("ops", "search"),
+        ("io", "pack"),
+        ("ops", "convert", "near"),
     }
     assert upward({("base", "pool"): {("base", "error")}, ("io", "pack"): {("ops",), ("Job",)}}) == [
         "io::pack -> Job",

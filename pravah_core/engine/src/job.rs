@@ -10,15 +10,15 @@ use std::time::SystemTime;
 
 use self::outcome::Outcome;
 use self::spec::JobSpec;
-use crate::base::control::Control;
-use crate::base::error::{self, Result};
-use crate::base::pool;
 use crate::ops::Request;
-use crate::run::context::Context;
-use crate::run::pass;
-use crate::source::objects::{self, Credentials};
-use crate::source::walk::open::Root;
-use crate::store::sink::{self, JobFolder};
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{self, Result};
+use pravah_foundation::base::pool;
+use pravah_foundation::run::context::Context;
+use pravah_foundation::run::pass;
+use pravah_foundation::source::objects::{self, Credentials};
+use pravah_foundation::source::walk::open::Root;
+use pravah_foundation::store::sink::{self, JobFolder};
 
 /// A job that is validated and has its source open: what can be refused was refused.
 #[derive(Debug)]

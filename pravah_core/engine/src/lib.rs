@@ -2,40 +2,18 @@
 //!
 //! One job is one [`run`]: a [`job::spec::JobSpec`] in, a folder of tables out, progress pulled from a
 //! [`base::control::Control`] in between. Read next: [`source::walk`] (how a tree is visited), [`store::sink`] (how
-//! results become final), [`run::operation`] (what an operation is called for), then one file of [`ops`].
+//! results become final), [`mod@run::operation`] (what an operation is called for), then one file of [`ops`].
 //!
-//! The modules are layers: each uses only those above it in this table, and inside a layer no two modules use each
-//! other. `tests/architecture` checks both.
+//! The engine is five crates, so that a change in one operation compiles only its neighbours anew:
 //!
-//! | layer | module | owns |
+//! | crate | folder | owns |
 //! |---|---|---|
-//! | [`base`] | [`control`](base::control) | counters, cancel flag, issues, finished shards |
-//! | | [`pool`](base::pool) | the only place that makes threads |
-//! | [`source`] | [`walk`](source::walk) | the only directory traversal; lists of files for a split |
-//! | | [`objects`](source::objects) | a prefix of a bucket as a source |
-//! | [`io`] | [`codec`](io::codec), [`pack`](io::pack) | compressed streams, and those written on all threads |
-//! | | [`digest`](io::digest), [`manifest`](io::manifest) | digests of a file, lists of digests |
-//! | | [`destination`](io::destination) | files that are written outside the job folder |
-//! | [`tabular`] | [`text`](tabular::text), [`csv`](tabular::csv), [`json`](tabular::json) | bytes as text, text as records |
-//! | | [`values`](tabular::values), [`contract`](tabular::contract) | fields as typed values, and rules for them |
-//! | | [`sketch`](tabular::sketch) | figures of many values in little memory |
-//! | [`store`] | [`columns`](store::columns), [`sink`](store::sink) | tables and their shards |
-//! | | [`baseline`](store::baseline) | what an earlier run found, for files that did not change |
-//! | [`mod@run`] | [`operation`](run::operation), [`context`](run::context) | what an operation does, and what it is given |
-//! | | [`pass`](run::pass) | one walk and one read of each file for all operations of a job |
-//! | | [`records`](run::records) | files of records, read on all threads |
-//! | [`ops`] | | the operations and their registry |
-//! | [`job`] | [`spec`](job::spec), [`outcome`](job::outcome) | the job specification, `outcome.json` |
-//! | | [`plan`](job::plan), [`preview`](job::preview) | splits of a job, and what a job would read |
+//! | [`pravah_foundation`] | `foundation/` | what all operations use, in six layers |
+//! | [`pravah_ops_files`], [`pravah_ops_archives`], [`pravah_ops_records`] | `ops/*/` | the operations; none uses another |
+//! | this one | `src/` | [`ops`]: their registry; [`job`]: the specification, `outcome.json`, plan and preview |
 
-pub mod base;
-pub mod io;
 pub mod job;
 pub mod ops;
-pub mod run;
-pub mod source;
-pub mod store;
-pub mod tabular;
 
-pub use base::version::VERSION;
 pub use job::{Job, run};
+pub use pravah_foundation::{base, io, run, source, store, tabular};

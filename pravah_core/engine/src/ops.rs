@@ -1,27 +1,19 @@
-//! The operations. Each file owns one: its options, its tables, its [`Operation`]; none uses another.
+//! The registry of operations. Each operation is one module of a crate in `ops/`: its options, its tables, its
+//! [`Operation`].
 
-pub mod archive;
-pub mod checksum;
-pub mod compress;
-pub mod convert;
-pub mod decompress;
-pub mod duplicates;
-pub mod inventory;
-pub mod profile;
-pub mod search;
-pub mod text_statistics;
-pub mod validate;
-pub mod verify;
+pub use pravah_ops_archives::{archive, compress, decompress};
+pub use pravah_ops_files::{checksum, duplicates, inventory, search, text_statistics, verify};
+pub use pravah_ops_records::{convert, profile, validate};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::error::Result;
-use crate::io::digest::Ranges;
-use crate::run::context::Context;
-use crate::run::operation::{Operation, Options};
-use crate::source::walk::rules::WalkOptions;
-use crate::store::baseline::Shards;
-use crate::store::columns::Column;
+use pravah_foundation::base::error::Result;
+use pravah_foundation::io::digest::Ranges;
+use pravah_foundation::run::context::Context;
+use pravah_foundation::run::operation::{Operation, Options};
+use pravah_foundation::source::walk::rules::WalkOptions;
+use pravah_foundation::store::baseline::Shards;
+use pravah_foundation::store::columns::Column;
 
 /// Make the enum of all operations from one line for each.
 macro_rules! registry {
@@ -40,7 +32,7 @@ macro_rules! registry {
             }
 
             /// # Errors
-            /// [`crate::base::error::EngineError::InvalidOptions`] naming the option.
+            /// [`pravah_foundation::base::error::EngineError::InvalidOptions`] naming the option.
             pub fn validate(&self) -> Result<()> {
                 match self { $(Self::$variant(options) => options.validate(),)+ }
             }
@@ -68,7 +60,7 @@ macro_rules! registry {
         pub fn declarations() -> serde_json::Value {
             serde_json::json!({
                 "walk": WalkOptions::default(),
-                "issues": described(crate::store::sink::issues::COLUMNS),
+                "issues": described(pravah_foundation::store::sink::issues::COLUMNS),
                 "operations": { $($name: declaration::<$options>(),)+ },
             })
         }

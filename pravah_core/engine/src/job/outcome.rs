@@ -5,13 +5,13 @@ use std::time::SystemTime;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use crate::base::control::{Control, Shard};
-use crate::base::error::{EngineError, Result};
 use crate::job::spec::JobSpec;
 use crate::ops::Request;
-use crate::source::walk::WalkTotals;
-use crate::store::report::{OutputFile, Report};
-use crate::store::sink::JobFolder;
+use pravah_foundation::base::control::{Control, Shard};
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::source::walk::WalkTotals;
+use pravah_foundation::store::report::{OutputFile, Report};
+use pravah_foundation::store::sink::JobFolder;
 
 /// The outcome: what `outcome.json` holds.
 #[derive(Debug, Clone)]
@@ -51,7 +51,7 @@ pub fn write(
     let results = spec.requests.iter().zip(reports).map(|(request, report)| result(request, report, &shards));
     let document = json!({
         "version": 1,
-        "engine_version": crate::base::version::VERSION,
+        "engine_version": pravah_foundation::base::version::VERSION,
         "walk": spec.walk,
         "source": spec.source,
         "started_at": rfc3339(started),

@@ -1,7 +1,7 @@
 //! A job cut into splits: lists of its files, for several runners to work on side by side.
 //!
-//! A split is run as a job of its own over a list ([`crate::source::walk::listed`]); its shards are then a baseline of the job
-//! itself ([`crate::store::baseline`]), which takes over what the splits have found and computes what they lack. So a plan need
+//! A split is run as a job of its own over a list ([`pravah_foundation::source::walk::listed`]); its shards are then a baseline of the job
+//! itself ([`pravah_foundation::store::baseline`]), which takes over what the splits have found and computes what they lack. So a plan need
 //! not be exact: a file that came, went or changed since is seen by the job's own walk.
 //!
 //! Splits become smaller towards the end of the job (guided self-scheduling, Polychronopoulos and Kuck 1987): the first
@@ -19,18 +19,18 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::base::control::Control;
-use crate::base::error::{EngineError, Result};
-use crate::base::meta::Kind;
-use crate::base::meta::Meta;
-use crate::base::paths;
-use crate::base::sync::lock;
-use crate::io::digest::Ranges;
-use crate::io::digest::{PART_BYTES, has_parts};
 use crate::job::Job;
-use crate::source::walk::listed::{write_group, write_range};
-use crate::source::walk::{Batch, Skipped, Visitor, walk};
-use crate::store::baseline::Baseline;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::Meta;
+use pravah_foundation::base::paths;
+use pravah_foundation::base::sync::lock;
+use pravah_foundation::io::digest::Ranges;
+use pravah_foundation::io::digest::{PART_BYTES, has_parts};
+use pravah_foundation::source::walk::listed::{write_group, write_range};
+use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
+use pravah_foundation::store::baseline::Baseline;
 
 /// Of everything found so far, the part for each runner at which a list is closed while the tree is walked: there are
 /// some hundred lists however large it is, and the splits are made of them.
@@ -233,7 +233,7 @@ impl Job {
     /// Returns `{"splits": [{"list": name, "files", "bytes"}, ...]}`.
     ///
     /// # Errors
-    /// As [`crate::source::walk::walk`]; [`EngineError::Output`].
+    /// As [`pravah_foundation::source::walk::walk`]; [`EngineError::Output`].
     ///
     /// # Cancellation
     /// As a walk.

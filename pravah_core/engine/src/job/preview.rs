@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::base::control::Control;
-use crate::base::error::{EngineError, Result, guarded};
-use crate::base::meta::Kind;
-use crate::base::paths;
-use crate::base::sync::lock;
 use crate::job::Job;
-use crate::source::walk::{Batch, Skipped, Visitor, walk};
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result, guarded};
+use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::paths;
+use pravah_foundation::base::sync::lock;
+use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
 
 /// Names shown to the user before a start.
 const FIRST_NAMES: usize = 20;
@@ -56,7 +56,7 @@ impl Job {
     /// was looked at already is told.
     ///
     /// # Errors
-    /// As [`crate::source::walk::walk`]; reaching a limit is none.
+    /// As [`pravah_foundation::source::walk::walk`]; reaching a limit is none.
     pub fn preview(&self, limit_files: u64, limit: Duration) -> Result<Value> {
         let control = Arc::new(Control::new());
         let count = Arc::new(Count {

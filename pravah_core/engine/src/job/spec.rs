@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::base::error::{EngineError, Result};
 use crate::ops::Request;
-use crate::source::location::Source;
-use crate::source::walk::rules::WalkOptions;
-use crate::store::baseline::Shards;
-use crate::store::sink::Output;
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::source::location::Source;
+use pravah_foundation::source::walk::rules::WalkOptions;
+use pravah_foundation::store::baseline::Shards;
+use pravah_foundation::store::sink::Output;
 
 /// The only specification version this engine accepts.
 pub const SPEC_VERSION: u32 = 1;
@@ -73,7 +73,7 @@ pub struct JobSpec {
     /// By operation: shards of its main table that this job's own splits made; taken over like those of baselines, and
     /// not told as reused.
     pub splits: BTreeMap<String, Vec<PathBuf>>,
-    /// Threads for scanning and for computing, each; none = one per core, or [`crate::source::objects::THREADS`].
+    /// Threads for scanning and for computing, each; none = one per core, or [`pravah_foundation::source::objects::THREADS`].
     pub threads: Option<usize>,
     /// Bytes of text that one thread works on at once, where a file's text is shared between threads; none = what is
     /// best for the operation.

@@ -1,0 +1,262 @@
+//! The entries of an archive, read in their order.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::{Counts, Prepared, RESULT, Take, Writer};
+use pravah_foundation::base::error::Result;
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::io::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
+use pravah_foundation::io::pack::Packing;
+use pravah_foundation::run::context::Context;
+use pravah_foundation::store::columns::Columns;
+use pravah_foundation::store::sink::{Staged, TableWriter};
+
+/// Small files that are read ahead.
+const AHEAD_FILES: usize = 1024;
+const AHEAD_BYTES: u64 = 64 << 20;
+
+/// An entry to come.
+pub struct Item {
+    pub path: Box<[u8]>,
+    pub meta: Meta,
+}
+
+impl Item {
+    pub fn new(path: Vec<u8>, meta: &Meta) -> Self {
+        Self { path: path.into(), meta: *meta }
+    }
+
+    fn is_small(&self) -> bool {
+        self.meta.kind == Kind::File && self.meta.size < BLOCK_BYTES as u64
+    }
+}
+
+pub struct Contents<'a> {
+    pub context: &'a Context,
+    /// For a zip: how small files are packed ahead.
+    pub bare: Option<Packing>,
+}
+
+impl Contents<'_> {
+    /// Give all entries to `writer`, and a row of each to `rows`.
+    pub fn write(&self, items: &[Item], writer: Box<dyn Writer>, rows: TableWriter) -> Result<(Counts, Staged)> {
+        let reader = FileReader::new(&self.context.root, &[], &self.context.control);
+        let columns = Columns::new(RESULT);
+        let counts = Counts::default();
+        let mut run = Run { context: self.context, writer, names: HashMap::new(), columns, rows, counts };
+        let mut rest = items;
+        while !rest.is_empty() {
+            self.context.control.check()?;
+            let (now, later) = rest.split_at(ahead(rest));
+            rest = later;
+            let prepared: Vec<Option<(Meta, Prepared)>> = now
+                .par_iter()
+                .with_min_len(4)
+                .map(|item| if item.is_small() { self.small(&reader, item) } else { Ok(None) })
+                .collect::<Result<_>>()?;
+            for (item, prepared) in now.iter().zip(prepared) {
+                run.add(&reader, item, prepared)?;
+            }
+        }
+        run.finish()
+    }
+
+    /// Read a small file; none when it cannot be, which is an issue then.
+    fn small(&self, reader: &FileReader, item: &Item) -> Result<Option<(Meta, Prepared)>> {
+        let mut content = Vec::new();
+        let mut readings = Readings::new(vec![Box::new(Whole(&mut content))]);
+        let read = reader.read_with(&item.path, &item.meta, &mut readings);
+        drop(readings);
+        self.context.control.add_done(1, 0);
+        match read {
+            Ok(digested) => {
+                let packed = self.bare.as_ref().map(|bare| bare.whole(&content)).transpose()?;
+                Ok(Some((digested.meta, Prepared { content, packed })))
+            }
+            Err(Trouble::Ended(error)) => Err(error),
+            Err(Trouble::Issue(kind, message)) => {
+                self.context.control.issue("read", &item.path, kind, message);
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// How many entries from here are prepared at once: small files, and what takes no reading.
+fn ahead(items: &[Item]) -> usize {
+    let mut bytes = 0;
+    let is_within = |item: &&Item| {
+        bytes += if item.is_small() { item.meta.size } else { 0 };
+        bytes <= AHEAD_BYTES
+    };
+    items.iter().take(AHEAD_FILES).take_while(is_within).count().max(1)
+}
+
+/// A small file's bytes, kept.
+struct Whole<'a>(&'a mut Vec<u8>);
+
+impl Reading for Whole<'_> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.0.extend_from_slice(bytes);
+        Ok(true)
+    }
+
+    fn end(self: Box<Self>, _end: End<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+struct Run<'a> {
+    context: &'a Context,
+    writer: Box<dyn Writer>,
+    /// The first entry of a file that has several names.
+    names: HashMap<(u64, u64), Box<[u8]>>,
+    columns: Columns,
+    rows: TableWriter,
+    counts: Counts,
+}
+
+impl Run<'_> {
+    fn add(&mut self, reader: &FileReader, item: &Item, prepared: Option<(Meta, Prepared)>) -> Result<()> {
+        match item.meta.kind {
+            Kind::Directory => {
+                self.counts.directories += 1;
+                self.writer.entry(item, b"")?;
+                self.row(item, 0)
+            }
+            Kind::Symlink => match self.context.root.read_link(&item.path) {
+                Ok(target) => {
+                    self.counts.links += 1;
+                    self.writer.entry(item, &target)?;
+                    self.row(item, 0)
+                }
+                Err(error) => {
+                    self.context.control.io_issue("read", &item.path, &error);
+                    Ok(())
+                }
+            },
+            _ if item.is_small() => {
+                let Some((meta, prepared)) = prepared else { return Ok(()) };
+                // Of its present size, whatever the walk saw.
+                let item = Item { path: item.path.clone(), meta };
+                if self.is_further_name(&item)? {
+                    return Ok(());
+                }
+                let size = prepared.content.len() as u64;
+                self.writer.small(&item, prepared)?;
+                self.file(&item, size)
+            }
+            _ => {
+                self.context.control.add_done(1, 0);
+                if self.is_further_name(item)? {
+                    self.context.control.add_done(0, item.meta.size);
+                    return Ok(());
+                }
+                self.large(reader, item)
+            }
+        }
+    }
+
+    /// True when it was written as a further name of an earlier file.
+    fn is_further_name(&mut self, item: &Item) -> Result<bool> {
+        if item.meta.links < 2 || !self.writer.has_hard_links() {
+            return Ok(false);
+        }
+        let Some(first) = self.names.get(&(item.meta.device, item.meta.inode)) else { return Ok(false) };
+        self.writer.entry(item, first)?;
+        self.counts.links += 1;
+        self.row(item, 0)?;
+        Ok(true)
+    }
+
+    fn file(&mut self, item: &Item, size: u64) -> Result<()> {
+        self.counts.files += 1;
+        self.counts.bytes += size;
+        if item.meta.links > 1 {
+            self.names.insert((item.meta.device, item.meta.inode), item.path.clone());
+        }
+        self.row(item, size)
+    }
+
+    /// Read a large file into the archive. It has announced its size: what it lacks of it is filled with zeros.
+    fn large(&mut self, reader: &FileReader, item: &Item) -> Result<()> {
+        let control = &self.context.control;
+        let file = match reader.open(&item.path) {
+            Ok(file) => file,
+            Err(Trouble::Ended(error)) => return Err(error),
+            Err(Trouble::Issue(kind, message)) => {
+                control.add_done(0, item.meta.size);
+                control.issue("read", &item.path, kind, message);
+                return Ok(());
+            }
+        };
+        let mut trouble = None;
+        self.writer.large(item, &mut |take| {
+            let mut given = Given { take, left: item.meta.size, surplus: false };
+            let read = reader.read_open(&file, &item.meta, &mut Readings::new(vec![Box::new(Into(&mut given))]));
+            trouble = match read {
+                Ok(_) if given.surplus || given.left > 0 => {
+                    Some((IssueKind::ChangedWhileRead, "changed in size since it was listed".to_owned()))
+                }
+                Ok(_) => None,
+                Err(Trouble::Ended(error)) => return Err(error),
+                Err(Trouble::Issue(kind, message)) => Some((kind, message)),
+            };
+            let zeros = vec![0; if given.left > 0 { BLOCK_BYTES } else { 0 }];
+            while given.left > 0 {
+                control.check()?;
+                let now = given.left.min(zeros.len() as u64);
+                (given.take)(&zeros[..now as usize])?;
+                given.left -= now;
+            }
+            Ok(())
+        })?;
+        if let Some((kind, message)) = trouble {
+            let message = format!("{message}; its entry in the archive is wrong");
+            control.issue("read", &item.path, kind, message);
+        }
+        self.file(item, item.meta.size)
+    }
+
+    fn row(&mut self, item: &Item, size: u64) -> Result<()> {
+        self.columns.path(&item.path);
+        self.columns.text(item.meta.kind.as_str());
+        self.columns.integer(size);
+        self.columns.time(item.meta.mtime_ns);
+        if self.columns.is_full() { self.rows.write(&self.columns.take()?) } else { Ok(()) }
+    }
+
+    fn finish(mut self) -> Result<(Counts, Staged)> {
+        self.rows.write(&self.columns.take()?)?;
+        self.writer.finish()?;
+        Ok((self.counts, self.rows.stage()?))
+    }
+}
+
+/// A large file on its way into the archive.
+struct Given<'a> {
+    take: &'a mut Take<'a>,
+    /// Bytes that it announced and has not given.
+    left: u64,
+    /// It had more.
+    surplus: bool,
+}
+
+struct Into<'a, 'b>(&'a mut Given<'b>);
+
+impl Reading for Into<'_, '_> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        let now = (bytes.len() as u64).min(self.0.left);
+        self.0.surplus |= bytes.len() as u64 > now;
+        (self.0.take)(&bytes[..now as usize])?;
+        self.0.left -= now;
+        Ok(!self.0.surplus)
+    }
+
+    fn end(self: Box<Self>, _end: End<'_>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! The members of a tar, one after the other.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::entries::{Content, MemberKind, Stop, tell};
+use super::limits::Meter;
+use super::stream::CompressedFile;
+use super::tarball::{Behind, Entry, Tar, What};
+use super::{Shared, names};
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::paths;
+use pravah_foundation::io::destination::{Attributes, Refused};
+
+/// What is told of a member that came after another one of its name.
+const REPLACES: &str = "replaces an earlier member of this name";
+
+/// Unpack all members below `folder`; their number. A member that is refused is an issue, and the others go on.
+///
+/// # Errors
+/// The tar is broken or beyond a limit, or nothing more can be written.
+pub fn unpack(
+    shared: &Shared,
+    file: &CompressedFile,
+    folder: &[u8],
+    reader: impl Read,
+    meter: &Meter,
+) -> Result<u64, Stop> {
+    let mut tar = Tar::new(reader);
+    // What members became files and links, by hashes of their paths.
+    let mut made = HashSet::new();
+    let mut members = 0;
+    while let Some(entry) = tar.next()? {
+        members += 1;
+        if members > shared.limits.members {
+            return Err(shared.limits.too_many_members(meter));
+        }
+        let path = names::member(folder, &entry.name);
+        let hash = path.as_ref().map_or(0, |path| xxh3_128(path));
+        let attributes = attributes(&entry);
+        let replaces = made.contains(&hash);
+        let member = Member { shared, file, folder, name: &entry.name, attributes, replaces };
+        if let Some(trouble) = &entry.trouble {
+            member.tell(IssueKind::Malformed, trouble);
+        }
+        let Some((kind, length)) = member_of(&member, &entry, &mut tar, meter)? else { continue };
+        if kind != MemberKind::Directory {
+            made.insert(hash);
+        }
+        let is_replacing = replaces && kind != MemberKind::Directory;
+        let mut rows = shared.rows.acquire();
+        if is_replacing {
+            rows.replaced();
+        }
+        rows.member(&file.path, &entry.name, (kind, length), is_replacing.then_some(REPLACES))?;
+    }
+    let stream = tar.behind.stream.take();
+    for message in behind(&tar.behind).into_iter().chain(stream) {
+        shared.context.control.issue("read", &file.path, IssueKind::Malformed, message);
+    }
+    Ok(members)
+}
+
+fn member_of(member: &Member<'_>, entry: &Entry, tar: &mut Tar<impl Read>, meter: &Meter) -> Placed {
+    match entry.what {
+        What::Directory => member.directory(),
+        What::File => {
+            let map = entry.map.as_ref();
+            if let Some(map) = map {
+                meter.holes(&member.shared.limits, map.size - map.stored())?;
+            }
+            let (xattrs, replaces) = (&entry.xattrs[..], member.replaces);
+            member.content(Content { reader: tar, map, xattrs, replaces })
+        }
+        What::Symlink => member.symlink(&entry.link),
+        What::HardLink => member.hard_link(&entry.link),
+        What::Other(why) => {
+            member.refuse(why);
+            Ok(None)
+        }
+    }
+}
+
+/// What is behind the end of a tar, in words; none when there is nothing.
+fn behind(behind: &Behind) -> Option<String> {
+    match behind {
+        Behind { rubbish: 1.., .. } => {
+            Some(format!("{} bytes after the end of the archive are not part of it; they were skipped", behind.rubbish))
+        }
+        Behind { is_joined: true, .. } => {
+            Some("contains a second archive after the end of the first; the members of both were unpacked".to_owned())
+        }
+        Behind { is_open: true, .. } => {
+            Some("ends without the blocks that mark the end of an archive; members may be missing".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn attributes(entry: &Entry) -> Attributes {
+    // Nobody's set-uid comes out of an archive.
+    let mode = entry.mode.map(|mode| mode & 0o777);
+    Attributes { mode, mtime: entry.mtime, owner: entry.owner }
+}
+
+/// One member of an archive, on its way to its place.
+pub struct Member<'a> {
+    pub shared: &'a Shared,
+    pub file: &'a CompressedFile,
+    pub folder: &'a [u8],
+    pub name: &'a [u8],
+    pub attributes: Attributes,
+    /// An earlier member of the archive has its name.
+    pub replaces: bool,
+}
+
+/// What a member became and its length; none when it was refused.
+type Placed = Result<Option<(MemberKind, u64)>, Stop>;
+
+impl Member<'_> {
+    /// Note what is wrong with it.
+    pub fn tell(&self, kind: IssueKind, message: &str) {
+        let message = format!("member {}: {message}", paths::escape(self.name));
+        let stage = if kind == IssueKind::Malformed { "read" } else { "write" };
+        self.shared.context.control.issue(stage, &self.file.path, kind, message);
+    }
+
+    /// Note why it is not unpacked.
+    pub fn refuse(&self, why: &str) {
+        self.tell(IssueKind::Unsupported, why);
+    }
+
+    fn path(&self) -> Option<Vec<u8>> {
+        names::member(self.folder, self.name).map_err(|why| self.refuse(why)).ok()
+    }
+
+    fn placed(&self, done: Result<(), Refused>, kind: MemberKind) -> Placed {
+        match done {
+            Ok(()) => Ok(Some((kind, 0))),
+            Err(refused) => {
+                tell(refused, &self.shared.context.control, &self.file.path, self.name)?;
+                Ok(None)
+            }
+        }
+    }
+
+    pub fn directory(&self) -> Placed {
+        let Some(path) = self.path() else { return Ok(None) };
+        self.placed(self.shared.output.directory(&path, self.attributes), MemberKind::Directory)
+    }
+
+    pub fn content(&self, content: Content<'_>) -> Placed {
+        let Some(path) = self.path() else { return Ok(None) };
+        match self.shared.output.file(&path, content, self.attributes) {
+            Ok(came) => Ok(Some((MemberKind::File, came.length))),
+            Err(Stop::Refused(refused)) => {
+                tell(refused, &self.shared.context.control, &self.file.path, self.name)?;
+                Ok(None)
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    pub fn symlink(&self, target: &[u8]) -> Placed {
+        let Some(path) = self.path() else { return Ok(None) };
+        let bad =
+            if self.shared.outside_links { names::target(target) } else { names::link(self.folder, &path, target) };
+        if let Err(why) = bad {
+            self.refuse(why);
+            return Ok(None);
+        }
+        self.make_way(&path);
+        self.placed(self.shared.output.symlink(&path, target), MemberKind::Symlink)
+    }
+
+    fn hard_link(&self, target: &[u8]) -> Placed {
+        let Some(path) = self.path() else { return Ok(None) };
+        match names::member(self.folder, target) {
+            // A further name of itself.
+            Ok(existing) if existing == path => Ok(Some((MemberKind::HardLink, 0))),
+            Ok(existing) => {
+                self.make_way(&path);
+                self.placed(self.shared.output.link(&path, &existing), MemberKind::HardLink)
+            }
+            Err(why) => {
+                self.refuse(&format!("is a link with an invalid target: {why}"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn make_way(&self, path: &[u8]) {
+        if self.replaces {
+            self.shared.output.make_way(path);
+        }
+    }
+}
+
+impl From<io::ErrorKind> for Stop {
+    fn from(kind: io::ErrorKind) -> Self {
+        Self::Content(kind.into())
+    }
+}

@@ -1,0 +1,159 @@
+//! The members of a zip, on all threads.
+
+mod encoding;
+mod extra;
+mod listed;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+
+use rawzip::{CompressionMethod, FileReader, ZipArchive, ZipEntry};
+use rayon::prelude::*;
+
+pub use self::encoding::NameEncoding;
+use self::extra::Extra;
+use self::listed::{Listed, name_all};
+use super::entries::{Content, MemberKind, Stop, Unpacked};
+use super::limits::{Meter, Metered};
+use super::stream::CompressedFile;
+use super::untar::Member;
+use super::{Shared, names};
+use pravah_foundation::base::error::Result;
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::io::codec::{Codec, decoder};
+use pravah_foundation::io::destination::Attributes;
+
+/// The part of st_mode that tells the kind, and a symbolic link's.
+const KIND_MODE: u32 = 0o170_000;
+const LINK_MODE: u32 = 0o120_000;
+/// The longest target of a link (PATH_MAX).
+const TARGET_BYTES: u64 = 4096;
+/// Names and extra fields of a header that are looked at for a time.
+const HEADER_BYTES: usize = 4096;
+
+/// Unpack a zip; what goes wrong is an issue.
+///
+/// # Errors
+/// Nothing more can be written, or the job is over.
+pub fn unpack(shared: &Shared, file: &CompressedFile) -> Result<()> {
+    let meter = Meter::new(file.meta.size);
+    let target = shared.target(&file.path, names::folder(&file.path));
+    match members(shared, file, &target, &meter) {
+        Ok(members) => shared.came_out(&Unpacked {
+            path: &file.path,
+            format: "zip",
+            size: file.meta.size,
+            unpacked: meter.unpacked(),
+            members: Some(members),
+            target: &target,
+        }),
+        Err(stop) => file.stopped(shared, &meter, stop),
+    }
+}
+
+/// True when a zip is at the end of this file, behind something else.
+pub fn has_tail(shared: &Shared, path: &[u8]) -> bool {
+    let Ok(opened) = shared.context.root.open_file(path) else { return false };
+    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+    let Ok(archive) = ZipArchive::from_file(File::from(opened), &mut buffer) else { return false };
+    let mut entries = archive.entries(&mut buffer);
+    matches!(entries.next_entry(), Ok(Some(_)))
+}
+
+fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter) -> std::result::Result<u64, Stop> {
+    let broken = |error: rawzip::Error| Stop::Content(io::Error::other(error));
+    let opened = File::from(shared.context.root.open_file(&file.path)?);
+    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
+    let archive = ZipArchive::from_file(opened, &mut buffer).map_err(broken)?;
+    let mut entries = archive.entries(&mut buffer);
+    let mut listed = Vec::new();
+    while let Some(entry) = entries.next_entry().map_err(broken)? {
+        listed.push(Listed::of(&entry));
+        if listed.len() as u64 > shared.limits.members {
+            return Err(shared.limits.too_many_members(meter));
+        }
+    }
+    name_all(&mut listed, folder, shared.name_encoding);
+    let count = listed.len() as u64;
+    // Directories first: a member may be listed before the one it lies in.
+    let (directories, others): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|one| one.is_directory);
+    for listed in directories.into_iter().chain(others).collect::<Vec<_>>().chunks(4096) {
+        listed.par_iter().try_for_each(|listed| {
+            let mtime = listed.mtime;
+            let attributes = Attributes { mode: listed.permissions(), mtime, owner: None };
+            let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+            let placed = match member_of(&archive, listed, member, meter) {
+                // Damage is of this member alone; a limit, or the end of the job, is of all.
+                Err(Stop::Content(error)) if !meter.is_exceeded() && !shared.context.control.is_cancelled() => {
+                    let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+                    member.tell(IssueKind::Malformed, &format!("is damaged: {error}"));
+                    None
+                }
+                placed => placed?,
+            };
+            let Some((kind, length)) = placed else { return Ok(()) };
+            let mut rows = shared.rows.acquire();
+            if listed.is_replaced {
+                rows.replaced();
+            }
+            rows.member(&file.path, &listed.name, (kind, length), listed.note().as_deref())?;
+            Ok::<(), Stop>(())
+        })?;
+    }
+    Ok(count)
+}
+
+fn member_of(
+    archive: &ZipArchive<FileReader>,
+    listed: &Listed,
+    mut member: Member<'_>,
+    meter: &Meter,
+) -> std::result::Result<Option<(MemberKind, u64)>, Stop> {
+    if listed.is_directory {
+        return member.directory();
+    }
+    if listed.is_replaced {
+        return Ok(Some((MemberKind::File, 0)));
+    }
+    if listed.is_encrypted {
+        member.refuse("is encrypted");
+        return Ok(None);
+    }
+    let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other)?;
+    if listed.is_local_time
+        && let Some(time) = own_time(&entry)
+    {
+        member.attributes.mtime = Some(time);
+    }
+    let packed = BufReader::with_capacity(64 << 10, entry.reader());
+    let unpacked: Box<dyn Read + '_> = match listed.method {
+        CompressionMethod::STORE => Box::new(packed),
+        CompressionMethod::DEFLATE => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
+        CompressionMethod::DEFLATE64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
+        CompressionMethod::ZSTD => decoder(Codec::Zstd, packed)?,
+        CompressionMethod::BZIP2 => decoder(Codec::Bzip2, packed)?,
+        CompressionMethod::XZ => decoder(Codec::Xz, packed)?,
+        other => {
+            let name = other.name().map_or_else(|| format!("method {}", other.as_u16()), str::to_owned);
+            member.refuse(&format!("is compressed with {name}, which is not supported"));
+            return Ok(None);
+        }
+    };
+    let Member { shared, .. } = member;
+    let control = &*shared.context.control;
+    let verified = entry.verifying_reader(unpacked);
+    let mut content = Metered { inner: verified, meter: meter.clone(), limits: &shared.limits, control };
+    if listed.mode & KIND_MODE == LINK_MODE {
+        let mut target = Vec::new();
+        content.take(TARGET_BYTES).read_to_end(&mut target)?;
+        return member.symlink(&target);
+    }
+    member.content(Content::of(&mut content))
+}
+
+/// The time in a member's own header, which the central directory may lack.
+fn own_time(entry: &ZipEntry<'_, FileReader>) -> Option<pravah_foundation::io::destination::Time> {
+    let mut buffer = vec![0; HEADER_BYTES];
+    let header = entry.local_header(&mut buffer).ok()?;
+    Extra::of(header.extra_fields(), header.file_path().as_bytes()).mtime
+}

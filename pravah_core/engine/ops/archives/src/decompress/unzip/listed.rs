@@ -1,0 +1,122 @@
+//! A member as the central directory lists it, and what it is called.
+
+use std::collections::HashMap;
+
+use rawzip::time::ZipDateTimeKind;
+use rawzip::{CompressionMethod, ZipArchiveEntryWayfinder, ZipFileHeaderRecord};
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::encoding::NameEncoding;
+use super::extra::Extra;
+use crate::decompress::names;
+use pravah_foundation::io::destination::Time;
+
+/// Creators whose external attributes are those of Unix.
+const UNIX: [u8; 2] = [3, 19];
+/// Creators whose names may have backslashes between folders: FAT, NTFS, VFAT.
+const DOS: [u8; 3] = [0, 10, 14];
+/// The attribute of a directory, in DOS.
+const DOS_DIRECTORY: u32 = 0x10;
+
+/// A member.
+pub struct Listed {
+    /// As it is unpacked.
+    pub name: Vec<u8>,
+    /// As it stands there.
+    pub raw: Vec<u8>,
+    pub wayfinder: ZipArchiveEntryWayfinder,
+    pub method: CompressionMethod,
+    pub is_encrypted: bool,
+    pub is_directory: bool,
+    /// `st_mode`; 0 where the creator has none.
+    pub mode: u32,
+    pub mtime: Option<Time>,
+    /// Its time is that of a clock without a zone, and a better one may stand in its own header.
+    pub is_local_time: bool,
+    /// A later member has its name.
+    pub is_replaced: bool,
+    pub notes: Vec<String>,
+    is_dos: bool,
+    is_unix: bool,
+    is_raw: bool,
+}
+
+impl Listed {
+    pub fn of(entry: &ZipFileHeaderRecord<'_>) -> Self {
+        let raw = entry.file_path().as_bytes().to_vec();
+        let extra = Extra::of(entry.extra_fields(), &raw);
+        let creator = (entry.version_made_by().creator_system()).as_u8();
+        let is_unix = UNIX.contains(&creator);
+        let is_dos = DOS.contains(&creator);
+        let is_raw = extra.name.is_none() && std::str::from_utf8(&raw).is_err();
+        let is_marked = is_dos && entry.external_attributes() & DOS_DIRECTORY != 0;
+        Self {
+            name: extra.name.unwrap_or_else(|| raw.clone()),
+            raw,
+            wayfinder: entry.wayfinder(),
+            method: entry.compression_method(),
+            is_encrypted: entry.flags().is_encrypted(),
+            is_directory: entry.is_dir() || (is_marked && entry.uncompressed_size_hint() == 0),
+            mode: if is_unix { entry.external_attributes() >> 16 } else { 0 },
+            is_local_time: extra.mtime.is_none(),
+            mtime: extra.mtime.or_else(|| dos(&entry.last_modified())),
+            is_replaced: false,
+            notes: Vec::new(),
+            is_dos,
+            is_unix,
+            is_raw,
+        }
+    }
+
+    /// Permission bits; a creator without any leaves them to the umask.
+    pub fn permissions(&self) -> Option<u32> {
+        (self.mode & 0o777 != 0).then_some(self.mode & 0o777)
+    }
+
+    pub fn note(&self) -> Option<String> {
+        (!self.notes.is_empty()).then(|| self.notes.join("; "))
+    }
+}
+
+/// A time without a zone, taken for UTC.
+fn dos(time: &ZipDateTimeKind) -> Option<Time> {
+    let of = |year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8| {
+        let date = chrono::NaiveDate::from_ymd_opt(year.into(), month.into(), day.into())?;
+        let time = date.and_hms_opt(hour.into(), minute.into(), second.into())?;
+        Some(Time::of_seconds(time.and_utc().timestamp()))
+    };
+    match time {
+        ZipDateTimeKind::Utc(t) => of(t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()),
+        ZipDateTimeKind::Local(t) => of(t.year(), t.month(), t.day(), t.hour(), t.minute(), t.second()),
+    }
+}
+
+/// Give all members of an archive the names that they are unpacked under; of several of one name, the last has it.
+pub fn name_all(listed: &mut [Listed], folder: &[u8], encoding: Option<NameEncoding>) {
+    // Names of Unix are bytes, and stay them unless an encoding is asked for.
+    listed.iter_mut().for_each(|one| one.is_raw &= !one.is_unix || encoding.is_some());
+    let raw: Vec<Vec<u8>> = listed.iter().filter(|one| one.is_raw).map(|one| one.raw.clone()).collect();
+    if !raw.is_empty() {
+        let encoding = encoding.unwrap_or_else(|| NameEncoding::guess(raw.iter().map(Vec::as_slice)));
+        for one in listed.iter_mut().filter(|one| one.is_raw) {
+            one.name = encoding.decode(&one.raw);
+            one.notes.push(format!("its name was read as {}", encoding.name()));
+        }
+    }
+    for one in listed.iter_mut().filter(|one| one.is_dos && one.name.contains(&b'\\') && !one.name.contains(&b'/')) {
+        one.name.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');
+        one.is_directory |= one.name.ends_with(b"/");
+        one.notes.push("backslashes in its name were read as folder separators".to_owned());
+    }
+    let mut last: HashMap<u128, usize> = HashMap::new();
+    for place in 0..listed.len() {
+        if listed[place].is_directory {
+            continue;
+        }
+        let Ok(path) = names::member(folder, &listed[place].name) else { continue };
+        if let Some(earlier) = last.insert(xxh3_128(&path), place) {
+            listed[earlier].is_replaced = true;
+            listed[earlier].notes.push("not unpacked: a later member has this name".to_owned());
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What is kept of each file that was searched, and how it is taken over from an earlier run.
+//!
+//! A file's row of `searched` has its counts; its lines stay in `result`, and are copied from there when the pass is
+//! over. A row is believed only where as many lines lie beside it as it counts: an attempt that died may have made last
+//! the one and not the other.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::filter::filter_record_batch;
+use foldhash::fast::RandomState;
+use rayon::prelude::*;
+
+use super::counts::Found;
+use super::options::SearchOptions;
+use super::rows::RESULT;
+use super::{Shared, table};
+use pravah_foundation::base::compact::{Reader, Writer};
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::hash::hash;
+use pravah_foundation::base::meta::Meta;
+use pravah_foundation::base::pool::compute_pool;
+use pravah_foundation::io::codec::Codec;
+use pravah_foundation::run::context::Context;
+use pravah_foundation::store::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, kept, known_by};
+use pravah_foundation::store::columns::{Column, Columns, schema};
+use pravah_foundation::store::sheet::Sheet;
+use pravah_foundation::store::sink::Staged;
+
+/// The columns of `searched`.
+pub const SEARCHED: &[Column] = kept![
+    Column::category("packed"),
+    Column::category("binary"),
+    Column::category("left_early"),
+    Column::integer("read_bytes"),
+    Column::integer("lines"),
+    Column::integer("matches"),
+    Column::raw("by_pattern"),
+];
+const VALUES: [&str; 7] = ["packed", "binary", "left_early", "read_bytes", "lines", "matches", "by_pattern"];
+/// Where [`VALUES`] has the matches.
+const MATCHES: usize = 5;
+
+/// Rows that are copied at once.
+const COPIED_ROWS: usize = 8192;
+
+/// What a file's counts and lines are true for.
+pub fn mark(options: &SearchOptions) -> String {
+    // How many there may be in all says nothing of a file whose own are all there.
+    let own = SearchOptions { max_matches: 0, ..options.clone() };
+    serde_json::json!({"engine": pravah_foundation::base::version::VERSION, "options": own}).to_string()
+}
+
+/// What was seen of a file.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Its matches.
+    pub found: Found,
+    /// How it is packed.
+    pub codec: Option<Codec>,
+    /// It has a NUL byte, and was not searched.
+    pub is_binary: bool,
+    /// It was left after as many matches as a file may have.
+    pub is_left_early: bool,
+    /// Bytes that were read of it.
+    pub read_bytes: u64,
+}
+
+impl Seen {
+    /// Append it as a row of `searched`.
+    pub fn write(&self, rows: &mut Columns, path: &[u8], meta: &Meta) {
+        let yes = |is: bool| if is { "yes" } else { "no" };
+        known_by(rows, path, meta.into());
+        rows.optional_text(self.codec.map(Codec::name));
+        rows.text(yes(self.is_binary));
+        rows.text(yes(self.is_left_early));
+        rows.integer(self.read_bytes);
+        rows.integer(self.found.all.lines);
+        rows.integer(self.found.all.matches);
+        let mut by_pattern = Writer::default();
+        self.found.write(&mut by_pattern);
+        rows.optional_bytes(Some(by_pattern.0.as_slice()).filter(|bytes| !bytes.is_empty()));
+    }
+
+    fn of(row: Row<'_>) -> Option<Self> {
+        let is = |value: usize| Some(row.text(value)? == "yes");
+        let found = Found::read(&mut Reader::new(row.bytes(6).unwrap_or_default()), row.integer(4)?)?;
+        let codec = match row.text(0) {
+            Some(name) => Some(Codec::ALL.into_iter().find(|codec| codec.name() == name)?),
+            None => None,
+        };
+        let seen = Self { found, codec, is_binary: is(1)?, is_left_early: is(2)?, read_bytes: row.integer(3)? };
+        (seen.found.all.matches == row.integer(MATCHES)?).then_some(seen)
+    }
+}
+
+/// Files that an earlier run searched.
+#[derive(Debug)]
+pub struct KnownMatches {
+    files: Baseline,
+    shards: Shards,
+    mark: String,
+    /// Those whose lines are to be copied.
+    taken: Taken,
+}
+
+impl KnownMatches {
+    /// Those of the job's baseline.
+    pub fn open(context: &Context, options: &SearchOptions) -> Self {
+        let (mark, shards) = (mark(options), context.baseline.clone());
+        let mut files = Baseline::default();
+        for run in Run::of(&shards) {
+            let lines = if options.count_only { HashMap::default() } else { lines_of(&run, &mark) };
+            let has_its_lines = |row: Row<'_>| {
+                let matches = if options.count_only { 0 } else { row.integer(MATCHES).unwrap_or(u64::MAX) };
+                lines.get(&hash(row.path())).copied().unwrap_or(0) == matches
+            };
+            files.extend(run.number, run.table("searched"), Some(&mark), &VALUES, has_its_lines);
+        }
+        Self { files, shards, mark, taken: Taken::default() }
+    }
+
+    /// What is known of a file that is as it was, with the row that says so.
+    pub fn find(&self, path: &[u8], meta: &Meta) -> Option<(Seen, Row<'_>)> {
+        let row = self.files.find(path, meta)?;
+        Some((Seen::of(row)?, row))
+    }
+
+    /// The lines of that file are to be copied.
+    pub fn take(&self, row: Row<'_>) {
+        self.taken.add(row);
+    }
+
+    /// Copy the lines of all files that were taken over.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`], [`EngineError::Cancelled`], and when a shard can no longer be read: nothing else has
+    /// its lines.
+    pub fn copy(&self, shared: &Shared) -> Result<Vec<Staged>> {
+        let (taken, runs) = (self.taken.all(), Run::of(&self.shards));
+        let runs = runs.iter().filter_map(|run| Some((taken.get(&run.number)?, run)));
+        let shards: Vec<_> =
+            runs.flat_map(|(paths, run)| run.table("result").map(move |shard| (paths, shard))).collect();
+        if shards.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names: Vec<&str> = RESULT.iter().map(|column| column.name).collect();
+        let each = shards.par_iter().map(|(paths, shard)| {
+            // One that was left out when the files were looked up has none of their lines.
+            let Some(reader) = columns_of(shard, Some(&self.mark), &names, COPIED_ROWS) else {
+                return Ok(Staged::default());
+            };
+            let mut sheet = Sheet::kept(&shared.context.sink, table("result"), RESULT, &self.mark);
+            for batch in reader {
+                shared.context.control.check()?;
+                let rows = batch.map_err(|error| error.to_string()).and_then(|batch| those_of(&batch, paths));
+                sheet.write(&rows.map_err(|message| lost(shard, &message))?)?;
+            }
+            sheet.stage()
+        });
+        compute_pool(shared.context.threads)?.install(|| each.collect())
+    }
+}
+
+fn lost(shard: &Path, message: &str) -> EngineError {
+    EngineError::internal(format!(
+        "lines of unchanged files cannot be reused from {shard:?}: {message}; re-run the job from scratch"
+    ))
+}
+
+/// How many lines each file of a run has, by the hash of its path.
+fn lines_of(run: &Run<'_>, mark: &str) -> HashMap<u64, u64, RandomState> {
+    let mut lines = HashMap::default();
+    let columns = |shard| columns_of(shard, Some(mark), &["path", "path_raw"], COPIED_ROWS);
+    for batch in run.table("result").filter_map(columns).flatten() {
+        // What comes after a part that is broken is missed in the counts.
+        let Ok(batch) = batch else { continue };
+        let paths = paths(&batch).into_iter().flatten();
+        paths.for_each(|path| *lines.entry(hash(path)).or_default() += 1);
+    }
+    lines
+}
+
+/// Each row's path.
+fn paths(batch: &RecordBatch) -> Option<impl Iterator<Item = &[u8]>> {
+    let path = batch.column_by_name("path")?.as_string_opt::<i32>()?;
+    let raw = batch.column_by_name("path_raw")?.as_binary_opt::<i32>()?;
+    Some(path.iter().zip(raw).map(|(path, raw)| raw.or(path.map(str::as_bytes)).unwrap_or_default()))
+}
+
+fn those_of(batch: &RecordBatch, taken: &Paths) -> std::result::Result<RecordBatch, String> {
+    let paths = paths(batch).ok_or("it has no paths")?;
+    let is_taken: BooleanArray = paths.map(|path| Some(taken.contains(path))).collect();
+    let rows = filter_record_batch(batch, &is_taken).map_err(|error| error.to_string())?;
+    RecordBatch::try_new(schema(RESULT), rows.columns().to_vec()).map_err(|error| error.to_string())
+}

@@ -1,0 +1,256 @@
+//! One file on its way through the search: unpacked where that is asked for, decoded, cut into lines, its matches
+//! counted and listed.
+
+use std::io::BufRead;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use grep_regex::RegexMatcher;
+use memchr::memchr;
+
+use super::known::Seen;
+use super::lines::{LONGEST_BYTES, Line, Lines, Search};
+use super::options::Binary;
+use super::rows::Shown;
+use super::{BLOCK_BYTES, Shared, Worker};
+use pravah_foundation::base::error::Result;
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::meta::Meta;
+use pravah_foundation::base::pool::feed::Feed;
+use pravah_foundation::io::claims::Claim;
+use pravah_foundation::io::codec::Codec;
+use pravah_foundation::io::digest::{End, Reading};
+use pravah_foundation::io::unpack;
+use pravah_foundation::tabular::text::Decoder;
+
+/// Matches of a file between two looks at the cancel flag.
+const CANCEL_EVERY: u64 = 1024;
+
+/// A file that is being read.
+pub struct FileReading<'a> {
+    shared: &'a Arc<Shared>,
+    /// None while the other has it.
+    file: Option<FileSearch>,
+    feed: Option<Feed<FileSearch>>,
+    bytes: u64,
+}
+
+impl<'a> FileReading<'a> {
+    /// The file at `path`, so large when it was listed.
+    pub fn new(shared: &'a Arc<Shared>, path: &[u8], size: u64) -> Self {
+        Self { shared, file: Some(FileSearch::new(path, size)), feed: None, bytes: 0 }
+    }
+
+    /// Hand the file over to a decoder, when it is compressed and that is asked for.
+    fn unpack(&mut self, start: &[u8]) -> Result<()> {
+        if !self.shared.options.search_compressed || self.file.as_ref().is_none_or(|file| file.text.is_some()) {
+            return Ok(());
+        }
+        let Some(codec) = Codec::of(start) else {
+            self.refuse(start);
+            return Ok(());
+        };
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        self.shared.figures.compressed.fetch_add(1, Relaxed);
+        file.seen.codec = Some(codec);
+        if start.len() < BLOCK_BYTES {
+            file.unpack(self.shared, codec, start)?;
+            self.file = Some(file);
+            return Ok(());
+        }
+        let shared = Arc::clone(self.shared);
+        self.feed = Some(Feed::start(&self.shared.context.control, move |packed| {
+            file.unpack(&shared, codec, packed)?;
+            Ok(file)
+        })?);
+        Ok(())
+    }
+}
+
+impl FileReading<'_> {
+    /// What is no stream though its name says so holds no text, whatever it looks like.
+    fn refuse(&mut self, start: &[u8]) {
+        let Some(file) = self.file.as_mut().filter(|file| !file.ended) else { return };
+        if let Some(claim @ Claim::Stream(_)) = Claim::of(&file.path) {
+            self.shared.context.control.issue("read", &file.path, IssueKind::Malformed, claim.broken(start));
+            (file.ended, file.is_plain) = (true, false);
+        }
+    }
+}
+
+impl Reading for FileReading<'_> {
+    fn block(&mut self, bytes: &[u8]) -> Result<bool> {
+        self.shared.figures.bytes.fetch_add(bytes.len() as u64, Relaxed);
+        self.bytes += bytes.len() as u64;
+        self.unpack(bytes)?;
+        match (&self.feed, &mut self.file) {
+            (Some(feed), _) => feed.send(bytes),
+            // The last block of a file is the only one that may be short.
+            (None, Some(file)) if !file.ended => file.take(self.shared, bytes, bytes.len() < BLOCK_BYTES),
+            (None, _) => Ok(false),
+        }
+    }
+
+    fn end(self: Box<Self>, end: End<'_>) -> Result<()> {
+        let file = match self.feed {
+            Some(feed) => Some(feed.finish()?),
+            None => self.file,
+        };
+        let Some(mut file) = file else { return Ok(()) };
+        file.seen.read_bytes = self.bytes;
+        file.end(
+            self.shared,
+            match end {
+                End::Whole(meta) => Some(meta),
+                End::Broken(_) => None,
+            },
+        )
+    }
+}
+
+/// What is known of a file.
+struct FileSearch {
+    path: Vec<u8>,
+    size: u64,
+    text: Option<(Decoder, Lines)>,
+    seen: Seen,
+    /// Nothing more of it is searched.
+    ended: bool,
+    /// All that is to be found in it was, and there is nothing to say of it.
+    is_plain: bool,
+}
+
+impl FileSearch {
+    fn new(path: &[u8], size: u64) -> Self {
+        Self { path: path.to_vec(), size, text: None, seen: Seen::default(), ended: false, is_plain: true }
+    }
+
+    /// Search the next bytes; false when it has seen enough.
+    fn take(&mut self, shared: &Shared, mut bytes: &[u8], last: bool) -> Result<bool> {
+        let options = &shared.options;
+        let is_first = self.text.is_none();
+        let (decoder, lines) = self.text.get_or_insert_with(|| {
+            let (decoder, mark) = Decoder::of(bytes, options.encoding);
+            bytes = &bytes[mark..];
+            (decoder, Lines::new(options.context_before, options.context_after, decoder, mark as u64))
+        });
+        let mut worker = shared.workers.acquire();
+        let Worker { finder, buffer, sheet, .. } = &mut *worker;
+        let text = decoder.decode(bytes, last, buffer);
+        if is_first && options.binary == Binary::Skip && memchr(0, text).is_some() {
+            shared.figures.binary.fetch_add(1, Relaxed);
+            (self.seen.is_binary, self.ended) = (true, true);
+            return Ok(false);
+        }
+        let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
+        let mut search = InFile { shared, finder, decoder: *decoder, sheet, path, seen, is_plain };
+        let goes_on = lines.block(text, last, &mut search)?;
+        self.ended = last || !goes_on;
+        Ok(!self.ended)
+    }
+
+    /// Search what `packed` holds.
+    fn unpack(&mut self, shared: &Shared, codec: Codec, packed: impl BufRead) -> Result<()> {
+        let control = &shared.context.control;
+        let packed = (codec, packed, self.size);
+        if let Some((kind, message)) = unpack::blocks(packed, control, |block, last| self.take(shared, block, last))? {
+            self.complain(shared, kind, message);
+        }
+        self.ended = true;
+        Ok(())
+    }
+
+    fn complain(&mut self, shared: &Shared, kind: IssueKind, message: String) {
+        self.is_plain = false;
+        shared.context.control.issue("read", &self.path, kind, message);
+    }
+
+    /// Count it, once nothing more of it comes; what is known of it when it was read to its end.
+    fn end(mut self, shared: &Shared, whole: Option<&Meta>) -> Result<()> {
+        if self.text.is_none() && whole.is_none() {
+            return Ok(()); // none of it could be read
+        }
+        if self.text.is_some() && !self.ended {
+            self.take(shared, &[], true)?;
+        }
+        if !self.seen.is_binary {
+            shared.figures.files.fetch_add(1, Relaxed);
+        }
+        let cut = self.text.as_ref().map_or(0, |(_, lines)| lines.cut());
+        if cut > 0 {
+            let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
+            self.complain(shared, IssueKind::TooLarge, message);
+        }
+        // What there is an issue of is searched again, so that the issue is told again.
+        let kept = whole.filter(|_| self.is_plain);
+        shared.workers.acquire().file(&self.path, &self.seen, kept)
+    }
+}
+
+/// A block of a file that is being searched.
+struct InFile<'a> {
+    shared: &'a Shared,
+    finder: &'a RegexMatcher,
+    decoder: Decoder,
+    sheet: &'a mut pravah_foundation::store::sheet::Sheet,
+    path: &'a [u8],
+    seen: &'a mut Seen,
+    is_plain: &'a mut bool,
+}
+
+impl Search for InFile<'_> {
+    fn candidate(&self, lines: &[u8]) -> Option<usize> {
+        self.shared.patterns.candidate(self.finder, lines)
+    }
+
+    fn line(&mut self, line: Line<'_>) -> Result<bool> {
+        let mut shown = None;
+        let mut last_pattern = None;
+        self.shared.patterns.matches(&line.text[line.start..line.end], &mut |pattern, range| {
+            if !self.shared.allows_one_more() {
+                *self.is_plain = false;
+                return Ok(false);
+            }
+            if self.seen.found.all.matches.is_multiple_of(CANCEL_EVERY) {
+                self.shared.context.control.check()?;
+            }
+            self.seen.found.add(pattern, last_pattern.is_none(), last_pattern != Some(pattern));
+            last_pattern = Some(pattern);
+            self.list(line, &mut shown, pattern, range)?;
+            let is_enough = self.shared.options.max_matches_per_file == Some(self.seen.found.all.matches);
+            if is_enough {
+                self.seen.is_left_early = true;
+                self.shared.figures.left_early.fetch_add(1, Relaxed);
+            }
+            Ok(!is_enough)
+        })
+    }
+}
+
+impl<'a> InFile<'a> {
+    fn list<'l>(
+        &mut self,
+        line: Line<'l>,
+        shown: &mut Option<Shown<'l>>,
+        pattern: usize,
+        range: Range<usize>,
+    ) -> Result<()> {
+        let shared: &'a Shared = self.shared;
+        if shared.options.count_only {
+            return Ok(());
+        }
+        let shown = shown.get_or_insert_with(|| Shown::new(line, shared.extent));
+        let before = &line.text[line.start..line.start + range.start];
+        let offset = line.offset + self.decoder.original_bytes(before);
+        shown.row(
+            &mut self.sheet.rows,
+            self.path,
+            &shared.patterns.names[pattern],
+            range,
+            offset,
+            shared.extent.length,
+        );
+        self.sheet.write_if_full()
+    }
+}

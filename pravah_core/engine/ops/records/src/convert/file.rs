@@ -1,0 +1,342 @@
+//! One file: its row groups written in order, its rejects beside it, its rows counted on both sides.
+
+use std::fs::File as Disk;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::writer::SerializedFileWriter;
+
+use super::chunk::{Part, Rules};
+use super::kept::ColumnAs;
+use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
+use super::plan::{self, Output, Plan};
+use super::rejects::{Reason, Reject};
+use super::tables::{Made, Row, Worker};
+use super::text;
+use super::{Again, Convert, failed};
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::sync::lock;
+use pravah_foundation::io::destination::{Attributes, Writing, state_of};
+use pravah_foundation::run::records;
+use pravah_foundation::run::records::{Counts, Head, Of, Records, Table};
+use pravah_foundation::tabular::json::NO_OBJECT;
+use pravah_foundation::tabular::values::Kind;
+
+/// Rejects of a file that the table lists; the file of rejects has all.
+const LISTED: usize = 10_000;
+
+/// In the metadata of a Parquet file that holds not all records of its source: "true".
+const PARTIAL: &str = "pravah.partial";
+
+/// What a file's records are written with.
+enum Writer {
+    Parquet(Box<SerializedFileWriter<Arc<Disk>>>),
+    /// So many records so far.
+    Text(u64),
+}
+
+/// A reject with its record, line and byte.
+type Listed = (Reject, u64, Option<u64>, Option<u64>);
+
+/// A file while its chunks come.
+pub struct File {
+    writer: Option<Writer>,
+    writing: Option<Writing>,
+    rejects: Option<Writing>,
+    listed: Vec<Listed>,
+    kinds: Vec<Option<Kind>>,
+    written: u64,
+    rejected: u64,
+    nulled: u64,
+    groups: u64,
+}
+
+impl Convert {
+    fn rules<'a>(&'a self, dialect: &'a pravah_foundation::tabular::csv::Dialect) -> Rules<'a> {
+        Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
+    }
+
+    /// The plan for a file, and whether it is read for the last time.
+    fn plan(&self, head: &Head, start: &[u8]) -> Plan {
+        let again = lock(&self.again);
+        let state = again.get(&head.path);
+        let samples = records::sample(head, start, &self.nulls);
+        let mut columns = match (self.united.get(), state) {
+            (Some(all), _) => plan::united(head, &samples, all, &self.types),
+            (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
+            (None, None) => plan::own(head, &samples, None, &self.types),
+        };
+        let options = &self.options;
+        columns.iter_mut().for_each(|column| column.has_bloom = options.bloom_filters.contains(&column.name));
+        let is_plain = options.statistics == Statistics::Chunk && options.dictionary == Dictionaries::Auto;
+        let zstd = match options.compression {
+            // What is typed and waits for its order is written as by default: fast.
+            _ if options.arranges() => Some(ConvertOptions::default().level),
+            Compress::Zstd if is_plain => Some(options.level),
+            _ => None,
+        };
+        Plan { columns, output: Output::None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
+    }
+
+    /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
+    fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(Writer, Writing)>> {
+        plan.output = Output::Refused;
+        let (to, arranges) = (self.options.to, self.options.arranges());
+        if let Some(message) = self.misfit(&plan.columns) {
+            self.context.control.issue("convert", &head.path, IssueKind::Unsupported, message);
+            return Ok(None);
+        }
+        let writing = if arranges {
+            self.temporary()?
+        } else {
+            match self.destination.create(&self.target(&head.path, to.suffix())) {
+                Ok(writing) => writing,
+                Err(refused) => return refused.tell(&self.context.control, &head.path).map(|()| None),
+            }
+        };
+        if to != To::Parquet && !arranges {
+            plan.output = Output::Text(to);
+            write(&writing, &text::header(&plan.columns, to), head)?;
+            return Ok(Some((Writer::Text(0), writing)));
+        }
+        let properties = if arranges {
+            plan::properties(&plan.columns, &ConvertOptions::default())?
+        } else {
+            plan::properties(&plan.columns, &self.options)?
+        };
+        let schema = plan::schema(&plan.columns);
+        let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
+        let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
+        plan.descriptors = writer.schema_descr().columns().to_vec();
+        plan.output = Output::Parquet(factory);
+        Ok(Some((Writer::Parquet(Box::new(writer)), writing)))
+    }
+
+    /// Write the rejects of a chunk.
+    fn reject(&self, head: &Head, file: &mut File, part: &Part) -> Result<()> {
+        if part.rejects.all.is_empty() {
+            return Ok(());
+        }
+        if file.rejects.is_none() {
+            file.rejects = match self.destination.create(&self.rejects(head)) {
+                Ok(writing) => Some(writing),
+                Err(refused) => return refused.tell(&self.context.control, &head.path),
+            };
+            if let (Some(writing), true) = (&file.rejects, head.has_header) {
+                // With the header it is a file of the same kind, to be mended and converted.
+                write(writing, &[&head.header[..], b"\n"].concat(), head)?;
+            }
+        }
+        if let Some(writing) = &file.rejects {
+            write(writing, &part.rejects.bytes, head)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&self, of: &Of<'_, Self>, mut file: File, all: &Counts) -> Result<()> {
+        let (head, plan) = (of.head, of.plan);
+        let (Some(writer), Some(writing)) = (file.writer.take(), file.writing.take()) else { return Ok(()) };
+        let control = &self.context.control;
+        if file.rejected > 0 && self.options.bad_records == BadRecords::Fail {
+            let message =
+                format!("{} of {} records are invalid; the file was not converted", file.rejected, all.records);
+            control.issue("convert", &head.path, IssueKind::Malformed, message);
+            return self.workers.acquire().rejects(head, plan, file.listed);
+        }
+        if !all.is_whole() && self.options.arranges() {
+            let message = "could not be read to its end, so it cannot be sorted or partitioned; it was not converted";
+            control.issue("convert", &head.path, IssueKind::Malformed, message);
+            return self.workers.acquire().rejects(head, plan, file.listed);
+        }
+        let output = Arc::clone(&writing.file);
+        let is_cut = !all.is_whole() || all.is_open;
+        // What is on the disk counts, not what was meant to be there.
+        let written = match writer {
+            Writer::Text(records) => records,
+            Writer::Parquet(mut writer) => {
+                if is_cut || file.rejected > 0 {
+                    writer.append_key_value_metadata(KeyValue::new(PARTIAL.to_owned(), "true".to_owned()));
+                }
+                writer.close().map_err(failed)?;
+                plan::footer(&output)?.0
+            }
+        };
+        conserved(head, all.records, written, file.rejected)?;
+        let made = if self.options.arranges() {
+            self.arrange(head, plan, &output)?
+        } else {
+            // What is missing at its end nobody sees in it: its name tells.
+            let cut = if all.is_whole() { "" } else { ".partial" };
+            let path = self.target(&head.path, &format!("{cut}{}", self.options.to.suffix()));
+            let bytes = output.metadata().map_err(failed)?.len();
+            match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
+                Ok(()) => Some(vec![Made { path, bytes, records: written, groups: file.groups }]),
+                Err(refused) => refused.tell(control, &head.path).map(|()| None)?,
+            }
+        };
+        let Some(made) = made else { return Ok(()) };
+        conserved(head, all.records, made.iter().map(|made| made.records).sum(), file.rejected)?;
+        let mut rejects = None;
+        if let Some(writing) = file.rejects.take() {
+            let name = self.rejects(head);
+            let bytes = writing.file.metadata().map_err(failed)?.len();
+            match self.destination.publish(&name, writing, Attributes::NONE) {
+                Ok(()) => rejects = Some((name, bytes)),
+                Err(refused) => refused.tell(control, &head.path)?,
+            }
+        }
+        self.workers.acquire().rejects(head, plan, file.listed)?;
+        let is_again = lock(&self.again).contains_key(&head.path);
+        // What is to be told of it as an issue, the next attempt has to tell too; and it is known by its size.
+        let state = of.state.filter(|state| all.is_plain() && state.size == head.size);
+        let output = if state.is_some() { state_of(&output).map_err(failed)? } else { None };
+        let columns: Vec<ColumnAs> = plan.columns.iter().map(ColumnAs::from).collect();
+        let row = Row {
+            path: &head.path,
+            size: head.size,
+            columns: &columns,
+            made,
+            rejects,
+            read: all.records,
+            written,
+            rejected: file.rejected,
+            nulled: file.nulled,
+            readings: 1 + u64::from(is_again),
+            is_cut,
+        };
+        self.tell(row, state.zip(output))
+    }
+}
+
+/// # Errors
+/// [`EngineError::Internal`] when a record is neither written nor rejected, or both.
+fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> {
+    if read == written + rejected {
+        return Ok(());
+    }
+    Err(EngineError::internal(format!(
+        "{}: {read} records were read, but {written} written and {rejected} rejected; the converted file was deleted",
+        pravah_foundation::base::paths::escape(&head.path)
+    )))
+}
+
+fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
+    let path = std::path::PathBuf::from(pravah_foundation::base::paths::escape(&head.path).into_owned());
+    (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
+}
+
+impl Table for Convert {
+    type Part = Part;
+    type File = File;
+    type Plan = Plan;
+
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(Plan, File)> {
+        let mut plan = self.plan(head, start);
+        let is_first_of_two = self.options.columns != Schema::Own && self.united.get().is_none();
+        let begun = if is_first_of_two { None } else { self.begin(head, &mut plan)? };
+        let (writer, writing) = begun.unzip();
+        let kinds = vec![None; head.names.len()];
+        let (rejects, listed) = (None, Vec::new());
+        let file = File { writer, writing, rejects, listed, kinds, written: 0, rejected: 0, nulled: 0, groups: 0 };
+        Ok((plan, file))
+    }
+
+    fn part(&self, of: &Of<'_, Self>) -> Result<Part> {
+        Part::new(of.plan, of.head.names.len())
+    }
+
+    fn records(&self, of: &Of<'_, Self>, part: &mut Part, records: Records<'_>) -> Result<()> {
+        part.take(of.plan, records, self.rules(&of.head.dialect()))
+    }
+
+    fn close(&self, of: &Of<'_, Self>, part: &mut Part) -> Result<()> {
+        part.close(of.plan)
+    }
+
+    fn add(&self, of: &Of<'_, Self>, file: &mut File, part: Part, before: &Counts) -> Result<()> {
+        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = Kind::join_some(*own, *new));
+        if !of.plan.writes() {
+            return Ok(());
+        }
+        self.reject(of.head, file, &part)?;
+        file.rejected += part.rejects.all.len() as u64;
+        file.nulled += part.nulled;
+        for reject in part.rejects.all {
+            if file.listed.len() < LISTED {
+                let offset = of.head.is_plain().then(|| of.head.mark_bytes + before.bytes + reject.offset);
+                let line = of.head.format.is_text().then(|| before.lines + reject.line + 1);
+                let record = before.records + reject.record + 1;
+                file.listed.push((reject, record, line, offset));
+            }
+        }
+        let writer = match &mut file.writer {
+            Some(Writer::Parquet(writer)) => writer,
+            Some(Writer::Text(records)) => {
+                // As a reader finds them, not as they were counted on the way.
+                *records += text::count(&part.text, of.plan.columns.len(), self.options.to);
+                return file.writing.as_ref().map_or(Ok(()), |writing| write(writing, &part.text, of.head));
+            }
+            None => return Ok(()),
+        };
+        if part.rows > 0 {
+            let mut group = writer.next_row_group().map_err(failed)?;
+            for column in part.columns {
+                column.append(&mut group)?;
+            }
+            group.close().map_err(failed)?;
+            file.written += part.rows;
+            file.groups += 1;
+        }
+        Ok(())
+    }
+
+    fn tells(&self, of: &Of<'_, Self>) -> bool {
+        of.plan.writes() || matches!(of.plan.output, Output::Refused)
+    }
+
+    fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
+        if of.plan.writes() {
+            return self.finish(of, file, all);
+        }
+        if matches!(of.plan.output, Output::Refused) {
+            return Ok(());
+        }
+        let mut again = lock(&self.again);
+        if self.united.get().is_some() || again.contains_key(&of.head.path) {
+            let message = "changed while it was read; it was not converted";
+            self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
+            return Ok(());
+        }
+        let names: Vec<String> = of.head.names.clone();
+        lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.kinds.iter().copied()).collect()));
+        again.insert(of.head.path.clone(), Again { kinds: file.kinds });
+        Ok(())
+    }
+}
+
+/// Why, in words.
+pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<String>, String) {
+    match reason {
+        Reason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
+        Reason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
+        Reason::NotUtf8 => (None, "not valid UTF-8".to_owned()),
+        Reason::Type { column, .. } => {
+            let column = &plan.columns[column as usize];
+            (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))
+        }
+    }
+}
+
+impl Worker {
+    /// List what was rejected of a file.
+    fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<Listed>) -> Result<()> {
+        listed.into_iter().try_for_each(|(reject, record, line, offset)| {
+            let (column, reason) = words(reject.reason, plan, head.names.len());
+            self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
+        })
+    }
+}

@@ -1,0 +1,372 @@
+//! The result's tables.
+
+use super::file::schema_name;
+use super::many::Many;
+use super::patterns;
+use super::schemas::{Schemas, changes, shown};
+use super::total::Total;
+use pravah_foundation::base::error::Result;
+use pravah_foundation::base::paths;
+use pravah_foundation::run::partials;
+use pravah_foundation::store::columns::TableColumns;
+use pravah_foundation::store::columns::{Column, Columns};
+use pravah_foundation::store::sheet::Sheet;
+use pravah_foundation::store::sink::{Staged, Table};
+use pravah_foundation::tabular::values::{KINDS, Kind, Value};
+
+pub const RESULT: &[Column] = &[
+    Column::text("column"),
+    Column::integer("position"),
+    Column::category("type"),
+    Column::text("evidence"),
+    Column::category("nature"),
+    Column::integer("values"),
+    Column::integer("nulls"),
+    Column::number("null_share"),
+    Column::integer("empties"),
+    Column::integer("missing"),
+    Column::integer("distinct"),
+    Column::category("distinct_is"),
+    Column::text("least"),
+    Column::text("greatest"),
+    Column::number("mean"),
+    Column::number("deviation"),
+    Column::text("p05"),
+    Column::text("p25"),
+    Column::text("median"),
+    Column::text("p75"),
+    Column::text("p95"),
+    Column::integer("shortest"),
+    Column::integer("longest"),
+    Column::number("mean_length"),
+    Column::integer("spaced"),
+    Column::integer("leading_zeros"),
+    Column::category("pattern"),
+    Column::text("suspicious"),
+    Column::integer("files"),
+    Column::text("first_file"),
+];
+const TYPES: &[Column] = &[
+    Column::text("column"),
+    Column::category("type"),
+    Column::integer("values"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("record"),
+    Column::text("value"),
+];
+const TOP_VALUES: &[Column] = &[
+    Column::category("column"),
+    Column::integer("rank"),
+    Column::text("value"),
+    Column::integer("count"),
+    Column::number("share"),
+];
+const HISTOGRAM: &[Column] = &[
+    Column::category("column"),
+    Column::integer("bin"),
+    Column::text("low"),
+    Column::text("high"),
+    Column::integer("values"),
+];
+const LENGTHS: &[Column] = &[
+    Column::category("column"),
+    Column::integer("from_bytes"),
+    Column::integer("to_bytes"),
+    Column::integer("values"),
+];
+pub const FILES: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("size_bytes"),
+    Column::category("encoding"),
+    Column::category("packed"),
+    Column::category("delimiter"),
+    Column::number("confidence"),
+    Column::text("delimiter_reason"),
+    Column::category("header"),
+    Column::text("header_reason"),
+    Column::integer("columns"),
+    Column::integer("records"),
+    Column::integer("ragged"),
+    Column::integer("first_ragged"),
+    Column::category("read"),
+    Column::category("schema"),
+];
+pub const BY_FILE: &[Column] = &[
+    Column::category("path"),
+    Column::raw("path_raw"),
+    Column::category("column"),
+    Column::integer("position"),
+    Column::category("type"),
+    Column::integer("values"),
+    Column::integer("nulls"),
+    Column::integer("distinct"),
+    Column::text("least"),
+    Column::text("greatest"),
+    Column::number("mean"),
+];
+const SCHEMAS: &[Column] = &[
+    Column::text("schema"),
+    Column::integer("files"),
+    Column::integer("columns"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("changes"),
+    Column::text("names"),
+];
+const SCHEMA_COLUMNS: &[Column] =
+    &[Column::category("schema"), Column::text("column"), Column::integer("position"), Column::category("type")];
+const CHANGES: &[Column] = &[
+    Column::category("schema"),
+    Column::text("column"),
+    Column::category("change"),
+    Column::text("before"),
+    Column::text("after"),
+    Column::integer("files"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+];
+
+/// All tables.
+pub const TABLES: &[TableColumns] = &[
+    ("result", RESULT),
+    ("types", TYPES),
+    ("top_values", TOP_VALUES),
+    ("histogram", HISTOGRAM),
+    ("lengths", LENGTHS),
+    ("files", FILES),
+    ("by_file", BY_FILE),
+    ("schemas", SCHEMAS),
+    ("schema_columns", SCHEMA_COLUMNS),
+    ("changes", CHANGES),
+    (partials::TABLE, partials::COLUMNS),
+];
+
+/// A table with its columns of few values.
+pub fn table(name: &'static str) -> Table {
+    let dictionary: &[&str] = match name {
+        "result" => &["type", "nature", "distinct_is", "pattern"],
+        "types" => &["type"],
+        "top_values" | "histogram" | "lengths" => &["column"],
+        "files" => &["encoding", "packed", "delimiter", "header", "read", "schema"],
+        "by_file" => &["path", "column", "type"],
+        "schema_columns" => &["schema", "type"],
+        "changes" => &["schema", "change"],
+        _ => &[],
+    };
+    Table { name, dictionary }
+}
+
+/// Most frequent values that are listed of a column.
+const TOP: usize = 20;
+/// Bars of a histogram.
+pub const BINS: usize = 12;
+/// Names of columns that a schema's row spells out.
+const SPELT: usize = 50;
+
+/// Text that was kept of a value.
+pub fn text_of(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).into_owned()
+}
+
+/// With a separator between thousands.
+pub fn counted(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// What a column is good for, when that is told by its figures.
+pub fn nature(total: &Total, figures: &Many) -> Option<&'static str> {
+    let (distinct, is_exact) = total.column.distinct(figures);
+    let (values, nulls) = (figures.count(), total.column.nulls);
+    match (values, distinct) {
+        (0, _) => Some("empty"),
+        (_, 1) if nulls == 0 => Some("constant"),
+        (1, _) => None,
+        (values, distinct) if nulls == 0 && is_exact && values == distinct => Some("key"),
+        // Within three times the error of the estimate.
+        (values, distinct) if nulls == 0 && !is_exact && distinct as f64 >= 0.95 * values as f64 => Some("likely key"),
+        _ => None,
+    }
+}
+
+/// How the type was found, in words.
+pub fn evidence(total: &Total, figures: &Many) -> String {
+    let mut parts = Vec::new();
+    for kind in KINDS {
+        let count = figures.kinds[kind as usize].count;
+        if let Some(met) = total.met[kind as usize].as_ref().filter(|_| count > 0) {
+            parts.push((count, kind, met));
+        }
+    }
+    parts.sort_by_key(|(count, kind, _)| (std::cmp::Reverse(*count), *kind));
+    let words = parts.iter().enumerate().map(|(rank, (count, kind, met))| match rank {
+        0 => format!("{} {}", counted(*count), kind.as_str()),
+        _ => format!(
+            "{} {}, the first '{}' in record {} of {}",
+            counted(*count),
+            kind.as_str(),
+            text_of(&met.value),
+            counted(met.record),
+            paths::escape(&met.path)
+        ),
+    });
+    words.collect::<Vec<_>>().join("; ")
+}
+
+/// The rows of one column.
+pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
+    let column = &total.column;
+    let kind = figures.kind();
+    let (distinct, is_exact) = column.distinct(figures);
+    let (least, greatest) = figures.shown_range();
+    let values = figures.count();
+    rows.text(&total.name);
+    rows.integer(total.position as u64);
+    rows.text(shown(kind));
+    rows.text(&evidence(total, figures));
+    rows.optional_text(nature(total, figures));
+    rows.integer(values);
+    rows.integer(column.nulls);
+    let all = values + column.nulls;
+    rows.optional_number((all > 0).then(|| column.nulls as f64 * 100.0 / all as f64));
+    rows.integer(column.empties);
+    rows.integer(column.missing);
+    rows.integer(distinct);
+    rows.text(if is_exact { "exact" } else { "estimate" });
+    rows.optional_text(least.as_deref());
+    rows.optional_text(greatest.as_deref());
+    rows.optional_number(figures.mean());
+    rows.optional_number(figures.deviation());
+    let quantiles = figures.quantiles_at([0.05, 0.25, 0.5, 0.75, 0.95]);
+    quantiles.iter().for_each(|value| rows.optional_text(value.map(Value::shown).as_deref()));
+    rows.optional_integer((values > 0).then_some(figures.lengths.0));
+    rows.optional_integer((values > 0).then_some(figures.lengths.1));
+    rows.optional_number((values > 0).then(|| figures.bytes as f64 / values as f64));
+    rows.integer(figures.spaced);
+    rows.integer(figures.zeros);
+    let class = if kind == Some(Kind::Text) { patterns::class(&column.values) } else { None };
+    rows.optional_text(class.map(|(class, _)| class));
+    let suspicious = patterns::suspicious(&column.values, figures);
+    rows.optional_text(Some(suspicious.as_str()).filter(|text| !text.is_empty()));
+    rows.integer(total.files);
+    rows.text(&paths::escape(&total.first));
+}
+
+/// Write the tables of columns.
+///
+/// # Errors
+/// [`pravah_foundation::base::error::EngineError::Output`], [`pravah_foundation::base::error::EngineError::Cancelled`].
+pub fn write_columns(
+    context: &pravah_foundation::run::context::Context,
+    totals: &[(Total, Many)],
+) -> Result<Vec<Staged>> {
+    let mut result = Sheet::new(&context.sink, table("result"), RESULT);
+    let mut types = Sheet::new(&context.sink, table("types"), TYPES);
+    let mut tops = Sheet::new(&context.sink, table("top_values"), TOP_VALUES);
+    let mut histogram = Sheet::new(&context.sink, table("histogram"), HISTOGRAM);
+    let mut lengths = Sheet::new(&context.sink, table("lengths"), LENGTHS);
+    for (total, figures) in totals {
+        result_row(&mut result.rows, total, figures);
+        for kind in KINDS {
+            if let Some(met) = &total.met[kind as usize] {
+                types.rows.text(&total.name);
+                types.rows.text(kind.as_str());
+                types.rows.integer(figures.kinds[kind as usize].count);
+                types.rows.path(&met.path);
+                types.rows.integer(met.record);
+                types.rows.text(&text_of(&met.value));
+            }
+        }
+        for (rank, (value, count, share)) in top_values(total, figures).into_iter().enumerate() {
+            tops.rows.text(&total.name);
+            tops.rows.integer(rank as u64 + 1);
+            tops.rows.text(&value);
+            tops.rows.integer(count);
+            tops.rows.optional_number(Some(share));
+        }
+        for (bin, (low, high, count)) in figures.histogram(BINS).into_iter().enumerate() {
+            histogram.rows.text(&total.name);
+            histogram.rows.integer(bin as u64 + 1);
+            histogram.rows.text(&low.shown());
+            histogram.rows.text(&high.shown());
+            histogram.rows.integer(count);
+        }
+        // How long a number is says nothing that it does not say itself.
+        for (low, high, count) in figures.spread.ranges().into_iter().filter(|_| figures.kind() == Some(Kind::Text)) {
+            lengths.rows.text(&total.name);
+            [low, high, count].into_iter().for_each(|value| lengths.rows.integer(value));
+        }
+        [&mut result, &mut types, &mut tops, &mut histogram, &mut lengths]
+            .into_iter()
+            .try_for_each(Sheet::write_if_full)?;
+    }
+    [result, types, tops, histogram, lengths].into_iter().map(Sheet::stage).collect()
+}
+
+/// The most frequent values with their counts and shares of all values in percent.
+pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
+    let values = &total.column.values;
+    let all = figures.count().max(1) as f64;
+    let ranked = values.ranked().into_iter().take(TOP);
+    let row = |entry: &pravah_foundation::tabular::sketch::Entry| {
+        (text_of(values.value(entry)), entry.count, (entry.count as f64 * 100.0 / all).min(100.0))
+    };
+    ranked.map(row).collect()
+}
+
+/// Write the tables of schemas; how many changes they have.
+///
+/// # Errors
+/// [`pravah_foundation::base::error::EngineError::Output`], [`pravah_foundation::base::error::EngineError::Cancelled`].
+pub fn write_schemas(
+    context: &pravah_foundation::run::context::Context,
+    schemas: &Schemas,
+) -> Result<(Vec<Staged>, u64)> {
+    let mut rows = Sheet::new(&context.sink, table("schemas"), SCHEMAS);
+    let mut columns = Sheet::new(&context.sink, table("schema_columns"), SCHEMA_COLUMNS);
+    let mut differences = Sheet::new(&context.sink, table("changes"), CHANGES);
+    let ranked = schemas.ranked();
+    let mut all = 0;
+    for (id, group) in &ranked {
+        let name = schema_name(*id);
+        // What most files have is the reference.
+        let found = changes(&ranked[0].1.columns, &group.columns);
+        all += found.len() as u64;
+        rows.rows.text(&name);
+        rows.rows.integer(group.files);
+        rows.rows.integer(group.columns.len() as u64);
+        rows.rows.path(&group.first);
+        rows.rows.integer(found.len() as u64);
+        let spelt: Vec<&str> = group.columns.iter().take(SPELT).map(|(name, _)| name.as_str()).collect();
+        rows.rows.text(&spelt.join(", "));
+        for (place, (column, kind)) in group.columns.iter().enumerate() {
+            columns.rows.text(&name);
+            columns.rows.text(column);
+            columns.rows.integer(place as u64 + 1);
+            columns.rows.text(shown(*kind));
+            columns.write_if_full()?;
+        }
+        for change in found {
+            differences.rows.text(&name);
+            differences.rows.text(&change.column);
+            differences.rows.text(change.what);
+            differences.rows.text(&change.before);
+            differences.rows.text(&change.after);
+            differences.rows.integer(group.files);
+            differences.rows.path(&group.first);
+            differences.write_if_full()?;
+        }
+        rows.write_if_full()?;
+    }
+    let staged = [rows, columns, differences].into_iter().map(Sheet::stage).collect::<Result<Vec<_>>>()?;
+    Ok((staged, all))
+}

@@ -1,0 +1,324 @@
+//! validate: every record of every file against a schema, each error with its place.
+//!
+//! Without a schema the types of a file's first records are one: does the whole file hold what its beginning promises?
+//! All errors are counted, by file, column and rule; as many as `max_errors` are listed, and a result with fewer than
+//! there are says that it is partial. Values of keys (unique, or foreign to another file) are compared by their hashes of
+//! 96 bits; a file that breaks one is read a second time, for the places of its errors.
+//!
+//! What is told of a file that stands for itself is kept for a later run, which takes it over where the file is as it
+//! was.
+//!
+//! Cost: O(bytes) reading and checking, twice for files that break a key; memory: the chunks in work with their errors,
+//! and 16 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
+
+mod again;
+mod chunk;
+mod file;
+mod kept;
+mod keys;
+mod parts;
+mod plan;
+mod rows;
+mod sorter;
+mod tables;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use self::keys::Keys;
+use self::plan::Plan;
+use self::tables::{Sums, Worker};
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::meta::Meta;
+use pravah_foundation::base::pool::Slots;
+use pravah_foundation::io::destination;
+use pravah_foundation::io::destination::Destination;
+use pravah_foundation::io::digest::{Algorithm, Reading};
+use pravah_foundation::run::context::Context;
+use pravah_foundation::run::operation::Options;
+use pravah_foundation::run::operation::{Operation, Stages};
+use pravah_foundation::run::partials::KnownPartials;
+use pravah_foundation::run::records;
+use pravah_foundation::run::records::{FileReading, Nulls, ReadOptions, Shared};
+use pravah_foundation::source::walk::WalkTotals;
+use pravah_foundation::store::baseline::Reused;
+use pravah_foundation::store::columns::TableColumns;
+use pravah_foundation::store::report::Report;
+use pravah_foundation::store::sink::Staged;
+use pravah_foundation::tabular::contract;
+use pravah_foundation::tabular::contract::Contract;
+
+/// What a column is that the schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtraColumns {
+    /// An error of its file.
+    Error,
+    /// Nothing to look at.
+    Allow,
+}
+
+/// Options of validate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidateOptions {
+    /// How files are read.
+    #[serde(flatten)]
+    pub read: ReadOptions,
+    /// A file with the schema; absolute.
+    pub schema_file: Option<String>,
+    /// The schema itself; goes before `schema_file`.
+    pub schema_text: Option<String>,
+    /// What a column is that the schema does not have.
+    pub extra_columns: ExtraColumns,
+    /// Records that a file has at least.
+    pub min_records: Option<u64>,
+    /// Records that a file has at most.
+    pub max_records: Option<u64>,
+    /// Errors that are listed.
+    pub max_errors: u64,
+    /// A new or empty directory for good and for bad records; none = they are not written.
+    pub destination: Option<PathBuf>,
+}
+
+impl Default for ValidateOptions {
+    fn default() -> Self {
+        Self {
+            read: ReadOptions::default(),
+            schema_file: None,
+            schema_text: None,
+            extra_columns: ExtraColumns::Error,
+            min_records: None,
+            max_records: None,
+            max_errors: 1_000_000,
+            destination: None,
+        }
+    }
+}
+
+/// Far more than what is made of it, few enough that some of them fit into memory many times.
+const CHUNK_BYTES: usize = 4 << 20;
+const MOST_ERRORS: u64 = 1_000_000_000;
+/// Bytes of a schema.
+const MOST_SCHEMA: u64 = 16 << 20;
+
+impl ValidateOptions {
+    /// The schema's text, with the option that gives it.
+    fn schema(&self) -> Result<Option<(&'static str, String)>> {
+        if let Some(text) = &self.schema_text {
+            return Ok(Some(("schema_text", text.clone())));
+        }
+        let Some(path) = &self.schema_file else { return Ok(None) };
+        let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
+        let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
+        if size > MOST_SCHEMA {
+            return Err(failed("is larger than 16 MiB".into()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        Ok(Some(("schema_file", text)))
+    }
+}
+
+fn parse(option: &str, text: &str) -> Result<Contract> {
+    contract::parse(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
+}
+
+impl Options for ValidateOptions {
+    const TABLES: &'static [TableColumns] = tables::TABLES;
+
+    fn validate(&self) -> Result<()> {
+        self.read.check()?;
+        if self.schema_file.as_ref().is_some_and(|path| !path.starts_with('/')) {
+            return Err(EngineError::invalid("options.schema_file must be the absolute path of a schema"));
+        }
+        if !(1..=MOST_ERRORS).contains(&self.max_errors) {
+            return Err(EngineError::invalid("options.max_errors must be between 1 and 1,000,000,000"));
+        }
+        if let Some(text) = &self.schema_text {
+            parse("schema_text", text)?;
+        }
+        self.destination.as_deref().map_or(Ok(()), destination::check)
+    }
+
+    fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        let schema = self.schema()?;
+        let contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
+        let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
+        let destination = self
+            .destination
+            .as_deref()
+            .map(|path| Destination::open(path, &context.root, context.job.as_deref(), &context.control))
+            .transpose()?;
+        let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
+        let validate = Validate {
+            nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
+            workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
+            listed: AtomicU64::new(0),
+            is_partial: AtomicBool::new(false),
+            is_unchecked: AtomicBool::new(false),
+            keys: Keys::new(keys, &context),
+            kept: AtomicU32::new(0),
+            inferred: Mutex::default(),
+            options: self.clone(),
+            contract,
+            destination,
+            context: context.clone(),
+        };
+        // With a destination every file's records are written, and so read.
+        let is_open = validate.destination.is_none();
+        let known = if is_open { KnownPartials::open(&context, mark) } else { KnownPartials::default() };
+        let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
+        Ok(Box::new(ValidateOperation { shared, wanted: AtomicU64::new(0), known, reused: Reused::default(), context }))
+    }
+}
+
+/// What all threads share.
+struct Validate {
+    options: ValidateOptions,
+    /// None: that of each file's first records.
+    contract: Option<Contract>,
+    nulls: Nulls,
+    destination: Option<Destination>,
+    workers: Slots<Worker>,
+    /// Errors that were to be listed.
+    listed: AtomicU64,
+    /// Not all errors are listed, or a check could not be made.
+    is_partial: AtomicBool,
+    /// A check could not be made.
+    is_unchecked: AtomicBool,
+    keys: Keys,
+    /// Files whose good and bad records stay open.
+    kept: AtomicU32,
+    /// The first file by name with what its beginning promises.
+    inferred: Mutex<Option<(Vec<u8>, Contract)>>,
+    context: Context,
+}
+
+impl Validate {
+    /// A check could not be made.
+    fn leave_unchecked(&self) {
+        self.is_unchecked.store(true, Relaxed);
+        self.is_partial.store(true, Relaxed);
+    }
+}
+
+struct ValidateOperation {
+    shared: Arc<Shared<Validate>>,
+    /// Files that are to be read.
+    wanted: AtomicU64,
+    known: KnownPartials,
+    /// Files that were taken over, and their bytes.
+    reused: Reused,
+    context: Context,
+}
+
+impl Operation for ValidateOperation {
+    fn stages(&self) -> Stages {
+        Stages { before: &[], pass: "validate", after: &[records::STAGE] }
+    }
+
+    fn reads(&self) -> Option<&[Algorithm]> {
+        Some(&[])
+    }
+
+    fn trouble(&self, _path: &[u8], _kind: IssueKind, _message: &str) -> Result<()> {
+        // What lies there is not checked.
+        self.shared.table.leave_unchecked();
+        Ok(())
+    }
+
+    fn wants(&self, path: &[u8], _meta: &Meta) -> bool {
+        let is_wanted = self.shared.wants(path);
+        self.wanted.fetch_add(u64::from(is_wanted), Relaxed);
+        is_wanted
+    }
+
+    fn take_over(&self, path: &[u8], meta: &Meta) -> Result<bool> {
+        Ok(self.known.take(path, meta))
+    }
+
+    fn checkpoint(&self) -> Result<()> {
+        self.shared.table.workers.each(Worker::checkpoint)
+    }
+
+    fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
+        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.context.control.next_stage();
+        let lost = self.known.restore(&self.context, |row, figures| {
+            let is_one = self.shared.table.restore(row.path(), row.state(), figures)?;
+            if is_one {
+                self.reused.add(row.state().size);
+            }
+            Ok(is_one)
+        })?;
+        // What is no partial, now that it is needed, costs a reading.
+        self.shared.read_again(&self.context, &lost)?;
+        self.shared.settle(&self.context)?;
+        let again = self.shared.table.settle_keys()?;
+        self.shared.read_again(&self.context, &again)?;
+        self.shared.table.settle_rest()
+    }
+
+    fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
+        let Self { shared, wanted, context, reused, .. } = *self;
+        let validate = shared.finish()?;
+        let (mut staged, mut sums) = (Vec::<Staged>::new(), Sums::default());
+        for worker in validate.workers.into_inner() {
+            let (tables, own) = worker.stage()?;
+            staged.extend(tables);
+            sums.add(own);
+        }
+        // What could not be read has no verdict of its own; and where there was nothing, nothing is valid.
+        let unread = wanted.into_inner().saturating_sub(sums.files);
+        let is_unchecked = unread > 0 || sums.files == 0 || validate.is_unchecked.load(Relaxed);
+        let is_partial = is_unchecked || validate.is_partial.load(Relaxed);
+        let (table, key) = tables::PARTIAL;
+        staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
+        let destination = validate.destination.map(|destination| {
+            let path = destination.path().to_string_lossy().into_owned();
+            destination.finish().map(|()| path)
+        });
+        let destination = destination.transpose()?;
+        context.sink.commit(staged)?;
+        let inferred = validate.inferred.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_given = validate.contract.is_some();
+        let schema = validate.contract.or(inferred.map(|(_, contract)| contract)).unwrap_or_default();
+        let text =
+            serde_json::to_vec_pretty(&schema.described()).map_err(|error| EngineError::internal(error.to_string()))?;
+        let file = context.sink.write_file("schema.json", &text, "application/json")?;
+        let verdict = match (sums.errors, is_unchecked) {
+            (1.., _) => "invalid",
+            (0, true) => "partial",
+            (0, false) => "valid",
+        };
+        let summary = json!({
+            "verdict": verdict,
+            "schema": if is_given { "given" } else { "of the first records" },
+            "files": sums.files,
+            "other_files": totals.files.saturating_sub(sums.files + unread),
+            "unread_files": unread,
+            "invalid_files": sums.invalid,
+            "bytes": sums.bytes,
+            "reused_files": reused.files(),
+            "reused_bytes": reused.bytes(),
+            "records": sums.records,
+            "good_records": sums.records.saturating_sub(sums.bad),
+            "bad_records": sums.bad,
+            "errors": sums.errors,
+            "listed_errors": sums.listed,
+            "partial": is_partial,
+            "rules": sums.rules,
+            "destination": destination,
+        });
+        Ok(Report { not_covered: None, files: vec![file], summary })
+    }
+}

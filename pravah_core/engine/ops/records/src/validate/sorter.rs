@@ -1,0 +1,326 @@
+//! Rows of three numbers, sorted in bounded memory: what is too much of them waits in a file without a name, as sorted
+//! runs, and these are merged.
+//!
+//! A merge does not mind how values are spread: all alike, or all distinct, it holds a piece of each run. The file is
+//! gone with its handle, also when the job fails or is killed.
+//!
+//! Cost: O(n log n) time, 24 bytes a row on the disk, and as many again each time that runs are merged because they
+//! are too many to be merged at once.
+//!
+//! # Cancellation
+//! Looked at per block that such a merge writes; who reads the sorted rows looks for itself.
+
+mod run;
+mod store;
+
+pub use store::{Cursor, Store};
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+
+use self::run::{Merge, Reader, Run, Source};
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result};
+
+/// What is sorted, by the first number, then the second, then the third.
+pub type Row = [u64; 3];
+
+const ROW_BYTES: usize = size_of::<Row>();
+/// Rows from which on a sorted piece is kept as it is; those of smaller ones are sorted together.
+const PIECE_ROWS: usize = 4096;
+/// So many of them at a time.
+const SMALL_ROWS: usize = 64 << 10;
+/// Runs that are merged at once.
+const FAN: usize = 256;
+/// Rows of a run that are read at once.
+const READ_ROWS: usize = 8192;
+
+/// Memory that all sorters of a job share, and where their files are.
+#[derive(Debug)]
+pub struct Budget {
+    bytes: usize,
+    directory: PathBuf,
+    control: Arc<Control>,
+    sorters: AtomicUsize,
+    files: AtomicU64,
+}
+
+impl Budget {
+    /// So many bytes; files in that directory.
+    pub fn new(bytes: usize, directory: PathBuf, control: Arc<Control>) -> Arc<Self> {
+        Arc::new(Self { bytes, directory, control, sorters: AtomicUsize::new(0), files: AtomicU64::new(0) })
+    }
+
+    /// What one sorter may hold.
+    fn rows(&self) -> usize {
+        (self.bytes / self.sorters.load(Relaxed).max(1) / ROW_BYTES).max(1)
+    }
+
+    /// Few where there is little memory, as in tests.
+    fn fan(&self) -> usize {
+        (self.bytes / ROW_BYTES).clamp(2, FAN)
+    }
+
+    fn file(&self) -> Result<File> {
+        let path = self.directory.join(format!(".keys-{}.tmp", self.files.fetch_add(1, Relaxed)));
+        let made = File::options().read(true).write(true).create_new(true).open(&path);
+        let unnamed = made.and_then(|file| std::fs::remove_file(&path).map(|()| file));
+        unnamed.map_err(|error| EngineError::output(&path, error))
+    }
+
+    fn failed(&self, error: std::io::Error) -> EngineError {
+        EngineError::output(&self.directory.join("a temporary file of keys"), error)
+    }
+}
+
+/// A part of the budget, given back when it is dropped.
+#[derive(Debug)]
+struct Share(Arc<Budget>);
+
+impl Share {
+    fn new(budget: &Arc<Budget>) -> Self {
+        budget.sorters.fetch_add(1, Relaxed);
+        Self(Arc::clone(budget))
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.sorters.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Takes rows in any order.
+#[derive(Debug)]
+pub struct Sorter {
+    share: Share,
+    /// Sorted, each.
+    pieces: Vec<Vec<Row>>,
+    small: Vec<Row>,
+    held: usize,
+    disk: Option<Disk>,
+}
+
+/// Rows on the disk.
+#[derive(Debug)]
+struct Disk {
+    file: Arc<File>,
+    /// Rows in the file.
+    rows: u64,
+    /// Sorted, each.
+    runs: Vec<Range<u64>>,
+}
+
+impl Sorter {
+    /// One of several that share a budget.
+    pub fn new(budget: &Arc<Budget>) -> Self {
+        Self { share: Share::new(budget), pieces: Vec::new(), small: Vec::new(), held: 0, disk: None }
+    }
+
+    /// Take rows that are sorted.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`] when they cannot be written, here and below.
+    pub fn piece(&mut self, mut piece: Vec<Row>) -> Result<()> {
+        self.held += piece.len();
+        if piece.len() >= PIECE_ROWS {
+            piece.shrink_to_fit();
+            self.pieces.push(piece);
+        } else {
+            self.small.append(&mut piece);
+        }
+        self.settle()
+    }
+
+    /// Take one row.
+    pub fn row(&mut self, row: Row) -> Result<()> {
+        self.held += 1;
+        self.small.push(row);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let is_full = self.held > self.share.0.rows();
+        if is_full || self.small.len() >= SMALL_ROWS {
+            self.sort_small();
+        }
+        if is_full { self.spill() } else { Ok(()) }
+    }
+
+    fn sort_small(&mut self) {
+        if !self.small.is_empty() {
+            let mut piece = std::mem::take(&mut self.small);
+            piece.sort_unstable();
+            self.pieces.push(piece);
+        }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        self.held = 0;
+        let budget = &self.share.0;
+        let disk = match &mut self.disk {
+            Some(disk) => disk,
+            None => self.disk.insert(Disk { file: Arc::new(budget.file()?), rows: 0, runs: Vec::new() }),
+        };
+        for piece in self.pieces.drain(..) {
+            let mut writing = Run::new(disk.rows);
+            piece
+                .into_iter()
+                .try_for_each(|row| writing.push(&disk.file, row))
+                .map_err(|error| budget.failed(error))?;
+            disk.take(writing).map_err(|error| budget.failed(error))?;
+        }
+        Ok(())
+    }
+
+    /// All rows in their order.
+    ///
+    /// # Errors
+    /// As [`Sorter::piece`].
+    pub fn sorted(mut self) -> Result<Sorted> {
+        self.sort_small();
+        if self.disk.is_some() {
+            // The memory is for reading the runs now.
+            self.spill()?;
+        }
+        let budget = Arc::clone(&self.share.0);
+        let mut rows = self.pieces.iter().map(|piece| piece.len() as u64).sum();
+        let mut sources: Vec<Source> = self.pieces.drain(..).map(Source::memory).collect();
+        if let Some(disk) = &mut self.disk {
+            disk.narrow(&budget)?;
+            rows += disk.runs.iter().map(|run| run.end - run.start).sum::<u64>();
+            sources.extend(disk.sources(disk.runs.len(), &budget));
+        }
+        let merge = Merge::new(sources).map_err(|error| budget.failed(error))?;
+        Ok(Sorted { merge, rows, share: self.share })
+    }
+}
+
+impl Disk {
+    fn take(&mut self, run: Run) -> std::io::Result<()> {
+        let run = run.end(&self.file)?;
+        self.rows = run.end;
+        self.runs.push(run);
+        Ok(())
+    }
+
+    /// The last `count` runs.
+    fn sources(&mut self, count: usize, budget: &Budget) -> Vec<Source> {
+        let at_once = (budget.rows() / count.max(1)).clamp(16, READ_ROWS);
+        let runs = self.runs.split_off(self.runs.len() - count);
+        runs.into_iter().map(|run| Source::Run(Reader::new(&self.file, run, at_once))).collect()
+    }
+
+    /// Merge runs until they are few: those that were merged least come first.
+    fn narrow(&mut self, budget: &Budget) -> Result<()> {
+        let failed = |error| budget.failed(error);
+        while self.runs.len() > budget.fan() {
+            let sources = self.sources(budget.fan(), budget);
+            let (mut merge, mut run) = (Merge::new(sources).map_err(failed)?, Run::new(self.rows));
+            while let Some(row) = merge.next().map_err(failed)? {
+                if run.is_at_block() {
+                    budget.control.check()?;
+                }
+                run.push(&self.file, row).map_err(failed)?;
+            }
+            self.take(run).map_err(failed)?;
+            // It is the longest: to the front with it.
+            self.runs.rotate_right(1);
+        }
+        Ok(())
+    }
+}
+
+/// Rows in their order.
+#[derive(Debug)]
+pub struct Sorted {
+    merge: Merge,
+    rows: u64,
+    share: Share,
+}
+
+impl Sorted {
+    /// The next row.
+    ///
+    /// # Errors
+    /// [`EngineError::Output`] when it cannot be read again.
+    pub fn next(&mut self) -> Result<Option<Row>> {
+        self.merge.next().map_err(|error| self.share.0.failed(error))
+    }
+
+    /// All that are left, told to `each` and kept for [`Store::read`].
+    ///
+    /// # Errors
+    /// As [`Sorter::piece`]; those of `each`.
+    pub fn store(mut self, mut each: impl FnMut(u64, Row) -> Result<()>) -> Result<Store> {
+        let budget = Arc::clone(&self.share.0);
+        if self.rows <= budget.rows() as u64 {
+            let mut rows = Vec::with_capacity(self.rows as usize);
+            while let Some(row) = self.next()? {
+                each(rows.len() as u64, row)?;
+                rows.push(row);
+            }
+            return Ok(Store::Memory(rows));
+        }
+        let (file, mut run, mut place) = (Arc::new(budget.file()?), Run::new(0), 0);
+        while let Some(row) = self.next()? {
+            each(place, row)?;
+            place += 1;
+            run.push(&file, row).map_err(|error| budget.failed(error))?;
+        }
+        run.end(&file).map_err(|error| budget.failed(error))?;
+        Ok(Store::File(file, budget))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows as they come out when they are given in pieces of so many.
+    fn through(rows: &[Row], piece: usize, bytes: usize) -> Vec<Row> {
+        let folder = tempfile::tempdir().unwrap();
+        let budget = Budget::new(bytes, folder.path().to_owned(), Arc::new(Control::new()));
+        let mut sorter = Sorter::new(&budget);
+        for piece in rows.chunks(piece) {
+            let mut piece = piece.to_vec();
+            piece.sort_unstable();
+            match piece[..] {
+                [row] => sorter.row(row).unwrap(),
+                _ => sorter.piece(piece).unwrap(),
+            }
+        }
+        // What is on the disk has no name.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let mut told = Vec::new();
+        let store = sorter.sorted().unwrap().store(|place, row| {
+            assert_eq!(place, told.len() as u64);
+            told.push(row);
+            Ok(())
+        });
+        let store = Arc::new(store.unwrap());
+        for range in [0..0, 0..rows.len(), rows.len() / 3..rows.len() / 2] {
+            let mut cursor = store.read(range.start as u64..range.end as u64);
+            let read: Vec<Row> = std::iter::from_fn(|| cursor.next_if(|_| true).unwrap()).collect();
+            assert_eq!(read, told[range]);
+        }
+        assert_eq!(budget.sorters.load(Relaxed), 0);
+        told
+    }
+
+    #[test]
+    fn rows_come_out_in_their_order_whatever_memory_there_is() {
+        let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
+        for (count, of) in [(0u64, 1u64), (1, 1), (3000, 1), (3000, 5), (20_000, u64::MAX)] {
+            let rows: Vec<Row> = (0..count).map(|number| [mixed(number) % of, number % 3, mixed(number + 9)]).collect();
+            let mut sorted = rows.clone();
+            sorted.sort_unstable();
+            for (piece, bytes) in [(1, 1), (1, 100), (7, 24 * 50), (5000, 24 * 300), (5000, 1 << 20), (100, 1 << 30)] {
+                assert_eq!(through(&rows, piece, bytes), sorted, "{count} of {of}, {piece} at a time, {bytes} bytes");
+            }
+        }
+    }
+}

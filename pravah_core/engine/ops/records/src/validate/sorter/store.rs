@@ -1,0 +1,55 @@
+//! Sorted rows that are kept.
+
+use std::fs::File;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::run::Reader;
+use super::{Budget, READ_ROWS, Row};
+use pravah_foundation::base::error::Result;
+
+/// Sorted rows that are read by their places.
+#[derive(Debug)]
+pub enum Store {
+    /// Few.
+    Memory(Vec<Row>),
+    /// Many.
+    File(Arc<File>, Arc<Budget>),
+}
+
+impl Store {
+    /// A reader of those at these places.
+    pub fn read(self: &Arc<Self>, places: Range<u64>) -> Cursor {
+        let reader = match &**self {
+            Self::Memory(_) => None,
+            Self::File(file, budget) => Some(Reader::new(file, places.clone(), budget.rows().clamp(16, READ_ROWS))),
+        };
+        Cursor { store: Arc::clone(self), places, reader, next: None }
+    }
+}
+
+/// Reads stored rows, one after the other.
+#[derive(Debug)]
+pub struct Cursor {
+    store: Arc<Store>,
+    places: Range<u64>,
+    reader: Option<Reader>,
+    next: Option<Row>,
+}
+
+impl Cursor {
+    /// The next row, when it is as asked for; else it stays.
+    ///
+    /// # Errors
+    /// As [`Sorted::next`].
+    pub fn next_if(&mut self, is_wanted: impl FnOnce(&Row) -> bool) -> Result<Option<Row>> {
+        if self.next.is_none() {
+            self.next = match (&mut self.reader, &*self.store) {
+                (Some(reader), Store::File(_, budget)) => reader.next().map_err(|error| budget.failed(error))?,
+                (_, Store::Memory(rows)) => self.places.next().map(|place| rows[place as usize]),
+                (None, Store::File(..)) => None,
+            };
+        }
+        Ok(self.next.take_if(|row| is_wanted(row)))
+    }
+}
