@@ -16,7 +16,8 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 STEP = printf '[%s] %s\n' "$$(date +%T)"
 CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
-WORKERS ?= 2
+# Twice the cores of a small machine: a test waits half of its time, for a browser or for another process.
+WORKERS ?= 4
 # program:package of Debian. Tests start no other program (tests/programs.py).
 TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes nginx:nginx-light systemd-analyze:systemd unshare:util-linux
 
@@ -44,7 +45,7 @@ rust-test: $(VENV)/.built system-test
 	else cargo test --release --workspace --exclude pravah-core-py; fi
 
 python-test: $(VENV)/.dev rust-examples system-test
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/pytest -n $(WORKERS)
 
 install: $(VENV)/.built ## Set up the environment and build the engine
 
@@ -131,7 +132,7 @@ soak: $(VENV)/.dev system-test ## Fuzz, break and load far more than the tests d
 	SECONDS=0; told() { echo "soak: $$1 took $$SECONDS s"; SECONDS=0; }
 	cargo test --release --package pravah-engine --test engine fuzz:: -- --nocapture; told "fuzzing, 300 s a parser"
 	cargo test --release --package pravah-engine --test engine faults:: -- --nocapture; told "faults of the engine"
-	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) --dist loadgroup tests/faults; told "faults of the services, load"
+	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) tests/faults; told "faults of the services, load"
 	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) tests/unit tests/integration/api; told "properties, 1,000 examples each"
 
 lint: $(VENV)/.dev types ## Check form, types and imports

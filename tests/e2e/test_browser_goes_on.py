@@ -45,6 +45,7 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
 ) -> None:
     monkeypatch.setenv("PRAVAH_LEASE_SECONDS", "2")
     monkeypatch.setenv("PRAVAH_HEARTBEAT_SECONDS", "0.5")
+    monkeypatch.setenv("PRAVAH_ENGINE_THREADS", "1")  # the job outlives the clicks, also of a slow browser
     database, port = make_database(), free_port()
 
     def until_something_is_kept(server: Dashboard) -> None:

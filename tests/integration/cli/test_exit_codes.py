@@ -39,7 +39,7 @@ def _by_settings(tmp_path: Path) -> dict[str, dict[str, str]]:
     return {
         "limit_exceeded": {"PRAVAH_MIN_FREE_DISK_BYTES": str(2**60)},
         "output_failed": {"PRAVAH_DATA_DIR": str(tmp_path / "blocker" / "data")},
-        "storage_unavailable": aws | s3,
+        "storage_unavailable": aws | s3 | {"PRAVAH_LEASE_SECONDS": "2", "PRAVAH_HEARTBEAT_SECONDS": "0.5"},
         "database_unavailable": {"PRAVAH_DATABASE_URL": f"postgresql://any:secret@{closed}/none"},
     }
 

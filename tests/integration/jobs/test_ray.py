@@ -23,7 +23,7 @@ from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 CLUSTER = """
 import json, os, signal, sys
