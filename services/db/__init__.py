@@ -1,1 +1,1 @@
-"""PostgreSQL: the connection, the tables, and every query. The only folder that imports SQLAlchemy."""
+"""PostgreSQL: the one folder with SQL, drivers and tables. `lint-imports` forbids the drivers everywhere else."""

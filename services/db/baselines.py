@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
 from services.base import errors
-from services.db.tables import JobRow
+from services.db.database import Session
 from services.models.jobs import JobRequest, Status
 
 
@@ -18,15 +15,15 @@ def check(session: Session, request: JobRequest) -> None:
     """
     if request.baseline is None:
         return
-    query = sa.select(JobRow.status, JobRow.operations, JobRow.request).where(JobRow.id == request.baseline)
-    found = session.execute(query).one_or_none()
+    statement = "SELECT status, operations, request->'source' AS source FROM jobs WHERE id = %(id)s"
+    found = session.row(statement, id=request.baseline)
     if found is None:
         state = "the job does not exist"
     elif found.status != Status.COMPLETED:
         state = f"it is {found.status}"
     elif not set(found.operations) & set(request.names):
         state = f"it has the operations {', '.join(found.operations)}"
-    elif found.request["source"] != request.source.model_dump(mode="json"):
+    elif found.source != request.source.model_dump(mode="json"):
         state = "it has a different source"
     else:
         return

@@ -1,4 +1,4 @@
-"""Every query on jobs. Takes a session; never commits. Times are the database's: one clock for all runners."""
+"""Statements on jobs. Takes a session; never commits. Times are the database's: one clock for all processes."""
 
 from __future__ import annotations
 
@@ -8,46 +8,34 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-import pydantic
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session, defer
+from psycopg.types.json import Jsonb
 
 from services.base import errors, identity
 from services.db import outbox
-from services.db.tables import ArtifactRow, JobEventRow, JobIssueRow, JobRow, ScheduleRow, ShardRow
-from services.models import cursors, findings
-from services.models.jobs import (
-    FINAL,
-    Artifact,
-    IssueView,
-    JobError,
-    JobEvent,
-    JobFilter,
-    JobRequest,
-    JobView,
-    OperationRequest,
-    Progress,
-    Source,
-    Status,
-)
+from services.db.database import Session
+from services.db.rows import JobRow, ScheduleRow, columns
+from services.models import cursors
+from services.models.jobs import FINAL, JobError, JobEvent, JobFilter, JobRequest, Status
 from services.models.versions import StrangeJobError
 
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
-ISSUES_WHILE_RUNNING = 1_000
 
-_IS_STOPPED = JobRow.cancel_requested | JobRow.pause_requested
+FINAL_STATUSES = sorted(status.value for status in FINAL)
+_COLUMNS = columns(JobRow)
+_WITHOUT_SAMPLES = ", ".join("'[]'::jsonb AS samples" if name == "samples" else name for name in _COLUMNS.split(", "))
+_LEASE_END = "clock_timestamp() + make_interval(secs => %(lease_seconds)s)"
+_HELD = "id = %(job_id)s AND fencing_token = %(token)s AND status = 'RUNNING'"
 
 
 class Hold(Enum):
-    """How a runner stands to its job."""
+    """How a worker stands to its job."""
 
     HELD = "held"
     STOP = "stop"
     """Held, and somebody asked to cancel or to pause."""
     LOST = "lost"
-    """Another runner holds it, or nobody, or it is gone."""
+    """Another worker holds it, or nobody, or it is gone."""
 
 
 def insert_job(
@@ -62,39 +50,46 @@ def insert_job(
     Args:
         schedule: the one that starts it.
     """
-    row = JobRow(
+    row = session.first(
+        JobRow,
+        f"""INSERT INTO jobs (id, operations, label, request, status, attempt, rerun_of, schedule_id, schedule_name,
+            idempotency_key, cancel_requested, pause_requested, deaths, samples, issues_count, created_at)
+        VALUES (%(id)s, %(operations)s, %(label)s, %(request)s, 'PENDING', 1, %(rerun_of)s, %(schedule_id)s,
+            %(schedule_name)s, %(key)s, false, false, 0, '[]', 0, clock_timestamp())
+        RETURNING {_COLUMNS}""",
         id=job_id,
-        operations=list(request.names),
+        operations=Jsonb(list(request.names)),
         label=f"{request.name or ''} {request.source.label}".strip(),
-        request=request.model_dump(mode="json", exclude={"idempotency_key"}),
-        status=Status.PENDING,
-        attempt=1,
+        request=Jsonb(request.model_dump(mode="json", exclude={"idempotency_key"})),
         rerun_of=rerun_of,
         schedule_id=schedule.id if schedule else None,
         schedule_name=schedule.name if schedule else None,
-        idempotency_key=request.idempotency_key,
-        cancel_requested=False,
-        pause_requested=False,
-        deaths=0,
-        samples=[],
-        issues_count=0,
-        created_at=session.scalar(sa.select(sa.func.clock_timestamp())),
+        key=request.idempotency_key,
     )
-    session.add(row)
-    session.flush()
+    assert row is not None
     add_event(session, job_id, Status.PENDING, f"started by schedule {schedule.name}" if schedule else "submitted")
     return row
 
 
 def add_event(session: Session, job_id: UUID, status: Status, note: str) -> None:
-    """Record a change of state."""
-    values = {"job_id": job_id, "at": sa.func.clock_timestamp(), "status": status.value, "note": note}
-    session.execute(sa.insert(JobEventRow).values(**values))
+    """Record a change of status."""
+    session.execute(
+        "INSERT INTO job_events (job_id, at, status, note) VALUES (%(id)s, clock_timestamp(), %(status)s, %(note)s)",
+        id=job_id,
+        status=status,
+        note=note,
+    )
+
+
+def events(session: Session, job_id: UUID) -> list[JobEvent]:
+    """Return a job's history, oldest first."""
+    rows = session.rows("SELECT at, status, note FROM job_events WHERE job_id = %(id)s ORDER BY id", id=job_id)
+    return [JobEvent(at=row.at, status=Status(row.status), note=row.note) for row in rows]
 
 
 def find_by_key(session: Session, key: str) -> JobRow | None:
     """Return the job of an idempotency key."""
-    return session.scalar(sa.select(JobRow).where(JobRow.idempotency_key == key))
+    return session.first(JobRow, f"SELECT {_COLUMNS} FROM jobs WHERE idempotency_key = %(key)s", key=key)
 
 
 def get_row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
@@ -103,58 +98,114 @@ def get_row(session: Session, job_id: UUID, *, lock: bool = False) -> JobRow:
     Raises:
         JobNotFoundError: there is none.
     """
-    query = sa.select(JobRow).where(JobRow.id == job_id)
-    row = session.scalar(query.with_for_update() if lock else query)
+    locked = " FOR UPDATE" if lock else ""
+    row = session.first(JobRow, f"SELECT {_COLUMNS} FROM jobs WHERE id = %(id)s{locked}", id=job_id)
     if row is None:
         raise errors.JobNotFoundError(f"job {job_id} does not exist")
     return row
 
 
+def set_values(session: Session, job_id: UUID, assigned: str, /, **values: Any) -> JobRow:
+    """Change a job's row and return it.
+
+    Raises:
+        JobNotFoundError: there is none.
+    """
+    statement = f"UPDATE jobs SET {assigned} WHERE id = %(job_id)s RETURNING {_COLUMNS}"
+    row = session.first(JobRow, statement, job_id=job_id, **values)
+    if row is None:
+        raise errors.JobNotFoundError(f"job {job_id} does not exist")
+    return row
+
+
+def pin(session: Session, job_id: UUID, *, pinned: bool) -> JobRow:
+    """Keep a job from the sweeps, or leave it to them again.
+
+    Raises:
+        JobNotFoundError: there is none.
+    """
+    return set_values(session, job_id, "pinned = %(pinned)s", pinned=pinned)
+
+
+def request_cancel(session: Session, job_id: UUID) -> JobRow:
+    """Ask the worker of a job to stop it.
+
+    Raises:
+        JobNotFoundError: there is none.
+    """
+    return set_values(session, job_id, "cancel_requested = true")
+
+
+def exists(session: Session, job_id: UUID) -> bool:
+    """Return whether there is such a job."""
+    return session.scalar("SELECT 1 FROM jobs WHERE id = %(id)s", id=job_id) is not None
+
+
+def status_of(session: Session, job_id: UUID) -> tuple[Status, list[str]] | None:
+    """Return the status and the operations of a job, if there is one."""
+    row = session.row("SELECT status, operations FROM jobs WHERE id = %(id)s", id=job_id)
+    return None if row is None else (Status(row.status), row.operations)
+
+
 def find_ids(session: Session, digits: str, limit: int) -> list[UUID]:
     """Return up to `limit` jobs whose id starts with these hexadecimal digits, newest first."""
-    text = sa.func.replace(sa.cast(JobRow.id, sa.Text), "-", "")
-    query = sa.select(JobRow.id).where(text.startswith(digits, autoescape=True))
-    return list(session.scalars(query.order_by(JobRow.created_at.desc()).limit(limit)))
-
-
-def events(session: Session, job_id: UUID) -> list[JobEvent]:
-    """Return a job's history, oldest first."""
-    rows = session.scalars(sa.select(JobEventRow).where(JobEventRow.job_id == job_id).order_by(JobEventRow.id))
-    return [JobEvent(at=row.at, status=Status(row.status), note=row.note) for row in rows]
+    return session.scalars(
+        """SELECT id FROM jobs WHERE starts_with(replace(id::text, '-', ''), %(digits)s)
+        ORDER BY created_at DESC LIMIT %(limit)s""",
+        digits=digits,
+        limit=limit,
+    )
 
 
 def queue_positions(session: Session, job_ids: Iterable[UUID]) -> dict[UUID, int]:
     """Return the place of those of the jobs that wait, 1 = next."""
-    place = sa.func.row_number().over(order_by=(JobRow.created_at, JobRow.id)).label("place")
-    waiting = sa.select(JobRow.id, place).where(JobRow.status == Status.PENDING).subquery()
-    query = sa.select(waiting.c.id, waiting.c.place).where(waiting.c.id.in_(list(job_ids)))
-    return {row.id: row.place for row in session.execute(query)}
+    rows = session.rows(
+        """SELECT id, place FROM (
+            SELECT id, row_number() OVER (ORDER BY created_at, id) AS place FROM jobs WHERE status = 'PENDING'
+        ) AS waiting WHERE id = ANY(%(ids)s)""",
+        ids=list(job_ids),
+    )
+    return {row.id: row.place for row in rows}
 
 
 def list_rows(
     session: Session, wanted: JobFilter, cursor: str | None, limit: int
 ) -> tuple[Sequence[JobRow], str | None]:
     """Return up to `limit` rows without their samples, newest first, and the cursor of the following page."""
-    query = (
-        sa.select(JobRow)
-        .options(defer(JobRow.samples, raiseload=True))
-        .order_by(JobRow.created_at.desc(), JobRow.id.desc())
-        .limit(limit + 1)
-    )
+    conditions, values = ["true"], dict[str, Any](limit=limit + 1)
     if wanted.status is not None:
-        query = query.where(JobRow.status == wanted.status)
+        conditions.append("status = %(status)s")
+        values["status"] = wanted.status
     if wanted.operation is not None:
-        query = query.where(JobRow.operations.contains([wanted.operation]))
+        conditions.append("operations @> %(operations)s")
+        values["operations"] = Jsonb([wanted.operation])
     if wanted.verdict is not None:
-        query = query.where(JobRow.outcome["results"].contains([{"summary": {"verdict": wanted.verdict}}]))
+        conditions.append("outcome->'results' @> %(verdict)s")
+        values["verdict"] = Jsonb([{"summary": {"verdict": wanted.verdict}}])
     if wanted.text:
-        query = query.where(JobRow.label.icontains(wanted.text, autoescape=True))
+        conditions.append("label ILIKE %(pattern)s")
+        values["pattern"] = f"%{_escaped(wanted.text)}%"
     if cursor is not None:
-        query = query.where(sa.tuple_(JobRow.created_at, JobRow.id) < sa.tuple_(*cursors.decode(cursor)))
-    rows = session.scalars(query).all()
+        conditions.append("(created_at, id) < (%(at)s, %(id)s)")
+        values["at"], values["id"] = cursors.decode(cursor)
+    statement = f"""SELECT {_WITHOUT_SAMPLES} FROM jobs WHERE {" AND ".join(conditions)}
+        ORDER BY created_at DESC, id DESC LIMIT %(limit)s"""
+    rows = session.all(JobRow, statement, **values)
     more = len(rows) > limit
     rows = rows[:limit]
     return rows, cursors.encode(rows[-1].created_at, rows[-1].id) if more else None
+
+
+def _escaped(text: str) -> str:
+    """Return a text that LIKE takes as it is."""
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+def recent_sources(session: Session, limit: int) -> list[dict[str, Any]]:
+    """Return the sources of the newest jobs, each once."""
+    return session.scalars(
+        "SELECT request->'source' FROM jobs GROUP BY 1 ORDER BY max(created_at) DESC LIMIT %(limit)s", limit=limit
+    )
 
 
 def claim(
@@ -166,52 +217,37 @@ def claim(
         only: take this job or none.
         besides: jobs that are left to others.
     """
-    is_waiting = (JobRow.status == Status.PENDING) & (sa.true() if only is None else JobRow.id == only)
-    is_waiting &= JobRow.id.not_in(besides)
-    if session.scalar(sa.select(sa.exists().where(is_waiting))) is not True:
+    is_waiting = "status = 'PENDING' AND (%(only)s::uuid IS NULL OR id = %(only)s) AND id <> ALL(%(besides)s)"
+    wanted = {"only": only, "besides": list(besides)}
+    if not session.scalar(f"SELECT EXISTS (SELECT FROM jobs WHERE {is_waiting})", **wanted):
         return None
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
-    running = session.scalar(sa.select(sa.func.count()).where(JobRow.status == Status.RUNNING)) or 0
-    if running >= limit:
+    session.execute("SELECT pg_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)
+    if session.scalar("SELECT count(*) FROM jobs WHERE status = 'RUNNING'") >= limit:
         return None
-    query = (
-        sa.select(JobRow)
-        .where(is_waiting)
-        .order_by(JobRow.created_at, JobRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+    row = session.first(
+        JobRow,
+        f"""UPDATE jobs SET status = 'RUNNING', fencing_token = nextval('fencing_tokens'), worker = %(worker)s,
+            heartbeat_at = clock_timestamp(), started_at = clock_timestamp(), lease_expires_at = {_LEASE_END},
+            progress = NULL, samples = '[]', issues_count = 0
+        WHERE id = (
+            SELECT id FROM jobs WHERE {is_waiting} ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) RETURNING {_COLUMNS}""",
+        worker=identity.own(),
+        lease_seconds=lease_seconds,
+        **wanted,
     )
-    row = session.scalar(query)
     if row is None:
         return None
-    row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
-    row.status = Status.RUNNING
-    row.runner = identity.own()
-    row.heartbeat_at = row.started_at = now(session)
-    row.lease_expires_at = session.scalar(sa.select(lease_end(lease_seconds)))
-    row.progress = None
-    row.samples = []
-    row.issues_count = 0
-    session.execute(sa.delete(JobIssueRow).where(JobIssueRow.job_id == row.id))
-    session.execute(sa.delete(ShardRow).where(ShardRow.job_id == row.id))
+    session.execute("DELETE FROM job_issues WHERE job_id = %(id)s", id=row.id)
+    session.execute("DELETE FROM shards WHERE job_id = %(id)s", id=row.id)
     add_event(session, row.id, Status.RUNNING, f"attempt {row.attempt}")
     return row
 
 
 def now(session: Session) -> datetime:
     """Return the database's time."""
-    at: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
+    at: datetime = session.scalar("SELECT clock_timestamp()")
     return at
-
-
-def lease_end(lease_seconds: float) -> sa.ColumnElement[datetime]:
-    """Return when a lease that is given now will end."""
-    return sa.func.clock_timestamp() + sa.func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
-
-
-def fenced_update(session: Session, job_id: UUID, token: int, **values: Any) -> bool:
-    """Write to a running job; False when another runner, or nobody, holds it now."""
-    return update_held(session, job_id, token, **values) is not Hold.LOST
 
 
 def _hold(asked: bool | None) -> Hold:
@@ -220,145 +256,117 @@ def _hold(asked: bool | None) -> Hold:
     return Hold.STOP if asked else Hold.HELD
 
 
-def _held(job_id: UUID, token: int) -> sa.ColumnElement[bool]:
-    return (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.RUNNING)
-
-
-def update_held(session: Session, job_id: UUID, token: int, **values: Any) -> Hold:
+def _update_held(session: Session, job_id: UUID, token: int, assigned: str, /, **values: Any) -> Hold:
     """Write to a running job, unless it is lost; its row stays locked until the transaction ends."""
-    query = sa.update(JobRow).where(_held(job_id, token)).values(**values).returning(_IS_STOPPED)
-    return _hold(session.scalar(query))
+    statement = f"UPDATE jobs SET {assigned} WHERE {_HELD} RETURNING cancel_requested OR pause_requested"
+    return _hold(session.scalar(statement, job_id=job_id, token=token, **values))
 
 
-def heartbeat(session: Session, job_id: UUID, token: int, lease_seconds: float, **values: Any) -> Hold:
-    """Extend the lease and write progress."""
-    now = sa.func.clock_timestamp()
-    end = lease_end(lease_seconds)
-    return update_held(session, job_id, token, heartbeat_at=now, lease_expires_at=end, **values)
+def heartbeat(
+    session: Session,
+    job_id: UUID,
+    token: int,
+    lease_seconds: float,
+    *,
+    progress: dict[str, Any] | None = None,
+    samples: list[Any] | None = None,
+    issues_count: int | None = None,
+) -> Hold:
+    """Extend the lease, and write progress if any is given."""
+    assigned = f"heartbeat_at = clock_timestamp(), lease_expires_at = {_LEASE_END}"
+    values: dict[str, Any] = {"lease_seconds": lease_seconds}
+    if progress is not None:
+        assigned += ", progress = %(progress)s"
+        values["progress"] = Jsonb(progress)
+    if samples is not None:
+        assigned += ", samples = %(samples)s"
+        values["samples"] = Jsonb(samples)
+    if issues_count is not None:
+        assigned += ", issues_count = %(issues_count)s"
+        values["issues_count"] = issues_count
+    return _update_held(session, job_id, token, assigned, **values)
+
+
+def complete(
+    session: Session, job_id: UUID, token: int, outcome: dict[str, Any], progress: dict[str, Any], issues_count: int
+) -> bool:
+    """Give a running job its result; False when another worker, or nobody, holds it now."""
+    hold = _update_held(
+        session,
+        job_id,
+        token,
+        """status = 'COMPLETED', outcome = %(outcome)s, progress = %(progress)s, issues_count = %(issues_count)s,
+            finished_at = clock_timestamp(), lease_expires_at = NULL, worker = NULL""",
+        outcome=Jsonb(outcome),
+        progress=Jsonb(progress),
+        issues_count=issues_count,
+    )
+    if hold is Hold.LOST:
+        return False
+    add_event(session, job_id, Status.COMPLETED, f"{issues_count:,} issues" if issues_count else "no issues")
+    return True
 
 
 def look(session: Session, job_id: UUID, token: int) -> Hold:
-    """Return how a runner stands to its job."""
-    return _hold(session.scalar(sa.select(_IS_STOPPED).where(_held(job_id, token))))
+    """Return how a worker stands to its job."""
+    statement = f"SELECT cancel_requested OR pause_requested FROM jobs WHERE {_HELD}"
+    return _hold(session.scalar(statement, job_id=job_id, token=token))
 
 
 def held_row(session: Session, job_id: UUID, token: int) -> JobRow | None:
-    """Lock and return a running job's row; ``None`` when another runner, or nobody, holds it now."""
-    return session.scalar(sa.select(JobRow).where(_held(job_id, token)).with_for_update())
+    """Lock and return a running job's row; ``None`` when another worker, or nobody, holds it now."""
+    statement = f"SELECT {_COLUMNS} FROM jobs WHERE {_HELD} FOR UPDATE"
+    return session.first(JobRow, statement, job_id=job_id, token=token)
 
 
 def has_completed(session: Session, job_id: UUID, token: int) -> bool:
-    """Return whether a runner's claim ended with a result: it learns so when the answer to its commit was lost."""
-    ended = (JobRow.id == job_id) & (JobRow.fencing_token == token) & (JobRow.status == Status.COMPLETED)
-    return session.scalar(sa.select(JobRow.id).where(ended)) is not None
+    """Return whether a worker's claim ended with a result: it learns so when the answer to its commit was lost."""
+    statement = "SELECT 1 FROM jobs WHERE id = %(job_id)s AND fencing_token = %(token)s AND status = 'COMPLETED'"
+    return session.scalar(statement, job_id=job_id, token=token) is not None
 
 
 def ended_row(session: Session, job_id: UUID) -> JobRow | None:
     """Return the row of a job that has ended; ``None`` when it has not, or is gone."""
-    return session.scalar(sa.select(JobRow).where(JobRow.id == job_id, JobRow.status.in_(FINAL)))
-
-
-def running_tokens(session: Session) -> set[str]:
-    """Return the fencing tokens of the running jobs, as text."""
-    tokens = session.scalars(sa.select(JobRow.fencing_token).where(JobRow.status == Status.RUNNING))
-    return {str(token) for token in tokens}
+    statement = f"SELECT {_COLUMNS} FROM jobs WHERE id = %(id)s AND status = ANY(%(final)s)"
+    return session.first(JobRow, statement, id=job_id, final=FINAL_STATUSES)
 
 
 def unfinished(session: Session, names: Iterable[str]) -> set[str]:
     """Return which of some names, as of folders, are ids of jobs that have not ended."""
-    query = sa.select(sa.cast(JobRow.id, sa.Text)).where(JobRow.status.not_in(FINAL))
-    return set(session.scalars(query.where(sa.cast(JobRow.id, sa.Text).in_(list(names)))))
+    statement = "SELECT id::text FROM jobs WHERE status <> ALL(%(final)s) AND id::text = ANY(%(names)s)"
+    return set(session.scalars(statement, final=FINAL_STATUSES, names=list(names)))
 
 
-def end(session: Session, row: JobRow, status: Status, note: str, error: JobError | None = None) -> None:
-    """Give a job that nobody runs its final state."""
-    row.status = status
-    row.finished_at = now(session)
-    row.fencing_token = None
-    row.runner = None
-    row.lease_expires_at = None
-    row.error = error.model_dump() if error else None
-    add_event(session, row.id, status, note)
+def end(session: Session, job_id: UUID, status: Status, note: str, error: JobError | None = None) -> JobRow:
+    """Give a job that nobody runs its final status; return its row."""
+    row = set_values(
+        session,
+        job_id,
+        """status = %(status)s, finished_at = clock_timestamp(), fencing_token = NULL, worker = NULL,
+            lease_expires_at = NULL, error = %(error)s""",
+        status=status,
+        error=Jsonb(error.model_dump()) if error else None,
+    )
+    add_event(session, job_id, status, note)
     if status == Status.FAILED:
         outbox.add_failure(session, row)
+    return row
 
 
-def add_issues(session: Session, job_id: UUID, issues: Iterable[IssueView]) -> None:
-    """Keep some of the first issues of a running job."""
-    values = [{"job_id": job_id, **issue.model_dump()} for issue in issues if issue.index <= ISSUES_WHILE_RUNNING]
-    if values:
-        session.execute(insert(JobIssueRow).on_conflict_do_nothing(), values)
+def completed_recently(session: Session, days: int, operations: Iterable[str]) -> list[tuple[UUID, dict[str, Any]]]:
+    """Return the jobs with one of some operations that completed in the last days.
 
-
-def issues(session: Session, job_id: UUID, after: int, limit: int) -> list[IssueView]:
-    """Return kept issues with index > `after`."""
-    query = sa.select(JobIssueRow).where(JobIssueRow.job_id == job_id, JobIssueRow.index > after)
-    rows = session.scalars(query.order_by(JobIssueRow.index).limit(limit))
-    return [IssueView(index=r.index, stage=r.stage, path=r.path, kind=r.kind, message=r.message) for r in rows]
-
-
-def add_shards(session: Session, job_id: UUID, token: int, shards: Iterable[dict[str, Any]]) -> None:
-    """Record shards that are final."""
-    values = [{"job_id": job_id, "fencing_token": token, **shard} for shard in shards]
-    if values:
-        session.execute(insert(ShardRow).on_conflict_do_nothing(), values)
-
-
-def replace_artifacts(session: Session, job_id: UUID, artifacts: Iterable[Artifact]) -> None:
-    """Set the list of a job's stored files."""
-    session.execute(sa.delete(ArtifactRow).where(ArtifactRow.job_id == job_id))
-    values = [{"job_id": job_id, **artifact.model_dump()} for artifact in artifacts]
-    if values:
-        session.execute(sa.insert(ArtifactRow), values)
-
-
-def artifacts(session: Session, job_id: UUID) -> list[Artifact]:
-    """Return a job's stored files by name."""
-    rows = session.scalars(sa.select(ArtifactRow).where(ArtifactRow.job_id == job_id).order_by(ArtifactRow.name))
-    return [Artifact(name=row.name, media_type=row.media_type, size_bytes=row.size_bytes) for row in rows]
-
-
-def _request(row: JobRow) -> JobRequest:
-    try:
-        return JobRequest.model_validate(row.request)
-    except pydantic.ValidationError:
-        # Of another version: it must not hide the other jobs, and can still be looked at and deleted.
-        source = Source.model_construct(path=str(row.request.get("source", {}).get("path") or row.label))
-        wanted = tuple(OperationRequest(operation=name) for name in row.operations)
-        return JobRequest.model_construct(operations=wanted, source=source, name=row.request.get("name"))
-
-
-def to_view(row: JobRow, position: int | None = None, history: list[JobEvent] | None = None) -> JobView:
-    """Return the job that everybody sees."""
-    request = _request(row)
-    return JobView(
-        id=row.id,
-        operations=request.operations,
-        name=request.name,
-        source=request.source,
-        walk=request.walk,
-        status=Status(row.status),
-        attempt=row.attempt,
-        rerun_of=row.rerun_of,
-        baseline=request.baseline,
-        schedule_id=row.schedule_id,
-        schedule_name=row.schedule_name,
-        queue_position=position,
-        cancel_requested=row.cancel_requested,
-        pause_requested=row.pause_requested,
-        pinned=row.pinned,
-        progress=Progress.model_validate(row.progress) if row.progress else None,
-        samples=[] if "samples" in sa.inspect(row).unloaded else row.samples,
-        issues_count=row.issues_count,
-        outcome=row.outcome,
-        verdict=findings.verdict(row.outcome),
-        error=JobError.model_validate(row.error) if row.error else None,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        finished_at=row.finished_at,
-        heartbeat_at=row.heartbeat_at,
-        events=history or [],
+    Returns:
+        The job, or the first of those it is a re-run of, and its request.
+    """
+    rows = session.rows(
+        """SELECT coalesce(rerun_of, id) AS origin, request FROM jobs
+        WHERE status = 'COMPLETED' AND finished_at > clock_timestamp() - make_interval(days => %(days)s)
+            AND operations ?| %(operations)s""",
+        days=days,
+        operations=list(operations),
     )
+    return [(row.origin, row.request) for row in rows]
 
 
 def note_strange(session: Session, strange: StrangeJobError, version: str) -> None:

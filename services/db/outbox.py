@@ -1,4 +1,4 @@
-"""Every query on notifications. Takes a session; never commits. They are written with the end of their job."""
+"""Statements on notifications. Takes a session; never commits. They are written with the end of their job."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from psycopg.types.json import Jsonb
 
-from services.db.tables import JobRow, NotificationRow, ScheduleRow
+from services.db.database import Session
+from services.db.rows import JobRow, NotificationRow, columns
 from services.models.schedules import Occasion
+
+_COLUMNS = columns(NotificationRow)
 
 
 class Channel(StrEnum):
@@ -41,17 +42,22 @@ def add_findings(session: Session, job: JobRow, findings: Sequence[str]) -> None
 
 
 def _add(session: Session, job: JobRow, occasion: Occasion, findings: Sequence[str]) -> None:
-    schedule = None if job.schedule_id is None else session.get(ScheduleRow, job.schedule_id)
+    if job.schedule_id is None:
+        return
+    schedule = session.row("SELECT notify_on, webhook_url, email FROM schedules WHERE id = %(id)s", id=job.schedule_id)
     if schedule is None or occasion not in schedule.notify_on:
         return
-    common = {"job_id": job.id, "findings": list(findings), "state": State.PENDING, "attempts": 0}
-    targets = {Channel.WEBHOOK: schedule.webhook_url, Channel.EMAIL: schedule.email}
-    for channel, target in targets.items():
+    for channel, target in {Channel.WEBHOOK: schedule.webhook_url, Channel.EMAIL: schedule.email}.items():
         if target:
-            row = insert(NotificationRow).values(
-                **common, channel=channel, target=target, next_attempt_at=sa.func.clock_timestamp()
+            session.execute(
+                """INSERT INTO notifications (job_id, channel, target, findings, state, attempts, next_attempt_at)
+                VALUES (%(job_id)s, %(channel)s, %(target)s, %(findings)s, 'PENDING', 0, clock_timestamp())
+                ON CONFLICT DO NOTHING""",
+                job_id=job.id,
+                channel=channel,
+                target=target,
+                findings=Jsonb(list(findings)),
             )
-            session.execute(row.on_conflict_do_nothing())
 
 
 def claim(session: Session, now: datetime, seconds: float) -> NotificationRow | None:
@@ -59,21 +65,52 @@ def claim(session: Session, now: datetime, seconds: float) -> NotificationRow | 
 
     It is taken and not locked: no transaction stays open while another machine answers.
     """
-    query = (
-        sa.select(NotificationRow)
-        .where(NotificationRow.state == State.PENDING, NotificationRow.next_attempt_at <= now)
-        .order_by(NotificationRow.next_attempt_at, NotificationRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+    return session.first(
+        NotificationRow,
+        f"""UPDATE notifications SET attempts = attempts + 1, next_attempt_at = %(until)s
+        WHERE id = (
+            SELECT id FROM notifications WHERE state = 'PENDING' AND next_attempt_at <= %(now)s
+            ORDER BY next_attempt_at, id LIMIT 1 FOR UPDATE SKIP LOCKED
+        ) RETURNING {_COLUMNS}""",
+        now=now,
+        until=now + timedelta(seconds=seconds),
     )
-    row = session.scalar(query)
-    if row is not None:
-        row.attempts += 1
-        row.next_attempt_at = now + timedelta(seconds=seconds)
-    return row
+
+
+def held(session: Session, notification_id: int, attempt: int) -> NotificationRow | None:
+    """Lock and return a notification; ``None`` when it is gone, or another process tries by now."""
+    return session.first(
+        NotificationRow,
+        f"SELECT {_COLUMNS} FROM notifications WHERE id = %(id)s AND attempts = %(attempt)s FOR UPDATE",
+        id=notification_id,
+        attempt=attempt,
+    )
+
+
+def end(session: Session, notification_id: int, state: State, next_attempt_at: datetime) -> None:
+    """Write how a try ended.
+
+    Args:
+        next_attempt_at: of one that is PENDING again.
+    """
+    session.execute(
+        "UPDATE notifications SET state = %(state)s, next_attempt_at = %(at)s WHERE id = %(id)s",
+        id=notification_id,
+        state=state,
+        at=next_attempt_at,
+    )
+
+
+def give_back(session: Session, notification_id: int, next_attempt_at: datetime) -> None:
+    """Let another process make a try that was broken off; it does not count."""
+    session.execute(
+        "UPDATE notifications SET attempts = attempts - 1, next_attempt_at = %(at)s WHERE id = %(id)s",
+        id=notification_id,
+        at=next_attempt_at,
+    )
 
 
 def next_attempt_at(session: Session) -> datetime | None:
     """Return when the next notification waits to be sent."""
-    waiting = NotificationRow.state == State.PENDING
-    return session.scalar(sa.select(sa.func.min(NotificationRow.next_attempt_at)).where(waiting))
+    at: datetime | None = session.scalar("SELECT min(next_attempt_at) FROM notifications WHERE state = 'PENDING'")
+    return at

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services.base import errors
 from services.db import job_rows, recovery
-from services.db.tables import JobRow
+from services.db.database import Session
+from services.db.rows import JobRow
 from services.models.jobs import FINAL, Status
 
 
@@ -28,21 +27,19 @@ def ask(session: Session, job_id: UUID) -> JobRow:
         raise errors.JobConflictError(f"job {job_id} {state}", remedy="Only unfinished jobs can be paused.")
     if row.status == Status.PAUSED:
         return row
-    row.pause_requested = True
+    row = job_rows.set_values(session, job_id, "pause_requested = true")
     if row.status in {Status.PENDING, Status.INTERRUPTED}:
-        enter(session, row, "paused while queued")
-    elif recovery.is_abandoned(session, row):
-        enter(session, row, "paused; its worker had crashed")
+        return enter(session, job_id, "paused while queued")
+    if recovery.is_abandoned(session, row):
+        return enter(session, job_id, "paused; its worker had crashed")
     return row
 
 
-def enter(session: Session, row: JobRow, note: str) -> None:
-    """Give a job that nobody runs the state PAUSED."""
-    row.status = Status.PAUSED
-    row.fencing_token = None
-    row.runner = None
-    row.lease_expires_at = None
-    job_rows.add_event(session, row.id, Status.PAUSED, note)
+def enter(session: Session, job_id: UUID, note: str) -> JobRow:
+    """Give a job that nobody runs the status PAUSED; return its row."""
+    job_rows.add_event(session, job_id, Status.PAUSED, note)
+    released = "status = 'PAUSED', fencing_token = NULL, worker = NULL, lease_expires_at = NULL"
+    return job_rows.set_values(session, job_id, released)
 
 
 def resume(session: Session, job_id: UUID) -> JobRow:
@@ -55,10 +52,11 @@ def resume(session: Session, job_id: UUID) -> JobRow:
     row = job_rows.get_row(session, job_id, lock=True)
     if row.status in FINAL:
         raise errors.JobConflictError(f"job {job_id} is {row.status}", remedy="Re-run it instead.")
-    row.pause_requested = False
-    if row.status == Status.PAUSED:
-        row.status = Status.PENDING
-        # One that was paused before it began has no attempt behind it.
-        row.attempt += row.started_at is not None
-        job_rows.add_event(session, row.id, Status.PENDING, f"resumed as attempt {row.attempt}")
+    if row.status != Status.PAUSED:
+        return job_rows.set_values(session, job_id, "pause_requested = false")
+    # One that was paused before it began has no attempt behind it.
+    attempt = row.attempt + (row.started_at is not None)
+    queued = "pause_requested = false, status = 'PENDING', attempt = %(attempt)s"
+    row = job_rows.set_values(session, job_id, queued, attempt=attempt)
+    job_rows.add_event(session, job_id, Status.PENDING, f"resumed as attempt {attempt}")
     return row

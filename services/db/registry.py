@@ -1,44 +1,43 @@
-"""Which runners there are: a job is cut into splits only where somebody may share it. Takes a session."""
+"""Which workers there are: a job is cut into splits only where another worker may share it. Takes a session."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
-
-from services.db.tables import RunnerRow
+from services.db.database import Session
 
 _FORGOTTEN_AFTER = 100
-"""Leases without a word, after which a row is of no use to anybody."""
+"""Leases without a heartbeat, after which a row is of no use to anybody."""
 
 
-def announce(session: Session, runner: UUID, lease_seconds: float) -> None:
-    """Say that a runner is there, for another lease; forget those that went without a word long ago."""
-    now = sa.func.clock_timestamp()
-    values = insert(RunnerRow).values(id=runner, heartbeat_at=now)
-    session.execute(values.on_conflict_do_update(index_elements=[RunnerRow.id], set_={"heartbeat_at": now}))
-    gone = RunnerRow.heartbeat_at < _since(lease_seconds * _FORGOTTEN_AFTER)
-    session.execute(sa.delete(RunnerRow).where(gone))
+def announce(session: Session, worker: UUID, lease_seconds: float) -> None:
+    """Say that a worker is there, for another lease; forget those without a heartbeat since long ago."""
+    session.execute(
+        """INSERT INTO workers (id, heartbeat_at) VALUES (%(id)s, clock_timestamp())
+        ON CONFLICT (id) DO UPDATE SET heartbeat_at = excluded.heartbeat_at""",
+        id=worker,
+    )
+    session.execute(
+        "DELETE FROM workers WHERE heartbeat_at < clock_timestamp() - make_interval(secs => %(seconds)s)",
+        seconds=lease_seconds * _FORGOTTEN_AFTER,
+    )
 
 
-def leave(session: Session, runner: UUID) -> None:
-    """Say that a runner is gone."""
-    session.execute(sa.delete(RunnerRow).where(RunnerRow.id == runner))
+def leave(session: Session, worker: UUID) -> None:
+    """Say that a worker is gone."""
+    session.execute("DELETE FROM workers WHERE id = %(id)s", id=worker)
 
 
 def count(session: Session, lease_seconds: float, besides: UUID | None = None) -> int:
-    """Return how many runners have been heard of within a lease.
+    """Return how many workers have been heard of within a lease.
 
     Args:
         besides: one that does not count.
     """
-    query = sa.select(sa.func.count()).where(RunnerRow.heartbeat_at > _since(lease_seconds))
-    if besides is not None:
-        query = query.where(RunnerRow.id != besides)
-    return session.scalar(query) or 0
-
-
-def _since(seconds: float) -> sa.ColumnElement[object]:
-    return sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    found: int = session.scalar(
+        """SELECT count(*) FROM workers WHERE heartbeat_at > clock_timestamp() - make_interval(secs => %(seconds)s)
+        AND id IS DISTINCT FROM %(besides)s::uuid""",
+        seconds=lease_seconds,
+        besides=besides,
+    )
+    return found

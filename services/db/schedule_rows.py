@@ -1,31 +1,28 @@
-"""Every query on schedules. Takes a session; never commits. Times are the database's: one clock for all processes."""
+"""Statements on schedules. Takes a session; never commits. Times are the database's: one clock for all processes."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pydantic
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import distinct_on
-from sqlalchemy.orm import Session
+from psycopg.types.json import Jsonb
 
 from services.base import errors
 from services.db import job_rows as jobs
-from services.db.tables import JobRow, ScheduleRow
+from services.db.database import Session
+from services.db.rows import ScheduleRow, assignments, columns
 from services.models import findings, schedule_times
-from services.models.jobs import FINAL, JobRequest, Status
+from services.models.jobs import JobRequest, Status
 from services.models.schedules import LastRun, Occasion, ScheduleView, webhook_origin
 
 _KEY = "pravah-schedule"
-
-
-def now(session: Session) -> datetime:
-    """Return the database's time."""
-    found: datetime = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-    return found
+_COLUMNS = columns(ScheduleRow)
+_DOCUMENTS = {"request", "notify_on"}
 
 
 def get_row(session: Session, schedule_id: UUID, *, lock: bool = False) -> ScheduleRow:
@@ -34,8 +31,8 @@ def get_row(session: Session, schedule_id: UUID, *, lock: bool = False) -> Sched
     Raises:
         ScheduleNotFoundError: there is none.
     """
-    query = sa.select(ScheduleRow).where(ScheduleRow.id == schedule_id)
-    row = session.scalar(query.with_for_update() if lock else query)
+    locked = " FOR UPDATE" if lock else ""
+    row = session.first(ScheduleRow, f"SELECT {_COLUMNS} FROM schedules WHERE id = %(id)s{locked}", id=schedule_id)
     if row is None:
         raise errors.ScheduleNotFoundError(f"schedule {schedule_id} does not exist")
     return row
@@ -43,7 +40,39 @@ def get_row(session: Session, schedule_id: UUID, *, lock: bool = False) -> Sched
 
 def list_rows(session: Session) -> list[ScheduleRow]:
     """Return the schedules by name."""
-    return list(session.scalars(sa.select(ScheduleRow).order_by(ScheduleRow.name, ScheduleRow.id)))
+    return session.all(ScheduleRow, f"SELECT {_COLUMNS} FROM schedules ORDER BY name, id")
+
+
+def insert(session: Session, row: ScheduleRow) -> None:
+    """Add a schedule."""
+    values = _values(asdict(row))
+    session.execute(
+        f"INSERT INTO schedules ({', '.join(values)}) VALUES ({', '.join(f'%({name})s' for name in values)})", **values
+    )
+
+
+def update(session: Session, schedule_id: UUID, **values: Any) -> ScheduleRow:
+    """Change columns of a schedule and return its row.
+
+    Raises:
+        ScheduleNotFoundError: there is none.
+    """
+    if not values:
+        return get_row(session, schedule_id)
+    statement = f"UPDATE schedules SET {assignments(values)} WHERE id = %(schedule_id)s RETURNING {_COLUMNS}"
+    row = session.first(ScheduleRow, statement, schedule_id=schedule_id, **_values(values))
+    if row is None:
+        raise errors.ScheduleNotFoundError(f"schedule {schedule_id} does not exist")
+    return row
+
+
+def _values(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: Jsonb(value) if name in _DOCUMENTS else value for name, value in values.items()}
+
+
+def delete(session: Session, schedule_id: UUID) -> None:
+    """Delete a schedule; its jobs stay."""
+    session.execute("DELETE FROM schedules WHERE id = %(id)s", id=schedule_id)
 
 
 def due(session: Session, moment: datetime, besides: Collection[UUID] = ()) -> ScheduleRow | None:
@@ -52,26 +81,31 @@ def due(session: Session, moment: datetime, besides: Collection[UUID] = ()) -> S
     Args:
         besides: schedules that are left alone.
     """
-    query = (
-        sa.select(ScheduleRow)
-        .where(ScheduleRow.enabled, ScheduleRow.next_run_at <= moment, ScheduleRow.id.not_in(besides))
-        .order_by(ScheduleRow.next_run_at, ScheduleRow.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
+    return session.first(
+        ScheduleRow,
+        f"""SELECT {_COLUMNS} FROM schedules WHERE enabled AND next_run_at <= %(moment)s AND id <> ALL(%(besides)s)
+        ORDER BY next_run_at, id LIMIT 1 FOR UPDATE SKIP LOCKED""",
+        moment=moment,
+        besides=list(besides),
     )
-    return session.scalar(query)
 
 
 def next_due_at(session: Session, besides: Collection[UUID] = ()) -> datetime | None:
     """Return when the next schedule is due, apart from some."""
-    is_wanted = ScheduleRow.enabled & ScheduleRow.id.not_in(besides)
-    return session.scalar(sa.select(sa.func.min(ScheduleRow.next_run_at)).where(is_wanted))
+    at: datetime | None = session.scalar(
+        "SELECT min(next_run_at) FROM schedules WHERE enabled AND id <> ALL(%(besides)s)", besides=list(besides)
+    )
+    return at
 
 
 def active_job(session: Session, schedule_id: UUID) -> UUID | None:
     """Return a job of a schedule that has not ended."""
-    query = sa.select(JobRow.id).where(JobRow.schedule_id == schedule_id, JobRow.status.not_in(FINAL))
-    return session.scalar(query.limit(1))
+    found: UUID | None = session.scalar(
+        "SELECT id FROM jobs WHERE schedule_id = %(id)s AND status <> ALL(%(final)s) LIMIT 1",
+        id=schedule_id,
+        final=jobs.FINAL_STATUSES,
+    )
+    return found
 
 
 def start(session: Session, row: ScheduleRow, due_at: datetime | None = None) -> UUID:
@@ -102,32 +136,41 @@ def start(session: Session, row: ScheduleRow, due_at: datetime | None = None) ->
 
 def _baseline(session: Session, row: ScheduleRow) -> UUID | None:
     """Return the newest run that completed on the same source: files unchanged since are not read again."""
-    same = JobRow.request["source"] == sa.type_coerce(row.request["source"], JobRow.request.type)
-    query = sa.select(JobRow.id).where(JobRow.schedule_id == row.id, JobRow.status == Status.COMPLETED, same)
-    return session.scalar(query.order_by(JobRow.created_at.desc()).limit(1))
+    found: UUID | None = session.scalar(
+        """SELECT id FROM jobs WHERE schedule_id = %(id)s AND status = 'COMPLETED' AND request->'source' = %(source)s
+        ORDER BY created_at DESC LIMIT 1""",
+        id=row.id,
+        source=Jsonb(row.request["source"]),
+    )
+    return found
 
 
 def tell_skipped(session: Session, row: ScheduleRow, job_id: UUID) -> None:
     """Say in the schedule, and in the job that still runs, that a due time started nothing."""
-    set_note(row, f"skipped: the previous run, job {job_id}, had not ended", row.next_run_at)
-    job = session.get_one(JobRow, job_id)
+    set_note(session, row.id, f"skipped: the previous run, job {job_id}, had not ended", row.next_run_at)
+    job = jobs.get_row(session, job_id)
     due_at = row.next_run_at.isoformat(timespec="seconds") if row.next_run_at else "now"
-    jobs.add_event(
-        session, job_id, Status(job.status), f"the run due at {due_at} was skipped, because this job had not ended"
-    )
+    note = f"the run due at {due_at} was skipped, because this job had not ended"
+    jobs.add_event(session, job_id, Status(job.status), note)
 
 
-def set_note(row: ScheduleRow, note: str | None, at: datetime | None) -> None:
+def set_note(session: Session, schedule_id: UUID, note: str | None, at: datetime | None) -> None:
     """Keep why a due time started nothing; ``None`` forgets it."""
-    row.note, row.noted_at = note, at if note else None
+    update(session, schedule_id, note=note, noted_at=at if note else None)
 
 
 def note_failure(session: Session, schedule_id: UUID, note: str, due_at: datetime) -> bool:
     """Keep why a schedule could not be started at a due time; False when that was known."""
-    is_new = sa.func.coalesce(ScheduleRow.note, "").is_distinct_from(note)
-    is_due = (ScheduleRow.id == schedule_id) & (ScheduleRow.next_run_at == due_at)
-    query = sa.update(ScheduleRow).where(is_due, is_new | ScheduleRow.noted_at.is_distinct_from(due_at))
-    return session.scalar(query.values(note=note, noted_at=due_at).returning(ScheduleRow.id)) is not None
+    noted = session.scalar(
+        """UPDATE schedules SET note = %(note)s, noted_at = %(due_at)s
+        WHERE id = %(id)s AND next_run_at = %(due_at)s
+            AND (coalesce(note, '') <> %(note)s OR noted_at IS DISTINCT FROM %(due_at)s)
+        RETURNING id""",
+        id=schedule_id,
+        note=note,
+        due_at=due_at,
+    )
+    return noted is not None
 
 
 def request_of(row: ScheduleRow) -> JobRequest | None:
@@ -140,12 +183,10 @@ def request_of(row: ScheduleRow) -> JobRequest | None:
 
 def last_runs(session: Session, schedule_ids: Collection[UUID]) -> dict[UUID, LastRun]:
     """Return the newest job of each of the schedules that has one."""
-    columns = (JobRow.id, JobRow.status, JobRow.issues_count, JobRow.outcome, JobRow.created_at, JobRow.finished_at)
-    query = (
-        sa.select(JobRow.schedule_id, *columns)
-        .ext(distinct_on(JobRow.schedule_id))
-        .where(JobRow.schedule_id.in_(schedule_ids))
-        .order_by(JobRow.schedule_id, JobRow.created_at.desc())
+    rows = session.rows(
+        """SELECT DISTINCT ON (schedule_id) schedule_id, id, status, issues_count, outcome, created_at, finished_at
+        FROM jobs WHERE schedule_id = ANY(%(ids)s) ORDER BY schedule_id, created_at DESC""",
+        ids=list(schedule_ids),
     )
     return {
         row.schedule_id: LastRun(
@@ -156,7 +197,7 @@ def last_runs(session: Session, schedule_ids: Collection[UUID]) -> dict[UUID, La
             created_at=row.created_at,
             finished_at=row.finished_at,
         )
-        for row in session.execute(query)
+        for row in rows
     }
 
 

@@ -1,6 +1,6 @@
-"""Every query on splits. Takes a session; never commits. Times are the database's.
+"""Statements on splits. Takes a session; never commits. Times are the database's.
 
-A split is a part of a running job's files. Any runner may take one, under a lease and a fencing token of its own; what
+A split is a part of a running job's files. Any worker may take one, under a lease and a fencing token of its own; what
 it finds becomes a baseline of the job. So a split that is lost, or done twice, costs time and never a row.
 """
 
@@ -12,15 +12,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from psycopg.types.json import Jsonb
 
 from services.base import identity
-from services.db import job_rows
-from services.db.job_rows import Hold
-from services.db.tables import JobRow, SplitRow
+from services.db.database import Session
+from services.db.job_rows import FINAL_STATUSES, Hold
 from services.models import stored_files, versions
-from services.models.jobs import FINAL, JobRequest, Status
+from services.models.jobs import JobRequest
 
 MOST_TRIES = 3
 
@@ -35,12 +33,18 @@ class State(StrEnum):
     """It failed too often: the job computes its files itself, and tells what is wrong with them."""
 
 
-_OPEN = (State.WAITING, State.TAKEN)
+_IS_FREE = "(s.state = 'WAITING' OR (s.state = 'TAKEN' AND s.lease_expires_at < clock_timestamp()))"
+_FREE = f"""splits AS s JOIN jobs AS j ON j.id = s.job_id
+    WHERE j.status = 'RUNNING' AND NOT j.cancel_requested AND NOT j.pause_requested AND {_IS_FREE}
+        AND (%(job_id)s::uuid IS NULL OR s.job_id = %(job_id)s) AND s.job_id <> ALL(%(besides)s)"""
+_LEASE_END = "clock_timestamp() + make_interval(secs => %(lease_seconds)s)"
+_IS_OURS = "job_id = %(job_id)s AND number = %(number)s AND fencing_token = %(token)s"
+_HELD = f"{_IS_OURS} AND state = 'TAKEN'"
 
 
 @dataclass(frozen=True)
 class SplitClaim:
-    """A split that a runner holds.
+    """A split that a worker holds.
 
     Attributes:
         origin: as of a job's claim.
@@ -81,7 +85,7 @@ class Standing:
     splits: int
     left: int
     waiting: int
-    runners: int
+    workers: int
     files: int
     bytes: int
     files_done: int
@@ -93,35 +97,28 @@ def list_key(job_id: UUID, plan_token: int, number: int) -> str:
     return f"{stored_files.storage_prefix(job_id, plan_token)}splits/{number:05}.list"
 
 
+def _of(claim: SplitClaim) -> dict[str, Any]:
+    return {"job_id": claim.job_id, "number": claim.number, "token": claim.token}
+
+
 def add(session: Session, job_id: UUID, plan_token: int, planned: Iterable[Mapping[str, int]]) -> None:
     """Add the splits of a job, unless it has them; the caller's transaction holds the job's row."""
     if standing(session, job_id).splits:
         return
-    none_done = {"tries": 0, "files_done": 0, "bytes_done": 0, "shards": []}
-    values = [
-        {
-            "job_id": job_id,
-            "number": number,
-            "plan_token": plan_token,
-            "files": split["files"],
-            "bytes": split["bytes"],
-            "state": State.WAITING,
-            **none_done,
-        }
-        for number, split in enumerate(planned)
-    ]
-    session.execute(sa.insert(SplitRow), values)
-
-
-def _is_free() -> sa.ColumnElement[bool]:
-    is_dead = (SplitRow.state == State.TAKEN) & (SplitRow.lease_expires_at < sa.func.clock_timestamp())
-    return (SplitRow.state == State.WAITING) | is_dead
+    session.execute_many(
+        """INSERT INTO splits (job_id, number, plan_token, files, bytes, state, tries, files_done, bytes_done, shards)
+        VALUES (%(job_id)s, %(number)s, %(token)s, %(files)s, %(bytes)s, 'WAITING', 0, 0, 0, '[]')""",
+        [
+            {"job_id": job_id, "number": number, "token": plan_token, "files": split["files"], "bytes": split["bytes"]}
+            for number, split in enumerate(planned)
+        ],
+    )
 
 
 def claim(
     session: Session, lease_seconds: float, job_id: UUID | None = None, besides: Collection[UUID] = ()
 ) -> SplitClaim | None:
-    """Take a split of a running job that nobody has, or whose runner is dead.
+    """Take a split of a running job that nobody has, or whose worker is dead.
 
     Args:
         job_id: of this job or of none.
@@ -130,142 +127,147 @@ def claim(
     Raises:
         StrangeJobError: another version has written the job; nothing is to be committed.
     """
-    free = (
-        _free(job_id, besides)
-        .order_by(JobRow.created_at, SplitRow.job_id, SplitRow.number)
-        .limit(1)
-        .with_for_update(of=SplitRow, skip_locked=True)
-        .cte("free")
-    )
-    own = (SplitRow.job_id, SplitRow.number, SplitRow.fencing_token, SplitRow.plan_token)
     # One statement and few columns: this is asked hundreds of times for a job.
-    query = (
-        sa.update(SplitRow)
-        .where(SplitRow.job_id == free.c.job_id, SplitRow.number == free.c.number, JobRow.id == SplitRow.job_id)
-        .values(
-            state=State.TAKEN,
-            tries=SplitRow.tries + 1,
-            fencing_token=sa.func.nextval("fencing_tokens"),
-            runner=identity.own(),
-            lease_expires_at=job_rows.lease_end(lease_seconds),
-            files_done=0,
-            bytes_done=0,
+    row = session.row(
+        f"""WITH free AS (
+            SELECT s.job_id, s.number FROM {_FREE}
+            ORDER BY j.created_at, s.job_id, s.number LIMIT 1 FOR UPDATE OF s SKIP LOCKED
         )
-        .returning(*own, sa.func.coalesce(JobRow.rerun_of, JobRow.id), JobRow.request)
-        .execution_options(synchronize_session=False)
+        UPDATE splits AS s SET state = 'TAKEN', tries = s.tries + 1, fencing_token = nextval('fencing_tokens'),
+            worker = %(worker)s, lease_expires_at = {_LEASE_END}, files_done = 0, bytes_done = 0
+        FROM free, jobs AS j WHERE s.job_id = free.job_id AND s.number = free.number AND j.id = s.job_id
+        RETURNING s.job_id, s.number, s.fencing_token, s.plan_token, coalesce(j.rerun_of, j.id) AS origin, j.request""",
+        job_id=job_id,
+        besides=list(besides),
+        worker=identity.own(),
+        lease_seconds=lease_seconds,
     )
-    row = session.execute(query).first()
     if row is None:
         return None
-    job_id, number, token, plan_token, origin, request = row
-    return SplitClaim(job_id, number, token, plan_token, origin, versions.read(job_id, request))
+    request = versions.read(row.job_id, row.request)
+    return SplitClaim(row.job_id, row.number, row.fencing_token, row.plan_token, row.origin, request)
 
 
 def is_any_free(session: Session, job_id: UUID | None = None, besides: Collection[UUID] = ()) -> bool:
     """Return whether there is a split to claim, of one job or of any but some."""
-    return session.scalar(sa.select(_free(job_id, besides).exists())) is True
-
-
-def _free(job_id: UUID | None, besides: Collection[UUID]) -> sa.Select[UUID, int]:
-    return (
-        sa.select(SplitRow.job_id, SplitRow.number)
-        .join(JobRow, JobRow.id == SplitRow.job_id)
-        .where(
-            JobRow.status == Status.RUNNING,
-            ~JobRow.cancel_requested,
-            ~JobRow.pause_requested,
-            _is_free(),
-            sa.true() if job_id is None else SplitRow.job_id == job_id,
-            SplitRow.job_id.not_in(besides),
-        )
-    )
-
-
-def _held(claim: SplitClaim) -> sa.ColumnElement[bool]:
-    is_ours = (SplitRow.job_id == claim.job_id) & (SplitRow.number == claim.number)
-    return is_ours & (SplitRow.fencing_token == claim.token) & (SplitRow.state == State.TAKEN)
+    statement = f"SELECT EXISTS (SELECT FROM {_FREE})"
+    return session.scalar(statement, job_id=job_id, besides=list(besides)) is True
 
 
 def look(session: Session, claim: SplitClaim) -> Hold:
-    """Return how a runner stands to its split: lost also when nobody runs the job any more."""
-    wanted = JobRow.cancel_requested | JobRow.pause_requested | (JobRow.status != Status.RUNNING)
-    query = sa.select(wanted).join(SplitRow, SplitRow.job_id == JobRow.id).where(_held(claim))
-    asked = session.scalar(query)
+    """Return how a worker stands to its split: lost also when nobody runs the job any more."""
+    asked = session.scalar(
+        """SELECT j.cancel_requested OR j.pause_requested OR j.status <> 'RUNNING'
+        FROM splits JOIN jobs AS j ON j.id = job_id
+        WHERE job_id = %(job_id)s AND number = %(number)s AND splits.fencing_token = %(token)s AND state = 'TAKEN'""",
+        **_of(claim),
+    )
     if asked is None:
         return Hold.LOST
     return Hold.STOP if asked else Hold.HELD
 
 
-def extend(session: Session, claim: SplitClaim, lease_seconds: float, **values: Any) -> bool:
-    """Extend the lease and write how far it is; False when it is lost."""
-    end = job_rows.lease_end(lease_seconds)
-    query = sa.update(SplitRow).where(_held(claim)).values(lease_expires_at=end, **values).returning(SplitRow.number)
-    return session.scalar(query) is not None
+def extend(
+    session: Session,
+    claim: SplitClaim,
+    lease_seconds: float,
+    *,
+    files_done: int | None = None,
+    bytes_done: int | None = None,
+) -> bool:
+    """Extend the lease, and write how far it is if that is given; False when it is lost."""
+    found = session.scalar(
+        f"""UPDATE splits SET lease_expires_at = {_LEASE_END}, files_done = coalesce(%(files)s, files_done),
+            bytes_done = coalesce(%(bytes)s, bytes_done)
+        WHERE {_HELD} RETURNING number""",
+        lease_seconds=lease_seconds,
+        files=files_done,
+        bytes=bytes_done,
+        **_of(claim),
+    )
+    return found is not None
 
 
 def finish(session: Session, claim: SplitClaim, shards: list[str]) -> bool:
-    """Record the stored shards of a split; False when it is another runner's by now.
+    """Record the stored shards of a split; False when it is another worker's by now.
 
     Asked once more, because the answer to its commit was lost, it says what it said then.
     """
-    done = {"state": State.DONE, "files_done": SplitRow.files, "bytes_done": SplitRow.bytes}
-    is_ours = (SplitRow.job_id == claim.job_id) & (SplitRow.number == claim.number)
-    is_ours &= (SplitRow.fencing_token == claim.token) & SplitRow.state.in_((State.TAKEN, State.DONE))
-    query = sa.update(SplitRow).where(is_ours).values(shards=shards, runner=None, lease_expires_at=None, **done)
-    return session.scalar(query.returning(SplitRow.number)) is not None
+    found = session.scalar(
+        f"""UPDATE splits SET state = 'DONE', files_done = files, bytes_done = bytes, shards = %(shards)s,
+            worker = NULL, lease_expires_at = NULL
+        WHERE {_IS_OURS} AND state IN ('TAKEN', 'DONE') RETURNING number""",
+        shards=Jsonb(shards),
+        **_of(claim),
+    )
+    return found is not None
 
 
 def give_back(session: Session, claim: SplitClaim, *, failed: bool) -> None:
-    """Let another runner have a split; one that fails for the third time is given up."""
-    left = sa.case((SplitRow.tries >= MOST_TRIES, State.GIVEN_UP), else_=State.WAITING) if failed else State.WAITING
-    tries = SplitRow.tries if failed else SplitRow.tries - 1
-    free = {"runner": None, "lease_expires_at": None, "files_done": 0, "bytes_done": 0}
-    session.execute(sa.update(SplitRow).where(_held(claim)).values(state=left, tries=tries, **free))
+    """Let another worker have a split; one that fails for the third time is given up."""
+    left = f"CASE WHEN tries >= {MOST_TRIES} THEN 'GIVEN_UP' ELSE 'WAITING' END" if failed else "'WAITING'"
+    session.execute(
+        f"""UPDATE splits SET state = {left}, tries = tries - %(uncounted)s, worker = NULL, lease_expires_at = NULL,
+            files_done = 0, bytes_done = 0
+        WHERE {_HELD}""",
+        uncounted=int(not failed),
+        **_of(claim),
+    )
 
 
 def free_dead(session: Session, job_id: UUID) -> None:
-    """Let others have the splits of runners that died on this machine; elsewhere the lease tells."""
-    query = sa.select(SplitRow).where(SplitRow.job_id == job_id, SplitRow.state == State.TAKEN)
-    for row in session.scalars(query.with_for_update(skip_locked=True)):
-        if identity.is_gone(row.runner):
-            row.state = State.WAITING
-            row.runner = row.lease_expires_at = None
-            row.files_done = row.bytes_done = 0
+    """Let others have the splits of workers that died on this machine; elsewhere the lease tells."""
+    taken = session.rows(
+        """SELECT number, worker FROM splits WHERE job_id = %(job_id)s AND state = 'TAKEN' FOR UPDATE SKIP LOCKED""",
+        job_id=job_id,
+    )
+    dead = [row.number for row in taken if identity.is_gone(row.worker)]
+    if dead:
+        session.execute(
+            """UPDATE splits SET state = 'WAITING', worker = NULL, lease_expires_at = NULL,
+                files_done = 0, bytes_done = 0
+            WHERE job_id = %(job_id)s AND number = ANY(%(dead)s)""",
+            job_id=job_id,
+            dead=dead,
+        )
 
 
 def standing(session: Session, job_id: UUID) -> Standing:
     """Return how far the splits of a job are."""
-    is_open, is_taken = SplitRow.state.in_(_OPEN), SplitRow.state == State.TAKEN
-    sums = (sa.func.coalesce(sa.func.sum(column), 0) for column in _SUMMED)
-    counts = (
-        sa.func.count(),
-        sa.func.count().filter(is_open),
-        sa.func.count().filter(_is_free()),
-        sa.func.count(sa.distinct(SplitRow.runner)).filter(is_taken),
+    row = session.row(
+        f"""SELECT count(*) AS splits, count(*) FILTER (WHERE state IN ('WAITING', 'TAKEN')) AS left,
+            count(*) FILTER (WHERE {_IS_FREE}) AS waiting,
+            count(DISTINCT worker) FILTER (WHERE state = 'TAKEN') AS workers,
+            coalesce(sum(files), 0)::bigint AS files, coalesce(sum(bytes), 0)::bigint AS bytes,
+            coalesce(sum(files_done), 0)::bigint AS files_done, coalesce(sum(bytes_done), 0)::bigint AS bytes_done
+        FROM splits AS s WHERE job_id = %(job_id)s""",
+        job_id=job_id,
     )
-    row = session.execute(sa.select(*counts, *sums).where(SplitRow.job_id == job_id)).one()
-    return Standing(*(int(value) for value in row))
-
-
-_SUMMED = (SplitRow.files, SplitRow.bytes, SplitRow.files_done, SplitRow.bytes_done)
+    assert row is not None
+    return Standing(*row)
 
 
 def stored(session: Session, job_id: UUID) -> dict[str, list[str]]:
     """Return the names of the stored shards of a job's splits, by the prefix they are below."""
-    query = sa.select(SplitRow.fencing_token, SplitRow.shards).where(
-        SplitRow.job_id == job_id, SplitRow.state == State.DONE
+    rows = session.rows(
+        """SELECT fencing_token, shards FROM splits WHERE job_id = %(job_id)s AND state = 'DONE' ORDER BY number""",
+        job_id=job_id,
     )
-    rows = session.execute(query.order_by(SplitRow.number))
     return {stored_files.storage_prefix(job_id, row.fencing_token): row.shards for row in rows}
 
 
 def forget(session: Session, job_id: UUID) -> list[str]:
     """Remove the splits of a job, if it has ended; return the prefixes below which nothing is needed any more."""
-    job = session.get(JobRow, job_id)
-    if job is None or job.status not in FINAL:
+    job = session.row(
+        "SELECT fencing_token FROM jobs WHERE id = %(id)s AND status = ANY(%(final)s)",
+        id=job_id,
+        final=FINAL_STATUSES,
+    )
+    if job is None:
         return []
-    query = sa.delete(SplitRow).where(SplitRow.job_id == job_id)
-    rows = session.execute(query.returning(SplitRow.plan_token, SplitRow.fencing_token)).all()
+    rows = session.rows(
+        "DELETE FROM splits WHERE job_id = %(job_id)s RETURNING plan_token, fencing_token", job_id=job_id
+    )
     lists = {list_key(job_id, row.plan_token, 0).rpartition("/")[0] + "/" for row in rows}
     stored = {token for row in rows for token in row if token not in {None, job.fencing_token}}
     return sorted(lists | {stored_files.storage_prefix(job_id, token) for token in stored})
@@ -273,8 +275,12 @@ def forget(session: Session, job_id: UUID) -> list[str]:
 
 def tokens(session: Session) -> dict[UUID, set[int]]:
     """Return, by job that has not ended, the tokens below which its splits store what it still needs."""
-    query = sa.select(SplitRow.job_id, SplitRow.plan_token, SplitRow.fencing_token).join(JobRow)
+    rows = session.rows(
+        """SELECT job_id, plan_token, splits.fencing_token FROM splits JOIN jobs ON jobs.id = job_id
+        WHERE jobs.status <> ALL(%(final)s)""",
+        final=FINAL_STATUSES,
+    )
     found: dict[UUID, set[int]] = {}
-    for row in session.execute(query.where(JobRow.status.not_in(FINAL))):
+    for row in rows:
         found.setdefault(row.job_id, set()).update(token for token in row[1:] if token is not None)
     return found

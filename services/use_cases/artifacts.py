@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from services.base import errors
-from services.db import job_rows
+from services.db import job_files, job_rows
 from services.db.database import Database
 from services.models import stored_files
 from services.models.jobs import Artifact, Status
@@ -47,7 +47,7 @@ class ArtifactService:
         """
         with self._database.transaction() as session:
             job_rows.get_row(session, job_id)
-            return job_rows.artifacts(session, job_id)
+            return job_files.artifacts(session, job_id)
 
     def key(self, job_id: UUID, name: str) -> tuple[Artifact, str]:
         """Return an artifact with its key in the storage.
@@ -57,7 +57,7 @@ class ArtifactService:
         """
         with self._database.transaction() as session:
             row = job_rows.get_row(session, job_id)
-            known = {artifact.name: artifact for artifact in job_rows.artifacts(session, job_id)}
+            known = {artifact.name: artifact for artifact in job_files.artifacts(session, job_id)}
             token, status = row.fencing_token, row.status
         if name not in known or token is None:
             state = "" if status == Status.COMPLETED else f"; it is {status}"

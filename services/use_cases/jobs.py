@@ -12,14 +12,12 @@ import time
 import uuid
 from uuid import UUID
 
-import sqlalchemy.exc
-from sqlalchemy.orm import Session
-
 from services import engine
 from services.base import errors, settings
-from services.db import baselines, job_rows, pausing, recovery, removals, sums
-from services.db.database import Database
-from services.db.tables import JobRow
+from services.db import baselines, job_rows, job_views, pausing, recovery, removals, sums
+from services.db import job_files as file_rows
+from services.db.database import ConstraintError, Database, Session
+from services.db.rows import JobRow
 from services.engine import spec
 from services.models import request_paths
 from services.models.jobs import FINAL, IssueView, JobFilter, JobPage, JobRequest, JobView, Preview, Status
@@ -66,8 +64,8 @@ class JobService:
                 self._hold(session, request, rerun_of)
                 row = job_rows.insert_job(session, uuid.uuid4(), request, rerun_of)
                 position = job_rows.queue_positions(session, [row.id]).get(row.id)
-                view = job_rows.to_view(row, position)
-        except sqlalchemy.exc.IntegrityError:
+                view = job_views.to_view(row, position)
+        except ConstraintError:
             # Two submits with one key at once: the other one was first.
             return self._known(request) or errors_missing(), False
         self.submitted.set()
@@ -84,7 +82,7 @@ class JobService:
             request = request_paths.with_paths(request.validated(), _as_stored)
             if request.source.path is not None:
                 request = request.with_path(os.path.realpath(os.path.expanduser(request.source.os_path)))
-            return job_rows.to_view(self._same(row, request))
+            return job_views.to_view(self._same(row, request))
 
     def check(self, request: JobRequest) -> JobRequest:
         """Return a request as it is kept: options completed, paths resolved.
@@ -127,13 +125,13 @@ class JobService:
 
     def _check_reference(self, option: request_paths.PathOption, job_id: UUID) -> None:
         with self._database.transaction() as session:
-            query = sqlalchemy.select(JobRow.status, JobRow.operations).where(JobRow.id == job_id)
-            found = session.execute(query).one_or_none()
+            found = job_rows.status_of(session, job_id)
         state = "the job does not exist"
         if found is not None:
-            if found.status == Status.COMPLETED and option.result_of in found.operations:
+            status, operations = found
+            if status == Status.COMPLETED and option.result_of in operations:
                 return
-            state = f"it is {found.status}, of {', '.join(found.operations)}"
+            state = f"it is {status}, of {', '.join(operations)}"
         message = f"job {job_id} has no result of {option.result_of}: {state}"
         raise errors.InvalidOptionsError(
             message, remedy="Choose a completed job with this operation.", field=option.field
@@ -171,7 +169,7 @@ class JobService:
             row = job_rows.get_row(session, job_id)
             waiting = row.status == Status.PENDING
             position = job_rows.queue_positions(session, [job_id]).get(job_id) if waiting else None
-            return job_rows.to_view(row, position, job_rows.events(session, job_id))
+            return job_views.to_view(row, position, job_rows.events(session, job_id))
 
     def find(self, text: str) -> UUID:
         """Return the job that a person means: an id, its first four or more digits, or ``latest``.
@@ -205,7 +203,7 @@ class JobService:
     def exists(self, job_id: UUID) -> bool:
         """Return whether there is such a job; cheaper than `get`."""
         with self._database.transaction() as session:
-            return session.scalar(sqlalchemy.select(JobRow.id).where(JobRow.id == job_id)) is not None
+            return job_rows.exists(session, job_id)
 
     def list(self, wanted: JobFilter | None = None, cursor: str | None = None, limit: int = 50) -> JobPage:
         """Return jobs, newest first.
@@ -217,7 +215,7 @@ class JobService:
             rows, following = job_rows.list_rows(session, wanted or JobFilter(), cursor, limit)
             waiting = [row.id for row in rows if row.status == Status.PENDING]
             positions = job_rows.queue_positions(session, waiting) if waiting else {}
-            views = [job_rows.to_view(row, positions.get(row.id)) for row in rows]
+            views = [job_views.to_view(row, positions.get(row.id)) for row in rows]
         return JobPage(items=views, next_cursor=following)
 
     def counts(self) -> dict[Status, int]:
@@ -231,7 +229,7 @@ class JobService:
             return sums.totals(session)
 
     def cancel(self, job_id: UUID) -> JobView:
-        """Ask a job to stop; one that waits, or whose runner died, is cancelled at once; a finished one stays as it is.
+        """Ask a job to stop; one that waits, or whose worker died, is cancelled at once; a finished one stays as it is.
 
         Raises:
             JobNotFoundError: there is none.
@@ -239,12 +237,12 @@ class JobService:
         with self._database.transaction() as session:
             row = job_rows.get_row(session, job_id, lock=True)
             if row.status not in FINAL:
-                row.cancel_requested = True
+                row = job_rows.request_cancel(session, job_id)
             if row.status in {Status.PENDING, Status.INTERRUPTED, Status.PAUSED}:
-                job_rows.end(session, row, Status.CANCELLED, "cancelled while queued")
+                row = job_rows.end(session, job_id, Status.CANCELLED, "cancelled while queued")
             elif recovery.is_abandoned(session, row):
-                job_rows.end(session, row, Status.CANCELLED, "cancelled; its worker had crashed")
-            view = job_rows.to_view(row, history=job_rows.events(session, job_id))
+                row = job_rows.end(session, job_id, Status.CANCELLED, "cancelled; its worker had crashed")
+            view = job_views.to_view(row, history=job_rows.events(session, job_id))
         if view.is_final:
             self._remove_work(job_id)
         return view
@@ -258,7 +256,7 @@ class JobService:
         """
         with self._database.transaction() as session:
             row = pausing.ask(session, job_id)
-            return job_rows.to_view(row, history=job_rows.events(session, job_id))
+            return job_views.to_view(row, history=job_rows.events(session, job_id))
 
     def resume(self, job_id: UUID) -> JobView:
         """Queue a paused job again; it goes on from what it has made, where its operations can.
@@ -270,7 +268,7 @@ class JobService:
         with self._database.transaction() as session:
             row = pausing.resume(session, job_id)
             position = job_rows.queue_positions(session, [job_id]).get(job_id)
-            view = job_rows.to_view(row, position, job_rows.events(session, job_id))
+            view = job_views.to_view(row, position, job_rows.events(session, job_id))
         self.submitted.set()
         return view
 
@@ -299,13 +297,12 @@ class JobService:
             JobNotFoundError: there is none.
         """
         with self._database.transaction() as session:
-            row = job_rows.get_row(session, job_id, lock=True)
-            row.pinned = pinned
+            row = job_rows.pin(session, job_id, pinned=pinned)
             position = job_rows.queue_positions(session, [job_id]).get(job_id)
-            return job_rows.to_view(row, position, job_rows.events(session, job_id))
+            return job_views.to_view(row, position, job_rows.events(session, job_id))
 
     def delete(self, job_id: UUID) -> None:
-        """Delete a job with its result, also a kept one; files that cannot be removed now are left to the next sweep.
+        """Delete a job with its result, also a pinned one; files that cannot be removed now are left to the next sweep.
 
         Raises:
             JobNotFoundError: there is none.
@@ -319,7 +316,7 @@ class JobService:
             if user is not None:
                 message = f"job {user}, which is not finished, needs the result of job {job_id}"
                 raise errors.JobConflictError(message, remedy="Wait until it ends, or cancel it.")
-            removals.delete_row(session, row)
+            removals.delete_row(session, job_id)
         try:
             job_files.remove(self._database, self._storage, self._config, job_id)
         except errors.StorageError as error:
@@ -341,7 +338,7 @@ class JobService:
     def first_issues(self, job_id: UUID, after: int, limit: int) -> builtins.list[IssueView]:
         """Return issues with index > `after` as the worker wrote them: at most the first 1,000 of a job."""
         with self._database.transaction() as session:
-            return job_rows.issues(session, job_id, after, limit)
+            return file_rows.issues(session, job_id, after, limit)
 
 
 def _as_stored(option: request_paths.PathOption) -> str:

@@ -10,11 +10,9 @@ import tempfile
 from pathlib import Path
 from uuid import UUID
 
-import sqlalchemy as sa
-
 from services.base import errors
+from services.db import removals, retention_rows
 from services.db.database import Database
-from services.db.tables import JobRow, RemovalRow, RetentionRow
 from services.storage import Storage
 from services.use_cases import orphans
 
@@ -63,14 +61,14 @@ class Owner:
 
     def _own(self) -> str:
         with self._database.transaction() as session:
-            return str(session.execute(sa.select(RetentionRow.database_id)).scalar_one())
+            return str(retention_rows.database_id(session))
 
     def _holds_only_strangers(self) -> bool:
         stored: set[UUID] = {
             place.job_id for entry in self._storage.entries("jobs/") if (place := orphans.place(entry))
         }
         with self._database.transaction() as session:
-            known = set(session.scalars(sa.union_all(sa.select(JobRow.id), sa.select(RemovalRow.job_id))))
+            known = removals.known_jobs(session)
         return bool(stored) and not stored & known
 
     def _put(self, name: str) -> None:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import logging
 
 import pydantic
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from services.base import errors
+from services.db import presets
 from services.db.database import Database
-from services.db.tables import PresetRow
 from services.models.jobs import JobRequest
 
 log = logging.getLogger(__name__)
@@ -36,29 +34,27 @@ class PresetService:
             message = f"the name of a preset must have 1 to {_NAME_LENGTH} characters"
             raise errors.InvalidOptionsError(message, field="name")
         document = request.validated().model_dump(mode="json", exclude={"idempotency_key", "baseline"})
-        values = insert(PresetRow).values(name=name, request=document, saved_at=sa.func.now())
-        update = {"request": values.excluded.request, "saved_at": values.excluded.saved_at}
         with self._database.transaction() as session:
-            session.execute(values.on_conflict_do_update(index_elements=[PresetRow.name], set_=update))
+            presets.save(session, name, document)
 
     def list(self) -> dict[str, JobRequest]:
         """Return the presets by name; one that this version does not understand is left out."""
         with self._database.transaction() as session:
-            rows = list(session.scalars(sa.select(PresetRow).order_by(PresetRow.name)))
-        presets = {}
-        for row in rows:
+            documents = presets.requests(session)
+        found = {}
+        for name, document in documents.items():
             try:
-                presets[row.name] = JobRequest.model_validate(row.request)
+                found[name] = JobRequest.model_validate(document)
             except pydantic.ValidationError:
-                log.warning("the preset %r is of another version and is left out", row.name)
-        return presets
+                log.warning("the preset %r is of another version and is left out", name)
+        return found
 
     def delete(self, name: str) -> None:
         """Forget a preset; one that is none is fine."""
         if not _is_text(name):
             return
         with self._database.transaction() as session:
-            session.execute(sa.delete(PresetRow).where(PresetRow.name == name))
+            presets.delete(session, name)
 
 
 def _is_text(name: str) -> bool:

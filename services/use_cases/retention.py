@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.base import errors, settings
-from services.db import retention_rows
+from services.db import job_rows, retention_rows
 from services.db.database import Database
 from services.models.retention import Held, LastSweep, Orphan, OrphanKind, Sweep, SweptJob, Trouble
 from services.models.retention_rules import Limits
@@ -171,7 +171,7 @@ class RetentionService:
 
     def _ended(self, found: _Found, *, dry_run: bool) -> Sweep:
         with self._database.transaction() as session:
-            at = retention_rows.now(session)
+            at = job_rows.now(session)
             if not dry_run:
                 counts = (len(found.jobs), len(found.orphans), len(found.troubles))
                 names = ("jobs", "orphans", "troubles")

@@ -8,16 +8,14 @@ import re
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy.exc
-from sqlalchemy.orm import Session
-
 from services.base import errors, settings
-from services.db import schedule_rows
-from services.db.database import Database
-from services.db.tables import ScheduleRow
+from services.db import job_rows, schedule_rows
+from services.db.database import ConstraintError, Database, Session
+from services.db.rows import ScheduleRow
 from services.models import schedule_times
 from services.models.jobs import JobRequest, JobView
 from services.models.schedules import Occasion, ScheduleChange, ScheduleRequest, ScheduleView
@@ -31,7 +29,7 @@ class ScheduleService:
     """Create, list, change, run and delete schedules."""
 
     def __init__(
-        self, database: Database, jobs: JobService, config: settings.Settings, clock: Clock = schedule_rows.now
+        self, database: Database, jobs: JobService, config: settings.Settings, clock: Clock = job_rows.now
     ) -> None:
         """Keep the parts; nothing is opened.
 
@@ -88,23 +86,28 @@ class ScheduleService:
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was kept.
         """
-        row = ScheduleRow(
-            id=uuid.uuid4(),
-            name=_name(request.name),
-            request=self._document(request.job),
-            rule=request.when.strip(),
-            zone=request.zone,
-            enabled=request.enabled,
-            notify_on=_occasions(request.notify_on),
-            webhook_url=self._webhook(request.webhook_url),
-            email=self._email(request.email),
-        )
-        schedule_times.check(row.rule, row.zone)
-        with self._keeping(row.name) as session:
-            row.created_at = self.clock(session)
-            self._plan(session, row)
-            session.add(row)
-            session.flush()
+        name, rule = _name(request.name), request.when.strip()
+        document, occasions = self._document(request.job), _occasions(request.notify_on)
+        webhook_url, email = self._webhook(request.webhook_url), self._email(request.email)
+        schedule_times.check(rule, request.zone)
+        with self._keeping(name) as session:
+            row = ScheduleRow(
+                id=uuid.uuid4(),
+                name=name,
+                request=document,
+                rule=rule,
+                zone=request.zone,
+                enabled=request.enabled,
+                notify_on=occasions,
+                webhook_url=webhook_url,
+                email=email,
+                next_run_at=None,
+                note=None,
+                noted_at=None,
+                created_at=self.clock(session),
+            )
+            row = replace(row, next_run_at=self._next_run_at(session, row))
+            schedule_rows.insert(session, row)
             view = self._view(session, row)
         self.changed.set()
         return view
@@ -118,13 +121,11 @@ class ScheduleService:
         """
         values = self._values(change)
         with self._keeping(values.get("name")) as session:
-            row = schedule_rows.get_row(session, schedule_id, lock=True)
-            before = (row.rule, row.zone, row.enabled)
-            for name, value in values.items():
-                setattr(row, name, value)
-            if (row.rule, row.zone, row.enabled) != before:
-                self._plan(session, row)
-            session.flush()
+            before = schedule_rows.get_row(session, schedule_id, lock=True)
+            row = schedule_rows.update(session, schedule_id, **values)
+            if (row.rule, row.zone, row.enabled) != (before.rule, before.zone, before.enabled):
+                next_run_at = self._next_run_at(session, row)
+                row = schedule_rows.update(session, schedule_id, next_run_at=next_run_at, note=None, noted_at=None)
             view = self._view(session, row)
         self.changed.set()
         return view
@@ -136,7 +137,8 @@ class ScheduleService:
             ScheduleNotFoundError: there is none.
         """
         with self._database.transaction() as session:
-            session.delete(schedule_rows.get_row(session, schedule_id, lock=True))
+            schedule_rows.get_row(session, schedule_id, lock=True)
+            schedule_rows.delete(session, schedule_id)
 
     def run(self, schedule_id: UUID) -> JobView:
         """Start the job of a schedule at once, also of one that is paused; its next run stays as it is.
@@ -164,16 +166,15 @@ class ScheduleService:
         try:
             with self._database.transaction() as session:
                 yield session
-        except sqlalchemy.exc.IntegrityError as error:
+        except ConstraintError as error:
             message = f"a schedule with the name {name!r} already exists"
             raise errors.InvalidOptionsError(message, remedy="Choose another name.", field="name") from error
 
     def _view(self, session: Session, row: ScheduleRow) -> ScheduleView:
         return schedule_rows.to_view(row, schedule_rows.last_runs(session, [row.id]).get(row.id))
 
-    def _plan(self, session: Session, row: ScheduleRow) -> None:
-        row.next_run_at = schedule_times.next_after(row.rule, row.zone, self.clock(session)) if row.enabled else None
-        schedule_rows.set_note(row, None, None)
+    def _next_run_at(self, session: Session, row: ScheduleRow) -> datetime | None:
+        return schedule_times.next_after(row.rule, row.zone, self.clock(session)) if row.enabled else None
 
     def _document(self, job: JobRequest) -> dict[str, object]:
         return self._jobs.check(job).model_dump(mode="json", exclude={"idempotency_key"})

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pydantic
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 
 from services.base import errors, paths, settings
+from services.db import job_rows, places
 from services.db.database import Database
-from services.db.tables import JobRow, PlaceRow
 from services.models.jobs import Source
 
 if TYPE_CHECKING:
@@ -260,11 +258,8 @@ class SourceService:
 
     def recent(self, limit: int = 8) -> list[str]:
         """Return the sources of the newest jobs that may still be read, each once."""
-        source = JobRow.request["source"]
-        newest = sa.func.max(JobRow.created_at)
         with self._database.transaction() as session:
-            query = sa.select(source).group_by(source).order_by(newest.desc()).limit(4 * limit)
-            values = list(session.scalars(query))
+            values = job_rows.recent_sources(session, 4 * limit)
         found = []
         for value in values:
             with contextlib.suppress(pydantic.ValidationError, errors.PravahError):
@@ -276,7 +271,7 @@ class SourceService:
     def favourites(self) -> list[str]:
         """Return the favourite directories."""
         with self._database.transaction() as session:
-            return list(session.scalars(sa.select(PlaceRow.path).order_by(PlaceRow.path)))
+            return places.paths(session)
 
     def add_favourite(self, path: str) -> None:
         """Keep a directory as a favourite.
@@ -291,14 +286,13 @@ class SourceService:
         except UnicodeEncodeError:
             raise errors.InvalidOptionsError("the name of a favourite must be valid UTF-8") from None
         with self._database.transaction() as session:
-            values = insert(PlaceRow).values(path=real, added_at=sa.func.now())
-            session.execute(values.on_conflict_do_nothing())
+            places.add(session, real)
 
     def remove_favourite(self, path: str) -> None:
         """Forget a favourite; one that is none is fine."""
         known = path.replace("\0", "").encode("utf-8", "replace").decode()  # what the table can hold
         with self._database.transaction() as session:
-            session.execute(sa.delete(PlaceRow).where(PlaceRow.path == known))
+            places.remove(session, known)
 
     def check_s3(self, uri: str) -> None:
         """Refuse a prefix outside the allowed ones.

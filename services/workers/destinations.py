@@ -11,15 +11,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pydantic
-import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.orm import Session
 
 from services import operations
 from services.base import regular
-from services.db.tables import JobRow
+from services.db import job_rows
+from services.db.database import Session
 from services.models import request_paths
-from services.models.jobs import JobRequest, Status
+from services.models.jobs import JobRequest
 from services.use_cases.sources import UNFINISHED
 
 _RECENT_DAYS = 7
@@ -48,9 +46,6 @@ def _writing() -> list[str]:
 
 def settle_recent(session: Session) -> None:
     """Take away what a process left that died between the end of a job and this."""
-    since = sa.func.clock_timestamp() - sa.func.make_interval(0, 0, 0, _RECENT_DAYS)
-    query = sa.select(JobRow.id, JobRow.rerun_of, JobRow.request)
-    query = query.where(JobRow.status == Status.COMPLETED, JobRow.finished_at > since)
-    for row in session.execute(query.where(JobRow.operations.has_any(sa.cast(_writing(), ARRAY(sa.Text))))):
+    for origin, request in job_rows.completed_recently(session, _RECENT_DAYS, _writing()):
         with contextlib.suppress(pydantic.ValidationError):
-            settle(JobRequest.model_validate(row.request), row.rerun_of or row.id)
+            settle(JobRequest.model_validate(request), origin)

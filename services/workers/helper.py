@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services import engine, operations
 from services.base import disk, errors, settings
 from services.db import splits
-from services.db.database import Database
+from services.db.database import Database, Session
 from services.db.job_rows import Hold
 from services.db.splits import SplitClaim
 from services.engine import spec

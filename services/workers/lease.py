@@ -10,11 +10,9 @@ from types import TracebackType
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services.base import errors, settings
 from services.db import job_rows
-from services.db.database import Database
+from services.db.database import Database, Session
 
 log = logging.getLogger(__name__)
 

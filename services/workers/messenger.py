@@ -8,15 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.orm import Session
-
 from services.base import errors, settings, units
 from services.base.loops import Loop
-from services.db import job_rows, outbox
-from services.db.database import Database
+from services.db import job_rows, job_views, outbox
+from services.db.database import Database, Session
 from services.db.outbox import Channel, State
-from services.db.schedule_rows import now as database_now
-from services.db.tables import NotificationRow
+from services.db.rows import NotificationRow
 from services.models.jobs import JobView, Status
 from services.notifications import calls, mails, message, webhooks
 from services.use_cases.jobs import JobService
@@ -49,7 +46,7 @@ class Messenger:
         database: Database,
         jobs: JobService,
         config: settings.Settings,
-        clock: Callable[[Session], datetime] = database_now,
+        clock: Callable[[Session], datetime] = job_rows.now,
     ) -> None:
         """Keep the parts; `start` begins.
 
@@ -90,7 +87,7 @@ class Messenger:
             row = outbox.claim(session, self._clock(session), _CLAIM_SECONDS)
             if row is None:
                 return False
-            view = job_rows.to_view(job_rows.get_row(session, row.job_id))
+            view = job_views.to_view(job_rows.get_row(session, row.job_id))
             claim = Claim(row.id, Channel(row.channel), row.target, tuple(row.findings), row.attempts, view)
         try:
             self._end(claim, State.SENT, self._deliver(claim))
@@ -140,8 +137,7 @@ class Messenger:
             row = self._held(session, claim)
             if row is None:
                 return
-            row.state = state
-            row.next_attempt_at = self._clock(session) + timedelta(seconds=again_seconds)
+            outbox.end(session, row.id, state, self._clock(session) + timedelta(seconds=again_seconds))
             said = (
                 f"{claim.channel}: {words}" if claim.channel == Channel.WEBHOOK else f"e-mail to {row.target}: {words}"
             )
@@ -151,8 +147,7 @@ class Messenger:
         with self._database.transaction() as session:
             row = self._held(session, claim)
             if row is not None:
-                row.attempts -= 1
-                row.next_attempt_at = self._clock(session)
+                outbox.give_back(session, row.id, self._clock(session))
 
     def _held(self, session: Session, claim: Claim) -> NotificationRow | None:
         """Lock and return the row of a try; ``None`` when its job is gone, or another process tries by now."""
@@ -161,5 +156,4 @@ class Messenger:
             job_rows.get_row(session, claim.view.id, lock=True)
         except errors.JobNotFoundError:
             return None
-        row = session.get(NotificationRow, claim.id, with_for_update=True)
-        return row if row is not None and row.attempts == claim.attempt else None
+        return outbox.held(session, claim.id, claim.attempt)

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services import engine
 from services.base import errors, settings
-from services.db import job_rows
-from services.db.database import Database
+from services.db import job_files, job_rows
+from services.db.database import Database, Session
 from services.models.jobs import Progress, RateSample
 
 log = logging.getLogger(__name__)
@@ -86,15 +84,17 @@ class Report:
         """Write how the job stands; a database that is away is left to the lease."""
         progress = self.progress()
         add_sample(self._samples, progress)
-        values = {
-            "progress": progress.model_dump(mode="json"),
-            "samples": [sample.model_dump(mode="json") for sample in self._samples],
-            "issues_count": progress.issues,
-        }
         try:
             with self._database.transaction() as session:
-                lease_seconds = self._config.lease_seconds
-                hold = job_rows.heartbeat(session, self._job_id, self._token, lease_seconds, **values)
+                hold = job_rows.heartbeat(
+                    session,
+                    self._job_id,
+                    self._token,
+                    self._config.lease_seconds,
+                    progress=progress.model_dump(mode="json"),
+                    samples=[sample.model_dump(mode="json") for sample in self._samples],
+                    issues_count=progress.issues,
+                )
                 seen = self._add(session) if hold is not job_rows.Hold.LOST else None
         except errors.DatabaseError as error:
             log.warning("progress of job %s is not written: %s", self._job_id, error)
@@ -107,8 +107,8 @@ class Report:
         self._add(session)
 
     def _add(self, session: Session) -> tuple[int, int]:
-        issues = self._handle.issues(self._issues, max(0, job_rows.ISSUES_WHILE_RUNNING - self._issues))
+        issues = self._handle.issues(self._issues, max(0, job_files.ISSUES_WHILE_RUNNING - self._issues))
         shards = self._handle.shards(self._shards)
-        job_rows.add_issues(session, self._job_id, issues)
-        job_rows.add_shards(session, self._job_id, self._token, shards)
+        job_files.add_issues(session, self._job_id, issues)
+        job_files.add_shards(session, self._job_id, self._token, shards)
         return self._issues + len(issues), self._shards + len(shards)

@@ -17,13 +17,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
-
 from services import engine
 from services.base import disk, errors, settings
-from services.db import job_rows, outbox, pausing, recovery, registry
-from services.db.database import Database
+from services.db import job_files, job_rows, outbox, pausing, recovery, registry
+from services.db.database import Database, Session
 from services.engine import spec
 from services.models import findings, stored_files, versions
 from services.models.jobs import Artifact, JobError, Progress, Status
@@ -155,8 +152,7 @@ class Runner:
             rows = recovery.abandoned(session, self._threads.keys())
             for row in rows:
                 log.warning("the worker of job %s crashed", row.id)
-                recovery.interrupt(session, row, "its worker crashed", died=True)
-            session.flush()
+                recovery.interrupt(session, row.id, "its worker crashed", died=True)
             recovery.requeue(session)
         return bool(rows)
 
@@ -290,16 +286,6 @@ class Runner:
             name = path.relative_to(folder).as_posix()
             stored.append(Artifact(name=name, media_type=stored_files.media_type(name), size_bytes=path.stat().st_size))
             lease.store(self._storage.put, claim.prefix + name, path)
-        issues = finished.progress.issues
-        values = {
-            "status": Status.COMPLETED,
-            "outcome": finished.outcome,
-            "progress": finished.progress.model_dump(mode="json"),
-            "issues_count": issues,
-            "finished_at": sa.func.clock_timestamp(),
-            "lease_expires_at": None,
-            "runner": None,
-        }
 
         def write(session: Session) -> bool:
             # First of all, so that the row is ours and locked for what follows.
@@ -307,10 +293,10 @@ class Runner:
             if row is None:
                 return job_rows.has_completed(session, claim.job_id, claim.token)
             finished.report.finish(session)
-            job_rows.replace_artifacts(session, claim.job_id, stored)
-            job_rows.fenced_update(session, claim.job_id, claim.token, **values)
-            note = f"{issues:,} issues" if issues else "no issues"
-            job_rows.add_event(session, claim.job_id, Status.COMPLETED, note)
+            job_files.replace_artifacts(session, claim.job_id, stored)
+            progress = finished.progress.model_dump(mode="json")
+            issues = finished.progress.issues
+            job_rows.complete(session, claim.job_id, claim.token, finished.outcome, progress, issues)
             outbox.add_findings(session, row, findings.of(finished.outcome))
             return True
 
@@ -347,11 +333,11 @@ class Runner:
             if row is None:
                 return
             if row.cancel_requested:
-                job_rows.end(session, row, Status.CANCELLED, "cancelled")
+                job_rows.end(session, row.id, Status.CANCELLED, "cancelled")
             elif row.pause_requested:
-                pausing.enter(session, row, "paused")
+                pausing.enter(session, row.id, "paused")
             else:
-                recovery.interrupt(session, row, "its worker was stopped", died=False)
+                recovery.interrupt(session, row.id, "its worker was stopped", died=False)
 
         lease.insist(write)
 
@@ -361,6 +347,6 @@ class Runner:
         def write(session: Session) -> None:
             row = job_rows.held_row(session, claim.job_id, claim.token)
             if row is not None:
-                job_rows.end(session, row, Status.FAILED, failure.message, failure)
+                job_rows.end(session, row.id, Status.FAILED, failure.message, failure)
 
         lease.insist(write)

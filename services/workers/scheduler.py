@@ -10,13 +10,11 @@ import logging
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services.base import errors
 from services.base.loops import Loop
 from services.db import job_rows, schedule_rows
-from services.db.database import Database
-from services.db.tables import ScheduleRow
+from services.db.database import Database, Session
+from services.db.rows import ScheduleRow
 from services.models import schedule_times
 from services.models.jobs import Status
 from services.use_cases.jobs import JobService
@@ -74,7 +72,8 @@ class Scheduler:
                 due = row.id, row.next_run_at
                 self._start(session, row, row.next_run_at, now)
                 # After now, not after the due time: what passed while nothing ran is caught up by this one run.
-                row.next_run_at = schedule_times.next_after(row.rule, row.zone, now, row.next_run_at)
+                next_run_at = schedule_times.next_after(row.rule, row.zone, now, row.next_run_at)
+                schedule_rows.update(session, row.id, next_run_at=next_run_at)
         except Exception as error:  # of one schedule: the others are started
             if due is None:
                 raise
@@ -103,7 +102,7 @@ class Scheduler:
             schedule_rows.tell_skipped(session, row, active)
             return
         job_id = schedule_rows.start(session, row, due_at)
-        schedule_rows.set_note(row, None, None)
+        schedule_rows.set_note(session, row.id, None, None)
         if now - due_at > _LATE:
             note = f"was due at {due_at.isoformat(timespec='seconds')}; later missed runs are skipped"
             job_rows.add_event(session, job_id, Status.PENDING, note)

@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from services import engine, operations
 from services.base import errors, settings
 from services.db import job_rows, registry, splits
-from services.db.database import Database
+from services.db.database import Database, Session
 from services.engine import spec
 from services.models.jobs import JobRequest, Progress, RateSample
 from services.storage import Storage
@@ -171,13 +169,16 @@ class Sharing:
             self._signals.moved.clear()
 
     def _write(self, claim: Claim, progress: Progress, samples: list[RateSample]) -> None:
-        values = {
-            "progress": progress.model_dump(mode="json"),
-            "samples": [sample.model_dump(mode="json") for sample in samples],
-        }
         try:
             with self._database.transaction() as session:
-                job_rows.heartbeat(session, claim.job_id, claim.token, self._config.lease_seconds, **values)
+                job_rows.heartbeat(
+                    session,
+                    claim.job_id,
+                    claim.token,
+                    self._config.lease_seconds,
+                    progress=progress.model_dump(mode="json"),
+                    samples=[sample.model_dump(mode="json") for sample in samples],
+                )
         except errors.DatabaseError as error:
             log.warning("progress of job %s is not written: %s", claim.job_id, error)
 
@@ -223,7 +224,7 @@ class Sharing:
 
 
 def _progress(standing: splits.Standing, seconds: float) -> Progress:
-    by = f"by {standing.runners:,} runners" if standing.runners > 1 else "by one worker"
+    by = f"by {standing.workers:,} workers" if standing.workers > 1 else "by one worker"
     done = standing.splits - standing.left
     return Progress(
         stage=f"{done:,} of {standing.splits:,} splits done, {by}",

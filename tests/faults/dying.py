@@ -19,12 +19,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import orm
-
 from services import bootstrap
 from services.base import settings
 from services.db import job_rows
-from services.db.database import Database
+from services.db.database import Database, Session
 from services.storage.local import LocalStorage
 
 _lock = threading.Lock()
@@ -80,10 +78,9 @@ def install() -> None:
     inner = Database.transaction
 
     @contextlib.contextmanager
-    def transaction(self: Database) -> Iterator[orm.Session]:
+    def transaction(self: Database) -> Iterator[Session]:
         with inner(self) as session:
             yield session
-            session.flush()
             point("before commit")
         point("after commit")
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.models.jobs import JobRequest, Source, Status
@@ -27,7 +26,7 @@ from tests.pages.conftest import Open, _streamlit, open_page, shared
 
 __all__ = ["_streamlit", "client", "open_page", "shared"]
 
-COMPLETIONS = sa.text(
+COMPLETIONS = (
     "SELECT job_id, count(*) AS times FROM job_events WHERE status = 'COMPLETED' GROUP BY job_id ORDER BY job_id"
 )
 CROWD = 100
@@ -75,7 +74,7 @@ def test_a_hundred_requests_at_once_are_each_taken_once(
         runner.start_runner()
         wait_until(lambda: services.jobs.counts()[Status.COMPLETED] == distinct, "all are completed", seconds=120)
     with services.database.transaction() as session:
-        ended = session.execute(COMPLETIONS).all()
+        ended = session.rows(COMPLETIONS)
     assert [row.times for row in ended] == [1] * distinct
     meet("load: a hundred submissions at once", CROWD)
 

@@ -8,12 +8,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from services import bootstrap
-from services.db.tables import ScheduleRow
 from services.models.jobs import JobRequest, JobView, Source, Status
 from services.models.schedules import ScheduleRequest, ScheduleView
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.pages.conftest import Open, button, drawn, texts
+from tests.rows import change
 
 
 @pytest.fixture
@@ -104,8 +104,7 @@ def test_a_schedule_of_another_version_is_shown_and_can_be_deleted(
     open_page: Open, shared: bootstrap.Services, made: ScheduleView
 ) -> None:
     with shared.database.transaction() as session:
-        session.get_one(ScheduleRow, made.id).request = {"made_up": True}
-        session.get_one(ScheduleRow, made.id).note = "a <b>note</b>"
+        change(session, "schedules", made.id, request={"made_up": True}, note="a <b>note</b>")
     shown = lines(open_page("schedules"))
     assert "delete it and create it again" in shown
     assert "a &lt;b&gt;note&lt;/b&gt;" in shown

@@ -2,8 +2,6 @@
 
 from alembic import context
 
-from services.db import tables
-
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=tables.Base.metadata)
+context.configure(connection=connection)
 context.run_migrations()

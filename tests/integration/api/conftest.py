@@ -17,7 +17,7 @@ from services import bootstrap
 from services.api import app as api
 from services.api import asgi
 from services.base import settings as settings_module
-from services.db import job_rows
+from services.db import job_files
 from services.models.jobs import FINAL, Artifact
 from tests import asking
 from tests.conftest import TreeBuilder, database_copy, fill, wait_until
@@ -122,9 +122,9 @@ def reader(kept: Kept) -> TestClient:
 def store(services: bootstrap.Services, job_id: uuid.UUID, name: str, content: bytes, folder: Path) -> str:
     """Put a file beside a job's own ones, as the runner would; return its address."""
     with services.database.transaction() as session:
-        kept = job_rows.artifacts(session, job_id)
+        kept = job_files.artifacts(session, job_id)
         added = Artifact(name=name, media_type="text/html", size_bytes=len(content))
-        job_rows.replace_artifacts(session, job_id, [*kept, added])
+        job_files.replace_artifacts(session, job_id, [*kept, added])
     file = folder / "content"
     file.write_bytes(content)
     services.storage.put(services.artifacts.key(job_id, name)[1], file)

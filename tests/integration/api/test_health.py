@@ -123,12 +123,10 @@ def test_metrics_count_jobs_and_what_they_processed(client: TestClient, run_job:
 def test_metrics_know_more_bytes_than_32_bits_hold(
     client: TestClient, services: bootstrap.Services, run_job: RunJob
 ) -> None:
-    import sqlalchemy
-
     run_job("checksum")
     with services.database.transaction() as session:
         update = "UPDATE jobs SET progress = jsonb_set(progress, '{bytes_done}', '5000000000000')"
-        session.execute(sqlalchemy.text(update))
+        session.execute(update)
     assert samples(client)["pravah_processed_bytes", (("operation", "checksum"),)] == 5e12
 
 

@@ -11,11 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import bootstrap
-from services.db.tables import JobRow
 from services.models.jobs import Status
 from services.use_cases.retention import RetentionService
 from tests import asking
 from tests.integration.api.conftest import problem
+from tests.rows import change
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -33,7 +33,7 @@ def ended(client: TestClient, source: Path) -> list[str]:
 def limits(services: bootstrap.Services) -> None:
     """Let the newest job alone stay."""
     config = services.settings.model_copy(update={"keep_jobs": 1})
-    services.retention = RetentionService(services.database, services.storage, config)
+    vars(services)["retention"] = RetentionService(services.database, services.storage, config)
 
 
 def test_a_job_is_kept_and_kept_no_longer(client: TestClient, ended: list[str]) -> None:
@@ -91,9 +91,8 @@ def test_a_result_that_an_unfinished_job_reads_is_not_deleted(
     client: TestClient, services: bootstrap.Services, ended: list[str], source: Path
 ) -> None:
     with services.database.transaction() as session:
-        row = session.query(JobRow).filter_by(status=Status.CANCELLED).first()
-        assert row is not None
-        row.status, row.operations, reference = Status.COMPLETED, ["checksum"], str(row.id)
+        reference = session.scalar("SELECT id FROM jobs WHERE status = 'CANCELLED' LIMIT 1")
+        change(session, "jobs", reference, status=Status.COMPLETED, operations=["checksum"])
     body = asking.body("verify", source, {"manifest": f"job:{reference}"})
     user = client.post("/api/jobs", json=body).json()["id"]
     assert user in problem(client.delete(f"/api/jobs/{reference}"), 409, "job_conflict")["detail"]

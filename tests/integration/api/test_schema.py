@@ -15,7 +15,6 @@ from typing import Any
 import hypothesis
 import pytest
 import schemathesis
-import sqlalchemy
 from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.openapi.checks import RejectedPositiveData
@@ -169,7 +168,7 @@ def test_sequences_of_operations_keep_their_schema(
         def setup(self) -> None:
             # Each scenario begins with the same database and gives the same ids: Hypothesis replays them.
             with services.database.transaction() as session:
-                session.execute(sqlalchemy.text("TRUNCATE jobs, schedules CASCADE"))
+                session.execute("TRUNCATE jobs, schedules CASCADE")
             ids = random.Random(4)
             monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=ids.getrandbits(128), version=4))
 

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.models.jobs import JobView, Status
@@ -102,7 +101,7 @@ def _own_terminal() -> None:
 def _waits_for_a_lock(services: bootstrap.Services) -> bool:
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with services.database.transaction() as session:
-        return bool(session.scalar(sa.text(waiting)))
+        return bool(session.scalar(waiting))
 
 
 def test_a_second_signal_leaves_at_once_and_the_job_ends_cancelled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -12,12 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from services import bootstrap
-from services.db.tables import JobRow
-from services.models.jobs import JobRequest, Source, Status
+from services.db import job_rows
+from services.models.jobs import Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.cli.conftest import Cli
 from tests.processes import Pravah
+from tests.rows import change
 
 
 @pytest.fixture
@@ -98,32 +100,14 @@ def test_ids_may_be_abbreviated(cli: Cli, services: bootstrap.Services, small: P
     request = one_job(operation="inventory", source=Source.of_path(small)).validated()
     with services.database.transaction() as session:
         for twin in twins:
-            session.add(_row(twin, request))
+            job_rows.insert_job(session, twin, request)
+            change(session, "jobs", twin, status=Status.CANCELLED, created_at=datetime(2026, 1, 1, tzinfo=UTC))
     assert cli("jobs", "show", "ABCDEF00-0000-4000-8000-000000000002", "--json").document["id"] == str(twins[1])
     several = cli("jobs", "show", "abcd", status=2).err
     assert all(str(twin) in several for twin in twins)
     newest = cli("submit", "inventory", small).out.strip()
     assert cli("jobs", "show", "latest", "--json").document["id"] == newest
     assert cli("jobs", "show", newest[:6], "--json").document["id"] == newest
-
-
-def _row(job_id: UUID, request: JobRequest) -> JobRow:
-    from datetime import UTC, datetime
-
-    return JobRow(
-        id=job_id,
-        operations=list(request.names),
-        label="twin",
-        request=request.model_dump(mode="json", exclude={"idempotency_key"}),
-        status=Status.CANCELLED,
-        attempt=1,
-        cancel_requested=False,
-        pause_requested=False,
-        deaths=0,
-        samples=[],
-        issues_count=0,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )
 
 
 def test_cancel_retry_delete(cli: Cli, small: Path, services: bootstrap.Services) -> None:

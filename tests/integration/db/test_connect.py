@@ -9,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,6 @@ from psycopg import sql
 
 from services.base import errors
 from services.base import settings as settings_module
-from services.db import tables
 from services.db.database import Database
 from tests.conftest import database_at, free_port
 
@@ -79,18 +79,17 @@ def test_many_threads_migrate_at_once(bare_url: str, tmp_path: Path) -> None:
     assert failures == []
 
 
-def test_the_migrations_make_what_the_tables_declare(database_url: str) -> None:
+def test_the_migrations_make_what_the_rows_declare(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
-        rows = connection.execute(
+        found = connection.execute(
             "SELECT table_name, column_name, is_nullable FROM information_schema.columns WHERE table_schema = 'public'"
         ).fetchall()
-    made = {(table, column, nullable == "YES") for table, column, nullable in rows if table != "alembic_version"}
+    made = {(table, column, nullable == "YES") for table, column, nullable in found if table != "alembic_version"}
+    kinds = {"jobs": rows.JobRow, "schedules": rows.ScheduleRow, "notifications": rows.NotificationRow}
     declared = {
-        (table.name, column.name, bool(column.nullable))
-        for table in tables.Base.metadata.tables.values()
-        for column in table.columns
+        (table, field.name, "None" in str(field.type)) for table, kind in kinds.items() for field in fields(kind)
     }
-    assert made == declared
+    assert {column for column in made if column[0] in kinds} == declared
 
 
 def test_a_second_start_changes_nothing_and_is_quick(database_url: str, tmp_path: Path) -> None:

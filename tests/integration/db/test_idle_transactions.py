@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors, settings
@@ -22,7 +21,7 @@ def test_a_row_lock_ends_with_the_lease_of_a_sleeping_holder(settings: settings.
         with pytest.raises(errors.DatabaseError), sleeper.database.transaction() as asleep:
             job_rows.get_row(asleep, job.id, lock=True)
             with other.database.transaction() as awake:
-                awake.execute(sa.text("SET LOCAL lock_timeout = '20s'"))
+                awake.execute("SET LOCAL lock_timeout = '20s'")
                 assert job_rows.get_row(awake, job.id, lock=True).id == job.id
-            asleep.scalar(sa.text("SELECT 1"))
+            asleep.scalar("SELECT 1")
         assert other.jobs.cancel(job.id).id == job.id

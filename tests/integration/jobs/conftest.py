@@ -6,19 +6,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import settings as settings_module
 from services.db import job_rows, recovery
-from services.db.tables import JobRow
 from services.models.jobs import JobRequest, JobView, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
+from tests.rows import change
 
 RUNNER = """
 import sys, time
@@ -110,10 +110,10 @@ def claim(services: bootstrap.Services, limit: int = 10, lease_seconds: float = 
 def take_over(services: bootstrap.Services, job_id: UUID) -> int:
     """Let the lease of a claim end and claim the job anew; return the new token."""
     with services.database.transaction() as session:
-        session.get_one(JobRow, job_id).lease_expires_at = sa.func.now() - sa.text("interval '1 second'")
+        change(session, "jobs", job_id, lease_expires_at=job_rows.now(session) - timedelta(seconds=1))
     with services.database.transaction() as session:
         for row in recovery.abandoned(session):
-            recovery.interrupt(session, row, "test", died=True)
+            recovery.interrupt(session, row.id, "test", died=True)
     with services.database.transaction() as session:
         recovery.requeue(session)
     claimed = claim(services)

@@ -15,7 +15,7 @@ import pytest
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db import job_rows, recovery
+from services.db import recovery
 from services.models import results
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
 from tests.asking import one_job
@@ -128,7 +128,7 @@ def test_an_attempt_goes_on_from_the_shards_of_the_one_that_died(
         shutil.copy(folder / "part-00000.parquet", folder / ".part-00001.parquet.tmp")
         os.truncate(folder / ".part-00001.parquet.tmp", 100)
         with others.database.transaction() as session:
-            recovery.interrupt(session, job_rows.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, view.id, "it died", died=True)
         others.start_runner()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2)
@@ -209,7 +209,7 @@ def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings
         table = pq.read_table(lines[0])
         pq.write_table(table.slice(0, table.num_rows // 2), lines[0])
         with others.database.transaction() as session:
-            recovery.interrupt(session, job_rows.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, view.id, "it died", died=True)
         others.start_runner()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2)
@@ -249,7 +249,7 @@ def test_an_attempt_goes_on_where_a_later_job_begins_anew(
         if marker.exists():
             marker.write_text(str(view.id))
         with others.database.transaction() as session:
-            recovery.interrupt(session, job_rows.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, view.id, "it died", died=True)
         others.start_runner()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2), done.error

@@ -14,12 +14,12 @@ from services import bootstrap
 from services.base import identity
 from services.base import settings as settings_module
 from services.db import job_rows, recovery
-from services.db.tables import JobRow
 from services.models import results
 from services.models.jobs import JobRequest, JobView, Status
 from services.workers.runner import Claim
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
+from tests.rows import change
 
 
 def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it_up(
@@ -84,7 +84,7 @@ def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
         view = services.jobs.submit(small_job)[0]
         assert claim(services, lease_seconds=1.5)
         with services.database.transaction() as session:
-            session.get_one(JobRow, view.id).runner = "another-boot pid:[1] 1 1"
+            change(session, "jobs", view.id, worker="another-boot pid:[1] 1 1")
         services.start_runner()
         claimed_at = time.monotonic()
         done = services.jobs.wait(view.id, 30)
@@ -99,7 +99,7 @@ def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Servi
         assert claim(services)
         assert services.jobs.get(view.id).attempt == attempt
         with services.database.transaction() as session:
-            recovery.interrupt(session, job_rows.get_row(session, view.id), "it died", died=True)
+            recovery.interrupt(session, view.id, "it died", died=True)
         with services.database.transaction() as session:
             recovery.requeue(session)
     failed = services.jobs.get(view.id)
@@ -117,7 +117,7 @@ def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, sma
     for _ in range(3 * recovery.MOST_DEATHS):
         assert claim(services)
         with services.database.transaction() as session:
-            recovery.interrupt(session, job_rows.get_row(session, view.id), "stopped", died=False)
+            recovery.interrupt(session, view.id, "stopped", died=False)
         with services.database.transaction() as session:
             recovery.requeue(session)
     assert services.jobs.get(view.id).status == Status.PENDING
@@ -131,7 +131,7 @@ def test_a_job_whose_runner_is_dead_can_be_cancelled_and_deleted_without_a_runne
     own = identity.own()
     assert own is not None
     with services.database.transaction() as session:
-        session.get_one(JobRow, view.id).runner = own.rpartition(" ")[0] + " 1"
+        change(session, "jobs", view.id, worker=own.rpartition(" ")[0] + " 1")
     assert services.jobs.cancel(view.id).status == Status.CANCELLED
     services.jobs.delete(view.id)
 
@@ -171,7 +171,7 @@ def test_what_an_attempt_that_died_stored_goes_with_the_end_of_the_job(
     ended = services.jobs.wait(view.id, 30)
     assert (ended.status, ended.attempt) == (status, 2)
     with services.database.transaction() as session:
-        token = session.get_one(JobRow, view.id).fencing_token
+        token = job_rows.get_row(session, view.id).fencing_token
     left = [] if token is None else [str(token)]
     wait_until(lambda: not stored.exists() or [one.name for one in stored.iterdir()] == left, "the rest is removed")
     if status == Status.COMPLETED:
@@ -181,7 +181,7 @@ def test_what_an_attempt_that_died_stored_goes_with_the_end_of_the_job(
 def take_over_dead(services: bootstrap.Services, view: JobView) -> None:
     """Queue a job again as if its runner had died."""
     with services.database.transaction() as session:
-        recovery.interrupt(session, job_rows.get_row(session, view.id), "test", died=True)
+        recovery.interrupt(session, view.id, "test", died=True)
     with services.database.transaction() as session:
         recovery.requeue(session)
 

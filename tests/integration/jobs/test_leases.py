@@ -9,20 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db import job_rows, recovery
+from services.db import job_files, job_rows, recovery
 from services.db.database import Database
-from services.db.tables import ArtifactRow, JobIssueRow, JobRow, ShardRow
 from services.models import stored_files
 from services.models.jobs import Artifact, IssueView, JobRequest, Progress, Status
 from services.workers.lease import Lease
 from services.workers.runner import Claim, Finished, Runner
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, take_over, wait_for
+from tests.rows import change
 
 
 def test_concurrent_claims_never_give_a_job_twice(services: bootstrap.Services, small_job: JobRequest) -> None:
@@ -87,7 +86,7 @@ def test_every_write_of_a_stale_runner_is_refused(services: bootstrap.Services, 
     assert fresh > stale
     before = services.jobs.get(job_id)
     with services.database.transaction() as session:
-        assert not job_rows.fenced_update(session, job_id, stale, status="COMPLETED")
+        assert not job_rows.complete(session, job_id, stale, {}, {}, 0)
         assert job_rows.heartbeat(session, job_id, stale, 10, progress={}) is job_rows.Hold.LOST
         assert job_rows.look(session, job_id, stale) is job_rows.Hold.LOST
         assert job_rows.held_row(session, job_id, stale) is None
@@ -125,9 +124,9 @@ def test_a_stale_runner_completes_nothing_and_leaves_no_file(
     assert after.status == Status.RUNNING
     assert after.outcome is None
     with services.database.transaction() as session:
-        assert session.scalars(sa.select(ArtifactRow)).all() == []
-        assert session.scalars(sa.select(ShardRow)).all() == []
-        assert session.scalars(sa.select(JobIssueRow)).all() == []
+        assert session.rows("SELECT * FROM artifacts") == []
+        assert session.rows("SELECT * FROM shards") == []
+        assert session.rows("SELECT * FROM job_issues") == []
     assert services.storage.list(stored_files.storage_prefix(view.id, stale)) == []
 
 
@@ -138,7 +137,7 @@ def test_a_heartbeat_extends_the_lease(services: bootstrap.Services, small_job: 
 
     def lease_end() -> float:
         with services.database.transaction() as session:
-            end = session.get_one(JobRow, job_id).lease_expires_at
+            end = job_rows.get_row(session, job_id).lease_expires_at
         assert end is not None
         return end.timestamp()
 
@@ -183,9 +182,8 @@ def test_a_runner_that_lost_its_lease_forgets_the_job(running: bootstrap.Service
     view = running.jobs.submit(slow_job)[0]
     wait_for(running, view, Status.RUNNING)
     with running.database.transaction() as session:
-        row = session.get_one(JobRow, view.id)
-        row.fencing_token = (row.fencing_token or 0) + 1_000
-        row.runner = None
+        token = job_rows.get_row(session, view.id).fencing_token or 0
+        change(session, "jobs", view.id, fencing_token=token + 1_000, worker=None)
     name = f"pravah-job-{view.id}"
     wait_until(lambda: name not in {one.name for one in threading.enumerate()}, "the runner gave it up")
     after = running.jobs.get(view.id)
@@ -247,8 +245,8 @@ def test_after_completion_the_shards_are_those_of_the_result(
         done = services.jobs.wait(view.id, 30)
         assert done.outcome is not None
         with services.database.transaction() as session:
-            rows = session.scalars(sa.select(ShardRow).where(ShardRow.job_id == view.id)).all()
-            token = session.get_one(JobRow, view.id).fencing_token
+            rows = session.rows("SELECT * FROM shards WHERE job_id = %(id)s", id=view.id)
+            token = job_rows.get_row(session, view.id).fencing_token
         expected = {
             (table["name"], shard["path"], shard["rows"], shard["bytes"])
             for table in done.outcome["results"][0]["tables"]
@@ -270,7 +268,7 @@ def test_a_stale_runners_issues_do_not_shadow_those_of_its_successor(
     assert claim(services)
     old = IssueView(index=1, stage="walk", path="old", kind="vanished", message="")
     with services.database.transaction() as session:
-        job_rows.add_issues(session, job_id, [old])
+        job_files.add_issues(session, job_id, [old])
     take_over(services, job_id)
     assert services.results.issues(job_id) == []
 
@@ -279,7 +277,7 @@ def test_more_rows_than_a_statement_takes_are_written(services: bootstrap.Servic
     job_id = services.jobs.submit(small_job)[0].id
     many = [Artifact(name=f"result/part-{n:05d}.parquet", media_type="x", size_bytes=n) for n in range(30_000)]
     with services.database.transaction() as session:
-        job_rows.replace_artifacts(session, job_id, many)
+        job_files.replace_artifacts(session, job_id, many)
     assert len(services.artifacts.list(job_id)) == 30_000
 
 

@@ -12,11 +12,12 @@ import pytest
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db.tables import JobRow
+from services.db import job_rows
 from services.models.jobs import JobFilter, JobRequest, Source, Status
 from tests.asking import one_job, other
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import statuses, wait_for
+from tests.rows import change
 
 
 def test_a_job_goes_from_pending_over_running_to_completed(running: bootstrap.Services, small_job: JobRequest) -> None:
@@ -205,9 +206,8 @@ def test_a_job_that_this_version_does_not_understand_is_left_to_another_one_and_
     newer, _ = services.jobs.submit(small_job)
     new, _ = services.jobs.submit(small_job)
     with services.database.transaction() as session:
-        row = session.get_one(JobRow, newer.id)
-        understood = row.request
-        row.request = {**row.request, "walk": {"newer_option": 1}}
+        understood = job_rows.get_row(session, newer.id).request
+        change(session, "jobs", newer.id, request={**understood, "walk": {"newer_option": 1}})
     listed = services.jobs.list()
     assert {view.id for view in listed.items} == {newer.id, new.id}
     services.start_runner()
@@ -224,7 +224,7 @@ def test_a_job_that_this_version_does_not_understand_is_left_to_another_one_and_
         assert "does not understand it (walk.newer_option" in left.events[-1].note
     with bootstrap.open_services(services.settings) as of_newer_version:
         with of_newer_version.database.transaction() as session:
-            session.get_one(JobRow, newer.id).request = understood
+            change(session, "jobs", newer.id, request=understood)
         of_newer_version.start_runner()
         done = of_newer_version.jobs.wait(newer.id, 30)
         assert (done.status, done.attempt) == (Status.COMPLETED, 1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 import uuid
 from collections.abc import Callable
 
 import pytest
-import sqlalchemy as sa
+from psycopg.types.json import Jsonb
 
 from services import bootstrap
 from services.base import errors
@@ -21,22 +20,22 @@ MANY = 10_000
 def fill(services: bootstrap.Services, template: JobView, count: int = MANY) -> None:
     """Add jobs by the thousand: a tenth waits, the others are completed, each with an outcome and samples."""
     samples = [{"elapsed_seconds": n, "files_done": n, "bytes_done": n} for n in range(240)]
-    statement = sa.text("""
+    statement = """
         INSERT INTO jobs (id, operations, label, request, status, attempt, cancel_requested, deaths, samples,
                           issues_count, outcome, created_at)
         SELECT gen_random_uuid(), operations, label || n, request,
-               CASE WHEN n % 10 = 0 THEN 'PENDING' ELSE 'COMPLETED' END, 1, false, 0, CAST(:samples AS jsonb), 0,
-               CAST(:outcome AS jsonb), created_at - n * interval '1 millisecond'
-        FROM jobs, generate_series(1, :count) AS n WHERE id = :id""")
+               CASE WHEN n %% 10 = 0 THEN 'PENDING' ELSE 'COMPLETED' END, 1, false, 0, %(samples)s, 0,
+               %(outcome)s, created_at - n * interval '1 millisecond'
+        FROM jobs, generate_series(1, %(count)s) AS n WHERE id = %(id)s"""
     outcome = {
         "counts": {"files": 1, "bytes": 1},
         "results": [],
         "tables": [{"name": f"t{n}", "shards": [{"path": "x" * 40}]} for n in range(10)],
     }
-    values = {"samples": json.dumps(samples), "outcome": json.dumps(outcome), "count": count, "id": template.id}
+    values = {"samples": Jsonb(samples), "outcome": Jsonb(outcome), "count": count, "id": template.id}
     with services.database.transaction() as session:
-        session.execute(statement, values)
-        session.execute(sa.text("ANALYZE jobs"))
+        session.execute(statement, **values)
+        session.execute("ANALYZE jobs")
 
 
 def milliseconds(call: Callable[[], object], times: int = 9) -> float:
@@ -72,7 +71,7 @@ def test_pages_show_every_job_once_while_others_come_in(services: bootstrap.Serv
     template = services.jobs.submit(small_job)[0]
     fill(services, template, 60)
     with services.database.transaction() as session:
-        session.execute(sa.text("UPDATE jobs SET created_at = now()"))  # all at one moment: the id decides
+        session.execute("UPDATE jobs SET created_at = now()")  # all at one moment: the id decides
     before = {view.id for view in services.jobs.list(limit=100).items}
     seen: list[uuid.UUID] = []
     cursor = None

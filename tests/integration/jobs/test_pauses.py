@@ -10,7 +10,6 @@ from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
 from services.db import recovery
-from services.db.tables import JobRow
 from services.models.jobs import JobRequest, Source, Status
 from tests.asking import one_job
 from tests.conftest import wait_until
@@ -98,7 +97,7 @@ def test_a_pause_is_kept_when_the_runner_dies(services: bootstrap.Services, smal
     assert claim(services)
     assert services.jobs.pause(view.id).status == Status.RUNNING
     with services.database.transaction() as session:
-        recovery.interrupt(session, session.get_one(JobRow, view.id), "it died", died=True)
+        recovery.interrupt(session, view.id, "it died", died=True)
     with services.database.transaction() as session:
         recovery.requeue(session)
     assert services.jobs.get(view.id).status == Status.PAUSED

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db.tables import SplitRow
 from services.models import results
 from services.models.jobs import JobRequest, JobView, Source, Status
 from services.workers.ray_cluster import RayCluster
@@ -70,7 +68,7 @@ def _rows(services: bootstrap.Services, job: JobView) -> list[dict[str, object]]
 
 def _taken_by(services: bootstrap.Services) -> set[str]:
     with services.database.transaction() as session:
-        return set(session.scalars(sa.select(SplitRow.runner).where(SplitRow.runner.is_not(None))))  # type: ignore[arg-type]
+        return set(session.scalars("SELECT worker FROM splits WHERE worker IS NOT NULL"))
 
 
 def _address(cluster: subprocess.Popen[bytes]) -> str:

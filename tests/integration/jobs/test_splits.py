@@ -6,16 +6,15 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import settings as settings_module
 from services.db import job_rows, registry, splits
 from services.db.job_rows import Hold
-from services.db.tables import JobRow, SplitRow
 from services.models import results
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
 from services.workers.runner import Runner
@@ -23,6 +22,7 @@ from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn, statuses
 from tests.integration.storage.conftest import Proxy
+from tests.rows import change
 
 FILES = 400
 # The lease is the default: nothing here waits for its end, and a busy machine may let a test wait for seconds inside a
@@ -69,9 +69,7 @@ def idle(settings: settings_module.Settings) -> Iterator[bootstrap.Services]:
 def _announce_somebody(services: bootstrap.Services) -> None:
     with services.database.transaction() as session:
         # As if from the future: it is heard of during the whole test.
-        session.execute(
-            sa.text("INSERT INTO runners VALUES (gen_random_uuid(), clock_timestamp() + interval '1 hour')")
-        )
+        session.execute("INSERT INTO workers VALUES (gen_random_uuid(), clock_timestamp() + interval '1 hour')")
 
 
 def _runners(services: bootstrap.Services) -> int:
@@ -113,9 +111,9 @@ def _alone(settings: settings_module.Settings, request: JobRequest) -> JobView:
         return services.jobs.wait(view.id, 60)
 
 
-def _split_rows(services: bootstrap.Services) -> list[SplitRow]:
+def _split_rows(services: bootstrap.Services) -> list[Any]:
     with services.database.transaction() as session:
-        return list(session.scalars(sa.select(SplitRow).order_by(SplitRow.number)))
+        return session.rows("SELECT * FROM splits ORDER BY number")
 
 
 def _states(services: bootstrap.Services) -> set[str]:
@@ -185,7 +183,7 @@ def test_one_large_file_is_shared_range_by_range(
         services.start_runner()
         wait_until(lambda: _runners(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
-        seen: dict[int, SplitRow] = {}
+        seen: dict[int, Any] = {}
 
         def is_done() -> bool:
             seen.update({row.number: row for row in _split_rows(services)})
@@ -227,7 +225,7 @@ def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
         services.start_runner()
         wait_until(lambda: _runners(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
-        wait_until(lambda: len({row.runner for row in _split_rows(services) if row.runner}) == 2, "both are at it", 60)
+        wait_until(lambda: len({row.worker for row in _split_rows(services) if row.worker}) == 2, "both are at it", 60)
         both.set()
         shared = services.jobs.wait(view.id, 60)
         _is_same(services, shared, alone)
@@ -312,8 +310,8 @@ def test_a_runner_that_lost_its_split_can_write_nothing_of_it(idle: bootstrap.Se
     assert second is not None
     assert (stale.number, second.number, _claim_split(idle)) == (0, 1, None)
     with idle.database.transaction() as session:
-        ended = sa.func.clock_timestamp() - sa.text("interval '1 second'")
-        session.execute(sa.update(SplitRow).where(SplitRow.number == 0).values(lease_expires_at=ended))
+        ended = "UPDATE splits SET lease_expires_at = clock_timestamp() - interval '1 second' WHERE number = 0"
+        session.execute(ended)
     fresh = _claim_split(idle)
     assert fresh is not None
     assert fresh.number == 0
@@ -361,7 +359,7 @@ def test_a_shared_job_that_is_cancelled_ends_at_once_everywhere(
     with bootstrap.open_services(settings) as services:
         services.start_runner()
         view = services.jobs.submit(large)[0]
-        wait_until(lambda: len({row.runner for row in _split_rows(idle) if row.runner}) == 2, "both are at it", 60)
+        wait_until(lambda: len({row.worker for row in _split_rows(idle) if row.worker}) == 2, "both are at it", 60)
         services.jobs.cancel(view.id)
         done = services.jobs.wait(view.id, 20)
         assert done.status == Status.CANCELLED
@@ -377,8 +375,7 @@ def test_a_split_of_a_job_that_this_version_does_not_understand_is_left_to_other
             row = job_rows.claim(session, 10, 60)
             assert row is not None
             splits.add(session, row.id, row.fencing_token or 0, [{"files": 1, "bytes": 1}])
-        row = session.get_one(JobRow, newer.id)
-        row.request = {**row.request, "made_up": True}
+        change(session, "jobs", newer.id, request={**newer.request.model_dump(mode="json"), "made_up": True})
     parts = (idle.database, idle.jobs, idle.sources, idle.storage, idle.artifacts, idle.settings)
     helper = Runner(*parts)._helper
     claimed = helper._claim(None)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import settings as settings_module
-from services.db.tables import NotificationRow
+from services.db import job_rows
 from services.models.jobs import JobRequest, JobView, Source
 from services.models.schedules import ScheduleRequest, ScheduleView
 from services.workers.messenger import Messenger
@@ -53,7 +53,7 @@ def services(settings: settings_module.Settings, hook: Hook, mailbox: Mailbox) -
 def clock(services: bootstrap.Services) -> SetClock:
     """Return a clock that is ahead of the database's: what was written a moment ago is due."""
     with services.database.transaction() as session:
-        now = session.execute(sa.select(sa.func.clock_timestamp() + sa.text("interval '1 hour'"))).scalar_one()
+        now = job_rows.now(session) + timedelta(hours=1)
     return SetClock(now)
 
 
@@ -97,4 +97,4 @@ def notes(services: bootstrap.Services, job: JobView) -> list[str]:
 def states(services: bootstrap.Services) -> list[str]:
     """Return the states of all notifications."""
     with services.database.transaction() as session:
-        return list(session.scalars(sa.select(NotificationRow.state).order_by(NotificationRow.id)))
+        return session.scalars("SELECT state FROM notifications ORDER BY id")

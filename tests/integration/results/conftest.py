@@ -10,15 +10,14 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
-from services.db import job_rows
-from services.db.tables import JobRow
+from services.db import job_files, job_rows
 from services.models import stored_files
 from services.models.jobs import Artifact, Source, Status
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
+from tests.rows import change
 
 ISSUES = pa.schema(
     [
@@ -90,9 +89,8 @@ def store(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> St
         ]
         outcome = {"results": [{"operation": operation, "options": {}, "tables": listed, "files": [], "summary": {}}]}
         with services.database.transaction() as session:
-            job_rows.replace_artifacts(session, view.id, stored)
-            values = {"status": Status.COMPLETED, "outcome": outcome, "finished_at": datetime.now(UTC)}
-            session.execute(sa.update(JobRow).where(JobRow.id == view.id).values(**values))
+            job_files.replace_artifacts(session, view.id, stored)
+            change(session, "jobs", view.id, status=Status.COMPLETED, outcome=outcome, finished_at=datetime.now(UTC))
         return view.id
 
     return make

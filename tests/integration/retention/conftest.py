@@ -11,17 +11,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import settings as settings_module
-from services.db.tables import ArtifactRow, JobRow
-from services.models.jobs import JobView, Source, Status
+from services.db import job_files, job_rows
+from services.models.jobs import Artifact, JobView, Source, Status
 from services.models.retention import Sweep
 from services.use_cases.retention import RetentionService
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.jobs.conftest import Spawn, spawn
+from tests.rows import change
 
 __all__ = ["Spawn", "spawn"]
 
@@ -37,16 +37,13 @@ def finish(services: bootstrap.Services, tree: TreeBuilder, tmp_path: Path) -> F
     def make(days_ago: float = 0, size_bytes: int = 10, **values: Any) -> UUID:
         view, _ = services.jobs.submit(one_job(operation="inventory", source=source))
         with services.database.transaction() as session:
-            row = session.get_one(JobRow, view.id)
-            row.status = Status.COMPLETED
-            row.fencing_token = session.scalar(sa.text("SELECT nextval('fencing_tokens')"))
-            now = session.execute(sa.select(sa.func.clock_timestamp())).scalar_one()
-            row.finished_at = now - timedelta(days=days_ago)
-            for name, value in values.items():
-                setattr(row, name, value)
-            token = row.fencing_token
+            token = session.scalar("SELECT nextval('fencing_tokens')")
+            finished_at = job_rows.now(session) - timedelta(days=days_ago)
+            ended = {"status": Status.COMPLETED, "fencing_token": token, "finished_at": finished_at} | values
+            change(session, "jobs", view.id, **ended)
             if size_bytes:
-                session.add(ArtifactRow(job_id=view.id, name="file", media_type="x", size_bytes=size_bytes))
+                stored = Artifact(name="file", media_type="x", size_bytes=size_bytes)
+                job_files.replace_artifacts(session, view.id, [stored])
         if size_bytes:
             file = tmp_path / "stored-file"
             file.write_bytes(bytes(size_bytes))

@@ -9,18 +9,18 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors
 from services.db import job_rows, retention_rows
-from services.db.tables import ArtifactRow, JobEventRow, JobRow, RemovalRow
+from services.db.rows import JobRow
 from services.models.jobs import JobRequest, JobView, Source, Status
 from services.models.retention import Reason
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.jobs.conftest import claim
 from tests.integration.retention.conftest import Finish, folder, foresee, sweep, there, waiting
+from tests.rows import change
 
 
 def test_nothing_to_delete_is_no_trouble(services: bootstrap.Services) -> None:
@@ -60,9 +60,9 @@ def test_what_is_beyond_a_limit_goes_with_rows_and_files(
     for job_id in ids:
         assert folder(services.settings, job_id).exists() == (job_id in left)
     with services.database.transaction() as session:
-        assert session.scalars(sa.select(RemovalRow)).all() == []
-        assert set(session.scalars(sa.select(ArtifactRow.job_id))) == left
-        assert set(session.scalars(sa.select(JobEventRow.job_id))) == left
+        assert session.rows("SELECT * FROM removals") == []
+        assert set(session.scalars("SELECT job_id FROM artifacts")) == left
+        assert set(session.scalars("SELECT job_id FROM job_events")) == left
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RUNNING, Status.INTERRUPTED])
@@ -122,10 +122,10 @@ def test_what_an_unfinished_job_reads_stays_until_it_has_ended(
 ) -> None:
     user, _ = services.jobs.submit(reading(services, tree({"b": b""}), reference))
     with services.database.transaction() as session:
-        session.get_one(JobRow, user.id).status = status
+        change(session, "jobs", user.id, status=status)
     assert sweep(services, keep_days=1).jobs == []
     with services.database.transaction() as session:
-        session.get_one(JobRow, user.id).status = Status.PENDING
+        change(session, "jobs", user.id, status=Status.PENDING)
     with pytest.raises(errors.JobConflictError, match=str(user.id)):
         services.jobs.delete(reference)
     services.jobs.cancel(user.id)
@@ -137,8 +137,8 @@ def test_what_a_job_of_another_version_names_stays(
 ) -> None:
     user = waiting(services, operation="inventory", source=Source.of_path(tree({"b": b""})))
     with services.database.transaction() as session:
-        row = session.get_one(JobRow, user.id)
-        row.request = {**row.request, "to_come": {"expected": [f"job:{reference}"]}}
+        row = job_rows.get_row(session, user.id)
+        change(session, "jobs", user.id, request={**row.request, "to_come": {"expected": [f"job:{reference}"]}})
     assert sweep(services, keep_days=1).jobs == []
 
 
@@ -225,9 +225,10 @@ def test_the_databases_clock_decides_not_this_machines(
     monkeypatch.setattr("services.use_cases.retention.time.time", lambda: 4e9)
     assert sweep(services, keep_days=2).jobs == []
     with services.database.transaction() as session:
-        row = session.get_one(JobRow, job_id)
-        assert row.finished_at is not None
-        row.finished_at += timedelta(days=400)  # that clock was set back since
+        finished_at = job_rows.get_row(session, job_id).finished_at
+        assert finished_at is not None
+        # That clock was set back since.
+        change(session, "jobs", job_id, finished_at=finished_at + timedelta(days=400))
     assert sweep(services, keep_days=2).jobs == []
 
 
@@ -237,17 +238,18 @@ def test_a_job_without_a_time_of_its_end_counts_from_its_beginning(
     job_id = finish(finished_at=None)
     assert sweep(services, keep_days=1).jobs == []
     with services.database.transaction() as session:
-        session.get_one(JobRow, job_id).created_at -= timedelta(days=3)
+        created_at = job_rows.get_row(session, job_id).created_at
+        change(session, "jobs", job_id, created_at=created_at - timedelta(days=3))
     assert len(sweep(services, keep_days=1).jobs) == 1
 
 
 def test_more_jobs_than_a_batch_and_than_a_statement_takes(services: bootstrap.Services, finish: Finish) -> None:
     first = finish(days_ago=50)
-    copy = sa.text("""
+    copy = """
         INSERT INTO jobs (id, operations, label, request, status, attempt, cancel_requested, deaths, samples,
             issues_count, created_at, finished_at)
         SELECT gen_random_uuid(), operations, label, request, 'FAILED', 1, false, 0, '[]', 0, created_at,
-            finished_at + make_interval(secs => n) FROM jobs, generate_series(1, 70000) AS n""")
+            finished_at + make_interval(secs => n) FROM jobs, generate_series(1, 70000) AS n"""
     with services.database.transaction() as session:
         session.execute(copy)
     assert len(foresee(services, keep_days=1).jobs) == 70_001

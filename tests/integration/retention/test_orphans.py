@@ -9,12 +9,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db.tables import JobRow, RetentionRow
+from services.db import job_rows, retention_rows
 from services.models.jobs import FINAL, JobRequest, Source, Status
 from services.models.retention import OrphanKind
 from services.use_cases.owner import Owner
@@ -22,6 +21,7 @@ from tests.asking import one_job
 from tests.conftest import TreeBuilder, fill, wait_until
 from tests.integration.jobs.conftest import claim, take_over, wait_for
 from tests.integration.retention.conftest import Finish, age, folder, foresee, retention, sweep, waiting
+from tests.rows import change
 
 NOBODY = "00000000-0000-4000-8000-00000000000a"
 
@@ -43,7 +43,7 @@ def names(found: object) -> dict[str, tuple[str, int]]:
 def test_every_kind_is_found_told_and_removed(services: bootstrap.Services, finish: Finish) -> None:
     known = finish()
     with services.database.transaction() as session:
-        token = session.get_one(JobRow, known).fencing_token or 0
+        token = job_rows.get_row(session, known).fencing_token or 0
     data = services.settings.data_dir
     left = {
         f"results/jobs/{NOBODY}/7/inventory/part": bytes(100),
@@ -123,7 +123,7 @@ def test_whatever_the_clock_says_a_running_job_keeps_its_files(
     work = running.settings.work_dir / str(view.id)
     wait_until(lambda: list(work.glob("*/out")), "the engine has made its folder")
     with running.database.transaction() as session:
-        token = session.get_one(JobRow, view.id).fencing_token
+        token = job_rows.get_row(session, view.id).fencing_token
     fill(results(running), {f"jobs/{view.id}/{token}/part": b"being stored", f"jobs/{view.id}/{token}/.put-x": b"half"})
     monkeypatch.setattr("services.use_cases.retention.time.time", lambda: 4e9)
     assert names(sweep(running)) == {}
@@ -156,14 +156,14 @@ def test_the_work_of_a_job_that_has_not_ended_stays(
 ) -> None:
     view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
     with services.database.transaction() as session:
-        session.get_one(JobRow, view.id).status = status
+        change(session, "jobs", view.id, status=status)
     part = services.settings.work_dir / f"{view.id}/7/out/part"
     fill(services.settings.work_dir, {f"{view.id}/7/out/part": b"1"})
     age(services.settings.work_dir)
     assert names(sweep(services)) == {}
     assert part.exists()
     with services.database.transaction() as session:
-        session.get_one(JobRow, view.id).status = Status.CANCELLED
+        change(session, "jobs", view.id, status=Status.CANCELLED)
     assert set(names(sweep(services))) == {f"work/{view.id}/7"}
     assert not part.exists()
 
@@ -172,7 +172,7 @@ def test_the_work_of_a_job_that_has_not_ended_stays(
 def test_what_a_job_without_result_stored_goes(services: bootstrap.Services, finish: Finish, status: Status) -> None:
     job_id = finish(status=status)
     with services.database.transaction() as session:
-        session.get_one(JobRow, job_id).fencing_token = None
+        change(session, "jobs", job_id, fencing_token=None)
     age(results(services))
     assert len(names(sweep(services))) == 1
     assert services.jobs.get(job_id).status == status
@@ -287,8 +287,8 @@ def test_another_databases_results_are_left_alone_until_its_mark_is_removed(
     fill(results(services), {f"jobs/{NOBODY}/1/x": b"1234"})
     age(results(services))
     with services.database.transaction() as session:
-        own = session.execute(sa.select(RetentionRow.database_id)).scalar_one()
-        session.execute(sa.update(RetentionRow).values(database_id=uuid.uuid4()))
+        own = retention_rows.database_id(session)
+        session.execute("UPDATE retention SET database_id = gen_random_uuid()")
     for _ in range(2):
         done = sweep(services)
         assert names(done) == {}
@@ -302,7 +302,7 @@ def test_another_databases_results_are_left_alone_until_its_mark_is_removed(
 
 def test_a_second_database_without_orphans_is_not_complained_about(services: bootstrap.Services) -> None:
     with services.database.transaction() as session:
-        session.execute(sa.update(RetentionRow).values(database_id=uuid.uuid4()))
+        session.execute("UPDATE retention SET database_id = gen_random_uuid()")
     assert sweep(services).foreign is None
 
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy.orm import Session
 
 from services import bootstrap
+from services.db.database import Session
 from services.models.jobs import JobRequest, JobView, Source
 from services.models.schedules import ScheduleRequest, ScheduleView
 from services.use_cases.schedules import ScheduleService
@@ -43,7 +43,7 @@ def clock() -> SetClock:
 @pytest.fixture
 def schedules(services: bootstrap.Services, clock: SetClock) -> ScheduleService:
     """Return the use-cases by the test's clock; a runner of this test starts what is due by it too."""
-    services.schedules = ScheduleService(services.database, services.jobs, services.settings, clock)
+    vars(services)["schedules"] = ScheduleService(services.database, services.jobs, services.settings, clock)
     return services.schedules
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import sqlalchemy as sa
-from sqlalchemy.orm import Session
 
 from services import bootstrap
 from services.base import settings as settings_module
 from services.db import schedule_rows
-from services.db.tables import JobRow, ScheduleRow
+from services.db.database import Session
+from services.db.rows import ScheduleRow
 from services.models import schedule_times
 from services.models.jobs import JobRequest, Status
 from services.models.schedules import ScheduleChange, ScheduleRequest
@@ -26,12 +25,13 @@ from services.use_cases.schedules import ScheduleService
 from services.workers.scheduler import Scheduler
 from tests.conftest import wait_until
 from tests.integration.schedules.conftest import START, Add, SetClock, runs
+from tests.rows import change
 
 
 def end(services: bootstrap.Services, job_id: object) -> None:
     """End a job as a runner would."""
     with services.database.transaction() as session:
-        session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(status=Status.COMPLETED))
+        change(session, "jobs", job_id, status=Status.COMPLETED)
 
 
 def test_nothing_starts_before_its_time(
@@ -144,7 +144,7 @@ def test_a_crash_before_the_end_of_the_transaction_starts_nothing_twice(
     (run,) = runs(services, schedule.id)
     # And as if the job alone had been written: the key of schedule and due time finds it.
     with services.database.transaction() as session:
-        session.get_one(ScheduleRow, schedule.id).next_run_at = START + timedelta(hours=6)
+        change(session, "schedules", schedule.id, next_run_at=START + timedelta(hours=6))
     end(services, run.id)
     scheduler.look()
     assert [one.id for one in runs(services, schedule.id)] == [run.id]
@@ -245,9 +245,9 @@ def test_a_row_of_another_version_hinders_no_other_and_is_left_to_that_version(
 ) -> None:
     job, rule, good = add(name="job"), add(name="rule"), add(name="good")
     with services.database.transaction() as session:
-        understood = session.get_one(ScheduleRow, job.id).request
-        session.get_one(ScheduleRow, job.id).request = {"made_up": True}
-        session.get_one(ScheduleRow, rule.id).rule = "at full moon"
+        understood = schedule_rows.get_row(session, job.id).request
+        change(session, "schedules", job.id, request={"made_up": True})
+        change(session, "schedules", rule.id, rule="at full moon")
     clock.advance(hours=6)
     assert scheduler.look() == 6 * 3600
     assert len(runs(services, good.id)) == 1
@@ -259,7 +259,7 @@ def test_a_row_of_another_version_hinders_no_other_and_is_left_to_that_version(
     due_at = START + timedelta(hours=6)
     assert all((view.next_run_at, view.noted_at) == (due_at, due_at) for name, view in views.items() if name != "good")
     with services.database.transaction() as session:
-        session.get_one(ScheduleRow, job.id).request = understood
+        change(session, "schedules", job.id, request=understood)
     scheduler.look()
     assert len(runs(services, job.id)) == 1
     assert services.schedules.get(job.id).note is None
@@ -280,7 +280,7 @@ def test_a_schedule_that_raises_whatever_it_is_hinders_no_other(
 
     def raising(session: Session, row: ScheduleRow, due_at: datetime | None = None) -> UUID:
         if row.id == bad.id:
-            session.execute(sa.text("SELECT 1 / 0"))
+            session.execute("SELECT 1 / 0")
         return start(session, row, due_at)
 
     with monkeypatch.context() as patched:
@@ -348,7 +348,7 @@ def test_a_runner_starts_by_the_databases_clock_what_was_due_while_it_was_away(
     asked = ScheduleRequest(name="nightly", job=job, when="every 1m")
     schedule = services.schedules.create(asked)
     with services.database.transaction() as session:
-        session.get_one(ScheduleRow, schedule.id).next_run_at = datetime(2026, 1, 1, tzinfo=UTC)
+        change(session, "schedules", schedule.id, next_run_at=datetime(2026, 1, 1, tzinfo=UTC))
     services.start_runner()
     wait_until(lambda: runs(services, schedule.id), "the missed run is caught up")
     (run,) = runs(services, schedule.id)

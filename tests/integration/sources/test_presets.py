@@ -6,10 +6,10 @@ import pytest
 
 from services import bootstrap
 from services.base import errors
-from services.db.tables import PresetRow
 from services.models.jobs import JobRequest, Source
 from tests.asking import one_job, other
 from tests.conftest import TreeBuilder
+from tests.rows import change
 
 
 @pytest.fixture
@@ -50,5 +50,5 @@ def test_a_preset_of_another_version_hides_no_other(services: bootstrap.Services
     services.presets.save("good", request_of)
     services.presets.save("old", request_of)
     with services.database.transaction() as session:
-        session.get_one(PresetRow, "old").request = {"operation": "gone", "made_up": True}
+        change(session, "presets", "old", request={"operation": "gone", "made_up": True})
     assert list(services.presets.list()) == ["good"]

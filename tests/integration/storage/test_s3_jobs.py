@@ -8,12 +8,10 @@ import threading
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from services import bootstrap
 from services.base import errors
 from services.base import settings as settings_module
-from services.db.tables import JobRow
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
 from services.models.results import ResultQuery
 from tests.asking import one_job
@@ -146,9 +144,7 @@ def test_no_credential_is_in_a_row_a_file_or_a_message(
     assert bad.error is not None
     assert bad.error.code == "source_not_found"
     with opened.database.transaction() as session:
-        rows = (
-            session.execute(sa.select(sa.cast(sa.literal_column("jobs"), sa.Text)).select_from(JobRow)).scalars().all()
-        )
+        rows = session.scalars("SELECT jobs::text FROM jobs")
     shown = json.dumps(settings_module.effective(opened.settings))
     told = "".join(rows) + repr([good, bad, read]) + str(opened.health()) + shown + "".join(capfd.readouterr())
     for path in opened.settings.data_dir.rglob("*"):
