@@ -18,6 +18,7 @@ from services.db.database import Database
 from services.use_cases import sources
 from services.use_cases.artifacts import ArtifactService
 from services.use_cases.jobs import JobService
+from services.workers.background import Background, BackgroundLoop
 
 # Imported where they start: most commands run no worker.
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from services.use_cases.results import ResultService
     from services.use_cases.retention import RetentionService
     from services.use_cases.schedules import ScheduleService
-    from services.workers.messenger import Messenger
     from services.workers.runner import Runner
-    from services.workers.scheduler import Scheduler
-    from services.workers.sweeper import Sweeper
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -45,9 +43,9 @@ class Health:
     remedy: str = ""
 
 
-@dataclass
+@dataclass(frozen=True, eq=False)
 class Services:
-    """Everything the three faces use."""
+    """Everything that dashboard, API and command line use."""
 
     settings: settings.Settings
     database: Database
@@ -55,8 +53,7 @@ class Services:
     jobs: JobService
     artifacts: ArtifactService
     sources: sources.SourceService
-    _runner: Runner | None = field(default=None)
-    _loops: list[Scheduler | Messenger | Sweeper] = field(default_factory=list)
+    background: Background = field(default_factory=Background)
 
     # Made when first used: a command imports and opens what it needs.
     @made_once
@@ -100,19 +97,16 @@ class Services:
         Args:
             only: run this job, unless another process takes it first, and no other; nothing else is started.
         """
-        if self._runner is None:
+
+        def made_worker() -> Runner:
             from services.workers.runner import Runner
 
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
-            self._runner = Runner(*parts, only=only)
-            self._runner.start()
-            if only is None:
-                self._loops = self._made_loops()
-            for loop in self._loops:
-                loop.start()
-        return self._runner
+            return Runner(*parts, only=only)
 
-    def _made_loops(self) -> list[Scheduler | Messenger | Sweeper]:
+        return self.background.start(made_worker, self._made_loops if only is None else None)
+
+    def _made_loops(self) -> list[BackgroundLoop]:
         from services.workers.messenger import Messenger
         from services.workers.scheduler import Scheduler
         from services.workers.sweeper import Sweeper
@@ -125,12 +119,7 @@ class Services:
 
     def close(self) -> None:
         """Stop the runner and what runs beside it, close the connections."""
-        for loop in self._loops:
-            loop.stop()
-        self._loops = []
-        if self._runner is not None:
-            self._runner.stop()
-            self._runner = None
+        self.background.stop()
         if "results" in self.__dict__:
             self.results.close()
         self.database.close()
@@ -138,7 +127,7 @@ class Services:
     @property
     def runs_schedules(self) -> bool:
         """True when this process starts what is due."""
-        return bool(self._loops)
+        return bool(self.background.loops)
 
     def health(self) -> list[Health]:
         """Look at every part; an error becomes a line, never an exception."""
@@ -152,7 +141,7 @@ class Services:
         ]
 
     def _runner_line(self) -> Health:
-        runner = self._runner
+        runner = self.background.worker
         here = "running here" if runner else "not in this process"
 
         def say() -> str:
@@ -164,8 +153,8 @@ class Services:
         return Health("worker", runner is None or runner.is_alive, line.detail if line.ok else here)
 
     def _schedules_line(self) -> Health:
-        ok = all(loop.is_alive for loop in self._loops)
-        return Health("schedules", ok, "running here" if self._loops else "not in this process")
+        ok = all(loop.is_alive for loop in self.background.loops)
+        return Health("schedules", ok, "running here" if self.background.loops else "not in this process")
 
     def _disk_line(self) -> str:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import subprocess
 from collections.abc import Iterable
@@ -70,3 +71,11 @@ def test_a_circle_is_found() -> None:
 def test_the_median_file_is_at_most_200_lines() -> None:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     assert statistics.median(path.read_text().count("\n") for path in files) <= 200
+
+
+def test_statements_are_in_the_folder_of_the_database_and_nowhere_else() -> None:
+    # A use case has the session in its hand: what it does with it is to hand it on.
+    runs = re.compile(r"\bsession\.(execute|execute_many|rows|row|scalars|scalar|all|first)\(")
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    found = {path.relative_to(ROOT) for path in files if runs.search(path.read_text())}
+    assert {path.parts[:2] for path in found} == {("services", "db")}

@@ -22,8 +22,8 @@ RunJob = Callable[..., JobView]
 
 def limit(services: bootstrap.Services, **limits: float) -> None:
     """Set limits, as the environment does."""
-    services.settings = services.settings.model_copy(update=limits)
-    services.retention = RetentionService(services.database, services.storage, services.settings)
+    vars(services)["settings"] = services.settings.model_copy(update=limits)
+    vars(services)["retention"] = RetentionService(services.database, services.storage, services.settings)
 
 
 def ended(services: bootstrap.Services, name: str) -> JobView:

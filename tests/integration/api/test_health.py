@@ -67,7 +67,7 @@ def test_config_is_the_effective_one_with_secrets_masked(tmp_path: Path, service
     config = settings_module.load_settings(
         data_dir=tmp_path, database_url="postgresql://someone:hunter2@db.example/pravah?sslmode=require", port=9999
     )
-    services.settings = config
+    vars(services)["settings"] = config
     with TestClient(api.create_app(services), base_url="http://localhost") as client:
         answer = client.get("/config")
     found = answer.json()
@@ -80,7 +80,7 @@ def test_config_is_the_effective_one_with_secrets_masked(tmp_path: Path, service
 
 def test_config_shows_paths_that_are_not_text(services: bootstrap.Services) -> None:
     odd = Path(os.fsdecode(b"/odd-\xff"))
-    services.settings = settings_module.load_settings(data_dir=odd, allowed_roots=(odd / "below",))
+    vars(services)["settings"] = settings_module.load_settings(data_dir=odd, allowed_roots=(odd / "below",))
     with TestClient(api.create_app(services), base_url="http://localhost") as client:
         found = client.get("/config").json()
     assert found["data_dir"] == r"/odd-\xff"

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from services.base import errors
 from services.base import settings as settings_module
+from services.db import rows
 from services.db.database import Database
 from tests.conftest import database_at, free_port
 

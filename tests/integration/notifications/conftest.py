@@ -81,9 +81,7 @@ def ended(services: bootstrap.Services, schedule: ScheduleView) -> JobView:
     run = services.schedules.run(schedule.id)
     services.start_runner(only=run.id)
     done = services.jobs.wait(run.id, 30)
-    assert services._runner is not None
-    services._runner.stop()
-    services._runner = None
+    services.background.stop()
     return done
 
 

@@ -152,9 +152,7 @@ def test_a_deleted_schedule_and_a_deleted_job_are_not_told_of(
     services.start_runner(only=run.id)
     assert services.jobs.wait(run.id, 30).status == Status.COMPLETED
     assert states(services) == []
-    assert services._runner is not None
-    services._runner.stop()
-    services._runner = None
+    services.background.stop()
     done = ended(services, made(services, failed_verify, webhook_url=f"{hook.url}/hooks"))
     services.jobs.delete(done.id)
     sender.look()

@@ -1,0 +1,62 @@
+"""The threads of a process: its worker, and the loops beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from services.workers.runner import Runner
+
+
+class BackgroundLoop(Protocol):
+    """A scheduler, a messenger or a sweeper."""
+
+    @property
+    def is_alive(self) -> bool:
+        """True from start to stop."""
+
+    def start(self) -> None:
+        """Begin, in the background."""
+
+    def stop(self) -> None:
+        """End after the work at hand."""
+
+
+class Background:
+    """Nothing, until it is started once; then a worker and, in a server, its loops.
+
+    Attributes:
+        worker: the one that runs here.
+        loops: that run beside it.
+    """
+
+    def __init__(self) -> None:
+        """Start nothing."""
+        self.worker: Runner | None = None
+        self.loops: Sequence[BackgroundLoop] = ()
+
+    def start(
+        self, make_worker: Callable[[], Runner], make_loops: Callable[[], Sequence[BackgroundLoop]] | None
+    ) -> Runner:
+        """Make and start the threads; a second call gives the same worker.
+
+        Args:
+            make_loops: ``None`` for a worker alone.
+        """
+        if self.worker is None:
+            self.worker = make_worker()
+            self.worker.start()
+            self.loops = () if make_loops is None else make_loops()
+            for loop in self.loops:
+                loop.start()
+        return self.worker
+
+    def stop(self) -> None:
+        """Stop the loops, then the worker; they can be started again."""
+        loops, self.loops = self.loops, ()
+        for loop in loops:
+            loop.stop()
+        worker, self.worker = self.worker, None
+        if worker is not None:
+            worker.stop()
