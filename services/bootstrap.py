@@ -12,13 +12,14 @@ from uuid import UUID
 
 from services import engine, storage
 from services.base import errors, sample, settings, units
+from services.base.loops import Loop
 from services.base.once import made_once
 from services.db import registry
 from services.db.database import Database
 from services.use_cases import sources
 from services.use_cases.artifacts import ArtifactService
 from services.use_cases.jobs import JobService
-from services.workers.background import Background, BackgroundLoop
+from services.workers.background import Background
 
 # Imported where they start: most commands run no worker.
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Services:
 
         return self.background.start(made_worker, self._made_loops if only is None else None)
 
-    def _made_loops(self) -> list[BackgroundLoop]:
+    def _made_loops(self) -> list[Loop]:
         from services.workers.messenger import Messenger
         from services.workers.scheduler import Scheduler
         from services.workers.sweeper import Sweeper

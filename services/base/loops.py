@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 
 from services.base import errors
 
@@ -15,22 +15,28 @@ _LONGEST_SECONDS = 10.0
 _SHORTEST_SECONDS = 0.05
 
 
-class Loop:
-    """Calls a function again and again, from start to stop."""
+class Loop(ABC):
+    """Looks again and again for what is due, from start to stop.
 
-    def __init__(self, name: str, work: Callable[[], float | None], wake: threading.Event) -> None:
+    Attributes:
+        stopping: set once it is to end.
+    """
+
+    def __init__(self, name: str, wake: threading.Event) -> None:
         """Keep the parts; `start` begins.
 
         Args:
             name: of the thread.
-            work: does what is due and returns the seconds until more is; ``None`` when nothing is known of.
             wake: set by whoever has made something due; no other loop waits for it.
         """
         self._name = name
-        self._work = work
         self._wake = wake
         self.stopping = threading.Event()
         self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def look(self) -> float | None:
+        """Do what is due; return the seconds until more is, or ``None`` when nothing is known of."""
 
     @property
     def is_alive(self) -> bool:
@@ -56,7 +62,7 @@ class Loop:
                 return  # between the look and the clearing
             seconds: float | None = None
             try:
-                seconds = self._work()
+                seconds = self.look()
             except errors.DatabaseError as error:
                 log.warning("%s waits for the database: %s", self._name, error)
             except Exception:

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from services.base.loops import Loop
 
 if TYPE_CHECKING:
     from services.workers.runner import Runner
-
-
-class BackgroundLoop(Protocol):
-    """A scheduler, a messenger or a sweeper."""
-
-    @property
-    def is_alive(self) -> bool:
-        """True from start to stop."""
-
-    def start(self) -> None:
-        """Begin, in the background."""
-
-    def stop(self) -> None:
-        """End after the work at hand."""
 
 
 class Background:
@@ -34,11 +22,9 @@ class Background:
     def __init__(self) -> None:
         """Start nothing."""
         self.worker: Runner | None = None
-        self.loops: Sequence[BackgroundLoop] = ()
+        self.loops: Sequence[Loop] = ()
 
-    def start(
-        self, make_worker: Callable[[], Runner], make_loops: Callable[[], Sequence[BackgroundLoop]] | None
-    ) -> Runner:
+    def start(self, make_worker: Callable[[], Runner], make_loops: Callable[[], Sequence[Loop]] | None) -> Runner:
         """Make and start the threads; a second call gives the same worker.
 
         Args:

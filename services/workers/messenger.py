@@ -38,7 +38,7 @@ class Claim:
     view: JobView
 
 
-class Messenger:
+class Messenger(Loop):
     """Sends until it is stopped."""
 
     def __init__(
@@ -53,30 +53,21 @@ class Messenger:
         Args:
             clock: what time it is; the database's by default.
         """
+        super().__init__("pravah-messenger", jobs.ended)
         self._database = database
         self._config = config
         self._clock = clock
-        self._loop = Loop("pravah-messenger", self.look, jobs.ended)
         self._over = threading.Event()
-
-    @property
-    def is_alive(self) -> bool:
-        """True while it looks for what is to be told."""
-        return self._loop.is_alive
-
-    def start(self) -> None:
-        """Begin to send, in the background."""
-        self._loop.start()
 
     def stop(self) -> None:
         """Stop; a try that is under way is broken off and made again by the next process."""
-        self._loop.stopping.set()
+        self.stopping.set()
         self._over.set()
-        self._loop.stop()
+        super().stop()
 
     def look(self) -> float | None:
         """Send everything that is to be sent by now; return the seconds until the next try, if there is one."""
-        while not self._loop.stopping.is_set() and self._send_one():
+        while not self.stopping.is_set() and self._send_one():
             pass
         with self._database.transaction() as session:
             next_at = outbox.next_attempt_at(session)
@@ -106,7 +97,7 @@ class Messenger:
 
     def _deliver(self, claim: Claim) -> str:
         self._over = over = threading.Event()
-        if self._loop.stopping.is_set():
+        if self.stopping.is_set():
             over.set()
         delivery = f"{claim.view.id}-{claim.channel}"
         if claim.channel == Channel.WEBHOOK:
@@ -119,7 +110,7 @@ class Messenger:
         return mails.send(claim.target, subject, text, self._config, delivery, over)
 
     def _not_sent(self, claim: Claim, reason: str, *, is_final: bool) -> None:
-        if self._loop.stopping.is_set():
+        if self.stopping.is_set():
             self._give_back(claim)
             return
         log.warning("job %s: %s: %s", claim.view.id, claim.channel, reason)

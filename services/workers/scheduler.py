@@ -25,28 +25,15 @@ log = logging.getLogger(__name__)
 _LATE = timedelta(minutes=1)
 
 
-class Scheduler:
+class Scheduler(Loop):
     """Looks for what is due until it is stopped."""
 
     def __init__(self, database: Database, jobs: JobService, schedules: ScheduleService) -> None:
         """Keep the parts; `start` begins."""
+        super().__init__("pravah-scheduler", schedules.changed)
         self._database = database
         self._jobs = jobs
         self._clock = schedules.clock
-        self._loop = Loop("pravah-scheduler", self.look, schedules.changed)
-
-    @property
-    def is_alive(self) -> bool:
-        """True while it looks for what is due."""
-        return self._loop.is_alive
-
-    def start(self) -> None:
-        """Begin to look for what is due, in the background."""
-        self._loop.start()
-
-    def stop(self) -> None:
-        """Stop; jobs that were started run on."""
-        self._loop.stop()
 
     def look(self) -> float | None:
         """Start everything that is due, once each; return the seconds until the next time, if there is one.
@@ -54,7 +41,7 @@ class Scheduler:
         A schedule that cannot be started, whatever the error, is noted and tried again at the next look.
         """
         failed: set[UUID] = set()
-        while not self._loop.stopping.is_set() and self._start_one(failed):
+        while not self.stopping.is_set() and self._start_one(failed):
             self._jobs.submitted.set()
         with self._database.transaction() as session:
             next_due_at = schedule_rows.next_due_at(session, failed)

@@ -16,29 +16,20 @@ _FIRST_SECONDS = 60
 """After the start: a server that is started again and again does not look through its storage each time."""
 
 
-class Sweeper:
+class Sweeper(Loop):
     """Sweeps until it is stopped; safe beside others on the same database."""
 
     def __init__(self, retention: RetentionService, every_seconds: float) -> None:
         """Keep what to call; `start` begins."""
+        super().__init__("pravah-sweeper", threading.Event())
         self._retention = retention
         self._every_seconds = every_seconds
         self._due_at = 0.0
-        self._loop = Loop("pravah-sweeper", self.look, threading.Event())
-
-    @property
-    def is_alive(self) -> bool:
-        """True from start to stop."""
-        return self._loop.is_alive
 
     def start(self) -> None:
         """Begin, in the background."""
         self._due_at = time.monotonic() + min(_FIRST_SECONDS, self._every_seconds)
-        self._loop.start()
-
-    def stop(self) -> None:
-        """End, within the time of one removal or one answer of the storage."""
-        self._loop.stop()
+        super().start()
 
     def look(self) -> float | None:
         """Sweep when it is time; return the seconds until the next time."""
@@ -46,7 +37,7 @@ class Sweeper:
         if left > 0:
             return left
         try:
-            sweep = self._retention.sweep(stopping=self._loop.stopping)
+            sweep = self._retention.sweep(stopping=self.stopping)
         except errors.CancelledError:
             return None
         finally:

@@ -138,7 +138,7 @@ def test_a_job_outlives_a_postgresql_that_is_away_for_longer_than_its_lease(
     world: World, proxy: Proxy, server: Server, calm: CalmOf, meet: Meet
 ) -> None:
     job = world.submit("checksum")
-    crash = Fault("call", when=following(b"heartbeat_at=clock_timestamp", b"COMMIT"), action=server.crash)
+    crash = Fault("call", when=following(b"SET heartbeat_at = clock_timestamp", b"COMMIT"), action=server.crash)
     proxy.plan(crash)
     world.services.start_runner()
     assert crash.fired.wait(30)

@@ -54,7 +54,7 @@ def test_a_job_outlives_a_bad_road_to_the_database(
 
 
 COMMIT = b"COMMIT"
-HEARTBEAT = b"heartbeat_at=clock_timestamp"
+HEARTBEAT = b"SET heartbeat_at = clock_timestamp"
 STEPS = {
     "claim": b"UPDATE jobs SET status",
     "heartbeat": HEARTBEAT,

@@ -28,69 +28,79 @@ _SHOWN_CHARACTERS = 500
 
 
 class HttpError(errors.PravahError):
-    """Base of what only the HTTP face knows.
+    """Base of errors that only the API has.
 
     Args:
         headers: to send with the problem.
     """
+
+    def __init_subclass__(cls, code: str, status: int, title: str, remedy: str) -> None:
+        super().__init_subclass__()
+        cls.code, cls.http_status, cls.title, cls.remedy = code, status, title, remedy
 
     def __init__(self, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.headers = headers
 
 
-class NotFoundError(HttpError):
+class NotFoundError(
+    HttpError,
+    code="not_found",
+    status=404,
+    title="Not found",
+    remedy="See `docs` below the root of this API for all paths.",
+):
     """No route has this path."""
 
-    code = "not_found"
-    title = "Not found"
-    http_status = 404
-    remedy = "See `docs` below the root of this API for all paths."
 
-
-class MethodNotAllowedError(HttpError):
+class MethodNotAllowedError(
+    HttpError,
+    code="method_not_allowed",
+    status=405,
+    title="Method not allowed",
+    remedy="Use a method from the header Allow.",
+):
     """The path exists, the method does not."""
 
-    code = "method_not_allowed"
-    title = "Method not allowed"
-    http_status = 405
-    remedy = "Use a method from the header Allow."
 
-
-class MalformedRequestError(HttpError):
+class MalformedRequestError(
+    HttpError,
+    code="malformed_request",
+    status=400,
+    title="Malformed request",
+    remedy="Send valid JSON, not nested too deeply, with the header Content-Type: application/json.",
+):
     """The request cannot be read at all."""
 
-    code = "malformed_request"
-    title = "Malformed request"
-    http_status = 400
-    remedy = "Send valid JSON, not nested too deeply, with the header Content-Type: application/json."
 
-
-class ForeignRequestError(HttpError):
+class ForeignRequestError(
+    HttpError,
+    code="request_forbidden",
+    status=403,
+    title="Request not allowed",
+    remedy="Use the address on which the API listens (PRAVAH_HOST), from its own pages or from a program.",
+):
     """Another web site's page sent this through the user's browser."""
 
-    code = "request_forbidden"
-    title = "Request not allowed"
-    http_status = 403
-    remedy = "Use the address on which the API listens (PRAVAH_HOST), from its own pages or from a program."
 
-
-class PreconditionFailedError(HttpError):
+class PreconditionFailedError(
+    HttpError,
+    code="precondition_failed",
+    status=412,
+    title="Precondition failed",
+    remedy="Repeat the request without If-Match to get the current file.",
+):
     """``If-Match`` names another version."""
 
-    code = "precondition_failed"
-    title = "Precondition failed"
-    http_status = 412
-    remedy = "Repeat the request without If-Match to get the current file."
 
-
-class RangeNotSatisfiableError(HttpError):
+class RangeNotSatisfiableError(
+    HttpError,
+    code="range_not_satisfiable",
+    status=416,
+    title="Range not satisfiable",
+    remedy="Request a range within the size in the header Content-Range.",
+):
     """No byte lies in the range asked for."""
-
-    code = "range_not_satisfiable"
-    title = "Range not satisfiable"
-    http_status = 416
-    remedy = "Request a range within the size in the header Content-Range."
 
 
 class FieldProblem(pydantic.BaseModel):
