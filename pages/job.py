@@ -70,7 +70,7 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
         facts.append("pinned: never deleted automatically")
     st.html(f'<div class="pravah-line">{" · ".join(facts)}</div>')
     if job.attempt > 1:
-        st.caption(f"Attempt {job.attempt}: the job was paused or interrupted before. {job_actions.kept(job)}.")
+        st.caption(f"Attempt {job.attempt}: the job was paused or interrupted before. {job_actions.resumed_from(job)}.")
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)

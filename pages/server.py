@@ -22,8 +22,8 @@ APP_SCRIPT = Path(__file__).resolve().parent.parent / "app.py"
 
 
 @contextlib.asynccontextmanager
-async def _with_runner(_: App) -> AsyncIterator[None]:
-    bootstrap.shared_services().start_runner()
+async def _with_worker(_: App) -> AsyncIterator[None]:
+    bootstrap.shared_services().start_worker()
     async with _web(_):
         yield
 
@@ -49,16 +49,16 @@ def _hosts(host: str) -> list[str]:
 
 
 def create() -> App:
-    """Return dashboard, API and runner as one application; for ``uvicorn --factory``.
+    """Return dashboard, API and worker as one application; for ``uvicorn --factory``.
 
     Raises:
         DatabaseError, StorageError, OutputError, InvalidOptionsError: before anything listens.
     """
-    return _create(_with_runner)
+    return _create(_with_worker)
 
 
 def create_web() -> App:
-    """Return dashboard and API without a runner; jobs wait for a ``pravah serve worker``.
+    """Return dashboard and API without a worker; jobs wait for a ``pravah serve worker``.
 
     Raises:
         DatabaseError, StorageError, OutputError, InvalidOptionsError: before anything listens.

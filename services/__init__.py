@@ -3,7 +3,7 @@
 - ``bootstrap``: wires real things together; the only place that does
 - ``settings``, ``errors``, ``units``: one model, one table, one way to write numbers
 - ``operations``: the declarations that form, API, CLI and docs follow from
-- ``jobs``: use-cases on a job, its rows, its runner
+- ``jobs``: use-cases on a job, its rows, its worker
 - ``schedules``, ``notifications``: jobs that start by the clock; who is told of a failure or a finding
 - ``findings``: what of a result is one; ``loops``: the thread behind both
 - ``sources``, ``storage``, ``artifacts``, ``results``: where data comes from, goes to, is read back

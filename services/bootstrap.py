@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.use_cases.results import ResultService
     from services.use_cases.retention import RetentionService
     from services.use_cases.schedules import ScheduleService
-    from services.workers.runner import Runner
+    from services.workers.worker import Worker
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
@@ -92,18 +92,18 @@ class Services:
 
         return RetentionService(self.database, self.storage, self.settings)
 
-    def start_runner(self, only: UUID | None = None) -> Runner:
-        """Run jobs in this process, start those that are due, and sweep; a second call gives the same runner.
+    def start_worker(self, only: UUID | None = None) -> Worker:
+        """Run jobs in this process, start those that are due, and sweep; a second call gives the same worker.
 
         Args:
             only: run this job, unless another process takes it first, and no other; nothing else is started.
         """
 
-        def made_worker() -> Runner:
-            from services.workers.runner import Runner
+        def made_worker() -> Worker:
+            from services.workers.worker import Worker
 
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
-            return Runner(*parts, only=only)
+            return Worker(*parts, only=only)
 
         return self.background.start(made_worker, self._made_loops if only is None else None)
 
@@ -119,7 +119,7 @@ class Services:
         ]
 
     def close(self) -> None:
-        """Stop the runner and what runs beside it, close the connections."""
+        """Stop the worker and what runs beside it, close the connections."""
         self.background.stop()
         if "results" in self.__dict__:
             self.results.close()
@@ -137,13 +137,13 @@ class Services:
             look("database", self._database_line),
             look("storage", self.storage.check),
             look("disk", self._disk_line),
-            self._runner_line(),
+            self._worker_line(),
             self._schedules_line(),
         ]
 
-    def _runner_line(self) -> Health:
-        runner = self.background.worker
-        here = "running here" if runner else "not in this process"
+    def _worker_line(self) -> Health:
+        worker = self.background.worker
+        here = "running here" if worker else "not in this process"
 
         def say() -> str:
             with self.database.transaction() as session:
@@ -151,7 +151,7 @@ class Services:
             return f"{here}, {count:,} in all" if count > 1 else here
 
         line = look("worker", say)
-        return Health("worker", runner is None or runner.is_alive, line.detail if line.ok else here)
+        return Health("worker", worker is None or worker.is_alive, line.detail if line.ok else here)
 
     def _schedules_line(self) -> Health:
         ok = all(loop.is_alive for loop in self.background.loops)

@@ -165,7 +165,7 @@ def services(settings: settings_module.Settings) -> Iterator[bootstrap.Services]
 @pytest.fixture
 def running(services: bootstrap.Services) -> bootstrap.Services:
     """Return services with a runner."""
-    services.start_runner()
+    services.start_worker()
     return services
 
 

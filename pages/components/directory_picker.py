@@ -157,10 +157,10 @@ def _folder_label(folder: sources.Folder) -> str:
 
 
 def _favourite(services: bootstrap.Services, path: str) -> None:
-    kept = path in services.sources.favourites()
-    label = "Remove from favourites" if kept else "Add to favourites"
+    is_favourite = path in services.sources.favourites()
+    label = "Remove from favourites" if is_favourite else "Add to favourites"
     if st.button(label, icon=":material/star:", key="favourite", type="tertiary"):
-        (services.sources.remove_favourite if kept else services.sources.add_favourite)(path)
+        (services.sources.remove_favourite if is_favourite else services.sources.add_favourite)(path)
         st.rerun()
 
 

@@ -53,7 +53,7 @@ def run(services: bootstrap.Services, job: JobView, action: str, *, after_delete
             st.rerun()
         elif action == PAUSE:
             services.jobs.pause(job.id)
-            notice.later(f"Pausing. When the job is resumed, {kept(job)}.", ":material/pause:")
+            notice.later(f"Pausing. When the job is resumed, {resumed_from(job)}.", ":material/pause:")
             st.rerun()
         elif action == RESUME:
             services.jobs.resume(job.id)
@@ -85,7 +85,7 @@ def _pin(services: bootstrap.Services, job_id: UUID, *, pinned: bool) -> None:
     st.rerun()
 
 
-def kept(job: JobView) -> str:
+def resumed_from(job: JobView) -> str:
     """Return what another attempt keeps of those before it, in words."""
     going_on = [operations.get(name).title for name in job.names if operations.get(name).resumes]
     anew = [operations.get(name).title for name in job.names if not operations.get(name).resumes]

@@ -1,4 +1,4 @@
-"""Requests kept under a name: save, load, delete."""
+"""Requests saved under a name: save, load, delete."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _POPOVER = "presets_popover"
 
 
 def show(services: bootstrap.Services) -> None:
-    """Offer the kept presets to load or delete."""
-    kept = services.presets.list()
-    popover = st.popover("Presets", icon=":material/bookmarks:", disabled=not kept, key=_POPOVER, on_change="rerun")
+    """Offer the presets to load or delete."""
+    saved = services.presets.list()
+    popover = st.popover("Presets", icon=":material/bookmarks:", disabled=not saved, key=_POPOVER, on_change="rerun")
     if not popover.open:
         return
     with popover:
-        for place, (name, request) in enumerate(kept.items()):
+        for place, (name, request) in enumerate(saved.items()):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 _row(services, place, name, request)
 

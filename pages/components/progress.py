@@ -35,7 +35,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 
 def _paused(job: JobView) -> None:
-    st.info(f"This job is paused. When it is resumed, {job_actions.kept(job)}.", icon=":material/pause_circle:")
+    st.info(f"This job is paused. When it is resumed, {job_actions.resumed_from(job)}.", icon=":material/pause_circle:")
     if job.progress is not None:
         _bar(job.progress)
 
@@ -49,8 +49,8 @@ def _waiting(services: bootstrap.Services, job: JobView) -> None:
         f"at most {limit} at once; this job starts automatically.",
         icon=":material/schedule:",
     )
-    runner = next(line for line in services.health() if line.part == "worker")
-    if running == 0 and not runner.detail.startswith("running here"):
+    worker = next(line for line in services.health() if line.part == "worker")
+    if running == 0 and not worker.detail.startswith("running here"):
         st.caption("No worker is running in this process. Start one with `pravah serve worker`.")
     st.html(f'<div class="pravah-line">Submitted {moments.html(job.created_at)}</div>')
 

@@ -20,7 +20,7 @@ def show(summary: Mapping[str, Any], files: int) -> None:
     reused = summary.get("reused_files")
     if not reused:
         return
-    kept = text.count(reused, "file", "files")
+    unchanged = text.count(reused, "file", "files")
     computed = text.count(max(files - reused, 0), "file", "files")
     size = units.format_bytes(summary["reused_bytes"])
-    st.markdown(f":material/history: {kept} unchanged ({size}) and not read again, {computed} read.")
+    st.markdown(f":material/history: {unchanged} unchanged ({size}) and not read again, {computed} read.")

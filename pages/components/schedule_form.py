@@ -49,9 +49,9 @@ def ask(services: bootstrap.Services, job: JobRequest | None) -> None:
 def _what(services: bootstrap.Services, job: JobRequest | None) -> tuple[str, JobRequest | None]:
     suggested = job.name if job is not None else None
     if job is None:
-        kept = services.presets.list()
-        chosen = st.selectbox("Preset", list(kept), key="schedule_preset")
-        job, suggested = kept.get(chosen or ""), chosen
+        saved = services.presets.list()
+        chosen = st.selectbox("Preset", list(saved), key="schedule_preset")
+        job, suggested = saved.get(chosen or ""), chosen
     if job is not None:
         st.caption(f"{text.plain(operations.titles(job.names))} of {text.code(job.source.label, limit=80)}")
     start = (suggested or (operations.titles(job.names) if job else ""))[:LONGEST_NAME]

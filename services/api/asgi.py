@@ -41,7 +41,7 @@ def around(api: FastAPI, lifespan: Lifespan[Starlette] | None = None) -> Starlet
 
 
 def create() -> Starlette:
-    """Return the API below ``/api``, without a runner.
+    """Return the API below ``/api``, without a worker.
 
     Raises:
         InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.

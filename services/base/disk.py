@@ -19,7 +19,7 @@ def free_bytes(directory: Path) -> int:
 
 
 def check(config: settings.Settings) -> None:
-    """Return while there is room where jobs write and results are kept; the two may be different disks.
+    """Return while there is room where jobs write and results are stored; the two may be different disks.
 
     Raises:
         LimitExceededError: less than the floor is free.

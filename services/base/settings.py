@@ -232,7 +232,7 @@ class Settings(pydantic_settings.BaseSettings):
 
     @property
     def manifest_dir(self) -> Path:
-        """Where manifests that came from a pipe are kept, so that any runner finds them."""
+        """Where manifests that came from a pipe are stored, so that any worker finds them."""
         return self.data_dir / "manifests"
 
     @property

@@ -29,7 +29,7 @@ def clean(
 ) -> int:
     """Delete jobs beyond PRAVAH_KEEP_DAYS, _JOBS and _BYTES, and orphaned files.
 
-    Kept jobs, and those that unfinished jobs or presets name, stay. Exits 5 when something could not be removed.
+    Pinned jobs, and those that unfinished jobs or presets name, stay. Exits 5 when something could not be removed.
     """
     with session.opened() as services, session.waiting("Checking jobs and files …"):
         sweep = services.retention.sweep(dry_run=dry_run)
@@ -57,8 +57,8 @@ def _show(sweep: Sweep) -> None:
     verb = "Would delete" if sweep.dry_run else "Deleted"
     output.line(f"{verb} {jobs} and {orphans}, {freed}." if rows else "Nothing to delete.")
     held = sweep.held
-    kept = f", {held.pinned} of them pinned" if held.pinned else ""
-    output.line(f"{_count(held.jobs, 'finished job')}{kept}: {units.format_bytes(held.size_bytes)} of results.")
+    pinned = f", {held.pinned} of them pinned" if held.pinned else ""
+    output.line(f"{_count(held.jobs, 'finished job')}{pinned}: {units.format_bytes(held.size_bytes)} of results.")
     if sweep.foreign:
         output.line(output.plain(sweep.foreign), error=True)
     for trouble in sweep.troubles:

@@ -21,7 +21,7 @@ _AWAY_SECONDS = 60
 
 
 def run(services: Services, request: JobRequest, *, quiet: bool) -> JobView:
-    """Submit a job, run it here unless another runner is quicker, and return it when it has ended.
+    """Submit a job, run it here unless another worker is quicker, and return it when it has ended.
 
     Raises:
         InvalidOptionsError, SourceNotFoundError, SourceForbiddenError, JobConflictError: nothing was queued.
@@ -30,7 +30,7 @@ def run(services: Services, request: JobRequest, *, quiet: bool) -> JobView:
     with interrupts.Interrupts() as signals, Bar(quiet=quiet) as bar:
         view, _ = services.jobs.submit(request)
         if not view.is_final:
-            services.start_runner(only=view.id)
+            services.start_worker(only=view.id)
         return _watch(services, view.id, bar, signals)
 
 

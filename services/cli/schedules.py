@@ -108,11 +108,11 @@ def _job(services: Services, job: str | None, preset: str | None) -> JobRequest:
         raise errors.InvalidOptionsError(message, remedy="Give either --job or --preset.", field="job")
     if job is not None:
         return services.jobs.get(services.jobs.find(job)).request
-    kept = services.presets.list()
-    if preset not in kept:
-        known = ", ".join(kept) or "none"
+    presets = services.presets.list()
+    if preset not in presets:
+        known = ", ".join(presets) or "none"
         raise errors.InvalidOptionsError(f"there is no preset {preset!r}; there are: {known}", field="preset")
-    return kept[preset]
+    return presets[preset]
 
 
 def _events(text: str) -> list[str]:

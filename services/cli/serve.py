@@ -88,11 +88,11 @@ def _work(*, json: bool) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, ask)
-        runner = services.start_runner()
+        worker = services.start_worker()
         database = "the embedded database" if services.database.embedded else services.database.url
         _announce(f"Pravah worker for {database} (Ctrl-C stops it)", {"part": "worker"}, json=json)
         while not stop.wait(1):
-            if not runner.is_alive:
+            if not worker.is_alive:
                 raise errors.InternalError("the worker stopped unexpectedly")
     return 0
 

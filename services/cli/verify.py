@@ -25,7 +25,7 @@ STDIN = "-"
 _MANIFEST = "verify__manifest"
 _TABLE = "verify.result"
 _LISTED_NEW = 20
-_KEPT_SECONDS = 30 * 86_400
+_STORED_SECONDS = 30 * 86_400
 _EPILOG = "Example: pravah verify SHA256SUMS · ssh host 'sha256sum *' | pravah verify - copy/"
 
 
@@ -108,13 +108,13 @@ def _keep_stdin(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for old in folder.iterdir():
-            if old.stat().st_mtime < time.time() - _KEPT_SECONDS:
+            if old.stat().st_mtime < time.time() - _STORED_SECONDS:
                 old.unlink(missing_ok=True)
         part = folder / f".{target.name}.{os.getpid()}"
         part.write_bytes(content)
         part.replace(target)
     except OSError as error:
-        raise errors.OutputError(f"the manifest from stdin cannot be kept: {error}") from error
+        raise errors.OutputError(f"the manifest from stdin cannot be stored: {error}") from error
     return target
 
 

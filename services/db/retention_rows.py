@@ -1,4 +1,4 @@
-"""Statements about what is kept. Takes a session; never commits. Times are the database's."""
+"""Statements on retention. Takes a session; never commits. Times are the database's."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def start(spec_json: bytes, keys: Keys | None = None) -> Handle:
 
 
 def plan(
-    spec_json: bytes, folder: Path, least_files: int, least_bytes: int, runners: int, keys: Keys | None = None
+    spec_json: bytes, folder: Path, least_files: int, least_bytes: int, workers: int, keys: Keys | None = None
 ) -> Handle:
     """Start to cut a job into splits; see ``pravah_core/_native.pyi``.
 
@@ -132,7 +132,7 @@ def plan(
     """
     known = keys() if keys is not None else None
     with _translated():
-        return Handle(_core().plan(spec_json, folder, least_files, least_bytes, runners, known), keys, known)
+        return Handle(_core().plan(spec_json, folder, least_files, least_bytes, workers, known), keys, known)
 
 
 def check(spec_json: bytes) -> None:

@@ -93,7 +93,7 @@ def _source(source: Source, bounds: Bounds, access: Access | None) -> dict[str, 
 
 
 def checked_spec(request: JobRequest, config: settings.Settings, bounds: Bounds) -> bytes:
-    """Return the specification as far as it is known before a runner has it, to be validated only."""
+    """Return the specification as far as it is known before a worker has it, to be validated only."""
     placeholder = Path("/")
     request = with_paths(request, lambda option: option.value if option.job_id is None else os.fspath(placeholder))
     if request.source.path is None:

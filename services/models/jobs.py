@@ -32,9 +32,9 @@ class Status(StrEnum):
     """Where a job is in its life."""
 
     PENDING = "PENDING"
-    """Waits for a runner."""
+    """Waits for a worker."""
     RUNNING = "RUNNING"
-    """A runner holds its lease."""
+    """A worker holds its lease."""
     COMPLETED = "COMPLETED"
     """Its result is whole and stored; it may have issues."""
     FAILED = "FAILED"
@@ -42,7 +42,7 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
     """Somebody cancelled it."""
     INTERRUPTED = "INTERRUPTED"
-    """Its runner died or was stopped; it is queued again."""
+    """Its worker died or was stopped; it is queued again."""
     PAUSED = "PAUSED"
     """Somebody paused it; it waits to be resumed."""
 

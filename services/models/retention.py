@@ -28,7 +28,7 @@ class OrphanKind(StrEnum):
     STORED = "stored"
     """In the storage."""
     WORK = "work"
-    """In the work folder: a killed runner's."""
+    """In the work folder: a killed worker's."""
     CACHE = "cache"
     """A local copy, or what a killed process's sorting left."""
 

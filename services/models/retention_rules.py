@@ -28,7 +28,7 @@ class Known:
     """What a job's row says of the files it needs.
 
     Attributes:
-        tokens: of the runners that have stored, or are storing, what it needs.
+        tokens: of the workers that have stored, or are storing, what it needs.
     """
 
     status: str

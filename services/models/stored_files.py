@@ -25,7 +25,7 @@ def media_type(name: str) -> str:
 
 
 def storage_prefix(job_id: UUID, token: int) -> str:
-    """Return where a runner stores a job's files: its own place, so that one that lost its lease harms nothing."""
+    """Return where a worker stores a job's files: its own place, so that one that lost its lease harms nothing."""
     return f"jobs/{job_id}/{token}/"
 
 

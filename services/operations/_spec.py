@@ -119,7 +119,7 @@ class Operation(Record):
         icon: a Material symbol name.
         figures: of the summary, in the order people read them.
         cost: time and memory in files and bytes.
-        kept: tables whose rows a later attempt reuses for unchanged files; empty: it starts again.
+        baseline_tables: tables whose rows a later attempt reuses for unchanged files; empty: it starts again.
         again: a re-run reuses them too.
         splits: its rows of a file depend on no other file, so that workers can share a job.
     """
@@ -133,14 +133,14 @@ class Operation(Record):
     figures: tuple[Figure, ...]
     cost: str
     examples: tuple[Example, ...]
-    kept: tuple[str, ...] = ()
+    baseline_tables: tuple[str, ...] = ()
     again: bool = True
     splits: bool = False
 
     @property
     def resumes(self) -> bool:
         """True if a new attempt resumes from the shards of earlier attempts."""
-        return bool(self.kept)
+        return bool(self.baseline_tables)
 
     @property
     def reuses(self) -> bool:
@@ -214,19 +214,19 @@ def known_by(size: Column = _SIZE) -> tuple[Column, ...]:
     return (*path_columns(), size, *STATE)
 
 
-def kept_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
+def baseline_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
     """Return a table with the state of each file, which a later job or attempt (`reader`) resumes from."""
     return Table(name=name, title=f"State for a later {reader}", columns=(*known_by(), *columns), optional=optional)
 
 
 def partials(meaning: str) -> Table:
     """Return the table with the state of each file in one binary field."""
-    return kept_table("partials", "job", Column(name="figures", dtype="binary", meaning=meaning))
+    return baseline_table("partials", "job", Column(name="figures", dtype="binary", meaning=meaning))
 
 
 def made() -> Table:
     """Return the table with the state of each file that was written to a destination."""
-    return kept_table(
+    return baseline_table(
         "made",
         "attempt",
         Column(name="figures", dtype="binary", meaning="The file's counts and figures, in a private format"),

@@ -15,9 +15,9 @@ from services.operations._spec import (
     Operation,
     Options,
     Table,
+    baseline_table,
     field,
     integer,
-    kept_table,
     known_by,
 )
 
@@ -81,7 +81,7 @@ OPERATION = Operation(
                 ),
             ),
         ),
-        kept_table(
+        baseline_table(
             "parts",
             "attempt",
             integer("offset", "bytes", "Start of the part of a large file; only if BLAKE3 is the only algorithm"),
@@ -100,7 +100,7 @@ OPERATION = Operation(
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
     cost="O(bytes) reading and hashing. Memory does not grow with the number of files, unless there is a baseline",
-    kept=("result", "parts"),
+    baseline_tables=("result", "parts"),
     splits=True,
     examples=(
         Example(

@@ -166,7 +166,7 @@ OPERATION = Operation(
         REUSED.model_copy(update={"optional": True}),
     ),
     cost="O(bytes) reading and compressing. Memory: at most 1 GiB. An estimate compresses about 128 MiB at most",
-    kept=("made",),
+    baseline_tables=("made",),
     # A later job has a destination of its own.
     again=False,
     examples=(

@@ -293,7 +293,7 @@ OPERATION = Operation(
         Figure(key="destination", title="Written to", optional=True),
     ),
     cost="O(bytes) reading, parsing and encoding. Memory: a few chunks of 8 MiB and their encoded columns",
-    kept=("made",),
+    baseline_tables=("made",),
     # A later job has a destination of its own.
     again=False,
     examples=(

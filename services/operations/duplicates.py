@@ -216,7 +216,7 @@ OPERATION = Operation(
         Figure(key="reference.unique_files", title="Without a copy in the references", unit="files", optional=True),
         Figure(key="reference.left_out", title="Left out by filters", unit="entries", optional=True),
     ),
-    kept=("ends", "contents"),
+    baseline_tables=("ends", "contents"),
     cost="Reads only files that have the same size as another file; of files with different ends, only the ends. "
     "Memory: 40 bytes plus the name for each file",
     examples=(

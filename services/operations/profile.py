@@ -217,7 +217,7 @@ OPERATION = Operation(
         Figure(key="files_without_header", title="Without header row", unit="files"),
         Figure(key="empty_files", title="Without records", unit="files"),
     ),
-    kept=("partials",),
+    baseline_tables=("partials",),
     splits=True,
     cost="O(bytes) reading and parsing. Memory: a few MiB for each thread and at most 1 MiB for each column",
     examples=(

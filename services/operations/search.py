@@ -253,7 +253,7 @@ OPERATION = Operation(
         Figure(key="partial", title="Partial"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
-    kept=("searched", "result"),
+    baseline_tables=("searched", "result"),
     splits=True,
     cost="O(bytes) reading and matching. Memory: the longest line, and counts for each extension and top-level folder",
     examples=(

@@ -79,7 +79,7 @@ OPERATION = Operation(
     ),
     cost="O(bytes) reading; of binary files only the first MiB. Memory does not grow with the number of files, unless "
     "there is a baseline",
-    kept=("result",),
+    baseline_tables=("result",),
     splits=True,
     examples=(
         Example(

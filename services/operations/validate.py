@@ -182,7 +182,7 @@ OPERATION = Operation(
     ),
     cost="O(bytes) reading and checking; files that violate a key are read twice. Memory: a few MiB for each thread "
     "and 16 MiB for keys; more keys are stored on disk, 24 bytes a value",
-    kept=("partials",),
+    baseline_tables=("partials",),
     examples=(
         Example(
             title="Check records against a Table Schema",

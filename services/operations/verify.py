@@ -13,8 +13,8 @@ from services.operations._spec import (
     Options,
     Table,
     Text,
+    baseline_table,
     field,
-    kept_table,
     path_columns,
 )
 
@@ -106,7 +106,7 @@ OPERATION = Operation(
                 Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size"),
             ),
         ),
-        kept_table(
+        baseline_table(
             "digests",
             "attempt",
             Column(
@@ -127,7 +127,7 @@ OPERATION = Operation(
         REUSED,
     ),
     cost="O(bytes) reading. Memory: path and digest of each file in the manifest and of each new file",
-    kept=("digests",),
+    baseline_tables=("digests",),
     # Whether the bytes are still those is what a job is asked: what another one has read of them is no answer.
     again=False,
     examples=(

@@ -1,4 +1,4 @@
-"""Where results are kept: one protocol, the local file system and S3."""
+"""Where results are stored: one protocol, the local file system and S3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Comparisons: made once for a pair of jobs, kept with the copies of results, asked as any table is."""
+"""Comparisons: made once for a pair of jobs, stored with the copies of results, read as any table is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from services.use_cases.jobs import JobService
 from services.use_cases.results import ResultService
 
 _FORM = 1
-"""Of the files that are kept: another one when the tables of a plan become others."""
+"""Of the stored files: another one when the tables of a plan become others."""
 _OFFERED = 30
 _RATES = frozenset({"bytes/s", "seconds"})
 

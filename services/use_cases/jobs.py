@@ -41,9 +41,9 @@ class JobService:
         self._storage = storage
         self._config = config
         self.submitted = threading.Event()
-        """Set by every submit: a runner in this process starts at once."""
+        """Set by every submit: a worker in this process starts at once."""
         self.ended = threading.Event()
-        """Set when a runner of this process has ended a job: who is to be told of it hears at once."""
+        """Set when a worker of this process has ended a job: who is to be told of it hears at once."""
 
     def submit(self, request: JobRequest, *, rerun_of: UUID | None = None) -> tuple[JobView, bool]:
         """Queue a job.
@@ -85,7 +85,7 @@ class JobService:
             return job_views.to_view(self._same(row, request))
 
     def check(self, request: JobRequest) -> JobRequest:
-        """Return a request as it is kept: options completed, paths resolved.
+        """Return a request as it is stored: options completed, paths resolved.
 
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
@@ -248,7 +248,7 @@ class JobService:
         return view
 
     def pause(self, job_id: UUID) -> JobView:
-        """Ask a job to stop for now; what it has made last is kept. One that waits is paused at once.
+        """Ask a job to stop for now; its finished parts are reused when it resumes. A job that waits is paused at once.
 
         Raises:
             JobNotFoundError: there is none.

@@ -30,7 +30,7 @@ class Place:
     """Where a stored file lies.
 
     Attributes:
-        token: of the runner that stored it; ``None`` for the job's own folder.
+        token: of the worker that stored it; ``None`` for the job's own folder.
     """
 
     job_id: UUID
@@ -50,7 +50,7 @@ class Found:
 
 
 def place(entry: Entry) -> Place | None:
-    """Return where a stored file lies; ``None`` for what no runner has made."""
+    """Return where a stored file lies; ``None`` for what no worker has made."""
     parts = entry.key.split("/")
     job_id = _job_id(parts[1]) if len(parts) > 1 and parts[0] == _JOBS.rstrip("/") else None
     if job_id is None:

@@ -1,4 +1,4 @@
-"""Job requests kept under a name."""
+"""Presets: job requests saved under a name."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class _Found:
 
 
 class RetentionService:
-    """What is kept, and what goes."""
+    """Deletes expired jobs and orphaned files."""
 
     def __init__(self, database: Database, storage: Storage, config: settings.Settings) -> None:
         """Keep the parts; nothing is looked at."""

@@ -84,7 +84,7 @@ class ScheduleService:
         """Keep a schedule; its first run is the first time its rule comes true from now on.
 
         Raises:
-            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was kept.
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was saved.
         """
         name, rule = _name(request.name), request.when.strip()
         document, occasions = self._document(request.job), _occasions(request.notify_on)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from services.base.loops import Loop
 
 if TYPE_CHECKING:
-    from services.workers.runner import Runner
+    from services.workers.worker import Worker
 
 
 class Background:
@@ -21,10 +21,10 @@ class Background:
 
     def __init__(self) -> None:
         """Start nothing."""
-        self.worker: Runner | None = None
+        self.worker: Worker | None = None
         self.loops: Sequence[Loop] = ()
 
-    def start(self, make_worker: Callable[[], Runner], make_loops: Callable[[], Sequence[Loop]] | None) -> Runner:
+    def start(self, make_worker: Callable[[], Worker], make_loops: Callable[[], Sequence[Loop]] | None) -> Worker:
         """Make and start the threads; a second call gives the same worker.
 
         Args:

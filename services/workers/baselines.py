@@ -17,7 +17,7 @@ def resuming(request: JobRequest) -> Iterator[str]:
 
 def tables(operation: str, stored: Sequence[Artifact]) -> list[str]:
     """Return those tables of a job's result whose rows are taken over; one of an earlier version may lack some."""
-    named = (f"{operation}.{name}" for name in operations.get(operation).kept)
+    named = (f"{operation}.{name}" for name in operations.get(operation).baseline_tables)
     return [table for table in named if shards_of(table, stored)]
 
 
@@ -25,7 +25,7 @@ def left_by_attempts(work: Path, operation: str) -> list[Path]:
     """Return what attempts before the one that works in `work` have made last: it has its name only then."""
     found = [
         path
-        for table in operations.get(operation).kept
+        for table in operations.get(operation).baseline_tables
         for path in work.parent.glob(f"*/out/{operation}/{table}/part-*.parquet")
     ]
     return sorted(path for path in found if work not in path.parents)

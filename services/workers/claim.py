@@ -11,7 +11,7 @@ from services.models.jobs import JobRequest
 
 @dataclass(frozen=True)
 class Claim:
-    """A job that this runner holds.
+    """A job that this worker holds.
 
     Attributes:
         origin: the job itself, or the one it is a retry of.

@@ -1,4 +1,4 @@
-"""A runner's hold on a job, kept alive by a thread of its own: also while files are stored."""
+"""A worker's lease of a job. A thread of its own renews it, also while files are stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Lease:
     Attributes:
         lost: set once the database refused a heartbeat, or none was answered for a whole lease.
         cancelled: set once somebody asked to cancel, or to pause.
-        stopping: set by the runner when it stops.
+        stopping: set by the worker when it stops.
         ask_seconds: how soon a cancel is seen.
     """
 
@@ -83,7 +83,7 @@ class Lease:
         """Return while the work shall go on.
 
         Raises:
-            CancelledError: it is lost or cancelled, or the runner stops.
+            CancelledError: it is lost or cancelled, or the worker stops.
         """
         if self.is_over:
             raise errors.CancelledError(f"job {self._job_id} was cancelled")

@@ -1,6 +1,6 @@
-"""Splits on a Ray cluster: its tasks take them as runners do, from the database, and store what they find.
+"""Splits on a Ray cluster: its tasks take them as workers do, from the database, and store what they find.
 
-Ray only gives processes. Who has which split, and what is done, PostgreSQL says: a task or a node that dies is a runner
+Ray only gives processes. Who has which split, and what is done, PostgreSQL says: a task or a node that dies is a worker
 that dies.
 """
 
@@ -20,8 +20,8 @@ from services.base import errors, settings
 from services.db.database import Database
 from services.use_cases import artifacts, sources
 from services.use_cases.jobs import JobService
-from services.workers.helper import Helper
 from services.workers.inputs import Inputs
+from services.workers.split_worker import SplitWorker
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,9 @@ def work_on(config: settings.Settings, job_id: UUID) -> int:
         source_service = sources.SourceService(config, database)
         files = artifacts.ArtifactService(database, store)
         jobs = JobService(database, source_service, store, config)
-        helper = Helper(database, Inputs(jobs, source_service, files, config), store, config, threading.Event())
-        return helper.work(job_id)
+        split_worker = SplitWorker(
+            database, Inputs(jobs, source_service, files, config), store, config, threading.Event()
+        )
+        return split_worker.work(job_id)
     finally:
         database.close()

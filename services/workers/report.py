@@ -20,7 +20,7 @@ _SAMPLES = 240
 
 @dataclass
 class Shared:
-    """What runners that share a job have done of it before its own run.
+    """What workers that share a job have done of it before its own run.
 
     Attributes:
         shards: by operation: those that the splits made; empty for a job that was not shared.

@@ -80,7 +80,7 @@ class Scheduler(Loop):
         except errors.DatabaseError:
             raise
         except Exception:
-            log.exception("why schedule %s is not started could not be kept", schedule_id)
+            log.exception("why schedule %s is not started could not be saved", schedule_id)
         log.warning("schedule %s is not started: %s", schedule_id, note, exc_info=None if is_expected else error)
 
     def _start(self, session: Session, row: ScheduleRow, due_at: datetime, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""One job shared by several runners: planned into splits, done by whoever takes them, put together by its own runner.
+"""One job shared by several workers: planned into splits, done by whoever takes them, put together by its own worker.
 
 What the splits have found is a baseline of the job (decision 0016): its own run takes it over, walks the source once
 more and computes what is missing. So a split that nobody could do costs time and never a row.
@@ -45,7 +45,7 @@ def is_possible(request: JobRequest) -> bool:
 
 @dataclass(frozen=True)
 class Signals:
-    """Between the threads of a runner, so that none waits for the other's next look.
+    """Between the threads of a worker, so that none waits for the other's next look.
 
     Attributes:
         work_there: set once there are splits.
@@ -57,7 +57,7 @@ class Signals:
 
 
 class Sharing:
-    """The side of the runner that holds the job."""
+    """The side of the worker that holds the job."""
 
     def __init__(
         self,
@@ -66,20 +66,20 @@ class Sharing:
         storage: Storage,
         owner: Owner,
         config: settings.Settings,
-        runner: UUID,
+        worker: UUID,
         signals: Signals,
     ) -> None:
         """Keep the parts.
 
         Args:
-            runner: who does not count as somebody to share with.
+            worker: who does not count as somebody to share with.
         """
         self._database = database
         self._inputs = inputs
         self._storage = storage
         self._owner = owner
         self._config = config
-        self._runner = runner
+        self._worker = worker
         self._signals = signals
         self._cluster: RayCluster | None = None
         if config.executor == "ray":
@@ -110,16 +110,16 @@ class Sharing:
         """Walk, cut, store the lists, record the splits; False when there is nobody to share with, or too little."""
         lease_seconds = self._config.lease_seconds
         if self._cluster is not None:
-            runners = self._cluster.room()
+            workers = self._cluster.room()
         else:
-            runners = 1 + lease.insist(lambda session: registry.count(session, lease_seconds, self._runner))
-            if runners == 1:
+            workers = 1 + lease.insist(lambda session: registry.count(session, lease_seconds, self._worker))
+            if workers == 1:
                 return False
         folder = work / "splits"
         folder.mkdir()
         document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known))
         least = (self._config.split_files, self._config.split_bytes)
-        handle = engine.plan(document, folder, *least, runners, ready.keys)
+        handle = engine.plan(document, folder, *least, workers, ready.keys)
         lease.when_over(handle.cancel)
         planned: list[dict[str, Any]] = json.loads(
             watching.outcome(handle, self._config, lease, lambda: self._write(claim, handle.progress(), []))

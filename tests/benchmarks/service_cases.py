@@ -24,7 +24,7 @@ _PAGE_REACH_SECONDS = 0.3
 def _opened(scratch: Path, roots: tuple[Path, ...]) -> Iterator[bootstrap.Services]:
     config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=roots)
     with bootstrap.open_services(config) as services:
-        services.start_runner()
+        services.start_worker()
         yield services
 
 

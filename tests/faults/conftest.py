@@ -73,7 +73,7 @@ def calm(
                     world = World(services, source, url, services.storage)
                     view = world.submit(operation)
                     proxy.plan()
-                    services.start_runner()
+                    services.start_worker()
                     assert world.ended(view.id)["status"] == Status.COMPLETED
                     points = proxy.points
                     known[operation] = Calm(world.rows(view.id, operation), points)

@@ -99,7 +99,7 @@ def main() -> None:
     """Run jobs until stdin ends."""
     with bootstrap.open_services(settings.load_settings()) as services:
         install()
-        services.start_runner()
+        services.start_worker()
         print("started", flush=True)
         sys.stdin.read()
     print(f"points {_passed}", flush=True)

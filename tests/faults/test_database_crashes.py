@@ -117,7 +117,7 @@ def test_a_job_outlives_a_crash_of_postgresql(
     crash = Fault("call", at=dice.randint(1, points * 9 // 10), action=lambda: (server.restart(), again.set()))
     job = world.submit(operation)
     proxy.plan(crash)
-    world.services.start_runner()
+    world.services.start_worker()
     wait_until(lambda: is_over(world, job.id), "the job ends", seconds=60)
     proxy.calm()
     if crash.fired.is_set():
@@ -140,7 +140,7 @@ def test_a_job_outlives_a_postgresql_that_is_away_for_longer_than_its_lease(
     job = world.submit("checksum")
     crash = Fault("call", when=following(b"SET heartbeat_at = clock_timestamp", b"COMMIT"), action=server.crash)
     proxy.plan(crash)
-    world.services.start_runner()
+    world.services.start_worker()
     assert crash.fired.wait(30)
     proxy.refuse(2 * LEASE_SECONDS)
     wait_until(proxy.recovered.is_set, "the time is over")

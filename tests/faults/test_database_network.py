@@ -44,7 +44,7 @@ def test_a_job_outlives_a_bad_road_to_the_database(
     faults = [draw(dice, undisturbed.points) for _ in range(dice.randint(1, 3))]
     job = far_database.submit(operation)
     database_proxy.plan(*faults)
-    far_database.services.start_runner()
+    far_database.services.start_worker()
     far_database.ended(job.id)
     database_proxy.calm()
     for fault in faults:
@@ -70,7 +70,7 @@ def test_a_commit_that_is_lost_or_whose_answer_is_lost(
     job = far_database.submit("checksum")
     fault = Fault(kind, when=following(STEPS[step], COMMIT), amount=seconds)
     database_proxy.plan(fault)
-    far_database.services.start_runner()
+    far_database.services.start_worker()
     far_database.ended(job.id)
     assert fault.fired.is_set(), database_proxy.trace
     database_proxy.calm()
@@ -85,7 +85,7 @@ def test_a_database_that_is_away_for_longer_than_the_lease(
     job = far_database.submit("checksum")
     fault = Fault(kind, when=following(HEARTBEAT, COMMIT), amount=2 * LEASE_SECONDS)
     database_proxy.plan(fault)
-    far_database.services.start_runner()
+    far_database.services.start_worker()
     row = far_database.ended(job.id)
     assert fault.fired.is_set()
     meet(f"database: {kind}, longer than the lease")
@@ -102,7 +102,7 @@ def test_a_result_whose_commit_was_not_answered_is_kept_though_nobody_has_looked
     job = far_database.submit("inventory")
     fault = Fault("lose answer", when=following(STEPS["end"], COMMIT))
     database_proxy.plan(fault)
-    far_database.services.start_runner()
+    far_database.services.start_worker()
     far_database.ended(job.id)
     assert fault.fired.is_set()
     wait_until(lambda: not far_database.work(), "the runner has done with it")

@@ -110,7 +110,7 @@ def test_a_full_disk_ends_the_job_clearly_and_a_retry_succeeds(
     disk = mount(place, case.tight)
     there = tmp_path / "there" / "made"
     with bootstrap.open_services(config) as services:
-        services.start_runner()
+        services.start_worker()
         job = services.jobs.submit(request_of(case, records, there))[0]
         failed = services.jobs.wait(job.id, 60)
         assert failed.status == Status.FAILED, failed.outcome

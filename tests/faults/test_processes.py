@@ -117,7 +117,7 @@ def test_another_runner_finishes_what_a_killed_one_has_begun(
     if killed.process.poll() is not None:
         assert killed.process.returncode == -signal.SIGKILL, killed.log.read_text()
         meet("process: SIGKILL")
-    world.services.start_runner()
+    world.services.start_worker()
     world.ended(job.id)
     killed.close()
     world.check(job.id, operation, calm(operation).rows)
@@ -133,7 +133,7 @@ def test_a_runner_that_slept_beyond_its_lease_is_refused(
     wait_until(lambda: asleep.has_said("stop") or world.row(job.id)["status"] == "COMPLETED", "it stops, or is done")
     held = world.row(job.id)
     stopped = asleep.has_said("stop")
-    world.services.start_runner()
+    world.services.start_worker()
     if dice.random() < 0.5 and stopped and held["status"] == "RUNNING":
         wait_until(lambda: world.row(job.id)["fencing_token"] not in {None, held["fencing_token"]}, "it is taken over")
         asleep.process.send_signal(signal.SIGCONT)

@@ -64,7 +64,7 @@ def archived(postgres: str, template_database: str, tmp_path_factory: pytest.Tem
             data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
         )
         with bootstrap.open_services(config) as services:
-            services.start_runner()
+            services.start_worker()
             done = services.jobs.wait(services.jobs.submit(archive_of(source))[0].id, 60)
             yield Archived(source, content_of(services, done.id))
 
@@ -95,7 +95,7 @@ def test_a_result_outlives_a_bad_road_to_the_storage(
         faults.append(Fault(kind, at=dice.randint(1, REQUESTS), amount=dice.uniform(*KINDS[kind])))
     job_id = archive(far_storage, archived)
     storage_proxy.plan(*faults)
-    far_storage.services.start_runner()
+    far_storage.services.start_worker()
     far_storage.ended(job_id)
     storage_proxy.calm()
     for fault in faults:
@@ -126,7 +126,7 @@ def test_each_step_of_an_upload_may_fail(
 
     fault = Fault(kind, when=here, amount={"truncate": 20, "fail": 3}.get(kind, 0))
     storage_proxy.plan(fault)
-    far_storage.services.start_runner()
+    far_storage.services.start_worker()
     far_storage.ended(job_id)
     assert fault.fired.is_set(), storage_proxy.trace
     storage_proxy.calm()
@@ -140,7 +140,7 @@ def test_no_upload_asks_first_whether_it_may_come(
     # An answer to "Expect: 100-continue" that is cut off in its head has botocore read for ever: a core, and the job.
     job_id = archive(far_storage, archived)
     storage_proxy.plan(Fault("truncate", when=lambda data: b"partNumber=1" in data, amount=24))
-    far_storage.services.start_runner()
+    far_storage.services.start_worker()
     far_storage.ended(job_id)
     assert not [head for head in storage_proxy.trace if b"100-continue" in head]
     meet("storage: truncate at the first part")
@@ -152,7 +152,7 @@ def test_a_storage_that_stays_away_fails_the_job_and_a_retry_succeeds(
 ) -> None:
     job_id = archive(far_storage, archived)
     storage_proxy.plan(Fault("refuse", when=lambda data: b"partNumber=2" in data, amount=100))
-    far_storage.services.start_runner()
+    far_storage.services.start_worker()
     row = far_storage.ended(job_id, seconds=90)
     assert row["status"] == "FAILED"
     assert row["error"]["code"] == "storage_unavailable", row["error"]
@@ -171,7 +171,7 @@ def test_a_storage_that_refuses_is_not_waited_for(
 ) -> None:
     boto3.client("s3", endpoint_url=s3_server).delete_bucket(Bucket=s3_bucket)
     job_id = archive(far_storage, archived)
-    far_storage.services.start_runner()
+    far_storage.services.start_worker()
     row = far_storage.ended(job_id)
     assert row["status"] == "FAILED"
     assert row["error"]["code"] == "storage_unavailable", row["error"]

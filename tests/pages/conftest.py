@@ -64,7 +64,7 @@ def run_job(shared: bootstrap.Services) -> Callable[..., JobView]:
     """Return a function that runs a job to its end."""
 
     def run(operation: str, path: Path, **options: object) -> JobView:
-        shared.start_runner()
+        shared.start_worker()
         request = one_job(operation=operation, source=Source.of_path(path), options=options)
         job, _ = shared.jobs.submit(request)
         return shared.jobs.wait(job.id, timeout_seconds=30)

@@ -73,7 +73,7 @@ def test_search_for_what_is_not_there_says_so(open_page: Open, run_job: RunJob, 
 def test_each_operation_of_a_job_has_its_result(open_page: Open, shared: bootstrap.Services, tree: TreeBuilder) -> None:
     root = tree({"a.txt": b"12345", "b.txt": b"12345"})
     asked = tuple(OperationRequest(operation=name) for name in ("inventory", "checksum", "duplicates"))
-    shared.start_runner()
+    shared.start_worker()
     job, _ = shared.jobs.submit(JobRequest(operations=asked, source=Source.of_path(root)))
     shared.jobs.wait(job.id, timeout_seconds=30)
     assert "Folders" in figures(open_page("job", id=str(job.id)))

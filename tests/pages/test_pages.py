@@ -116,7 +116,7 @@ def test_running_job_shows_its_progress_its_issues_and_who_waits(
         file.truncate(400 << 30)  # no machine reads it within a test
     options = {"manifest": str(root / "MD5SUMS")}
     request = one_job(operation="verify", source=Source.of_path(root), options=options)
-    shared.start_runner()
+    shared.start_worker()
     first, *_ = [shared.jobs.submit(request)[0] for _ in range(shared.settings.concurrency_limit + 1)]
     wait_until(lambda: shared.jobs.get(first.id).issues_count, "the issue is told")
     app = open_page("job", id=str(first.id))

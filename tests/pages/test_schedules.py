@@ -57,7 +57,7 @@ def test_a_schedule_shows_what_when_next_and_how_the_last_run_went(
     verify = one_job(operation="verify", source=Source.of_path(root), options={"manifest": str(root / "MD5SUMS")})
     other = shared.schedules.create(ScheduleRequest(name="other", job=verify, when="every 6h", enabled=False))
     run = shared.schedules.run(other.id)
-    shared.start_runner()
+    shared.start_worker()
     assert shared.jobs.wait(run.id, 30).status == Status.COMPLETED
     app = open_page("schedules")
     assert "n\\*ght\\*ly" in texts(app)

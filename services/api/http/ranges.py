@@ -31,7 +31,7 @@ class Selection:
 
 
 def etag(key: str, size_bytes: int) -> str:
-    """Return a strong validator: a storage key is written once, by one runner."""
+    """Return a strong validator: a storage key is written once, by one worker."""
     return f'"{hashlib.sha256(f"{size_bytes}:{key}".encode()).hexdigest()[:32]}"'
 
 

@@ -108,7 +108,7 @@ def kept(postgres: str, template_database: str, tmp_path_factory: pytest.TempPat
             data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
         )
         with bootstrap.open_services(config) as services, TestClient(mounted(services)) as client:
-            services.start_runner()
+            services.start_worker()
             ids = [completed(client, source, operation)["id"] for operation in ("inventory", "checksum")]
             yield Kept(services, client, source, *ids)
 

@@ -50,7 +50,7 @@ def _bug(*_: object, **__: object) -> None:
 
 # What another process, or a bug, does at the moment of the submit.
 BY_OTHERS: dict[str, tuple[type, str, Any]] = {
-    "cancelled": (bootstrap.Services, "start_runner", lambda services, only: services.jobs.cancel(only)),
+    "cancelled": (bootstrap.Services, "start_worker", lambda services, only: services.jobs.cancel(only)),
     "internal": (JobService, "submit", _bug),
 }
 

@@ -121,7 +121,7 @@ def test_a_second_signal_leaves_at_once_and_the_job_ends_cancelled(
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=5) == 130
     services.jobs.cancel(job.id)
-    services.start_runner()
+    services.start_worker()
     wait_until(lambda: services.jobs.get(job.id).status == Status.CANCELLED, "the job is cancelled")
 
 

@@ -130,7 +130,7 @@ def test_delete_asks_and_does_nothing_for_one_unknown_id(pravah: Pravah, small: 
 
 def test_wait_watches_a_job_to_its_end(cli: Cli, small: Path, services: bootstrap.Services) -> None:
     job = cli("submit", "inventory", small).out.strip()
-    services.start_runner()
+    services.start_worker()
     assert "Files" in cli("jobs", "wait", job).out
     assert cli("jobs", "wait", job, "--json").document["status"] == "COMPLETED"
     cancelled = services.jobs.cancel(

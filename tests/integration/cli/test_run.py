@@ -72,7 +72,7 @@ def test_run_leaves_the_job_to_a_runner_that_is_quicker(
     cli: Cli, small: Path, running: bootstrap.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # This command's own runner is kept from starting: only the other one can take the job.
-    monkeypatch.setattr(bootstrap.Services, "start_runner", lambda self, only=None: None)
+    monkeypatch.setattr(bootstrap.Services, "start_worker", lambda self, only=None: None)
     assert cli("run", "inventory", small, "--json").document["status"] == "COMPLETED"
 
 

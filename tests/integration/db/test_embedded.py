@@ -140,7 +140,7 @@ def test_the_running_services_start_a_dead_server_again(tmp_path: Path, director
     config = settings_module.load_settings(data_dir=directory.parent, allowed_roots=(tmp_path,), database_url=None)
     with bootstrap.open_services(config) as services:
         assert services.database.embedded
-        services.start_runner()
+        services.start_worker()
         kill_server(directory)
 
         def answers() -> bool:

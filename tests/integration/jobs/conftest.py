@@ -25,7 +25,7 @@ import sys, time
 from services import bootstrap
 from services.base import settings
 with bootstrap.open_services(settings.load_settings()) as opened:
-    opened.start_runner()
+    opened.start_worker()
     print("started", flush=True)
     sys.stdin.read()
 """

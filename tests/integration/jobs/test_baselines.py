@@ -73,7 +73,7 @@ def test_run_again_reads_only_what_changed(running: bootstrap.Services, source: 
 def test_a_baseline_is_not_deleted_while_a_job_needs_it(settings: settings_module.Settings, source: Path) -> None:
     request = one_job(operation="checksum", source=Source.of_path(source))
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         first = _run(services, request)
     with bootstrap.open_services(settings) as others:
         view = others.jobs.rerun(first.id)
@@ -111,7 +111,7 @@ def test_an_attempt_goes_on_from_the_shards_of_the_one_that_died(
 ) -> None:
     request = one_job(operation="checksum", source=Source.of_path(source))
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         whole = _run(services, request)
     with bootstrap.open_services(settings) as others:
         view = others.jobs.submit(request)[0]
@@ -129,7 +129,7 @@ def test_an_attempt_goes_on_from_the_shards_of_the_one_that_died(
         os.truncate(folder / ".part-00001.parquet.tmp", 100)
         with others.database.transaction() as session:
             recovery.interrupt(session, view.id, "it died", died=True)
-        others.start_runner()
+        others.start_worker()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2)
         assert (_summary(done)["files"], _summary(done)["reused_files"]) == (201, 120)
@@ -196,7 +196,7 @@ def _copy(services: bootstrap.Services, job: JobView, kept: tuple[str, ...], out
 def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings, records: Path) -> None:
     request = one_job(operation="search", options=_KEPT["search"][0], source=Source.of_path(records))
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         whole = _run(services, request)
     with bootstrap.open_services(settings) as others:
         view = others.jobs.submit(request)[0]
@@ -210,7 +210,7 @@ def test_an_attempt_of_several_tables_goes_on(settings: settings_module.Settings
         pq.write_table(table.slice(0, table.num_rows // 2), lines[0])
         with others.database.transaction() as session:
             recovery.interrupt(session, view.id, "it died", died=True)
-        others.start_runner()
+        others.start_worker()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2)
         told, wanted = (job.result("search")["summary"] for job in (done, whole))
@@ -232,7 +232,7 @@ def test_an_attempt_goes_on_where_a_later_job_begins_anew(
     request = one_job(operation=operation, options=options[operation], source=Source.of_path(records))
     files = sum(path.is_file() for path in records.rglob("*.csv" if operation == "convert" else "*"))
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         whole = _run(services, request)
         if operation == "verify":
             again = _again(services, whole)
@@ -250,7 +250,7 @@ def test_an_attempt_goes_on_where_a_later_job_begins_anew(
             marker.write_text(str(view.id))
         with others.database.transaction() as session:
             recovery.interrupt(session, view.id, "it died", died=True)
-        others.start_runner()
+        others.start_worker()
         done = others.jobs.wait(view.id, 60)
         assert (done.status, done.attempt) == (Status.COMPLETED, 2), done.error
         told, wanted = (dict(job.result(operation)["summary"]) for job in (done, whole))

@@ -16,7 +16,7 @@ from services.base import settings as settings_module
 from services.db import job_rows, recovery
 from services.models import results
 from services.models.jobs import JobRequest, JobView, Status
-from services.workers.runner import Claim
+from services.workers.worker import Claim
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
 from tests.rows import change
@@ -26,7 +26,7 @@ def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it
     settings: settings_module.Settings, slow_job: JobRequest
 ) -> None:
     with bootstrap.open_services(settings) as first:
-        first.start_runner()
+        first.start_worker()
         view = first.jobs.submit(slow_job)[0]
         wait_for(first, view, Status.RUNNING)
     with bootstrap.open_services(settings) as second:
@@ -35,7 +35,7 @@ def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it
         assert not stopped.is_final
         # What it has made last is left to the next attempt.
         assert [path.name for path in settings.work_dir.iterdir()] == [str(view.id)]
-        second.start_runner()
+        second.start_worker()
         again = wait_for(second, view, Status.RUNNING, seconds=5)
         assert again.attempt == 2
         assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
@@ -46,7 +46,7 @@ def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it
 
 def test_an_interrupted_job_is_cancelled_at_once(settings: settings_module.Settings, slow_job: JobRequest) -> None:
     with bootstrap.open_services(settings) as first:
-        first.start_runner()
+        first.start_worker()
         view = first.jobs.submit(slow_job)[0]
         wait_for(first, view, Status.RUNNING)
     with bootstrap.open_services(settings) as second:
@@ -85,7 +85,7 @@ def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
         assert claim(services, lease_seconds=1.5)
         with services.database.transaction() as session:
             change(session, "jobs", view.id, worker="another-boot pid:[1] 1 1")
-        services.start_runner()
+        services.start_worker()
         claimed_at = time.monotonic()
         done = services.jobs.wait(view.id, 30)
         assert time.monotonic() - claimed_at > 1
@@ -167,7 +167,7 @@ def test_what_an_attempt_that_died_stored_goes_with_the_end_of_the_job(
     take_over_dead(services, view)
     if status == Status.FAILED:
         shutil.rmtree(small_job.source.os_path)
-    services.start_runner()
+    services.start_worker()
     ended = services.jobs.wait(view.id, 30)
     assert (ended.status, ended.attempt) == (status, 2)
     with services.database.transaction() as session:
@@ -199,7 +199,7 @@ def test_nothing_that_fails_after_the_end_of_a_job_takes_its_result(
         raise RuntimeError("a fault of the program")
 
     monkeypatch.setattr(services.storage, "unfinished", fail)
-    services.start_runner()
+    services.start_worker()
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
     assert reached.wait(10)
     services.close()
@@ -214,9 +214,9 @@ def test_a_runner_that_lost_its_job_takes_nothing_of_the_result(
     claimed = claim(services)
     assert claimed is not None
     take_over_dead(services, view)
-    services.start_runner()
+    services.start_worker()
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
-    runner = services.start_runner()
+    runner = services.start_worker()
     stale = Claim(view.id, view.id, claimed[1], 2, small_job)
     for is_completed in (True, False):
         runner._tidy(stale, is_completed=is_completed)

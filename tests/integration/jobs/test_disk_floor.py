@@ -45,7 +45,7 @@ def test_a_job_that_fills_the_disk_is_stopped_before_it_is_full(
 ) -> None:
     request = one_job(operation="archive", source=Source.of_path(slow_source), options={"form": "tar"})
     with bootstrap.open_services(tight) as services:
-        services.start_runner()
+        services.start_worker()
         done = services.jobs.wait(services.jobs.submit(request)[0].id, 60)
         assert done.status == Status.FAILED
         assert done.error is not None
@@ -60,7 +60,7 @@ def test_a_disk_that_others_fill_stops_the_running_job_and_no_new_one_starts(
     tight: settings_module.Settings, slow_job: JobRequest, small_job: JobRequest
 ) -> None:
     with bootstrap.open_services(tight) as services:
-        services.start_runner()
+        services.start_worker()
         running = services.jobs.submit(slow_job)[0]
         wait_until(lambda: services.jobs.get(running.id).progress, "the job works")
         other = tight.data_dir / "somebody-elses"
@@ -110,7 +110,7 @@ def test_results_that_are_there_can_be_read_and_deleted_on_a_full_disk(
     settings: settings_module.Settings, small_job: JobRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with bootstrap.open_services(settings.model_copy(update={"min_free_disk_bytes": 1})) as services:
-        services.start_runner()
+        services.start_worker()
         done = services.jobs.wait(services.jobs.submit(small_job)[0].id, 30)
         assert done.status == Status.COMPLETED
         monkeypatch.setattr(disk, "free_bytes", lambda directory: 0)

@@ -18,7 +18,7 @@ from services.db.database import Database
 from services.models import stored_files
 from services.models.jobs import Artifact, IssueView, JobRequest, Progress, Status
 from services.workers.lease import Lease
-from services.workers.runner import Claim, Finished, Runner
+from services.workers.worker import Claim, Finished, Worker
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, take_over, wait_for
 from tests.rows import change
@@ -113,7 +113,7 @@ def test_a_stale_runner_completes_nothing_and_leaves_no_file(
     folder = settings.work_dir / "stale" / "out"
     folder.mkdir(parents=True)
     (folder / "issues.parquet").write_bytes(b"stale")
-    runner = Runner(
+    runner = Worker(
         services.database, services.jobs, services.sources, services.storage, services.artifacts, services.settings
     )
     progress = Progress.model_validate({**dict.fromkeys(Progress.model_fields, 0), "stage": "write"})
@@ -240,7 +240,7 @@ def test_after_completion_the_shards_are_those_of_the_result(
     settings: settings_module.Settings, small_job: JobRequest
 ) -> None:
     with bootstrap.open_services(settings.model_copy(update={"shard_rows": 2})) as services:
-        services.start_runner()
+        services.start_worker()
         view = services.jobs.submit(small_job)[0]
         done = services.jobs.wait(view.id, 30)
         assert done.outcome is not None

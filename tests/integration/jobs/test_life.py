@@ -59,7 +59,7 @@ def test_a_waiting_job_is_cancelled_at_once(services: bootstrap.Services, small_
     cancelled = services.jobs.cancel(view.id)
     assert cancelled.status == Status.CANCELLED
     assert cancelled.finished_at is not None
-    services.start_runner()
+    services.start_worker()
     other, _ = services.jobs.submit(small_job)
     services.jobs.wait(other.id, 30)
     assert services.jobs.get(view.id).status == Status.CANCELLED
@@ -134,7 +134,7 @@ def test_deleting_a_waiting_job_takes_it_from_the_queue(services: bootstrap.Serv
     second, _ = services.jobs.submit(small_job)
     services.jobs.delete(first.id)
     assert services.jobs.get(second.id).queue_position == 1
-    services.start_runner()
+    services.start_worker()
     assert services.jobs.wait(second.id, 30).status == Status.COMPLETED
 
 
@@ -160,7 +160,7 @@ def test_a_source_that_vanished_before_the_run_fails_clearly(services: bootstrap
     source = tree({"a": b"1"}, name="gone")
     view, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(source)))
     shutil.rmtree(source)
-    services.start_runner()
+    services.start_worker()
     done = services.jobs.wait(view.id, 30)
     assert done.status == Status.FAILED
     assert done.error is not None
@@ -192,7 +192,7 @@ def test_too_little_disk_fails_before_anything_is_read(
 ) -> None:
     tight = settings.model_copy(update={"min_free_disk_bytes": 1 << 60})
     with bootstrap.open_services(tight) as services:
-        services.start_runner()
+        services.start_worker()
         view, _ = services.jobs.submit(small_job)
         done = services.jobs.wait(view.id, 30)
     assert done.error is not None
@@ -210,11 +210,11 @@ def test_a_job_that_this_version_does_not_understand_is_left_to_another_one_and_
         change(session, "jobs", newer.id, request={**understood, "walk": {"newer_option": 1}})
     listed = services.jobs.list()
     assert {view.id for view in listed.items} == {newer.id, new.id}
-    services.start_runner()
+    services.start_worker()
     assert services.jobs.wait(new.id, 30).status == Status.COMPLETED
     services.close()
     with bootstrap.open_services(services.settings) as opened:
-        opened.start_runner()
+        opened.start_worker()
         third, _ = opened.jobs.submit(small_job)
         assert opened.jobs.wait(third.id, 30).status == Status.COMPLETED
         left = opened.jobs.get(newer.id)
@@ -225,7 +225,7 @@ def test_a_job_that_this_version_does_not_understand_is_left_to_another_one_and_
     with bootstrap.open_services(services.settings) as of_newer_version:
         with of_newer_version.database.transaction() as session:
             change(session, "jobs", newer.id, request=understood)
-        of_newer_version.start_runner()
+        of_newer_version.start_worker()
         done = of_newer_version.jobs.wait(newer.id, 30)
         assert (done.status, done.attempt) == (Status.COMPLETED, 1)
 

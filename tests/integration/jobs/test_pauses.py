@@ -77,13 +77,13 @@ def test_a_paused_job_outlives_a_restart_and_can_be_cancelled(
     settings: settings_module.Settings, slow_job: JobRequest
 ) -> None:
     with bootstrap.open_services(settings) as first:
-        first.start_runner()
+        first.start_worker()
         view = first.jobs.submit(slow_job)[0]
         wait_for(first, view, Status.RUNNING)
         first.jobs.pause(view.id)
         wait_for(first, view, Status.PAUSED)
     with bootstrap.open_services(settings) as second:
-        second.start_runner()
+        second.start_worker()
         other = second.jobs.submit(slow_job)[0]
         wait_for(second, other, Status.RUNNING)
         assert second.jobs.get(view.id).status == Status.PAUSED

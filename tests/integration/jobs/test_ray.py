@@ -83,7 +83,7 @@ def test_a_job_on_two_nodes_gives_what_it_gives_here_also_when_one_dies(
 ) -> None:
     with bootstrap.open_services(settings) as services:
         alone = services.jobs.submit(wanted)[0]
-        services.start_runner(only=alone.id)
+        services.start_worker(only=alone.id)
         alone = services.jobs.wait(alone.id, 60)
     more = {
         "PRAVAH_EXECUTOR": "ray",

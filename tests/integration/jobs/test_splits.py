@@ -17,7 +17,7 @@ from services.db import job_rows, registry, splits
 from services.db.job_rows import Hold
 from services.models import results
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source, Status
-from services.workers.runner import Runner
+from services.workers.worker import Worker
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.integration.jobs.conftest import Spawn, statuses
@@ -107,7 +107,7 @@ def _alone(settings: settings_module.Settings, request: JobRequest) -> JobView:
     whole = {"split_files": 1_000_000, "split_bytes": 1 << 40}
     with bootstrap.open_services(settings.model_copy(update=whole)) as services:
         view = services.jobs.submit(request)[0]
-        services.start_runner(only=view.id)
+        services.start_worker(only=view.id)
         return services.jobs.wait(view.id, 60)
 
 
@@ -148,7 +148,7 @@ def test_a_job_is_shared_with_another_runner_and_its_result_is_that_of_one(
     alone = _alone(settings, wanted)
     spawn(**SMALL)
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         wait_until(lambda: _runners(services) == 2, "both are announced")
         stages: set[str] = set()
         view = services.jobs.submit(wanted)[0]
@@ -180,7 +180,7 @@ def test_one_large_file_is_shared_range_by_range(
     alone = _alone(settings, wanted)
     spawn(**SMALL)
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         wait_until(lambda: _runners(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
         seen: dict[int, Any] = {}
@@ -222,7 +222,7 @@ def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
     proxy.fail = hold
     spawn(**SMALL, PRAVAH_S3_ENDPOINT_URL=proxy.endpoint)
     with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
-        services.start_runner()
+        services.start_worker()
         wait_until(lambda: _runners(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
         wait_until(lambda: len({row.worker for row in _split_rows(services) if row.worker}) == 2, "both are at it", 60)
@@ -238,7 +238,7 @@ def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
 def test_what_needs_all_files_at_once_or_is_too_small_is_not_shared(
     idle: bootstrap.Services, wanted: JobRequest, tree: TreeBuilder
 ) -> None:
-    idle.start_runner()
+    idle.start_worker()
     small = Source.of_path(tree({"a": b"a", "b": b"b"}, name="small"))
     for request in (
         one_job(operation="inventory", source=wanted.source),
@@ -264,7 +264,7 @@ def test_a_runner_that_dies_gives_its_splits_back(
     assert idle.jobs.get(view.id).status == Status.RUNNING, "the job is larger than what was done by then"
     with bootstrap.open_services(settings) as services:
         # The job stays with the one that has it; this one takes splits only.
-        services.start_runner()
+        services.start_worker()
         other.send_signal(signal.SIGKILL)
         other.wait()
         done = services.jobs.wait(view.id, 60)
@@ -280,7 +280,7 @@ def test_an_attempt_goes_on_with_the_splits_that_are_done(
     alone = _alone(settings, large)
     view = idle.jobs.submit(large)[0]
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         wait_until(lambda: "DONE" in _states(idle), "a split is done", 60)
         idle.jobs.pause(view.id)
         wait_until(lambda: idle.jobs.get(view.id).status == Status.PAUSED, "it is paused")
@@ -292,7 +292,7 @@ def test_an_attempt_goes_on_with_the_splits_that_are_done(
     assert sweep.orphans == [], "what a paused job's splits stored is needed"
     idle.jobs.resume(view.id)
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         wait_until(lambda: services.jobs.get(view.id).status == Status.RUNNING, "it runs again")
         after = services.jobs.wait(view.id, 60)
         _is_same(services, after, alone)
@@ -345,7 +345,7 @@ def test_a_split_that_fails_again_and_again_is_done_by_the_job_itself(
         return broken(key, start, end)
 
     monkeypatch.setattr(idle.storage, "open", refuse)
-    idle.start_runner()
+    idle.start_worker()
     view = idle.jobs.wait(idle.jobs.submit(wanted)[0].id, 60)
     assert len(tries) == splits.MOST_TRIES
     _is_same(idle, view, alone)
@@ -357,7 +357,7 @@ def test_a_shared_job_that_is_cancelled_ends_at_once_everywhere(
 ) -> None:
     spawn(**SMALL)
     with bootstrap.open_services(settings) as services:
-        services.start_runner()
+        services.start_worker()
         view = services.jobs.submit(large)[0]
         wait_until(lambda: len({row.worker for row in _split_rows(idle) if row.worker}) == 2, "both are at it", 60)
         services.jobs.cancel(view.id)
@@ -377,11 +377,11 @@ def test_a_split_of_a_job_that_this_version_does_not_understand_is_left_to_other
             splits.add(session, row.id, row.fencing_token or 0, [{"files": 1, "bytes": 1}])
         change(session, "jobs", newer.id, request={**newer.request.model_dump(mode="json"), "made_up": True})
     parts = (idle.database, idle.jobs, idle.sources, idle.storage, idle.artifacts, idle.settings)
-    helper = Runner(*parts)._helper
-    claimed = helper._claim(None)
+    split_worker = Worker(*parts)._split_worker
+    claimed = split_worker._claim(None)
     assert claimed is not None
     assert claimed.job_id == own.id
-    assert not helper.is_wanted()
+    assert not split_worker.is_wanted()
     assert {row.job_id: (row.state, row.tries) for row in _split_rows(idle)} == {
         newer.id: ("WAITING", 0),
         own.id: ("TAKEN", 1),

@@ -79,7 +79,7 @@ def made(services: bootstrap.Services, job: JobRequest, **values: object) -> Sch
 def ended(services: bootstrap.Services, schedule: ScheduleView) -> JobView:
     """Run the job of a schedule to its end, by a runner without a messenger beside it."""
     run = services.schedules.run(schedule.id)
-    services.start_runner(only=run.id)
+    services.start_worker(only=run.id)
     done = services.jobs.wait(run.id, 30)
     services.background.stop()
     return done

@@ -67,7 +67,7 @@ def test_a_failure_is_told_by_mail_and_by_webhook(
     schedule = made(services, job, name="N\u00e4chtlich", webhook_url=f"{hook.url}/hooks", email=ANYBODY)
     run = services.schedules.run(schedule.id)
     folder.rmdir()
-    services.start_runner(only=run.id)
+    services.start_worker(only=run.id)
     failed = services.jobs.wait(run.id, 30)
     assert failed.status == Status.FAILED
     sender.look()
@@ -97,7 +97,7 @@ def test_nobody_is_told_of_what_is_good_or_not_asked_for(
     ended(services, made(services, failed_verify, name="second", **only_failures))
     ended(services, made(services, failed_verify, name="third"))
     run, _ = services.jobs.submit(failed_verify)
-    services.start_runner(only=run.id)
+    services.start_worker(only=run.id)
     services.jobs.wait(run.id, 30)
     assert states(services) == []
 
@@ -113,7 +113,7 @@ def test_the_server_process_tells_by_itself_and_logs_no_secret(
 ) -> None:
     hook.answers = [404]
     with caplog.at_level(logging.DEBUG):
-        services.start_runner()
+        services.start_worker()
         schedule = made(services, failed_verify, webhook_url=f"{hook.url}/hooks/T0-private", email=ANYBODY)
         run = services.schedules.run(schedule.id)
         wait_until(lambda: len(notes(services, run)) == 2, "both are told")

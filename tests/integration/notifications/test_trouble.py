@@ -149,7 +149,7 @@ def test_a_deleted_schedule_and_a_deleted_job_are_not_told_of(
     schedule = made(services, failed_verify, webhook_url=f"{hook.url}/hooks")
     run = services.schedules.run(schedule.id)
     services.schedules.delete(schedule.id)
-    services.start_runner(only=run.id)
+    services.start_worker(only=run.id)
     assert services.jobs.wait(run.id, 30).status == Status.COMPLETED
     assert states(services) == []
     services.background.stop()

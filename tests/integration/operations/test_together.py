@@ -55,7 +55,7 @@ def test_each_result_is_that_of_the_operation_alone(
         tables = [one.name for one in running.results.tables(alone.id)[:-1]]
         assert [one for one in names if one.startswith(f"{name}.")] == tables
         # What is kept for a later job is what was looked at: of a file that another operation reads, less.
-        kept = {f"{name}.{one}" for one in operations.get(name).kept} - {f"{name}.result"}
+        kept = {f"{name}.{one}" for one in operations.get(name).baseline_tables} - {f"{name}.result"}
         for table in (one for one in tables if one not in kept):
             query = results.ResultQuery(limit=1000, columns=tuple(sorted(_columns(running, alone, table))))
             pages = [running.results.query(job.id, table, query).rows for job in (view, alone)]

@@ -28,7 +28,7 @@ OLD = 1_600_000_000
 
 def run(services: bootstrap.Services, path: Path, operation: str = "checksum", **options: Any) -> JobView:
     """Run a job to its end."""
-    services.start_runner()
+    services.start_worker()
     request = one_job(operation=operation, source=Source.of_path(path), options=options)
     view = services.jobs.wait(services.jobs.submit(request)[0].id, 30)
     assert view.status == Status.COMPLETED, view.error

@@ -134,7 +134,7 @@ def test_names_that_are_not_text_survive_the_engine_and_the_export(
 ) -> None:
     names = [b"caf\xe9", b"new\nline", b"tab\there", b"back\\slash", "ünïcode".encode(), b"\x01\x7f", b"=1+1.csv"]
     source = tree(dict.fromkeys(names, b"x"), name="odd")
-    services.start_runner()
+    services.start_worker()
     view = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(source)))[0]
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
     rows = rows_of(exported(services, view.id, "jsonl"), "jsonl")

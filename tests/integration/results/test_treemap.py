@@ -15,7 +15,7 @@ from tests.conftest import TreeBuilder
 
 def inventory(services: bootstrap.Services, tree: TreeBuilder, files: dict[str | bytes, bytes | None]) -> UUID:
     """Run an inventory of made-up files."""
-    services.start_runner()
+    services.start_worker()
     source = Source.of_path(tree(files, name="mapped"))
     view = services.jobs.submit(one_job(operation="inventory", source=source))[0]
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
@@ -77,7 +77,7 @@ def test_only_sizes_are_taken_as_a_measure(services: bootstrap.Services, tree: T
 
 
 def test_a_checksum_has_no_treemap(services: bootstrap.Services, tree: TreeBuilder) -> None:
-    services.start_runner()
+    services.start_worker()
     source = Source.of_path(tree({"a": b"x"}, name="digested"))
     view = services.jobs.submit(one_job(operation="checksum", source=source))[0]
     services.jobs.wait(view.id, 30)

@@ -99,7 +99,7 @@ def test_kept_survives_running_again_and_the_end_of_the_job(
 ) -> None:
     view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
     assert services.jobs.pin(view.id, pinned=True).queue_position == 1
-    services.start_runner()
+    services.start_worker()
     done = services.jobs.wait(view.id, 30)
     assert (done.status, done.pinned) == (Status.COMPLETED, True)
     assert not services.jobs.rerun(view.id).pinned
@@ -273,7 +273,7 @@ def test_the_last_sweep_is_kept_and_a_look_is_none(services: bootstrap.Services,
 def test_a_deleted_job_is_gone_for_everybody_who_looks(
     services: bootstrap.Services, finish: Finish, tree: TreeBuilder
 ) -> None:
-    services.start_runner()
+    services.start_worker()
     view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
     done: JobView = services.jobs.wait(view.id, 30)
     assert services.results.query(done.id, "inventory.result").total_rows == 1

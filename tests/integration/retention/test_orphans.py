@@ -327,7 +327,7 @@ def test_a_new_database_takes_nothing_of_what_it_does_not_know_also_not_after_it
     services.storage.delete("owners/")
     assert foresee(services).foreign is not None
     request: JobRequest = one_job(operation="inventory", source=Source.of_path(tree({"a": b"1"})))
-    services.start_runner()
+    services.start_worker()
     job_id: UUID = services.jobs.submit(request)[0].id
     assert services.jobs.wait(job_id, 30).status == Status.COMPLETED
     done = sweep(services)

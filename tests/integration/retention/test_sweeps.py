@@ -70,7 +70,7 @@ def test_a_foreground_run_sweeps_nothing(settings: settings_module.Settings, tre
     config = settings.model_copy(update={"sweep_seconds": 0.01})
     with bootstrap.open_services(config) as services:
         view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
-        services.start_runner(only=view.id)
+        services.start_worker(only=view.id)
         services.jobs.wait(view.id, 30)
         assert not services.runs_schedules
         assert services.retention.last() is None

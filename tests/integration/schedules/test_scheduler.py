@@ -227,7 +227,7 @@ def test_a_schedule_whose_source_has_gone_fails_as_a_job_and_goes_on(
     shutil.rmtree(job.source.os_path)
     clock.advance(hours=6)
     scheduler.look()
-    services.start_runner()
+    services.start_worker()
     (run,) = runs(services, schedule.id)
     failed = services.jobs.wait(run.id, 30)
     assert failed.status == Status.FAILED
@@ -317,7 +317,7 @@ def test_a_deleted_schedule_leaves_its_running_job_alone(
     scheduler.look()
     (run,) = runs(services, schedule.id)
     services.schedules.delete(schedule.id)
-    services.start_runner()
+    services.start_worker()
     done = services.jobs.wait(run.id, 30)
     assert done.status == Status.COMPLETED
     assert (done.schedule_id, done.schedule_name) == (None, "nightly")
@@ -349,7 +349,7 @@ def test_a_runner_starts_by_the_databases_clock_what_was_due_while_it_was_away(
     schedule = services.schedules.create(asked)
     with services.database.transaction() as session:
         change(session, "schedules", schedule.id, next_run_at=datetime(2026, 1, 1, tzinfo=UTC))
-    services.start_runner()
+    services.start_worker()
     wait_until(lambda: runs(services, schedule.id), "the missed run is caught up")
     (run,) = runs(services, schedule.id)
     assert services.jobs.wait(run.id, 30).status == Status.COMPLETED

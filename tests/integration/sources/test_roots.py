@@ -28,7 +28,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(services: bootstrap.Services, source: Path, operation: str = "inventory", **more: object) -> JobView:
     """Run a job to its end."""
-    services.start_runner()
+    services.start_worker()
     request = one_job(operation=operation, source=Source.of_path(source), **more)
     return services.jobs.wait(services.jobs.submit(request)[0].id, 60)
 
@@ -165,7 +165,7 @@ def test_a_link_that_is_swapped_after_the_submit_is_not_followed(
     assert view.source.path == str(root / "good")  # what was allowed is what is opened
     (root / "link").unlink()
     (root / "link").symlink_to(outside)
-    services.start_runner()
+    services.start_worker()
     assert column(services, services.jobs.wait(view.id, 30), "inventory.result") == ["file"]
     swapped = services.jobs.submit(one_job(operation="inventory", source=Source(path=str(root / "good"))))[0]
     services.jobs.wait(swapped.id, 30)
@@ -178,7 +178,7 @@ def test_a_directory_that_became_a_link_before_the_run_is_refused(
     view = services.jobs.submit(one_job(operation="inventory", source=Source(path=str(root / "good"))))[0]
     (root / "good").rename(root / "moved")
     (root / "good").symlink_to(outside)
-    services.start_runner()
+    services.start_worker()
     done = services.jobs.wait(view.id, 30)
     assert done.status == Status.FAILED
     assert done.error is not None

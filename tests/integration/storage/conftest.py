@@ -145,5 +145,5 @@ def config(
 def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
     """Yield services with a runner."""
     with bootstrap.open_services(config) as services:
-        services.start_runner()
+        services.start_worker()
         yield services

@@ -78,7 +78,7 @@ def test_several_operations_take_over_what_an_earlier_job_has_in_s3(
 
 def test_copies_are_kept_evicted_and_fetched_again(config: settings_module.Settings, tree: TreeBuilder) -> None:
     with bootstrap.open_services(config.model_copy(update={"result_cache_bytes": 1, "shard_rows": 2})) as services:
-        services.start_runner()
+        services.start_worker()
         source = Source.of_path(tree({f"file-{number}": b"x" for number in range(9)}))
         first, second = run(services, source), run(services, source)
         cache = services.settings.data_dir / "cache"
@@ -162,7 +162,7 @@ def test_storage_that_fails_while_storing_fails_the_job_and_leaves_nothing(
     # A result waits for its storage for some leases.
     change = {"s3_endpoint_url": proxy.endpoint, "lease_seconds": 2, "heartbeat_seconds": 0.5}
     with bootstrap.open_services(config.model_copy(update=change)) as services:
-        services.start_runner()
+        services.start_worker()
         done = run(services, Source.of_path(tree({"a": b"1"})))
     assert done.status == Status.FAILED
     assert done.error is not None

@@ -38,7 +38,7 @@ def config(settings: settings_module.Settings, s3_server: str, s3_bucket: str) -
 def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
     """Yield services with a runner."""
     with bootstrap.open_services(config) as services:
-        services.start_runner()
+        services.start_worker()
         yield services
 
 
@@ -121,7 +121,7 @@ def test_s3_that_refuses_a_deletion_is_told_and_asked_again(
     config: settings_module.Settings, proxy: Proxy, tree: TreeBuilder, s3: Any, s3_bucket: str
 ) -> None:
     with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
-        services.start_runner()
+        services.start_worker()
         source = tree({"a": b"1"})
         first, _ = run(services, source), run(services, source)
         proxy.fail = lambda method, path: 403 if method == "POST" and "delete" in path else None

@@ -215,7 +215,7 @@ def test_what_is_unchanged_is_not_fetched_again(
     fill(s3, s3_bucket, {f"again/{number}": str(number).encode() for number in range(10)})
     source = Source(s3_uri=f"s3://{s3_bucket}/again")
     with bootstrap.open_services(behind_proxy) as services:
-        services.start_runner()
+        services.start_worker()
         first = run(services, source)
         assert len(fetched(proxy, s3_bucket)) == 10
         again = run(services, source, baseline=first.id)
@@ -241,7 +241,7 @@ def test_an_object_that_is_deleted_while_the_job_runs_has_vanished(
 
     proxy.fail = delete
     with bootstrap.open_services(behind_proxy) as services:
-        services.start_runner()
+        services.start_worker()
         done = run(services, Source(s3_uri=f"s3://{s3_bucket}/p"))
         assert len(rows(services, done)) == 1
         assert [(one.kind, one.path) for one in services.results.issues(done.id, 0, 10)] == [("vanished", "gone")]
@@ -260,7 +260,7 @@ def test_a_busy_server_is_asked_again_and_an_object_that_stays_away_is_an_issue(
 
     proxy.fail, proxy.cut_after = refuse, [3 << 20]
     with bootstrap.open_services(behind_proxy) as services:
-        services.start_runner()
+        services.start_worker()
         done = run(services, Source(s3_uri=f"s3://{s3_bucket}/p"))
         assert paths_of_rows(services, done) == ["good", "large"]
         assert [(one.kind, one.path) for one in services.results.issues(done.id, 0, 10)] == [("unreadable", "bad")]
@@ -321,7 +321,7 @@ def test_a_job_that_waits_for_objects_is_cancelled(
 
     proxy.fail = hold
     with bootstrap.open_services(behind_proxy) as services:
-        services.start_runner()
+        services.start_worker()
         view = services.jobs.submit(one_job(operation="checksum", source=Source(s3_uri=f"s3://{s3_bucket}/slow/")))[0]
         wait_until(lambda: any("/slow/" in path for _, path in proxy.requests), "objects are fetched")
         services.jobs.cancel(view.id)

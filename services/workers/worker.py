@@ -1,6 +1,6 @@
-"""The runner: claims jobs, runs them in the engine, writes what happens.
+"""The worker: claims jobs, runs them in the engine, writes what happens.
 
-One thread looks for work, one more runs each job. Every write carries the job's fencing token: a runner
+One thread looks for work, one more runs each job. Every write carries the job's fencing token: a worker
 that lost its lease finds that it can write nothing, stops the engine and forgets the job.
 """
 
@@ -31,10 +31,10 @@ from services.use_cases.owner import Owner
 from services.use_cases.sources import SourceService
 from services.workers import destinations, inputs, watching
 from services.workers.claim import Claim
-from services.workers.helper import Helper
 from services.workers.lease import Lease
 from services.workers.report import Report
 from services.workers.sharing import Sharing, Signals, is_possible
+from services.workers.split_worker import SplitWorker
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ class Finished:
     report: Report
 
 
-class Runner:
-    """Runs jobs until it is stopped; safe beside other runners on the same database."""
+class Worker:
+    """Runs jobs until it is stopped; safe beside other workers on the same database."""
 
     def __init__(
         self,
@@ -82,12 +82,12 @@ class Runner:
         self._id = uuid4()
         self._strange: set[UUID] = set()
         """Jobs that this version does not understand."""
-        self._helper = Helper(database, self._inputs, storage, config, self._stop)
-        signals = Signals(work_there=jobs.submitted, moved=self._helper.moved)
+        self._split_worker = SplitWorker(database, self._inputs, storage, config, self._stop)
+        signals = Signals(work_there=jobs.submitted, moved=self._split_worker.moved)
         self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, signals)
         self._announce_at = 0.0
         self._threads: dict[int, threading.Thread] = {}
-        self._hands: list[threading.Thread] = []
+        self._split_threads: list[threading.Thread] = []
         self._loop: threading.Thread | None = None
 
     @property
@@ -97,17 +97,17 @@ class Runner:
 
     def start(self) -> None:
         """Begin to look for work, in the background."""
-        self._loop = threading.Thread(target=self._look, name="pravah-runner", daemon=True)
+        self._loop = threading.Thread(target=self._look, name="pravah-worker", daemon=True)
         self._loop.start()
 
     def stop(self) -> None:
-        """Stop: running jobs become INTERRUPTED and wait for the next runner."""
+        """Stop: running jobs become INTERRUPTED and wait for the next worker."""
         self._stop.set()
         self._jobs.submitted.set()
         # The loop first: it may be about to start one more job, which must be waited for too.
         if self._loop is not None:
             self._loop.join()
-        for thread in [*self._threads.values(), *self._hands]:
+        for thread in [*self._threads.values(), *self._split_threads]:
             thread.join()
         with contextlib.suppress(errors.DatabaseError), self._database.transaction() as session:
             registry.leave(session, self._id)
@@ -122,7 +122,7 @@ class Runner:
                 self._announce()
                 while not self._stop.is_set() and self._claim():
                     pass
-                self._help()
+                self._take_splits()
             except errors.DatabaseError as error:
                 self._is_swept = False
                 self._revive(error)
@@ -147,7 +147,7 @@ class Runner:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _recover(self) -> bool:
-        """Queue jobs without a runner again; return True when a runner died."""
+        """Queue jobs without a worker again; return True when a worker died."""
         with self._database.transaction() as session:
             rows = recovery.abandoned(session, self._threads.keys())
             for row in rows:
@@ -184,21 +184,23 @@ class Runner:
             job_rows.note_strange(session, strange, engine.version())
 
     def _announce(self) -> None:
-        """Tell the others that there is one more to share with; a runner of one job is none."""
+        """Tell the others that there is one more to share with; a worker of one job is none."""
         if self._only is None and time.monotonic() >= self._announce_at:
             with self._database.transaction() as session:
                 registry.announce(session, self._id, self._config.lease_seconds)
             self._announce_at = time.monotonic() + self._config.heartbeat_seconds
 
-    def _help(self) -> None:
-        """Take splits, of jobs of this runner or of others, as long as there are any."""
-        self._hands = [thread for thread in self._hands if thread.is_alive()]
-        while self._config.executor == "local" and len(self._hands) < _SPLITS_AT_ONCE and not self._stop.is_set():
-            if not self._helper.is_wanted(self._only):
+    def _take_splits(self) -> None:
+        """Take splits, of jobs of this worker or of others, as long as there are any."""
+        self._split_threads = [thread for thread in self._split_threads if thread.is_alive()]
+        while (
+            self._config.executor == "local" and len(self._split_threads) < _SPLITS_AT_ONCE and not self._stop.is_set()
+        ):
+            if not self._split_worker.is_wanted(self._only):
                 return
             work = (self._only,)
-            thread = threading.Thread(target=self._helper.work, args=work, name="pravah-split", daemon=True)
-            self._hands.append(thread)
+            thread = threading.Thread(target=self._split_worker.work, args=work, name="pravah-split", daemon=True)
+            self._split_threads.append(thread)
             thread.start()
 
     def _run(self, claim: Claim) -> None:
@@ -279,7 +281,7 @@ class Runner:
         disk.check(self._config)
 
     def _complete(self, claim: Claim, folder: Path, finished: Finished, lease: Lease) -> bool:
-        """Store the result and complete the job; False when another runner holds it by now."""
+        """Store the result and complete the job; False when another worker holds it by now."""
         stored = []
         lease.store(self._owner.mark)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -326,7 +328,7 @@ class Runner:
             self._storage.delete(stored_files.storage_prefix(job_id, token or 0))
 
     def _end_cancelled(self, claim: Claim, lease: Lease) -> None:
-        """End work that was cancelled: by the user, by a lost lease, or because this runner stops."""
+        """End work that was cancelled: by the user, by a lost lease, or because this worker stops."""
 
         def write(session: Session) -> None:
             row = job_rows.held_row(session, claim.job_id, claim.token)

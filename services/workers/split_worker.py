@@ -1,4 +1,4 @@
-"""A runner's hands for splits: takes them one after the other, its own job's and others', until none is left."""
+"""The part of a worker that runs splits, one after the other, of its own job and of others, until none is left."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _AHEAD_SECONDS = 0.15
 
 
 _TRIES = 20
-"""How often a folder is made anew."""
+"""How often a folder is created again."""
 
 
 class SplitLease(Lease):
-    """A runner's hold on a split."""
+    """A worker's hold on a split."""
 
     ask_seconds = watching.SPLIT_SECONDS
 
@@ -59,7 +59,7 @@ class _End(Enum):
     """Why a split was not done."""
 
     STOPPED = "stopped"
-    """Somebody asked for it, or it is another runner's by now."""
+    """Somebody asked for it, or it is another worker's by now."""
     FAILED = "failed"
 
 
@@ -94,7 +94,7 @@ def _make(work: Path) -> None:
         try:
             return work.mkdir(parents=True, exist_ok=True)
         except FileNotFoundError:
-            # The job's folder was empty, and another hand removed it at this moment.
+            # The job's folder was empty, and another thread removed it at this moment.
             if not left:
                 raise
     return None
@@ -103,14 +103,14 @@ def _make(work: Path) -> None:
 def _remove(work: Path) -> None:
     """Remove the folder of a split, and that of its job when nothing else is in it.
 
-    A job that ends has its folder removed by its own runner; an engine that is still being stopped may make it anew.
+    A job that ends has its folder removed by its own worker; an engine that is still being stopped may create it again.
     """
     shutil.rmtree(work, ignore_errors=True)
     with contextlib.suppress(OSError):
         work.parent.rmdir()
 
 
-class Helper:
+class SplitWorker:
     """Runs splits; several threads may call it at once."""
 
     def __init__(
@@ -196,7 +196,7 @@ class Helper:
                 with self._database.transaction() as session:
                     return splits.claim(session, self._config.lease_seconds, job_id, self._strange)
             except versions.StrangeJobError as error:
-                # Its own runner understands it.
+                # Its own worker understands it.
                 self._strange.add(error.job_id)
 
     def _wait_for_reader(self, is_enough: Callable[[Progress], bool], look_seconds: float) -> None:
@@ -229,8 +229,8 @@ class Helper:
     def _shards(self, claim: SplitClaim, handle: engine.Handle, lease: Lease) -> list[str]:
         """Wait for the engine; return the names of the shards it made."""
         watching.outcome(handle, self._config, lease, lambda: self._report(claim, handle), watching.SPLIT_SECONDS)
-        is_kept = {(name, table) for name in claim.request.names for table in operations.get(name).kept}
-        shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_kept]
+        is_wanted = {(name, table) for name in claim.request.names for table in operations.get(name).baseline_tables}
+        shards = [shard for shard in handle.shards(0) if (shard["operation"], shard["table_name"]) in is_wanted]
         return [str(shard["path"]) for shard in shards]
 
     def _report(self, claim: SplitClaim, handle: engine.Handle) -> None:
