@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
-from services import operations
+from services import bootstrap, operations
 from services.api import app as api
 from services.base import errors, settings
 
 _HERE = Path(__file__).parent
+_SERVICES = _HERE.parent / "services"
 
 
 def operations_page() -> str:
@@ -101,7 +105,70 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-PAGES = {"api.md": api_page, "operations.md": operations_page, "settings.md": settings.document}
+def services_page() -> str:
+    """Return ``docs/services.md`` from the modules and classes of ``services/``."""
+    lines = [
+        "# Services",
+        "",
+        "Generated from `services/` by `make docs`. [Architecture](architecture.md) says which folder may use which.",
+        "",
+        "## Use cases",
+        "",
+        "`services.bootstrap.open_services(settings)` gives a `Services`. Dashboard, API and command line call these.",
+        "",
+    ]
+    hints = inspect.get_annotations(bootstrap.Services, eval_str=True)
+    for name in ("jobs", "artifacts", "sources"):
+        lines += _class(f"services.{name}", hints[name])
+    for name in ("results", "comparisons", "presets", "schedules", "retention"):
+        lines += _class(f"services.{name}", _made(name))
+    lines += ["## Modules", ""]
+    folders = (path.parent for path in sorted(_SERVICES.rglob("__init__.py")))
+    for folder in folders:
+        if "versions" not in folder.parts:
+            lines += _modules(folder)
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _made(name: str) -> type:
+    """Return the class of a service that is made when it is first used."""
+    made = vars(bootstrap.Services)[name]._make
+    module = f"services.use_cases.{name}"
+    found: type = getattr(__import__(module, fromlist=["_"]), inspect.get_annotations(made)["return"])
+    return found
+
+
+def _class(name: str, cls: type) -> list[str]:
+    lines = [f"### `{name}`: {_first_line(cls.__doc__)}", "", "| method | what it does |", "|---|---|"]
+    for method, call in vars(cls).items():
+        if inspect.isfunction(call) and not method.startswith("_"):
+            given = [str(one.replace(annotation=one.empty)) for one in inspect.signature(call).parameters.values()]
+            lines.append(f"| `{method}({', '.join(given[1:])})` | {_cell(_first_line(call.__doc__))} |")
+    return [*lines, ""]
+
+
+def _modules(folder: Path) -> Iterator[str]:
+    files = sorted(path for path in folder.glob("*.py") if path.name != "__init__.py")
+    yield f"### `{folder.relative_to(_HERE.parent)}/`: {_docstring(folder / '__init__.py')}"
+    yield from ("", "| module | what is in it |", "|---|---|") if files else ()
+    yield from (f"| `{path.name}` | {_cell(_docstring(path))} |" for path in files)
+    yield ""
+
+
+def _docstring(path: Path) -> str:
+    return _first_line(ast.get_docstring(ast.parse(path.read_text())))
+
+
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0].replace("``", "`")
+
+
+PAGES = {
+    "api.md": api_page,
+    "operations.md": operations_page,
+    "services.md": services_page,
+    "settings.md": settings.document,
+}
 
 
 def main() -> None:

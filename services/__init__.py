@@ -1,4 +1,4 @@
-"""Everything of Pravah that is neither engine nor page.
+"""All of Pravah apart from the engine and the pages.
 
 - ``bootstrap``: wires real things together; the only place that does
 - ``settings``, ``errors``, ``units``: one model, one table, one way to write numbers

@@ -1,4 +1,4 @@
-"""Wires real things together; the only place that does."""
+"""Connects the parts. No other module does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every part looked at on its own, also when the others do not work: what ``pravah doctor`` prints."""
+"""Checks every part on its own, also if others do not work. ``pravah doctor`` prints the result."""
 
 from __future__ import annotations
 

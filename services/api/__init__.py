@@ -1,4 +1,4 @@
-"""The HTTP face: FastAPI over the same services as the dashboard and the command line.
+"""The HTTP API: FastAPI over the same services as the dashboard and the command line.
 
 - ``app``: `create_app`, to be mounted below ``/api``; ``asgi``: the same on its own
 - ``bodies``: request and response models that are not the services' own; one request model per operation

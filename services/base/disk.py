@@ -1,4 +1,4 @@
-"""The floor under free disk space: below it no job starts and none goes on."""
+"""The floor under free disk space: below it no job starts, and running jobs are stopped."""
 
 from __future__ import annotations
 

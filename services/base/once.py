@@ -1,4 +1,4 @@
-"""An attribute that is made when it is first asked for, once for all threads."""
+"""An attribute that is made at its first use, once for all threads."""
 
 from __future__ import annotations
 

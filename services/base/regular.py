@@ -1,4 +1,4 @@
-"""Files that users name and Pravah reads whole: regular ones of a bounded size, opened without waiting for anybody."""
+"""Reads whole files that users name: regular files of a bounded size, opened without blocking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line, ``pravah``; one face of the services, beside pages and API.
+"""The command line, ``pravah``.
 
 ``main`` puts the commands together; ``declared`` makes options from declarations; ``run`` and ``verify`` run jobs
 in the foreground; ``jobs`` and ``results`` look at them; ``serve``, ``doctor`` and ``about`` are about Pravah itself.

@@ -1,4 +1,4 @@
-"""Artifacts as files: whole or not there, never over a file that is there unless asked."""
+"""Downloads artifacts: a file is complete or not there, and replaces an existing one only with ``--force``."""
 
 from __future__ import annotations
 

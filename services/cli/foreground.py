@@ -1,4 +1,4 @@
-"""A job in the foreground: submitted as any other, watched to its end, cancelled by Ctrl-C."""
+"""A job in the foreground: submitted like any other, watched until it ends, cancelled by Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pravah``: runs a command; the one place where errors become exit statuses."""
+"""``pravah``: runs a command; errors become exit statuses here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command says: results on stdout, errors and progress on stderr; JSON where asked."""
+"""What a command prints: results on stdout, errors and progress on stderr; JSON if requested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services as a command opens them: for its own length, with a word to a person who waits."""
+"""Opens the services for the time of a command, and shows what it waits for."""
 
 from __future__ import annotations
 

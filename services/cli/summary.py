@@ -1,4 +1,4 @@
-"""A job in words: what came out, what was trouble, where the result is. Made from the declaration's figures."""
+"""A job in words: figures of its declaration, issues, where the result is."""
 
 from __future__ import annotations
 

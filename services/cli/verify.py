@@ -1,4 +1,4 @@
-"""``pravah verify MANIFEST [DIR]``: ``run verify`` as ``sha256sum -c`` is used."""
+"""``pravah verify MANIFEST [DIR]``: ``run verify``, used like ``sha256sum -c``."""
 
 from __future__ import annotations
 

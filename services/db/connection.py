@@ -1,4 +1,4 @@
-"""A connection that does not wait for ever for a server that takes a statement and says nothing more."""
+"""A connection with a time limit for each statement, also if the server does not respond at all."""
 
 from __future__ import annotations
 

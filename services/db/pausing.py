@@ -1,4 +1,4 @@
-"""Pausing: the work of an attempt ends, what it has made last stays, and the next attempt begins when it is asked for.
+"""Statements on pausing and resuming: an attempt ends, its finished shards stay, and a later attempt reuses them.
 
 "Asked to pause" is a column, as "asked to cancel" is; a cancel wins.
 """

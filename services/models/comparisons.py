@@ -1,4 +1,4 @@
-"""What a comparison says: frozen models."""
+"""Comparisons: frozen models of figures and tables."""
 
 from __future__ import annotations
 

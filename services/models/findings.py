@@ -1,4 +1,4 @@
-"""What a completed job found that somebody should know: its verdict, a schema that has drifted.
+"""Findings of a completed job: a verdict that is not good, a schema that has drifted.
 
 The one place that reads it from a summary: the exit status of a command and the notifications follow from here.
 """

@@ -1,4 +1,4 @@
-"""What a job is, to everybody who is not its row: frozen models."""
+"""Jobs: frozen models of requests, progress and views."""
 
 from __future__ import annotations
 

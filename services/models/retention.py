@@ -1,4 +1,4 @@
-"""What a sweep tells: frozen models."""
+"""Sweeps: frozen models of what they deleted and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which finished jobs are beyond a limit. Looks at nothing but what it is given."""
+"""Which finished jobs exceed a retention limit. Pure functions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a schedule is, to everybody who is not its row: frozen models."""
+"""Schedules: frozen models of requests and views."""
 
 from __future__ import annotations
 

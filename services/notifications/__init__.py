@@ -1,4 +1,4 @@
-"""Telling somebody how a job of a schedule ended: that it failed, or what it found.
+"""Sends messages about jobs of schedules: that one failed, or what it found.
 
 - ``outbox``: rows of who is to be told, written with the end of the job in one transaction
 - ``messenger``: the thread that sends them, at least once each

@@ -1,4 +1,4 @@
-"""What both roads have in common: a deadline that no slow answer outlasts, and how sending fails."""
+"""What webhooks and e-mails share: a deadline for the whole call, and how sending fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody is told of a job: as JSON for a program, in words for a person."""
+"""The message about a job: JSON for programs, text for people."""
 
 from __future__ import annotations
 

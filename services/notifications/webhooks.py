@@ -1,4 +1,4 @@
-"""A message as a signed POST. Only to where the settings allow it: a server must not be made to call just anybody."""
+"""A message as a signed POST, only to addresses that the settings allow."""
 
 from __future__ import annotations
 

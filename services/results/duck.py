@@ -1,4 +1,4 @@
-"""DuckDB, held on a short lead: it reads result files and nothing else, within bounds."""
+"""DuckDB with limits: it reads only result files, with bounded memory and threads."""
 
 from __future__ import annotations
 

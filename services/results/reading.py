@@ -1,4 +1,4 @@
-"""Pages and exports of a table of Parquet files, whoever made them."""
+"""Pages and exports of a table of Parquet files."""
 
 from __future__ import annotations
 

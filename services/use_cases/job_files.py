@@ -1,4 +1,4 @@
-"""Removing the files belongs to a deleted job."""
+"""Removes the files of a deleted job."""
 
 from __future__ import annotations
 

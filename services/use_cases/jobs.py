@@ -1,4 +1,4 @@
-"""The use-cases on a job; one public method is one transaction."""
+"""Use cases on jobs; one public method is one transaction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PREVIEW_SECONDS = 1.5
 
 
 class JobService:
-    """Submit, look at, cancel, retry, delete jobs."""
+    """Submit, list, pause, cancel, re-run and delete jobs."""
 
     def __init__(self, database: Database, sources: SourceService, storage: Storage, config: settings.Settings) -> None:
         """Keep the parts; nothing is opened."""
@@ -172,7 +172,7 @@ class JobService:
             return job_views.to_view(row, position, job_rows.events(session, job_id))
 
     def find(self, text: str) -> UUID:
-        """Return the job that a person means: an id, its first four or more digits, or ``latest``.
+        """Return the job that a text names: an id, its first four or more digits, or ``latest``.
 
         Raises:
             JobNotFoundError: there is none.
@@ -259,7 +259,7 @@ class JobService:
             return job_views.to_view(row, history=job_rows.events(session, job_id))
 
     def resume(self, job_id: UUID) -> JobView:
-        """Queue a paused job again; it goes on from what it has made, where its operations can.
+        """Queue a paused job again; it reuses its finished parts, if its operations can.
 
         Raises:
             JobNotFoundError: there is none.
@@ -291,7 +291,7 @@ class JobService:
         return self.submit(request, rerun_of=view.rerun_of or job_id)[0]
 
     def pin(self, job_id: UUID, *, pinned: bool) -> JobView:
-        """Keep a job from the sweeps, whatever its age or size, or leave it to them again.
+        """Pin a job, so that no sweep deletes it, or unpin it.
 
         Raises:
             JobNotFoundError: there is none.

@@ -1,4 +1,4 @@
-"""Marks in the storage that say which databases keep results there.
+"""Marks in the storage: which databases store results there.
 
 Two databases over one storage, or a new database over an old one's results, would each take the other's results for
 files without a job. Where there is a mark of another one, no sweep removes what it does not know.

@@ -24,7 +24,7 @@ class PresetService:
         self._database = database
 
     def save(self, name: str, request: JobRequest) -> None:
-        """Keep a request under a name; an older one of this name is replaced.
+        """Save a request under a name; it replaces an older one.
 
         Raises:
             InvalidOptionsError: the name is empty or longer than 100 characters, or the request is not valid.
@@ -50,7 +50,7 @@ class PresetService:
         return found
 
     def delete(self, name: str) -> None:
-        """Forget a preset; one that is none is fine."""
+        """Delete a preset, if there is one of this name."""
         if not _is_text(name):
             return
         with self._database.transaction() as session:

@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class ResultService:
-    """Questions to the results of completed jobs."""
+    """Tables, pages, exports and issues of results."""
 
     def __init__(self, files: ArtifactService, jobs: JobService, config: settings.Settings) -> None:
         """Open an in-memory DuckDB; it holds no data, the shards do."""

@@ -1,4 +1,4 @@
-"""The use-cases on a schedule; one public method is one transaction."""
+"""Use cases on schedules; one public method is one transaction."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ScheduleService:
             return self._view(session, schedule_rows.get_row(session, schedule_id))
 
     def find(self, text: str) -> UUID:
-        """Return the schedule that a person means: its name, its id or the first four or more digits of it.
+        """Return the schedule that a text names: its name, its id or the first four or more digits of it.
 
         Raises:
             ScheduleNotFoundError: there is none.
@@ -81,7 +81,7 @@ class ScheduleService:
         return found[0]
 
     def create(self, request: ScheduleRequest) -> ScheduleView:
-        """Keep a schedule; its first run is the first time its rule comes true from now on.
+        """Save a schedule; its first run is the first time its rule comes true from now on.
 
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was saved.

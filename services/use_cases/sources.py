@@ -69,7 +69,7 @@ class Listing:
 
 
 class SourceService:
-    """What may be read, and how it is found."""
+    """Which directories and prefixes may be read; browsing, favourites."""
 
     def __init__(self, config: settings.Settings, database: Database) -> None:
         """Resolve the allowed roots once."""
@@ -274,7 +274,7 @@ class SourceService:
             return places.paths(session)
 
     def add_favourite(self, path: str) -> None:
-        """Keep a directory as a favourite.
+        """Add a directory to the favourites.
 
         Raises:
             SourceNotFoundError, SourceForbiddenError: as `resolve`.
@@ -289,7 +289,7 @@ class SourceService:
             places.add(session, real)
 
     def remove_favourite(self, path: str) -> None:
-        """Forget a favourite; one that is none is fine."""
+        """Remove a directory from the favourites, if it is one."""
         known = path.replace("\0", "").encode("utf-8", "replace").decode()  # what the table can hold
         with self._database.transaction() as session:
             places.remove(session, known)

@@ -1,4 +1,4 @@
-"""What an earlier job or attempt found, taken over for files that are as they were."""
+"""Finds the shards of earlier jobs and attempts that are reused for unchanged files."""
 
 from __future__ import annotations
 

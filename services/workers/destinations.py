@@ -1,4 +1,4 @@
-"""The marker in a destination: it stays until the job is known to be complete.
+"""The marker in a destination: it stays until the job is complete.
 
 Until then an attempt may die whose files the next one has to replace.
 """

@@ -1,4 +1,4 @@
-"""What a job reads, made ready where it runs: its source, the paths in its options, the results it builds on."""
+"""Prepares what a job reads: its source, the paths in its options, earlier results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sends what waits to be told, at least once each; safe beside other processes on the same database."""
+"""Sends notifications, each at least once; safe beside other processes on the same database."""
 
 from __future__ import annotations
 

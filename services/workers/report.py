@@ -1,4 +1,4 @@
-"""What a running job tells: its progress, rates, issues and shards, written at most four times a second."""
+"""Writes what is known of a running job: progress, rates, issues and shards, at most four times a second."""
 
 from __future__ import annotations
 

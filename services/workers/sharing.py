@@ -1,4 +1,4 @@
-"""One job shared by several workers: planned into splits, done by whoever takes them, put together by its own worker.
+"""One job shared by several workers: planned into splits, done by all workers, put together by its own.
 
 What the splits have found is a baseline of the job (decision 0016): its own run takes it over, walks the source once
 more and computes what is missing. So a split that nobody could do costs time and never a row.

@@ -1,4 +1,4 @@
-"""The thread of a server that sweeps from time to time."""
+"""The thread of a server that sweeps at intervals."""
 
 from __future__ import annotations
 

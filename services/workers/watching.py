@@ -1,4 +1,4 @@
-"""Waiting for the engine: the lease and the disk may stop it, and what it tells is written meanwhile."""
+"""Waits for the engine, writes its progress, and stops it if the lease is lost or the disk is full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a route gets at the services."""
+"""How a route gets the services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What comes in and goes out where it is not a model of the services: one request model per operation."""
+"""Bodies of requests and responses that are not models of the services; one request model per operation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before any route sees it.
+"""Refuses requests before any route sees them: foreign hosts and origins, large bodies.
 
 The API has no log-in: whoever reaches it may use it. It listens on loopback, so what is left are the
 user's own browser on a foreign page (cross-site requests, DNS rebinding) and bodies without end.

@@ -1,4 +1,4 @@
-"""What comes in and goes out of the routes on schedules."""
+"""Bodies of requests and responses of the routes on schedules."""
 
 from __future__ import annotations
 

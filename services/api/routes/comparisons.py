@@ -1,4 +1,4 @@
-"""Two results of one operation side by side: what is different, its rows, and downloads of them."""
+"""Compare two results of one operation: figures, rows and downloads of the differences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is it well, how is it set, how much has it done."""
+"""Health, settings and metrics."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is different between two results of one operation: a plan for each operation that can be compared."""
+"""Differences between two results of one operation: a plan for each operation that can be compared."""

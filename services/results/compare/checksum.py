@@ -1,4 +1,4 @@
-"""checksum: files that changed, moved, came and went, told by their digests."""
+"""checksum: files that changed, moved, came and went, detected by their digests."""
 
 from __future__ import annotations
 

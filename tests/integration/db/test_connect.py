@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 import sys
@@ -91,6 +92,16 @@ def test_the_migrations_make_what_the_rows_declare(database_url: str) -> None:
         (table, field.name, "None" in str(field.type)) for table, kind in kinds.items() for field in fields(kind)
     }
     assert {column for column in made if column[0] in kinds} == declared
+
+
+def test_the_documentation_lists_every_table(database_url: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "architecture.md").read_text()
+    listed = re.findall(
+        r"^\| `(\w+)` \|", page.partition("## Tables of PostgreSQL")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    with psycopg.connect(database_url) as connection:
+        found = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    assert sorted(listed) == sorted(name for (name,) in found if name != "alembic_version")
 
 
 def test_a_second_start_changes_nothing_and_is_quick(database_url: str, tmp_path: Path) -> None:

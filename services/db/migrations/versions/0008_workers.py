@@ -1,4 +1,4 @@
-"""One name for one thing: a runner is a worker."""
+"""One name for one thing: what was called a runner is a worker."""
 
 from alembic import op
 
@@ -7,18 +7,21 @@ down_revision = "0007"
 branch_labels = None
 depends_on = None
 
+_BEFORE = "runner"
+
 
 def upgrade() -> None:
     """Rename a table and two columns."""
-    op.execute("ALTER TABLE runners RENAME TO workers")
-    op.execute("ALTER INDEX runners_pkey RENAME TO workers_pkey")
-    for table in ("jobs", "splits"):
-        op.execute(f"ALTER TABLE {table} RENAME COLUMN runner TO worker")
+    _rename(_BEFORE, "worker")
 
 
 def downgrade() -> None:
     """Give them their former names."""
+    _rename("worker", _BEFORE)
+
+
+def _rename(before: str, after: str) -> None:
+    op.rename_table(f"{before}s", f"{after}s")
+    op.execute(f"ALTER INDEX {before}s_pkey RENAME TO {after}s_pkey")
     for table in ("jobs", "splits"):
-        op.execute(f"ALTER TABLE {table} RENAME COLUMN worker TO runner")
-    op.execute("ALTER INDEX workers_pkey RENAME TO runners_pkey")
-    op.execute("ALTER TABLE workers RENAME TO runners")
+        op.alter_column(table, before, new_column_name=after)
