@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -130,16 +131,16 @@ class Lease:
             self.lost.wait(_AGAIN_SECONDS)
 
     def _watch(self) -> None:
-        ask_at = 0.0
-        beat_at = time.monotonic() + self._config.heartbeat_seconds
+        asked_at = -math.inf
+        beaten_at = time.monotonic()
         while not self._ended.wait(_LOOK_SECONDS):
             now = time.monotonic()
-            if now >= ask_at:
-                ask_at = now + self.ask_seconds
-                is_due = now >= beat_at
-                if self._is_answered(beat=is_due) and is_due:
+            if _is_due(asked_at, self.ask_seconds, now):
+                asked_at = now
+                beat = _is_due(beaten_at, self._config.heartbeat_seconds, now)
+                if self._is_answered(beat=beat) and beat:
                     self._held_until = now + self._config.lease_seconds
-                    beat_at = now + self._config.heartbeat_seconds
+                    beaten_at = now
             if self.is_over:
                 self._stop_work()
             if self.lost.is_set():
@@ -173,3 +174,8 @@ class Lease:
         if beat:
             return job_rows.heartbeat(session, self._job_id, self._token, self._config.lease_seconds)
         return job_rows.look(session, self._job_id, self._token)
+
+
+def _is_due(since: float, seconds: float, now: float) -> bool:
+    """Return whether some seconds have passed; a clock that was set back must not put off a heartbeat."""
+    return not 0 <= now - since < seconds
