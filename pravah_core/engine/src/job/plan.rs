@@ -252,7 +252,7 @@ impl Job {
                 control: Arc::clone(control),
             });
             self.root.begin(folder, control)?;
-            walk(Arc::clone(&self.root), self.spec.walk.compile()?, Arc::clone(&planner), control, self.threads())?;
+            walk(Arc::clone(&self.root), self.spec.walk.compile()?, planner.clone(), control, self.threads())?;
             let mut state = lock(&planner.state);
             if let Some(open) = state.open.take() {
                 state.close(open)?;

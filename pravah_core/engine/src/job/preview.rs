@@ -73,7 +73,7 @@ impl Job {
         let threads = self.threads();
         let rules = self.spec.walk.compile()?;
         // Nobody else holds this control: a walk that was cancelled was sated.
-        let complete = match guarded(|| walk(Arc::clone(&self.root), rules, Arc::clone(&count), &control, threads)) {
+        let complete = match guarded(|| walk(Arc::clone(&self.root), rules, count.clone(), &control, threads)) {
             Ok(_) => true,
             Err(EngineError::Cancelled) => false,
             Err(error) => return Err(error),

@@ -85,7 +85,7 @@ fn walk_of(source: &Source, rules: serde_json::Value, threads: usize) -> (Notes,
     let root = Arc::new(Root::open(source, options.follow_links).unwrap());
     let notes = Arc::new(Notes::default());
     let control = Arc::new(Control::new());
-    let totals = walk(root, options.compile().unwrap(), Arc::clone(&notes), &control, threads).unwrap();
+    let totals = walk(root, options.compile().unwrap(), notes.clone(), &control, threads).unwrap();
     let notes = Arc::into_inner(notes).expect("the walk keeps nothing");
     assert_eq!(notes.lasts.load(Relaxed) as u64, totals.directories);
     assert_eq!(control.issues().count() as usize, notes.troubles.lock().unwrap().len());
@@ -599,7 +599,7 @@ fn a_cancelled_walk_says_so_and_ends_soon() {
     control.cancel();
     let rules = WalkOptions::default().compile().unwrap();
     let notes = Arc::new(Notes::default());
-    let error = walk(root, rules, Arc::clone(&notes), &control, 2).unwrap_err();
+    let error = walk(root, rules, notes.clone(), &control, 2).unwrap_err();
     assert_eq!(error.code(), "cancelled");
     assert_eq!(notes.lasts.load(Relaxed), 0);
 }

@@ -90,6 +90,11 @@ impl Codec {
 /// The decoder cannot be made. Reading from it fails where the stream is broken, ends early or asks for more than
 /// 128 MiB of memory; and, once all has come, where something is behind the stream ([`is_rubbish`]).
 pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    // Boxed, so that the decoders are compiled once and not for every kind of reader.
+    boxed_decoder(codec, Box::new(packed))
+}
+
+fn boxed_decoder<'a>(codec: Codec, packed: Box<dyn BufRead + 'a>) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
         Codec::Gzip => Box::new(gzip::Members::new(packed)),
         Codec::Zstd => {

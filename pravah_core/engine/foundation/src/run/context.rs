@@ -46,7 +46,7 @@ impl Context {
     ///
     /// # Errors
     /// As [`crate::source::walk::walk`].
-    pub fn scan<V: Visitor>(&self, visitor: Arc<V>, threads: usize) -> Result<WalkTotals> {
+    pub fn scan(&self, visitor: Arc<dyn Visitor>, threads: usize) -> Result<WalkTotals> {
         let (root, rules) = (Arc::clone(&self.root), self.walk.compile()?);
         match &self.files {
             None => walk(root, rules, visitor, &self.control, threads),

@@ -97,7 +97,7 @@ where
 {
     let quiet = Context { control: Arc::new(Control::new()), ..context.clone() };
     let visitor = Arc::new(Collector { give, job: Arc::clone(&context.control), all: Mutex::default() });
-    let walked = quiet.scan(Arc::clone(&visitor), context.threads);
+    let walked = quiet.scan(visitor.clone(), context.threads);
     context.control.check()?;
     walked?;
     let visitor = Arc::into_inner(visitor).ok_or_else(|| EngineError::internal("a walk outlives itself"))?;

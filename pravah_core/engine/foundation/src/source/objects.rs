@@ -108,7 +108,7 @@ impl Objects {
         let prefix = self.prefix.as_str();
         let folder = format!("{prefix}/");
         let is_stopped = || control.is_cancelled();
-        let is_there = |prefix: String| Ok::<_, EngineError>(!self.page(prefix, None, true, is_stopped)?.is_empty());
+        let is_there = |prefix: String| Ok::<_, EngineError>(!self.page(prefix, None, true, &is_stopped)?.is_empty());
         let found = if prefix.is_empty() || prefix.ends_with('/') {
             is_there(prefix.into())?.then(|| Folder { key: prefix.into(), begin: String::new() })
         } else if is_there(folder.clone())? {
@@ -137,7 +137,7 @@ impl Objects {
     /// # Errors
     /// [`EngineError::SourceUnavailable`], [`EngineError::PermissionDenied`]; [`EngineError::Cancelled`] when it is
     /// stopped.
-    pub fn list(&self, directory: &[u8], token: Option<String>, is_stopped: impl Fn() -> bool) -> Result<Page> {
+    pub fn list(&self, directory: &[u8], token: Option<String>, is_stopped: &dyn Fn() -> bool) -> Result<Page> {
         let Folder { key, begin } = self.folder()?;
         // A directory of a walk: its path came from a key.
         let path = String::from_utf8_lossy(directory);
@@ -153,7 +153,7 @@ impl Objects {
         prefix: String,
         page_token: Option<String>,
         is_probe: bool,
-        is_stopped: impl Fn() -> bool,
+        is_stopped: &dyn Fn() -> bool,
     ) -> Result<Page> {
         let store = Arc::clone(&self.store);
         let options = PaginatedListOptions {
@@ -212,7 +212,7 @@ impl Objects {
         let (key, location) = self.location(path)?;
         let store = Arc::clone(&self.store);
         let asked = self
-            .wait(async move { store.head(&location).await }, || self.control().is_cancelled())
+            .wait(async move { store.head(&location).await }, &|| self.control().is_cancelled())
             .map_err(io::Error::other)?;
         Ok(Self::response_meta(&key, &asked.map_err(|error| client::io_error(&error))?))
     }
@@ -253,7 +253,7 @@ impl Objects {
         &self,
         work: impl Future<Output = io::Result<(OwnedFd, ObjectMeta)>> + Send + 'static,
     ) -> io::Result<(OwnedFd, ObjectMeta)> {
-        let fetched = self.wait(work, || self.control().is_cancelled()).map_err(io::Error::other)?;
+        let fetched = self.wait(work, &|| self.control().is_cancelled()).map_err(io::Error::other)?;
         if let Err(error) = &fetched
             && error.kind() == io::ErrorKind::StorageFull
         {
@@ -284,7 +284,7 @@ impl Objects {
     fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
-        is_stopped: impl Fn() -> bool,
+        is_stopped: &dyn Fn() -> bool,
     ) -> Result<T> {
         let (send, receive) = crossbeam_channel::bounded(1);
         let task = self.runtime.spawn(async move {

@@ -213,10 +213,11 @@ pub struct WalkTotals {
     pub filtered: u64,
 }
 
-struct Shared<V> {
+struct Shared {
     root: Arc<Root>,
     rules: Rules,
-    visitor: Arc<V>,
+    // Not a type parameter: every operation with a visitor of its own would compile the whole walk once more.
+    visitor: Arc<dyn Visitor>,
     control: Arc<Control>,
     queue: queue::Queue,
     next_id: AtomicU32,
@@ -226,8 +227,8 @@ struct Shared<V> {
     filtered: AtomicU64,
 }
 
-impl<V: Visitor> Shared<V> {
-    fn new(root: Arc<Root>, rules: Rules, visitor: Arc<V>, control: &Arc<Control>) -> Self {
+impl Shared {
+    fn new(root: Arc<Root>, rules: Rules, visitor: Arc<dyn Visitor>, control: &Arc<Control>) -> Self {
         Self {
             root,
             rules,
@@ -261,17 +262,17 @@ impl<V: Visitor> Shared<V> {
 /// # Errors
 /// [`EngineError::Cancelled`], the visitor's first error, or [`EngineError::Internal`] after a panic. The
 /// `control` is told of it at once, so that all who work with it stop.
-pub fn walk<V: Visitor>(
+pub fn walk(
     root: Arc<Root>,
     rules: Rules,
-    visitor: Arc<V>,
+    visitor: Arc<dyn Visitor>,
     control: &Arc<Control>,
     threads: usize,
 ) -> Result<WalkTotals> {
     let top = Directory { id: 0, parent: 0, path: Vec::new(), depth: 0, meta: root.meta };
     let shared = Shared::new(root, rules, visitor, control);
     shared.queue.push(queue::Waiting { directory: top, ancestors: Vec::new() });
-    on_threads(&Arc::new(shared), threads, |shared| scan::scan_all(shared))
+    on_threads(&Arc::new(shared), threads, scan::scan_all)
 }
 
 /// Visit the files that a list names, on `threads` threads, and block until it is done: they are looked up as by
@@ -280,11 +281,11 @@ pub fn walk<V: Visitor>(
 ///
 /// # Errors
 /// As [`walk`]; [`EngineError::SourceNotFound`] when the list cannot be read.
-pub fn walk_listed<V: Visitor>(
+pub fn walk_listed(
     root: Arc<Root>,
     rules: Rules,
     list: &Arc<Path>,
-    visitor: Arc<V>,
+    visitor: Arc<dyn Visitor>,
     control: &Arc<Control>,
     threads: usize,
 ) -> Result<WalkTotals> {
@@ -294,10 +295,10 @@ pub fn walk_listed<V: Visitor>(
     })
 }
 
-fn on_threads<V: Visitor>(
-    shared: &Arc<Shared<V>>,
+fn on_threads(
+    shared: &Arc<Shared>,
     threads: usize,
-    scan: impl Fn(&Arc<Shared<V>>) + Send + Sync + 'static,
+    scan: impl Fn(&Arc<Shared>) + Send + Sync + 'static,
 ) -> Result<WalkTotals> {
     let runtime = crate::base::pool::scan_runtime(threads)?;
     let scan = Arc::new(scan);

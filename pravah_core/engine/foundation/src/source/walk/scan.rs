@@ -15,7 +15,7 @@ use rustix::fs::RawDir;
 pub(super) use self::named::scan_listed;
 use super::open::stat_at;
 use super::queue::{Ancestors, Waiting};
-use super::{Batch, Directory, Entry, Shared, Skip, Skipped, Visitor};
+use super::{Batch, Directory, Entry, Shared, Skip, Skipped};
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::issue::IssueKind;
 use crate::base::meta::{Kind, Meta};
@@ -37,14 +37,14 @@ thread_local! {
 }
 
 /// Scan directories until none is left.
-pub(super) fn scan_all<V: Visitor>(shared: &Arc<Shared<V>>) {
+pub(super) fn scan_all(shared: &Arc<Shared>) {
     while let Some(waiting) = shared.queue.next() {
         scan(shared, waiting, 1);
     }
 }
 
 /// Scan a directory that was taken from the queue; a failure or panic ends the walk.
-fn scan<V: Visitor>(shared: &Arc<Shared<V>>, waiting: Waiting, open: u32) {
+fn scan(shared: &Arc<Shared>, waiting: Waiting, open: u32) {
     // Told last, also after a panic: until then the queue may grow.
     struct Done<'a>(&'a super::queue::Queue);
     impl Drop for Done<'_> {
@@ -62,8 +62,8 @@ fn scan<V: Visitor>(shared: &Arc<Shared<V>>, waiting: Waiting, open: u32) {
     }
 }
 
-struct Scan<'a, V: Visitor> {
-    shared: &'a Arc<Shared<V>>,
+struct Scan<'a> {
+    shared: &'a Arc<Shared>,
     directory: Arc<Directory>,
     ancestors: Ancestors,
     names: Vec<u8>,
@@ -75,8 +75,8 @@ struct Scan<'a, V: Visitor> {
     range: Option<Range<u64>>,
 }
 
-impl<'a, V: Visitor> Scan<'a, V> {
-    fn new(shared: &'a Arc<Shared<V>>, waiting: Waiting, open: u32) -> Self {
+impl<'a> Scan<'a> {
+    fn new(shared: &'a Arc<Shared>, waiting: Waiting, open: u32) -> Self {
         let Waiting { directory, mut ancestors } = waiting;
         // What a bucket holds leads nowhere else.
         if shared.rules.follow_links && shared.root.objects().is_none() {
@@ -151,7 +151,7 @@ impl<'a, V: Visitor> Scan<'a, V> {
         self.was_read = true;
         let mut token = None;
         while !self.shared.is_stopped() {
-            let page = objects.list(&self.directory.path, token, || self.shared.is_stopped())?;
+            let page = objects.list(&self.directory.path, token, &|| self.shared.is_stopped())?;
             token = page.next.clone();
             self.take_page(objects, page)?;
             if token.is_none() {

@@ -137,7 +137,7 @@ impl Reference {
     pub fn walk(&self, context: &Context, known: Known) -> Result<Found> {
         let rules = context.walk.compile()?;
         let visitor = Arc::new(Walking(Collector::new(Vec::new(), known)));
-        walk(Arc::clone(&self.root), rules, Arc::clone(&visitor), &context.control, context.threads)?;
+        walk(Arc::clone(&self.root), rules, visitor.clone(), &context.control, context.threads)?;
         let visitor = Arc::into_inner(visitor).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
         Ok(visitor.0.finish())
     }

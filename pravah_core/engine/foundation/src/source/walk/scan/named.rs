@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::super::listed::Listed;
 use super::super::queue::Waiting;
-use super::super::{Directory, Shared, Visitor};
+use super::super::{Directory, Shared};
 use super::Scan;
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::meta::Kind;
@@ -17,7 +17,7 @@ use crate::base::paths;
 use crate::source::objects::Objects;
 
 /// Look up what a list names until it ends; a failure or panic ends the walk.
-pub fn scan_listed<V: Visitor>(shared: &Arc<Shared<V>>, listed: &Listed) {
+pub fn scan_listed(shared: &Arc<Shared>, listed: &Listed) {
     while !shared.is_stopped() {
         let scanned = guarded(|| {
             let Some(group) = listed.next()? else { return Ok(false) };
@@ -38,7 +38,7 @@ pub fn scan_listed<V: Visitor>(shared: &Arc<Shared<V>>, listed: &Listed) {
     }
 }
 
-impl<V: Visitor> Scan<'_, V> {
+impl Scan<'_> {
     /// Take those of the directory's files that have these names, each ended by a NUL.
     fn run_listed(&mut self, names: &[u8]) -> Result<()> {
         self.shared.directories.fetch_add(1, Relaxed);
@@ -76,7 +76,7 @@ impl<V: Visitor> Scan<'_, V> {
         let names: HashSet<&[u8], RandomState> = names.split(|&byte| byte == 0).collect();
         let mut token = None;
         while !self.shared.is_stopped() {
-            let page = objects.list(&self.directory.path, token, || self.shared.is_stopped())?;
+            let page = objects.list(&self.directory.path, token, &|| self.shared.is_stopped())?;
             token = page.next;
             for object in page.objects.iter().filter(|object| names.contains(object.name.as_bytes())) {
                 if !object.name.is_empty() {
