@@ -9,5 +9,6 @@ pub mod lasting;
 pub mod meta;
 pub mod paths;
 pub mod pool;
+pub mod regular;
 pub mod sync;
 pub mod version;

@@ -302,3 +302,15 @@ fn thousands_of_patterns_are_each_found_where_they_are() {
         assert_eq!(done.summary()["patterns"].as_object().unwrap().len(), 20);
     }
 }
+
+#[test]
+fn patterns_that_are_too_large_together_are_refused_within_a_request() {
+    let tree = Tree::new();
+    tree.file("a", "x");
+    // Each alone takes a good part of a second and 60 MB: to try all of them took minutes.
+    let patterns: Vec<String> = (0..300).map(|number| format!(r"\w{{1,900}}{number}")).collect();
+    let started = std::time::Instant::now();
+    let refused = spec("search", &tree.path()).option("patterns", json!(patterns)).fails().to_string();
+    assert!(refused.contains("cannot be combined") || refused.contains("not a supported"), "{refused}");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}

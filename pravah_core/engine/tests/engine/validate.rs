@@ -118,3 +118,31 @@ fn a_limit_of_errors_makes_the_list_partial_and_the_counts_stay_whole() {
     );
     assert_eq!((done.table("errors").len(), &summary["bad_records"]), (1000, &json!(100_000)));
 }
+
+#[test]
+fn a_schema_or_manifest_that_is_not_a_regular_file_is_refused_at_once() {
+    let tree = Tree::new();
+    tree.file("a.csv", TEXT);
+    // Nobody writes into it: an open or a read that waits would wait for ever.
+    let fifo = |path: std::path::PathBuf| {
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+        path
+    };
+    fs::create_dir(tree.beside("listed")).unwrap();
+    let shard = fifo(tree.beside("listed/part-00000.parquet"));
+    let of_schema =
+        |path: &std::path::Path| spec("validate", &tree.path()).option("schema_file", path.to_str().unwrap());
+    let of_manifest = |path: &std::path::Path| spec("verify", &tree.path()).option("manifest", path.to_str().unwrap());
+    for path in [fifo(tree.beside("fifo")), "/dev/zero".into(), tree.path()] {
+        let refused = of_schema(&path).fails().to_string();
+        assert!(refused.contains("regular file"), "{refused}");
+    }
+    for path in [tree.beside("fifo"), "/dev/zero".into(), shard, tree.beside("listed")] {
+        let refused = of_manifest(&path).fails().to_string();
+        assert!(refused.contains("regular file"), "{refused}");
+    }
+    fs::write(tree.beside("large"), vec![b' '; (16 << 20) + 1]).unwrap();
+    assert!(of_schema(&tree.beside("large")).fails().to_string().contains("larger than 16 MiB"));
+    fs::write(tree.beside("other"), b"\xff{}").unwrap();
+    assert!(of_schema(&tree.beside("other")).fails().to_string().contains("not valid UTF-8"));
+}

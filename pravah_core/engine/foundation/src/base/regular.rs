@@ -8,12 +8,22 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+/// What to do where the last part of a path is a symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Open its target.
+    Follow,
+    /// Fail.
+    Refuse,
+}
+
 /// Open a regular file.
 ///
 /// # Errors
 /// The system's; [`io::ErrorKind::InvalidInput`] when it is not a regular file.
-pub fn open(path: &Path, more: OFlags) -> io::Result<File> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
+pub fn open(path: &Path, links: Links) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let flags = if links == Links::Refuse { flags | OFlags::NOFOLLOW } else { flags };
     let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
     if file.metadata()?.is_file() {
         return Ok(file);
@@ -25,8 +35,8 @@ pub fn open(path: &Path, more: OFlags) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(path: &Path, most: u64, more: OFlags) -> io::Result<Option<Vec<u8>>> {
+pub fn read(path: &Path, most: u64, links: Links) -> io::Result<Option<Vec<u8>>> {
     let mut content = Vec::new();
-    let read = open(path, more)?.take(most + 1).read_to_end(&mut content)?;
+    let read = open(path, links)?.take(most + 1).read_to_end(&mut content)?;
     Ok((read as u64 <= most).then_some(content))
 }

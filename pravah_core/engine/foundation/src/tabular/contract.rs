@@ -5,6 +5,7 @@
 
 mod keys;
 mod parse;
+mod patterns;
 
 pub use keys::{Key, Reference};
 pub use parse::parse;

@@ -36,6 +36,7 @@ use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
+use pravah_foundation::base::regular::{self, Links};
 use pravah_foundation::io::destination;
 use pravah_foundation::io::destination::Destination;
 use pravah_foundation::io::digest::{Algorithm, Reading};
@@ -115,11 +116,10 @@ impl ValidateOptions {
         }
         let Some(path) = &self.schema_file else { return Ok(None) };
         let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
-        let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
-        if size > MOST_SCHEMA {
-            return Err(failed("is larger than 16 MiB".into()));
-        }
-        let text = std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        let content = regular::read(path.as_ref(), MOST_SCHEMA, Links::Follow);
+        let content = content.map_err(|error| failed(format!("cannot be read: {error}")))?;
+        let content = content.ok_or_else(|| failed("is larger than 16 MiB".into()))?;
+        let text = String::from_utf8(content).map_err(|error| failed(format!("is not valid UTF-8: {error}")))?;
         Ok(Some(("schema_file", text)))
     }
 }

@@ -3,16 +3,14 @@
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-
-use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
 
 use super::PART;
 use crate::base::error::{EngineError, Result};
 use crate::base::lasting;
+use crate::base::regular::{self, Links};
 
 /// Stands in a destination that is not complete; holds the job's name.
 pub const MARKER: &str = ".pravah-unfinished";
@@ -69,16 +67,11 @@ enum Owner {
 }
 
 fn owner(marker: &Path) -> Owner {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(marker, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(Errno::NOENT) => return Owner::None,
-        Err(_) => return Owner::Unknown,
-    };
-    let mut name = Vec::new();
-    let is_read = file.metadata().is_ok_and(|meta| meta.is_file())
-        && file.take(MOST_BYTES + 1).read_to_end(&mut name).is_ok_and(|read| read as u64 <= MOST_BYTES);
-    if is_read && name.iter().any(|&byte| byte != 0) { Owner::Job(name) } else { Owner::Unknown }
+    match regular::read(marker, MOST_BYTES, Links::Refuse) {
+        Ok(Some(name)) if name.iter().any(|&byte| byte != 0) => Owner::Job(name),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Owner::None,
+        _ => Owner::Unknown,
+    }
 }
 
 /// True when a directory holds something besides a marker and files on their way to become one.

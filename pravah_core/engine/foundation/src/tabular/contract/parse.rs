@@ -1,8 +1,8 @@
 //! Schemas as people write them.
 
-use regex::bytes::Regex;
 use serde_json::{Map, Value as Json};
 
+use super::patterns::Budget;
 use super::{Contract, Field, keys};
 use crate::base::error::{EngineError, Result};
 use crate::tabular::values::{Kind, Value};
@@ -58,7 +58,7 @@ pub(super) fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) ->
 
 fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contract> {
     refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys"], "at its top")?;
-    let mut parsed = Vec::new();
+    let (mut parsed, budget) = (Vec::new(), Budget::default());
     for field in fields {
         let Json::Object(field) = field else { return Err(invalid("has a field that is not an object")) };
         let name = field.get("name").and_then(Json::as_str).ok_or_else(|| invalid("has a field without a name"))?;
@@ -70,7 +70,7 @@ fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contrac
         let mut made = Field::of(name.to_owned(), kind);
         match field.get("constraints") {
             None => {}
-            Some(Json::Object(constraints)) => constrain(&mut made, constraints)?,
+            Some(Json::Object(constraints)) => constrain(&mut made, constraints, &budget)?,
             Some(_) => return Err(invalid(&format!("has constraints in the field {name:?} that are not an object"))),
         }
         parsed.push(made);
@@ -102,7 +102,7 @@ fn table_kind(kind: &Json, name: &str) -> Result<Option<Kind>> {
 }
 
 /// Take the constraints that both forms have.
-fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
+fn constrain(field: &mut Field, constraints: &Map<String, Json>, budget: &Budget) -> Result<()> {
     let name = field.name.clone();
     let wrong = |key: &str, what: &str| invalid(&format!("has a {key} in the field {name:?} that is {what}"));
     for (key, value) in constraints {
@@ -125,7 +125,7 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
             "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "not a whole number"))?),
             "pattern" => {
                 let text = value.as_str().ok_or_else(|| wrong(key, "not a text"))?;
-                whole_pattern(field, text)?;
+                whole_pattern(field, text, budget)?;
             }
             "enum" => {
                 let values = value.as_array().ok_or_else(|| wrong(key, "not a list"))?;
@@ -143,12 +143,13 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>) -> Result<()> {
 }
 
 /// A pattern of Table Schema is for the whole value (as XML Schema's are).
-fn whole_pattern(field: &mut Field, text: &str) -> Result<()> {
-    set_pattern(field, text, &format!("^(?:{text})$"))
+fn whole_pattern(field: &mut Field, text: &str, budget: &Budget) -> Result<()> {
+    set_pattern(field, text, &format!("^(?:{text})$"), budget)
 }
 
-fn set_pattern(field: &mut Field, text: &str, expression: &str) -> Result<()> {
-    let pattern = Regex::new(expression)
+fn set_pattern(field: &mut Field, text: &str, expression: &str, budget: &Budget) -> Result<()> {
+    let pattern = budget
+        .compile(expression)
         .map_err(|error| invalid(&format!("has an invalid pattern in the field {:?}: {error}", field.name)))?;
     field.pattern = Some(pattern);
     text.clone_into(&mut field.pattern_text);
@@ -170,7 +171,7 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
     }
     let required = document.get("required").map_or(Some(Vec::new()), texts);
     let required = required.ok_or_else(|| invalid("has a `required` that is not a list of names"))?;
-    let mut fields = Vec::new();
+    let (mut fields, budget) = (Vec::new(), Budget::default());
     for (name, property) in properties {
         let Json::Object(property) = property else {
             return Err(invalid(&format!("has a property {name:?} that is not an object")));
@@ -187,11 +188,11 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
             })
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        constrain(&mut field, &constraints)?;
+        constrain(&mut field, &constraints, &budget)?;
         if let Some(pattern) = property.get("pattern") {
             let text = pattern.as_str().ok_or_else(|| no_text("pattern", name))?;
             // Here any part may match.
-            set_pattern(&mut field, text, text)?;
+            set_pattern(&mut field, text, text, &budget)?;
         }
         field.required |= required.contains(name) && !may_be_null;
         fields.push(field);

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use grep_matcher::{LineMatchKind, Matcher};
 use grep_regex::{RegexMatcher, RegexMatcherBuilder};
@@ -15,6 +16,8 @@ use pravah_foundation::base::error::{EngineError, Result};
 const GROUP: usize = 16;
 /// Memory of one compiled matcher, and of what it remembers while it searches.
 const COMPILED_BYTES: usize = 64 << 20;
+/// Time to find which pattern cannot be built, when all of them together cannot.
+const BLAME: Duration = Duration::from_secs(1);
 
 /// All patterns of a search.
 pub struct Patterns {
@@ -195,8 +198,13 @@ fn blame(
     options: &SearchOptions,
     together: &grep_regex::Error,
 ) -> EngineError {
-    let mut alone =
-        sources.iter().zip(&options.patterns).filter_map(|(source, text)| Some((text, builder.build(source).err()?)));
+    // Hundreds of patterns that are each just small enough would take minutes, and a request waits for this.
+    let end = Instant::now() + BLAME;
+    let mut alone = sources
+        .iter()
+        .zip(&options.patterns)
+        .take_while(|_| Instant::now() < end)
+        .filter_map(|(source, text)| Some((text, builder.build(source).err()?)));
     match alone.next() {
         Some((text, error)) => match error.kind() {
             grep_regex::ErrorKind::NotAllowed(_) => {

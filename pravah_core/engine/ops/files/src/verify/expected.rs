@@ -16,6 +16,7 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result, guarded};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
+use pravah_foundation::base::regular::{self, Links};
 use pravah_foundation::io::digest::{Algorithm, Digest};
 use pravah_foundation::io::manifest;
 use pravah_foundation::run::context::Context;
@@ -63,7 +64,7 @@ impl Expected {
         } else if path.extension().is_some_and(|extension| extension == "parquet") {
             expected.read_result(&[path.to_path_buf()], chosen, context)?;
         } else {
-            expected.read_lines(File::open(path).map_err(unreadable)?, path, chosen, context)?;
+            expected.read_lines(regular::open(path, Links::Follow).map_err(unreadable)?, path, chosen, context)?;
         }
         if expected.usable == 0 {
             return Err(EngineError::invalid(format!(
@@ -179,7 +180,7 @@ impl Expected {
             let refused = |error: &dyn std::fmt::Display| {
                 EngineError::invalid(format!("options.manifest {path:?} is not a checksum result: {error}"))
             };
-            let file = File::open(path).map_err(|error| refused(&error))?;
+            let file = regular::open(path, Links::Follow).map_err(|error| refused(&error))?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| refused(&error))?;
             let has = |algorithm: &Algorithm| builder.schema().field_with_name(algorithm.name()).is_ok();
             let algorithm = match chosen {
