@@ -7,6 +7,7 @@ mod archives;
 mod attempts_again;
 mod cancel;
 mod checksum;
+mod claims;
 mod compress;
 mod convert;
 mod convert_arranged;

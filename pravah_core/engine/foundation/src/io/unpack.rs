@@ -13,6 +13,11 @@ use crate::io::digest::BLOCK_BYTES;
 const UNPACKED_TIMES: u64 = 250;
 const UNPACKED_BYTES: u64 = 64 << 20;
 
+/// What `size` bytes may unpack to.
+pub fn limit(size: u64) -> u64 {
+    size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES)
+}
+
 /// Hand out what `packed`, a file of `size` bytes, holds: blocks of [`BLOCK_BYTES`], the last one shorter and said to
 /// be the last. `take` gives false when it has seen enough. What is wrong with the file is returned.
 ///
@@ -23,7 +28,7 @@ pub fn blocks(
     control: &Control,
     mut take: impl FnMut(&[u8], bool) -> Result<bool>,
 ) -> Result<Option<(IssueKind, String)>> {
-    let limit = size.saturating_mul(UNPACKED_TIMES).max(UNPACKED_BYTES);
+    let limit = limit(size);
     let unpacked = match codec::decoder(codec, packed) {
         Ok(decoder) => decoder,
         Err(error) => {

@@ -18,8 +18,10 @@ mod nulls;
 mod options;
 mod reading;
 mod sample;
+mod sizes;
 mod source;
 mod split;
+mod thrift;
 mod work;
 
 pub use format::{Format, stem};

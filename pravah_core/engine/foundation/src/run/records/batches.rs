@@ -15,6 +15,7 @@ use arrow_schema::{ArrowError, DataType, Field, Fields};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::format::Format;
+use super::sizes;
 use crate::base::error::{EngineError, Result, guarded};
 use crate::tabular::csv;
 use crate::tabular::csv::NULL;
@@ -112,9 +113,9 @@ fn quietly<T, E: std::fmt::Display>(
 
 type Source = (Box<dyn RecordBatchReader + Send>, Option<u64>);
 
-fn source(format: Format, mut file: File, rows: usize) -> std::result::Result<Source, ArrowError> {
+fn source(format: Format, mut file: File, rows: usize) -> std::result::Result<Source, Box<dyn std::error::Error>> {
     if format == Format::Parquet {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(sizes::Parquet::new(file)?)?;
         let promised = u64::try_from(builder.metadata().file_metadata().num_rows()).ok();
         return Ok((Box::new(builder.with_batch_size(rows).build()?), promised));
     }
@@ -123,6 +124,7 @@ fn source(format: Format, mut file: File, rows: usize) -> std::result::Result<So
     let mut magic = [0; 6];
     let is_file = file.read_exact(&mut magic).is_ok() && magic == *b"ARROW1";
     file.rewind()?;
+    sizes::arrow(&file, !is_file)?;
     if is_file {
         return Ok((Box::new(arrow_ipc::reader::FileReader::try_new_buffered(file, None)?), None));
     }
@@ -147,12 +149,12 @@ impl Leaves {
         self.names.iter().cloned().zip(declared).collect()
     }
 
-    /// A batch as records, each on its line. How many floats are no number, or infinite, is returned: such are no
-    /// value.
+    /// Rows of a batch as records, each on its line, until they have `most` bytes. Returns how many rows these are, and
+    /// how many of their floats are NaN or infinite: such are null.
     ///
     /// # Errors
     /// [`EngineError::Internal`] for a type that cannot be told.
-    pub fn text(&self, batch: &RecordBatch, out: &mut Vec<u8>) -> Result<u64> {
+    pub fn text(&self, batch: &RecordBatch, most: usize, out: &mut Vec<u8>) -> Result<(usize, u64)> {
         let arrays = self.all.iter().map(|leaf| leaf.array(batch)).collect::<Result<Vec<_>>>()?;
         let mut cells =
             self.all.iter().zip(&arrays).map(|(leaf, array)| cell(leaf, array)).collect::<Result<Vec<_>>>()?;
@@ -173,8 +175,11 @@ impl Leaves {
                 no_numbers += u64::from(!cell.write(array, row, &mut buffer, out));
             }
             out.push(b'\n');
+            if out.len() >= most {
+                return Ok((row + 1, no_numbers));
+            }
         }
-        Ok(no_numbers)
+        Ok((batch.num_rows(), no_numbers))
     }
 }
 

@@ -26,6 +26,8 @@ pub const STAGE: &str = "reread";
 /// Rows of the first batch of a table: they tell how many are a chunk.
 const FIRST_ROWS: usize = 1024;
 const MOST_ROWS: usize = 1 << 20;
+/// Text of them that is looked at: a dictionary makes long texts of few bytes.
+const FIRST_BYTES: usize = 64 << 20;
 
 /// What is known of a file before it is read.
 #[derive(Debug, Clone)]
@@ -132,10 +134,11 @@ impl<T: Table> Shared<T> {
             Err(message) => return failed(message),
         };
         let mut start = Vec::new();
-        let rows = batch.as_ref().map_or(0, |batch| batch.num_rows());
-        if let Some(batch) = &batch {
-            leaves.text(batch, &mut start)?;
-        }
+        let rows = match &batch {
+            Some(batch) => leaves.text(batch, FIRST_BYTES, &mut start)?.0,
+            None => 0,
+        };
+        drop(batch);
         let rows_of_chunk = (self.chunk_bytes * rows.max(1) / start.len().max(1)).clamp(1, MOST_ROWS);
         let head = Head::of_table(origin, format, leaves.columns());
         let work = Arc::new(Work::new(&self.table, head, &start)?);
@@ -151,10 +154,14 @@ impl<T: Table> Shared<T> {
         loop {
             self.control.check()?;
             match batches.next() {
-                Ok(Some(batch)) if batch.num_rows() == 0 => {}
                 Ok(Some(batch)) => {
-                    give(self, &work, index, Piece::Rows(batch, Arc::clone(&batches.leaves)))?;
-                    index += 1;
+                    // A batch of an Arrow file may be as large as the file.
+                    for from in (0..batch.num_rows()).step_by(rows_of_chunk) {
+                        self.control.check()?;
+                        let part = batch.slice(from, rows_of_chunk.min(batch.num_rows() - from));
+                        give(self, &work, index, Piece::Rows(part, Arc::clone(&batches.leaves)))?;
+                        index += 1;
+                    }
                 }
                 Ok(None) => return Ok(()),
                 Err(message) => {

@@ -285,7 +285,7 @@ impl Piece {
             }
             Self::Rows(batch, leaves) => {
                 let mut text = lock(&shared.spare).pop().unwrap_or_default();
-                work.no_numbers(leaves.text(&batch, &mut text)?);
+                work.no_numbers(leaves.text(&batch, usize::MAX, &mut text)?.1);
                 drop(batch);
                 work.chunk(shared, index, &text, 0)?;
                 text

@@ -1,0 +1,157 @@
+//! What a file claims of its sizes is no reason to take that much memory: such a file is an issue, and no other one is.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, NullArray, RecordBatch};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
+use parquet::basic::{Compression, Encoding};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, FileMetaData, ParquetMetaData, ParquetMetaDataWriter, RowGroupMetaData,
+};
+use parquet::schema::parser::parse_message_type;
+use parquet::schema::types::SchemaDescriptor;
+
+use crate::common::run::{Done, spec};
+use crate::common::tree::Tree;
+
+const ROWS: usize = 1000;
+
+/// All files of a tree are issues that say `words`, but the one that is whole.
+fn all_but_one_are_told(tree: &Tree, words: &str) {
+    for operation in ["profile", "convert", "validate"] {
+        let done: Done = spec(operation, &tree.path()).run();
+        let issues = done.issues();
+        assert_eq!(issues.len() as u64, done.count("files") - 1, "{issues:?}");
+        for issue in &issues {
+            assert_eq!((issue.text("kind"), issue.path() == b"whole.csv"), ("malformed", false), "{issue:?}");
+            assert!(issue.text("message").contains(words), "{issue:?}");
+        }
+    }
+}
+
+/// A table whose column is compressed, as a file and as a stream.
+fn compressed(codec: CompressionType) -> [(&'static str, Vec<u8>); 2] {
+    let column: ArrayRef = Arc::new(Int64Array::from(vec![0; ROWS]));
+    let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+    let options = || IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+    let (mut file, mut stream) = (Vec::new(), Vec::new());
+    let mut writer = FileWriter::try_new_with_options(&mut file, &batch.schema(), options()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let mut writer = StreamWriter::try_new_with_options(&mut stream, &batch.schema(), options()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    [("arrow", file), ("arrows", stream)]
+}
+
+#[test]
+fn buffers_of_arrow_that_claim_to_unpack_to_more_than_there_is() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let size = (ROWS as u64 * 8).to_le_bytes();
+    for (codec, name) in [(CompressionType::LZ4_FRAME, "lz4"), (CompressionType::ZSTD, "zstd")] {
+        for (suffix, content) in compressed(codec) {
+            let at = content.windows(8).position(|window| window == size).unwrap();
+            for claimed in [100_u64 << 30, 1 << 48, i64::MAX as u64] {
+                let mut hostile = content.clone();
+                hostile[at..at + 8].copy_from_slice(&claimed.to_le_bytes());
+                tree.file(format!("{name}-{claimed}.{suffix}"), &hostile);
+            }
+        }
+    }
+    all_but_one_are_told(&tree, "unpack to");
+}
+
+#[test]
+fn parts_of_arrow_files_that_claim_to_be_longer_than_the_file() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let [(_, file), (_, stream)] = compressed(CompressionType::LZ4_FRAME);
+    let footer = file.len() - 10;
+    let mut hostile = file.clone();
+    hostile[footer..footer + 4].copy_from_slice(&i32::MAX.to_le_bytes());
+    tree.file("footer.arrow", &hostile);
+    // The length of the first message, behind its mark.
+    let mut hostile = stream;
+    hostile[4..8].copy_from_slice(&i32::MAX.to_le_bytes());
+    tree.file("message.arrows", &hostile);
+    all_but_one_are_told(&tree, "it claims");
+}
+
+#[test]
+fn a_batch_of_nulls_that_claims_more_rows_than_anybody_reads() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let column: ArrayRef = Arc::new(NullArray::new(1 << 40));
+    let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+    let file = File::create(tree.path().join("nulls.arrow")).unwrap();
+    let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    all_but_one_are_told(&tree, "a batch of 1099511627776 rows");
+}
+
+fn varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// A number in the form of Thrift, behind the header of its field.
+fn field(header: u8, value: i64, out: &mut Vec<u8>) {
+    out.push(header);
+    varint(((value << 1) ^ (value >> 63)) as u64, out);
+}
+
+/// A Parquet file of one column of one page, whose header claims what is said here.
+fn parquet(is_dictionary: bool, unpacked: i64, packed: i64, values: i64) -> Vec<u8> {
+    let mut file = b"PAR1".to_vec();
+    // Type, sizes.
+    field(0x15, if is_dictionary { 2 } else { 0 }, &mut file);
+    field(0x15, unpacked, &mut file);
+    field(0x15, packed, &mut file);
+    // The header of a dictionary is field 7, that of a page of data field 5.
+    file.push(if is_dictionary { 0x4c } else { 0x2c });
+    field(0x15, values, &mut file);
+    let encodings: &[i64] = if is_dictionary { &[0] } else { &[0, 3, 3] };
+    encodings.iter().for_each(|&encoding| field(0x15, encoding, &mut file));
+    file.extend([0, 0]);
+    file.extend([7; 64]);
+    let length = file.len() as i64 - 4;
+    let schema = parse_message_type("message m { required int64 n; }").unwrap();
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+    let column = ColumnChunkMetaData::builder(schema.column(0))
+        .set_compression(Compression::SNAPPY)
+        .set_encodings(vec![Encoding::PLAIN])
+        .set_num_values(values)
+        .set_total_compressed_size(length)
+        .set_total_uncompressed_size(unpacked)
+        .set_data_page_offset(4)
+        .set_dictionary_page_offset(is_dictionary.then_some(4))
+        .build()
+        .unwrap();
+    let group = RowGroupMetaData::builder(Arc::clone(&schema))
+        .set_num_rows(values)
+        .set_total_byte_size(unpacked)
+        .set_column_metadata(vec![column])
+        .build()
+        .unwrap();
+    let metadata = ParquetMetaData::new(FileMetaData::new(1, values, None, None, schema, None), vec![group]);
+    ParquetMetaDataWriter::new(&mut file, &metadata).finish().unwrap();
+    file
+}
+
+#[test]
+fn pages_of_parquet_that_claim_to_unpack_to_gigabytes() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let most = i64::from(i32::MAX);
+    tree.file("data.parquet", parquet(false, most, 64, 8));
+    tree.file("dictionary.parquet", parquet(true, most, 64, 8));
+    tree.file("values.parquet", parquet(true, 64, 64, most));
+    all_but_one_are_told(&tree, "claims");
+}
