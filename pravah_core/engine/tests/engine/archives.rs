@@ -448,3 +448,39 @@ fn deflate64_is_unpacked() {
     assert_eq!(messages(&decompress(&tree).run()), "");
     assert_eq!(fs::read(out(&tree).join("d/a")).unwrap(), b"hello");
 }
+
+#[test]
+fn members_packed_by_lzma_are_unpacked() {
+    let content = b"some text, some text, some text".repeat(1000);
+    let options = liblzma::stream::LzmaOptions::new_preset(6).unwrap();
+    let stream = liblzma::stream::Stream::new_lzma_encoder(&options).unwrap();
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(&content).unwrap();
+    let alone = encoder.finish().unwrap();
+    // Version, length of the properties, these, and what is behind the header of the form that stands alone.
+    let stored = [&[9, 20, 5, 0], &alone[..5], &alone[13..]].concat();
+    for (name, damaged) in [("l", false), ("d", true)] {
+        let mut member = stored.clone();
+        if damaged {
+            member[2] = 9;
+        }
+        let mut packed = zip(&[Zipped { method: 14, ..zipped("a", &member) }]);
+        let (mut crc, central) =
+            (flate2::Crc::new(), packed.windows(4).position(|part| part == b"PK\x01\x02").unwrap());
+        crc.update(&content);
+        for (sum, size) in [(central + 16, central + 24), (14, 22)] {
+            packed[sum..sum + 4].copy_from_slice(&crc.sum().to_le_bytes());
+            packed[size..size + 4].copy_from_slice(&(content.len() as u32).to_le_bytes());
+        }
+        let tree = Tree::new();
+        tree.file(format!("{name}.zip"), &packed);
+        let told = messages(&decompress(&tree).run());
+        match damaged {
+            true => assert!(told.contains("LZMA properties are damaged"), "{told}"),
+            false => {
+                assert_eq!(told, "");
+                assert_eq!(fs::read(out(&tree).join("l/a")).unwrap(), content);
+            }
+        }
+    }
+}

@@ -256,10 +256,10 @@ fn encrypted_unknown_and_broken_members_of_a_zip_are_told() {
     broken[place] = b'S';
     tree.file("broken.zip", &broken);
     let mut unknown = zip(&[("a", 0o100_644, b"x")]);
-    // The method in the central directory and in the local header (APPNOTE 4.3.7, 4.3.12): LZMA.
+    // The method in the central directory and in the local header (APPNOTE 4.3.7, 4.3.12): PPMd.
     let central = unknown.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
-    unknown[central + 10] = 14;
-    unknown[8] = 14;
+    unknown[central + 10] = 98;
+    unknown[8] = 98;
     tree.file("unknown.zip", &unknown);
     let mut encrypted = zip(&[("a", 0o100_644, b"x")]);
     encrypted[central + 8] |= 1;

@@ -129,6 +129,30 @@ fn a_file_that_may_hold_a_zip_is_not_whole_when_it_could_not_be_read_to_its_end(
 }
 
 #[test]
+fn what_is_behind_the_end_of_a_stream_is_told_in_every_format() {
+    let mut expected = Vec::new();
+    let tree = Tree::new();
+    for codec in Codec::ALL {
+        let encoder = pravah_engine::io::codec::Encoder::new(codec, None).unwrap();
+        let mut packed = encoder.header().to_vec();
+        encoder.piece(&[], CSV, true, &mut packed).unwrap();
+        let mut crc = flate2::Crc::new();
+        crc.update(CSV);
+        packed.extend(encoder.trailer(crc.sum(), CSV.len() as u64));
+        for (name, behind) in [("rubbish", &b"rubbish that is no stream"[..]), ("zeros", &[0; 513])] {
+            let path = format!("{name}.csv.{}", codec.suffix());
+            tree.file(&path, [&packed[..], behind].concat());
+            expected.push(("malformed".to_owned(), path.into_bytes()));
+        }
+    }
+    expected.sort();
+    for operation in ["decompress", "profile"] {
+        let done = spec(operation, &tree.path()).run();
+        assert_eq!(done.issue_kinds(), expected, "{operation} {:?}", done.issues());
+    }
+}
+
+#[test]
 fn every_name_of_a_zip_has_its_end_looked_at() {
     let tree = Tree::new();
     let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());

@@ -111,6 +111,24 @@ fn boxed_decoder<'a>(codec: Codec, packed: Box<dyn BufRead + 'a>) -> io::Result<
     })
 }
 
+/// What a member of a zip of method 14 holds, unpacked: in front of the stream stand a version and the properties of
+/// the encoder (APPNOTE 5.8.8). `length` is what it unpacks to.
+///
+/// # Errors
+/// The properties are damaged; reading fails as that of [`decoder`].
+pub fn zip_lzma<'a>(mut packed: impl BufRead + 'a, length: u64) -> io::Result<Box<dyn Read + 'a>> {
+    let mut front = [0; 9];
+    packed.read_exact(&mut front)?;
+    if front[2..4] != [5, 0] {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "its LZMA properties are damaged"));
+    }
+    // The form that has the same properties in front of the length.
+    let header = [&front[4..], &length.to_le_bytes()].concat();
+    let stream = liblzma::stream::Stream::new_lzma_decoder(MEMORY_BYTES)?;
+    let packed = io::Cursor::new(header).chain(packed);
+    Ok(Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream)))
+}
+
 /// A reader of zstd that says what to do about a window that is too large.
 struct Explained<R>(R);
 

@@ -20,7 +20,7 @@ use super::untar::Member;
 use super::{Shared, names};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::io::codec::{Codec, decoder};
+use pravah_foundation::io::codec::{self, Codec, decoder};
 use pravah_foundation::io::destination::Attributes;
 
 /// The part of st_mode that tells the kind, and a symbolic link's.
@@ -133,6 +133,7 @@ fn member_of(
         CompressionMethod::ZSTD => decoder(Codec::Zstd, packed)?,
         CompressionMethod::BZIP2 => decoder(Codec::Bzip2, packed)?,
         CompressionMethod::XZ => decoder(Codec::Xz, packed)?,
+        CompressionMethod::LZMA => codec::zip_lzma(packed, listed.size)?,
         other => {
             let name = other.name().map_or_else(|| format!("method {}", other.as_u16()), str::to_owned);
             member.refuse(&format!("is compressed with {name}, which is not supported"));

@@ -26,6 +26,8 @@ pub struct Listed {
     pub raw: Vec<u8>,
     pub wayfinder: ZipArchiveEntryWayfinder,
     pub method: CompressionMethod,
+    /// What it unpacks to.
+    pub size: u64,
     pub is_encrypted: bool,
     pub is_directory: bool,
     /// `st_mode`; 0 where the creator has none.
@@ -55,6 +57,7 @@ impl Listed {
             raw,
             wayfinder: entry.wayfinder(),
             method: entry.compression_method(),
+            size: entry.uncompressed_size_hint(),
             is_encrypted: entry.flags().is_encrypted(),
             is_directory: entry.is_dir() || (is_marked && entry.uncompressed_size_hint() == 0),
             mode: if is_unix { entry.external_attributes() >> 16 } else { 0 },
