@@ -5,9 +5,9 @@ use std::cell::Cell;
 use regex::bytes::{Regex, RegexBuilder};
 
 /// Memory that one compiled pattern may take, tried from the smallest on: what it needs is not said.
-const STEPS: [usize; 4] = [16 << 10, 128 << 10, 1 << 20, 8 << 20];
-/// And all of a schema: about a second of work.
-const MOST_BYTES: usize = 64 << 20;
+const STEPS: [usize; 7] = [16 << 10, 64 << 10, 256 << 10, 1 << 20, 2 << 20, 4 << 20, 8 << 20];
+/// And all of a schema: seconds of work at most.
+const MOST_BYTES: usize = 256 << 20;
 
 /// What the patterns of one schema may still take.
 pub struct Budget(Cell<usize>);
@@ -50,10 +50,10 @@ mod tests {
         for number in 0..4096 {
             assert!(budget.compile(&format!("^[a-z]{number}$")).is_ok(), "{number}");
         }
-        assert!(budget.compile("a").is_err_and(|error| error.contains("together")));
-        let budget = Budget::default();
-        let compiled = (0..1000).take_while(|number| budget.compile(&format!(r"\w{{1,30}}{number}")).is_ok()).count();
-        assert!((10..1000).contains(&compiled), "{compiled}");
+        let mut refused = (0..1000).filter_map(|number| budget.compile(&format!(r"\w{{1,30}}{number}")).err());
+        assert!(refused.next().is_some_and(|error| error.contains("together")));
+        let few = Budget::default();
+        assert!((0..20).all(|number| few.compile(&format!(r"\w{{1,30}}{number}")).is_ok()));
         assert!(Budget::default().compile(r"\w{1,900}x").is_err_and(|error| error.contains("too large")));
         assert!(Budget::default().compile("(").is_err_and(|error| error.contains("unclosed")));
     }
