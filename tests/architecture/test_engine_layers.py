@@ -119,3 +119,13 @@ def test_the_check_sees_every_way_to_name_a_module() -> None:
     # And there is something to read.
     assert len(IMPORTS) > 150
     assert sum(map(len, IMPORTS.values())) > 1000
+
+
+def test_no_two_public_types_have_the_same_name() -> None:
+    """A reader who meets a name knows what it stands for, in whichever module."""
+    places: dict[str, list[str]] = {}
+    for path in sorted(ENGINE.rglob("src/**/*.rs")):
+        for name in re.findall(r"^pub (?:struct|enum|trait|type) (\w+)", path.read_text(), re.MULTILINE):
+            places.setdefault(name, []).append(str(path.relative_to(ENGINE)))
+    assert len(places) > 200
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}

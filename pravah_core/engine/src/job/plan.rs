@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::job::Job;
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::sync::lock;
@@ -94,11 +94,11 @@ impl Visitor for Planner {
         let mut large = Vec::new();
         let mut wanted = batch.iter().filter(|(name, meta)| {
             paths::join_into(&mut path, directory, name);
-            if meta.kind == Kind::File && self.ranges.is_some() && has_parts(meta.size) {
+            if meta.kind == EntryKind::File && self.ranges.is_some() && has_parts(meta.size) {
                 large.push((*name, **meta));
                 return false;
             }
-            meta.kind == Kind::File && !self.known.iter().all(|known| known.find(&path, meta).is_some())
+            meta.kind == EntryKind::File && !self.known.iter().all(|known| known.find(&path, meta).is_some())
         });
         let mut next = wanted.next();
         let mut state = lock(&self.state);

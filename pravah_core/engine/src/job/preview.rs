@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::job::Job;
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result, guarded};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
@@ -33,7 +33,7 @@ impl Visitor for Count {
         if batch.last {
             self.directories.fetch_add(1, Relaxed);
         }
-        for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind == Kind::File) {
+        for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind == EntryKind::File) {
             self.bytes.fetch_add(meta.size, Relaxed);
             if self.files.fetch_add(1, Relaxed) < FIRST_NAMES as u64 {
                 lock(&self.names).push(paths::escape(&paths::join(&batch.directory.path, name)).into_owned());

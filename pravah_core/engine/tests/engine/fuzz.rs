@@ -17,7 +17,7 @@ use pravah_engine::base::paths;
 use pravah_engine::io::digest::Algorithm;
 use pravah_engine::io::manifest;
 use pravah_engine::job::spec::JobSpec;
-use pravah_engine::tabular::csv::{Cutter, Dialect, Splitter};
+use pravah_engine::tabular::csv::{CsvSplitter, Cutter, Dialect};
 use pravah_engine::tabular::json;
 use pravah_engine::tabular::json::Learner;
 use pravah_engine::tabular::split::Split;
@@ -316,7 +316,7 @@ fn in_chunks(text: &[u8], dialect: Dialect, bytes: usize) -> Vec<(Vec<Vec<u8>>, 
     chunks.push(cutter.finish());
     let mut records = Vec::new();
     for chunk in chunks {
-        let (mut split, mut splitter) = (Split::default(), Splitter::new(&chunk.text, dialect, COLUMNS));
+        let (mut split, mut splitter) = (Split::default(), CsvSplitter::new(&chunk.text, dialect, COLUMNS));
         while splitter.next(&mut split) {
             let ragged: BTreeMap<u32, u32> = split.ragged().iter().copied().collect();
             for record in 0..split.len() {
@@ -410,7 +410,7 @@ fn json_lines() {
             return;
         }
         let shape = learner.finish();
-        let (mut split, mut splitter) = (Split::default(), json::Splitter::new(input, &shape));
+        let (mut split, mut splitter) = (Split::default(), json::JsonSplitter::new(input, &shape));
         let mut at = 0;
         while splitter.next(&mut split) {
             let bad: Vec<u32> = split.ragged().iter().map(|&(record, _)| record).collect();

@@ -14,7 +14,7 @@ use crate::common::tree::{Tree, hostile_names};
 use pravah_engine::base::control::Control;
 use pravah_engine::base::error::{EngineError, Result};
 use pravah_engine::base::issue::IssueKind;
-use pravah_engine::base::meta::Kind;
+use pravah_engine::base::meta::EntryKind;
 use pravah_engine::job::Job;
 use pravah_engine::run::context::Context;
 use pravah_engine::run::pass::walk_and_work;
@@ -31,7 +31,7 @@ use serde_json::json;
 /// Notes all it is shown.
 #[derive(Default)]
 struct Notes {
-    entries: Mutex<BTreeMap<Vec<u8>, Kind>>,
+    entries: Mutex<BTreeMap<Vec<u8>, EntryKind>>,
     skipped: Mutex<BTreeMap<Vec<u8>, Skip>>,
     troubles: Mutex<BTreeMap<Vec<u8>, IssueKind>>,
     lasts: AtomicUsize,
@@ -107,9 +107,9 @@ fn every_entry_is_shown_once_with_its_kind() {
     let all = naive::entries(&tree.path());
     let entries = notes.entries.lock().unwrap();
     assert_eq!(entries.keys().collect::<Vec<_>>(), all.keys().collect::<Vec<_>>());
-    assert_eq!(entries[&b"a/l"[..]], Kind::Symlink);
-    assert_eq!(entries[&b"p"[..]], Kind::Fifo);
-    assert_eq!(entries[&b"s"[..]], Kind::Socket);
+    assert_eq!(entries[&b"a/l"[..]], EntryKind::Symlink);
+    assert_eq!(entries[&b"p"[..]], EntryKind::Fifo);
+    assert_eq!(entries[&b"s"[..]], EntryKind::Socket);
     assert_eq!(totals.directories, 5);
     assert_eq!(totals.files, 5 - 1 + 1 + hostile_names().len() as u64);
     let device = walk_of(
@@ -118,7 +118,7 @@ fn every_entry_is_shown_once_with_its_kind() {
         1,
     )
     .0;
-    assert_eq!(device.entries.lock().unwrap()[&b"null"[..]], Kind::CharDevice);
+    assert_eq!(device.entries.lock().unwrap()[&b"null"[..]], EntryKind::CharDevice);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn include_globs_and_extensions_take_files() {
         let entries = notes.entries.lock().unwrap();
         entries
             .iter()
-            .filter(|(_, kind)| **kind == Kind::File)
+            .filter(|(_, kind)| **kind == EntryKind::File)
             .map(|(path, _)| String::from_utf8(path.clone()).unwrap())
             .collect()
     };
@@ -244,11 +244,11 @@ fn links_are_followed_when_asked_and_never_in_a_loop() {
     assert!(!plain.paths().contains(&"alias/f".to_owned()));
     let followed = notes(&tree, json!({"follow_links": true}));
     let entries = followed.entries.lock().unwrap();
-    assert_eq!(entries[&b"alias/f"[..]], Kind::File);
-    assert_eq!(entries[&b"file"[..]], Kind::File);
-    assert_eq!(entries[&b"alias"[..]], Kind::Directory);
+    assert_eq!(entries[&b"alias/f"[..]], EntryKind::File);
+    assert_eq!(entries[&b"file"[..]], EntryKind::File);
+    assert_eq!(entries[&b"alias"[..]], EntryKind::Directory);
     for link in ["dangling", "ouroboros", "a", "b"] {
-        assert_eq!(entries[link.as_bytes()], Kind::Symlink, "{link} leads nowhere and stays a link");
+        assert_eq!(entries[link.as_bytes()], EntryKind::Symlink, "{link} leads nowhere and stays a link");
     }
     drop(entries);
     let loops: Vec<_> = followed.skips();
@@ -292,7 +292,7 @@ fn followed_links_stay_within_the_boundaries() {
     let expected = ["through", "to-dir", "to-file"].map(|path| (path.to_owned(), "outside_boundaries"));
     assert_eq!(notes.skips(), expected);
     let entries = notes.entries.lock().unwrap();
-    assert!(["through", "to-dir", "to-file"].iter().all(|path| entries[path.as_bytes()] == Kind::Symlink));
+    assert!(["through", "to-dir", "to-file"].iter().all(|path| entries[path.as_bytes()] == EntryKind::Symlink));
     // A boundary is a directory, not the beginning of a text.
     let source = Source { boundaries: boundaries(&[&tree.path(), &tree.beside("out")]), ..source_of(&tree) };
     let (notes, _) = walk_of(&source, json!({"follow_links": true}), 2);
@@ -731,7 +731,7 @@ proptest! {
         let (notes, totals) = walk_of(&source_of(&tree), serde_json::to_value(&rules).unwrap(), threads);
         let got: BTreeSet<_> = notes.entries.lock().unwrap().keys().cloned().collect();
         prop_assert_eq!(got, expected, "{:?}", rules);
-        let files = notes.entries.lock().unwrap().values().filter(|kind| **kind != Kind::Directory).count();
+        let files = notes.entries.lock().unwrap().values().filter(|kind| **kind != EntryKind::Directory).count();
         prop_assert_eq!(totals.files as usize, files);
     }
 }

@@ -2,7 +2,7 @@
 
 /// What an entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum EntryKind {
     /// A regular file.
     File,
     /// A directory.
@@ -19,7 +19,7 @@ pub enum Kind {
     CharDevice,
 }
 
-impl Kind {
+impl EntryKind {
     /// The kind's name in every output.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Meta {
     /// What it is.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Apparent size.
     pub size: u64,
     /// Allocated size.
@@ -75,7 +75,7 @@ impl Meta {
 
 /// What a file at a path is known by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct State {
+pub struct FileState {
     /// Apparent size.
     pub size: u64,
     /// Last change of the content.
@@ -86,7 +86,7 @@ pub struct State {
     pub inode: u64,
 }
 
-impl From<&Meta> for State {
+impl From<&Meta> for FileState {
     fn from(meta: &Meta) -> Self {
         Self { size: meta.size, mtime_ns: meta.mtime_ns, ctime_ns: meta.ctime_ns, inode: meta.inode }
     }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::base::compact::{Reader, Writer};
 use crate::base::error::Result;
+use crate::base::meta::FileState;
 use crate::base::meta::Meta;
-use crate::base::meta::State;
 use crate::io::destination::Destination;
 use crate::run::context::Context;
 use crate::store::baseline::{Baseline, kept, known_by};
@@ -29,9 +29,9 @@ fn mark(options: &impl Serialize, context: &Context) -> String {
 
 /// Files that an earlier attempt has made.
 #[derive(Debug)]
-pub struct Known(Baseline);
+pub struct EarlierOutputs(Baseline);
 
-impl Known {
+impl EarlierOutputs {
     /// Those of the job's baseline that are true for these options; none where nobody was.
     pub fn open(context: &Context, options: &impl Serialize, destination: &Destination) -> Self {
         if !destination.replaces() {
@@ -49,11 +49,11 @@ impl Known {
         meta: &Meta,
         destination: &Destination,
         target: impl FnOnce() -> Vec<u8>,
-    ) -> Option<(&[u8], State)> {
+    ) -> Option<(&[u8], FileState)> {
         let row = self.0.find(path, meta)?;
         let mut from = Reader::new(row.bytes(1)?);
         let (size, mtime_ns, ctime_ns) = (from.integer()?, from.integer()? as i64, from.integer()? as i64);
-        let output = State { size, mtime_ns, ctime_ns, inode: from.integer()? };
+        let output = FileState { size, mtime_ns, ctime_ns, inode: from.integer()? };
         let figures = row.bytes(0)?;
         let target = target();
         (destination.state(&target) == Some(output) && destination.take_over(&target)).then_some((figures, output))
@@ -61,9 +61,9 @@ impl Known {
 }
 
 /// Files that this attempt has made.
-pub struct Made(Sheet);
+pub struct WrittenOutputs(Sheet);
 
-impl Made {
+impl WrittenOutputs {
     /// None yet.
     pub fn new(context: &Context, options: &impl Serialize) -> Self {
         let mut sheet = Sheet::kept(&context.sink, TABLE, MADE, &mark(options, context));
@@ -75,7 +75,7 @@ impl Made {
     ///
     /// # Errors
     /// As [`Sheet::write_if_full`]; so below.
-    pub fn add(&mut self, path: &[u8], (input, output): (State, State), figures: &[u8]) -> Result<Staged> {
+    pub fn add(&mut self, path: &[u8], (input, output): (FileState, FileState), figures: &[u8]) -> Result<Staged> {
         let rows = &mut self.0.rows;
         known_by(rows, path, input);
         rows.optional_bytes(Some(figures));

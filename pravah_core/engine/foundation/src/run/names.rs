@@ -21,13 +21,13 @@ use crate::source::walk::{Batch, Skipped, Visitor};
 
 /// A name that an entry of the source would get.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct NameClaim {
     short: u64,
     /// The name that it gets instead; none when it can have no other.
     full: Option<u64>,
 }
 
-impl Claim {
+impl NameClaim {
     /// Of a file that can have its full name instead.
     pub fn new(short: &[u8], full: &[u8]) -> Self {
         Self { short: xxh3_64(short), full: Some(xxh3_64(full)) }
@@ -50,14 +50,14 @@ impl Names {
     /// As [`crate::source::walk::walk`].
     pub fn decide<F>(context: &Context, claims: F) -> Result<Self>
     where
-        F: Fn(&[u8], &Meta, &mut Vec<Claim>) + Send + Sync + 'static,
+        F: Fn(&[u8], &Meta, &mut Vec<NameClaim>) + Send + Sync + 'static,
     {
-        let all: Vec<Claim> = visit(context, claims)?;
+        let all: Vec<NameClaim> = visit(context, claims)?;
         Ok(Self::of(&all))
     }
 
     /// Decide what these claims come to.
-    pub fn of(claims: &[Claim]) -> Self {
+    pub fn of(claims: &[NameClaim]) -> Self {
         let mut hashes: Vec<u64> = claims.iter().map(|claim| claim.short).collect();
         hashes.sort_unstable();
         let mut shared: HashSet<u64> =
@@ -141,14 +141,14 @@ mod tests {
     #[test]
     fn files_of_one_name_keep_their_full_ones_and_so_does_whoever_has_one_of_those() {
         let claims = [
-            Claim::new(b"a", b"a.csv"),
-            Claim::new(b"a", b"a.tsv"),
-            Claim::new(b"a.tsv", b"a.tsv.tsv"),
-            Claim::new(b"b", b"b.csv"),
-            Claim::new(b"d", b"d.csv"),
-            Claim::fixed(b"d"),
+            NameClaim::new(b"a", b"a.csv"),
+            NameClaim::new(b"a", b"a.tsv"),
+            NameClaim::new(b"a.tsv", b"a.tsv.tsv"),
+            NameClaim::new(b"b", b"b.csv"),
+            NameClaim::new(b"d", b"d.csv"),
+            NameClaim::fixed(b"d"),
             // Its full name is its short one: it stays, and so does nobody for its sake.
-            Claim::new(b"e", b"e"),
+            NameClaim::new(b"e", b"e"),
         ];
         let names = Names::of(&claims);
         let shared = ["a", "a.tsv", "b", "d", "e", "a.csv"].map(|name| names.is_shared(name.as_bytes()));

@@ -6,8 +6,8 @@
 use rayon::prelude::*;
 
 use crate::base::error::Result;
+use crate::base::meta::FileState;
 use crate::base::meta::Meta;
-use crate::base::meta::State;
 use crate::base::pool::compute_pool;
 use crate::run::context::Context;
 use crate::store::baseline::{Baseline, Row, Run, Shards, Taken, each_row, kept, known_by};
@@ -29,7 +29,7 @@ pub fn most_bytes(text_bytes: u64) -> usize {
 }
 
 /// Append a row.
-pub fn row(rows: &mut Columns, path: &[u8], state: State, figures: &[u8]) {
+pub fn row(rows: &mut Columns, path: &[u8], state: FileState, figures: &[u8]) {
     known_by(rows, path, state);
     rows.optional_bytes(Some(figures));
 }

@@ -24,7 +24,7 @@ pub use self::work::walk_and_work;
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::issue::IssueKind;
-use crate::base::meta::{Kind, Meta};
+use crate::base::meta::{EntryKind, Meta};
 use crate::base::paths;
 use crate::io::digest::{Algorithm, Digested, End, FileReader, Place, Readings, Trouble};
 use crate::run::operation::{Operation, Reads, Stages, digest};
@@ -147,7 +147,7 @@ impl Pass {
             });
         }
         let entries: Vec<(&[u8], &Meta)> = batch.iter().collect();
-        let files = entries.iter().filter(|(_, meta)| meta.kind == Kind::File).count();
+        let files = entries.iter().filter(|(_, meta)| meta.kind == EntryKind::File).count();
         // What is wrong with the directory, each of its files tells.
         let opened = OnceLock::new();
         let open = || self.root.open_directory(&batch.directory.path).ok();
@@ -179,8 +179,8 @@ impl Pass {
         wanting: Option<u32>,
     ) -> Result<Option<std::result::Result<Digested, IssueKind>>> {
         match meta.kind {
-            Kind::Directory => Ok(None),
-            Kind::File => {
+            EntryKind::Directory => Ok(None),
+            EntryKind::File => {
                 let wanting = wanting.map_or_else(|| self.wanting(path, meta), Ok)?;
                 let read = if wanting == 0 { None } else { Some(self.file(path, directory, meta, wanting)?) };
                 self.control.add_done(1, if read.is_none() { meta.size } else { 0 });

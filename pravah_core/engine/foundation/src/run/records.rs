@@ -31,10 +31,10 @@ pub use nulls::Nulls;
 pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
 pub use reading::{FileReading, Shared};
 pub use sample::{Sample, sample};
-pub use split::Splitter;
+pub use split::RecordSplitter;
 
 use crate::base::error::Result;
-use crate::base::meta::State;
+use crate::base::meta::FileState;
 use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
@@ -42,7 +42,7 @@ use crate::tabular::text::Odd;
 pub const LONGEST_BYTES: usize = 16 << 20;
 
 /// What an operation does with the records of files.
-pub trait Table: Send + Sync + 'static {
+pub trait RecordHandler: Send + Sync + 'static {
     /// What it makes of a chunk.
     type Part: Send;
     /// What it makes of a file.
@@ -80,7 +80,7 @@ pub trait Table: Send + Sync + 'static {
     ///
     /// # Errors
     /// An error ends the job.
-    fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &Counts) -> Result<()>;
+    fn add(&self, of: &Of<'_, Self>, file: &mut Self::File, part: Self::Part, before: &RecordCounts) -> Result<()>;
 
     /// True in that reading of a file in which what is odd about it is to be told: it is told once.
     fn tells(&self, _of: &Of<'_, Self>) -> bool {
@@ -91,17 +91,17 @@ pub trait Table: Send + Sync + 'static {
     ///
     /// # Errors
     /// An error ends the job.
-    fn end(&self, of: &Of<'_, Self>, file: Self::File, all: &Counts) -> Result<()>;
+    fn end(&self, of: &Of<'_, Self>, file: Self::File, all: &RecordCounts) -> Result<()>;
 }
 
 /// The file that something is of.
-pub struct Of<'a, T: Table + ?Sized> {
+pub struct Of<'a, T: RecordHandler + ?Sized> {
     /// What its start tells.
     pub head: &'a Head,
     /// What the operation has in mind.
     pub plan: &'a T::Plan,
     /// What the file was known by while it was read; none before its end.
-    pub state: Option<State>,
+    pub state: Option<FileState>,
 }
 
 /// Some records of a chunk.
@@ -123,7 +123,7 @@ pub struct Records<'a> {
 
 /// What is counted of a file, or of its first chunks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Counts {
+pub struct RecordCounts {
     /// Records, without the header.
     pub records: u64,
     /// Records of another number of fields than the file has columns.
@@ -148,7 +148,7 @@ pub struct Counts {
     pub no_numbers: u64,
 }
 
-impl Counts {
+impl RecordCounts {
     /// True when the file was read to its end.
     pub fn is_whole(&self) -> bool {
         self.cut_at.is_none() && !self.is_broken_off

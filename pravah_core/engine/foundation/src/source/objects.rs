@@ -35,9 +35,9 @@ use tokio::sync::Semaphore;
 
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
-use crate::base::meta::{Kind, Meta, OBJECT_DEVICE};
+use crate::base::meta::{EntryKind, Meta, OBJECT_DEVICE};
 use crate::source::location::Bucket;
-use listing::Listed;
+use listing::ListedObject;
 pub use listing::Page;
 
 /// Threads of a job whose files are objects: they wait for the network, not for a core.
@@ -182,10 +182,10 @@ impl Objects {
         let inode = hasher.finalize().as_bytes()[..8].try_into().map_or(0, u64::from_le_bytes);
         // Whole seconds, as in the header of a response: a listing may know it finer.
         let time = seconds.saturating_mul(1_000_000_000);
-        Meta { size, allocated: size, mtime_ns: time, ctime_ns: time, inode, ..Self::nothing(Kind::File, 0o644) }
+        Meta { size, allocated: size, mtime_ns: time, ctime_ns: time, inode, ..Self::nothing(EntryKind::File, 0o644) }
     }
 
-    fn nothing(kind: Kind, mode: u32) -> Meta {
+    fn nothing(kind: EntryKind, mode: u32) -> Meta {
         let (size, allocated, inode) = (0, 0, 0);
         let (mtime_ns, ctime_ns) = (i64::MIN, i64::MIN);
         let (uid, gid, links, device, via_link) = (NOBODY, NOBODY, 1, OBJECT_DEVICE, false);
@@ -194,11 +194,11 @@ impl Objects {
 
     /// What is known of a directory: that it is one.
     pub fn directory_meta() -> Meta {
-        Self::nothing(Kind::Directory, 0o755)
+        Self::nothing(EntryKind::Directory, 0o755)
     }
 
     /// What the walk is to say of a listed object, `directory` being where it was listed.
-    pub fn listed_meta(&self, directory: &[u8], listed: &Listed) -> Result<Meta> {
+    pub fn listed_meta(&self, directory: &[u8], listed: &ListedObject) -> Result<Meta> {
         let path = crate::base::paths::join(directory, listed.name.as_bytes());
         let key = format!("{}{}", self.folder()?.key, String::from_utf8_lossy(&path));
         Ok(Self::meta(&key, listed.size, listed.modified_seconds, listed.etag.as_deref()))

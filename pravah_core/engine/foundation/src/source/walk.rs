@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
-use crate::base::meta::{Kind, Meta};
+use crate::base::meta::{EntryKind, Meta};
 use open::Root;
 use rules::Rules;
 
@@ -87,7 +87,7 @@ impl Batch {
 
     /// Entries that are no directories, and their bytes; a range counts as the file when it begins with it.
     pub fn totals(&self) -> (u64, u64) {
-        let files = self.entries.iter().filter(|entry| entry.meta.kind != Kind::Directory);
+        let files = self.entries.iter().filter(|entry| entry.meta.kind != EntryKind::Directory);
         match &self.range {
             None => files.fold((0, 0), |(files, bytes), entry| (files + 1, bytes.saturating_add(entry.meta.size))),
             Some(range) => files.fold((0, 0), |_, entry| {

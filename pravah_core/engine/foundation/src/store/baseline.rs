@@ -31,8 +31,8 @@ use rayon::prelude::*;
 pub use self::reused::Reused;
 use crate::base::error::Result;
 use crate::base::hash::hash;
+use crate::base::meta::FileState;
 use crate::base::meta::Meta;
-use crate::base::meta::State;
 use crate::base::pool::compute_pool;
 use crate::base::sync::lock;
 use crate::store::columns::Columns;
@@ -68,7 +68,7 @@ pub fn marked(schema: &SchemaRef, mark: &str) -> SchemaRef {
 }
 
 /// Append the columns by which a file is known.
-pub fn known_by(rows: &mut Columns, path: &[u8], state: State) {
+pub fn known_by(rows: &mut Columns, path: &[u8], state: FileState) {
     rows.path(path);
     rows.integer(state.size);
     rows.time(state.mtime_ns);
@@ -315,7 +315,7 @@ impl Baseline {
         let &(place, row) = self.rows.get(&hash(path))?;
         let (part, row) = (&self.parts[place as usize], row as usize);
         let found = Row { part, row };
-        (found.state() == State::from(meta) && found.path() == path).then_some(found)
+        (found.state() == FileState::from(meta) && found.path() == path).then_some(found)
     }
 }
 
@@ -338,9 +338,9 @@ impl<'a> Row<'a> {
     }
 
     /// What the file was known by.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> FileState {
         let Part { size, modified, changed, inode, .. } = self.part;
-        State {
+        FileState {
             size: size.value(self.row) as u64,
             mtime_ns: modified.value(self.row),
             ctime_ns: changed.value(self.row),

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use regex::bytes::Regex;
 use serde_json::{Value as Json, json};
 
-use crate::tabular::values::{Kind, Value};
+use crate::tabular::values::{Value, ValueType};
 
 /// What one column has to be.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +23,7 @@ pub struct Field {
     /// The column.
     pub name: String,
     /// The type of its values; none = any.
-    pub kind: Option<Kind>,
+    pub kind: Option<ValueType>,
     /// Every record has a value.
     pub required: bool,
     /// No value is there twice.
@@ -134,7 +134,7 @@ impl Rule {
 
 impl Field {
     /// One that has to be of a type.
-    pub fn of(name: String, kind: Option<Kind>) -> Self {
+    pub fn of(name: String, kind: Option<ValueType>) -> Self {
         Self { name, kind, ..Self::default() }
     }
 
@@ -142,7 +142,7 @@ impl Field {
     #[inline]
     pub fn check(&self, text: &[u8]) -> Option<Rule> {
         let is_typed = match self.kind {
-            None | Some(Kind::Text) => false,
+            None | Some(ValueType::Text) => false,
             Some(kind) => {
                 let value = Value::of(text);
                 if value.kind() != kind && value.kind().join(kind) != kind {
@@ -208,7 +208,7 @@ impl Field {
             bound.map(|(value, is_allowed)| format!("{} {}", if is_allowed { at } else { beyond }, value.shown()))
         };
         let words = match rule {
-            Rule::Type => Some(self.kind.map_or("a number", Kind::as_str).to_owned()),
+            Rule::Type => Some(self.kind.map_or("a number", ValueType::as_str).to_owned()),
             Rule::Minimum => bound(self.minimum, "at least", "more than"),
             Rule::Maximum => bound(self.maximum, "at most", "less than"),
             Rule::MinLength => self.min_length.map(|length| format!("at least {length} characters")),
@@ -276,9 +276,9 @@ impl Field {
         }
         let kind = match self.kind {
             None => "any",
-            Some(Kind::Float) => "number",
-            Some(Kind::Timestamp) => "datetime",
-            Some(Kind::Text) => "string",
+            Some(ValueType::Float) => "number",
+            Some(ValueType::Timestamp) => "datetime",
+            Some(ValueType::Text) => "string",
             Some(other) => other.as_str(),
         };
         match constraints.is_empty() {

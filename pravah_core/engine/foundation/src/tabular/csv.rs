@@ -21,7 +21,7 @@ mod split;
 pub use automaton::Automaton;
 pub use cutter::{Chunk, Cutter, Overlong};
 pub use sniff::{Sniffed, sniff};
-pub use split::Splitter;
+pub use split::CsvSplitter;
 
 /// What stands for no value in a dialect that is typed, as an empty field does.
 pub const NULL: &[u8] = b"null";

@@ -11,7 +11,7 @@ mod shape;
 mod split;
 
 pub use shape::{Learner, Shape};
-pub use split::Splitter;
+pub use split::JsonSplitter;
 
 /// Objects inside each other that become columns.
 const MOST_DEPTH: usize = 16;
@@ -77,7 +77,7 @@ mod tests {
         let mut learner = Learner::default();
         learner.lines(text.as_bytes()).unwrap();
         let shape = learner.finish();
-        let (mut split, mut splitter) = (Split::default(), Splitter::new(text.as_bytes(), &shape));
+        let (mut split, mut splitter) = (Split::default(), JsonSplitter::new(text.as_bytes(), &shape));
         let mut found = Vec::new();
         while splitter.next(&mut split) {
             let bad: Vec<u32> = split.ragged().iter().map(|&(record, _)| record).collect();

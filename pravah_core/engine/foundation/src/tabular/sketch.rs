@@ -6,7 +6,7 @@ mod lengths;
 mod moments;
 mod quantiles;
 
-pub use frequent::{Entry, Frequent, KEPT_BYTES};
+pub use frequent::{Frequent, FrequentValue, KEPT_BYTES};
 pub use hll::Hll;
 pub use lengths::Lengths;
 pub use moments::Moments;

@@ -12,7 +12,7 @@ pub use self::temporal::day;
 
 /// A type, in the order in which a value is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum ValueType {
     /// 64 bits, signed.
     Integer,
     /// 64 bits, IEEE 754.
@@ -30,10 +30,17 @@ pub enum Kind {
 }
 
 /// All of them.
-pub const KINDS: [Kind; 7] =
-    [Kind::Integer, Kind::Float, Kind::Boolean, Kind::Date, Kind::Timestamp, Kind::Time, Kind::Text];
+pub const KINDS: [ValueType; 7] = [
+    ValueType::Integer,
+    ValueType::Float,
+    ValueType::Boolean,
+    ValueType::Date,
+    ValueType::Timestamp,
+    ValueType::Time,
+    ValueType::Text,
+];
 
-impl Kind {
+impl ValueType {
     /// The one of this number, as it is written with what is kept for a later run.
     pub fn of_number(number: u64) -> Option<Self> {
         KINDS.into_iter().find(|kind| *kind as u64 == number)
@@ -63,7 +70,7 @@ impl Kind {
     }
 }
 
-impl Kind {
+impl ValueType {
     /// The narrowest type that holds the values of both, where there are any.
     pub fn join_some(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
@@ -76,7 +83,7 @@ impl Kind {
 /// A value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
-    /// See [`Kind::Integer`]; so below.
+    /// See [`ValueType::Integer`]; so below.
     Integer(i64),
     /// A number.
     Float(f64),
@@ -95,15 +102,15 @@ pub enum Value {
 impl Value {
     /// Its type.
     #[inline]
-    pub fn kind(self) -> Kind {
+    pub fn kind(self) -> ValueType {
         match self {
-            Self::Integer(_) => Kind::Integer,
-            Self::Float(_) => Kind::Float,
-            Self::Boolean(_) => Kind::Boolean,
-            Self::Date(_) => Kind::Date,
-            Self::Timestamp(_) => Kind::Timestamp,
-            Self::Time(_) => Kind::Time,
-            Self::Text => Kind::Text,
+            Self::Integer(_) => ValueType::Integer,
+            Self::Float(_) => ValueType::Float,
+            Self::Boolean(_) => ValueType::Boolean,
+            Self::Date(_) => ValueType::Date,
+            Self::Timestamp(_) => ValueType::Timestamp,
+            Self::Time(_) => ValueType::Time,
+            Self::Text => ValueType::Text,
         }
     }
 
@@ -121,10 +128,10 @@ impl Value {
 
     /// As a value of `kind`, when that holds it: an integer as a float, a day as the moment it begins, any as its own.
     #[inline]
-    pub fn widened(self, kind: Kind) -> Option<Self> {
+    pub fn widened(self, kind: ValueType) -> Option<Self> {
         match (self, kind) {
-            (Self::Integer(value), Kind::Float) => Some(Self::Float(value as f64)),
-            (Self::Date(days), Kind::Timestamp) => Some(Self::Timestamp(i64::from(days) * DAY_MICROS)),
+            (Self::Integer(value), ValueType::Float) => Some(Self::Float(value as f64)),
+            (Self::Date(days), ValueType::Timestamp) => Some(Self::Timestamp(i64::from(days) * DAY_MICROS)),
             (value, kind) => (value.kind() == kind).then_some(value),
         }
     }
@@ -234,15 +241,15 @@ fn float(text: &[u8], rest: &[u8]) -> Value {
 
 impl Value {
     /// The value of a type that a number stands for, as [`Value::number`] gives it; integers are rounded.
-    pub fn from_number(number: f64, kind: Kind) -> Self {
+    pub fn from_number(number: f64, kind: ValueType) -> Self {
         match kind {
-            Kind::Integer => Self::Integer(number.round() as i64),
-            Kind::Float => Self::Float(number),
-            Kind::Boolean => Self::Boolean(number >= 0.5),
-            Kind::Date => Self::Date((number / DAY_MICROS as f64).floor() as i32),
-            Kind::Timestamp => Self::Timestamp(number as i64),
-            Kind::Time => Self::Time(number as i64),
-            Kind::Text => Self::Text,
+            ValueType::Integer => Self::Integer(number.round() as i64),
+            ValueType::Float => Self::Float(number),
+            ValueType::Boolean => Self::Boolean(number >= 0.5),
+            ValueType::Date => Self::Date((number / DAY_MICROS as f64).floor() as i32),
+            ValueType::Timestamp => Self::Timestamp(number as i64),
+            ValueType::Time => Self::Time(number as i64),
+            ValueType::Text => Self::Text,
         }
     }
 
@@ -360,9 +367,9 @@ mod tests {
 
     #[test]
     fn types_widen_to_what_holds_both() {
-        assert_eq!(Kind::Integer.join(Kind::Float), Kind::Float);
-        assert_eq!(Kind::Timestamp.join(Kind::Date), Kind::Timestamp);
-        assert_eq!(Kind::Boolean.join(Kind::Integer), Kind::Text);
+        assert_eq!(ValueType::Integer.join(ValueType::Float), ValueType::Float);
+        assert_eq!(ValueType::Timestamp.join(ValueType::Date), ValueType::Timestamp);
+        assert_eq!(ValueType::Boolean.join(ValueType::Integer), ValueType::Text);
         KINDS.into_iter().for_each(|kind| assert_eq!(kind.join(kind), kind));
     }
 }

@@ -24,7 +24,7 @@ use self::contents::{Contents, Item};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::lasting;
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::pool::crew::Crew;
@@ -42,7 +42,7 @@ use pravah_foundation::store::sink::{Staged, Table, TableWriter, sync_directory}
 
 /// The form of an archive, called by the end of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Form {
+pub enum ArchiveFormat {
     /// Uncompressed.
     #[serde(rename = "tar")]
     Tar,
@@ -66,7 +66,7 @@ pub enum Form {
     Zip,
 }
 
-impl Form {
+impl ArchiveFormat {
     /// How it is compressed.
     fn codec(self) -> Option<Codec> {
         match self {
@@ -109,7 +109,7 @@ impl Form {
 #[serde(deny_unknown_fields, default)]
 pub struct ArchiveOptions {
     /// The form.
-    pub form: Form,
+    pub form: ArchiveFormat,
     /// The compression's level; none = that of its own tool.
     pub level: Option<i32>,
     /// The file's name, without its end.
@@ -120,7 +120,7 @@ pub struct ArchiveOptions {
 
 impl Default for ArchiveOptions {
     fn default() -> Self {
-        Self { form: Form::TarZstd, level: None, archive_name: "archive".into(), verify_output: true }
+        Self { form: ArchiveFormat::TarZstd, level: None, archive_name: "archive".into(), verify_output: true }
     }
 }
 
@@ -229,12 +229,12 @@ impl Archive {
         let failed = |error: std::io::Error| EngineError::output(temporary, error);
         let file = Arc::new(File::options().read(true).write(true).create_new(true).open(temporary).map_err(failed)?);
         let packing = self.packing()?;
-        let bare = packing.clone().filter(|_| self.options.form == Form::Zip).map(Packing::bare);
-        let (writer, check): (Box<dyn Writer>, verify::Check) = match (&bare, packing) {
-            (Some(bare), _) => (Box::new(zip::Zip::new(&file, bare.clone(), temporary)), verify::Check::Zip),
+        let bare = packing.clone().filter(|_| self.options.form == ArchiveFormat::Zip).map(Packing::bare);
+        let (writer, check): (Box<dyn Writer>, verify::ArchiveCheck) = match (&bare, packing) {
+            (Some(bare), _) => (Box::new(zip::Zip::new(&file, bare.clone(), temporary)), verify::ArchiveCheck::Zip),
             (None, packing) => {
-                let (tar, hash) = tar::Tar::new(&file, packing, temporary);
-                (Box::new(tar), verify::Check::Tar(self.options.form.codec(), hash))
+                let (tar, hash) = tar::TarWriter::new(&file, packing, temporary);
+                (Box::new(tar), verify::ArchiveCheck::Tar(self.options.form.codec(), hash))
             }
         };
         let contents = Contents { context: &self.context, bare };
@@ -265,7 +265,7 @@ impl Operation for Archive {
         let mut items = Vec::new();
         for (name, meta) in batch.iter() {
             let path = paths::join(&batch.directory.path, name);
-            if matches!(meta.kind, Kind::File | Kind::Directory | Kind::Symlink) {
+            if matches!(meta.kind, EntryKind::File | EntryKind::Directory | EntryKind::Symlink) {
                 items.push(Item::new(path, meta));
             } else {
                 let message = format!("is a {}, which cannot be archived", meta.kind.as_str());
@@ -282,7 +282,7 @@ impl Operation for Archive {
         let mut items = std::mem::take(&mut *lock(&self.items));
         let pool = compute_pool(self.context.threads)?;
         pool.install(|| items.par_sort_unstable_by(|one, other| one.path.cmp(&other.path)));
-        let files = items.iter().filter(|item| item.meta.kind == Kind::File);
+        let files = items.iter().filter(|item| item.meta.kind == EntryKind::File);
         let (files, bytes) = files.fold((0, 0u64), |sum, item| (sum.0 + 1, sum.1.saturating_add(item.meta.size)));
         control.restart(files, bytes);
         let path = self.context.sink.directory().join(self.name());

@@ -24,9 +24,9 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::entries::{MEMBERS, Output, RESULT, Rows, Unpacked};
+use self::entries::{MEMBERS, RESULT, Rows, UnpackTarget, Unpacked};
 use self::limits::Limits;
-use self::stream::FileReading;
+use self::stream::UnpackReading;
 use self::unzip::NameEncoding;
 use self::verdict::Verdicts;
 use pravah_foundation::base::error::{EngineError, Result};
@@ -115,7 +115,7 @@ impl Options for DecompressOptions {
             .transpose()?;
         let shared = Shared {
             rows: Slots::new(context.threads, || Rows::new(&context)),
-            output: Output::new(destination, self.keep_metadata),
+            output: UnpackTarget::new(destination, self.keep_metadata),
             limits: Limits::new(self),
             unpack_archives: self.unpack_archives,
             name_encoding: self.zip_encoding.as_deref().and_then(NameEncoding::named),
@@ -133,7 +133,7 @@ impl Options for DecompressOptions {
 /// What all threads share.
 struct Shared {
     context: Context,
-    output: Output,
+    output: UnpackTarget,
     limits: Limits,
     unpack_archives: bool,
     name_encoding: Option<NameEncoding>,
@@ -198,13 +198,13 @@ impl Operation for Decompress {
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
-        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta))))
+        Ok(Some(Box::new(UnpackReading::new(&self.shared, path, meta))))
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
         let Shared { context, output, rows, other, full_names, verdicts, .. } = shared;
-        let mut sums = entries::Sums::default();
+        let mut sums = entries::UnpackTotals::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut failed = verdicts.failed(&context.control).into_iter();
         for mut rows in rows.into_inner() {

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::manifests::Manifests;
-use self::parts::{Kept, Left, PARTS};
+use self::parts::{Left, PARTS, PartDigests};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::{Slots, compute_pool};
 use pravah_foundation::io::digest::Ranges;
@@ -99,7 +99,7 @@ struct Checksum {
     workers: Slots<Worker>,
     manifests: Option<Manifests>,
     baseline: Baseline,
-    parts: Kept,
+    parts: PartDigests,
     files: AtomicU64,
     bytes: AtomicU64,
     reused: Reused,
@@ -125,7 +125,7 @@ impl Checksum {
             workers: Slots::new(context.threads, worker),
             manifests: manifests.transpose()?,
             baseline: Baseline::default(),
-            parts: Kept::new(&context.sink),
+            parts: PartDigests::new(&context.sink),
             algorithms,
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -138,8 +138,8 @@ impl Checksum {
 
     fn count(&self, meta: &Meta) {
         match meta.kind {
-            Kind::Directory | Kind::File => {}
-            Kind::Symlink => drop(self.symlinks.fetch_add(1, Relaxed)),
+            EntryKind::Directory | EntryKind::File => {}
+            EntryKind::Symlink => drop(self.symlinks.fetch_add(1, Relaxed)),
             _ => drop(self.others.fetch_add(1, Relaxed)),
         }
     }

@@ -31,14 +31,14 @@ mod verdict;
 use serde::{Deserialize, Serialize};
 
 use self::compare::{Compared, Comparison};
-use self::groups::Group;
-use self::known::{Kept, Known};
-use self::records::{Collector, Store};
+use self::groups::DuplicateGroup;
+use self::known::{KeptDigests, RootBaseline};
+use self::records::{FileCollector, FileStore};
 use self::roots::Roots;
 use self::tables::TABLES;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::digest::{Algorithm, Digest, Digested};
 use pravah_foundation::run::context::Context;
@@ -114,9 +114,9 @@ impl Options for DuplicatesOptions {
         let roots = Roots::open(&self.references, &context)?;
         Ok(Box::new(Duplicates {
             algorithms: [self.algorithm],
-            collector: Collector::new(roots.inside(), Known::open(self, &context, &roots, 0)),
-            kept: Kept::new(self, &context),
-            store: Store::default(),
+            collector: FileCollector::new(roots.inside(), RootBaseline::open(self, &context, &roots, 0)),
+            kept: KeptDigests::new(self, &context),
+            store: FileStore::default(),
             compared: Compared::default(),
             groups: Vec::new(),
             options: self.clone(),
@@ -132,18 +132,18 @@ struct Duplicates {
     algorithms: [Algorithm; 1],
     roots: Roots,
     /// Takes the source's files while it is walked.
-    collector: Collector,
+    collector: FileCollector,
     /// What is kept for the next run.
-    kept: Kept,
+    kept: KeptDigests,
     /// The files of all roots, once the walks are done.
-    store: Store,
+    store: FileStore,
     compared: Compared,
-    groups: Vec<Group>,
+    groups: Vec<DuplicateGroup>,
 }
 
 impl Duplicates {
     fn is_compared(&self, meta: &Meta) -> bool {
-        meta.kind == Kind::File && meta.size >= self.options.min_file_bytes
+        meta.kind == EntryKind::File && meta.size >= self.options.min_file_bytes
     }
 }
 
@@ -161,7 +161,7 @@ impl Operation for Duplicates {
             return Ok(());
         }
         for (number, root) in self.roots.outside().iter().enumerate() {
-            let known = Known::open(&self.options, &self.context, &self.roots, number as u16 + 1);
+            let known = RootBaseline::open(&self.options, &self.context, &self.roots, number as u16 + 1);
             self.store.add(root.walk(&self.context, known)?);
         }
         self.context.control.next_stage();
@@ -215,7 +215,7 @@ impl Operation for Duplicates {
     }
 
     fn settle(&mut self) -> Result<()> {
-        let collector = std::mem::replace(&mut self.collector, Collector::new(Vec::new(), Known::default()));
+        let collector = std::mem::replace(&mut self.collector, FileCollector::new(Vec::new(), RootBaseline::default()));
         self.store.add_source(collector.finish());
         let comparison = Comparison::new(&self.options, &self.context, &self.roots, &self.store, &self.kept);
         self.compared = comparison.run()?;

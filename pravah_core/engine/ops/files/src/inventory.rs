@@ -19,10 +19,10 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::entries::Collector;
+use self::entries::EntryCollector;
 use self::summary::Summary;
 use self::tables::TABLES;
-use self::tree::{Totals, Tree};
+use self::tree::{DirectoryTotals, Tree};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::run::context::Context;
@@ -67,14 +67,14 @@ impl Options for InventoryOptions {
         let reference = nanoseconds("options.age_reference", self.age_reference.as_deref())?
             .or_else(|| started.timestamp_nanos_opt())
             .unwrap_or(i64::MAX);
-        let collector = Collector::new(&context, reference, self.largest_count);
+        let collector = EntryCollector::new(&context, reference, self.largest_count);
         Ok(Box::new(Inventory { options: self.clone(), collector, context }))
     }
 }
 
 struct Inventory {
     options: InventoryOptions,
-    collector: Collector,
+    collector: EntryCollector,
     context: Context,
 }
 
@@ -113,7 +113,7 @@ impl Operation for Inventory {
     }
 }
 
-fn summarise(summary: &Summary, source: Totals, empty_directories: u64) -> Value {
+fn summarise(summary: &Summary, source: DirectoryTotals, empty_directories: u64) -> Value {
     let percentile = |percent| summary.histogram.percentile(percent);
     json!({
         "files": summary.kinds[0],

@@ -25,10 +25,10 @@ use serde_json::{Value, json};
 
 pub use self::options::{Binary, Case, SearchOptions, Whole};
 
-use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, Counts};
-use self::known::{KnownMatches, SEARCHED, Seen};
+use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, MatchCounts};
+use self::known::{KnownMatches, SEARCHED, SearchedFile};
 use self::patterns::Patterns;
-use self::reading::FileReading;
+use self::reading::SearchReading;
 use self::rows::{Extent, RESULT};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::Meta;
@@ -83,7 +83,7 @@ impl Options for SearchOptions {
         let worker = || Worker {
             finder: patterns.finder(),
             buffer: Vec::new(),
-            counts: Counts::default(),
+            counts: MatchCounts::default(),
             files: Sheet::new(&context.sink, table("by_file"), BY_FILE),
             sheet: Sheet::kept(&context.sink, table("result"), RESULT, &mark),
             searched: Sheet::kept(&context.sink, table("searched"), SEARCHED, &mark),
@@ -108,12 +108,12 @@ struct Worker {
     sheet: Sheet,
     files: Sheet,
     searched: Sheet,
-    counts: Counts,
+    counts: MatchCounts,
 }
 
 impl Worker {
     /// Count a file, and keep it for a later run where all that is to be found of it was, as it is by `meta`.
-    fn file(&mut self, path: &[u8], seen: &Seen, meta: Option<&Meta>) -> Result<()> {
+    fn file(&mut self, path: &[u8], seen: &SearchedFile, meta: Option<&Meta>) -> Result<()> {
         if let Some(meta) = meta {
             seen.write(&mut self.searched.rows, path, meta);
             self.searched.write_if_full()?;
@@ -129,7 +129,7 @@ impl Worker {
         self.files.write_if_full()
     }
 
-    fn finish(self, counts: &mut Counts) -> Result<[Staged; 3]> {
+    fn finish(self, counts: &mut MatchCounts) -> Result<[Staged; 3]> {
         counts.merge(self.counts);
         Ok([self.sheet.stage()?, self.files.stage()?, self.searched.stage()?])
     }
@@ -176,7 +176,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn add(&self, seen: &Seen) {
+    fn add(&self, seen: &SearchedFile) {
         self.files.fetch_add(u64::from(!seen.is_binary), Relaxed);
         self.bytes.fetch_add(seen.read_bytes, Relaxed);
         self.binary.fetch_add(u64::from(seen.is_binary), Relaxed);
@@ -184,7 +184,7 @@ impl Figures {
         self.left_early.fetch_add(u64::from(seen.is_left_early), Relaxed);
     }
 
-    fn summary(&self, max_matches: u64, names: &[String], counts: &Counts, seconds: f64) -> Value {
+    fn summary(&self, max_matches: u64, names: &[String], counts: &MatchCounts, seconds: f64) -> Value {
         let mut patterns: Vec<_> =
             names.iter().enumerate().map(|(index, name)| (name, counts.of_pattern(index).matches)).collect();
         patterns.sort_by_key(|&(_, matches)| std::cmp::Reverse(matches));
@@ -249,7 +249,7 @@ impl Operation for SearchOperation {
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
-        Ok(Some(Box::new(FileReading::new(&self.shared, path, meta.size))))
+        Ok(Some(Box::new(SearchReading::new(&self.shared, path, meta.size))))
     }
 
     fn checkpoint(&self) -> Result<()> {
@@ -263,7 +263,7 @@ impl Operation for SearchOperation {
             Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a file is still being searched"))?;
         let copied = shared.known.copy(&shared)?;
         let Shared { options, patterns, workers, context, figures, .. } = shared;
-        let mut counts = Counts::default();
+        let mut counts = MatchCounts::default();
         let workers = workers.into_inner().into_iter();
         let staged = workers.map(|worker| worker.finish(&mut counts)).collect::<Result<Vec<_>>>()?;
         let mut staged: Vec<Staged> = staged.into_iter().flatten().collect();

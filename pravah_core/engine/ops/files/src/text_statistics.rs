@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use self::count::{Counter, Encoding, Text};
+use self::count::{CharacterEncoding, Counter, Text};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::paths;
@@ -100,7 +100,7 @@ impl Amounts {
 #[derive(Debug, Default)]
 struct Sums {
     languages: BTreeMap<&'static str, Amounts>,
-    forms: BTreeMap<(Encoding, &'static str), Amounts>,
+    forms: BTreeMap<(CharacterEncoding, &'static str), Amounts>,
     marked: u64,
     unended: u64,
     longest: u64,
@@ -120,7 +120,7 @@ impl Sums {
     }
 
     /// Files and amounts of those forms that `is_meant` names.
-    fn of(&self, is_meant: impl Fn(Encoding, &str) -> bool) -> Amounts {
+    fn of(&self, is_meant: impl Fn(CharacterEncoding, &str) -> bool) -> Amounts {
         let mut sum = Amounts::default();
         let meant = self.forms.iter().filter(|((encoding, ending), _)| is_meant(*encoding, ending));
         meant.for_each(|(_, amounts)| sum.add(*amounts));
@@ -134,7 +134,12 @@ struct Worker {
 }
 
 impl Worker {
-    fn file(&mut self, path: &[u8], meta: &Meta, (text, encoding, marked): (Text, Encoding, bool)) -> Result<()> {
+    fn file(
+        &mut self,
+        path: &[u8],
+        meta: &Meta,
+        (text, encoding, marked): (Text, CharacterEncoding, bool),
+    ) -> Result<()> {
         let name = paths::file_name(path);
         let language = languages::of_extension(&paths::extension(name).to_ascii_lowercase());
         let is_text = encoding.is_text();
@@ -177,8 +182,8 @@ struct TextStatistics {
 }
 
 impl TextStatistics {
-    fn known(row: Row<'_>) -> Option<(Text, Encoding, bool)> {
-        let encoding = Encoding::of_name(row.text(0)?)?;
+    fn known(row: Row<'_>) -> Option<(Text, CharacterEncoding, bool)> {
+        let encoding = CharacterEncoding::of_name(row.text(0)?)?;
         let marked = row.text(1)? == "yes";
         if !encoding.is_text() {
             return Some((Text::default(), encoding, marked));
@@ -268,13 +273,13 @@ impl Operation for TextStatistics {
             "reused_files": sums.reused,
             "reused_bytes": sums.reused_bytes,
             "text_files": text.files,
-            "binary_files": sums.of(|encoding, _| encoding == Encoding::Binary).files,
-            "empty_files": sums.of(|encoding, _| encoding == Encoding::Empty).files,
+            "binary_files": sums.of(|encoding, _| encoding == CharacterEncoding::Binary).files,
+            "empty_files": sums.of(|encoding, _| encoding == CharacterEncoding::Empty).files,
             "lines": text.lines,
             "words": text.words,
             "longest_line_bytes": sums.longest,
             "mixed_line_endings": sums.of(|_, ending| ending == "mixed").files,
-            "not_utf8": sums.of(|encoding, _| encoding == Encoding::Other).files,
+            "not_utf8": sums.of(|encoding, _| encoding == CharacterEncoding::Other).files,
             "with_byte_order_mark": sums.marked,
             "without_last_line_end": sums.unended,
         });

@@ -35,13 +35,13 @@ use serde::{Deserialize, Serialize};
 
 use self::etag::{EtagReading, Sum};
 use self::expected::Expected;
-use self::form::Form;
+use self::form::DigestForm;
 use self::known::KnownDigests;
 use self::report::TABLES;
-use self::report::{Row, Status};
+use self::report::{VerifyRow, VerifyStatus};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::digest::{Algorithm, Digest, Digested, Reading};
@@ -104,12 +104,12 @@ impl Options for VerifyOptions {
 
 impl VerifyOptions {
     /// The form asked for; none = find it.
-    fn chosen(&self) -> Result<Option<Form>> {
+    fn chosen(&self) -> Result<Option<DigestForm>> {
         if self.algorithm == "auto" {
             return Ok(None);
         }
-        Form::of_name(&self.algorithm).map(Some).ok_or_else(|| {
-            let names: Vec<&str> = Form::all().map(Form::name).collect();
+        DigestForm::of_name(&self.algorithm).map(Some).ok_or_else(|| {
+            let names: Vec<&str> = DigestForm::all().map(DigestForm::name).collect();
             let names = names.join(", ");
             EngineError::invalid(format!("options.algorithm {:?} is not auto or one of {names}", self.algorithm))
         })
@@ -119,7 +119,7 @@ impl VerifyOptions {
 /// (device, inode) of a manifest that is a plain file: it is not a file of the tree it describes.
 fn manifest_identity(options: &VerifyOptions) -> Option<(u64, u64)> {
     let meta = stat_path(std::path::Path::new(&options.manifest)).ok()?;
-    (meta.kind == Kind::File).then_some((meta.device, meta.inode))
+    (meta.kind == EntryKind::File).then_some((meta.device, meta.inode))
 }
 
 struct Verify {
@@ -129,7 +129,7 @@ struct Verify {
     known: KnownDigests,
     algorithms: Vec<Algorithm>,
     seen: Vec<AtomicBool>,
-    rows: Mutex<Vec<Row>>,
+    rows: Mutex<Vec<VerifyRow>>,
     /// What was found of files that were read and have no row yet.
     etags: Mutex<HashMap<Vec<u8>, Vec<Sum>>>,
     manifest: Option<(u64, u64)>,
@@ -143,8 +143,8 @@ impl Operation for Verify {
     fn prepare(&mut self) -> Result<()> {
         self.expected = Expected::read(&self.options, &self.context)?;
         self.algorithms = match self.expected.form {
-            Form::Digest(algorithm) => vec![algorithm],
-            Form::Etag => Vec::new(),
+            DigestForm::Digest(algorithm) => vec![algorithm],
+            DigestForm::Etag => Vec::new(),
         };
         self.known = KnownDigests::open(&self.context, self.expected.form);
         self.seen = (0..self.expected.len()).map(|_| AtomicBool::new(false)).collect();
@@ -164,7 +164,7 @@ impl Operation for Verify {
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
-        if self.expected.form != Form::Etag {
+        if self.expected.form != DigestForm::Etag {
             return Ok(None);
         }
         let parts = self.expected.find(path).map_or_else(|| vec![None], |index| self.parts(index, meta.size));
@@ -179,8 +179,8 @@ impl Operation for Verify {
 
     fn file(&self, path: &[u8], read: &Digested, digest: &dyn Fn(Algorithm) -> Digest) -> Result<()> {
         let sums = match self.expected.form {
-            Form::Digest(algorithm) => vec![digest(algorithm).into()],
-            Form::Etag => lock(&self.etags).get(path).cloned().unwrap_or_default(),
+            DigestForm::Digest(algorithm) => vec![digest(algorithm).into()],
+            DigestForm::Etag => lock(&self.etags).get(path).cloned().unwrap_or_default(),
         };
         self.known.keep(path, (&read.meta).into(), &sums)
     }
@@ -200,9 +200,13 @@ impl Operation for Verify {
                     self.seen[listed as usize].store(true, Relaxed);
                     rows.push(self.listed(listed, &path, meta, found));
                 }
-                None if meta.kind == Kind::File && !self.is_manifest(meta) => {
+                None if meta.kind == EntryKind::File && !self.is_manifest(meta) => {
                     let found = found.and_then(|found| found.ok()).filter(|_| self.options.detect_moves);
-                    rows.push(Row::unlisted(path.clone(), meta.size, found.and_then(|sums| sums.first().copied())));
+                    rows.push(VerifyRow::unlisted(
+                        path.clone(),
+                        meta.size,
+                        found.and_then(|sums| sums.first().copied()),
+                    ));
                 }
                 None => {}
             }
@@ -238,7 +242,7 @@ impl Verify {
     }
 
     fn can_be_compared(&self, index: u32, meta: &Meta) -> bool {
-        self.expected.form != Form::Etag || !self.parts(index, meta.size).is_empty()
+        self.expected.form != DigestForm::Etag || !self.parts(index, meta.size).is_empty()
     }
 
     /// What an earlier attempt found of a file that is as it was. ETags only where they prove it: with another manifest
@@ -247,7 +251,7 @@ impl Verify {
         let sums = self.known.find(path, meta)?;
         let wanted = self.expected.find(path).map(|index| self.expected.sum(index));
         let proves = |sum: Sum| wanted.map_or(sum.parts.is_none(), |wanted| sum == wanted);
-        (self.expected.form != Form::Etag || sums.iter().any(|&sum| proves(sum))).then_some(sums)
+        (self.expected.form != DigestForm::Etag || sums.iter().any(|&sum| proves(sum))).then_some(sums)
     }
 
     /// What reading an entry found, now or in an earlier attempt, if it was read for this operation.
@@ -260,9 +264,11 @@ impl Verify {
     ) -> Option<std::result::Result<Vec<Sum>, IssueKind>> {
         match (reads.get(index), self.expected.form) {
             (Some(Err(kind)), _) => Some(Err(*kind)),
-            (Some(Ok(digested)), Form::Digest(algorithm)) => Some(Ok(vec![reads.digest(digested, algorithm).into()])),
-            (Some(Ok(_)), Form::Etag) => lock(&self.etags).remove(path).map(Ok),
-            (None, _) if meta.kind == Kind::File && self.wants(path, meta) => self.taken(path, meta).map(Ok),
+            (Some(Ok(digested)), DigestForm::Digest(algorithm)) => {
+                Some(Ok(vec![reads.digest(digested, algorithm).into()]))
+            }
+            (Some(Ok(_)), DigestForm::Etag) => lock(&self.etags).remove(path).map(Ok),
+            (None, _) if meta.kind == EntryKind::File && self.wants(path, meta) => self.taken(path, meta).map(Ok),
             (None, _) => None,
         }
     }
@@ -273,35 +279,35 @@ impl Verify {
         path: &[u8],
         meta: &Meta,
         found: Option<std::result::Result<Vec<Sum>, IssueKind>>,
-    ) -> Row {
-        let row = Row::listed(index, meta.size);
-        if meta.kind != Kind::File {
+    ) -> VerifyRow {
+        let row = VerifyRow::listed(index, meta.size);
+        if meta.kind != EntryKind::File {
             let message = format!("is a {}, not a regular file", meta.kind.as_str().replace('_', " "));
             self.context.control.issue("verify", path, IssueKind::Unsupported, message);
-            return row.with(Status::NotVerified);
+            return row.with(VerifyStatus::NotVerified);
         }
         match found {
-            _ if self.expected.fault(index).is_some() => row.with(Status::NotVerified),
+            _ if self.expected.fault(index).is_some() => row.with(VerifyStatus::NotVerified),
             _ if !self.can_be_compared(index, meta) => {
                 self.unproven(index, path, meta);
-                row.with(Status::NotVerified)
+                row.with(VerifyStatus::NotVerified)
             }
             Some(Ok(found)) if found.contains(&self.expected.sum(index)) => {
-                row.with(Status::Ok).found(self.expected.sum(index))
+                row.with(VerifyStatus::Ok).found(self.expected.sum(index))
             }
             Some(Ok(found)) => {
                 // Which of several sizes of a part was the one, nobody knows.
                 let row = if let [only] = found[..] { row.found(only) } else { row };
-                if self.expected.form != Form::Etag || self.options.etag_part_bytes.is_some() {
-                    return row.with(Status::Changed);
+                if self.expected.form != DigestForm::Etag || self.options.etag_part_bytes.is_some() {
+                    return row.with(VerifyStatus::Changed);
                 }
                 self.unproven(index, path, meta);
-                row.with(Status::NotVerified)
+                row.with(VerifyStatus::NotVerified)
             }
-            Some(Err(IssueKind::Unreadable)) => row.with(Status::Unreadable),
+            Some(Err(IssueKind::Unreadable)) => row.with(VerifyStatus::Unreadable),
             // It went after it was listed: what stands at the path at the end decides.
             Some(Err(IssueKind::Vanished)) => row.with(absent(&self.context, path)),
-            Some(Err(_)) | None => row.with(Status::NotVerified),
+            Some(Err(_)) | None => row.with(VerifyStatus::NotVerified),
         }
     }
 }
@@ -330,35 +336,35 @@ impl Verify {
 }
 
 /// The status of a listed path that the walk did not meet.
-fn absent(context: &Context, path: &[u8]) -> Status {
+fn absent(context: &Context, path: &[u8]) -> VerifyStatus {
     use std::io::ErrorKind::{InvalidFilename, NotADirectory, NotFound, PermissionDenied};
     match context.root.stat(path) {
-        Ok(_) => Status::NotVerified,
+        Ok(_) => VerifyStatus::NotVerified,
         Err(error) => match error.kind() {
-            NotFound | NotADirectory | InvalidFilename => Status::Missing,
-            PermissionDenied => Status::Unreadable,
+            NotFound | NotADirectory | InvalidFilename => VerifyStatus::Missing,
+            PermissionDenied => VerifyStatus::Unreadable,
             // Behind a link, for one.
-            _ => Status::NotVerified,
+            _ => VerifyStatus::NotVerified,
         },
     }
 }
 
 /// Give the listed paths that the walk did not meet their status.
-fn settle(context: &Context, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<Row>) -> Result<()> {
+fn settle(context: &Context, expected: &Expected, unseen: Vec<u32>, rows: &mut Vec<VerifyRow>) -> Result<()> {
     let mut unclaimed = report::new_files_by_sum(rows);
     for index in unseen {
         context.control.check()?;
         let status = match expected.fault(index) {
-            Some(_) => Status::NotVerified,
+            Some(_) => VerifyStatus::NotVerified,
             None => absent(context, expected.path(index)),
         };
         let moved = match status {
-            Status::Missing => unclaimed.get_mut(&expected.sum(index)).and_then(Vec::pop),
+            VerifyStatus::Missing => unclaimed.get_mut(&expected.sum(index)).and_then(Vec::pop),
             _ => None,
         };
         match moved {
             Some(row) => rows[row].claim(index),
-            None => rows.push(Row::listed(index, 0).with(status)),
+            None => rows.push(VerifyRow::listed(index, 0).with(status)),
         }
     }
     Ok(())

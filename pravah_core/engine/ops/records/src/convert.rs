@@ -37,7 +37,7 @@ use serde_json::json;
 
 pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 
-use self::tables::{Made, Sums, Worker};
+use self::tables::{ConversionTotals, ConversionWorker, ConvertedFile};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
@@ -46,7 +46,7 @@ use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::destination::Destination;
 use pravah_foundation::io::digest::{Algorithm, Reading};
 use pravah_foundation::run::context::Context;
-use pravah_foundation::run::made::Known;
+use pravah_foundation::run::made::EarlierOutputs;
 use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
@@ -56,7 +56,7 @@ use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::{OutputFile, Report};
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// Converted files that may be files of the result.
 const MOST_FILES: usize = 10_000;
@@ -79,10 +79,10 @@ impl Options for ConvertOptions {
         let convert = Convert {
             nulls: Nulls::new(&self.read.null_values),
             types: self.types()?,
-            known: Known::open(&context, self, &destination),
+            known: EarlierOutputs::open(&context, self, &destination),
             reused: Reused::default(),
             destination,
-            workers: Slots::new(context.threads, || Worker::new(&context, self)),
+            workers: Slots::new(context.threads, || ConversionWorker::new(&context, self)),
             again: Mutex::default(),
             met: Mutex::default(),
             united: OnceLock::new(),
@@ -105,28 +105,28 @@ impl Options for ConvertOptions {
 /// A file that is read once more.
 struct Again {
     /// By column: the type that holds its values.
-    kinds: Vec<Option<Kind>>,
+    kinds: Vec<Option<ValueType>>,
 }
 
 /// A file's columns with the types that hold their values.
-type Met = (Vec<u8>, Vec<(String, Option<Kind>)>);
+type Met = (Vec<u8>, Vec<(String, Option<ValueType>)>);
 
 /// What all threads share.
 struct Convert {
     options: ConvertOptions,
     nulls: Nulls,
-    types: HashMap<String, Kind>,
+    types: HashMap<String, ValueType>,
     destination: Destination,
     /// What an earlier attempt has made.
-    known: Known,
+    known: EarlierOutputs,
     /// Files that were taken over, and their bytes.
     reused: Reused,
-    workers: Slots<Worker>,
+    workers: Slots<ConversionWorker>,
     again: Mutex<HashMap<Vec<u8>, Again>>,
     /// The columns of each file that is read again.
     met: Mutex<Vec<Met>>,
     /// The columns of all files, once they are known.
-    united: OnceLock<Vec<(String, Option<Kind>)>>,
+    united: OnceLock<Vec<(String, Option<ValueType>)>>,
     /// The names that more than one file would get.
     names: OnceLock<Names>,
     /// Files that keep their full names for it.
@@ -230,7 +230,7 @@ impl Operation for ConvertOperation {
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, wanted, unseen, context, in_result } = *self;
         let convert = shared.finish()?;
-        let (mut staged, mut sums, mut made) = (Vec::new(), Sums::default(), Vec::new());
+        let (mut staged, mut sums, mut made) = (Vec::new(), ConversionTotals::default(), Vec::new());
         for worker in convert.workers.into_inner() {
             let (tables, own, files) = worker.stage()?;
             staged.extend(tables);
@@ -266,7 +266,7 @@ impl Operation for ConvertOperation {
 }
 
 /// Converted files as files of the result.
-fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
+fn files(mut made: Vec<ConvertedFile>) -> Result<Vec<OutputFile>> {
     if made.len() > MOST_FILES {
         return Err(EngineError::invalid(format!(
             "{} converted files are too many for a result; set options.destination",
@@ -274,7 +274,7 @@ fn files(mut made: Vec<Made>) -> Result<Vec<OutputFile>> {
         )));
     }
     made.sort_by(|one, other| one.path.cmp(&other.path));
-    let file = |made: Made| OutputFile {
+    let file = |made: ConvertedFile| OutputFile {
         media_type: To::media_type(&made.path),
         name: format!("{FOLDER}/{}", String::from_utf8_lossy(&made.path)),
         bytes: made.bytes,

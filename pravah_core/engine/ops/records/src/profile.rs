@@ -28,10 +28,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::file::{Told, Worker};
+use self::file::{FileFigures, ProfileWorker};
 use self::many::Many;
 use self::schemas::Schemas;
-use self::total::{Total, Totals};
+use self::total::{ColumnTotals, Total};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
@@ -71,7 +71,7 @@ impl Options for ProfileOptions {
         let profile = Profile {
             nulls: Nulls::new(&self.read.null_values),
             is_split: context.files.is_some(),
-            workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
+            workers: Slots::new(context.threads, || ProfileWorker::new(&context, &mark)),
         };
         let shared = Shared::new(profile, self.read.clone(), &context, CHUNK_BYTES);
         let known = KnownPartials::open(&context, mark);
@@ -87,7 +87,7 @@ struct Profile {
     nulls: Nulls,
     /// True while only a part of a job is done.
     is_split: bool,
-    workers: Slots<Worker>,
+    workers: Slots<ProfileWorker>,
 }
 
 /// Sums over files.
@@ -104,7 +104,7 @@ struct Figures {
 }
 
 impl Figures {
-    fn add_file(&mut self, told: &Told) {
+    fn add_file(&mut self, told: &FileFigures) {
         let all = &told.counts;
         self.files += 1;
         self.bytes += told.size;
@@ -153,7 +153,7 @@ impl Operation for ProfileOperation {
     }
 
     fn checkpoint(&self) -> Result<()> {
-        self.shared.table.workers.each(Worker::checkpoint)
+        self.shared.table.workers.each(ProfileWorker::checkpoint)
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
@@ -182,7 +182,7 @@ impl Operation for ProfileOperation {
         let Self { shared, context, reused, .. } = *self;
         let profile = shared.finish()?;
         let (mut staged, mut columns, mut schemas, mut figures) =
-            (Vec::new(), Totals::default(), Schemas::default(), Figures::default());
+            (Vec::new(), ColumnTotals::default(), Schemas::default(), Figures::default());
         for worker in profile.workers.into_inner() {
             let (tables, totals, others, sums) = worker.finish()?;
             staged.extend(tables);

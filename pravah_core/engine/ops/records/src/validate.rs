@@ -30,8 +30,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::keys::Keys;
-use self::plan::Plan;
-use self::tables::{Sums, Worker};
+use self::plan::ValidationPlan;
+use self::tables::{ValidationTotals, ValidationWorker};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
@@ -158,7 +158,7 @@ impl Options for ValidateOptions {
         let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
         let validate = Validate {
             nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
-            workers: Slots::new(context.threads, || Worker::new(&context, &mark)),
+            workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),
             is_unchecked: AtomicBool::new(false),
@@ -185,7 +185,7 @@ struct Validate {
     contract: Option<Contract>,
     nulls: Nulls,
     destination: Option<Destination>,
-    workers: Slots<Worker>,
+    workers: Slots<ValidationWorker>,
     /// Errors that were to be listed.
     listed: AtomicU64,
     /// Not all errors are listed, or a check could not be made.
@@ -244,7 +244,7 @@ impl Operation for ValidateOperation {
     }
 
     fn checkpoint(&self) -> Result<()> {
-        self.shared.table.workers.each(Worker::checkpoint)
+        self.shared.table.workers.each(ValidationWorker::checkpoint)
     }
 
     fn reading<'a>(&'a self, path: &[u8], meta: &Meta) -> Result<Option<Box<dyn Reading + 'a>>> {
@@ -271,7 +271,7 @@ impl Operation for ValidateOperation {
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, wanted, context, reused, .. } = *self;
         let validate = shared.finish()?;
-        let (mut staged, mut sums) = (Vec::<Staged>::new(), Sums::default());
+        let (mut staged, mut sums) = (Vec::<Staged>::new(), ValidationTotals::default());
         for worker in validate.workers.into_inner() {
             let (tables, own) = worker.stage()?;
             staged.extend(tables);

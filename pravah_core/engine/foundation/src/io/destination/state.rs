@@ -8,20 +8,20 @@ use rustix::fs::{AtFlags, Stat};
 use super::{Destination, split};
 use crate::base::error::{EngineError, Result};
 use crate::base::lasting;
-use crate::base::meta::Kind;
-use crate::base::meta::State;
+use crate::base::meta::EntryKind;
+use crate::base::meta::FileState;
 use crate::source::walk::open::meta_of;
 
-fn state(stat: &Stat) -> Option<State> {
+fn state(stat: &Stat) -> Option<FileState> {
     let meta = meta_of(stat);
-    (meta.kind == Kind::File).then(|| State::from(&meta))
+    (meta.kind == EntryKind::File).then(|| FileState::from(&meta))
 }
 
 /// By what a file is known; to be asked once it has its name, for that changes it.
 ///
 /// # Errors
 /// The system's.
-pub fn state_of(file: &File) -> io::Result<Option<State>> {
+pub fn state_of(file: &File) -> io::Result<Option<FileState>> {
     Ok(state(&rustix::fs::fstat(file)?))
 }
 
@@ -32,7 +32,7 @@ impl Destination {
     }
 
     /// By what the file at `path` is known; none when no regular file is there.
-    pub fn state(&self, path: &[u8]) -> Option<State> {
+    pub fn state(&self, path: &[u8]) -> Option<FileState> {
         let (above, name) = split(path).ok()?;
         let directory = self.make(above).ok()?;
         state(&rustix::fs::statat(&*directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?)

@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use super::large::{BLOCK_BYTES, Source, blake3_parallel, read_at, stream, with_block};
+use super::large::{BLOCK_BYTES, LargeFile, blake3_parallel, read_at, stream, with_block};
 use super::parts::Parts;
 use super::reading::Readings;
 use super::state::{racy_for, rest, same};
@@ -19,7 +19,7 @@ use crate::base::control::Control;
 use crate::base::error;
 use crate::base::error::EngineError;
 use crate::base::issue::IssueKind;
-use crate::base::meta::{Kind, Meta};
+use crate::base::meta::{EntryKind, Meta};
 use crate::base::paths;
 use crate::source::walk::open::{OpenFile, Root};
 
@@ -244,7 +244,7 @@ impl FileReader {
         readings: &mut Readings<'_>,
         meter: &Meter<'_>,
     ) -> Result<Option<Digested>, Trouble> {
-        if seen.kind != Kind::File || seen.size > BLOCK_BYTES as u64 || racy_for(seen).is_some() {
+        if seen.kind != EntryKind::File || seen.size > BLOCK_BYTES as u64 || racy_for(seen).is_some() {
             return Ok(None);
         }
         let read = meter.check().and_then(|()| {
@@ -294,7 +294,7 @@ impl FileReader {
         read: impl FnOnce(&Meta) -> Result<Vec<Digest>, Stop>,
     ) -> Result<Digested, Trouble> {
         let before = file.state()?;
-        if before.kind != Kind::File {
+        if before.kind != EntryKind::File {
             return Err(Trouble::Issue(IssueKind::Unsupported, "is no longer a regular file".into()));
         }
         rest(&self.control, &before).map_err(Trouble::Ended)?;
@@ -332,7 +332,7 @@ impl FileReader {
             return read_small(file, meta.size as usize, meter, digest);
         }
         let digests = match self.algorithms[..] {
-            [Algorithm::Blake3] => vec![blake3_parallel(&Source::file(file, path, meta, meter, parts), meta.size)?],
+            [Algorithm::Blake3] => vec![blake3_parallel(&LargeFile::file(file, path, meta, meter, parts), meta.size)?],
             _ => stream(file, meta.size, &self.algorithms, &mut Readings::new(Vec::new()), meter)?,
         };
         at_end(file, meta, digests)

@@ -59,7 +59,7 @@ fn read_exact_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> Result<(), St
 }
 
 /// A large file whose bytes are hashed as a tree.
-pub struct Source<'a> {
+pub struct LargeFile<'a> {
     from: From<'a>,
     path: &'a [u8],
     meta: &'a Meta,
@@ -73,7 +73,7 @@ enum From<'a> {
     Object(&'a Root),
 }
 
-impl<'a> Source<'a> {
+impl<'a> LargeFile<'a> {
     /// A file that is open.
     pub fn file(
         file: &'a OpenFile,
@@ -135,7 +135,7 @@ impl<'a> Source<'a> {
 ///
 /// # Cancellation
 /// Looked at per block.
-pub fn blake3_parallel(source: &Source<'_>, size: u64) -> Result<Digest, Stop> {
+pub fn blake3_parallel(source: &LargeFile<'_>, size: u64) -> Result<Digest, Stop> {
     let left = left_subtree_len(size);
     let (one, other) = rayon::join(|| source.tree(0, left), || source.tree(left, size - left));
     let root = merge_subtrees_root(&one?, &other?, Mode::Hash);

@@ -9,7 +9,7 @@ use blake3::hazmat::{ChainingValue, Mode, left_subtree_len, merge_subtrees_non_r
 use rayon::prelude::*;
 
 use super::file::{Digested, FileReader, Meter, Place, Stop, Trouble};
-use super::large::{BLOCK_BYTES, Source, blake3_parallel};
+use super::large::{BLOCK_BYTES, LargeFile, blake3_parallel};
 use super::state::same;
 use super::{Algorithm, Digest};
 use crate::base::error::Result;
@@ -94,7 +94,7 @@ impl FileReader {
             return self.digest_with(place, seen, Some(parts));
         }
         let meter = Meter::new(&self.control, if self.counts { seen.size } else { 0 });
-        let source = Source::object(&self.root, place.path, seen, &meter, parts);
+        let source = LargeFile::object(&self.root, place.path, seen, &meter, parts);
         match blake3_parallel(&source, seen.size) {
             Ok(digest) => Ok(Digested { digests: vec![digest], meta: *seen }),
             // Another object by now, which is allowed.
@@ -121,11 +121,11 @@ impl FileReader {
         {
             return Ok(());
         }
-        let all = |source: &Source<'_>| {
+        let all = |source: &LargeFile<'_>| {
             wanted.par_iter().try_for_each(|part| source.part(part.start, part.end - part.start).map(drop))
         };
         if self.root.objects().is_some() {
-            let source = Source::object(&self.root, place.path, seen, &meter, parts);
+            let source = LargeFile::object(&self.root, place.path, seen, &meter, parts);
             return all(&source).map_err(|stop| self.trouble(stop));
         }
         let file = self.open(place)?;
@@ -133,7 +133,7 @@ impl FileReader {
             if !same(before, seen) {
                 return Err(Stop::OtherSize);
             }
-            all(&Source::file(&file, place.path, before, &meter, Some(parts))).map(|()| Vec::new())
+            all(&LargeFile::file(&file, place.path, before, &meter, Some(parts))).map(|()| Vec::new())
         });
         read.map(drop)
     }

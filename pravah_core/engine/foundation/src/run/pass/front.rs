@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Pass;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
-use crate::base::meta::Kind;
+use crate::base::meta::EntryKind;
 use crate::base::paths;
 use crate::source::walk::{Batch, Skipped, Visitor};
 
@@ -61,7 +61,7 @@ impl Pass {
         let mut path = Vec::new();
         let wanting = batch.iter().map(|(name, meta)| {
             paths::join_into(&mut path, &batch.directory.path, name);
-            if meta.kind == Kind::File { self.wanting(&path, meta) } else { Ok(0) }
+            if meta.kind == EntryKind::File { self.wanting(&path, meta) } else { Ok(0) }
         });
         wanting.collect::<Result<_>>().map(Some)
     }

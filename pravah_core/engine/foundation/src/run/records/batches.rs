@@ -20,7 +20,7 @@ use crate::base::error::{EngineError, Result, guarded};
 use crate::tabular::csv;
 use crate::tabular::csv::NULL;
 use crate::tabular::names;
-use crate::tabular::values::Kind;
+use crate::tabular::values::ValueType;
 
 /// Structures inside each other that become columns.
 const MOST_DEPTH: usize = 16;
@@ -144,7 +144,7 @@ fn flatten(fields: &Fields, above: &mut Vec<usize>, all: &mut Vec<Leaf>) {
 
 impl Leaves {
     /// Names, each once, and the types that the file says they are of.
-    pub fn columns(&self) -> Vec<(String, Option<Kind>)> {
+    pub fn columns(&self) -> Vec<(String, Option<ValueType>)> {
         let declared = self.all.iter().map(|leaf| declared(leaf.field.data_type()));
         self.names.iter().cloned().zip(declared).collect()
     }
@@ -232,7 +232,9 @@ fn cell<'a>(leaf: &'a Leaf, (array, _): &'a Leafed) -> Result<Cell<'a>> {
             let options = JSON.get_or_init(EncoderOptions::default);
             Cell::Json(make_encoder(&leaf.field, array.as_ref(), options).map_err(failed)?)
         }
-        kind if declared(kind).is_some_and(|kind| kind != Kind::Text) || is_digits(kind) => Cell::Plain(formatter()?),
+        kind if declared(kind).is_some_and(|kind| kind != ValueType::Text) || is_digits(kind) => {
+            Cell::Plain(formatter()?)
+        }
         _ => Cell::Shown(formatter()?),
     })
 }
@@ -288,25 +290,25 @@ fn is_digits(kind: &DataType) -> bool {
 }
 
 /// Our type for one of Arrow's; none where the values tell it.
-fn declared(kind: &DataType) -> Option<Kind> {
+fn declared(kind: &DataType) -> Option<ValueType> {
     use DataType::{
         Boolean, Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Dictionary, Float16, Float32, Float64,
         Int8, Int16, Int32, Int64, Null, RunEndEncoded, Time32, Time64, Timestamp, UInt8, UInt16, UInt32, UInt64,
     };
     Some(match kind {
-        Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 => Kind::Integer,
-        Float16 | Float32 | Float64 => Kind::Float,
+        Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 => ValueType::Integer,
+        Float16 | Float32 | Float64 => ValueType::Float,
         Decimal32(digits, _) | Decimal64(digits, _) | Decimal128(digits, _) | Decimal256(digits, _) => {
-            if *digits <= EXACT_DIGITS { Kind::Float } else { Kind::Text }
+            if *digits <= EXACT_DIGITS { ValueType::Float } else { ValueType::Text }
         }
-        Boolean => Kind::Boolean,
-        Date32 => Kind::Date,
-        Date64 | Timestamp(..) => Kind::Timestamp,
-        Time32(_) | Time64(_) => Kind::Time,
+        Boolean => ValueType::Boolean,
+        Date32 => ValueType::Date,
+        Date64 | Timestamp(..) => ValueType::Timestamp,
+        Time32(_) | Time64(_) => ValueType::Time,
         Dictionary(_, values) => return declared(values),
         RunEndEncoded(_, values) => return declared(values.data_type()),
         // Beyond 63 bits, or nothing at all.
         UInt64 | Null => return None,
-        _ => Kind::Text,
+        _ => ValueType::Text,
     })
 }

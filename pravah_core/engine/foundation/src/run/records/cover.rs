@@ -67,12 +67,12 @@ impl<'a> Cover<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tabular::csv::Splitter;
+    use crate::tabular::csv::CsvSplitter;
 
     fn covered(text: &str, dialect: Dialect, reader: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), usize> {
         // What a reader sees of the text, and what there is.
         let seen = reader(text.as_bytes());
-        let (mut split, mut splitter) = (Split::default(), Splitter::new(&seen, dialect, 2));
+        let (mut split, mut splitter) = (Split::default(), CsvSplitter::new(&seen, dialect, 2));
         let mut cover = Cover::new(text.as_bytes(), dialect);
         while splitter.next(&mut split) {
             cover.take(&split)?;

@@ -7,12 +7,12 @@ use super::format::Format;
 use super::options::{Header, ReadOptions};
 use crate::io::codec::Codec;
 use crate::tabular::csv;
-use crate::tabular::csv::{Dialect, Sniffed, Splitter};
+use crate::tabular::csv::{CsvSplitter, Dialect, Sniffed};
 use crate::tabular::json::Shape;
 use crate::tabular::names::unique;
 use crate::tabular::split::Split;
 use crate::tabular::text::Decoder;
-use crate::tabular::values::{Kind, Value};
+use crate::tabular::values::{Value, ValueType};
 
 /// What is known of a file before its records.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub struct Head {
     /// The keys of its objects, in JSON.
     pub shape: Option<Arc<Shape>>,
     /// By column: the type that the file itself says its values are of.
-    pub declared: Vec<Option<Kind>>,
+    pub declared: Vec<Option<ValueType>>,
     /// How its bytes become text.
     pub decoder: Decoder,
     /// Bytes of its byte order mark.
@@ -71,7 +71,7 @@ impl Head {
     /// Of JSON Lines whose objects have these keys.
     pub(super) fn of_objects(origin: Origin, (decoder, mark_bytes): (Decoder, u64), shape: &Arc<Shape>) -> Self {
         let (objects, lines) = shape.objects();
-        let text = |&is_text: &bool| is_text.then_some(Kind::Text);
+        let text = |&is_text: &bool| is_text.then_some(ValueType::Text);
         let sniffed = Sniffed {
             dialect: Dialect::JSON,
             columns: shape.names().len(),
@@ -89,7 +89,7 @@ impl Head {
     }
 
     /// Of a table whose columns have these names and types.
-    pub(super) fn of_table(origin: Origin, format: Format, columns: Vec<(String, Option<Kind>)>) -> Self {
+    pub(super) fn of_table(origin: Origin, format: Format, columns: Vec<(String, Option<ValueType>)>) -> Self {
         let (names, declared): (Vec<String>, _) = columns.into_iter().unzip();
         let reason = "its schema names the columns".to_owned();
         let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason };
@@ -178,7 +178,7 @@ const MOST_COLUMNS: usize = 100_000;
 impl First {
     fn of(start: &[u8], dialect: Dialect) -> Self {
         let mut split = Split::default();
-        let mut splitter = Splitter::new(start, dialect, MOST_COLUMNS);
+        let mut splitter = CsvSplitter::new(start, dialect, MOST_COLUMNS);
         if !splitter.next(&mut split) {
             return Self { fields: Vec::new(), bytes: Vec::new(), end: 0, lines: 0 };
         }
@@ -202,7 +202,7 @@ impl First {
         if self.fields.is_empty() {
             return (false, "the file has no records".to_owned());
         }
-        if let Some(number) = self.fields.iter().find(|field| Value::of(field).kind() != Kind::Text) {
+        if let Some(number) = self.fields.iter().find(|field| Value::of(field).kind() != ValueType::Text) {
             let kind = Value::of(number).kind().as_str();
             return (
                 false,

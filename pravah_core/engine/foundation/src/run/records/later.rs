@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Table;
+use super::RecordHandler;
 use super::batches::Batches;
 use super::format::Format;
 use super::head::{Head, Origin};
@@ -31,14 +31,14 @@ const FIRST_BYTES: usize = 64 << 20;
 
 /// What is known of a file before it is read.
 #[derive(Debug, Clone)]
-pub enum Known {
+pub enum KnownFormat {
     /// The keys of its objects.
     Shape(Arc<Shape>),
     /// It is a table.
     Table(Format),
 }
 
-impl<T: Table> Shared<T> {
+impl<T: RecordHandler> Shared<T> {
     /// Read what was left for later, and wait for the end of all files.
     ///
     /// # Errors
@@ -65,7 +65,7 @@ impl<T: Table> Shared<T> {
     fn read(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> Result<()> {
         let known = lock(&self.known).get(path).cloned();
         let read = match known {
-            Some(Known::Table(format)) => self.table(reader, path, format),
+            Some(KnownFormat::Table(format)) => self.table(reader, path, format),
             _ => self.text(reader, path),
         };
         match read {
@@ -174,7 +174,7 @@ impl<T: Table> Shared<T> {
 }
 
 /// A table that is being read.
-struct Begun<T: Table> {
+struct Begun<T: RecordHandler> {
     work: Arc<Work<T>>,
     _open: Open<T>,
 }

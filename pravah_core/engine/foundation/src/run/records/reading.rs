@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::Table;
-use super::later::Known;
+use super::RecordHandler;
+use super::later::KnownFormat;
 use super::options::ReadOptions;
 use super::source::Source;
 use crate::base::control::Control;
@@ -23,7 +23,7 @@ pub(super) const CHUNKS_PER_THREAD: usize = 2;
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What all files of a job share.
-pub struct Shared<T: Table> {
+pub struct Shared<T: RecordHandler> {
     /// What the operation does.
     pub table: T,
     pub(super) options: ReadOptions,
@@ -39,10 +39,10 @@ pub struct Shared<T: Table> {
     /// Files to be read after the pass.
     pub(super) later: Mutex<Vec<Vec<u8>>>,
     /// What is known of them.
-    pub(super) known: Mutex<HashMap<Vec<u8>, Known>>,
+    pub(super) known: Mutex<HashMap<Vec<u8>, KnownFormat>>,
 }
 
-impl<T: Table> Shared<T> {
+impl<T: RecordHandler> Shared<T> {
     /// For files that are read as `options` say, in chunks of so many bytes.
     pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
         Arc::new(Self {
@@ -99,16 +99,16 @@ impl<T: Table> Shared<T> {
 }
 
 /// A file is counted as open while this lives.
-pub(super) struct Open<T: Table>(pub Arc<Shared<T>>);
+pub(super) struct Open<T: RecordHandler>(pub Arc<Shared<T>>);
 
-impl<T: Table> Open<T> {
+impl<T: RecordHandler> Open<T> {
     pub(super) fn new(shared: &Arc<Shared<T>>) -> Self {
         *lock(&shared.files) += 1;
         Self(Arc::clone(shared))
     }
 }
 
-impl<T: Table> Drop for Open<T> {
+impl<T: RecordHandler> Drop for Open<T> {
     fn drop(&mut self) {
         *lock(&self.0.files) -= 1;
         self.0.ended.notify_all();
@@ -116,14 +116,14 @@ impl<T: Table> Drop for Open<T> {
 }
 
 /// A file that is being read.
-pub struct FileReading<T: Table> {
+pub struct FileReading<T: RecordHandler> {
     shared: Arc<Shared<T>>,
     /// None while the other has it.
     source: Option<Source<T>>,
     feed: Option<Feed<Source<T>>>,
 }
 
-impl<T: Table> FileReading<T> {
+impl<T: RecordHandler> FileReading<T> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
         Self { shared: Arc::clone(shared), source: Some(Source::new(shared, path, size)), feed: None }
@@ -150,7 +150,7 @@ impl<T: Table> FileReading<T> {
     }
 }
 
-impl<T: Table> Reading for FileReading<T> {
+impl<T: RecordHandler> Reading for FileReading<T> {
     fn block(&mut self, bytes: &[u8]) -> Result<bool> {
         self.unpack(bytes)?;
         match (&self.feed, &mut self.source) {

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{Head, Nulls, Splitter};
+use super::{Head, Nulls, RecordSplitter};
 use crate::base::hash::hash;
 use crate::tabular::split::Split;
-use crate::tabular::values::{Kind, Value};
+use crate::tabular::values::{Value, ValueType};
 
 /// Records of the beginning that are looked at.
 const SAMPLE_RECORDS: usize = 4096;
@@ -14,7 +14,7 @@ const SAMPLE_RECORDS: usize = 4096;
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
     /// The type that holds its values; none without one.
-    pub kind: Option<Kind>,
+    pub kind: Option<ValueType>,
     /// There are no other values than those of the sample.
     pub is_all: bool,
     values: usize,
@@ -38,7 +38,7 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
     let whole = cut.map_or(start.len(), |end| end + 1);
     let from = (head.records_at as usize).min(whole);
     let records = &start[from..whole];
-    let (mut split, mut splitter) = (Split::default(), Splitter::new(records, head));
+    let (mut split, mut splitter) = (Split::default(), RecordSplitter::new(records, head));
     let (mut seen, mut buffer) = (0, Vec::new());
     let most = if is_all { usize::MAX } else { SAMPLE_RECORDS };
     while seen < most && splitter.next(&mut split) {
@@ -50,7 +50,7 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
                 let Some(value) = nulls.value(&records[begin..end], &dialect, false, &mut buffer) else { continue };
                 sample.values += 1;
                 sample.distinct.insert(hash(value));
-                sample.kind = Kind::join_some(sample.kind, Some(Value::of(value).kind()));
+                sample.kind = ValueType::join_some(sample.kind, Some(Value::of(value).kind()));
             }
         }
     }

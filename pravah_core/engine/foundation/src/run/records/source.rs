@@ -8,10 +8,10 @@ use arrow_array::RecordBatch;
 use super::batches::Leaves;
 use super::format::Format;
 use super::head::{Head, Origin};
-use super::later::Known;
+use super::later::KnownFormat;
 use super::reading::{CHUNKS_PER_THREAD, Open, Shared};
 use super::work::Work;
-use super::{LONGEST_BYTES, Table};
+use super::{LONGEST_BYTES, RecordHandler};
 use crate::base::error::{Result, guarded};
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
@@ -39,7 +39,7 @@ struct Learning {
 const KEPT_BYTES: usize = 4 << 20;
 
 /// The reading side of a file.
-pub(super) struct Source<T: Table> {
+pub(super) struct Source<T: RecordHandler> {
     shared: Arc<Shared<T>>,
     _open: Open<T>,
     pub origin: Origin,
@@ -48,7 +48,7 @@ pub(super) struct Source<T: Table> {
     shape: Option<Arc<Shape>>,
     learning: Option<Learning>,
     /// It is to be read after the pass, with that.
-    known: Option<Known>,
+    known: Option<KnownFormat>,
     /// With the bytes of the byte order mark.
     pub decoder: Option<(Decoder, u64)>,
     /// Text that came before the head could be told.
@@ -58,11 +58,11 @@ pub(super) struct Source<T: Table> {
     pub ended: bool,
 }
 
-impl<T: Table> Source<T> {
+impl<T: RecordHandler> Source<T> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
         let shape = match lock(&shared.known).get(path) {
-            Some(Known::Shape(shape)) => Some(Arc::clone(shape)),
+            Some(KnownFormat::Shape(shape)) => Some(Arc::clone(shape)),
             _ => None,
         };
         Self {
@@ -119,7 +119,7 @@ impl<T: Table> Source<T> {
                 format!("is a compressed {} file, which is not supported; decompress it first", format.name());
             self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
         } else {
-            self.known = Some(Known::Table(format));
+            self.known = Some(KnownFormat::Table(format));
         }
         true
     }
@@ -146,7 +146,7 @@ impl<T: Table> Source<T> {
             let start = std::mem::take(&mut self.start);
             return self.begin(&start, true);
         }
-        self.known = Some(Known::Shape(shape));
+        self.known = Some(KnownFormat::Shape(shape));
         Ok(())
     }
 
@@ -276,7 +276,7 @@ pub(super) enum Piece {
 
 impl Piece {
     /// Work on it here.
-    fn work<T: Table>(self, shared: &Shared<T>, work: &Work<T>, index: u32) -> Result<()> {
+    fn work<T: RecordHandler>(self, shared: &Shared<T>, work: &Work<T>, index: u32) -> Result<()> {
         let text = match self {
             Self::Text(chunk) => {
                 let skip = (work.head.records_at.saturating_sub(chunk.offset) as usize).min(chunk.text.len());
@@ -297,7 +297,12 @@ impl Piece {
 }
 
 /// Have a chunk worked on, here or elsewhere.
-pub(super) fn give<T: Table>(shared: &Arc<Shared<T>>, work: &Arc<Work<T>>, index: u32, piece: Piece) -> Result<()> {
+pub(super) fn give<T: RecordHandler>(
+    shared: &Arc<Shared<T>>,
+    work: &Arc<Work<T>>,
+    index: u32,
+    piece: Piece,
+) -> Result<()> {
     // Outside the pool there is nobody to hand it to: a stream that is unpacked keeps its thread busy anyway.
     let is_here = rayon::current_thread_index().is_none()
         || shared.threads == 1
@@ -319,7 +324,7 @@ pub(super) fn give<T: Table>(shared: &Arc<Shared<T>>, work: &Arc<Work<T>>, index
     Ok(())
 }
 
-fn take_back<T: Table>(shared: &Shared<T>, mut text: Vec<u8>) {
+fn take_back<T: RecordHandler>(shared: &Shared<T>, mut text: Vec<u8>) {
     let mut spare = lock(&shared.spare);
     if spare.len() <= shared.threads * CHUNKS_PER_THREAD {
         text.clear();

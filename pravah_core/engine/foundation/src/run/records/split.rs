@@ -7,19 +7,19 @@ use crate::tabular::split::Split;
 
 /// Splits a chunk, a few records at a time.
 #[derive(Debug)]
-pub enum Splitter<'a> {
+pub enum RecordSplitter<'a> {
     /// By delimiters.
-    Delimited(csv::Splitter<'a>),
+    Delimited(csv::CsvSplitter<'a>),
     /// Objects.
-    Json(json::Splitter<'a>),
+    Json(json::JsonSplitter<'a>),
 }
 
-impl<'a> Splitter<'a> {
+impl<'a> RecordSplitter<'a> {
     /// At the start of `text`, which begins with a record of that file.
     pub fn new(text: &'a [u8], head: &'a Head) -> Self {
         match &head.shape {
-            Some(shape) => Self::Json(json::Splitter::new(text, shape)),
-            None => Self::Delimited(csv::Splitter::new(text, head.dialect(), head.names.len())),
+            Some(shape) => Self::Json(json::JsonSplitter::new(text, shape)),
+            None => Self::Delimited(csv::CsvSplitter::new(text, head.dialect(), head.names.len())),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 use super::cover::Cover;
 use super::head::{Head, lines};
 use super::reading::Shared;
-use super::{Counts, Format, LONGEST_BYTES, Of, Records, Splitter, Table};
+use super::{Format, LONGEST_BYTES, Of, RecordCounts, RecordHandler, RecordSplitter, Records};
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
 use crate::base::meta;
@@ -18,33 +18,33 @@ use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
 /// A file whose chunks are worked on.
-pub struct Work<T: Table> {
+pub struct Work<T: RecordHandler> {
     /// What is known of it.
     pub head: Head,
     plan: T::Plan,
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
     no_numbers: AtomicU64,
-    seen: OnceLock<meta::State>,
-    state: Mutex<State<T>>,
+    seen: OnceLock<meta::FileState>,
+    state: Mutex<FileState<T>>,
 }
 
-struct State<T: Table> {
+struct FileState<T: RecordHandler> {
     /// The chunk that is added next.
     next: u32,
-    waiting: BTreeMap<u32, (T::Part, Counts)>,
+    waiting: BTreeMap<u32, (T::Part, RecordCounts)>,
     file: Option<T::File>,
-    counts: Counts,
+    counts: RecordCounts,
     /// It is left out: it could not be read, or changed meanwhile.
     is_broken: bool,
 }
 
-impl<T: Table> Work<T> {
+impl<T: RecordHandler> Work<T> {
     /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
     pub fn new(table: &T, head: Head, start: &[u8]) -> Result<Self> {
         let (plan, file) = table.file(&head, start)?;
-        let (file, counts) = (Some(file), Counts::default());
-        let state = State { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
+        let (file, counts) = (Some(file), RecordCounts::default());
+        let state = FileState { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
         Ok(Self {
             head,
             plan,
@@ -114,8 +114,8 @@ impl<T: Table> Work<T> {
     }
 
     /// `skip` bytes are the header, or a part of it.
-    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Result<Counts> {
-        let mut counts = Counts { bytes: text.len() as u64, lines: lines(text), ..Counts::default() };
+    fn split(&self, table: &T, part: &mut T::Part, text: &[u8], skip: usize) -> Result<RecordCounts> {
+        let mut counts = RecordCounts { bytes: text.len() as u64, lines: lines(text), ..RecordCounts::default() };
         let (header, records) = text.split_at(skip);
         let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect()));
         let is_utf8 = std::str::from_utf8(records).is_ok();
@@ -123,7 +123,7 @@ impl<T: Table> Work<T> {
         if !is_utf8 {
             counts.odd = Odd::of(records);
         }
-        let mut splitter = Splitter::new(records, &self.head);
+        let mut splitter = RecordSplitter::new(records, &self.head);
         let mut split = Split::default();
         while splitter.next(&mut split) {
             if let Some(&(record, fields)) = split.ragged().first() {
@@ -161,7 +161,7 @@ impl<T: Table> Work<T> {
         }
         let mut state = lock(&self.state);
         let counts = std::mem::take(&mut state.counts);
-        let counts = Counts { no_numbers: self.no_numbers.load(Ordering::Relaxed), ..counts };
+        let counts = RecordCounts { no_numbers: self.no_numbers.load(Ordering::Relaxed), ..counts };
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
@@ -172,7 +172,7 @@ impl<T: Table> Work<T> {
     }
 
     /// What is odd about the file.
-    fn tell(&self, shared: &Shared<T>, counts: &Counts) {
+    fn tell(&self, shared: &Shared<T>, counts: &RecordCounts) {
         let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         if let Some(offset) = counts.cut_at {
             let message = format!(

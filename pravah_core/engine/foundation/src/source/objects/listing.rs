@@ -8,7 +8,7 @@ use quick_xml::events::Event;
 
 /// An object of a page.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedObject {
     /// Its key; after [`Page::strip`] what follows the folder.
     pub name: String,
     /// Its size.
@@ -25,7 +25,7 @@ pub struct Page {
     /// What keys have in common up to a slash, without it.
     pub directories: Vec<String>,
     /// Keys without a further slash.
-    pub objects: Vec<Listed>,
+    pub objects: Vec<ListedObject>,
     /// What asks for the next page; none on the last.
     pub next: Option<String>,
 }
@@ -55,7 +55,7 @@ impl Page {
         let broken = |error: &dyn std::fmt::Display| Malformed::Xml(error.to_string());
         let mut reader = Reader::from_reader(xml);
         let mut page = Self::default();
-        let mut object = Listed::default();
+        let mut object = ListedObject::default();
         let mut open: Vec<Vec<u8>> = Vec::new();
         let mut text = String::new();
         let (mut has_begun, mut goes_on) = (false, false);
@@ -90,7 +90,7 @@ impl Page {
     }
 
     /// Take the element that ends, below the top one.
-    fn take(&mut self, path: &[&[u8]], text: String, object: &mut Listed) -> Result<(), Malformed> {
+    fn take(&mut self, path: &[&[u8]], text: String, object: &mut ListedObject) -> Result<(), Malformed> {
         match *path {
             [b"NextContinuationToken"] => self.next = Some(text),
             [b"CommonPrefixes", b"Prefix"] => self.directories.push(text.strip_suffix('/').unwrap_or(&text).into()),

@@ -11,7 +11,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
 
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
-use crate::base::meta::{Kind, Meta};
+use crate::base::meta::{EntryKind, Meta};
 use crate::source::location::Source;
 use crate::source::objects::{Credentials, Objects};
 
@@ -360,15 +360,15 @@ pub fn meta_of(stat: &Stat) -> Meta {
     }
 }
 
-fn kind_of(mode: u32) -> Kind {
+fn kind_of(mode: u32) -> EntryKind {
     match FileType::from_raw_mode(mode) {
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        FileType::Fifo => Kind::Fifo,
-        FileType::Socket => Kind::Socket,
-        FileType::BlockDevice => Kind::BlockDevice,
-        FileType::CharacterDevice => Kind::CharDevice,
-        _ => Kind::File,
+        FileType::Directory => EntryKind::Directory,
+        FileType::Symlink => EntryKind::Symlink,
+        FileType::Fifo => EntryKind::Fifo,
+        FileType::Socket => EntryKind::Socket,
+        FileType::BlockDevice => EntryKind::BlockDevice,
+        FileType::CharacterDevice => EntryKind::CharDevice,
+        _ => EntryKind::File,
     }
 }
 

@@ -18,7 +18,7 @@ use super::queue::{Ancestors, Waiting};
 use super::{Batch, Directory, Entry, Shared, Skip, Skipped};
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::issue::IssueKind;
-use crate::base::meta::{Kind, Meta};
+use crate::base::meta::{EntryKind, Meta};
 use crate::base::paths;
 use crate::source::objects;
 use crate::source::objects::{Objects, Page};
@@ -218,7 +218,7 @@ impl<'a> Scan<'a> {
     /// Take an entry that was looked up, as the rules say.
     fn admit(&mut self, bytes: &[u8], meta: Meta, leads_outside: bool) -> Result<()> {
         let rules = &self.shared.rules;
-        let is_directory = meta.kind == Kind::Directory;
+        let is_directory = meta.kind == EntryKind::Directory;
         if let Some(reason) = rules.refuses(&self.directory.path, bytes, is_directory) {
             return if is_directory {
                 self.skip(&paths::join(&self.directory.path, bytes), None, reason)
@@ -247,7 +247,7 @@ impl<'a> Scan<'a> {
     /// What an entry is, and whether it is a link that is not followed because it leads outside.
     fn look_up(&self, opened: &OwnedFd, name: &std::ffi::CStr) -> io::Result<(Meta, bool)> {
         let meta = stat_at(opened, name, false)?;
-        if !self.shared.rules.follow_links || meta.kind != Kind::Symlink {
+        if !self.shared.rules.follow_links || meta.kind != EntryKind::Symlink {
             return Ok((meta, false));
         }
         match stat_at(opened, name, true) {

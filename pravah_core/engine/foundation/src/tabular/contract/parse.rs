@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 use super::patterns::Budget;
 use super::{Contract, Field, keys};
 use crate::base::error::{EngineError, Result};
-use crate::tabular::values::{Kind, Value};
+use crate::tabular::values::{Value, ValueType};
 
 /// Read a Table Schema, or a JSON Schema of an object.
 ///
@@ -87,16 +87,16 @@ pub(super) fn texts(values: &Json) -> Option<Vec<String>> {
     values.as_array()?.iter().map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
-fn table_kind(kind: &Json, name: &str) -> Result<Option<Kind>> {
+fn table_kind(kind: &Json, name: &str) -> Result<Option<ValueType>> {
     Ok(Some(match kind.as_str() {
         Some("any") => return Ok(None),
-        Some("string") => Kind::Text,
-        Some("integer" | "year") => Kind::Integer,
-        Some("number") => Kind::Float,
-        Some("boolean") => Kind::Boolean,
-        Some("date") => Kind::Date,
-        Some("datetime") => Kind::Timestamp,
-        Some("time") => Kind::Time,
+        Some("string") => ValueType::Text,
+        Some("integer" | "year") => ValueType::Integer,
+        Some("number") => ValueType::Float,
+        Some("boolean") => ValueType::Boolean,
+        Some("date") => ValueType::Date,
+        Some("datetime") => ValueType::Timestamp,
+        Some("time") => ValueType::Time,
         _ => return Err(invalid(&format!("has the type {kind} in the field {name:?}, which is not supported"))),
     }))
 }
@@ -209,7 +209,7 @@ fn no_text(key: &str, name: &str) -> EngineError {
     invalid(&format!("has a {key} in the property {name:?} that is not a text"))
 }
 
-fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, bool)> {
+fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<ValueType>, bool)> {
     let strange = || invalid(&format!("has a type in the property {name:?} that is not supported"));
     let (kind, may_be_null) = match property.get("type") {
         None => (None, false),
@@ -227,13 +227,13 @@ fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<Kind>, 
     let format = property.get("format").map(|format| format.as_str().ok_or_else(|| no_text("format", name)));
     let kind = match (kind, format.transpose()?) {
         (None, None) => None,
-        (Some("string") | None, Some("date")) => Some(Kind::Date),
-        (Some("string") | None, Some("date-time")) => Some(Kind::Timestamp),
-        (Some("string") | None, Some("time")) => Some(Kind::Time),
-        (Some("string"), None) => Some(Kind::Text),
-        (Some("integer"), None) => Some(Kind::Integer),
-        (Some("number"), None) => Some(Kind::Float),
-        (Some("boolean"), None) => Some(Kind::Boolean),
+        (Some("string") | None, Some("date")) => Some(ValueType::Date),
+        (Some("string") | None, Some("date-time")) => Some(ValueType::Timestamp),
+        (Some("string") | None, Some("time")) => Some(ValueType::Time),
+        (Some("string"), None) => Some(ValueType::Text),
+        (Some("integer"), None) => Some(ValueType::Integer),
+        (Some("number"), None) => Some(ValueType::Float),
+        (Some("boolean"), None) => Some(ValueType::Boolean),
         _ => return Err(strange()),
     };
     Ok((kind, may_be_null))

@@ -1,6 +1,6 @@
 //! Which dialect a text is in, and why.
 
-use super::{Dialect, Splitter};
+use super::{CsvSplitter, Dialect};
 use crate::tabular::split::Split;
 
 /// A dialect that was found, with what speaks for it.
@@ -41,7 +41,7 @@ impl Counts {
         }
         let (mut split, mut counts) = (Split::default(), std::collections::BTreeMap::<u32, usize>::new());
         // With one column every record of several fields is told as ragged, with their number.
-        let mut splitter = Splitter::new(sample, dialect, 1);
+        let mut splitter = CsvSplitter::new(sample, dialect, 1);
         let mut records = 0;
         while records < SAMPLE_RECORDS && splitter.next(&mut split) {
             records += split.len();

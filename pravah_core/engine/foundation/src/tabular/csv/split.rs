@@ -6,7 +6,7 @@ use crate::tabular::split::{Split, split_records};
 
 /// Splits a chunk, a few records at a time: so many that they stay in the processor's cache.
 #[derive(Debug)]
-pub struct Splitter<'a> {
+pub struct CsvSplitter<'a> {
     text: &'a [u8],
     dialect: Dialect,
     automaton: Automaton,
@@ -23,7 +23,7 @@ pub struct Splitter<'a> {
     most: usize,
 }
 
-impl<'a> Splitter<'a> {
+impl<'a> CsvSplitter<'a> {
     /// At the start of `text`, which is at most 4 GiB long and begins with a record.
     pub fn new(text: &'a [u8], dialect: Dialect, columns: usize) -> Self {
         let most = split_records(columns);
@@ -123,7 +123,7 @@ mod tests {
 
     fn records(text: &str, dialect: Dialect, columns: usize) -> Vec<Vec<Option<String>>> {
         let (mut split, mut found, mut buffer) = (Split::default(), Vec::new(), Vec::new());
-        let mut splitter = Splitter::new(text.as_bytes(), dialect, columns);
+        let mut splitter = CsvSplitter::new(text.as_bytes(), dialect, columns);
         while splitter.next(&mut split) {
             for record in 0..split.len() {
                 let field = |column| {

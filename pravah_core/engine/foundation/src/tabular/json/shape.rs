@@ -8,7 +8,7 @@ use super::parse::{self, Visit};
 use super::unescaped;
 use crate::tabular::names::unique;
 use crate::tabular::split::line_end;
-use crate::tabular::values::{Kind, Value};
+use crate::tabular::values::{Value, ValueType};
 
 /// Keys of a file: more are no columns, but values that became keys.
 const MOST_KEYS: usize = 10_000;
@@ -110,7 +110,7 @@ impl Visit for Learner {
         if token != b"null" && !(known.is_value && known.is_text) {
             let is_text = match token {
                 [b'"', inner @ .., b'"'] => {
-                    matches!(Value::of(inner).kind(), Kind::Integer | Kind::Float | Kind::Boolean)
+                    matches!(Value::of(inner).kind(), ValueType::Integer | ValueType::Float | ValueType::Boolean)
                 }
                 _ => false,
             };

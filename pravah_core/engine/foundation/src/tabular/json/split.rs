@@ -1,4 +1,4 @@
-//! Lines as a matrix of fields, as [`crate::tabular::csv::Splitter`] makes it of delimited text.
+//! Lines as a matrix of fields, as [`crate::tabular::csv::JsonSplitter`] makes it of delimited text.
 
 use super::NO_OBJECT;
 use super::parse::{self, Visit};
@@ -7,7 +7,7 @@ use crate::tabular::split::{Split, line_end, split_records};
 
 /// Splits a chunk, a few records at a time.
 #[derive(Debug)]
-pub struct Splitter<'a> {
+pub struct JsonSplitter<'a> {
     text: &'a [u8],
     shape: &'a Shape,
     at: usize,
@@ -40,7 +40,7 @@ impl Visit for Row<'_> {
     }
 }
 
-impl<'a> Splitter<'a> {
+impl<'a> JsonSplitter<'a> {
     /// At the start of `text`, which is at most 4 GiB long and begins with a line.
     pub fn new(text: &'a [u8], shape: &'a Shape) -> Self {
         let columns = shape.names().len();

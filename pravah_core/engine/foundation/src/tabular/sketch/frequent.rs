@@ -6,7 +6,7 @@ use crate::base::hash::hash;
 
 /// A value.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct FrequentValue {
     /// Its hash.
     pub hash: u64,
     /// How often it was seen, at most [`Frequent::lost`] too few.
@@ -29,14 +29,14 @@ const FIRST_SLOTS: usize = 16;
 pub struct Frequent {
     /// Numbers of entries, by hash; as many again are free.
     slots: Vec<u32>,
-    entries: Vec<Entry>,
+    entries: Vec<FrequentValue>,
     bytes: Vec<u8>,
     lost: u64,
 }
 
 impl Frequent {
     /// The values, in the order they were first seen.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[FrequentValue] {
         &self.entries
     }
 
@@ -46,12 +46,12 @@ impl Frequent {
     }
 
     /// A value's bytes, at most 128 of them.
-    pub fn value(&self, entry: &Entry) -> &[u8] {
+    pub fn value(&self, entry: &FrequentValue) -> &[u8] {
         &self.bytes[entry.start as usize..(entry.start + entry.length.min(KEPT_BYTES as u32)) as usize]
     }
 
     /// How long a value is.
-    pub fn length(entry: &Entry) -> usize {
+    pub fn length(entry: &FrequentValue) -> usize {
         entry.length as usize
     }
 
@@ -72,7 +72,7 @@ impl Frequent {
     }
 
     #[inline]
-    fn find(&mut self, hash: u64) -> Option<&mut Entry> {
+    fn find(&mut self, hash: u64) -> Option<&mut FrequentValue> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut slot = hash as usize & mask;
         loop {
@@ -92,7 +92,13 @@ impl Frequent {
         let kept = &value[..value.len().min(KEPT_BYTES)];
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(kept);
-        self.entries.push(Entry { hash, count, first, start, length: u32::try_from(length).unwrap_or(u32::MAX) });
+        self.entries.push(FrequentValue {
+            hash,
+            count,
+            first,
+            start,
+            length: u32::try_from(length).unwrap_or(u32::MAX),
+        });
         if self.entries.len() * 2 > self.slots.len() {
             self.index();
         } else {
@@ -146,7 +152,7 @@ impl Frequent {
             entry.count -= cut;
             let start = bytes.len() as u32;
             bytes.extend_from_slice(self.value(&entry));
-            self.entries.push(Entry { start, ..entry });
+            self.entries.push(FrequentValue { start, ..entry });
         }
         self.bytes = bytes;
         self.index();
@@ -181,7 +187,7 @@ impl Frequent {
             let hash = if length as usize > KEPT_BYTES { from.integer()? } else { hash(value) };
             let start = u32::try_from(read.bytes.len()).ok()?;
             read.bytes.extend_from_slice(value);
-            read.entries.push(Entry { hash, count, first, start, length });
+            read.entries.push(FrequentValue { hash, count, first, start, length });
         }
         if !read.entries.is_empty() {
             read.index();
@@ -190,8 +196,8 @@ impl Frequent {
     }
 
     /// The values from the most frequent on; those that are as frequent in their own order.
-    pub fn ranked(&self) -> Vec<&Entry> {
-        let mut ranked: Vec<&Entry> = self.entries.iter().collect();
+    pub fn ranked(&self) -> Vec<&FrequentValue> {
+        let mut ranked: Vec<&FrequentValue> = self.entries.iter().collect();
         ranked.sort_by_key(|entry| (std::cmp::Reverse(entry.count), self.value(entry)));
         ranked
     }

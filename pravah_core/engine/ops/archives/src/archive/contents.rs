@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{Counts, Prepared, RESULT, Take, Writer};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::io::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
 use pravah_foundation::io::pack::Packing;
 use pravah_foundation::run::context::Context;
@@ -30,7 +30,7 @@ impl Item {
     }
 
     fn is_small(&self) -> bool {
-        self.meta.kind == Kind::File && self.meta.size < BLOCK_BYTES as u64
+        self.meta.kind == EntryKind::File && self.meta.size < BLOCK_BYTES as u64
     }
 }
 
@@ -122,12 +122,12 @@ struct Run<'a> {
 impl Run<'_> {
     fn add(&mut self, reader: &FileReader, item: &Item, prepared: Option<(Meta, Prepared)>) -> Result<()> {
         match item.meta.kind {
-            Kind::Directory => {
+            EntryKind::Directory => {
                 self.counts.directories += 1;
                 self.writer.entry(item, b"")?;
                 self.row(item, 0)
             }
-            Kind::Symlink => match self.context.root.read_link(&item.path) {
+            EntryKind::Symlink => match self.context.root.read_link(&item.path) {
                 Ok(target) => {
                     self.counts.links += 1;
                     self.writer.entry(item, &target)?;

@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::contents::Item;
 use super::{Fill, Prepared, Writer};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::pack::{Packer, Packing};
 
@@ -25,12 +25,12 @@ const LINK_BYTES: usize = 100;
 /// The hash of the tar, before it is compressed.
 pub type TarHash = Arc<Mutex<Xxh3>>;
 
-pub struct Tar {
+pub struct TarWriter {
     builder: Builder<Out>,
     path: PathBuf,
 }
 
-impl Tar {
+impl TarWriter {
     pub fn new(file: &Arc<File>, packing: Option<Packing>, path: &Path) -> (Self, TarHash) {
         let hash = TarHash::new(Mutex::new(Xxh3::new()));
         let form = match packing {
@@ -69,11 +69,11 @@ impl Tar {
     }
 }
 
-impl Writer for Tar {
+impl Writer for TarWriter {
     fn entry(&mut self, item: &Item, target: &[u8]) -> Result<()> {
         let kind = match item.meta.kind {
-            Kind::Directory => EntryType::Directory,
-            Kind::Symlink => EntryType::Symlink,
+            EntryKind::Directory => EntryType::Directory,
+            EntryKind::Symlink => EntryType::Symlink,
             _ => EntryType::Link,
         };
         let mut header = Self::header(item, kind, 0);

@@ -17,7 +17,7 @@ use pravah_foundation::io::codec::{Codec, decoder};
 use pravah_foundation::run::context::Context;
 
 /// What an archive has to give back.
-pub enum Check {
+pub enum ArchiveCheck {
     /// A tar with this hash.
     Tar(Option<Codec>, TarHash),
     /// Members with the checksums that the zip itself keeps.
@@ -29,11 +29,11 @@ const BLOCK: usize = 256 << 10;
 
 /// # Errors
 /// [`EngineError::Output`] when it does not; [`EngineError::Cancelled`].
-pub fn verify(file: &Arc<File>, check: &Check, context: &Context, path: &Path) -> Result<()> {
+pub fn verify(file: &Arc<File>, check: &ArchiveCheck, context: &Context, path: &Path) -> Result<()> {
     let control = &context.control;
     let verified = match check {
-        Check::Tar(codec, hash) => unpacked(file, *codec, control).map(|found| found == lock(hash).digest128()),
-        Check::Zip => members(file, control),
+        ArchiveCheck::Tar(codec, hash) => unpacked(file, *codec, control).map(|found| found == lock(hash).digest128()),
+        ArchiveCheck::Zip => members(file, control),
     };
     control.check()?;
     match verified {

@@ -12,7 +12,7 @@ use rawzip::{CompressionMethod, DataDescriptorOutput, ZipArchiveWriter, ZipFileB
 use super::contents::Item;
 use super::{Fill, Prepared, Writer};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::pack::Packing;
 
@@ -71,7 +71,7 @@ fn modified(item: &Item) -> UtcDateTime {
 
 impl Writer for Zip {
     fn entry(&mut self, item: &Item, target: &[u8]) -> Result<()> {
-        if item.meta.kind == Kind::Directory {
+        if item.meta.kind == EntryKind::Directory {
             let path = [&item.path[..], b"/"].concat();
             let made = self.archive.new_dir(name(&path)).last_modified(modified(item));
             let made = made.unix_permissions(DIRECTORY_MODE | item.meta.mode).create();

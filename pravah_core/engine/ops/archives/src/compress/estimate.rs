@@ -15,9 +15,9 @@ use rayon::prelude::*;
 use serde_json::json;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::tables::{Files, Sums, by_extension, extension, summary};
+use super::tables::{ExtensionTotals, FileRows, by_extension, extension, summary};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::sync::lock;
@@ -170,7 +170,7 @@ impl Estimate {
 }
 
 /// What the files of an extension come to, each with `frame` bytes around its pieces.
-fn estimated(extension: &Extension, sampled: &[&Sampled], frame: u64) -> Sums {
+fn estimated(extension: &Extension, sampled: &[&Sampled], frame: u64) -> ExtensionTotals {
     let packed = |one: &Sampled| one.packed as f64 / (one.sampled as f64).max(1.0) * one.size as f64;
     let sum: f64 = sampled.iter().map(|one| packed(one)).sum();
     let are_all = extension.files == sampled.len() as u64;
@@ -180,7 +180,7 @@ fn estimated(extension: &Extension, sampled: &[&Sampled], frame: u64) -> Sums {
         let ratios = sampled.iter().map(|one| packed(one) / (one.size as f64).max(1.0));
         ratios.sum::<f64>() / sampled.len() as f64 * extension.bytes as f64
     };
-    Sums {
+    ExtensionTotals {
         files: extension.files,
         bytes: extension.bytes,
         sampled: sampled.iter().map(|one| one.sampled).sum(),
@@ -198,7 +198,7 @@ impl Operation for Estimate {
         let mut extensions = lock(&self.extensions);
         for (name, meta) in batch.iter() {
             match meta.kind {
-                Kind::File => {
+                EntryKind::File => {
                     let mut key = extension(name);
                     if extensions.len() >= EXTENSIONS && !extensions.contains_key(&key) {
                         key = FURTHER.into();
@@ -207,7 +207,7 @@ impl Operation for Estimate {
                     let hash = xxh3_64(&path());
                     extensions.entry(key).or_default().add(path, meta.size, hash);
                 }
-                Kind::Symlink => drop(self.links.fetch_add(1, Relaxed)),
+                EntryKind::Symlink => drop(self.links.fetch_add(1, Relaxed)),
                 _ => {}
             }
         }
@@ -245,14 +245,14 @@ impl Operation for Estimate {
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
         let Self { context, encoder, extensions, links, sampled, compute_seconds } = *self;
         let extensions = extensions.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut files = Files::new(&context);
+        let mut files = FileRows::new(&context);
         let mut of: BTreeMap<&str, Vec<&Sampled>> = BTreeMap::new();
         for one in &sampled {
             files.row(&one.path, &one.extension, [one.size, one.sampled, one.packed], None)?;
             of.entry(&one.extension).or_default().push(one);
         }
         let frame = (encoder.header().len() + encoder.trailer(0, 0).len()) as u64;
-        let sums: BTreeMap<String, Sums> = extensions
+        let sums: BTreeMap<String, ExtensionTotals> = extensions
             .iter()
             .map(|(name, extension)| {
                 let sampled = of.get(name.as_str()).map_or(&[][..], Vec::as_slice);

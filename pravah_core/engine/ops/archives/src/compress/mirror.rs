@@ -10,13 +10,13 @@ use serde_json::json;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::CompressOptions;
-use super::tables::{Files, Sums, by_extension, extension, summary};
+use super::tables::{ExtensionTotals, FileRows, by_extension, extension, summary};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::State;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::FileState;
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::base::pool::crew::Crew;
@@ -26,8 +26,8 @@ use pravah_foundation::io::digest::{Algorithm, BLOCK_BYTES, End, Reading};
 use pravah_foundation::io::pack::{Packed, Packer, Packing};
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::made;
-use pravah_foundation::run::made::{Known, Made};
-use pravah_foundation::run::names::{Claim, Names};
+use pravah_foundation::run::made::{EarlierOutputs, WrittenOutputs};
+use pravah_foundation::run::names::{NameClaim, Names};
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::source::walk::{Batch, WalkTotals};
 use pravah_foundation::store::baseline::Reused;
@@ -40,7 +40,7 @@ pub struct Mirror {
     verify: bool,
     keep_metadata: bool,
     workers: Slots<Worker>,
-    known: Known,
+    known: EarlierOutputs,
     links: AtomicU64,
     /// The names that more than one entry would get.
     names: OnceLock<Names>,
@@ -49,9 +49,9 @@ pub struct Mirror {
 }
 
 struct Worker {
-    files: Files,
-    made: Made,
-    sums: BTreeMap<String, Sums>,
+    files: FileRows,
+    made: WrittenOutputs,
+    sums: BTreeMap<String, ExtensionTotals>,
 }
 
 impl Mirror {
@@ -62,9 +62,12 @@ impl Mirror {
         context: Context,
     ) -> Result<Self> {
         let crew = Crew::new(&context.control, context.threads, encoder.pieces_at_once(context.threads))?;
-        let worker =
-            || Worker { files: Files::new(&context), made: Made::new(&context, options), sums: BTreeMap::new() };
-        let known = Known::open(&context, options, &destination);
+        let worker = || Worker {
+            files: FileRows::new(&context),
+            made: WrittenOutputs::new(&context, options),
+            sums: BTreeMap::new(),
+        };
+        let known = EarlierOutputs::open(&context, options, &destination);
         Ok(Self {
             workers: Slots::new(context.threads, worker),
             packing: Packing::new(encoder, crew),
@@ -91,8 +94,8 @@ impl Mirror {
     fn decide_names(&self) -> Result<()> {
         let codec = self.codec();
         let names = Names::decide(&self.context, move |path, meta, claims| match meta.kind {
-            Kind::File => claims.push(Claim::new(&target(path, codec, false), &target(path, codec, true))),
-            Kind::Directory | Kind::Symlink => claims.push(Claim::fixed(path)),
+            EntryKind::File => claims.push(NameClaim::new(&target(path, codec, false), &target(path, codec, true))),
+            EntryKind::Directory | EntryKind::Symlink => claims.push(NameClaim::fixed(path)),
             _ => {}
         })?;
         let _ = self.names.set(names);
@@ -119,7 +122,7 @@ impl Mirror {
     /// Mirror a link as it is; what is neither that nor a file is an issue.
     fn other(&self, path: &[u8], meta: &Meta) -> Result<()> {
         let control = &self.context.control;
-        if meta.kind != Kind::Symlink {
+        if meta.kind != EntryKind::Symlink {
             let message = format!("is a {}, which cannot be compressed", meta.kind.as_str());
             control.issue("write", path, IssueKind::Unsupported, message);
             return Ok(());
@@ -155,11 +158,11 @@ impl Mirror {
     }
 
     /// A file is made; by what input and output are known, if that is kept.
-    fn tell(&self, path: &[u8], [bytes, packed]: [u64; 2], states: Option<(State, State)>) -> Result<()> {
+    fn tell(&self, path: &[u8], [bytes, packed]: [u64; 2], states: Option<(FileState, FileState)>) -> Result<()> {
         let extension = extension(path);
         let mut worker = self.workers.acquire();
         worker.files.row(path, &extension, [bytes, bytes, packed], Some(&self.target(path)))?;
-        let sums = Sums { files: 1, bytes, sampled: bytes, packed };
+        let sums = ExtensionTotals { files: 1, bytes, sampled: bytes, packed };
         worker.sums.entry(extension).or_default().add(sums);
         let Some(states) = states else { return Ok(()) };
         let mut figures = Writer::default();
@@ -284,7 +287,7 @@ impl Operation for Mirror {
     }
 
     fn entries(&self, batch: &Batch) -> Result<()> {
-        let others = batch.iter().filter(|(_, meta)| !matches!(meta.kind, Kind::File | Kind::Directory));
+        let others = batch.iter().filter(|(_, meta)| !matches!(meta.kind, EntryKind::File | EntryKind::Directory));
         others.into_iter().try_for_each(|(name, meta)| self.other(&paths::join(&batch.directory.path, name), meta))?;
         if batch.last && (batch.empty_directory || !batch.is_empty()) {
             let directory = &batch.directory;
@@ -319,7 +322,7 @@ impl Operation for Mirror {
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
         let Self { context, destination, packing, workers, links, reused, .. } = *self;
-        let mut sums: BTreeMap<String, Sums> = BTreeMap::new();
+        let mut sums: BTreeMap<String, ExtensionTotals> = BTreeMap::new();
         let mut staged = Vec::new();
         for worker in workers.into_inner() {
             worker.sums.into_iter().for_each(|(extension, one)| sums.entry(extension).or_default().add(one));

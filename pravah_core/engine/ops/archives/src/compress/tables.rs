@@ -31,7 +31,7 @@ pub const BY_EXTENSION: &[Column] = &[
 
 /// Files of one extension.
 #[derive(Debug, Default, Clone, Copy)]
-pub struct Sums {
+pub struct ExtensionTotals {
     pub files: u64,
     pub bytes: u64,
     /// Bytes that were packed to know it.
@@ -40,7 +40,7 @@ pub struct Sums {
     pub packed: u64,
 }
 
-impl Sums {
+impl ExtensionTotals {
     pub fn add(&mut self, other: Self) {
         self.files += other.files;
         self.bytes += other.bytes;
@@ -59,12 +59,12 @@ pub fn extension(path: &[u8]) -> String {
 }
 
 /// Rows of the files, as they come.
-pub struct Files {
+pub struct FileRows {
     rows: Columns,
     writer: TableWriter,
 }
 
-impl Files {
+impl FileRows {
     pub fn new(context: &Context) -> Self {
         let rows = Columns::new(RESULT);
         let table = Table { name: "result", dictionary: &["extension"] };
@@ -93,7 +93,7 @@ impl Files {
 }
 
 /// The table of extensions, the largest first.
-pub fn by_extension(context: &Context, sums: &BTreeMap<String, Sums>) -> Result<Staged> {
+pub fn by_extension(context: &Context, sums: &BTreeMap<String, ExtensionTotals>) -> Result<Staged> {
     let mut rows = Columns::new(BY_EXTENSION);
     let mut sorted: Vec<_> = sums.iter().collect();
     sorted.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.bytes));
@@ -107,8 +107,8 @@ pub fn by_extension(context: &Context, sums: &BTreeMap<String, Sums>) -> Result<
 }
 
 /// What both kinds of result say of themselves.
-pub fn summary(encoder: &Encoder, sums: &BTreeMap<String, Sums>, further: Value) -> Value {
-    let mut all = Sums::default();
+pub fn summary(encoder: &Encoder, sums: &BTreeMap<String, ExtensionTotals>, further: Value) -> Value {
+    let mut all = ExtensionTotals::default();
     sums.values().for_each(|sums| all.add(*sums));
     let own = json!({
         "format": encoder.codec().name(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::tarball::Map;
-use super::verdict::{Begun, Status};
+use super::verdict::{Begun, UnpackStatus};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::paths;
@@ -36,13 +36,13 @@ pub const MEMBERS: &[Column] = &[
 ];
 
 /// Where unpacked files go; nowhere in a test.
-pub struct Output {
+pub struct UnpackTarget {
     destination: Option<Destination>,
     keep_metadata: bool,
 }
 
 /// What goes into a file.
-pub struct Content<'a> {
+pub struct MemberContent<'a> {
     pub reader: &'a mut dyn Read,
     /// Where it goes when the file has holes.
     pub map: Option<&'a Map>,
@@ -51,7 +51,7 @@ pub struct Content<'a> {
     pub replaces: bool,
 }
 
-impl<'a> Content<'a> {
+impl<'a> MemberContent<'a> {
     /// A file of its own, without holes.
     pub fn of(reader: &'a mut dyn Read) -> Self {
         Self { reader, map: None, xattrs: &[], replaces: false }
@@ -86,7 +86,7 @@ impl MemberKind {
 }
 
 /// Why a file did not come out.
-pub enum Stop {
+pub enum UnpackStop {
     /// It is broken, or a limit was reached: in words.
     Content(io::Error),
     /// The destination refused it.
@@ -95,25 +95,25 @@ pub enum Stop {
     Ended(EngineError),
 }
 
-impl From<io::Error> for Stop {
+impl From<io::Error> for UnpackStop {
     fn from(error: io::Error) -> Self {
         Self::Content(error)
     }
 }
 
-impl From<EngineError> for Stop {
+impl From<EngineError> for UnpackStop {
     fn from(error: EngineError) -> Self {
         Self::Ended(error)
     }
 }
 
-impl From<Refused> for Stop {
+impl From<Refused> for UnpackStop {
     fn from(refused: Refused) -> Self {
         Self::Refused(refused)
     }
 }
 
-impl Output {
+impl UnpackTarget {
     pub fn new(destination: Option<Destination>, keep_metadata: bool) -> Self {
         Self { destination, keep_metadata }
     }
@@ -127,8 +127,13 @@ impl Output {
     }
 
     /// Write what `content` gives as the file at `path`; its length, and what comes behind it.
-    pub fn file(&self, path: &[u8], content: Content<'_>, attributes: Attributes) -> std::result::Result<Came, Stop> {
-        let Content { reader, map, xattrs, replaces } = content;
+    pub fn file(
+        &self,
+        path: &[u8],
+        content: MemberContent<'_>,
+        attributes: Attributes,
+    ) -> std::result::Result<Came, UnpackStop> {
+        let MemberContent { reader, map, xattrs, replaces } = content;
         let writing = self.destination.as_ref().map(|destination| destination.create(path)).transpose()?;
         let file = writing.as_ref().map(|writing| &*writing.file);
         let whole = [(0, u64::MAX)];
@@ -159,7 +164,7 @@ impl Output {
         file: Option<&File>,
         content: &mut dyn Read,
         offset: u64,
-    ) -> std::result::Result<(u64, Option<String>), Stop> {
+    ) -> std::result::Result<(u64, Option<String>), UnpackStop> {
         let mut block = vec![0; 256 << 10];
         let mut length = 0;
         loop {
@@ -169,7 +174,7 @@ impl Output {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // All that belongs to the stream has come.
                 Err(error) if codec::is_rubbish(&error) => return Ok((length, Some(error.to_string()))),
-                Err(error) => return Err(Stop::Content(error)),
+                Err(error) => return Err(UnpackStop::Content(error)),
             };
             if let Some(file) = file {
                 file.write_all_at(&block[..read], offset + length).map_err(|error| self.failed(error))?;
@@ -178,9 +183,9 @@ impl Output {
         }
     }
 
-    fn failed(&self, error: io::Error) -> Stop {
+    fn failed(&self, error: io::Error) -> UnpackStop {
         let path = self.path().unwrap_or(Path::new(""));
-        Stop::Refused(Refused::All(EngineError::output(path, error)))
+        UnpackStop::Refused(Refused::All(EngineError::output(path, error)))
     }
 
     pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
@@ -211,7 +216,7 @@ impl Output {
 }
 
 #[derive(Debug, Default)]
-pub struct Sums {
+pub struct UnpackTotals {
     pub files: u64,
     pub archives: u64,
     pub members: u64,
@@ -228,7 +233,7 @@ pub struct Rows {
     result_writer: TableWriter,
     members: Columns,
     members_writer: TableWriter,
-    sums: Sums,
+    sums: UnpackTotals,
 }
 
 /// One compressed file that came out.
@@ -252,12 +257,12 @@ impl Rows {
             members_writer: context.sink.writer(table("members", &["path", "kind"]), members.schema()),
             result,
             members,
-            sums: Sums::default(),
+            sums: UnpackTotals::default(),
         }
     }
 
     /// A file that came out.
-    pub fn file(&mut self, file: &Unpacked<'_>, status: Status) -> Result<()> {
+    pub fn file(&mut self, file: &Unpacked<'_>, status: UnpackStatus) -> Result<()> {
         self.sums.statuses[status as usize] += 1;
         self.sums.files += 1;
         self.sums.archives += u64::from(file.members.is_some());
@@ -275,7 +280,7 @@ impl Rows {
     }
 
     /// A file that did not.
-    pub fn failed(&mut self, path: &[u8], begun: &Begun, status: Status) -> Result<()> {
+    pub fn failed(&mut self, path: &[u8], begun: &Begun, status: UnpackStatus) -> Result<()> {
         self.sums.statuses[status as usize] += 1;
         self.result.path(path);
         self.result.text(status.as_str());
@@ -307,7 +312,7 @@ impl Rows {
         self.sums.replaced += 1;
     }
 
-    pub fn stage(mut self, sums: &mut Sums) -> Result<[Staged; 2]> {
+    pub fn stage(mut self, sums: &mut UnpackTotals) -> Result<[Staged; 2]> {
         for (sum, own) in [
             (&mut sums.files, self.sums.files),
             (&mut sums.archives, self.sums.archives),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::DecompressOptions;
-use super::entries::Stop;
+use super::entries::UnpackStop;
 use pravah_foundation::base::control::Control;
 
 /// The limits of a job.
@@ -32,22 +32,22 @@ impl Limits {
 
 impl Limits {
     /// The end of an archive of too many members.
-    pub fn too_many_members(&self, meter: &Meter) -> Stop {
+    pub fn too_many_members(&self, meter: &UnpackMeter) -> UnpackStop {
         meter.exceeded.store(true, Relaxed);
-        Stop::Content(io::Error::other(format!("has more than {} members", self.members)))
+        UnpackStop::Content(io::Error::other(format!("has more than {} members", self.members)))
     }
 }
 
 /// What one file may unpack to.
 #[derive(Clone)]
-pub struct Meter {
+pub struct UnpackMeter {
     size: u64,
     unpacked: Arc<AtomicU64>,
     /// Why no more may come.
     exceeded: Arc<AtomicBool>,
 }
 
-impl Meter {
+impl UnpackMeter {
     /// For a file of `size` bytes.
     pub fn new(size: u64) -> Self {
         Self { size, unpacked: Arc::default(), exceeded: Arc::default() }
@@ -84,7 +84,7 @@ impl Meter {
     /// Count holes: they take no room, but may be of any length.
     ///
     /// # Errors
-    /// As [`Meter::add`].
+    /// As [`UnpackMeter::add`].
     pub fn holes(&self, limits: &Limits, bytes: u64) -> io::Result<()> {
         let before = limits.unpacked.load(Relaxed);
         if before.saturating_add(bytes) <= limits.bytes {
@@ -100,7 +100,7 @@ impl Meter {
 /// A reader of unpacked bytes that ends with an error at a limit, or when the job is over.
 pub struct Metered<'a, R> {
     pub inner: R,
-    pub meter: Meter,
+    pub meter: UnpackMeter,
     pub limits: &'a Limits,
     pub control: &'a Control,
 }

@@ -3,8 +3,8 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
-use super::entries::{Content, Stop, Unpacked};
-use super::limits::{Meter, Metered};
+use super::entries::{MemberContent, UnpackStop, Unpacked};
+use super::limits::{Metered, UnpackMeter};
 use super::{Shared, names, tarball, untar, unzip};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
@@ -16,7 +16,7 @@ use pravah_foundation::io::destination::Attributes;
 use pravah_foundation::io::digest::{BLOCK_BYTES, End, Reading};
 
 /// A file that is being read.
-pub struct FileReading<'a> {
+pub struct UnpackReading<'a> {
     shared: &'a Arc<Shared>,
     file: CompressedFile,
     state: State,
@@ -51,13 +51,13 @@ const STUBS: [&[u8]; 3] = [b"MZ", b"\x7fELF", b"#!"];
 
 /// What its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum StreamFormat {
     Stream(Codec),
     Tar,
     Zip,
 }
 
-impl Form {
+impl StreamFormat {
     /// What a file is that begins with `start`.
     pub fn of(start: &[u8], archives: bool) -> Option<Self> {
         match Codec::of(start) {
@@ -89,14 +89,14 @@ fn is_empty_tar(start: &[u8]) -> bool {
         && start.iter().all(|&byte| byte == 0)
 }
 
-impl<'a> FileReading<'a> {
+impl<'a> UnpackReading<'a> {
     pub fn new(shared: &'a Arc<Shared>, path: &[u8], meta: &Meta) -> Self {
         Self { shared, file: CompressedFile { path: path.to_vec(), meta: *meta }, state: State::New }
     }
 
     fn begin(&self, start: &[u8]) -> Result<State> {
         let archives = self.shared.unpack_archives;
-        let form = Form::of(start, archives);
+        let form = StreamFormat::of(start, archives);
         let (path, size) = (&self.file.path[..], self.file.meta.size);
         if let Some(form) = form {
             self.shared.verdicts.begin(path, form.name(), size);
@@ -116,7 +116,7 @@ impl<'a> FileReading<'a> {
                 }
                 State::Done
             }
-            Some(Form::Zip) => State::Zip,
+            Some(StreamFormat::Zip) => State::Zip,
             // The last block of a file is the only one that may be short.
             Some(form) if start.len() < BLOCK_BYTES => {
                 self.file.unpack(self.shared, form, start)?;
@@ -130,7 +130,7 @@ impl<'a> FileReading<'a> {
     }
 }
 
-impl Reading for FileReading<'_> {
+impl Reading for UnpackReading<'_> {
     fn block(&mut self, bytes: &[u8]) -> Result<bool> {
         if matches!(self.state, State::New) {
             self.state = self.begin(bytes)?;
@@ -146,7 +146,7 @@ impl Reading for FileReading<'_> {
             (State::Fed(feed), _) => feed.finish(),
             (State::Zip, End::Whole(_)) => unzip::unpack(self.shared, &self.file),
             (State::Tail(_), End::Whole(_)) if unzip::has_tail(self.shared, &self.file.path) => {
-                self.shared.verdicts.begin(&self.file.path, Form::Zip.name(), self.file.meta.size);
+                self.shared.verdicts.begin(&self.file.path, StreamFormat::Zip.name(), self.file.meta.size);
                 unzip::unpack(self.shared, &self.file)
             }
             (State::Tail(start), End::Whole(_)) => {
@@ -168,12 +168,12 @@ impl Reading for FileReading<'_> {
 
 impl CompressedFile {
     /// Unpack what `packed` holds; what goes wrong is an issue.
-    fn unpack(&self, shared: &Shared, form: Form, packed: impl BufRead) -> Result<()> {
-        let meter = Meter::new(self.meta.size);
+    fn unpack(&self, shared: &Shared, form: StreamFormat, packed: impl BufRead) -> Result<()> {
+        let meter = UnpackMeter::new(self.meta.size);
         let done = match form {
-            Form::Stream(codec) => self.stream(shared, codec, packed, &meter),
+            StreamFormat::Stream(codec) => self.stream(shared, codec, packed, &meter),
             // A tar alone is as long as what is in it.
-            Form::Tar | Form::Zip => self.tar(shared, packed, &meter),
+            StreamFormat::Tar | StreamFormat::Zip => self.tar(shared, packed, &meter),
         };
         match done {
             Ok(Done { format, unpacked, members, target, behind }) => {
@@ -187,7 +187,7 @@ impl CompressedFile {
         }
     }
 
-    fn tar(&self, shared: &Shared, content: impl Read, meter: &Meter) -> std::result::Result<Done, Stop> {
+    fn tar(&self, shared: &Shared, content: impl Read, meter: &UnpackMeter) -> std::result::Result<Done, UnpackStop> {
         let target = shared.target(&self.path, names::folder(&self.path));
         let members = untar::unpack(shared, self, &target, content, meter)?;
         Ok(Done { format: "tar".into(), unpacked: self.meta.size, members: Some(members), target, behind: None })
@@ -199,8 +199,8 @@ impl CompressedFile {
         shared: &Shared,
         codec: Codec,
         packed: impl BufRead,
-        meter: &Meter,
-    ) -> std::result::Result<Done, Stop> {
+        meter: &UnpackMeter,
+    ) -> std::result::Result<Done, UnpackStop> {
         let (inner, control) = (decoder(codec, packed)?, &*shared.context.control);
         let mut metered = Metered { inner, meter: meter.clone(), limits: &shared.limits, control };
         let (start, end) = peek_until_trouble(&mut metered, tarball::BLOCK);
@@ -227,7 +227,7 @@ impl CompressedFile {
             let format = format!("tar in {}", codec.name());
             return Ok(Done { format, unpacked: meter.unpacked(), members: Some(members), target, behind });
         }
-        let came = shared.output.file(&target, Content::of(&mut content), Attributes::of(&self.meta))?;
+        let came = shared.output.file(&target, MemberContent::of(&mut content), Attributes::of(&self.meta))?;
         Ok(Done { format: codec.name().into(), unpacked: came.length, members: None, target, behind: came.behind })
     }
 
@@ -235,12 +235,12 @@ impl CompressedFile {
     ///
     /// # Errors
     /// The job is over, or nothing more can be written.
-    pub fn stopped(&self, shared: &Shared, meter: &Meter, stop: Stop) -> Result<()> {
+    pub fn stopped(&self, shared: &Shared, meter: &UnpackMeter, stop: UnpackStop) -> Result<()> {
         let control = &shared.context.control;
         let error = match stop {
-            Stop::Ended(error) => return Err(error),
-            Stop::Refused(refused) => return refused.tell(control, &self.path),
-            Stop::Content(error) => error,
+            UnpackStop::Ended(error) => return Err(error),
+            UnpackStop::Refused(refused) => return refused.tell(control, &self.path),
+            UnpackStop::Content(error) => error,
         };
         control.check()?;
         let (kind, message) = match meter.is_exceeded() {

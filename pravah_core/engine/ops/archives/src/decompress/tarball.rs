@@ -10,8 +10,8 @@ mod sparse;
 use std::io::{self, Read};
 
 pub use self::header::{BLOCK, is_header};
-use self::header::{Block, Header};
-use self::records::Records;
+use self::header::{Block, TarHeader};
+use self::records::PaxRecords;
 pub use self::sparse::Map;
 use pravah_foundation::io::codec;
 use pravah_foundation::io::destination::Time;
@@ -32,7 +32,7 @@ pub enum What {
 
 /// A member; its content is read from the tar.
 #[derive(Debug)]
-pub struct Entry {
+pub struct TarEntry {
     pub what: What,
     pub name: Vec<u8>,
     /// Where a link leads to.
@@ -61,9 +61,9 @@ pub struct Behind {
 }
 
 /// A tar that is being read.
-pub struct Tar<R> {
+pub struct TarReader<R> {
     reader: R,
-    globals: Records,
+    globals: PaxRecords,
     /// Bytes of the member's content that are left, and of the blocks it fills.
     left: u64,
     rest: u64,
@@ -75,15 +75,15 @@ pub struct Tar<R> {
 /// What was found before a member's own header.
 #[derive(Default)]
 struct Before {
-    records: Records,
+    records: PaxRecords,
     name: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     bytes: u64,
 }
 
-impl<R: Read> Tar<R> {
+impl<R: Read> TarReader<R> {
     pub fn new(reader: R) -> Self {
-        let (globals, behind) = (Records::default(), Behind::default());
+        let (globals, behind) = (PaxRecords::default(), Behind::default());
         Self { reader, globals, left: 0, rest: 0, peeked: None, began: false, behind }
     }
 
@@ -91,11 +91,11 @@ impl<R: Read> Tar<R> {
     ///
     /// # Errors
     /// The tar is damaged or cut off, or a member is described in too many bytes.
-    pub fn next(&mut self) -> io::Result<Option<Entry>> {
+    pub fn next(&mut self) -> io::Result<Option<TarEntry>> {
         self.skip()?;
         let mut before = Before::default();
         while let Some(block) = self.header()? {
-            let header = Header(&block);
+            let header = TarHeader(&block);
             let size = header.size();
             match header.kind() {
                 b'x' | b'X' => {
@@ -122,7 +122,7 @@ impl<R: Read> Tar<R> {
         Ok(None)
     }
 
-    fn entry(&mut self, header: &Header<'_>, kind: u8, before: Before) -> io::Result<Entry> {
+    fn entry(&mut self, header: &TarHeader<'_>, kind: u8, before: Before) -> io::Result<TarEntry> {
         let Before { records, name, link, .. } = before;
         let text = |key: &str| records.get(key).or_else(|| self.globals.get(key)).map(<[u8]>::to_vec);
         let number =
@@ -160,7 +160,7 @@ impl<R: Read> Tar<R> {
         };
         let what = if bad.is_some() { What::Other("has a damaged list of holes and is not unpacked") } else { what };
         let mode = header.mode();
-        Ok(Entry { what, name, link, mode, owner, mtime, map, xattrs, trouble: damaged })
+        Ok(TarEntry { what, name, link, mode, owner, mtime, map, xattrs, trouble: damaged })
     }
 
     /// What follows the header. Some tars tell a size of directories and links and have no content of them.
@@ -183,9 +183,9 @@ impl<R: Read> Tar<R> {
 
     fn map(
         &mut self,
-        header: &Header<'_>,
+        header: &TarHeader<'_>,
         kind: u8,
-        (parts, real): (sparse::Told, Option<u64>),
+        (parts, real): (sparse::SparseFormat, Option<u64>),
     ) -> io::Result<Option<Map>> {
         let map = match (kind, parts) {
             (b'S', _) => {
@@ -197,9 +197,9 @@ impl<R: Read> Tar<R> {
                 }
                 Map::new(parts, header.real_size().unwrap_or(0))?
             }
-            (_, sparse::Told::Nothing) => return Ok(None),
-            (_, sparse::Told::Parts(parts)) => Map::new(parts, real.ok_or_else(sparse::damaged)?)?,
-            (_, sparse::Told::InContent) => {
+            (_, sparse::SparseFormat::Nothing) => return Ok(None),
+            (_, sparse::SparseFormat::Parts(parts)) => Map::new(parts, real.ok_or_else(sparse::damaged)?)?,
+            (_, sparse::SparseFormat::InContent) => {
                 let parts = sparse::read(&mut *self)?;
                 Map::new(parts, real.ok_or_else(sparse::damaged)?)?
             }
@@ -290,7 +290,7 @@ impl<R: Read> Tar<R> {
     }
 }
 
-impl<R: Read> Read for Tar<R> {
+impl<R: Read> Read for TarReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
         if most == 0 {

@@ -10,14 +10,14 @@ use std::io::{BufReader, Cursor, Read};
 use rayon::prelude::*;
 
 use super::limits::peek;
-use super::stream::Form;
+use super::stream::StreamFormat;
 use super::{names, tarball};
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::codec::decoder;
 use pravah_foundation::run::context::Context;
-use pravah_foundation::run::names::{Claim, Names, visit};
+use pravah_foundation::run::names::{NameClaim, Names, visit};
 
 /// First bytes that tell what a file is.
 const START_BYTES: usize = 4096;
@@ -34,12 +34,12 @@ fn possible(path: &[u8]) -> [Vec<u8>; 3] {
 /// As [`pravah_foundation::source::walk::walk`].
 pub fn decide(context: &Context, archives: bool) -> Result<Names> {
     let by_name = Names::decide(context, |path, meta, claims| match meta.kind {
-        Kind::Directory => claims.push(Claim::fixed(path)),
-        Kind::File => {
+        EntryKind::Directory => claims.push(NameClaim::fixed(path)),
+        EntryKind::File => {
             let mut all = possible(path).to_vec();
             all.sort();
             all.dedup();
-            claims.extend(all.iter().map(|short| Claim::new(short, path)));
+            claims.extend(all.iter().map(|short| NameClaim::new(short, path)));
         }
         _ => {}
     })?;
@@ -49,16 +49,16 @@ pub fn decide(context: &Context, archives: bool) -> Result<Names> {
     let alike = visit(context, move |path, meta: &Meta, found: &mut Vec<(Vec<u8>, Meta)>| {
         let is_named = |path: &[u8]| by_name.is_shared(path);
         match meta.kind {
-            Kind::Directory if is_named(path) => found.push((path.to_vec(), *meta)),
-            Kind::File if possible(path).iter().any(|name| is_named(name)) => found.push((path.to_vec(), *meta)),
+            EntryKind::Directory if is_named(path) => found.push((path.to_vec(), *meta)),
+            EntryKind::File if possible(path).iter().any(|name| is_named(name)) => found.push((path.to_vec(), *meta)),
             _ => {}
         }
     })?;
     let claims = alike.par_iter().filter_map(|(path, meta)| match meta.kind {
-        Kind::Directory => Some(Claim::fixed(path)),
-        _ => short(context, path, archives).map(|short| Claim::new(&short, path)),
+        EntryKind::Directory => Some(NameClaim::fixed(path)),
+        _ => short(context, path, archives).map(|short| NameClaim::new(&short, path)),
     });
-    let claims: Vec<Claim> = compute_pool(context.threads)?.install(|| claims.collect());
+    let claims: Vec<NameClaim> = compute_pool(context.threads)?.install(|| claims.collect());
     context.control.check()?;
     Ok(Names::of(&claims))
 }
@@ -68,9 +68,9 @@ fn short(context: &Context, path: &[u8], archives: bool) -> Option<Vec<u8>> {
     context.control.check().ok()?;
     let mut file = File::from(context.root.open_file(path).ok()?);
     let start = peek(&mut file, START_BYTES).ok()?;
-    match Form::of(&start, archives)? {
-        Form::Tar | Form::Zip => Some(names::folder(path)),
-        Form::Stream(codec) => {
+    match StreamFormat::of(&start, archives)? {
+        StreamFormat::Tar | StreamFormat::Zip => Some(names::folder(path)),
+        StreamFormat::Stream(codec) => {
             let unpacked = names::unpacked(path);
             let packed = BufReader::new(Cursor::new(start).chain(file));
             let begins = decoder(codec, packed).and_then(|mut content| peek(&mut content, tarball::BLOCK));

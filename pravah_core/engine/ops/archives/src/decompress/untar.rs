@@ -5,10 +5,10 @@ use std::io::{self, Read};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::entries::{Content, MemberKind, Stop, tell};
-use super::limits::Meter;
+use super::entries::{MemberContent, MemberKind, UnpackStop, tell};
+use super::limits::UnpackMeter;
 use super::stream::CompressedFile;
-use super::tarball::{Behind, Entry, Tar, What};
+use super::tarball::{Behind, TarEntry, TarReader, What};
 use super::{Shared, names};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
@@ -26,9 +26,9 @@ pub fn unpack(
     file: &CompressedFile,
     folder: &[u8],
     reader: impl Read,
-    meter: &Meter,
-) -> Result<u64, Stop> {
-    let mut tar = Tar::new(reader);
+    meter: &UnpackMeter,
+) -> Result<u64, UnpackStop> {
+    let mut tar = TarReader::new(reader);
     // What members became files and links, by hashes of their paths.
     let mut made = HashSet::new();
     let mut members = 0;
@@ -41,7 +41,7 @@ pub fn unpack(
         let hash = path.as_ref().map_or(0, |path| xxh3_128(path));
         let attributes = attributes(&entry);
         let replaces = made.contains(&hash);
-        let member = Member { shared, file, folder, name: &entry.name, attributes, replaces };
+        let member = ArchiveMember { shared, file, folder, name: &entry.name, attributes, replaces };
         if let Some(trouble) = &entry.trouble {
             member.tell(IssueKind::Malformed, trouble);
         }
@@ -63,7 +63,12 @@ pub fn unpack(
     Ok(members)
 }
 
-fn member_of(member: &Member<'_>, entry: &Entry, tar: &mut Tar<impl Read>, meter: &Meter) -> Placed {
+fn member_of(
+    member: &ArchiveMember<'_>,
+    entry: &TarEntry,
+    tar: &mut TarReader<impl Read>,
+    meter: &UnpackMeter,
+) -> Placed {
     match entry.what {
         What::Directory => member.directory(),
         What::File => {
@@ -72,7 +77,7 @@ fn member_of(member: &Member<'_>, entry: &Entry, tar: &mut Tar<impl Read>, meter
                 meter.holes(&member.shared.limits, map.size - map.stored())?;
             }
             let (xattrs, replaces) = (&entry.xattrs[..], member.replaces);
-            member.content(Content { reader: tar, map, xattrs, replaces })
+            member.content(MemberContent { reader: tar, map, xattrs, replaces })
         }
         What::Symlink => member.symlink(&entry.link),
         What::HardLink => member.hard_link(&entry.link),
@@ -99,14 +104,14 @@ fn behind(behind: &Behind) -> Option<String> {
     }
 }
 
-fn attributes(entry: &Entry) -> Attributes {
+fn attributes(entry: &TarEntry) -> Attributes {
     // Nobody's set-uid comes out of an archive.
     let mode = entry.mode.map(|mode| mode & 0o777);
     Attributes { mode, mtime: entry.mtime, owner: entry.owner }
 }
 
 /// One member of an archive, on its way to its place.
-pub struct Member<'a> {
+pub struct ArchiveMember<'a> {
     pub shared: &'a Shared,
     pub file: &'a CompressedFile,
     pub folder: &'a [u8],
@@ -117,9 +122,9 @@ pub struct Member<'a> {
 }
 
 /// What a member became and its length; none when it was refused.
-type Placed = Result<Option<(MemberKind, u64)>, Stop>;
+type Placed = Result<Option<(MemberKind, u64)>, UnpackStop>;
 
-impl Member<'_> {
+impl ArchiveMember<'_> {
     /// Note what is wrong with it.
     pub fn tell(&self, kind: IssueKind, message: &str) {
         let message = format!("member {}: {message}", paths::escape(self.name));
@@ -151,11 +156,11 @@ impl Member<'_> {
         self.placed(self.shared.output.directory(&path, self.attributes), MemberKind::Directory)
     }
 
-    pub fn content(&self, content: Content<'_>) -> Placed {
+    pub fn content(&self, content: MemberContent<'_>) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
         match self.shared.output.file(&path, content, self.attributes) {
             Ok(came) => Ok(Some((MemberKind::File, came.length))),
-            Err(Stop::Refused(refused)) => {
+            Err(UnpackStop::Refused(refused)) => {
                 tell(refused, &self.shared.context.control, &self.file.path, self.name)?;
                 Ok(None)
             }
@@ -198,7 +203,7 @@ impl Member<'_> {
     }
 }
 
-impl From<io::ErrorKind> for Stop {
+impl From<io::ErrorKind> for UnpackStop {
     fn from(kind: io::ErrorKind) -> Self {
         Self::Content(kind.into())
     }

@@ -12,11 +12,11 @@ use rayon::prelude::*;
 
 pub use self::encoding::NameEncoding;
 use self::extra::Extra;
-use self::listed::{Listed, name_all};
-use super::entries::{Content, MemberKind, Stop, Unpacked};
-use super::limits::{Meter, Metered};
+use self::listed::{ZipMember, name_all};
+use super::entries::{MemberContent, MemberKind, UnpackStop, Unpacked};
+use super::limits::{Metered, UnpackMeter};
 use super::stream::CompressedFile;
-use super::untar::Member;
+use super::untar::ArchiveMember;
 use super::{Shared, names};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
@@ -36,7 +36,7 @@ const HEADER_BYTES: usize = 4096;
 /// # Errors
 /// Nothing more can be written, or the job is over.
 pub fn unpack(shared: &Shared, file: &CompressedFile) -> Result<()> {
-    let meter = Meter::new(file.meta.size);
+    let meter = UnpackMeter::new(file.meta.size);
     let target = shared.target(&file.path, names::folder(&file.path));
     match members(shared, file, &target, &meter) {
         Ok(members) => shared.came_out(&Unpacked {
@@ -60,15 +60,20 @@ pub fn has_tail(shared: &Shared, path: &[u8]) -> bool {
     matches!(entries.next_entry(), Ok(Some(_)))
 }
 
-fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter) -> std::result::Result<u64, Stop> {
-    let broken = |error: rawzip::Error| Stop::Content(io::Error::other(error));
+fn members(
+    shared: &Shared,
+    file: &CompressedFile,
+    folder: &[u8],
+    meter: &UnpackMeter,
+) -> std::result::Result<u64, UnpackStop> {
+    let broken = |error: rawzip::Error| UnpackStop::Content(io::Error::other(error));
     let opened = File::from(shared.context.root.open_file(&file.path)?);
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
     let archive = ZipArchive::from_file(opened, &mut buffer).map_err(broken)?;
     let mut entries = archive.entries(&mut buffer);
     let mut listed = Vec::new();
     while let Some(entry) = entries.next_entry().map_err(broken)? {
-        listed.push(Listed::of(&entry));
+        listed.push(ZipMember::of(&entry));
         if listed.len() as u64 > shared.limits.members {
             return Err(shared.limits.too_many_members(meter));
         }
@@ -76,16 +81,17 @@ fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter)
     name_all(&mut listed, folder, shared.name_encoding);
     let count = listed.len() as u64;
     // Directories first: a member may be listed before the one it lies in.
-    let (directories, others): (Vec<Listed>, Vec<Listed>) = listed.into_iter().partition(|one| one.is_directory);
+    let (directories, others): (Vec<ZipMember>, Vec<ZipMember>) = listed.into_iter().partition(|one| one.is_directory);
     for listed in directories.into_iter().chain(others).collect::<Vec<_>>().chunks(4096) {
         listed.par_iter().try_for_each(|listed| {
             let mtime = listed.mtime;
             let attributes = Attributes { mode: listed.permissions(), mtime, owner: None };
-            let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+            let member = ArchiveMember { shared, file, folder, name: &listed.name, attributes, replaces: false };
             let placed = match member_of(&archive, listed, member, meter) {
                 // Damage is of this member alone; a limit, or the end of the job, is of all.
-                Err(Stop::Content(error)) if !meter.is_exceeded() && !shared.context.control.is_cancelled() => {
-                    let member = Member { shared, file, folder, name: &listed.name, attributes, replaces: false };
+                Err(UnpackStop::Content(error)) if !meter.is_exceeded() && !shared.context.control.is_cancelled() => {
+                    let member =
+                        ArchiveMember { shared, file, folder, name: &listed.name, attributes, replaces: false };
                     member.tell(IssueKind::Malformed, &format!("is damaged: {error}"));
                     None
                 }
@@ -97,7 +103,7 @@ fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter)
                 rows.replaced();
             }
             rows.member(&file.path, &listed.name, (kind, length), listed.note().as_deref())?;
-            Ok::<(), Stop>(())
+            Ok::<(), UnpackStop>(())
         })?;
     }
     Ok(count)
@@ -105,10 +111,10 @@ fn members(shared: &Shared, file: &CompressedFile, folder: &[u8], meter: &Meter)
 
 fn member_of(
     archive: &ZipArchive<FileReader>,
-    listed: &Listed,
-    mut member: Member<'_>,
-    meter: &Meter,
-) -> std::result::Result<Option<(MemberKind, u64)>, Stop> {
+    listed: &ZipMember,
+    mut member: ArchiveMember<'_>,
+    meter: &UnpackMeter,
+) -> std::result::Result<Option<(MemberKind, u64)>, UnpackStop> {
     if listed.is_directory {
         return member.directory();
     }
@@ -140,7 +146,7 @@ fn member_of(
             return Ok(None);
         }
     };
-    let Member { shared, .. } = member;
+    let ArchiveMember { shared, .. } = member;
     let control = &*shared.context.control;
     let verified = entry.verifying_reader(unpacked);
     let mut content = Metered { inner: verified, meter: meter.clone(), limits: &shared.limits, control };
@@ -149,7 +155,7 @@ fn member_of(
         content.take(TARGET_BYTES).read_to_end(&mut target)?;
         return member.symlink(&target);
     }
-    member.content(Content::of(&mut content))
+    member.content(MemberContent::of(&mut content))
 }
 
 /// The time in a member's own header, which the central directory may lack.

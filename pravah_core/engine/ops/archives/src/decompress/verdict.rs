@@ -14,7 +14,7 @@ use pravah_foundation::io::claims::Claim;
 
 /// What became of a compressed file, and of all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum UnpackStatus {
     /// All of it came out.
     Whole,
     /// Some of it was refused, or could not be looked at.
@@ -23,7 +23,7 @@ pub enum Status {
     Damaged,
 }
 
-impl Status {
+impl UnpackStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Whole => "whole",
@@ -63,9 +63,9 @@ impl Verdicts {
     }
 
     /// It came out: as what?
-    pub fn came_out(&self, control: &Control, path: &[u8]) -> Status {
+    pub fn came_out(&self, control: &Control, path: &[u8]) -> UnpackStatus {
         lock(&self.begun).remove(path);
-        Status::of(control.issues().worst(path))
+        UnpackStatus::of(control.issues().worst(path))
     }
 
     /// Something could not be looked at.
@@ -84,8 +84,8 @@ impl Verdicts {
     }
 
     /// Those that did not come out.
-    pub fn failed(&self, control: &Control) -> Vec<(Vec<u8>, Begun, Status)> {
-        let status = |path: &[u8]| Status::of(control.issues().worst(path)).max(Status::Incomplete);
+    pub fn failed(&self, control: &Control) -> Vec<(Vec<u8>, Begun, UnpackStatus)> {
+        let status = |path: &[u8]| UnpackStatus::of(control.issues().worst(path)).max(UnpackStatus::Incomplete);
         let begun = std::mem::take(&mut *lock(&self.begun));
         let mut failed: Vec<_> = begun.into_iter().map(|(path, begun)| (status(&path), path, begun)).collect();
         failed.sort_by(|one, other| (other.0, &one.1).cmp(&(one.0, &other.1)));
@@ -97,10 +97,10 @@ impl Verdicts {
         let [whole, incomplete, damaged] = counts;
         let unseen = self.unseen.load(Relaxed);
         let verdict = match (whole, incomplete + unseen, damaged) {
-            (.., 1..) => Status::Damaged,
+            (.., 1..) => UnpackStatus::Damaged,
             // Where nothing is compressed, nothing is known to be whole.
-            (1.., 0, 0) => Status::Whole,
-            _ => Status::Incomplete,
+            (1.., 0, 0) => UnpackStatus::Whole,
+            _ => UnpackStatus::Incomplete,
         };
         let statuses = json!({"whole": whole, "incomplete": incomplete, "damaged": damaged, "unseen": unseen});
         (verdict.as_str(), statuses)

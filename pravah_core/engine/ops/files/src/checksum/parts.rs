@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use blake3::hazmat::ChainingValue;
 
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::meta::State;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::digest::Ranges;
 use pravah_foundation::io::digest::{Algorithm, Digest, PART_BYTES, Parts, digest_of_parts, parts_in};
@@ -29,7 +29,7 @@ type Part = (ChainingValue, bool);
 
 /// Parts that an earlier attempt or a split has hashed.
 #[derive(Debug, Default)]
-pub struct KnownParts(HashMap<Vec<u8>, HashMap<(State, u64), Part>>);
+pub struct KnownParts(HashMap<Vec<u8>, HashMap<(FileState, u64), Part>>);
 
 impl KnownParts {
     /// Those of some shards.
@@ -109,14 +109,14 @@ fn mark() -> String {
 }
 
 /// Parts that are known, and those that become so.
-pub struct Kept {
+pub struct PartDigests {
     earlier: KnownParts,
     sink: Arc<Sink>,
     /// None until there is a part: most jobs have no such file.
     sheet: Mutex<Option<Sheet>>,
 }
 
-impl Kept {
+impl PartDigests {
     /// None is known yet.
     pub fn new(sink: &Arc<Sink>) -> Self {
         Self { earlier: KnownParts::default(), sink: Arc::clone(sink), sheet: Mutex::default() }
@@ -143,7 +143,7 @@ impl Kept {
     }
 }
 
-impl Parts for Kept {
+impl Parts for PartDigests {
     fn find(&self, path: &[u8], meta: &Meta, offset: u64) -> Option<ChainingValue> {
         self.earlier.part(path, meta, offset).map(|part| part.0)
     }

@@ -8,13 +8,13 @@ use rayon::prelude::*;
 
 use super::DuplicatesOptions;
 use super::ends::{END_BYTES, WHOLE_BYTES, ends, looked_at};
-use super::known::{Kept, Key, Taken};
-use super::records::{File, Store};
+use super::known::{ContentKey, KeptDigests, KnownFile};
+use super::records::{FileRecord, FileStore};
 use super::roots::Roots;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::meta::State;
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::digest::{Algorithm, Digest, FileReader, Trouble, rest};
@@ -64,7 +64,7 @@ const UNREAD: u32 = u32::MAX;
 struct Item {
     inode: u32,
     /// XXH3-128 of its ends, or of all of it; as bytes, which need no padding.
-    key: Key,
+    key: ContentKey,
 }
 
 /// A comparison of all files of a job.
@@ -72,8 +72,8 @@ pub struct Comparison<'a> {
     options: &'a DuplicatesOptions,
     context: &'a Context,
     roots: &'a Roots,
-    store: &'a Store,
-    kept: &'a Kept,
+    store: &'a FileStore,
+    kept: &'a KeptDigests,
     unread: Mutex<Vec<u32>>,
 }
 
@@ -83,8 +83,8 @@ impl<'a> Comparison<'a> {
         options: &'a DuplicatesOptions,
         context: &'a Context,
         roots: &'a Roots,
-        store: &'a Store,
-        kept: &'a Kept,
+        store: &'a FileStore,
+        kept: &'a KeptDigests,
     ) -> Self {
         Self { options, context, roots, store, kept, unread: Mutex::new(Vec::new()) }
     }
@@ -135,7 +135,7 @@ impl<'a> Comparison<'a> {
         Compared { order, inodes, ..Compared::default() }
     }
 
-    fn file(&self, compared: &Compared, inode: u32) -> (u32, &File) {
+    fn file(&self, compared: &Compared, inode: u32) -> (u32, &FileRecord) {
         let number = compared.names(inode)[0];
         (number, &self.store.files[number as usize])
     }
@@ -208,20 +208,20 @@ impl<'a> Comparison<'a> {
         &self,
         compared: &Compared,
         inode: u32,
-        value: impl Fn(&Taken) -> Option<T>,
-    ) -> Option<(&File, &Taken, T)> {
+        value: impl Fn(&KnownFile) -> Option<T>,
+    ) -> Option<(&FileRecord, &KnownFile, T)> {
         compared.names(inode).iter().find_map(|&number| {
             let taken = self.store.taken(number)?;
             Some((&self.store.files[number as usize], taken, value(taken)?))
         })
     }
 
-    fn root(&self, file: &File) -> (&Roots, u16) {
+    fn root(&self, file: &FileRecord) -> (&Roots, u16) {
         (self.roots, self.store.root(file))
     }
 
     /// XXH3-128 of a file's two ends, or of all of it; none = it could not be read.
-    fn ends(&self, number: u32, file: &File) -> Result<Option<Key>> {
+    fn ends(&self, number: u32, file: &FileRecord) -> Result<Option<ContentKey>> {
         self.context.control.check()?;
         self.kept.compute();
         let path = self.store.path(file);
@@ -245,7 +245,7 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn look(&self, file: &File, path: &[u8]) -> std::result::Result<Option<(Meta, Key)>, Trouble> {
+    fn look(&self, file: &FileRecord, path: &[u8]) -> std::result::Result<Option<(Meta, ContentKey)>, Trouble> {
         let looked_at = [0..END_BYTES.min(file.size), file.size.saturating_sub(END_BYTES)..file.size];
         let open = self.roots.get(self.store.root(file)).open_some(path, file.size, &looked_at)?;
         let meta = open.state()?;
@@ -368,8 +368,8 @@ impl<'a> Comparison<'a> {
 }
 
 /// What a file is known by, which is as it was.
-fn as_it_was(file: &File, taken: &Taken) -> State {
-    State { size: file.size, mtime_ns: file.mtime_ns, ctime_ns: taken.ctime_ns, inode: file.inode }
+fn as_it_was(file: &FileRecord, taken: &KnownFile) -> FileState {
+    FileState { size: file.size, mtime_ns: file.mtime_ns, ctime_ns: taken.ctime_ns, inode: file.inode }
 }
 
 fn of_one_size(compared: &Compared) -> Vec<Item> {

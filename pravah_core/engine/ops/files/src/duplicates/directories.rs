@@ -8,15 +8,15 @@ use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
-use super::groups::{Group, Standing};
-use super::records::{Folder, Store};
+use super::groups::{DuplicateGroup, Standing};
+use super::records::{FileStore, Folder};
 
 const UNLIKE: u32 = u32::MAX;
 const EMPTY: u32 = u32::MAX - 1;
 
 /// What a folder holds, everything below it counted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Content {
+pub struct FolderContent {
     /// Files.
     pub files: u64,
     /// Their bytes.
@@ -27,7 +27,7 @@ pub struct Content {
     pub redundant_bytes: u64,
 }
 
-impl Content {
+impl FolderContent {
     fn add(&mut self, other: Self) {
         self.files += other.files;
         self.bytes += other.bytes;
@@ -37,15 +37,16 @@ impl Content {
 }
 
 /// The content of every folder of the store.
-pub fn contents(store: &Store, groups: &[Group]) -> Vec<Content> {
-    let mut contents = vec![Content::default(); store.folders.len()];
+pub fn contents(store: &FileStore, groups: &[DuplicateGroup]) -> Vec<FolderContent> {
+    let mut contents = vec![FolderContent::default(); store.folders.len()];
     for file in &store.files {
-        contents[file.folder as usize].add(Content { files: 1, bytes: file.size, ..Content::default() });
+        contents[file.folder as usize].add(FolderContent { files: 1, bytes: file.size, ..FolderContent::default() });
     }
     for group in groups {
         for member in group.members.iter().filter(|member| member.standing == Standing::Redundant) {
             let folder = store.files[member.file as usize].folder as usize;
-            let redundant = Content { redundant_files: 1, redundant_bytes: group.size, ..Content::default() };
+            let redundant =
+                FolderContent { redundant_files: 1, redundant_bytes: group.size, ..FolderContent::default() };
             contents[folder].add(redundant);
         }
     }
@@ -61,7 +62,12 @@ pub fn contents(store: &Store, groups: &[Group]) -> Vec<Content> {
 }
 
 /// Sets of folders that are copies of each other, the largest first; each has two or more.
-pub fn copies(store: &Store, groups: &[Group], contents: &[Content], needs_reference: bool) -> Vec<Vec<u32>> {
+pub fn copies(
+    store: &FileStore,
+    groups: &[DuplicateGroup],
+    contents: &[FolderContent],
+    needs_reference: bool,
+) -> Vec<Vec<u32>> {
     let classes = classes(store, groups);
     let alike = comparable(store, &classes);
     let digests = digests(store, &classes, &alike);
@@ -87,7 +93,7 @@ pub fn copies(store: &Store, groups: &[Group], contents: &[Content], needs_refer
 }
 
 /// The group of every file; all empty files are alike.
-fn classes(store: &Store, groups: &[Group]) -> Vec<u32> {
+fn classes(store: &FileStore, groups: &[DuplicateGroup]) -> Vec<u32> {
     let mut classes: Vec<u32> = store.files.iter().map(|file| if file.size == 0 { EMPTY } else { UNLIKE }).collect();
     for (number, group) in groups.iter().enumerate() {
         group.members.iter().for_each(|member| classes[member.file as usize] = number as u32);
@@ -95,7 +101,7 @@ fn classes(store: &Store, groups: &[Group]) -> Vec<u32> {
     classes
 }
 
-fn comparable(store: &Store, classes: &[u32]) -> Vec<bool> {
+fn comparable(store: &FileStore, classes: &[u32]) -> Vec<bool> {
     // A folder that is met twice is one, whichever path leads to it, and no copy of itself.
     let mut seen: HashSet<(u64, u64), RandomState> = HashSet::default();
     let mut is_first = |folder: &Folder| folder.identity.is_none_or(|identity| seen.insert(identity));
@@ -115,7 +121,7 @@ fn comparable(store: &Store, classes: &[u32]) -> Vec<bool> {
 }
 
 /// A digest of names and contents of each comparable folder.
-fn digests(store: &Store, classes: &[u32], alike: &[bool]) -> Vec<Option<blake3::Hash>> {
+fn digests(store: &FileStore, classes: &[u32], alike: &[bool]) -> Vec<Option<blake3::Hash>> {
     // Files of each folder, then the folders of each; sorted so, one folder's are a range.
     let mut files: Vec<u32> =
         (0..store.files.len() as u32).filter(|&file| alike[store.files[file as usize].folder as usize]).collect();

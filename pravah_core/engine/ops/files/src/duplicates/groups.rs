@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::compare::{Class, Compared};
-use super::records::Store;
+use super::records::FileStore;
 use super::roots::Roots;
 use pravah_foundation::io::digest::Digest;
 
@@ -43,7 +43,7 @@ impl Standing {
 
 /// A name in its group.
 #[derive(Debug, Clone, Copy)]
-pub struct Member {
+pub struct GroupMember {
     /// Its number in the store.
     pub file: u32,
     /// What it is here.
@@ -52,13 +52,13 @@ pub struct Member {
 
 /// Files of one content.
 #[derive(Debug)]
-pub struct Group {
+pub struct DuplicateGroup {
     /// Bytes of each.
     pub size: u64,
     /// Their digest.
     pub digest: Digest,
     /// All names; those of one inode beside each other, what is kept first.
-    pub members: Box<[Member]>,
+    pub members: Box<[GroupMember]>,
     /// How many inodes they are.
     pub inodes: u32,
     /// Bytes that come back when all but one inode, or all but the reference's, go.
@@ -66,11 +66,12 @@ pub struct Group {
 }
 
 /// Order classes into groups, the one that gives most back first.
-pub fn build(compared: &Compared, classes: Vec<Class>, store: &Store, roots: &Roots) -> Vec<Group> {
+pub fn build(compared: &Compared, classes: Vec<Class>, store: &FileStore, roots: &Roots) -> Vec<DuplicateGroup> {
     use rayon::prelude::*;
-    let mut groups: Vec<Group> = classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect();
+    let mut groups: Vec<DuplicateGroup> =
+        classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect();
     groups.par_sort_unstable_by(|one, other| {
-        let place = |group: &Group| (Reverse(group.reclaimable), Reverse(group.size));
+        let place = |group: &DuplicateGroup| (Reverse(group.reclaimable), Reverse(group.size));
         (place(one), one.digest.as_bytes()).cmp(&(place(other), other.digest.as_bytes()))
     });
     groups
@@ -91,7 +92,7 @@ struct Copy {
     mtime_ns: i64,
 }
 
-fn group(compared: &Compared, class: &Class, store: &Store, roots: &Roots) -> Group {
+fn group(compared: &Compared, class: &Class, store: &FileStore, roots: &Roots) -> DuplicateGroup {
     let copy = |&inode: &u32| {
         let files = compared.names(inode).iter().map(|&number| (store.path(&store.files[number as usize]), number));
         let mut names: Vec<(Vec<u8>, u32)> = files.collect();
@@ -129,20 +130,20 @@ fn group(compared: &Compared, class: &Class, store: &Store, roots: &Roots) -> Gr
         if standing == Standing::Redundant {
             reclaimable += size;
         }
-        members.push(Member { file: copy.names[0].1, standing });
+        members.push(GroupMember { file: copy.names[0].1, standing });
         members.extend(copy.names[1..].iter().map(|&(_, file)| {
             let of_reference = store.is_reference(&store.files[file as usize]);
-            Member { file, standing: if of_reference { Standing::Reference } else { Standing::HardLink } }
+            GroupMember { file, standing: if of_reference { Standing::Reference } else { Standing::HardLink } }
         }));
     }
-    Group { size, digest: class.digest, members: members.into(), inodes: copies.len() as u32, reclaimable }
+    DuplicateGroup { size, digest: class.digest, members: members.into(), inodes: copies.len() as u32, reclaimable }
 }
 
 /// Smaller files share no blocks: some file systems keep them in the inode.
 const SHARED_FROM_BYTES: u64 = 4096;
 
 /// Where a file's blocks lie on its device, when its file system tells that all of them are shared.
-fn extents(store: &Store, roots: &Roots, file: u32, size: u64) -> Option<u128> {
+fn extents(store: &FileStore, roots: &Roots, file: u32, size: u64) -> Option<u128> {
     let file = &store.files[file as usize];
     let root = roots.get(store.root(file));
     if size < SHARED_FROM_BYTES || root.objects().is_some() {

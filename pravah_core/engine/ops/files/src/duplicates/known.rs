@@ -8,8 +8,8 @@ use super::ends::{END_BYTES, WHOLE_BYTES};
 use super::roots::Roots;
 use super::tables::root_text;
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::State;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::FileState;
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::io::digest::Digest;
@@ -26,27 +26,27 @@ pub const ENDS: &[Column] = kept![Column::category("root"), Column::raw("ends"),
 pub const CONTENTS: &[Column] = kept![Column::category("root"), Column::text("digest"),];
 
 /// XXH3-128 of a file's ends, or of all of it.
-pub type Key = [u8; 16];
+pub type ContentKey = [u8; 16];
 
 /// What an earlier run knows of a file.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Taken {
+pub struct KnownFile {
     /// Last change of the inode, then and now.
     pub ctime_ns: i64,
     /// Of its ends.
-    pub ends: Option<Key>,
+    pub ends: Option<ContentKey>,
     /// Of all of it.
     pub digest: Option<Digest>,
 }
 
 /// What an earlier run knows of the files below one root.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct RootBaseline {
     ends: Baseline,
     contents: Baseline,
 }
 
-impl Known {
+impl RootBaseline {
     /// Of root number `root`.
     pub fn open(options: &DuplicatesOptions, context: &Context, roots: &Roots, root: u16) -> Self {
         let (mut known, shown) = (Self::default(), root_text(roots, root));
@@ -63,19 +63,19 @@ impl Known {
     }
 
     /// Of a file; none when it is not as it was, or nothing is known.
-    pub fn of(&self, path: &[u8], meta: &Meta) -> Option<Taken> {
-        let ends = self.ends.find(path, meta).and_then(|row| Key::try_from(row.bytes(1)?).ok());
+    pub fn of(&self, path: &[u8], meta: &Meta) -> Option<KnownFile> {
+        let ends = self.ends.find(path, meta).and_then(|row| ContentKey::try_from(row.bytes(1)?).ok());
         let digest = self.contents.find(path, meta).and_then(|row| Digest::from_hex(row.text(1)?.as_bytes()));
-        (ends.is_some() || digest.is_some()).then_some(Taken { ctime_ns: meta.ctime_ns, ends, digest })
+        (ends.is_some() || digest.is_some()).then_some(KnownFile { ctime_ns: meta.ctime_ns, ends, digest })
     }
 
     /// Of the files of a batch, by their places in it.
-    pub fn of_batch(&self, batch: &Batch) -> Vec<(usize, Taken)> {
+    pub fn of_batch(&self, batch: &Batch) -> Vec<(usize, KnownFile)> {
         if self.ends.is_empty() && self.contents.is_empty() {
             return Vec::new();
         }
         let mut path = Vec::new();
-        let files = batch.iter().enumerate().filter(|(_, (_, meta))| meta.kind == Kind::File);
+        let files = batch.iter().enumerate().filter(|(_, (_, meta))| meta.kind == EntryKind::File);
         let of = |(place, (name, meta)): (usize, (&[u8], &Meta))| {
             paths::join_into(&mut path, &batch.directory.path, name);
             Some((place, self.of(&path, meta)?))
@@ -93,7 +93,7 @@ fn contents_mark(options: &DuplicatesOptions) -> String {
 }
 
 /// What is kept for the next run.
-pub struct Kept {
+pub struct KeptDigests {
     ends: Slots<Sheet>,
     contents: Slots<Sheet>,
     /// Files that were compared without being read.
@@ -102,7 +102,7 @@ pub struct Kept {
     computed: AtomicU64,
 }
 
-impl Kept {
+impl KeptDigests {
     /// Empty tables.
     pub fn new(options: &DuplicatesOptions, context: &Context) -> Self {
         let sheet = |name, columns, mark: &str| {
@@ -121,12 +121,12 @@ impl Kept {
     ///
     /// # Errors
     /// As [`Sheet::write_if_full`]; so below.
-    pub fn ends(&self, (roots, root): (&Roots, u16), path: &[u8], state: State, key: &Key) -> Result<()> {
+    pub fn ends(&self, (roots, root): (&Roots, u16), path: &[u8], state: FileState, key: &ContentKey) -> Result<()> {
         row(&self.ends, (roots, root), path, state, |rows| rows.optional_bytes(Some(key)))
     }
 
     /// Keep a file's digest.
-    pub fn contents(&self, (roots, root): (&Roots, u16), path: &[u8], state: State, digest: &Digest) -> Result<()> {
+    pub fn contents(&self, (roots, root): (&Roots, u16), path: &[u8], state: FileState, digest: &Digest) -> Result<()> {
         row(&self.contents, (roots, root), path, state, |rows| rows.text(&digest.to_hex()))
     }
 
@@ -161,7 +161,7 @@ fn row(
     sheets: &Slots<Sheet>,
     (roots, root): (&Roots, u16),
     path: &[u8],
-    state: State,
+    state: FileState,
     value: impl FnOnce(&mut Columns),
 ) -> Result<()> {
     let mut sheet = sheets.acquire();

@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use foldhash::fast::RandomState;
 
-use super::known::{self, Taken};
+use super::known::{self, KnownFile};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::digest::Digest;
@@ -15,7 +15,7 @@ use pravah_foundation::source::walk::Batch;
 
 /// A regular file under one of its names.
 #[derive(Debug, Clone, Copy)]
-pub struct File {
+pub struct FileRecord {
     /// Apparent size.
     pub size: u64,
     /// Last change of the content.
@@ -23,7 +23,7 @@ pub struct File {
     /// Inode number.
     pub inode: u64,
     start: u64,
-    /// Where it lies in [`Store::folders`].
+    /// Where it lies in [`FileStore::folders`].
     pub folder: u32,
     length: u16,
     device: u16,
@@ -62,11 +62,11 @@ struct Names {
 }
 
 /// Digests that the job's one read gave, by file; `None` for a file that could not be read.
-type Known = HashMap<u32, Option<Digest>, RandomState>;
+type DigestsByFile = HashMap<u32, Option<Digest>, RandomState>;
 /// Files with several names; of the others nothing is kept.
 type Linked = HashMap<u32, Names, RandomState>;
 
-impl Found {
+impl WalkResult {
     fn folder(&mut self, batch: &Batch, inside: &[Vec<u8>]) -> &mut Folder {
         let (directory, place) = (&batch.directory, batch.directory.id as usize);
         if self.folders.len() <= place {
@@ -90,13 +90,13 @@ impl Found {
 
 /// What one walk found.
 #[derive(Debug, Default)]
-pub struct Found {
-    files: Vec<File>,
+pub struct WalkResult {
+    files: Vec<FileRecord>,
     names: Vec<u8>,
     folders: Vec<Option<Folder>>,
     devices: Vec<u64>,
-    known: Known,
-    taken: HashMap<u32, Taken, RandomState>,
+    known: DigestsByFile,
+    taken: HashMap<u32, KnownFile, RandomState>,
     linked: Linked,
     incomplete: Vec<Vec<u8>>,
     /// Subtrees that were not entered.
@@ -105,25 +105,25 @@ pub struct Found {
 
 /// Takes the files of a walk, from several threads.
 #[derive(Debug)]
-pub struct Collector {
-    found: Mutex<Found>,
+pub struct FileCollector {
+    found: Mutex<WalkResult>,
     /// Paths of references inside the source.
     inside: Vec<Vec<u8>>,
     /// What is known of the files from an earlier run.
-    known: known::Known,
+    known: known::RootBaseline,
 }
 
 /// What a read says of an entry: none = it was not read; then none = it could not be, else its size and digest.
 type Read = Option<Option<(u64, Digest)>>;
 
-impl Collector {
+impl FileCollector {
     /// A collector; what lies below one of `inside` belongs to a reference.
-    pub fn new(inside: Vec<Vec<u8>>, known: known::Known) -> Self {
-        Self { found: Mutex::new(Found::default()), inside, known }
+    pub fn new(inside: Vec<Vec<u8>>, known: known::RootBaseline) -> Self {
+        Self { found: Mutex::new(WalkResult::default()), inside, known }
     }
 
     /// What an earlier run knows of the files.
-    pub fn known(&self) -> &known::Known {
+    pub fn known(&self) -> &known::RootBaseline {
         &self.known
     }
 
@@ -147,8 +147,8 @@ impl Collector {
         let mut others = 0;
         for (index, (name, meta)) in batch.iter().enumerate() {
             match meta.kind {
-                Kind::Directory => {}
-                Kind::File => {
+                EntryKind::Directory => {}
+                EntryKind::File => {
                     let number = number_of(found.files.len())?;
                     let read = read(index);
                     if let Some((_, taken)) = taken.next_if(|&(place, _)| place == index).filter(|_| read.is_none()) {
@@ -162,7 +162,7 @@ impl Collector {
                         found.linked.insert(number, Names { links: meta.links, via_link: meta.via_link });
                     }
                     let device = device_number(&mut found.devices, meta.device)?;
-                    found.files.push(File {
+                    found.files.push(FileRecord {
                         size,
                         mtime_ns: meta.mtime_ns,
                         inode: meta.inode,
@@ -195,7 +195,7 @@ impl Collector {
     }
 
     /// What the walk found.
-    pub fn finish(self) -> Found {
+    pub fn finish(self) -> WalkResult {
         self.found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -224,15 +224,15 @@ pub fn is_below(path: &[u8], above: &[u8]) -> bool {
 
 /// The files of all roots.
 #[derive(Debug, Default)]
-pub struct Store {
+pub struct FileStore {
     /// All files, in no order.
-    pub files: Vec<File>,
+    pub files: Vec<FileRecord>,
     /// All directories; a parent comes before its children.
     pub folders: Vec<Folder>,
     names: Vec<u8>,
     devices: Vec<u64>,
-    known: Known,
-    taken: HashMap<u32, Taken, RandomState>,
+    known: DigestsByFile,
+    taken: HashMap<u32, KnownFile, RandomState>,
     linked: Linked,
     roots: u16,
     /// Subtrees of the source that were not entered.
@@ -241,21 +241,21 @@ pub struct Store {
     pub reference_skipped: u64,
 }
 
-impl Store {
+impl FileStore {
     /// Add what the walk of the next reference found.
-    pub fn add(&mut self, found: Found) {
+    pub fn add(&mut self, found: WalkResult) {
         self.roots += 1;
         self.reference_skipped += found.skipped;
         self.merge(found, self.roots, true);
     }
 
     /// Add what the walk of the source found.
-    pub fn add_source(&mut self, found: Found) {
+    pub fn add_source(&mut self, found: WalkResult) {
         self.skipped = found.skipped;
         self.merge(found, 0, false);
     }
 
-    fn merge(&mut self, mut found: Found, root: u16, reference: bool) {
+    fn merge(&mut self, mut found: WalkResult, root: u16, reference: bool) {
         mark_incomplete(&mut found);
         let (files, folders, names) = (self.files.len() as u32, self.folders.len() as u32, self.names.len() as u64);
         let devices: Vec<u16> = found.devices.iter().map(|&device| self.device(device)).collect();
@@ -293,32 +293,32 @@ impl Store {
     }
 
     /// A file's name.
-    pub fn name(&self, file: &File) -> &[u8] {
+    pub fn name(&self, file: &FileRecord) -> &[u8] {
         &self.names[file.start as usize..file.start as usize + usize::from(file.length)]
     }
 
     /// A file's path relative to its root.
-    pub fn path(&self, file: &File) -> Vec<u8> {
+    pub fn path(&self, file: &FileRecord) -> Vec<u8> {
         paths::join(&self.folders[file.folder as usize].path, self.name(file))
     }
 
     /// The root a file lies below.
-    pub fn root(&self, file: &File) -> u16 {
+    pub fn root(&self, file: &FileRecord) -> u16 {
         self.folders[file.folder as usize].root
     }
 
     /// True when a file belongs to a reference.
-    pub fn is_reference(&self, file: &File) -> bool {
+    pub fn is_reference(&self, file: &FileRecord) -> bool {
         self.folders[file.folder as usize].reference
     }
 
     /// The device of a file.
-    pub fn device_of(&self, file: &File) -> u64 {
+    pub fn device_of(&self, file: &FileRecord) -> u64 {
         self.devices.get(usize::from(file.device)).copied().unwrap_or(0)
     }
 
     /// What names of one inode have in common.
-    pub fn identity(&self, file: &File) -> (u16, u64) {
+    pub fn identity(&self, file: &FileRecord) -> (u16, u64) {
         (file.device, file.inode)
     }
 
@@ -351,7 +351,7 @@ impl Store {
     }
 
     /// What an earlier run knows of a file that is as it was.
-    pub fn taken(&self, file: u32) -> Option<&Taken> {
+    pub fn taken(&self, file: u32) -> Option<&KnownFile> {
         self.taken.get(&file)
     }
 }
@@ -366,7 +366,7 @@ fn append<T>(all: &mut Vec<T>, mut more: Vec<T>) {
 }
 
 /// Mark the folders in which something was not seen, and all above them.
-fn mark_incomplete(found: &mut Found) {
+fn mark_incomplete(found: &mut WalkResult) {
     let mut marked: Vec<usize> = Vec::new();
     if !found.incomplete.is_empty() {
         let by_path: HashMap<&[u8], usize, RandomState> = found

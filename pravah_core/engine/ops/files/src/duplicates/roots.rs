@@ -4,8 +4,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::known::Known;
-use super::records::{Collector, Found};
+use super::known::RootBaseline;
+use super::records::{FileCollector, WalkResult};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
@@ -16,7 +16,7 @@ use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
 
 /// A reference outside the source.
 #[derive(Debug)]
-pub struct Reference {
+pub struct ReferenceRoot {
     /// Its path, as given.
     pub path: PathBuf,
     /// It, open.
@@ -28,7 +28,7 @@ pub struct Reference {
 pub struct Roots {
     source: Arc<Root>,
     inside: Vec<Vec<u8>>,
-    outside: Vec<Reference>,
+    outside: Vec<ReferenceRoot>,
 }
 
 impl Roots {
@@ -63,7 +63,7 @@ impl Roots {
             })?;
             match path.strip_prefix(&source) {
                 Ok(below) => found.inside.push(below.as_os_str().as_bytes().to_vec()),
-                Err(_) => found.outside.push(Reference { path: PathBuf::from(reference), root: Arc::new(root) }),
+                Err(_) => found.outside.push(ReferenceRoot { path: PathBuf::from(reference), root: Arc::new(root) }),
             }
             seen.push(path);
         }
@@ -76,7 +76,7 @@ impl Roots {
     }
 
     /// The references elsewhere; number 1 is the first.
-    pub fn outside(&self) -> &[Reference] {
+    pub fn outside(&self) -> &[ReferenceRoot] {
         &self.outside
     }
 
@@ -110,7 +110,7 @@ fn real(path: &Path) -> Result<PathBuf> {
     })
 }
 
-struct Walking(Collector);
+struct Walking(FileCollector);
 
 impl Visitor for Walking {
     fn batch(&self, batch: Batch) -> Result<()> {
@@ -129,14 +129,14 @@ impl Visitor for Walking {
     }
 }
 
-impl Reference {
+impl ReferenceRoot {
     /// Walk it by the job's rules.
     ///
     /// # Errors
     /// As [`walk`].
-    pub fn walk(&self, context: &Context, known: Known) -> Result<Found> {
+    pub fn walk(&self, context: &Context, known: RootBaseline) -> Result<WalkResult> {
         let rules = context.walk.compile()?;
-        let visitor = Arc::new(Walking(Collector::new(Vec::new(), known)));
+        let visitor = Arc::new(Walking(FileCollector::new(Vec::new(), known)));
         walk(Arc::clone(&self.root), rules, visitor.clone(), &context.control, context.threads)?;
         let visitor = Arc::into_inner(visitor).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
         Ok(visitor.0.finish())

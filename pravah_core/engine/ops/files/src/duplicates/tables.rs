@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::directories::{Content, contents, copies};
-use super::groups::{Group, Standing};
+use super::directories::{FolderContent, contents, copies};
+use super::groups::{DuplicateGroup, Standing};
 use super::known::{CONTENTS, ENDS};
-use super::records::{File, Store};
+use super::records::{FileRecord, FileStore};
 use super::roots::Roots;
 use super::{Duplicates, verdict};
 use pravah_foundation::base::error::Result;
@@ -97,12 +97,12 @@ pub const TABLES: &[TableColumns] = &[
 ];
 
 /// A table that is being written.
-pub struct Writing {
+pub struct GroupTable {
     pub rows: Columns,
     writer: TableWriter,
 }
 
-impl Writing {
+impl GroupTable {
     pub fn new(job: &Duplicates, name: &'static str, columns: &[Column]) -> Self {
         let rows = Columns::new(columns);
         let table = Table { name, dictionary: &["root", "role", "standing", "extension"] };
@@ -160,14 +160,14 @@ fn root_and_role(job: &Duplicates, rows: &mut Columns, root: u16, reference: boo
     rows.text(if reference { "reference" } else { "candidate" });
 }
 
-pub fn extension(store: &Store, file: &File) -> String {
+pub fn extension(store: &FileStore, file: &FileRecord) -> String {
     paths::escape(&paths::extension(store.name(file)).to_ascii_lowercase()).into_owned()
 }
 
 fn write_groups(job: &Duplicates) -> Result<Vec<Staged>> {
     let store = &job.store;
-    let mut result = Writing::new(job, "result", RESULT);
-    let mut groups = Writing::new(job, "groups", GROUPS);
+    let mut result = GroupTable::new(job, "result", RESULT);
+    let mut groups = GroupTable::new(job, "groups", GROUPS);
     for (number, group) in job.groups.iter().enumerate() {
         job.context.control.check()?;
         let digest = group.digest.to_hex();
@@ -202,12 +202,12 @@ fn write_groups(job: &Duplicates) -> Result<Vec<Staged>> {
     Ok(vec![result.stage()?, groups.stage()?])
 }
 
-fn count(group: &Group, standing: Standing) -> u64 {
+fn count(group: &DuplicateGroup, standing: Standing) -> u64 {
     group.members.iter().filter(|member| member.standing == standing).count() as u64
 }
 
-fn write_folders(job: &Duplicates, sets: &[Vec<u32>], contents: &[Content]) -> Result<Staged> {
-    let mut folders = Writing::new(job, "folders", FOLDERS);
+fn write_folders(job: &Duplicates, sets: &[Vec<u32>], contents: &[FolderContent]) -> Result<Staged> {
+    let mut folders = GroupTable::new(job, "folders", FOLDERS);
     for (number, set) in sets.iter().enumerate() {
         for &place in set {
             let (folder, content) = (&job.store.folders[place as usize], contents[place as usize]);
@@ -224,8 +224,8 @@ fn write_folders(job: &Duplicates, sets: &[Vec<u32>], contents: &[Content]) -> R
 }
 
 /// Where the waste is: the folders of the source that hold redundant files.
-fn write_by_folder(job: &Duplicates, contents: &[Content]) -> Result<Staged> {
-    let mut table = Writing::new(job, "by_folder", BY_FOLDER);
+fn write_by_folder(job: &Duplicates, contents: &[FolderContent]) -> Result<Staged> {
+    let mut table = GroupTable::new(job, "by_folder", BY_FOLDER);
     for (folder, content) in job.store.folders.iter().zip(contents) {
         if folder.root != 0 || content.redundant_files == 0 {
             continue;
@@ -249,7 +249,7 @@ fn write_by_extension(job: &Duplicates) -> Result<Staged> {
             *sum = (sum.0 + 1, sum.1 + group.size);
         }
     }
-    let mut table = Writing::new(job, "by_extension", BY_EXTENSION);
+    let mut table = GroupTable::new(job, "by_extension", BY_EXTENSION);
     for (extension, (files, bytes)) in sums {
         table.rows.text(&extension);
         table.rows.integer(files);
@@ -261,7 +261,7 @@ fn write_by_extension(job: &Duplicates) -> Result<Staged> {
 
 /// Names of one inode, whether another inode has their content or not; and how many such inodes there are.
 fn write_hard_links(job: &Duplicates) -> Result<(Staged, u64)> {
-    let mut table = Writing::new(job, "hard_links", HARD_LINKS);
+    let mut table = GroupTable::new(job, "hard_links", HARD_LINKS);
     let mut link = 0;
     for inode in 0..job.compared.inodes.len() as u32 {
         let names = job.compared.names(inode);

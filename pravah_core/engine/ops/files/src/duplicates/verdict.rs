@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::Duplicates;
 use super::groups::Standing;
-use super::tables::{UNIQUE, Writing, extension};
+use super::tables::{GroupTable, UNIQUE, extension};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::store::sink::Staged;
 
@@ -76,7 +76,7 @@ impl<'a> Wipe<'a> {
 /// As of all tables.
 pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
     let store = &job.store;
-    let mut table = Writing::new(job, "unique", UNIQUE);
+    let mut table = GroupTable::new(job, "unique", UNIQUE);
     let (mut files, mut bytes, mut not_compared) = (0u64, 0u64, 0u64);
     for (file, _) in store.files.iter().zip(Wipe::of(job).only_here()).filter(|(_, only_here)| *only_here) {
         if file.size < job.options.min_file_bytes {

@@ -8,10 +8,10 @@ use foldhash::fast::RandomState;
 
 use super::summary::Summary;
 use super::tables;
-use super::tree::{Totals, Tree};
+use super::tree::{DirectoryTotals, Tree};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::{Slots, compute_pool};
 use pravah_foundation::base::sync::lock;
@@ -61,8 +61,8 @@ impl OwnerNames {
     }
 }
 
-fn write_extension(rows: &mut Columns, name: &[u8], kind: Kind) {
-    let extension = if kind == Kind::File { paths::extension(name) } else { b"" };
+fn write_extension(rows: &mut Columns, name: &[u8], kind: EntryKind) {
+    let extension = if kind == EntryKind::File { paths::extension(name) } else { b"" };
     if extension.iter().any(u8::is_ascii_uppercase) {
         rows.text(&paths::escape(&extension.to_ascii_lowercase()));
     } else {
@@ -170,7 +170,7 @@ impl NotCovered {
 }
 
 /// Takes the entries of a walk.
-pub struct Collector {
+pub struct EntryCollector {
     workers: Slots<Worker>,
     tree: Mutex<Tree>,
     not_covered: Mutex<NotCovered>,
@@ -192,7 +192,7 @@ pub struct Collected {
     pub empty_directories: u64,
 }
 
-impl Collector {
+impl EntryCollector {
     /// A collector with one worker per thread.
     pub fn new(context: &Context, reference_ns: i64, largest_count: usize) -> Self {
         let owners = Arc::new(Owners::read());
@@ -253,7 +253,7 @@ impl Collector {
     }
 
     /// Count an entry into the batch's totals; true when it is its inode's first name.
-    fn total(&self, batch: &Batch, meta: &Meta, totals: &mut Totals) -> bool {
+    fn total(&self, batch: &Batch, meta: &Meta, totals: &mut DirectoryTotals) -> bool {
         totals.files += 1;
         if meta.links > 1 {
             return lock(&self.tree).link(batch.directory.id, meta);
@@ -279,11 +279,11 @@ impl Worker {
     fn entry(&mut self, directory: &[u8], name: &[u8], meta: &Meta) -> Result<()> {
         paths::join_into(&mut self.path, directory, name);
         self.names.write(&mut self.rows, &self.path, name, meta);
-        if meta.kind == Kind::File {
+        if meta.kind == EntryKind::File {
             self.largest.offer(&self.path, meta);
             if meta.size == 0 {
                 self.empty.path(&self.path);
-                self.empty.text(Kind::File.as_str());
+                self.empty.text(EntryKind::File.as_str());
             }
         }
         self.encode()
@@ -292,7 +292,7 @@ impl Worker {
     fn empty_directory(&mut self, path: &[u8]) -> Result<()> {
         self.empty_directories += 1;
         self.empty.path(if path.is_empty() { b"." } else { path });
-        self.empty.text(Kind::Directory.as_str());
+        self.empty.text(EntryKind::Directory.as_str());
         self.encode()
     }
 
@@ -307,14 +307,14 @@ impl Worker {
     }
 }
 
-impl Collector {
+impl EntryCollector {
     /// Rows and sums of some entries.
     pub fn batch(&self, batch: &Batch) -> Result<()> {
-        let mut totals = Totals::default();
+        let mut totals = DirectoryTotals::default();
         let mut worker = self.workers.acquire();
         for (name, meta) in batch.iter() {
             worker.entry(&batch.directory.path, name, meta)?;
-            if meta.kind != Kind::Directory {
+            if meta.kind != EntryKind::Directory {
                 let first = self.total(batch, meta, &mut totals);
                 worker.summary.count(name, meta, first);
             }
@@ -330,8 +330,8 @@ impl Collector {
     /// A subtree that is not visited.
     pub fn skipped(&self, skipped: Skipped<'_>) -> Result<()> {
         // A directory that is listed and not entered counts as one of its parent's.
-        if let Some(meta) = skipped.listed.filter(|meta| meta.kind == Kind::Directory) {
-            let own = Totals { directories: 1, allocated: meta.allocated, ..Totals::default() };
+        if let Some(meta) = skipped.listed.filter(|meta| meta.kind == EntryKind::Directory) {
+            let own = DirectoryTotals { directories: 1, allocated: meta.allocated, ..DirectoryTotals::default() };
             lock(&self.tree).add(skipped.directory, &own);
         }
         lock(&self.not_covered).push(skipped.path, skipped.reason.as_str(), skipped.reason.message())

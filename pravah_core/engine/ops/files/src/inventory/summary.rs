@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::histogram::Histogram;
-use pravah_foundation::base::meta::{Kind, Meta};
+use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
 
 /// Upper bounds of the age buckets in days; the last bucket has none, the one before all is the future.
@@ -30,7 +30,7 @@ const OTHER_EXTENSIONS: &[u8] = b"(other extensions)";
 
 /// Files and bytes of one group; an inode's bytes are counted at its first name.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Group {
+pub struct GroupUsage {
     /// Names.
     pub files: u64,
     /// Apparent bytes.
@@ -39,7 +39,7 @@ pub struct Group {
     pub allocated: u64,
 }
 
-impl Group {
+impl GroupUsage {
     fn count(&mut self, size: u64, allocated: u64) {
         self.files += 1;
         self.size = self.size.saturating_add(size);
@@ -53,7 +53,7 @@ impl Group {
     }
 }
 
-type Map<K> = HashMap<K, Group, RandomState>;
+type Map<K> = HashMap<K, GroupUsage, RandomState>;
 
 /// One thread's sums.
 #[derive(Debug, Clone)]
@@ -64,9 +64,9 @@ pub struct Summary {
     /// Entries other than directories by user id.
     pub owners: Map<u32>,
     /// Entries other than directories by age.
-    pub ages: [Group; AGE_COUNT],
+    pub ages: [GroupUsage; AGE_COUNT],
     /// Regular files by power of two.
-    pub sizes: [Group; 65],
+    pub sizes: [GroupUsage; 65],
     /// Regular files' sizes.
     pub histogram: Histogram,
     /// Regular files, symbolic links, others.
@@ -84,8 +84,8 @@ impl Summary {
             reference_ns,
             extensions: Map::default(),
             owners: Map::default(),
-            ages: [Group::default(); AGE_COUNT],
-            sizes: [Group::default(); 65],
+            ages: [GroupUsage::default(); AGE_COUNT],
+            sizes: [GroupUsage::default(); 65],
             histogram: Histogram::default(),
             kinds: [0; 3],
             empty_files: 0,
@@ -98,8 +98,8 @@ impl Summary {
         let (size, allocated) = if first { (meta.size, meta.allocated) } else { (0, 0) };
         self.owners.entry(meta.uid).or_default().count(size, allocated);
         self.ages[age(self.reference_ns, meta.mtime_ns)].count(size, allocated);
-        if meta.kind != Kind::File {
-            self.kinds[if meta.kind == Kind::Symlink { 1 } else { 2 }] += 1;
+        if meta.kind != EntryKind::File {
+            self.kinds[if meta.kind == EntryKind::Symlink { 1 } else { 2 }] += 1;
             return;
         }
         self.kinds[0] += 1;

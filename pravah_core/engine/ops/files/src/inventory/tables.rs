@@ -2,8 +2,8 @@
 
 use arrow_array::RecordBatch;
 
-use super::summary::{Group, Summary, age_label};
-use super::tree::{Totals, Tree};
+use super::summary::{GroupUsage, Summary, age_label};
+use super::tree::{DirectoryTotals, Tree};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::paths;
 use pravah_foundation::source::owners::Owners;
@@ -89,7 +89,7 @@ pub fn by_owner(summary: &Summary, owners: &Owners) -> Result<RecordBatch> {
     by_name("by_owner", summary.owners.iter().map(|(&user, group)| (owners.user(user), group)))
 }
 
-fn by_name<'a>(table: &str, groups: impl Iterator<Item = (String, &'a Group)>) -> Result<RecordBatch> {
+fn by_name<'a>(table: &str, groups: impl Iterator<Item = (String, &'a GroupUsage)>) -> Result<RecordBatch> {
     let mut groups: Vec<_> = groups.collect();
     groups.sort_by(|(name, group), (other_name, other)| other.size.cmp(&group.size).then(name.cmp(other_name)));
     let mut rows = Columns::new(columns(table));
@@ -132,7 +132,7 @@ pub fn size_histogram(summary: &Summary) -> Result<RecordBatch> {
 /// One row of `directories`.
 pub fn directory(rows: &mut Columns, tree: &Tree, id: u32, path: &mut Vec<u8>) {
     tree.path(id, path);
-    let (depth, Totals { files, directories, size, allocated }) = tree.get(id);
+    let (depth, DirectoryTotals { files, directories, size, allocated }) = tree.get(id);
     rows.path(path);
     rows.integer(u64::from(depth));
     rows.integer(files);

@@ -11,7 +11,7 @@ use pravah_foundation::source::walk::Directory;
 
 /// Totals of one directory. `size` counts entries other than directories; `allocated` counts all, as `du`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Totals {
+pub struct DirectoryTotals {
     /// Names of entries other than directories.
     pub files: u64,
     /// Directories below.
@@ -22,7 +22,7 @@ pub struct Totals {
     pub allocated: u64,
 }
 
-impl Totals {
+impl DirectoryTotals {
     /// Add another directory's totals.
     pub fn add(&mut self, other: &Self) {
         self.files += other.files;
@@ -38,7 +38,7 @@ struct Node {
     depth: u32,
     name_start: u64,
     name_length: u32,
-    totals: Totals,
+    totals: DirectoryTotals,
 }
 
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub struct Tree {
 
 impl Tree {
     /// Add what one batch of a directory holds.
-    pub fn add(&mut self, directory: &Directory, totals: &Totals) {
+    pub fn add(&mut self, directory: &Directory, totals: &DirectoryTotals) {
         let index = directory.id as usize;
         if self.nodes.len() <= index {
             self.nodes.resize(index + 1, None);
@@ -69,7 +69,7 @@ impl Tree {
             let name = &directory.path[start..];
             let name_start = names.len() as u64;
             names.extend_from_slice(name);
-            let own = Totals { allocated: directory.meta.allocated, ..Totals::default() };
+            let own = DirectoryTotals { allocated: directory.meta.allocated, ..DirectoryTotals::default() };
             Node {
                 parent: directory.parent,
                 depth: directory.depth,
@@ -133,7 +133,7 @@ impl Tree {
     }
 
     /// The source's totals.
-    pub fn source(&self) -> Totals {
+    pub fn source(&self) -> DirectoryTotals {
         self.nodes.first().copied().flatten().map(|node| node.totals).unwrap_or_default()
     }
 
@@ -143,8 +143,8 @@ impl Tree {
     }
 
     /// A directory's depth and totals.
-    pub fn get(&self, id: u32) -> (u32, Totals) {
-        self.nodes[id as usize].map_or((0, Totals::default()), |node| (node.depth, node.totals))
+    pub fn get(&self, id: u32) -> (u32, DirectoryTotals) {
+        self.nodes[id as usize].map_or((0, DirectoryTotals::default()), |node| (node.depth, node.totals))
     }
 
     /// Write a directory's path relative to the source into `path`; the source is `.`.

@@ -64,13 +64,13 @@ impl Count {
 
 /// What was found in one file.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FileMatches {
     /// Of all patterns.
     pub all: Count,
     patterns: Map<usize, Count>,
 }
 
-impl Found {
+impl FileMatches {
     /// One match more; is it the first in its line, and the first of its pattern in its line?
     pub fn add(&mut self, pattern: usize, first_of_line: bool, first_of_pattern: bool) {
         let count = Count { files: 1, lines: u64::from(first_of_pattern), matches: 1 };
@@ -90,7 +90,7 @@ impl Found {
         }
     }
 
-    /// What [`Found::write`] wrote, of a file with so many lines that match.
+    /// What [`FileMatches::write`] wrote, of a file with so many lines that match.
     pub fn read(bytes: &mut Reader<'_>, lines: u64) -> Option<Self> {
         let mut found = Self::default();
         while !bytes.is_empty() {
@@ -111,7 +111,7 @@ impl Found {
 
 /// What was found in all files of one thread, or of all threads.
 #[derive(Debug, Default)]
-pub struct Counts {
+pub struct MatchCounts {
     /// Of all patterns.
     pub all: Count,
     patterns: Map<usize, Count>,
@@ -119,9 +119,9 @@ pub struct Counts {
     folders: Map<Vec<u8>, Map<usize, Count>>,
 }
 
-impl Counts {
+impl MatchCounts {
     /// A file with matches.
-    pub fn add(&mut self, path: &[u8], found: &Found) {
+    pub fn add(&mut self, path: &[u8], found: &FileMatches) {
         self.all.add(found.all);
         let name = paths::file_name(path);
         self.extensions.entry(paths::extension(name).to_ascii_lowercase()).or_default().add(found.all);

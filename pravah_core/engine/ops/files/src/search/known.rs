@@ -13,7 +13,7 @@ use arrow_select::filter::filter_record_batch;
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
-use super::counts::Found;
+use super::counts::FileMatches;
 use super::options::SearchOptions;
 use super::rows::RESULT;
 use super::{Shared, table};
@@ -55,9 +55,9 @@ pub fn mark(options: &SearchOptions) -> String {
 
 /// What was seen of a file.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct SearchedFile {
     /// Its matches.
-    pub found: Found,
+    pub found: FileMatches,
     /// How it is packed.
     pub codec: Option<Codec>,
     /// It has a NUL byte, and was not searched.
@@ -68,7 +68,7 @@ pub struct Seen {
     pub read_bytes: u64,
 }
 
-impl Seen {
+impl SearchedFile {
     /// Append it as a row of `searched`.
     pub fn write(&self, rows: &mut Columns, path: &[u8], meta: &Meta) {
         let yes = |is: bool| if is { "yes" } else { "no" };
@@ -86,7 +86,7 @@ impl Seen {
 
     fn of(row: Row<'_>) -> Option<Self> {
         let is = |value: usize| Some(row.text(value)? == "yes");
-        let found = Found::read(&mut Reader::new(row.bytes(6).unwrap_or_default()), row.integer(4)?)?;
+        let found = FileMatches::read(&mut Reader::new(row.bytes(6).unwrap_or_default()), row.integer(4)?)?;
         let codec = match row.text(0) {
             Some(name) => Some(Codec::ALL.into_iter().find(|codec| codec.name() == name)?),
             None => None,
@@ -123,9 +123,9 @@ impl KnownMatches {
     }
 
     /// What is known of a file that is as it was, with the row that says so.
-    pub fn find(&self, path: &[u8], meta: &Meta) -> Option<(Seen, Row<'_>)> {
+    pub fn find(&self, path: &[u8], meta: &Meta) -> Option<(SearchedFile, Row<'_>)> {
         let row = self.files.find(path, meta)?;
-        Some((Seen::of(row)?, row))
+        Some((SearchedFile::of(row)?, row))
     }
 
     /// The lines of that file are to be copied.

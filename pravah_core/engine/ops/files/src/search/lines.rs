@@ -12,7 +12,7 @@ const CONTEXT_BYTES: usize = 1 << 20;
 
 /// A line where a pattern may match.
 #[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
+pub struct CandidateLine<'a> {
     /// The line with what is known before and after it.
     pub text: &'a [u8],
     /// Where it begins in `text`.
@@ -34,7 +34,7 @@ pub trait Search {
     ///
     /// # Errors
     /// An error ends the job.
-    fn line(&mut self, line: Line<'_>) -> Result<bool>;
+    fn line(&mut self, line: CandidateLine<'_>) -> Result<bool>;
 }
 
 /// What is left of the blocks seen so far, and where that is in the file.
@@ -165,7 +165,7 @@ impl Lines {
             let end = memchr(b'\n', &text[start..to]).map_or(to, |newline| start + newline);
             self.advance(&text[counted..start]);
             counted = start;
-            let line = Line { text, start, end, number: self.number, offset: self.offset };
+            let line = CandidateLine { text, start, end, number: self.number, offset: self.offset };
             if !search.line(line)? {
                 return Ok(false);
             }
@@ -225,7 +225,7 @@ mod tests {
             memchr(b'x', lines)
         }
 
-        fn line(&mut self, line: Line<'_>) -> Result<bool> {
+        fn line(&mut self, line: CandidateLine<'_>) -> Result<bool> {
             let before = &line.text[line_start_before(line.text, line.start, self.before)..line.start];
             let mut after = &line.text[(line.end + 1).min(line.text.len())..];
             let end = memchr_iter(b'\n', after).nth(self.after.wrapping_sub(1)).map_or(after.len(), |at| at + 1);

@@ -9,8 +9,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use grep_regex::RegexMatcher;
 use memchr::memchr;
 
-use super::known::Seen;
-use super::lines::{LONGEST_BYTES, Line, Lines, Search};
+use super::known::SearchedFile;
+use super::lines::{CandidateLine, LONGEST_BYTES, Lines, Search};
 use super::options::Binary;
 use super::rows::Shown;
 use super::{BLOCK_BYTES, Shared, Worker};
@@ -28,7 +28,7 @@ use pravah_foundation::tabular::text::Decoder;
 const CANCEL_EVERY: u64 = 1024;
 
 /// A file that is being read.
-pub struct FileReading<'a> {
+pub struct SearchReading<'a> {
     shared: &'a Arc<Shared>,
     /// None while the other has it.
     file: Option<FileSearch>,
@@ -36,7 +36,7 @@ pub struct FileReading<'a> {
     bytes: u64,
 }
 
-impl<'a> FileReading<'a> {
+impl<'a> SearchReading<'a> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &'a Arc<Shared>, path: &[u8], size: u64) -> Self {
         Self { shared, file: Some(FileSearch::new(path, size)), feed: None, bytes: 0 }
@@ -68,7 +68,7 @@ impl<'a> FileReading<'a> {
     }
 }
 
-impl FileReading<'_> {
+impl SearchReading<'_> {
     /// What is no stream though its name says so holds no text, whatever it looks like.
     fn refuse(&mut self, start: &[u8]) {
         let Some(file) = self.file.as_mut().filter(|file| !file.ended) else { return };
@@ -79,7 +79,7 @@ impl FileReading<'_> {
     }
 }
 
-impl Reading for FileReading<'_> {
+impl Reading for SearchReading<'_> {
     fn block(&mut self, bytes: &[u8]) -> Result<bool> {
         self.shared.figures.bytes.fetch_add(bytes.len() as u64, Relaxed);
         self.bytes += bytes.len() as u64;
@@ -114,7 +114,7 @@ struct FileSearch {
     path: Vec<u8>,
     size: u64,
     text: Option<(Decoder, Lines)>,
-    seen: Seen,
+    seen: SearchedFile,
     /// Nothing more of it is searched.
     ended: bool,
     /// All that is to be found in it was, and there is nothing to say of it.
@@ -123,7 +123,7 @@ struct FileSearch {
 
 impl FileSearch {
     fn new(path: &[u8], size: u64) -> Self {
-        Self { path: path.to_vec(), size, text: None, seen: Seen::default(), ended: false, is_plain: true }
+        Self { path: path.to_vec(), size, text: None, seen: SearchedFile::default(), ended: false, is_plain: true }
     }
 
     /// Search the next bytes; false when it has seen enough.
@@ -195,7 +195,7 @@ struct InFile<'a> {
     decoder: Decoder,
     sheet: &'a mut pravah_foundation::store::sheet::Sheet,
     path: &'a [u8],
-    seen: &'a mut Seen,
+    seen: &'a mut SearchedFile,
     is_plain: &'a mut bool,
 }
 
@@ -204,7 +204,7 @@ impl Search for InFile<'_> {
         self.shared.patterns.candidate(self.finder, lines)
     }
 
-    fn line(&mut self, line: Line<'_>) -> Result<bool> {
+    fn line(&mut self, line: CandidateLine<'_>) -> Result<bool> {
         let mut shown = None;
         let mut last_pattern = None;
         self.shared.patterns.matches(&line.text[line.start..line.end], &mut |pattern, range| {
@@ -231,7 +231,7 @@ impl Search for InFile<'_> {
 impl<'a> InFile<'a> {
     fn list<'l>(
         &mut self,
-        line: Line<'l>,
+        line: CandidateLine<'l>,
         shown: &mut Option<Shown<'l>>,
         pattern: usize,
         range: Range<usize>,

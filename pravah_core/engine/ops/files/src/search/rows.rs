@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memchr;
 
-use super::lines::{Line, line_start_before};
+use super::lines::{CandidateLine, line_start_before};
 use pravah_foundation::store::columns::{Column, Columns};
 
 /// The columns of `result`.
@@ -37,7 +37,7 @@ pub struct Extent {
 
 /// A line whose matches become rows. Columns are characters of the line as it is shown, counted from 1.
 pub struct Shown<'a> {
-    line: Line<'a>,
+    line: CandidateLine<'a>,
     text: Cow<'a, str>,
     characters: usize,
     before: Option<String>,
@@ -48,7 +48,7 @@ pub struct Shown<'a> {
 
 impl<'a> Shown<'a> {
     /// Make it ready; costs one look at the line.
-    pub fn new(line: Line<'a>, extent: Extent) -> Self {
+    pub fn new(line: CandidateLine<'a>, extent: Extent) -> Self {
         let bytes = &line.text[line.start..line.end];
         let text = readable(bytes);
         let characters = text.strip_suffix('\r').unwrap_or(&text).chars().count();

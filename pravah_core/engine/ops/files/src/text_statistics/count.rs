@@ -7,7 +7,7 @@ use pravah_foundation::tabular::text::Decoder;
 
 /// How a text's bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Encoding {
+pub enum CharacterEncoding {
     /// Bytes below 128 only.
     Ascii,
     /// Valid UTF-8 with other bytes too.
@@ -24,7 +24,7 @@ pub enum Encoding {
     Empty,
 }
 
-impl Encoding {
+impl CharacterEncoding {
     /// The name in the result.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl Text {
 #[derive(Debug)]
 pub struct Counter {
     text: Text,
-    encoding: Encoding,
+    encoding: CharacterEncoding,
     has_mark: bool,
     begun: bool,
     after_cr: bool,
@@ -113,7 +113,7 @@ impl Counter {
     pub fn new() -> Self {
         Self {
             text: Text::default(),
-            encoding: Encoding::Empty,
+            encoding: CharacterEncoding::Empty,
             has_mark: false,
             begun: false,
             after_cr: false,
@@ -131,9 +131,9 @@ impl Counter {
             bytes = &bytes[mark..];
         }
         match self.encoding {
-            Encoding::Binary => return false,
-            Encoding::Utf16Le => self.utf16(bytes, u16::from_le_bytes),
-            Encoding::Utf16Be => self.utf16(bytes, u16::from_be_bytes),
+            CharacterEncoding::Binary => return false,
+            CharacterEncoding::Utf16Le => self.utf16(bytes, u16::from_le_bytes),
+            CharacterEncoding::Utf16Be => self.utf16(bytes, u16::from_be_bytes),
             _ => {
                 self.validate(bytes);
                 self.lines(bytes);
@@ -144,9 +144,9 @@ impl Counter {
     }
 
     /// What was counted, the encoding, and whether there was a byte order mark.
-    pub fn end(mut self) -> (Text, Encoding, bool) {
-        if self.encoding == Encoding::Utf8 && !self.pending.is_empty() {
-            self.encoding = Encoding::Other;
+    pub fn end(mut self) -> (Text, CharacterEncoding, bool) {
+        if self.encoding == CharacterEncoding::Utf8 && !self.pending.is_empty() {
+            self.encoding = CharacterEncoding::Other;
         }
         self.text.longest = self.text.longest.max(self.text.rest);
         (self.text, self.encoding, self.has_mark)
@@ -157,20 +157,20 @@ impl Counter {
         let (decoder, mark) = Decoder::of(bytes, text::Encoding::Auto);
         self.has_mark = mark > 0;
         self.encoding = match decoder {
-            Decoder::Utf16 { big_endian: false, .. } => Encoding::Utf16Le,
-            Decoder::Utf16 { big_endian: true, .. } => Encoding::Utf16Be,
-            _ if self.has_mark => Encoding::Utf8,
-            _ if memchr(0, bytes).is_some() => Encoding::Binary,
-            _ => Encoding::Ascii,
+            Decoder::Utf16 { big_endian: false, .. } => CharacterEncoding::Utf16Le,
+            Decoder::Utf16 { big_endian: true, .. } => CharacterEncoding::Utf16Be,
+            _ if self.has_mark => CharacterEncoding::Utf8,
+            _ if memchr(0, bytes).is_some() => CharacterEncoding::Binary,
+            _ => CharacterEncoding::Ascii,
         };
         mark
     }
 
     fn validate(&mut self, bytes: &[u8]) {
-        if self.encoding == Encoding::Other || (self.pending.is_empty() && bytes.is_ascii()) {
+        if self.encoding == CharacterEncoding::Other || (self.pending.is_empty() && bytes.is_ascii()) {
             return;
         }
-        self.encoding = Encoding::Utf8;
+        self.encoding = CharacterEncoding::Utf8;
         let mut whole = std::mem::take(&mut self.pending);
         let bytes = if whole.is_empty() {
             bytes
@@ -181,7 +181,7 @@ impl Counter {
         match std::str::from_utf8(bytes) {
             Ok(_) => {}
             Err(error) if error.error_len().is_none() => self.pending = bytes[error.valid_up_to()..].to_vec(),
-            Err(_) => self.encoding = Encoding::Other,
+            Err(_) => self.encoding = CharacterEncoding::Other,
         }
     }
 
@@ -261,7 +261,7 @@ fn is_space(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn counted(text: &[u8], block: usize) -> (Text, Encoding, bool) {
+    fn counted(text: &[u8], block: usize) -> (Text, CharacterEncoding, bool) {
         let mut counter = Counter::new();
         text.chunks(block.max(1)).for_each(|bytes| {
             counter.block(bytes);
@@ -293,17 +293,20 @@ mod tests {
         let (text, encoding, mark) = counted(b"one two\r\nthree\n\nfour\rfive", 100);
         assert_eq!((text.lf, text.crlf, text.cr, text.words, text.longest), (2, 1, 1, 5, 7));
         assert_eq!((text.lines(), text.line_ending(), text.is_ended()), (5, "mixed", false));
-        assert_eq!((encoding, mark), (Encoding::Ascii, false));
+        assert_eq!((encoding, mark), (CharacterEncoding::Ascii, false));
         let (text, encoding, mark) = counted(b"\xff\xfea\0b\0 \0\r\0\n\0c\0", 100);
-        assert_eq!((text.lines(), text.words, text.longest, encoding, mark), (2, 2, 6, Encoding::Utf16Le, true));
-        assert_eq!(counted(b"caf\xe9", 9).1, Encoding::Other);
-        assert_eq!(counted("café".as_bytes(), 4).1, Encoding::Utf8);
+        assert_eq!(
+            (text.lines(), text.words, text.longest, encoding, mark),
+            (2, 2, 6, CharacterEncoding::Utf16Le, true)
+        );
+        assert_eq!(counted(b"caf\xe9", 9).1, CharacterEncoding::Other);
+        assert_eq!(counted("café".as_bytes(), 4).1, CharacterEncoding::Utf8);
         assert_eq!(
             counted("caf\u{e9}".as_bytes().split_last().map_or(&b""[..], |(_, rest)| rest), 9).1,
-            Encoding::Other
+            CharacterEncoding::Other
         );
-        assert_eq!(counted(b"a\0b", 9).1, Encoding::Binary);
-        assert_eq!(counted(b"", 9), (Text::default(), Encoding::Empty, false));
+        assert_eq!(counted(b"a\0b", 9).1, CharacterEncoding::Binary);
+        assert_eq!(counted(b"", 9), (Text::default(), CharacterEncoding::Empty, false));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::VerifyOptions;
 use super::etag::Sum;
-use super::form::{self, Form};
+use super::form::{self, DigestForm};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result, guarded};
 use pravah_foundation::base::issue::IssueKind;
@@ -24,7 +24,7 @@ use pravah_foundation::run::context::Context;
 /// The listed paths with their sums.
 pub struct Expected {
     /// What all sums are.
-    pub form: Form,
+    pub form: DigestForm,
     /// Lines that name no path and sum to compare: malformed ones, and those of another form.
     pub unusable: u64,
     usable: u64,
@@ -77,7 +77,7 @@ impl Expected {
     /// Nothing listed yet.
     pub fn none() -> Self {
         Self {
-            form: Form::Digest(Algorithm::Blake3),
+            form: DigestForm::Digest(Algorithm::Blake3),
             unusable: 0,
             usable: 0,
             arena: Vec::new(),
@@ -141,7 +141,7 @@ impl Expected {
         Ok(())
     }
 
-    fn read_lines(&mut self, mut file: File, path: &Path, chosen: Option<Form>, context: &Context) -> Result<()> {
+    fn read_lines(&mut self, mut file: File, path: &Path, chosen: Option<DigestForm>, context: &Context) -> Result<()> {
         let form = form::find(&file, path, chosen, context)?;
         self.form = form;
         file.rewind().map_err(|error| Failed::Io(error).explain(path, &context.control))?;
@@ -165,7 +165,7 @@ impl Expected {
         .map_err(|failed| failed.explain(path, &context.control))
     }
 
-    fn read_result(&mut self, files: &[PathBuf], chosen: Option<Form>, context: &Context) -> Result<()> {
+    fn read_result(&mut self, files: &[PathBuf], chosen: Option<DigestForm>, context: &Context) -> Result<()> {
         // The Parquet reader panics on some files that are broken: the file's fault, not a bug to report.
         guarded(|| self.read_parquet(files, chosen, context)).map_err(|error| match error {
             EngineError::Internal { message } => {
@@ -175,7 +175,7 @@ impl Expected {
         })
     }
 
-    fn read_parquet(&mut self, files: &[PathBuf], mut chosen: Option<Form>, context: &Context) -> Result<()> {
+    fn read_parquet(&mut self, files: &[PathBuf], mut chosen: Option<DigestForm>, context: &Context) -> Result<()> {
         for path in files {
             let refused = |error: &dyn std::fmt::Display| {
                 EngineError::invalid(format!("options.manifest {path:?} is not a checksum result: {error}"))
@@ -184,11 +184,11 @@ impl Expected {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| refused(&error))?;
             let has = |algorithm: &Algorithm| builder.schema().field_with_name(algorithm.name()).is_ok();
             let algorithm = match chosen {
-                Some(Form::Digest(algorithm)) if has(&algorithm) => algorithm,
+                Some(DigestForm::Digest(algorithm)) if has(&algorithm) => algorithm,
                 Some(form) => return Err(refused(&format!("it has no column {}", form.name()))),
                 None => Algorithm::ALL.into_iter().find(has).ok_or_else(|| refused(&"it has no column of digests"))?,
             };
-            self.form = Form::Digest(algorithm);
+            self.form = DigestForm::Digest(algorithm);
             chosen = Some(self.form);
             for batch in builder.build().map_err(|error| refused(&error))? {
                 context.control.check()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::etag;
 use super::expected::{Failed, Interruptible, relative};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::meta::Kind;
+use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::io::digest::{Algorithm, FileReader};
 use pravah_foundation::io::manifest;
 use pravah_foundation::io::manifest::Line;
@@ -14,14 +14,14 @@ use pravah_foundation::run::context::Context;
 
 /// Digests of one algorithm, or S3 ETags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum DigestForm {
     /// Digests of whole files.
     Digest(Algorithm),
     /// MD5s of objects or of their parts, or neither; see [`etag`].
     Etag,
 }
 
-impl Form {
+impl DigestForm {
     /// The name in options and results.
     pub fn name(self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ const SAMPLE: usize = 64;
 
 /// Tell the form from the options, a tag, an ETag among the lines, the manifest's name, or the digests' length; where
 /// two have that length, try both on the first listed files that are there.
-pub fn find(file: &File, path: &Path, chosen: Option<Form>, context: &Context) -> Result<Form> {
+pub fn find(file: &File, path: &Path, chosen: Option<DigestForm>, context: &Context) -> Result<DigestForm> {
     let mut sample: Vec<Line> = Vec::new();
     let mut has_etags = false;
     let read = manifest::read(Interruptible::new(file, &context.control), |_, line| {
@@ -90,21 +90,21 @@ pub fn find(file: &File, path: &Path, chosen: Option<Form>, context: &Context) -
     }
     let none = || EngineError::invalid(format!("options.manifest {path:?} has no line with a digest"));
     let first = sample.first().ok_or_else(none)?;
-    if let Some(form) = chosen.or(first.algorithm.map(Form::Digest)) {
+    if let Some(form) = chosen.or(first.algorithm.map(DigestForm::Digest)) {
         return Ok(form);
     }
     if has_etags {
-        return Ok(Form::Etag);
+        return Ok(DigestForm::Etag);
     }
     let possible = manifest::algorithms_of_length(first.digest.as_bytes().len());
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     if let Some(named) = manifest::algorithm_of_name(name).filter(|named| possible.contains(named)) {
-        return Ok(Form::Digest(named));
+        return Ok(DigestForm::Digest(named));
     }
     match possible[..] {
         [] => Err(none()),
-        [only] => Ok(Form::Digest(only)),
-        [likeliest, ..] => Ok(Form::Digest(try_algorithms(&sample, &possible, context)?.unwrap_or(likeliest))),
+        [only] => Ok(DigestForm::Digest(only)),
+        [likeliest, ..] => Ok(DigestForm::Digest(try_algorithms(&sample, &possible, context)?.unwrap_or(likeliest))),
     }
 }
 
@@ -115,7 +115,7 @@ const TRIES: usize = 8;
 fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> Result<Option<Algorithm>> {
     let there = lines.iter().filter_map(|line| {
         let path = relative(&line.path, &context.root.path)?;
-        let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == Kind::File)?;
+        let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == EntryKind::File)?;
         Some((meta.size, line.digest, path, meta))
     });
     let mut there: Vec<_> = there.collect();

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::etag::Sum;
-use super::form::Form;
+use super::form::DigestForm;
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::meta::State;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::store::baseline::{Baseline, Reused, kept, known_by};
@@ -33,7 +33,7 @@ pub type Figures = (u64, Reused);
 
 impl KnownDigests {
     /// Those of this form.
-    pub fn open(context: &Context, form: Form) -> Self {
+    pub fn open(context: &Context, form: DigestForm) -> Self {
         let mark = form.name();
         Self {
             earlier: Baseline::of_table(&context.baseline, TABLE.name, mark, &["digest"]),
@@ -58,7 +58,7 @@ impl KnownDigests {
     }
 
     /// Keep what was found of a file.
-    pub fn keep(&self, path: &[u8], state: State, sums: &[Sum]) -> Result<()> {
+    pub fn keep(&self, path: &[u8], state: FileState, sums: &[Sum]) -> Result<()> {
         self.digested.fetch_add(1, Relaxed);
         let mut sheet = self.sheets.acquire();
         known_by(&mut sheet.rows, path, state);

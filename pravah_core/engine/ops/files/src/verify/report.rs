@@ -33,7 +33,7 @@ pub const TABLES: &[TableColumns] =
 
 /// What is true of one path; each has exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
+pub enum VerifyStatus {
     /// There with the listed digest.
     Ok,
     /// There with another digest.
@@ -50,7 +50,7 @@ pub enum Status {
     NotVerified,
 }
 
-impl Status {
+impl VerifyStatus {
     const ALL: [Self; 7] =
         [Self::Ok, Self::Changed, Self::Moved, Self::New, Self::Missing, Self::Unreadable, Self::NotVerified];
 
@@ -69,29 +69,29 @@ impl Status {
 
 /// One path's result.
 #[derive(Debug)]
-pub struct Row {
+pub struct VerifyRow {
     /// Where it stands in the manifest.
     listed: Option<u32>,
     /// Its path when it is not listed.
     path: Vec<u8>,
-    status: Status,
+    status: VerifyStatus,
     actual: Option<Sum>,
     size: u64,
 }
 
-impl Row {
+impl VerifyRow {
     /// A listed path.
     pub fn listed(index: u32, size: u64) -> Self {
-        Self { listed: Some(index), path: Vec::new(), status: Status::NotVerified, actual: None, size }
+        Self { listed: Some(index), path: Vec::new(), status: VerifyStatus::NotVerified, actual: None, size }
     }
 
     /// A file that is not listed.
     pub fn unlisted(path: Vec<u8>, size: u64, actual: Option<Sum>) -> Self {
-        Self { listed: None, path, status: Status::New, actual, size }
+        Self { listed: None, path, status: VerifyStatus::New, actual, size }
     }
 
     /// With this status.
-    pub fn with(mut self, status: Status) -> Self {
+    pub fn with(mut self, status: VerifyStatus) -> Self {
         self.status = status;
         self
     }
@@ -105,16 +105,16 @@ impl Row {
     /// This new file is where a listed path went.
     pub fn claim(&mut self, listed: u32) {
         self.listed = Some(listed);
-        self.status = Status::Moved;
+        self.status = VerifyStatus::Moved;
     }
 }
 
 /// New files that could explain a missing path, by what was found of them.
-pub fn new_files_by_sum(rows: &[Row]) -> HashMap<Sum, Vec<usize>, RandomState> {
+pub fn new_files_by_sum(rows: &[VerifyRow]) -> HashMap<Sum, Vec<usize>, RandomState> {
     let mut files: HashMap<Sum, Vec<usize>, RandomState> = HashMap::default();
     for (index, row) in rows.iter().enumerate() {
         // All empty files are alike: that tells nothing of where one went.
-        if let (Status::New, Some(sum), 1..) = (row.status, row.actual, row.size) {
+        if let (VerifyStatus::New, Some(sum), 1..) = (row.status, row.actual, row.size) {
             files.entry(sum).or_default().push(index);
         }
     }
@@ -130,7 +130,7 @@ pub fn new_files_by_sum(rows: &[Row]) -> HashMap<Sum, Vec<usize>, RandomState> {
 pub fn write(
     context: &Context,
     expected: &Expected,
-    rows: Vec<Row>,
+    rows: Vec<VerifyRow>,
     mut kept: Vec<Staged>,
     (digested, reused): Figures,
 ) -> Result<Report> {
@@ -145,12 +145,12 @@ pub fn write(
         }
     }
     writer.write(&columns.take()?)?;
-    let counts = Status::ALL.map(|status| {
+    let counts = VerifyStatus::ALL.map(|status| {
         let of_status = rows.iter().filter(|row| row.status == status);
         of_status.fold((0u64, 0u64), |(files, bytes), row| (files + 1, bytes + row.size))
     });
     let mut by_status = Columns::new(BY_STATUS);
-    for (status, (files, bytes)) in Status::ALL.iter().zip(counts) {
+    for (status, (files, bytes)) in VerifyStatus::ALL.iter().zip(counts) {
         by_status.text(status.name());
         by_status.integer(files);
         by_status.integer(bytes);
@@ -158,9 +158,9 @@ pub fn write(
     let by_status = context.sink.staged(Table { name: "by_status", dictionary: &[] }, &by_status.take()?)?;
     kept.extend([writer.stage()?, by_status]);
     context.sink.commit(kept)?;
-    let count = |status: Status| counts[status as usize].0;
+    let count = |status: VerifyStatus| counts[status as usize].0;
     let statuses: serde_json::Map<String, serde_json::Value> =
-        Status::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
+        VerifyStatus::ALL.iter().map(|&status| (status.name().to_owned(), count(status).into())).collect();
     let summary = json!({
         "verdict": verdict(count, expected.unusable),
         "algorithm": expected.form.name(),
@@ -174,8 +174,8 @@ pub fn write(
     Ok(Report { not_covered: None, files: Vec::new(), summary })
 }
 
-fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
-    let moved = row.status == Status::Moved;
+fn append(columns: &mut Columns, expected: &Expected, row: &VerifyRow) {
+    let moved = row.status == VerifyStatus::Moved;
     match row.listed {
         Some(index) if !moved => columns.path(expected.path(index)),
         _ => columns.path(&row.path),
@@ -187,14 +187,14 @@ fn append(columns: &mut Columns, expected: &Expected, row: &Row) {
     let from = row.listed.filter(|_| moved).map(|index| pravah_foundation::base::paths::escape(expected.path(index)));
     columns.optional_text(from.as_deref());
     // What is not there has no size.
-    columns.optional_integer((row.status != Status::Missing).then_some(row.size));
+    columns.optional_integer((row.status != VerifyStatus::Missing).then_some(row.size));
 }
 
 /// Three-valued: something differs; nothing differs but something was not compared; all is as listed.
-fn verdict(count: impl Fn(Status) -> u64, unusable_lines: u64) -> &'static str {
-    if count(Status::Changed) + count(Status::Missing) + count(Status::Moved) > 0 {
+fn verdict(count: impl Fn(VerifyStatus) -> u64, unusable_lines: u64) -> &'static str {
+    if count(VerifyStatus::Changed) + count(VerifyStatus::Missing) + count(VerifyStatus::Moved) > 0 {
         "failed"
-    } else if count(Status::Unreadable) + count(Status::NotVerified) + unusable_lines > 0 {
+    } else if count(VerifyStatus::Unreadable) + count(VerifyStatus::NotVerified) + unusable_lines > 0 {
         "incomplete"
     } else {
         "verified"

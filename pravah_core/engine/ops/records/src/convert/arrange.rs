@@ -14,9 +14,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::options::To;
-use super::plan::{self, Column, Plan};
-use super::sort::{BATCH_ROWS, Sorter, Target};
-use super::tables::Made;
+use super::plan::{self, ConversionPlan, TargetColumn};
+use super::sort::{BATCH_ROWS, RecordSorter, Target};
+use super::tables::ConvertedFile;
 use super::{Convert, failed, text};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination::{Parked, Refused, Writing};
@@ -29,7 +29,7 @@ const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 impl Convert {
     /// Why the columns of a file cannot be arranged as asked, if they cannot.
-    pub fn misfit(&self, columns: &[Column]) -> Option<String> {
+    pub fn misfit(&self, columns: &[TargetColumn]) -> Option<String> {
         let (order, divides) = (self.options.order(), &self.options.partition_by);
         let mut wanted = divides.iter().chain(order.iter().map(|order| &order.column));
         if let Some(name) = wanted.find(|name| !columns.iter().any(|column| column.name == **name)) {
@@ -43,14 +43,14 @@ impl Convert {
     ///
     /// # Errors
     /// An error ends the job.
-    pub fn arrange(&self, head: &Head, plan: &Plan, typed: &Disk) -> Result<Option<Vec<Made>>> {
+    pub fn arrange(&self, head: &Head, plan: &ConversionPlan, typed: &Disk) -> Result<Option<Vec<ConvertedFile>>> {
         let copy = typed.try_clone().map_err(failed)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(copy).map_err(failed)?.with_batch_size(BATCH_ROWS);
         let reader = reader.build().map_err(failed)?;
         let mut files = Files::new(self, head, plan)?;
         let keys = self.keys(plan);
         let sorter = (!keys.is_empty())
-            .then(|| Sorter::new(plan::schema(&plan.columns), &keys, self.context.chunk_bytes))
+            .then(|| RecordSorter::new(plan::schema(&plan.columns), &keys, self.context.chunk_bytes))
             .transpose()?;
         let written = match sorter {
             None => reader.into_iter().try_for_each(|batch| files.rows(&batch.map_err(failed)?)),
@@ -66,7 +66,7 @@ impl Convert {
     }
 
     /// Places of the columns by which rows are sorted: those that divide them come first.
-    fn keys(&self, plan: &Plan) -> Vec<(usize, bool)> {
+    fn keys(&self, plan: &ConversionPlan) -> Vec<(usize, bool)> {
         let place = |name: &String| plan.columns.iter().position(|column| column.name == *name);
         let divided = self.options.partition_by.iter().filter_map(|name| Some((place(name)?, false)));
         let order = self.options.order();
@@ -82,11 +82,11 @@ struct Files<'a> {
     /// Places of the columns that divide records, and of the others.
     divides: Vec<usize>,
     rest: Vec<usize>,
-    columns: Vec<Column>,
-    all_columns: &'a [Column],
+    columns: Vec<TargetColumn>,
+    all_columns: &'a [TargetColumn],
     keys: RowConverter,
     open: Option<Open>,
-    done: Vec<(Parked, Made)>,
+    done: Vec<(Parked, ConvertedFile)>,
     /// Why nothing of it can be there.
     refused: Option<Refused>,
 }
@@ -109,7 +109,7 @@ enum Writer {
 }
 
 impl<'a> Files<'a> {
-    fn new(convert: &'a Convert, head: &'a Head, plan: &'a Plan) -> Result<Self> {
+    fn new(convert: &'a Convert, head: &'a Head, plan: &'a ConversionPlan) -> Result<Self> {
         let divides: Vec<usize> =
             convert.keys(plan)[..convert.options.partition_by.len()].iter().map(|(column, _)| *column).collect();
         let rest: Vec<usize> = (0..plan.columns.len()).filter(|place| !divides.contains(place)).collect();
@@ -250,12 +250,12 @@ impl<'a> Files<'a> {
         };
         let bytes = writing.file.metadata().map_err(failed)?.len();
         let parked = self.convert.destination.park(&path, writing);
-        self.done.push((parked, Made { path, bytes, records, groups }));
+        self.done.push((parked, ConvertedFile { path, bytes, records, groups }));
         Ok(())
     }
 
     /// All of them under their names; or none.
-    fn end(mut self, written: Result<()>) -> Result<Option<Vec<Made>>> {
+    fn end(mut self, written: Result<()>) -> Result<Option<Vec<ConvertedFile>>> {
         let destination = &self.convert.destination;
         let whole = written.and_then(|()| {
             if self.open.is_none() && self.done.is_empty() && self.divides.is_empty() {
@@ -306,7 +306,7 @@ impl Convert {
     /// A file of the destination that never gets a name.
     ///
     /// # Errors
-    /// [`EngineError::Output`].
+    /// [`EngineError::RecordOutput`].
     pub fn temporary(&self) -> Result<Writing> {
         self.destination.create(b"temporary").map_err(|refused| match refused {
             Refused::All(error) => error,

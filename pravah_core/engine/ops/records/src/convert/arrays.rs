@@ -11,18 +11,18 @@ use arrow_schema::{DataType, TimeUnit};
 
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::tabular::values;
-use pravah_foundation::tabular::values::{Kind, Value};
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// The Arrow type of a kind.
-pub fn data_type(kind: Kind) -> DataType {
+pub fn data_type(kind: ValueType) -> DataType {
     match kind {
-        Kind::Integer => DataType::Int64,
-        Kind::Float => DataType::Float64,
-        Kind::Boolean => DataType::Boolean,
-        Kind::Date => DataType::Date32,
-        Kind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        Kind::Time => DataType::Time64(TimeUnit::Microsecond),
-        Kind::Text => DataType::Utf8,
+        ValueType::Integer => DataType::Int64,
+        ValueType::Float => DataType::Float64,
+        ValueType::Boolean => DataType::Boolean,
+        ValueType::Date => DataType::Date32,
+        ValueType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+        ValueType::Time => DataType::Time64(TimeUnit::Microsecond),
+        ValueType::Text => DataType::Utf8,
     }
 }
 
@@ -54,15 +54,15 @@ macro_rules! each {
 
 impl Builder {
     /// Of nothing yet.
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: ValueType) -> Self {
         match kind {
-            Kind::Integer => Self::Integer(Int64Builder::new()),
-            Kind::Float => Self::Float(Float64Builder::new()),
-            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
-            Kind::Date => Self::Date(Date32Builder::new()),
-            Kind::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
-            Kind::Time => Self::Time(Time64MicrosecondBuilder::new()),
-            Kind::Text => Self::Text(BinaryBuilder::new()),
+            ValueType::Integer => Self::Integer(Int64Builder::new()),
+            ValueType::Float => Self::Float(Float64Builder::new()),
+            ValueType::Boolean => Self::Boolean(BooleanBuilder::new()),
+            ValueType::Date => Self::Date(Date32Builder::new()),
+            ValueType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::new()),
+            ValueType::Time => Self::Time(Time64MicrosecondBuilder::new()),
+            ValueType::Text => Self::Text(BinaryBuilder::new()),
         }
     }
 
@@ -98,15 +98,15 @@ impl Builder {
         true
     }
 
-    fn kind(&self) -> Kind {
+    fn kind(&self) -> ValueType {
         match self {
-            Self::Integer(_) => Kind::Integer,
-            Self::Float(_) => Kind::Float,
-            Self::Boolean(_) => Kind::Boolean,
-            Self::Date(_) => Kind::Date,
-            Self::Timestamp(_) => Kind::Timestamp,
-            Self::Time(_) => Kind::Time,
-            Self::Text(_) => Kind::Text,
+            Self::Integer(_) => ValueType::Integer,
+            Self::Float(_) => ValueType::Float,
+            Self::Boolean(_) => ValueType::Boolean,
+            Self::Date(_) => ValueType::Date,
+            Self::Timestamp(_) => ValueType::Timestamp,
+            Self::Time(_) => ValueType::Time,
+            Self::Text(_) => ValueType::Text,
         }
     }
 

@@ -2,21 +2,21 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::encoder::{Encoded, Encoder};
+use super::encoder::{ColumnEncoder, Encoded};
 use super::failed;
 use super::options::BadRecords;
-use super::plan::{Output, Plan};
-use super::rejects::{Reason, Rejects};
+use super::plan::{ConversionPlan, RecordOutput};
+use super::rejects::{RejectReason, Rejects};
 use super::text;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::run::records::{Nulls, Records};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::json::NO_OBJECT;
-use pravah_foundation::tabular::values::{Kind, Value};
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// What is the same for all chunks.
 #[derive(Clone, Copy)]
-pub struct Rules<'a> {
+pub struct ConversionRules<'a> {
     /// What is no value.
     pub nulls: &'a Nulls,
     /// What becomes of bad records.
@@ -26,10 +26,10 @@ pub struct Rules<'a> {
 }
 
 /// A chunk.
-pub struct Part {
-    encoders: Vec<Encoder>,
+pub struct ConvertedChunk {
+    encoders: Vec<ColumnEncoder>,
     /// By column of the source: the type that holds its values.
-    pub kinds: Vec<Option<Kind>>,
+    pub kinds: Vec<Option<ValueType>>,
     /// Records that will be written.
     pub rows: u64,
     /// Values that are null because they do not fit.
@@ -41,24 +41,24 @@ pub struct Part {
     /// Lines.
     pub text: Vec<u8>,
     /// By record of a split: why it is bad.
-    bad: Vec<Option<Reason>>,
+    bad: Vec<Option<RejectReason>>,
 }
 
-impl Part {
-    pub fn new(plan: &Plan, source_columns: usize) -> Result<Self> {
+impl ConvertedChunk {
+    pub fn new(plan: &ConversionPlan, source_columns: usize) -> Result<Self> {
         let mut kinds = vec![None; source_columns];
         let known = plan.columns.iter().filter_map(|column| Some((column.source?, column.known)));
         known.for_each(|(place, kind)| kinds[place] = kind);
         let writers: Vec<Option<_>> = match &plan.output {
-            Output::Parquet(factory) if plan.writes() => {
+            RecordOutput::Parquet(factory) if plan.writes() => {
                 factory.create_column_writers(0).map_err(failed)?.into_iter().map(Some).collect()
             }
-            Output::Text(_) => plan.columns.iter().map(|_| None).collect(),
+            RecordOutput::Text(_) => plan.columns.iter().map(|_| None).collect(),
             _ => Vec::new(),
         };
         let each = plan.columns.iter().zip(writers);
         Ok(Self {
-            encoders: each.map(|(column, writer)| Encoder::new(plan, column, writer)).collect(),
+            encoders: each.map(|(column, writer)| ColumnEncoder::new(plan, column, writer)).collect(),
             kinds,
             rows: 0,
             nulled: 0,
@@ -70,20 +70,20 @@ impl Part {
     }
 
     /// Take some records.
-    pub fn take(&mut self, plan: &Plan, records: Records<'_>, rules: Rules<'_>) -> Result<()> {
+    pub fn take(&mut self, plan: &ConversionPlan, records: Records<'_>, rules: ConversionRules<'_>) -> Result<()> {
         self.bad.clear();
         self.bad.resize_with(records.split.len(), || None);
         for &(record, fields) in records.split.ragged() {
             let is_short = fields != NO_OBJECT && (fields as usize) < records.split.columns();
             if !(is_short && rules.bad == BadRecords::Null) {
-                self.bad[record as usize] = Some(Reason::Fields(fields));
+                self.bad[record as usize] = Some(RejectReason::Fields(fields));
             }
         }
         if !records.is_utf8 && rules.bad != BadRecords::Null {
             for record in 0..records.split.len() {
                 let (start, stop) = records.split.record(record);
                 if self.bad[record].is_none() && std::str::from_utf8(&records.text[start..stop]).is_err() {
-                    self.bad[record] = Some(Reason::NotUtf8);
+                    self.bad[record] = Some(RejectReason::NotUtf8);
                 }
             }
         }
@@ -99,9 +99,9 @@ impl Part {
     }
 
     /// Encode them; false when a value is not of the type that was found.
-    fn build(&mut self, plan: &Plan, records: Records<'_>, rules: Rules<'_>) -> Result<bool> {
+    fn build(&mut self, plan: &ConversionPlan, records: Records<'_>, rules: ConversionRules<'_>) -> Result<bool> {
         let mut buffer = Vec::new();
-        let marks: Vec<usize> = self.encoders.iter().map(Encoder::mark).collect();
+        let marks: Vec<usize> = self.encoders.iter().map(ColumnEncoder::mark).collect();
         loop {
             // Columns with a type that was asked for make records bad; what was added before is added again without.
             let bad_before = self.bad.iter().flatten().count();
@@ -115,8 +115,8 @@ impl Part {
             }
             self.encoders.iter_mut().zip(&marks).try_for_each(|(encoder, mark)| encoder.undo(*mark))?;
         }
-        if let Output::Text(to) = plan.output {
-            let arrays = self.encoders.iter_mut().map(Encoder::array).collect::<Result<Vec<_>>>()?;
+        if let RecordOutput::Text(to) = plan.output {
+            let arrays = self.encoders.iter_mut().map(ColumnEncoder::array).collect::<Result<Vec<_>>>()?;
             text::rows(&mut self.text, &plan.columns, &arrays, to);
         } else {
             self.encoders.iter_mut().zip(&plan.columns).try_for_each(|(encoder, column)| encoder.keep(column))?;
@@ -129,10 +129,10 @@ impl Part {
     /// One column of those that are not bad.
     fn column(
         &mut self,
-        plan: &Plan,
+        plan: &ConversionPlan,
         place: usize,
         records: Records<'_>,
-        rules: Rules<'_>,
+        rules: ConversionRules<'_>,
         buffer: &mut Vec<u8>,
     ) -> bool {
         let column = &plan.columns[place];
@@ -150,7 +150,7 @@ impl Part {
                 builder.null();
                 continue;
             };
-            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == Kind::Text, buffer) else {
+            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == ValueType::Text, buffer) else {
                 builder.null();
                 continue;
             };
@@ -166,33 +166,35 @@ impl Part {
                 self.nulled += 1;
             } else {
                 let start = field.as_ptr() as usize - text.as_ptr() as usize;
-                self.bad[record] =
-                    Some(Reason::Type { column: place as u32, field: (start as u32, (start + field.len()) as u32) });
+                self.bad[record] = Some(RejectReason::Type {
+                    column: place as u32,
+                    field: (start as u32, (start + field.len()) as u32),
+                });
             }
         }
         true
     }
 
     /// Look for types only.
-    fn scan(&mut self, records: Records<'_>, rules: Rules<'_>) {
+    fn scan(&mut self, records: Records<'_>, rules: ConversionRules<'_>) {
         let mut buffer = Vec::new();
         for (column, kind) in self.kinds.iter_mut().enumerate() {
             for record in 0..records.split.len() {
-                if *kind == Some(Kind::Text) {
+                if *kind == Some(ValueType::Text) {
                     break;
                 }
                 let (start, end) = records.split.field(record, column);
                 let Some(field) = records.text.get(start..end).filter(|_| self.bad[record].is_none()) else { continue };
                 let Some(value) = rules.nulls.value(field, rules.dialect, false, &mut buffer) else { continue };
-                *kind = Kind::join_some(*kind, Some(Value::of(value).kind()));
+                *kind = ValueType::join_some(*kind, Some(Value::of(value).kind()));
             }
         }
     }
 
     /// The chunk's end.
-    pub fn close(&mut self, plan: &Plan) -> Result<()> {
+    pub fn close(&mut self, plan: &ConversionPlan) -> Result<()> {
         let encoders = std::mem::take(&mut self.encoders);
-        if plan.writes() && self.rows > 0 && matches!(plan.output, Output::Parquet(_)) {
+        if plan.writes() && self.rows > 0 && matches!(plan.output, RecordOutput::Parquet(_)) {
             let columns = encoders.into_iter().enumerate().map(|(place, encoder)| encoder.close(plan, place));
             self.columns = columns.collect::<Result<_>>()?;
         }

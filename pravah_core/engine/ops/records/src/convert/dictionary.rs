@@ -22,7 +22,7 @@ use super::failed;
 use super::hybrid::hybrid;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::hash::hash;
-use pravah_foundation::tabular::values::{Kind, Value};
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// Distinct fields of a row group, and bytes of them, above which it is no column of few.
 const MOST: usize = 1 << 15;
@@ -47,7 +47,7 @@ struct Entry {
 
 /// The fields of a column so far.
 pub struct Dictionary {
-    kind: Kind,
+    kind: ValueType,
     slots: Vec<u32>,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
@@ -61,8 +61,8 @@ pub struct Dictionary {
 
 impl Dictionary {
     /// Of nothing yet. Truth values are better off as they are.
-    pub fn new(kind: Kind) -> Option<Self> {
-        (kind != Kind::Boolean).then(|| Self {
+    pub fn new(kind: ValueType) -> Option<Self> {
+        (kind != ValueType::Boolean).then(|| Self {
             kind,
             slots: vec![FREE; 64],
             entries: Vec::new(),
@@ -126,7 +126,7 @@ impl Dictionary {
     #[cold]
     fn insert(&mut self, slot: usize, (hash, ends): (u64, (u64, u64)), text: &[u8]) -> bool {
         let code = match self.kind {
-            Kind::Text => self.firsts.len() as u32,
+            ValueType::Text => self.firsts.len() as u32,
             kind => {
                 let Some(bits) = bits(Value::of(text), kind) else { return false };
                 *self.values.entry(bits).or_insert(self.firsts.len() as u32)
@@ -178,7 +178,7 @@ impl Dictionary {
     /// The column chunk.
     ///
     /// # Errors
-    /// [`pravah_foundation::base::error::EngineError::Output`] when it cannot be compressed or described.
+    /// [`pravah_foundation::base::error::EngineError::RecordOutput`] when it cannot be compressed or described.
     pub fn encode(&self, column: &ColumnDescPtr, level: i32) -> Result<(Bytes, ColumnCloseResult)> {
         let mut zstd = zstd::bulk::Compressor::new(level).map_err(failed)?;
         let mut sink = TrackedWrite::new(Vec::new());
@@ -238,7 +238,7 @@ impl Dictionary {
         for code in 0..self.firsts.len() as u32 {
             let text = self.text(code);
             match typed(Value::of(text), self.kind) {
-                _ if self.kind == Kind::Text => {
+                _ if self.kind == ValueType::Text => {
                     plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
                     plain.extend_from_slice(text);
                 }
@@ -274,17 +274,17 @@ impl Dictionary {
         let used = || (0..self.firsts.len() as u32).map(|code| self.text(code));
         let typed = || used().filter_map(|text| typed(Value::of(text), self.kind));
         match self.kind {
-            Kind::Text => {
+            ValueType::Text => {
                 let bound = |text: Option<&[u8]>| {
                     text.filter(|text| text.len() <= BOUND_BYTES).map(|text| ByteArray::from(text.to_vec()))
                 };
                 Statistics::byte_array(bound(used().min()), bound(used().max()), None, Some(nulls), false)
             }
-            Kind::Date => {
+            ValueType::Date => {
                 let days = || typed().filter_map(|value| if let Typed::Days(days) = value { Some(days) } else { None });
                 Statistics::int32(days().min(), days().max(), None, Some(nulls), false)
             }
-            Kind::Float => {
+            ValueType::Float => {
                 let of = |value| if let Typed::Double(value) = value { Some(value) } else { None };
                 let numbers = || typed().filter_map(of);
                 // As Parquet asks: a zero bound is the one of its sign that holds both.
@@ -335,7 +335,7 @@ enum Typed {
 }
 
 /// A value as a column of a type holds it; none when it is of another.
-fn typed(value: Value, kind: Kind) -> Option<Typed> {
+fn typed(value: Value, kind: ValueType) -> Option<Typed> {
     match value.widened(kind)? {
         Value::Integer(value) | Value::Timestamp(value) | Value::Time(value) => Some(Typed::Long(value)),
         Value::Float(value) => Some(Typed::Double(value)),
@@ -344,7 +344,7 @@ fn typed(value: Value, kind: Kind) -> Option<Typed> {
     }
 }
 
-fn bits(value: Value, kind: Kind) -> Option<u64> {
+fn bits(value: Value, kind: ValueType) -> Option<u64> {
     Some(match typed(value, kind)? {
         Typed::Long(value) => value as u64,
         Typed::Double(value) => value.to_bits(),

@@ -10,11 +10,11 @@ use parquet::file::writer::SerializedRowGroupWriter;
 use super::arrays::{Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
-use super::plan::{Column, Plan};
+use super::plan::{ConversionPlan, TargetColumn};
 use pravah_foundation::base::error::{EngineError, Result};
 
 /// A column.
-pub struct Encoder {
+pub struct ColumnEncoder {
     field: Field,
     writer: Option<ArrowColumnWriter>,
     values: Values,
@@ -31,9 +31,9 @@ pub enum Encoded {
     Many(ArrowColumnChunk),
 }
 
-impl Encoder {
+impl ColumnEncoder {
     /// For one of the plan's columns; without a writer its values are asked for.
-    pub fn new(plan: &Plan, column: &Column, writer: Option<ArrowColumnWriter>) -> Self {
+    pub fn new(plan: &ConversionPlan, column: &TargetColumn, writer: Option<ArrowColumnWriter>) -> Self {
         let few = if column.dictionary && !column.has_bloom && plan.zstd.is_some() && writer.is_some() {
             Dictionary::new(column.kind)
         } else {
@@ -88,7 +88,7 @@ impl Encoder {
     ///
     /// # Errors
     /// What the Parquet library says.
-    pub fn keep(&mut self, column: &Column) -> Result<()> {
+    pub fn keep(&mut self, column: &TargetColumn) -> Result<()> {
         if let Values::Few(dictionary) = &self.values
             && dictionary.is_full()
         {
@@ -109,7 +109,7 @@ impl Encoder {
     }
 
     /// There are too many values for a dictionary of ours.
-    fn spill(&mut self, column: &Column) {
+    fn spill(&mut self, column: &TargetColumn) {
         if let Values::Few(dictionary) = &self.values {
             let mut builder = Builder::new(column.kind);
             dictionary.spill(&mut builder);
@@ -130,7 +130,7 @@ impl Encoder {
     ///
     /// # Errors
     /// What the Parquet library says.
-    pub fn close(mut self, plan: &Plan, place: usize) -> Result<Encoded> {
+    pub fn close(mut self, plan: &ConversionPlan, place: usize) -> Result<Encoded> {
         match (&self.values, plan.zstd, plan.descriptors.get(place)) {
             (Values::Few(dictionary), Some(level), Some(column)) if !dictionary.is_empty() => {
                 dictionary.encode(column, level).map(|(bytes, close)| Encoded::Few(bytes, close))

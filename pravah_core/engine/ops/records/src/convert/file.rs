@@ -9,12 +9,12 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::chunk::{Part, Rules};
+use super::chunk::{ConversionRules, ConvertedChunk};
 use super::kept::ColumnAs;
 use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
-use super::plan::{self, Output, Plan};
-use super::rejects::{Reason, Reject};
-use super::tables::{Made, Row, Worker};
+use super::plan::{self, ConversionPlan, RecordOutput};
+use super::rejects::{Reject, RejectReason};
+use super::tables::{ConversionRow, ConversionWorker, ConvertedFile};
 use super::text;
 use super::{Again, Convert, failed};
 use pravah_foundation::base::error::{EngineError, Result};
@@ -22,9 +22,9 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::destination::{Attributes, Writing, state_of};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Counts, Head, Of, Records, Table};
+use pravah_foundation::run::records::{Head, Of, RecordCounts, RecordHandler, Records};
 use pravah_foundation::tabular::json::NO_OBJECT;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
@@ -43,12 +43,12 @@ enum Writer {
 type Listed = (Reject, u64, Option<u64>, Option<u64>);
 
 /// A file while its chunks come.
-pub struct File {
+pub struct FileConversion {
     writer: Option<Writer>,
     writing: Option<Writing>,
     rejects: Option<Writing>,
     listed: Vec<Listed>,
-    kinds: Vec<Option<Kind>>,
+    kinds: Vec<Option<ValueType>>,
     written: u64,
     rejected: u64,
     nulled: u64,
@@ -56,12 +56,12 @@ pub struct File {
 }
 
 impl Convert {
-    fn rules<'a>(&'a self, dialect: &'a pravah_foundation::tabular::csv::Dialect) -> Rules<'a> {
-        Rules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
+    fn rules<'a>(&'a self, dialect: &'a pravah_foundation::tabular::csv::Dialect) -> ConversionRules<'a> {
+        ConversionRules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
     }
 
     /// The plan for a file, and whether it is read for the last time.
-    fn plan(&self, head: &Head, start: &[u8]) -> Plan {
+    fn plan(&self, head: &Head, start: &[u8]) -> ConversionPlan {
         let again = lock(&self.again);
         let state = again.get(&head.path);
         let samples = records::sample(head, start, &self.nulls);
@@ -79,12 +79,18 @@ impl Convert {
             Compress::Zstd if is_plain => Some(options.level),
             _ => None,
         };
-        Plan { columns, output: Output::None, descriptors: Vec::new(), zstd, is_again: AtomicBool::new(false) }
+        ConversionPlan {
+            columns,
+            output: RecordOutput::None,
+            descriptors: Vec::new(),
+            zstd,
+            is_again: AtomicBool::new(false),
+        }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
-    fn begin(&self, head: &Head, plan: &mut Plan) -> Result<Option<(Writer, Writing)>> {
-        plan.output = Output::Refused;
+    fn begin(&self, head: &Head, plan: &mut ConversionPlan) -> Result<Option<(Writer, Writing)>> {
+        plan.output = RecordOutput::Refused;
         let (to, arranges) = (self.options.to, self.options.arranges());
         if let Some(message) = self.misfit(&plan.columns) {
             self.context.control.issue("convert", &head.path, IssueKind::Unsupported, message);
@@ -99,7 +105,7 @@ impl Convert {
             }
         };
         if to != To::Parquet && !arranges {
-            plan.output = Output::Text(to);
+            plan.output = RecordOutput::Text(to);
             write(&writing, &text::header(&plan.columns, to), head)?;
             return Ok(Some((Writer::Text(0), writing)));
         }
@@ -112,12 +118,12 @@ impl Convert {
         let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
         plan.descriptors = writer.schema_descr().columns().to_vec();
-        plan.output = Output::Parquet(factory);
+        plan.output = RecordOutput::Parquet(factory);
         Ok(Some((Writer::Parquet(Box::new(writer)), writing)))
     }
 
     /// Write the rejects of a chunk.
-    fn reject(&self, head: &Head, file: &mut File, part: &Part) -> Result<()> {
+    fn reject(&self, head: &Head, file: &mut FileConversion, part: &ConvertedChunk) -> Result<()> {
         if part.rejects.all.is_empty() {
             return Ok(());
         }
@@ -137,7 +143,7 @@ impl Convert {
         Ok(())
     }
 
-    fn finish(&self, of: &Of<'_, Self>, mut file: File, all: &Counts) -> Result<()> {
+    fn finish(&self, of: &Of<'_, Self>, mut file: FileConversion, all: &RecordCounts) -> Result<()> {
         let (head, plan) = (of.head, of.plan);
         let (Some(writer), Some(writing)) = (file.writer.take(), file.writing.take()) else { return Ok(()) };
         let control = &self.context.control;
@@ -174,7 +180,7 @@ impl Convert {
             let path = self.target(&head.path, &format!("{cut}{}", self.options.to.suffix()));
             let bytes = output.metadata().map_err(failed)?.len();
             match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
-                Ok(()) => Some(vec![Made { path, bytes, records: written, groups: file.groups }]),
+                Ok(()) => Some(vec![ConvertedFile { path, bytes, records: written, groups: file.groups }]),
                 Err(refused) => refused.tell(control, &head.path).map(|()| None)?,
             }
         };
@@ -195,7 +201,7 @@ impl Convert {
         let state = of.state.filter(|state| all.is_plain() && state.size == head.size);
         let output = if state.is_some() { state_of(&output).map_err(failed)? } else { None };
         let columns: Vec<ColumnAs> = plan.columns.iter().map(ColumnAs::from).collect();
-        let row = Row {
+        let row = ConversionRow {
             path: &head.path,
             size: head.size,
             columns: &columns,
@@ -229,36 +235,43 @@ fn write(writing: &Writing, bytes: &[u8], head: &Head) -> Result<()> {
     (&mut &*writing.file).write_all(bytes).map_err(|error| EngineError::output(&path, error))
 }
 
-impl Table for Convert {
-    type Part = Part;
-    type File = File;
-    type Plan = Plan;
+impl RecordHandler for Convert {
+    type Part = ConvertedChunk;
+    type File = FileConversion;
+    type Plan = ConversionPlan;
 
-    fn file(&self, head: &Head, start: &[u8]) -> Result<(Plan, File)> {
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(ConversionPlan, FileConversion)> {
         let mut plan = self.plan(head, start);
         let is_first_of_two = self.options.columns != Schema::Own && self.united.get().is_none();
         let begun = if is_first_of_two { None } else { self.begin(head, &mut plan)? };
         let (writer, writing) = begun.unzip();
         let kinds = vec![None; head.names.len()];
         let (rejects, listed) = (None, Vec::new());
-        let file = File { writer, writing, rejects, listed, kinds, written: 0, rejected: 0, nulled: 0, groups: 0 };
+        let file =
+            FileConversion { writer, writing, rejects, listed, kinds, written: 0, rejected: 0, nulled: 0, groups: 0 };
         Ok((plan, file))
     }
 
-    fn part(&self, of: &Of<'_, Self>) -> Result<Part> {
-        Part::new(of.plan, of.head.names.len())
+    fn part(&self, of: &Of<'_, Self>) -> Result<ConvertedChunk> {
+        ConvertedChunk::new(of.plan, of.head.names.len())
     }
 
-    fn records(&self, of: &Of<'_, Self>, part: &mut Part, records: Records<'_>) -> Result<()> {
+    fn records(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk, records: Records<'_>) -> Result<()> {
         part.take(of.plan, records, self.rules(&of.head.dialect()))
     }
 
-    fn close(&self, of: &Of<'_, Self>, part: &mut Part) -> Result<()> {
+    fn close(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk) -> Result<()> {
         part.close(of.plan)
     }
 
-    fn add(&self, of: &Of<'_, Self>, file: &mut File, part: Part, before: &Counts) -> Result<()> {
-        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = Kind::join_some(*own, *new));
+    fn add(
+        &self,
+        of: &Of<'_, Self>,
+        file: &mut FileConversion,
+        part: ConvertedChunk,
+        before: &RecordCounts,
+    ) -> Result<()> {
+        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = ValueType::join_some(*own, *new));
         if !of.plan.writes() {
             return Ok(());
         }
@@ -295,14 +308,14 @@ impl Table for Convert {
     }
 
     fn tells(&self, of: &Of<'_, Self>) -> bool {
-        of.plan.writes() || matches!(of.plan.output, Output::Refused)
+        of.plan.writes() || matches!(of.plan.output, RecordOutput::Refused)
     }
 
-    fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
+    fn end(&self, of: &Of<'_, Self>, file: FileConversion, all: &RecordCounts) -> Result<()> {
         if of.plan.writes() {
             return self.finish(of, file, all);
         }
-        if matches!(of.plan.output, Output::Refused) {
+        if matches!(of.plan.output, RecordOutput::Refused) {
             return Ok(());
         }
         let mut again = lock(&self.again);
@@ -319,21 +332,21 @@ impl Table for Convert {
 }
 
 /// Why, in words.
-pub fn words(reason: Reason, plan: &Plan, source_columns: usize) -> (Option<String>, String) {
+pub fn words(reason: RejectReason, plan: &ConversionPlan, source_columns: usize) -> (Option<String>, String) {
     match reason {
-        Reason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
-        Reason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
-        Reason::NotUtf8 => (None, "not valid UTF-8".to_owned()),
-        Reason::Type { column, .. } => {
+        RejectReason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
+        RejectReason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
+        RejectReason::NotUtf8 => (None, "not valid UTF-8".to_owned()),
+        RejectReason::Type { column, .. } => {
             let column = &plan.columns[column as usize];
             (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))
         }
     }
 }
 
-impl Worker {
+impl ConversionWorker {
     /// List what was rejected of a file.
-    fn rejects(&mut self, head: &Head, plan: &Plan, listed: Vec<Listed>) -> Result<()> {
+    fn rejects(&mut self, head: &Head, plan: &ConversionPlan, listed: Vec<Listed>) -> Result<()> {
         listed.into_iter().try_for_each(|(reject, record, line, offset)| {
             let (column, reason) = words(reject.reason, plan, head.names.len());
             self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)

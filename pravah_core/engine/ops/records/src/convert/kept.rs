@@ -6,24 +6,24 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Convert;
 use super::options::{ConvertOptions, Schema};
-use super::plan::Column;
-use super::tables::{Made, Row};
+use super::plan::TargetColumn;
+use super::tables::{ConversionRow, ConvertedFile};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::meta::State;
 use pravah_foundation::run::made;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// Why a column has its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum TypeReason {
     Asked,
     Found,
     OfOthers,
 }
 
-impl Reason {
+impl TypeReason {
     const ALL: [Self; 3] = [Self::Asked, Self::Found, Self::OfOthers];
 
     /// In words.
@@ -40,16 +40,16 @@ impl Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnAs {
     pub name: String,
-    pub kind: Kind,
-    pub reason: Reason,
+    pub kind: ValueType,
+    pub reason: TypeReason,
 }
 
-impl From<&Column> for ColumnAs {
-    fn from(column: &Column) -> Self {
+impl From<&TargetColumn> for ColumnAs {
+    fn from(column: &TargetColumn) -> Self {
         let reason = match (column.is_fixed, column.source) {
-            (true, _) => Reason::Asked,
-            (false, Some(_)) => Reason::Found,
-            (false, None) => Reason::OfOthers,
+            (true, _) => TypeReason::Asked,
+            (false, Some(_)) => TypeReason::Found,
+            (false, None) => TypeReason::OfOthers,
         };
         Self { name: column.name.clone(), kind: column.kind, reason }
     }
@@ -63,7 +63,7 @@ impl ConvertOptions {
 }
 
 /// What is kept of a file; none when it says less than all.
-pub fn encode(row: &Row<'_>) -> Option<Vec<u8>> {
+pub fn encode(row: &ConversionRow<'_>) -> Option<Vec<u8>> {
     let ([made], None, 0) = (&row.made[..], &row.rejects, row.rejected) else { return None };
     let mut out = Writer::default();
     [made.bytes, made.groups, row.written, row.nulled, row.readings].into_iter().for_each(|value| out.integer(value));
@@ -85,15 +85,15 @@ fn decode(bytes: &[u8]) -> Option<([u64; 5], Vec<ColumnAs>)> {
     for _ in 0..from.count()? {
         let name = String::from_utf8(from.bytes()?.to_vec()).ok()?;
         let (kind, reason) = (from.integer()?, from.integer()?);
-        let kind = Kind::of_number(kind)?;
-        columns.push(ColumnAs { name, kind, reason: *Reason::ALL.get(usize::try_from(reason).ok()?)? });
+        let kind = ValueType::of_number(kind)?;
+        columns.push(ColumnAs { name, kind, reason: *TypeReason::ALL.get(usize::try_from(reason).ok()?)? });
     }
     from.is_empty().then_some((numbers, columns))
 }
 
 impl Convert {
     /// Tell of a file what it became; `states`: by what it and its output are known, if that is kept.
-    pub fn tell(&self, row: Row<'_>, states: Option<(State, State)>) -> Result<()> {
+    pub fn tell(&self, row: ConversionRow<'_>, states: Option<(FileState, FileState)>) -> Result<()> {
         let (path, figures) = (row.path, states.and_then(|states| Some((states, encode(&row)?))));
         if self.keeps_full_name(path) {
             self.full_names.fetch_add(1, Relaxed);
@@ -113,11 +113,11 @@ impl Convert {
         let known = known.and_then(|(figures, output)| Some((decode(figures)?, output)));
         let Some((([bytes, groups, records, nulled, readings], columns), output)) = known else { return Ok(false) };
         self.reused.add(meta.size);
-        let row = Row {
+        let row = ConversionRow {
             path,
             size: meta.size,
             columns: &columns,
-            made: vec![Made { path: target(), bytes, records, groups }],
+            made: vec![ConvertedFile { path: target(), bytes, records, groups }],
             rejects: None,
             read: records,
             written: records,
@@ -133,7 +133,7 @@ impl Convert {
     pub fn checkpoint(&self) -> Result<()> {
         let mut ripe = Vec::new();
         self.workers.each(|worker| {
-            let staged = worker.kept.as_mut().map(made::Made::ripe).transpose()?;
+            let staged = worker.kept.as_mut().map(made::WrittenOutputs::ripe).transpose()?;
             ripe.extend(staged);
             Ok(())
         })?;
@@ -147,13 +147,13 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_and_only_of_files_that_became_one_whole() {
-        let columns = [(Kind::Date, Reason::Found), (Kind::Text, Reason::OfOthers)];
+        let columns = [(ValueType::Date, TypeReason::Found), (ValueType::Text, TypeReason::OfOthers)];
         let columns = columns.map(|(kind, reason)| ColumnAs { name: "a".into(), kind, reason });
-        let row = |files: usize, rejected| Row {
+        let row = |files: usize, rejected| ConversionRow {
             path: b"p",
             size: 9,
             columns: &columns,
-            made: (0..files).map(|_| Made { path: b"p".to_vec(), bytes: 1, records: 3, groups: 2 }).collect(),
+            made: (0..files).map(|_| ConvertedFile { path: b"p".to_vec(), bytes: 1, records: 3, groups: 2 }).collect(),
             rejects: None,
             read: 3 + rejected,
             written: 3,
@@ -166,6 +166,6 @@ mod tests {
         assert_eq!(decode(&bytes), Some(([1, 2, 3, 4, 5], columns.to_vec())));
         assert!((0..bytes.len()).all(|end| decode(&bytes[..end]).is_none()));
         assert!([row(0, 0), row(2, 0), row(1, 1)].iter().all(|row| encode(row).is_none()));
-        assert!(Reason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
+        assert!(TypeReason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));
     }
 }

@@ -3,8 +3,8 @@
 use super::Convert;
 use super::options::{ConvertOptions, To};
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::Kind;
-use pravah_foundation::run::names::{Claim, Names};
+use pravah_foundation::base::meta::EntryKind;
+use pravah_foundation::run::names::{NameClaim, Names};
 use pravah_foundation::run::records::{self, Head};
 
 /// What is put before the format of rejected records.
@@ -28,10 +28,10 @@ impl Convert {
     pub fn decide_names(&self) -> Result<()> {
         let options = self.options.clone();
         let names = Names::decide(&self.context, move |path, meta, claims| match meta.kind {
-            Kind::Directory => claims.push(Claim::fixed(path)),
-            Kind::File if options.read.wants(path) => {
+            EntryKind::Directory => claims.push(NameClaim::fixed(path)),
+            EntryKind::File if options.read.wants(path) => {
                 let full = [path, options.to.suffix().as_bytes()].concat();
-                claims.extend(options.short_names(path).map(|short| Claim::new(&short, &full)));
+                claims.extend(options.short_names(path).map(|short| NameClaim::new(&short, &full)));
             }
             _ => {}
         })?;

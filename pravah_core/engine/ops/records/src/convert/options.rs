@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination;
 use pravah_foundation::run::records::ReadOptions;
-use pravah_foundation::tabular::values::{KINDS, Kind};
+use pravah_foundation::tabular::values::{KINDS, ValueType};
 
 /// What files become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -229,7 +229,7 @@ impl ConvertOptions {
     ///
     /// # Errors
     /// [`EngineError::InvalidOptions`] for one that is not `name=type`.
-    pub fn types(&self) -> Result<HashMap<String, Kind>> {
+    pub fn types(&self) -> Result<HashMap<String, ValueType>> {
         let parse = |text: &String| {
             let (name, kind) = text.rsplit_once('=')?;
             let kind = KINDS.into_iter().find(|known| known.as_str() == kind)?;

@@ -17,19 +17,19 @@ use super::failed;
 use super::options::{ConvertOptions, Dictionaries, Statistics, To};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::run::records::{Head, Sample};
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// A column of the converted file.
 #[derive(Debug, Clone)]
-pub struct Column {
+pub struct TargetColumn {
     /// Its name.
     pub name: String,
     /// Its type.
-    pub kind: Kind,
+    pub kind: ValueType,
     /// Its place in the source; none where the source does not have it.
     pub source: Option<usize>,
     /// The type that holds the values of the source that were met; none without one.
-    pub known: Option<Kind>,
+    pub known: Option<ValueType>,
     /// No value was met yet, and more may come: the first one tells its type.
     pub is_unknown: bool,
     /// Its type was asked for: what does not fit is bad.
@@ -41,11 +41,11 @@ pub struct Column {
 }
 
 /// What is done with a file.
-pub struct Plan {
+pub struct ConversionPlan {
     /// The columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<TargetColumn>,
     /// What becomes of the records.
-    pub output: Output,
+    pub output: RecordOutput,
     /// The columns as the file's schema has them.
     pub descriptors: Vec<ColumnDescPtr>,
     /// The level of zstd, when columns may be encoded by our own dictionaries.
@@ -55,7 +55,7 @@ pub struct Plan {
 }
 
 /// What becomes of records.
-pub enum Output {
+pub enum RecordOutput {
     /// Their types are only looked for.
     None,
     /// They cannot be written, which is an issue already.
@@ -66,10 +66,10 @@ pub enum Output {
     Text(To),
 }
 
-impl Plan {
+impl ConversionPlan {
     /// True while what is encoded will be written.
     pub fn writes(&self) -> bool {
-        matches!(self.output, Output::Parquet(_) | Output::Text(_)) && !self.is_again.load(Relaxed)
+        matches!(self.output, RecordOutput::Parquet(_) | RecordOutput::Text(_)) && !self.is_again.load(Relaxed)
     }
 }
 
@@ -77,16 +77,16 @@ impl Plan {
 pub fn own(
     head: &Head,
     samples: &[Sample],
-    kinds: Option<&[Option<Kind>]>,
-    asked: &HashMap<String, Kind>,
-) -> Vec<Column> {
+    kinds: Option<&[Option<ValueType>]>,
+    asked: &HashMap<String, ValueType>,
+) -> Vec<TargetColumn> {
     let column = |(place, (name, sample)): (usize, (&String, &Sample))| {
         let fixed = asked.get(name).copied();
         let found = kinds.map_or(sample.kind, |kinds| kinds[place]);
-        Column {
+        TargetColumn {
             name: name.clone(),
             // Nothing but nulls is text that is not there.
-            kind: fixed.or(found).unwrap_or(Kind::Text),
+            kind: fixed.or(found).unwrap_or(ValueType::Text),
             source: Some(place),
             known: found,
             is_unknown: fixed.is_none() && found.is_none() && kinds.is_none() && !sample.is_all,
@@ -102,15 +102,15 @@ pub fn own(
 pub fn united(
     head: &Head,
     samples: &[Sample],
-    all: &[(String, Option<Kind>)],
-    asked: &HashMap<String, Kind>,
-) -> Vec<Column> {
+    all: &[(String, Option<ValueType>)],
+    asked: &HashMap<String, ValueType>,
+) -> Vec<TargetColumn> {
     let places: HashMap<&String, usize> = head.names.iter().enumerate().map(|(place, name)| (name, place)).collect();
-    let column = |(name, kind): &(String, Option<Kind>)| {
+    let column = |(name, kind): &(String, Option<ValueType>)| {
         let (fixed, source) = (asked.get(name).copied(), places.get(name).copied());
-        Column {
+        TargetColumn {
             name: name.clone(),
-            kind: fixed.or(*kind).unwrap_or(Kind::Text),
+            kind: fixed.or(*kind).unwrap_or(ValueType::Text),
             source,
             known: *kind,
             is_unknown: false,
@@ -123,8 +123,8 @@ pub fn united(
 }
 
 /// Their Arrow schema.
-pub fn schema(columns: &[Column]) -> SchemaRef {
-    let field = |column: &Column| Field::new(&column.name, data_type(column.kind), true);
+pub fn schema(columns: &[TargetColumn]) -> SchemaRef {
+    let field = |column: &TargetColumn| Field::new(&column.name, data_type(column.kind), true);
     Arc::new(ArrowSchema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
@@ -132,7 +132,7 @@ pub fn schema(columns: &[Column]) -> SchemaRef {
 ///
 /// # Errors
 /// [`pravah_foundation::base::error::EngineError::InvalidOptions`] for a level that is none.
-pub fn properties(columns: &[Column], options: &ConvertOptions) -> Result<WriterProperties> {
+pub fn properties(columns: &[TargetColumn], options: &ConvertOptions) -> Result<WriterProperties> {
     let statistics = match options.statistics {
         Statistics::Chunk => EnabledStatistics::Chunk,
         Statistics::Page => EnabledStatistics::Page,
@@ -159,9 +159,11 @@ pub fn properties(columns: &[Column], options: &ConvertOptions) -> Result<Writer
             continue;
         }
         let encoding = match column.kind {
-            Kind::Integer | Kind::Date | Kind::Timestamp | Kind::Time => Encoding::DELTA_BINARY_PACKED,
-            Kind::Float => Encoding::BYTE_STREAM_SPLIT,
-            Kind::Boolean | Kind::Text => Encoding::PLAIN,
+            ValueType::Integer | ValueType::Date | ValueType::Timestamp | ValueType::Time => {
+                Encoding::DELTA_BINARY_PACKED
+            }
+            ValueType::Float => Encoding::BYTE_STREAM_SPLIT,
+            ValueType::Boolean | ValueType::Text => Encoding::PLAIN,
         };
         properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }

@@ -4,7 +4,7 @@ use pravah_foundation::run::records::{Records, lines};
 
 /// Why a record is not converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum RejectReason {
     /// It has another number of fields than there are columns.
     Fields(u32),
     /// It holds bytes that are no UTF-8.
@@ -28,7 +28,7 @@ pub struct Reject {
     /// Where it begins in the chunk.
     pub offset: u64,
     /// Why.
-    pub reason: Reason,
+    pub reason: RejectReason,
     /// The value, when it is for one.
     pub value: Vec<u8>,
 }
@@ -49,7 +49,7 @@ pub struct Rejects {
 
 impl Rejects {
     /// Take the bad ones of some records.
-    pub fn add(&mut self, records: Records<'_>, bad: &mut [Option<Reason>]) {
+    pub fn add(&mut self, records: Records<'_>, bad: &mut [Option<RejectReason>]) {
         for (record, reason) in bad.iter_mut().enumerate() {
             let Some(reason) = reason.take() else { continue };
             let (start, stop) = records.split.record(record);
@@ -57,7 +57,7 @@ impl Rejects {
             let before = before + lines(&records.text[upto.min(start)..start]);
             self.counted = (start, before);
             let value = match reason {
-                Reason::Type { field: (from, to), .. } => {
+                RejectReason::Type { field: (from, to), .. } => {
                     let value = &records.text[from as usize..to as usize];
                     value[..value.len().min(VALUE_BYTES)].to_vec()
                 }

@@ -46,7 +46,7 @@ pub trait Target {
 }
 
 /// Sorts by some columns.
-pub struct Sorter {
+pub struct RecordSorter {
     schema: SchemaRef,
     columns: Vec<usize>,
     keys: RowConverter,
@@ -57,7 +57,7 @@ pub struct Sorter {
     runs: Vec<Vec<Writing>>,
 }
 
-impl Sorter {
+impl RecordSorter {
     /// By columns of `schema`, each with whether the greatest comes first; nulls come last. `run_bytes` is for tests.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Sorter {
     /// Hand all rows on, in their order.
     ///
     /// # Errors
-    /// As [`Sorter::add`].
+    /// As [`RecordSorter::add`].
     pub fn finish(mut self, target: &mut impl Target) -> Result<()> {
         let sorted = self.sort()?;
         if self.runs.is_empty() {
@@ -201,7 +201,7 @@ impl Cursor {
     }
 
     /// The key of the row at hand.
-    fn next(&mut self, sorter: &Sorter, held: &mut Held) -> Result<Option<OwnedRow>> {
+    fn next(&mut self, sorter: &RecordSorter, held: &mut Held) -> Result<Option<OwnedRow>> {
         if self.rows.as_ref().is_none_or(|rows| self.at == rows.num_rows()) {
             self.rows = None;
             let Some(batch) = self.reader.next().transpose().map_err(failed)? else { return Ok(None) };

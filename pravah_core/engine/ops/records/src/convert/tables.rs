@@ -75,11 +75,11 @@ fn table(name: &'static str) -> Table {
 }
 
 /// What a file has become.
-pub struct Row<'a> {
+pub struct ConversionRow<'a> {
     pub path: &'a [u8],
     pub size: u64,
     pub columns: &'a [ColumnAs],
-    pub made: Vec<Made>,
+    pub made: Vec<ConvertedFile>,
     /// The file of rejects and its size.
     pub rejects: Option<(Vec<u8>, u64)>,
     pub read: u64,
@@ -91,18 +91,20 @@ pub struct Row<'a> {
     pub is_cut: bool,
 }
 
-impl Row<'_> {
+impl ConversionRow<'_> {
     fn verdict(&self) -> &'static str {
         match self {
-            Row { read: 1.., written: 0, .. } => "failed",
-            Row { rejected: 1.., .. } | Row { nulled: 1.., .. } | Row { is_cut: true, .. } => "partial",
+            ConversionRow { read: 1.., written: 0, .. } => "failed",
+            ConversionRow { rejected: 1.., .. }
+            | ConversionRow { nulled: 1.., .. }
+            | ConversionRow { is_cut: true, .. } => "partial",
             _ => "whole",
         }
     }
 }
 
 /// A file that was made.
-pub struct Made {
+pub struct ConvertedFile {
     /// Its path below the destination.
     pub path: Vec<u8>,
     /// Its size.
@@ -115,7 +117,7 @@ pub struct Made {
 
 /// Sums of all files.
 #[derive(Debug, Default)]
-pub struct Sums {
+pub struct ConversionTotals {
     pub files: u64,
     /// Files that they became.
     pub made: u64,
@@ -130,7 +132,7 @@ pub struct Sums {
     pub partial: u64,
 }
 
-impl Sums {
+impl ConversionTotals {
     /// Of the whole job, in which `failed` files became none and so many places could not be looked into.
     pub fn verdict(&self, failed: u64, unseen: u64) -> &'static str {
         match (self.files, self.read, self.written) {
@@ -156,24 +158,24 @@ impl Sums {
 }
 
 /// What a thread has of its own.
-pub struct Worker {
+pub struct ConversionWorker {
     sheets: Vec<Sheet>,
-    pub sums: Sums,
+    pub sums: ConversionTotals,
     /// What is kept for the next attempt, where it is.
-    pub kept: Option<made::Made>,
+    pub kept: Option<made::WrittenOutputs>,
     /// Files of the result, when they are no destination's.
-    pub made: Option<Vec<Made>>,
+    pub made: Option<Vec<ConvertedFile>>,
 }
 
-impl Worker {
+impl ConversionWorker {
     pub fn new(context: &Context, options: &ConvertOptions) -> Self {
         let sheets = Sheet::all(&context.sink, &TABLES[..TOLD], table);
-        let kept = options.keeps().then(|| made::Made::new(context, options));
-        Self { sheets, sums: Sums::default(), kept, made: options.destination.is_none().then(Vec::new) }
+        let kept = options.keeps().then(|| made::WrittenOutputs::new(context, options));
+        Self { sheets, sums: ConversionTotals::default(), kept, made: options.destination.is_none().then(Vec::new) }
     }
 
     /// A file that was converted.
-    pub fn file(&mut self, row: Row<'_>) -> Result<()> {
+    pub fn file(&mut self, row: ConversionRow<'_>) -> Result<()> {
         let (mut bytes, mut groups) = (0, 0);
         for made in &row.made {
             bytes += made.bytes;
@@ -198,7 +200,7 @@ impl Worker {
             columns.text(column.kind.as_str());
             columns.text(column.reason.as_str());
         }
-        self.sums.add(&Sums {
+        self.sums.add(&ConversionTotals {
             files: 1,
             made: row.made.len() as u64,
             bytes: row.size,
@@ -212,12 +214,17 @@ impl Worker {
         });
         if let Some(made) = &mut self.made {
             made.extend(row.made);
-            made.extend(row.rejects.map(|(path, bytes)| Made { path, bytes, records: row.rejected, groups: 0 }));
+            made.extend(row.rejects.map(|(path, bytes)| ConvertedFile {
+                path,
+                bytes,
+                records: row.rejected,
+                groups: 0,
+            }));
         }
         self.write_full()
     }
 
-    fn output(&mut self, path: &[u8], made: &Made) -> Result<()> {
+    fn output(&mut self, path: &[u8], made: &ConvertedFile) -> Result<()> {
         let rows = &mut self.sheets[3].rows;
         rows.path(path);
         rows.text(&paths::escape(&made.path));
@@ -250,8 +257,8 @@ impl Worker {
     }
 
     /// Close what it wrote.
-    pub fn stage(self) -> Result<(Vec<Staged>, Sums, Vec<Made>)> {
-        let kept = self.kept.map(made::Made::stage);
+    pub fn stage(self) -> Result<(Vec<Staged>, ConversionTotals, Vec<ConvertedFile>)> {
+        let kept = self.kept.map(made::WrittenOutputs::stage);
         let staged = self.sheets.into_iter().map(Sheet::stage).chain(kept).collect::<Result<_>>()?;
         Ok((staged, self.sums, self.made.unwrap_or_default()))
     }

@@ -9,17 +9,17 @@ use arrow_array::types::{Date32Type, Float64Type, Int64Type, Time64MicrosecondTy
 use arrow_array::{Array, ArrayRef};
 
 use super::options::To;
-use super::plan::Column;
+use super::plan::TargetColumn;
 use pravah_foundation::tabular::csv;
-use pravah_foundation::tabular::csv::{Dialect, Splitter};
+use pravah_foundation::tabular::csv::{CsvSplitter, Dialect};
 use pravah_foundation::tabular::split::Split;
-use pravah_foundation::tabular::values::{Kind, Value};
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// What stands for no value where a column is alone: a line without a byte is no record.
 const ALONE: &str = "NULL";
 
 /// The header.
-pub fn header(columns: &[Column], to: To) -> Vec<u8> {
+pub fn header(columns: &[TargetColumn], to: To) -> Vec<u8> {
     let mut out = Vec::new();
     if to == To::Csv {
         for (place, column) in columns.iter().enumerate() {
@@ -32,7 +32,7 @@ pub fn header(columns: &[Column], to: To) -> Vec<u8> {
 }
 
 /// Some records.
-pub fn rows(out: &mut Vec<u8>, columns: &[Column], arrays: &[ArrayRef], to: To) {
+pub fn rows(out: &mut Vec<u8>, columns: &[TargetColumn], arrays: &[ArrayRef], to: To) {
     let names: Vec<String> =
         columns.iter().map(|column| serde_json::Value::from(column.name.as_str()).to_string()).collect();
     for row in 0..arrays.first().map_or(0, |array| array.len()) {
@@ -64,7 +64,7 @@ pub fn count(text: &[u8], columns: usize, to: To) -> u64 {
     if to == To::Jsonl {
         return memchr::memchr_iter(b'\n', text).count() as u64;
     }
-    let (mut split, mut splitter) = (Split::default(), Splitter::new(text, Dialect::of(b','), columns));
+    let (mut split, mut splitter) = (Split::default(), CsvSplitter::new(text, Dialect::of(b','), columns));
     let mut records = 0;
     while splitter.next(&mut split) {
         records += (split.len() - split.ragged().len()) as u64;
@@ -79,18 +79,18 @@ fn separate(out: &mut Vec<u8>, place: usize) {
 }
 
 /// A value in words; none where there is none.
-pub fn shown(kind: Kind, array: &ArrayRef, row: usize) -> Option<String> {
+pub fn shown(kind: ValueType, array: &ArrayRef, row: usize) -> Option<String> {
     if array.is_null(row) {
         return None;
     }
     Some(match kind {
-        Kind::Text => array.as_string::<i32>().value(row).to_owned(),
+        ValueType::Text => array.as_string::<i32>().value(row).to_owned(),
         kind => value(kind, array, row).shown(),
     })
 }
 
-fn cell(out: &mut Vec<u8>, kind: Kind, array: &ArrayRef, row: usize, to: To) {
-    if kind == Kind::Text {
+fn cell(out: &mut Vec<u8>, kind: ValueType, array: &ArrayRef, row: usize, to: To) {
+    if kind == ValueType::Text {
         let text = array.as_string::<i32>().value(row);
         if to == To::Jsonl {
             // A text always has a form in JSON.
@@ -100,21 +100,21 @@ fn cell(out: &mut Vec<u8>, kind: Kind, array: &ArrayRef, row: usize, to: To) {
         }
         return;
     }
-    let is_text = to == To::Jsonl && matches!(kind, Kind::Date | Kind::Timestamp | Kind::Time);
+    let is_text = to == To::Jsonl && matches!(kind, ValueType::Date | ValueType::Timestamp | ValueType::Time);
     let mark = if is_text { "\"" } else { "" };
     // Into memory: it does not fail.
     let _ = write!(out, "{mark}{}{mark}", value(kind, array, row).shown());
 }
 
-fn value(kind: Kind, array: &ArrayRef, row: usize) -> Value {
+fn value(kind: ValueType, array: &ArrayRef, row: usize) -> Value {
     match kind {
-        Kind::Text => Value::Text,
-        Kind::Integer => Value::Integer(array.as_primitive::<Int64Type>().value(row)),
-        Kind::Float => Value::Float(array.as_primitive::<Float64Type>().value(row)),
-        Kind::Boolean => Value::Boolean(array.as_boolean().value(row)),
-        Kind::Date => Value::Date(array.as_primitive::<Date32Type>().value(row)),
-        Kind::Timestamp => Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row)),
-        Kind::Time => Value::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
+        ValueType::Text => Value::Text,
+        ValueType::Integer => Value::Integer(array.as_primitive::<Int64Type>().value(row)),
+        ValueType::Float => Value::Float(array.as_primitive::<Float64Type>().value(row)),
+        ValueType::Boolean => Value::Boolean(array.as_boolean().value(row)),
+        ValueType::Date => Value::Date(array.as_primitive::<Date32Type>().value(row)),
+        ValueType::Timestamp => Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        ValueType::Time => Value::Time(array.as_primitive::<Time64MicrosecondType>().value(row)),
     }
 }
 

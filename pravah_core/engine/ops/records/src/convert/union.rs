@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Met;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// The columns of all files in the order in which they were met by name, with types that hold the values of all.
-pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {
-    let mut all: Vec<(String, Option<Kind>)> = Vec::new();
+pub fn union(met: &[Met]) -> Vec<(String, Option<ValueType>)> {
+    let mut all: Vec<(String, Option<ValueType>)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     let mut files: BTreeSet<(&[u8], usize)> = BTreeSet::new();
     files.extend(met.iter().enumerate().map(|(place, (path, _))| (path.as_slice(), place)));
@@ -16,7 +16,7 @@ pub fn union(met: &[Met]) -> Vec<(String, Option<Kind>)> {
             all.push((name.clone(), None));
             all.len() - 1
         });
-        all[place].1 = Kind::join_some(all[place].1, *kind);
+        all[place].1 = ValueType::join_some(all[place].1, *kind);
     }
     all
 }
@@ -27,15 +27,15 @@ mod tests {
 
     #[test]
     fn types_of_all_files_hold_the_values_of_each() {
-        let file = |path: &str, columns: &[(&str, Option<Kind>)]| {
+        let file = |path: &str, columns: &[(&str, Option<ValueType>)]| {
             (path.as_bytes().to_vec(), columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect())
         };
         let met = [
-            file("b", &[("x", Some(Kind::Float)), ("new", None)]),
-            file("a", &[("id", Some(Kind::Integer)), ("x", Some(Kind::Integer))]),
+            file("b", &[("x", Some(ValueType::Float)), ("new", None)]),
+            file("a", &[("id", Some(ValueType::Integer)), ("x", Some(ValueType::Integer))]),
         ];
         let all = union(&met);
-        let expected = [("id", Some(Kind::Integer)), ("x", Some(Kind::Float)), ("new", None)];
+        let expected = [("id", Some(ValueType::Integer)), ("x", Some(ValueType::Float)), ("new", None)];
         assert_eq!(all, expected.map(|(name, kind)| (name.to_owned(), kind)));
     }
 }

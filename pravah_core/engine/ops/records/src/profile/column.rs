@@ -12,7 +12,7 @@ use pravah_foundation::run::records::{Nulls, Records};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::sketch;
 use pravah_foundation::tabular::sketch::Frequent;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// When a column has many distinct values, one of so many values is counted.
 const SAMPLED: u64 = 16;
@@ -30,7 +30,7 @@ pub fn limit(columns: usize) -> usize {
 
 /// How columns are counted.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
+pub struct CountingRules<'a> {
     /// What is no value.
     pub nulls: &'a Nulls,
     /// See [`limit`].
@@ -67,12 +67,12 @@ pub struct ColumnProfile {
 
 impl ColumnProfile {
     /// Of values whose type the file itself declares, or not.
-    pub fn of(declared: Option<Kind>) -> Self {
-        Self { is_text: declared == Some(Kind::Text), ..Self::default() }
+    pub fn of(declared: Option<ValueType>) -> Self {
+        Self { is_text: declared == Some(ValueType::Text), ..Self::default() }
     }
 
     /// Take the fields of some records.
-    pub fn take(&mut self, records: Records<'_>, column: usize, dialect: &Dialect, rules: Rules<'_>) {
+    pub fn take(&mut self, records: Records<'_>, column: usize, dialect: &Dialect, rules: CountingRules<'_>) {
         let Records { text, split, first, .. } = records;
         let mut buffer = Vec::new();
         for record in 0..split.len() {
@@ -92,7 +92,7 @@ impl ColumnProfile {
     }
 
     #[inline]
-    fn add(&mut self, value: &[u8], place: u64, rules: Rules<'_>) {
+    fn add(&mut self, value: &[u8], place: u64, rules: CountingRules<'_>) {
         let hash = hash(value);
         match &mut self.many {
             Some(many) => {
@@ -180,7 +180,7 @@ impl ColumnProfile {
         match &self.many {
             Some(many) => Many::clone(many),
             None => {
-                let mut entries: Vec<&sketch::Entry> = self.values.entries().iter().collect();
+                let mut entries: Vec<&sketch::FrequentValue> = self.values.entries().iter().collect();
                 entries.sort_unstable_by_key(|entry| (self.values.value(entry), entry.hash));
                 folded(&self.values, entries.into_iter(), 0, self.is_text)
             }
@@ -198,7 +198,12 @@ impl ColumnProfile {
 }
 
 #[inline]
-fn folded<'a>(values: &Frequent, entries: impl Iterator<Item = &'a sketch::Entry>, base: u32, is_text: bool) -> Many {
+fn folded<'a>(
+    values: &Frequent,
+    entries: impl Iterator<Item = &'a sketch::FrequentValue>,
+    base: u32,
+    is_text: bool,
+) -> Many {
     let mut many = Many::drawing(base, is_text);
     for entry in entries {
         many.add_times((values.value(entry), Frequent::length(entry)), entry.hash, entry.count, entry.first);

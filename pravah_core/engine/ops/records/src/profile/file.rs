@@ -2,25 +2,25 @@
 
 use std::borrow::Cow;
 
-use super::column::{ColumnProfile, Rules, base, limit};
+use super::column::{ColumnProfile, CountingRules, base, limit};
 use super::many::Many;
 use super::partial;
 use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
-use super::total::Totals;
+use super::total::ColumnTotals;
 use super::{Figures, Profile};
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::State;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::partials;
-use pravah_foundation::run::records::{Counts, Format, Head, Of, Records, Table};
+use pravah_foundation::run::records::{Format, Head, Of, RecordCounts, RecordHandler, Records};
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::Staged;
 use pravah_foundation::tabular::text::Decoder;
 
 /// What is told of a file as a whole.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Told {
+pub struct FileFigures {
     /// Its path relative to the source.
     pub path: Vec<u8>,
     /// Its size in bytes, packed where it is.
@@ -44,11 +44,11 @@ pub struct Told {
     /// The columns' names.
     pub names: Vec<String>,
     /// What is counted of it.
-    pub counts: Counts,
+    pub counts: RecordCounts,
 }
 
-impl Told {
-    fn of(head: &Head, all: &Counts) -> Self {
+impl FileFigures {
+    fn of(head: &Head, all: &RecordCounts) -> Self {
         let encoding = match (head.decoder, all.not_utf8) {
             (Decoder::Latin1, _) => "latin1",
             (Decoder::Windows1252, _) => "windows-1252",
@@ -75,32 +75,37 @@ impl Told {
 }
 
 /// What a thread has of its own.
-pub struct Worker {
+pub struct ProfileWorker {
     partials: Sheet,
     files: Sheet,
     by_file: Sheet,
     /// Figures of all files it ended.
-    pub totals: Totals,
+    pub totals: ColumnTotals,
     /// Their schemas.
     pub schemas: Schemas,
     /// Sums for the summary.
     pub figures: Figures,
 }
 
-impl Worker {
+impl ProfileWorker {
     pub fn new(context: &Context, mark: &str) -> Self {
         Self {
             partials: Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark),
             files: Sheet::new(&context.sink, table("files"), FILES),
             by_file: Sheet::new(&context.sink, table("by_file"), BY_FILE),
-            totals: Totals::default(),
+            totals: ColumnTotals::default(),
             schemas: Schemas::default(),
             figures: Figures::default(),
         }
     }
 
     /// A file's end; its partial, when it is to be kept.
-    pub fn end(&mut self, told: &Told, columns: Vec<ColumnProfile>, partial: Option<(State, &[u8])>) -> Result<()> {
+    pub fn end(
+        &mut self,
+        told: &FileFigures,
+        columns: Vec<ColumnProfile>,
+        partial: Option<(FileState, &[u8])>,
+    ) -> Result<()> {
         if let Some((state, figures)) = partial {
             partials::row(&mut self.partials.rows, &told.path, state, figures);
             self.partials.write_now_and_then()?;
@@ -119,7 +124,7 @@ impl Worker {
         Ok(())
     }
 
-    fn file_row(&mut self, told: &Told, schema: u64) {
+    fn file_row(&mut self, told: &FileFigures, schema: u64) {
         let (rows, all) = (&mut self.files.rows, &told.counts);
         rows.path(&told.path);
         rows.integer(told.size);
@@ -135,14 +140,14 @@ impl Worker {
         rows.integer(all.ragged);
         rows.optional_integer(all.first_ragged.map(|(record, _)| record));
         rows.text(match all {
-            Counts { cut_at: Some(_), .. } => "cut",
-            Counts { is_open: true, .. } => "open quote",
+            RecordCounts { cut_at: Some(_), .. } => "cut",
+            RecordCounts { is_open: true, .. } => "open quote",
             _ => "whole",
         });
         rows.text(&schema_name(schema));
     }
 
-    fn column_row(&mut self, told: &Told, place: usize, column: &ColumnProfile, figures: &Many) {
+    fn column_row(&mut self, told: &FileFigures, place: usize, column: &ColumnProfile, figures: &Many) {
         let rows = &mut self.by_file.rows;
         let (distinct, _) = column.distinct(figures);
         let (least, greatest) = figures.shown_range();
@@ -164,7 +169,7 @@ impl Worker {
     }
 
     /// Close what it wrote.
-    pub fn finish(self) -> Result<(Vec<Staged>, Totals, Schemas, Figures)> {
+    pub fn finish(self) -> Result<(Vec<Staged>, ColumnTotals, Schemas, Figures)> {
         let staged = vec![self.files.stage()?, self.by_file.stage()?, self.partials.stage()?];
         Ok((staged, self.totals, self.schemas, self.figures))
     }
@@ -188,18 +193,18 @@ fn delimiter_name(head: &Head) -> String {
 }
 
 /// A file while its chunks come.
-pub struct File {
+pub struct FileProfile {
     columns: Vec<ColumnProfile>,
     limit: usize,
 }
 
-impl Table for Profile {
+impl RecordHandler for Profile {
     type Part = Vec<ColumnProfile>;
-    type File = File;
+    type File = FileProfile;
     type Plan = ();
 
-    fn file(&self, head: &Head, _start: &[u8]) -> Result<((), File)> {
-        Ok(((), File { columns: Vec::new(), limit: limit(head.names.len()) }))
+    fn file(&self, head: &Head, _start: &[u8]) -> Result<((), FileProfile)> {
+        Ok(((), FileProfile { columns: Vec::new(), limit: limit(head.names.len()) }))
     }
 
     fn part(&self, of: &Of<'_, Self>) -> Result<Vec<ColumnProfile>> {
@@ -208,7 +213,7 @@ impl Table for Profile {
 
     fn records(&self, of: &Of<'_, Self>, part: &mut Vec<ColumnProfile>, records: Records<'_>) -> Result<()> {
         let dialect = of.head.dialect();
-        let rules = Rules { nulls: &self.nulls, limit: limit(part.len()), base: base(of.head.size) };
+        let rules = CountingRules { nulls: &self.nulls, limit: limit(part.len()), base: base(of.head.size) };
         for (place, column) in part.iter_mut().enumerate() {
             column.take(records, place, &dialect, rules);
         }
@@ -220,7 +225,13 @@ impl Table for Profile {
         Ok(())
     }
 
-    fn add(&self, _of: &Of<'_, Self>, file: &mut File, part: Vec<ColumnProfile>, before: &Counts) -> Result<()> {
+    fn add(
+        &self,
+        _of: &Of<'_, Self>,
+        file: &mut FileProfile,
+        part: Vec<ColumnProfile>,
+        before: &RecordCounts,
+    ) -> Result<()> {
         if file.columns.is_empty() {
             file.columns = part;
             return Ok(());
@@ -230,10 +241,10 @@ impl Table for Profile {
         Ok(())
     }
 
-    fn end(&self, of: &Of<'_, Self>, file: File, all: &Counts) -> Result<()> {
+    fn end(&self, of: &Of<'_, Self>, file: FileProfile, all: &RecordCounts) -> Result<()> {
         let mut columns = file.columns;
         columns.resize(of.head.names.len(), ColumnProfile::default());
-        let told = Told::of(of.head, all);
+        let told = FileFigures::of(of.head, all);
         // A split's partials are made for nothing else than to be taken over.
         let most = if self.is_split { usize::MAX } else { partials::most_bytes(told.counts.bytes) };
         // Before a slot is held: it takes its time.

@@ -3,14 +3,14 @@
 mod bytes;
 
 use pravah_foundation::tabular::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
-use pravah_foundation::tabular::values::{KINDS, Kind, Value};
+use pravah_foundation::tabular::values::{KINDS, Value, ValueType};
 
 /// A value, at most [`KEPT_BYTES`] of it.
 type Kept = Box<[u8]>;
 
 /// Values of one type.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct TypedValues {
     /// How many.
     pub count: u64,
     /// Which record the first of them is in, counted from 0.
@@ -21,7 +21,7 @@ pub struct Seen {
     pub range: Option<(Value, Value)>,
 }
 
-impl Seen {
+impl TypedValues {
     fn note(&mut self, (text, value): (&[u8], Value), count: u64, place: u64) {
         if self.count == 0 || place < self.first {
             self.first = place;
@@ -66,7 +66,7 @@ fn kept(text: &[u8]) -> &[u8] {
 #[derive(Debug, Clone)]
 pub struct Many {
     /// By type, in the order of [`KINDS`].
-    pub kinds: [Seen; KINDS.len()],
+    pub kinds: [TypedValues; KINDS.len()],
     /// The least and the greatest as texts.
     pub texts: Option<(Kept, Kept)>,
     /// Of what is a number, a day or a time.
@@ -225,14 +225,14 @@ impl Many {
     }
 
     /// The type that holds all values; none without one.
-    pub fn kind(&self) -> Option<Kind> {
+    pub fn kind(&self) -> Option<ValueType> {
         let there = KINDS.into_iter().filter(|kind| self.kinds[*kind as usize].count > 0);
-        there.reduce(Kind::join)
+        there.reduce(ValueType::join)
     }
 
     /// The least and the greatest value of the type that holds all, of numbers and moments; text is in `texts`.
     pub fn range(&self) -> Option<(Value, Value)> {
-        let kind = self.kind().filter(|kind| *kind != Kind::Text)?;
+        let kind = self.kind().filter(|kind| *kind != ValueType::Text)?;
         let as_kind = |value: Value| value.widened(kind).unwrap_or(value);
         let ranges = self.kinds.iter().filter_map(|seen| seen.range);
         ranges.map(|(least, greatest)| (as_kind(least), as_kind(greatest))).reduce(|(least, greatest), (low, high)| {
@@ -245,7 +245,7 @@ impl Many {
         let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
         match self.kind() {
             None => (None, None),
-            Some(Kind::Text) => {
+            Some(ValueType::Text) => {
                 let most = KINDS.into_iter().max_by_key(|kind| self.kinds[*kind as usize].count);
                 match (most.and_then(|kind| self.kinds[kind as usize].range), &self.texts) {
                     (Some((least, greatest)), _) => (Some(least.shown()), Some(greatest.shown())),
@@ -261,7 +261,7 @@ impl Many {
     }
 
     fn is_number(&self) -> bool {
-        matches!(self.kind(), Some(Kind::Integer | Kind::Float))
+        matches!(self.kind(), Some(ValueType::Integer | ValueType::Float))
     }
 
     /// The mean of numbers.
@@ -292,8 +292,8 @@ impl Many {
     }
 
     /// The type, when its values have an order and distances.
-    fn ordered_kind(&self) -> Option<Kind> {
-        self.kind().filter(|kind| !matches!(kind, Kind::Text | Kind::Boolean))
+    fn ordered_kind(&self) -> Option<ValueType> {
+        self.kind().filter(|kind| !matches!(kind, ValueType::Text | ValueType::Boolean))
     }
 
     /// Values by range: so many of equal width between the least and the greatest value.

@@ -8,9 +8,9 @@ use std::borrow::Cow;
 
 use super::ProfileOptions;
 use super::column::ColumnProfile;
-use super::file::Told;
+use super::file::FileFigures;
 use pravah_foundation::base::compact::{Reader, Writer};
-use pravah_foundation::run::records::Counts;
+use pravah_foundation::run::records::RecordCounts;
 
 /// How figures are written; to be raised with every change of that.
 const FORMAT: u32 = 1;
@@ -21,7 +21,7 @@ pub fn mark(options: &ProfileOptions) -> String {
 }
 
 /// A file's partial; none when it is not to be kept, as one of more than `most` bytes.
-pub fn encode(told: &Told, columns: &[ColumnProfile], most: usize) -> Option<Vec<u8>> {
+pub fn encode(told: &FileFigures, columns: &[ColumnProfile], most: usize) -> Option<Vec<u8>> {
     if !told.counts.is_plain() {
         return None;
     }
@@ -47,9 +47,9 @@ pub fn encode(told: &Told, columns: &[ColumnProfile], most: usize) -> Option<Vec
 }
 
 /// What [`encode`] wrote of the file at `path`.
-pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<ColumnProfile>)> {
+pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(FileFigures, Vec<ColumnProfile>)> {
     let mut from = Reader::new(bytes);
-    let counts = Counts { records: from.integer()?, bytes: from.integer()?, ..Counts::default() };
+    let counts = RecordCounts { records: from.integer()?, bytes: from.integer()?, ..RecordCounts::default() };
     let mut text = || String::from_utf8(from.bytes()?.to_vec()).ok();
     let [encoding, delimiter, delimiter_reason, header_reason, packed] = [text()?, text()?, text()?, text()?, text()?];
     let confidence = from.float()?;
@@ -60,7 +60,7 @@ pub fn decode(path: &[u8], size: u64, bytes: &[u8]) -> Option<(Told, Vec<ColumnP
         names.push(String::from_utf8(from.bytes()?.to_vec()).ok()?);
         columns.push(ColumnProfile::read(&mut from)?);
     }
-    let told = Told {
+    let told = FileFigures {
         path: path.to_vec(),
         size,
         encoding: Cow::Owned(encoding),
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
     use pravah_foundation::run::partials::most_bytes;
 
-    fn told(bytes: u64) -> Told {
-        Told {
+    fn told(bytes: u64) -> FileFigures {
+        FileFigures {
             path: b"a".to_vec(),
             size: 5,
             encoding: "utf-8".into(),
@@ -95,7 +95,7 @@ mod tests {
             lacks_header: false,
             header_reason: "names".into(),
             names: vec!["x".into()],
-            counts: Counts { records: 9, bytes, ..Counts::default() },
+            counts: RecordCounts { records: 9, bytes, ..RecordCounts::default() },
         }
     }
 
@@ -109,8 +109,8 @@ mod tests {
         let bytes = 8 * whole.len() as u64;
         let small = |bytes| encode(&told(bytes), &[column.clone()], most_bytes(bytes));
         assert!(small(bytes).is_some() && small(bytes - 8).is_none());
-        let ragged = Told { counts: Counts { ragged: 1, ..Counts::default() }, ..told(0) };
-        let of = |told: Told| encode(&told, &[ColumnProfile::default()], usize::MAX);
+        let ragged = FileFigures { counts: RecordCounts { ragged: 1, ..RecordCounts::default() }, ..told(0) };
+        let of = |told: FileFigures| encode(&told, &[ColumnProfile::default()], usize::MAX);
         assert!(of(told(0)).is_some() && of(ragged).is_none());
         // What is cut anywhere, or longer, is none.
         assert!((0..whole.len()).all(|end| decode(b"a", 5, &whole[..end]).is_none()));

@@ -6,7 +6,7 @@ use regex::bytes::RegexSet;
 
 use super::many::Many;
 use pravah_foundation::tabular::sketch::Frequent;
-use pravah_foundation::tabular::values::{Kind, Value};
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// A class with the expression of its values.
 const CLASSES: [(&str, &str); 11] = [
@@ -97,7 +97,9 @@ pub fn suspicious(values: &Frequent, figures: &Many) -> String {
         let Ok(text) = std::str::from_utf8(value) else { return false };
         let lower = text.to_ascii_lowercase();
         PLACEHOLDERS.contains(&lower.as_str())
-            || (kind != Some(Kind::Text) && SENTINELS.contains(&text) && extremes.iter().any(|extreme| extreme == text))
+            || (kind != Some(ValueType::Text)
+                && SENTINELS.contains(&text)
+                && extremes.iter().any(|extreme| extreme == text))
     };
     let mut found: Vec<String> = Vec::new();
     for entry in values.ranked() {

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use pravah_foundation::base::hash::hash;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// The columns of a file in their order, each with the type that holds its values; none where all are null.
-pub type Signature = Vec<(String, Option<Kind>)>;
+pub type Signature = Vec<(String, Option<ValueType>)>;
 
 /// Files of one schema.
 #[derive(Debug)]
-pub struct Group {
+pub struct SchemaGroup {
     /// The columns.
     pub columns: Signature,
     /// How many files.
@@ -22,7 +22,7 @@ pub struct Group {
 /// The schemas, by their identifiers.
 #[derive(Debug, Default)]
 pub struct Schemas {
-    groups: HashMap<u64, Group>,
+    groups: HashMap<u64, SchemaGroup>,
     /// Files whose schema is kept no more.
     pub beyond: u64,
 }
@@ -53,7 +53,7 @@ impl Schemas {
                 }
             }
             None if is_full => self.beyond += files,
-            None => drop(self.groups.insert(id, Group { columns: columns(), files, first: path.to_vec() })),
+            None => drop(self.groups.insert(id, SchemaGroup { columns: columns(), files, first: path.to_vec() })),
         }
     }
 
@@ -71,8 +71,8 @@ impl Schemas {
     }
 
     /// All of them, that of most files first.
-    pub fn ranked(&self) -> Vec<(u64, &Group)> {
-        let mut ranked: Vec<(u64, &Group)> = self.groups.iter().map(|(&id, group)| (id, group)).collect();
+    pub fn ranked(&self) -> Vec<(u64, &SchemaGroup)> {
+        let mut ranked: Vec<(u64, &SchemaGroup)> = self.groups.iter().map(|(&id, group)| (id, group)).collect();
         ranked.sort_by_key(|(_, group)| (std::cmp::Reverse(group.files), group.first.clone()));
         ranked
     }
@@ -92,8 +92,8 @@ pub struct Change {
 }
 
 /// A type's name; `none` without a value.
-pub fn shown(kind: Option<Kind>) -> &'static str {
-    kind.map_or("none", Kind::as_str)
+pub fn shown(kind: Option<ValueType>) -> &'static str {
+    kind.map_or("none", ValueType::as_str)
 }
 
 /// What is different in `new`.
@@ -170,8 +170,8 @@ mod tests {
 
     fn signature(text: &str) -> Signature {
         let kind = |letter: &str| match letter {
-            "i" => Some(Kind::Integer),
-            "t" => Some(Kind::Text),
+            "i" => Some(ValueType::Integer),
+            "t" => Some(ValueType::Text),
             _ => None,
         };
         let column = |word: &str| word.split_once(':').map(|(name, letter)| (name.to_owned(), kind(letter)));

@@ -12,7 +12,7 @@ use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::columns::{Column, Columns};
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::{Staged, Table};
-use pravah_foundation::tabular::values::{KINDS, Kind, Value};
+use pravah_foundation::tabular::values::{KINDS, Value, ValueType};
 
 pub const RESULT: &[Column] = &[
     Column::text("column"),
@@ -253,7 +253,7 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     rows.optional_number((values > 0).then(|| figures.bytes as f64 / values as f64));
     rows.integer(figures.spaced);
     rows.integer(figures.zeros);
-    let class = if kind == Some(Kind::Text) { patterns::class(&column.values) } else { None };
+    let class = if kind == Some(ValueType::Text) { patterns::class(&column.values) } else { None };
     rows.optional_text(class.map(|(class, _)| class));
     let suspicious = patterns::suspicious(&column.values, figures);
     rows.optional_text(Some(suspicious.as_str()).filter(|text| !text.is_empty()));
@@ -301,7 +301,9 @@ pub fn write_columns(
             histogram.rows.integer(count);
         }
         // How long a number is says nothing that it does not say itself.
-        for (low, high, count) in figures.spread.ranges().into_iter().filter(|_| figures.kind() == Some(Kind::Text)) {
+        for (low, high, count) in
+            figures.spread.ranges().into_iter().filter(|_| figures.kind() == Some(ValueType::Text))
+        {
             lengths.rows.text(&total.name);
             [low, high, count].into_iter().for_each(|value| lengths.rows.integer(value));
         }
@@ -317,7 +319,7 @@ pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
     let values = &total.column.values;
     let all = figures.count().max(1) as f64;
     let ranked = values.ranked().into_iter().take(TOP);
-    let row = |entry: &pravah_foundation::tabular::sketch::Entry| {
+    let row = |entry: &pravah_foundation::tabular::sketch::FrequentValue| {
         (text_of(values.value(entry)), entry.count, (entry.count as f64 * 100.0 / all).min(100.0))
     };
     ranked.map(row).collect()

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::column::{ColumnProfile, limit};
-use super::file::Told;
+use super::file::FileFigures;
 use super::many::Many;
 use pravah_foundation::tabular::values::KINDS;
 
@@ -38,7 +38,7 @@ pub struct Total {
 
 /// Columns of many files.
 #[derive(Debug, Default)]
-pub struct Totals {
+pub struct ColumnTotals {
     places: HashMap<String, usize>,
     columns: Vec<Total>,
     /// Columns of files that are not in: their names are too many.
@@ -48,9 +48,9 @@ pub struct Totals {
 /// Different names of columns of which figures over all files are kept.
 const MOST: usize = 100_000;
 
-impl Totals {
+impl ColumnTotals {
     /// Add a file.
-    pub fn add(&mut self, told: &Told, columns: Vec<ColumnProfile>, figures: &[Many]) {
+    pub fn add(&mut self, told: &FileFigures, columns: Vec<ColumnProfile>, figures: &[Many]) {
         let path: Arc<[u8]> = told.path.as_slice().into();
         for (place, (column, figures)) in columns.into_iter().zip(figures).enumerate() {
             let met = figures.kinds.each_ref().map(|seen| {

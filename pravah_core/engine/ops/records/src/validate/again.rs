@@ -5,18 +5,18 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Validate;
-use super::chunk::{KEYS, Part, VALUE_BYTES};
-use super::file::{Error, File};
-use super::kept::Kept;
-use super::parts::Parts;
+use super::chunk::{KEYS, VALUE_BYTES, ValidatedChunk};
+use super::file::{Error, FileValidation};
+use super::kept::PendingFile;
+use super::parts::SortedOutRecords;
 use super::plan::{At, Role};
 use super::rows::{Broken, Hash};
 use super::sorter::Cursor;
-use super::tables::{Counted, Place, Verdict};
+use super::tables::{Counted, ErrorPlace, Verdict};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::sync::lock;
-use pravah_foundation::run::records::{Counts, Of, Splitter};
+use pravah_foundation::run::records::{Of, RecordCounts, RecordSplitter};
 use pravah_foundation::tabular::contract::Rule;
 use pravah_foundation::tabular::split::Split;
 
@@ -26,11 +26,11 @@ pub struct Pending {
     pub verdict: Verdict,
     /// What the first reading counted, by columns and rules.
     pub rules: BTreeMap<(u32, Rule), (u64, Option<u64>)>,
-    pub records: Counts,
+    pub records: RecordCounts,
     /// Its good and bad records, when they are written as if no key were broken.
-    pub parts: Option<Parts>,
+    pub parts: Option<SortedOutRecords>,
     /// What is kept of it for a later run.
-    pub kept: Option<Kept>,
+    pub kept: Option<PendingFile>,
     /// Keys whose values have to be in other files.
     pub refers: Vec<u16>,
     /// Records that break a key.
@@ -117,10 +117,10 @@ impl Validate {
     pub fn tell_broken(
         &self,
         of: &Of<'_, Self>,
-        file: &mut File,
+        file: &mut FileValidation,
         again: &mut Again,
-        part: &mut Part,
-        before: &Counts,
+        part: &mut ValidatedChunk,
+        before: &RecordCounts,
     ) -> Result<()> {
         let end = before.records + part.ends.len() as u64;
         while let Some(row) = again.cursor.next_if(|&row| Broken::of(row).record <= end)? {
@@ -135,7 +135,7 @@ impl Validate {
             let (column, value, found) = self.value(of, key, &part.text[begin..part.ends[place]]);
             again.is_changed |= found != Some(hash);
             let (offset, line) = part.starts[place];
-            let place = Place {
+            let place = ErrorPlace {
                 record: Some(record),
                 line: of.head.format.is_text().then_some(before.lines + line + 1),
                 offset: of.head.is_plain().then_some(of.head.mark_bytes + before.bytes + offset),
@@ -151,7 +151,7 @@ impl Validate {
     fn value(&self, of: &Of<'_, Self>, key: u16, text: &[u8]) -> (u32, Vec<u8>, Option<Hash>) {
         let is_of = |role: Role| !matches!(role, Role::Referenced(_));
         let holding = of.plan.keys.iter().find(|holding| holding.key == key && is_of(holding.role));
-        let (mut split, mut splitter) = (Split::default(), Splitter::new(text, of.head));
+        let (mut split, mut splitter) = (Split::default(), RecordSplitter::new(text, of.head));
         let (Some(holding), true) = (holding, splitter.next(&mut split)) else {
             return (KEYS | u32::from(key), Vec::new(), None);
         };
@@ -174,7 +174,13 @@ impl Validate {
     }
 
     /// The end of a second reading.
-    pub fn end_again(&self, of: &Of<'_, Self>, mut file: File, mut again: Again, all: &Counts) -> Result<()> {
+    pub fn end_again(
+        &self,
+        of: &Of<'_, Self>,
+        mut file: FileValidation,
+        mut again: Again,
+        all: &RecordCounts,
+    ) -> Result<()> {
         let Some(mut pending) = lock(&self.keys.pending).remove(&of.plan.number) else { return Ok(()) };
         pending.verdict.listed += file.listed;
         let first = &pending.records;

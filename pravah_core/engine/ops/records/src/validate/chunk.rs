@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::plan::{At, Plan, Role, Scope};
-use super::rows::{Hash, REFERENCED, Value};
-use super::sorter::Row;
+use super::plan::{At, Role, Scope, ValidationPlan};
+use super::rows::{Hash, KeyValue, REFERENCED};
+use super::sorter::KeyRow;
 use pravah_foundation::run::records::{Nulls, Records, lines};
 use pravah_foundation::tabular::contract::{Field, Rule};
 use pravah_foundation::tabular::csv::Dialect;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// No column: the whole record.
 pub const RECORD: u32 = u32::MAX;
@@ -30,15 +30,15 @@ pub struct Fault {
     pub line: u64,
     /// Where the record begins in the chunk.
     pub offset: u64,
-    /// Where the value is in [`Part::values`].
+    /// Where the value is in [`ValidatedChunk::values`].
     pub value: (u32, u32),
 }
 
 /// What is the same for all chunks of a file.
 #[derive(Clone, Copy)]
-pub struct Rules<'a> {
+pub struct ValidationRules<'a> {
     /// What the file is checked for.
-    pub plan: &'a Plan,
+    pub plan: &'a ValidationPlan,
     /// What is no value.
     pub nulls: &'a Nulls,
     /// How fields are quoted.
@@ -49,15 +49,15 @@ pub struct Rules<'a> {
 
 /// A chunk.
 #[derive(Debug, Default)]
-pub struct Part {
+pub struct ValidatedChunk {
     /// What is wrong, record by record.
     pub faults: Vec<Fault>,
     /// Values of faults.
     pub values: Vec<u8>,
     /// Values of keys that are compared within the file.
-    pub own: Vec<Row>,
+    pub own: Vec<KeyRow>,
     /// Those that are compared with other files' values.
-    pub shared: Vec<Row>,
+    pub shared: Vec<KeyRow>,
     /// Faults by column and rule: how many, and the first one's record.
     pub counts: HashMap<(u32, Rule), (u64, u64)>,
     /// By record: it is bad.
@@ -89,9 +89,9 @@ impl Lines {
     }
 }
 
-impl Part {
+impl ValidatedChunk {
     /// Check some records.
-    pub fn take(&mut self, records: Records<'_>, rules: Rules<'_>) {
+    pub fn take(&mut self, records: Records<'_>, rules: ValidationRules<'_>) {
         let first = self.bad.len();
         self.bad.resize(first + records.split.len(), false);
         let begun = self.faults.len();
@@ -122,8 +122,15 @@ impl Part {
         }
     }
 
-    fn column(&mut self, records: Records<'_>, column: usize, field: &Field, rules: Rules<'_>, buffer: &mut Vec<u8>) {
-        let of_texts = matches!(field.kind, None | Some(Kind::Text));
+    fn column(
+        &mut self,
+        records: Records<'_>,
+        column: usize,
+        field: &Field,
+        rules: ValidationRules<'_>,
+        buffer: &mut Vec<u8>,
+    ) {
+        let of_texts = matches!(field.kind, None | Some(ValueType::Text));
         let key = rules.plan.unique(column).filter(|_| !rules.plan.is_again);
         for record in 0..records.split.len() {
             let (start, end) = records.split.field(record, column);
@@ -141,14 +148,14 @@ impl Part {
                 self.fault(records, record, column as u32, rule, Some(value));
             } else if let Some(key) = key {
                 let record = u64::from(records.first) + record as u64 + 1;
-                self.own.push(Value { key, hash: Hash::of(value), record, file: rules.plan.number }.row());
+                self.own.push(KeyValue { key, hash: Hash::of(value), record, file: rules.plan.number }.row());
             }
         }
     }
 
     /// Values of keys, but for those of a column alone.
-    fn keys(&mut self, records: Records<'_>, rules: Rules<'_>, buffer: &mut Vec<u8>) {
-        let Rules { plan, nulls, dialect, .. } = rules;
+    fn keys(&mut self, records: Records<'_>, rules: ValidationRules<'_>, buffer: &mut Vec<u8>) {
+        let ValidationRules { plan, nulls, dialect, .. } = rules;
         let mut joined = Vec::new();
         for holding in plan.keys.iter().filter(|holding| holding.role != Role::UniqueColumn) {
             let is_referenced = matches!(holding.role, Role::Referenced(_));
@@ -158,7 +165,7 @@ impl Part {
                 let Some(hash) = holding.hash(at, buffer, &mut joined) else { continue };
                 let number = u64::from(records.first) + record as u64 + 1;
                 let record = if is_referenced { REFERENCED } else { number };
-                rows.push(Value { key: holding.key, hash, record, file: plan.number }.row());
+                rows.push(KeyValue { key: holding.key, hash, record, file: plan.number }.row());
             }
         }
     }

@@ -4,30 +4,30 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::again::{Again, Pending};
-use super::chunk::{Fault, KEYS, Part, RECORD, Rules};
-use super::kept::{Gathered, Kept, columns};
-use super::parts::Parts;
-use super::plan::Plan;
-use super::rows::Value;
-use super::sorter::{Row, Sorter};
-use super::tables::{Counted, Listed, Place, Verdict};
+use super::chunk::{Fault, KEYS, RECORD, ValidatedChunk, ValidationRules};
+use super::kept::{Gathered, PendingFile, columns};
+use super::parts::SortedOutRecords;
+use super::plan::ValidationPlan;
+use super::rows::KeyValue;
+use super::sorter::{KeyRow, KeySorter};
+use super::tables::{Counted, ErrorPlace, ListedError, Verdict};
 use super::{ExtraColumns, Validate};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::sync::lock;
-use pravah_foundation::run::records::{Counts, Head, Of, Records, Table};
+use pravah_foundation::run::records::{Head, Of, RecordCounts, RecordHandler, Records};
 use pravah_foundation::tabular::contract::{Contract, Rule};
 
 /// Files whose good and bad records may be open while other files are read.
 const KEPT_PARTS: u32 = 64;
 
 /// A file while its chunks come.
-pub struct File {
+pub struct FileValidation {
     pub counts: BTreeMap<(u32, Rule), (u64, Option<u64>)>,
     pub bad: u64,
     pub listed: u64,
-    pub parts: Parts,
+    pub parts: SortedOutRecords,
     /// Values that are compared within the file.
-    keys: Option<Sorter>,
+    keys: Option<KeySorter>,
     /// It is read again.
     again: Option<Again>,
     /// What is kept of it for a later run.
@@ -36,7 +36,7 @@ pub struct File {
 
 /// An error that may be listed.
 pub struct Error<'a> {
-    pub place: Place,
+    pub place: ErrorPlace,
     pub column: u32,
     pub rule: Rule,
     /// The key that is broken.
@@ -44,7 +44,7 @@ pub struct Error<'a> {
     pub value: Option<&'a [u8]>,
 }
 
-impl File {
+impl FileValidation {
     fn count(&mut self, column: u32, rule: Rule, errors: u64, first: Option<u64>) {
         let counted = self.counts.entry((column, rule)).or_insert((0, first));
         counted.0 += errors;
@@ -54,7 +54,7 @@ impl File {
 
 impl Validate {
     /// List an error while there is room.
-    pub fn list(&self, of: &Of<'_, Self>, file: &mut File, error: &Error<'_>) -> Result<()> {
+    pub fn list(&self, of: &Of<'_, Self>, file: &mut FileValidation, error: &Error<'_>) -> Result<()> {
         if !self.has_room() {
             return Ok(());
         }
@@ -66,7 +66,7 @@ impl Validate {
             (_, _, Some(field)) => field.expectation(rule),
             _ => String::new(),
         };
-        self.write(of, file, &Listed { place, column: &self.name(of, column), rule, value, expected: &expected })
+        self.write(of, file, &ListedError { place, column: &self.name(of, column), rule, value, expected: &expected })
     }
 
     /// True when one error more may be listed.
@@ -76,7 +76,7 @@ impl Validate {
         has_room
     }
 
-    fn write(&self, of: &Of<'_, Self>, file: &mut File, error: &Listed<'_>) -> Result<()> {
+    fn write(&self, of: &Of<'_, Self>, file: &mut FileValidation, error: &ListedError<'_>) -> Result<()> {
         file.listed += 1;
         file.gathered = file.gathered.take().and_then(|mut all| all.add(error).then_some(all));
         self.workers.acquire().error(&of.head.path, error)
@@ -97,8 +97,8 @@ impl Validate {
     }
 
     /// The place of a fault in its file.
-    fn place(&self, head: &Head, fault: &Fault, before: &Counts) -> Place {
-        Place {
+    fn place(&self, head: &Head, fault: &Fault, before: &RecordCounts) -> ErrorPlace {
+        ErrorPlace {
             record: Some(before.records + u64::from(fault.record) + 1),
             line: head.format.is_text().then_some(before.lines + fault.line + 1),
             offset: head.is_plain().then_some(head.mark_bytes + before.bytes + fault.offset),
@@ -106,8 +106,8 @@ impl Validate {
     }
 
     /// What is wrong with the file as a whole.
-    fn whole(&self, of: &Of<'_, Self>, file: &mut File, records: u64) -> Result<()> {
-        let nowhere = Place { record: None, line: None, offset: None };
+    fn whole(&self, of: &Of<'_, Self>, file: &mut FileValidation, records: u64) -> Result<()> {
+        let nowhere = ErrorPlace { record: None, line: None, offset: None };
         let mut all: Vec<(Rule, String, String)> = Vec::new();
         for field in &of.plan.missing {
             all.push((Rule::MissingColumn, field.name.clone(), "the column is present".into()));
@@ -132,29 +132,33 @@ impl Validate {
             if self.has_room() {
                 let value = (rule == Rule::Records).then(|| records.to_string());
                 let value = value.as_ref().map(String::as_bytes);
-                self.write(of, file, &Listed { place: nowhere, column: &column, rule, value, expected: &expected })?;
+                self.write(
+                    of,
+                    file,
+                    &ListedError { place: nowhere, column: &column, rule, value, expected: &expected },
+                )?;
             }
         }
         Ok(())
     }
 }
 
-impl Table for Validate {
-    type Part = Part;
-    type File = File;
-    type Plan = Plan;
+impl RecordHandler for Validate {
+    type Part = ValidatedChunk;
+    type File = FileValidation;
+    type Plan = ValidationPlan;
 
-    fn file(&self, head: &Head, start: &[u8]) -> Result<(Plan, File)> {
+    fn file(&self, head: &Head, start: &[u8]) -> Result<(ValidationPlan, FileValidation)> {
         let plan = self.plan(head, start);
         if self.contract.is_none() {
             let fields = || plan.fields.iter().flatten().cloned().collect();
             self.infer(&head.path, || Contract { fields: fields(), ..Contract::default() });
         }
-        let file = File {
+        let file = FileValidation {
             counts: BTreeMap::new(),
             bad: 0,
             listed: 0,
-            parts: Parts::new(head),
+            parts: SortedOutRecords::new(head),
             keys: (!plan.is_again && plan.has_own_keys()).then(|| self.keys.sorter()),
             again: self.keys.cursor(&head.path).map(Again::new),
             gathered: Gathered::new(head.size, &plan, self.destination.is_some()),
@@ -166,12 +170,12 @@ impl Table for Validate {
         !of.plan.is_again
     }
 
-    fn part(&self, _of: &Of<'_, Self>) -> Result<Part> {
-        Ok(Part::default())
+    fn part(&self, _of: &Of<'_, Self>) -> Result<ValidatedChunk> {
+        Ok(ValidatedChunk::default())
     }
 
-    fn records(&self, of: &Of<'_, Self>, part: &mut Part, records: Records<'_>) -> Result<()> {
-        let rules = Rules {
+    fn records(&self, of: &Of<'_, Self>, part: &mut ValidatedChunk, records: Records<'_>) -> Result<()> {
+        let rules = ValidationRules {
             plan: of.plan,
             nulls: &self.nulls,
             dialect: &of.head.dialect(),
@@ -181,13 +185,19 @@ impl Table for Validate {
         Ok(())
     }
 
-    fn close(&self, _of: &Of<'_, Self>, part: &mut Part) -> Result<()> {
+    fn close(&self, _of: &Of<'_, Self>, part: &mut ValidatedChunk) -> Result<()> {
         part.own.sort_unstable();
         part.shared.sort_unstable();
         Ok(())
     }
 
-    fn add(&self, of: &Of<'_, Self>, file: &mut File, mut part: Part, before: &Counts) -> Result<()> {
+    fn add(
+        &self,
+        of: &Of<'_, Self>,
+        file: &mut FileValidation,
+        mut part: ValidatedChunk,
+        before: &RecordCounts,
+    ) -> Result<()> {
         for ((column, rule), (errors, first)) in std::mem::take(&mut part.counts) {
             file.count(column, rule, errors, Some(before.records + first + 1));
         }
@@ -197,8 +207,8 @@ impl Table for Validate {
         } else {
             self.tell(of, file, &part, before)?;
         }
-        let moved = |mut rows: Vec<Row>| {
-            rows.iter_mut().for_each(|row| *row = Value::moved(*row, before.records));
+        let moved = |mut rows: Vec<KeyRow>| {
+            rows.iter_mut().for_each(|row| *row = KeyValue::moved(*row, before.records));
             rows
         };
         if let Some(keys) = &mut file.keys {
@@ -209,7 +219,7 @@ impl Table for Validate {
         self.divide(of.head, &mut file.parts, &part)
     }
 
-    fn end(&self, of: &Of<'_, Self>, mut file: File, all: &Counts) -> Result<()> {
+    fn end(&self, of: &Of<'_, Self>, mut file: FileValidation, all: &RecordCounts) -> Result<()> {
         if let Some(again) = file.again.take() {
             return self.end_again(of, file, again, all);
         }
@@ -242,7 +252,7 @@ impl Table for Validate {
             is_reference: of.plan.is_reference,
             is_partial: is_unchecked,
         };
-        let kept = Kept::of(of, &mut file, all);
+        let kept = PendingFile::of(of, &mut file, all);
         let refers: Vec<u16> = of.plan.refers().collect();
         if !is_broken && refers.is_empty() {
             self.publish(&of.head.path, Some(file.parts))?;
@@ -258,7 +268,7 @@ impl Table for Validate {
 
 impl Validate {
     /// A file's verdict, and what is kept of it.
-    pub fn conclude(&self, verdict: &Verdict, kept: Option<&Kept>) -> Result<()> {
+    pub fn conclude(&self, verdict: &Verdict, kept: Option<&PendingFile>) -> Result<()> {
         let kept = kept.and_then(|kept| kept.encode(verdict));
         let mut worker = self.workers.acquire();
         if let Some((state, figures)) = kept {
@@ -268,7 +278,13 @@ impl Validate {
     }
 
     /// List what is wrong in a chunk, and count nothing.
-    fn tell(&self, of: &Of<'_, Self>, file: &mut File, part: &Part, before: &Counts) -> Result<()> {
+    fn tell(
+        &self,
+        of: &Of<'_, Self>,
+        file: &mut FileValidation,
+        part: &ValidatedChunk,
+        before: &RecordCounts,
+    ) -> Result<()> {
         for fault in &part.faults {
             let value = (fault.value.0 as usize, fault.value.1 as usize);
             let value =

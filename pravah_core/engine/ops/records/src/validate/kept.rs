@@ -5,17 +5,17 @@
 //! again, and so is one that keys tie to other files: its values are needed.
 
 use super::ValidateOptions;
-use super::file::File;
-use super::tables::{ColumnRules, Counted, Listed, Place, Verdict};
-use super::{Plan, Validate};
+use super::file::FileValidation;
+use super::tables::{ColumnRules, Counted, ErrorPlace, ListedError, Verdict};
+use super::{Validate, ValidationPlan};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::State;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::partials;
-use pravah_foundation::run::records::{Counts, Of};
+use pravah_foundation::run::records::{Of, RecordCounts};
 use pravah_foundation::tabular::contract::{Contract, Field, Rule};
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// How it is written; to be raised with every change of that.
 const FORMAT: u32 = 1;
@@ -44,15 +44,15 @@ pub struct Gathered {
 
 impl Gathered {
     /// Of a file; none when nothing is to be kept of it.
-    pub fn new(size: u64, plan: &Plan, has_destination: bool) -> Option<Self> {
+    pub fn new(size: u64, plan: &ValidationPlan, has_destination: bool) -> Option<Self> {
         let is_alone = plan.named.is_empty() && plan.refers().next().is_none();
         let most = partials::most_bytes(size).min(MOST_BYTES);
         (is_alone && !has_destination).then(|| Self { errors: Writer::default(), count: 0, most })
     }
 
     /// One error more; false when it is too much.
-    pub fn add(&mut self, error: &Listed<'_>) -> bool {
-        let Listed { place, column, rule, value, expected } = *error;
+    pub fn add(&mut self, error: &ListedError<'_>) -> bool {
+        let ListedError { place, column, rule, value, expected } = *error;
         let out = &mut self.errors;
         out.integer(rule as u64);
         for number in [place.record, place.line, place.offset] {
@@ -75,28 +75,28 @@ impl Gathered {
 
 /// What is kept of a file whose verdict is to come.
 #[derive(Debug)]
-pub struct Kept {
+pub struct PendingFile {
     gathered: Gathered,
     columns: Vec<ColumnRules>,
-    state: State,
+    state: FileState,
 }
 
-impl Kept {
+impl PendingFile {
     /// Of a file's end; none when something of it has to be told again, or it is not known how it was.
-    pub fn of(of: &Of<'_, Validate>, file: &mut File, all: &Counts) -> Option<Self> {
+    pub fn of(of: &Of<'_, Validate>, file: &mut FileValidation, all: &RecordCounts) -> Option<Self> {
         let (gathered, state) = (file.gathered.take()?, of.state?);
         all.is_plain().then(|| Self { gathered, columns: columns(of), state })
     }
 
     /// With what the second reading tells of it; none when it was another file then.
-    pub fn and(mut self, of: &Of<'_, Validate>, file: &mut File) -> Option<Self> {
+    pub fn and(mut self, of: &Of<'_, Validate>, file: &mut FileValidation) -> Option<Self> {
         let second = file.gathered.take()?;
         self.gathered.join(&second);
         (of.state == Some(self.state)).then_some(self)
     }
 
     /// Its bytes, and how the file was; none when not all errors are there.
-    pub fn encode(&self, verdict: &Verdict) -> Option<(State, Vec<u8>)> {
+    pub fn encode(&self, verdict: &Verdict) -> Option<(FileState, Vec<u8>)> {
         let Gathered { errors, count, most } = &self.gathered;
         if *count != verdict.errors() {
             return None;
@@ -142,28 +142,32 @@ fn rule(from: &mut Reader<'_>) -> Option<Rule> {
     Rule::ALL.get(usize::try_from(from.integer()?).ok()?).copied()
 }
 
-fn errors<'a>(from: &mut Reader<'a>) -> Option<Vec<Listed<'a>>> {
+fn errors<'a>(from: &mut Reader<'a>) -> Option<Vec<ListedError<'a>>> {
     let mut errors = Vec::new();
     while !from.is_empty() {
         let rule = rule(from)?;
         let mut number = || Some(from.integer()?.checked_sub(1));
-        let place = Place { record: number()?, line: number()?, offset: number()? };
+        let place = ErrorPlace { record: number()?, line: number()?, offset: number()? };
         let (column, has_value) = (text(from)?, from.integer()? == 1);
         let value = Some(from.bytes()?).filter(|_| has_value);
-        errors.push(Listed { place, column, rule, value, expected: text(from)? });
+        errors.push(ListedError { place, column, rule, value, expected: text(from)? });
     }
     Some(errors)
 }
 
-/// What [`Kept::encode`] wrote of the file at `path`.
-pub fn decode<'a>(path: &[u8], size: u64, bytes: &'a [u8]) -> Option<(Verdict, Vec<ColumnRules>, Vec<Listed<'a>>)> {
+/// What [`PendingFile::encode`] wrote of the file at `path`.
+pub fn decode<'a>(
+    path: &[u8],
+    size: u64,
+    bytes: &'a [u8],
+) -> Option<(Verdict, Vec<ColumnRules>, Vec<ListedError<'a>>)> {
     let mut from = Reader::new(bytes);
     let (records, bad) = (from.integer()?, from.integer()?);
     let (mut columns, mut counts) = (Vec::new(), Vec::new());
     for _ in 0..from.count()? {
         let name = text(&mut from)?.to_owned();
         let kind = match from.integer()?.checked_sub(1) {
-            Some(kind) => Some(Kind::of_number(kind)?),
+            Some(kind) => Some(ValueType::of_number(kind)?),
             None => None,
         };
         columns.push(ColumnRules { name, kind, rules: text(&mut from)?.to_owned() });
@@ -182,7 +186,7 @@ pub fn decode<'a>(path: &[u8], size: u64, bytes: &'a [u8]) -> Option<(Verdict, V
 
 impl Validate {
     /// Tell of a file what an earlier run kept of it; false when that cannot be read.
-    pub fn restore(&self, path: &[u8], state: State, figures: &[u8]) -> Result<bool> {
+    pub fn restore(&self, path: &[u8], state: FileState, figures: &[u8]) -> Result<bool> {
         let Some((mut verdict, columns, errors)) = decode(path, state.size, figures) else { return Ok(false) };
         if self.contract.is_none() {
             let fields = columns.iter().map(|column| Field::of(column.name.clone(), column.kind)).collect();
@@ -207,8 +211,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_and_what_is_cut_or_says_less_than_all_is_none() {
-        let listed = |record, value| Listed {
-            place: Place { record, line: record, offset: None },
+        let listed = |record, value| ListedError {
+            place: ErrorPlace { record, line: record, offset: None },
             column: "a",
             rule: Rule::Type,
             value,
@@ -217,11 +221,11 @@ mod tests {
         let errors = [listed(Some(0), Some(&b"x"[..])), listed(None, None), listed(Some(u64::MAX - 1), Some(&b""[..]))];
         let mut gathered = Gathered { errors: Writer::default(), count: 0, most: 1000 };
         assert!(errors.iter().all(|error| gathered.add(error)));
-        let columns = [(Some(Kind::Text), "required"), (None, "")];
+        let columns = [(Some(ValueType::Text), "required"), (None, "")];
         let column =
-            |(kind, rules): (Option<Kind>, &str)| ColumnRules { name: "a".into(), kind, rules: rules.to_owned() };
-        let state = State { size: 9, mtime_ns: 1, ctime_ns: 2, inode: 3 };
-        let kept = Kept { gathered, columns: columns.map(column).to_vec(), state };
+            |(kind, rules): (Option<ValueType>, &str)| ColumnRules { name: "a".into(), kind, rules: rules.to_owned() };
+        let state = FileState { size: 9, mtime_ns: 1, ctime_ns: 2, inode: 3 };
+        let kept = PendingFile { gathered, columns: columns.map(column).to_vec(), state };
         let counted = |errors| Counted { column: Some("a".into()), rule: Rule::Type, errors, first: Some(0) };
         let verdict = |errors| Verdict {
             path: b"p".to_vec(),

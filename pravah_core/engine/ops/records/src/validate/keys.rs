@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use super::again::Pending;
 use super::plan::Named;
-use super::rows::{Broken, Hash, REFERENCED, Value};
-use super::sorter::{Budget, Cursor, Row, Sorted, Sorter, Store};
+use super::rows::{Broken, Hash, KeyValue, REFERENCED};
+use super::sorter::{Cursor, KeyBudget, KeyRow, KeySorter, KeyStore, Sorted};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
@@ -26,26 +26,26 @@ const BYTES: usize = 16 << 20;
 const LOOK_ROWS: u64 = 1 << 16;
 
 /// A file's number, and where in the store is what breaks its keys.
-pub type Place = (u32, Range<u64>);
+pub type FaultRange = (u32, Range<u64>);
 
 /// What all files share.
 pub struct Keys {
     /// All that is looked at as a key; the place of each is its number.
     pub all: Vec<Key>,
-    budget: Arc<Budget>,
+    budget: Arc<KeyBudget>,
     files: AtomicU32,
     /// Values that are compared with other files'.
-    shared: Mutex<Option<Sorter>>,
+    shared: Mutex<Option<KeySorter>>,
     /// What breaks a key.
-    broken: Mutex<Option<Sorter>>,
+    broken: Mutex<Option<KeySorter>>,
     /// Files that foreign keys name, read whole.
     named: Mutex<Vec<Candidate>>,
     /// Files without a verdict, by their numbers.
     pub pending: Mutex<BTreeMap<u32, Pending>>,
     /// Those that are read again, by their paths.
-    again: Mutex<HashMap<Vec<u8>, Place>>,
+    again: Mutex<HashMap<Vec<u8>, FaultRange>>,
     /// What breaks a key, in order, once that is known.
-    store: Mutex<Option<Arc<Store>>>,
+    store: Mutex<Option<Arc<KeyStore>>>,
 }
 
 /// A file that a foreign key names.
@@ -72,7 +72,7 @@ impl Keys {
         let (bytes, directory) = (context.key_bytes.unwrap_or(BYTES), context.sink.directory().to_owned());
         Self {
             all,
-            budget: Budget::new(bytes, directory, Arc::clone(&context.control)),
+            budget: KeyBudget::new(bytes, directory, Arc::clone(&context.control)),
             files: AtomicU32::new(0),
             shared: Mutex::default(),
             broken: Mutex::default(),
@@ -100,15 +100,15 @@ impl Keys {
     }
 
     /// Takes the values of one file.
-    pub fn sorter(&self) -> Sorter {
-        Sorter::new(&self.budget)
+    pub fn sorter(&self) -> KeySorter {
+        KeySorter::new(&self.budget)
     }
 
     /// Take values that are compared with other files'.
     ///
     /// # Errors
     /// [`pravah_foundation::base::error::EngineError::Output`], here and below.
-    pub fn share(&self, rows: Vec<Row>) -> Result<()> {
+    pub fn share(&self, rows: Vec<KeyRow>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -125,7 +125,7 @@ impl Keys {
     ///
     /// # Errors
     /// Also [`pravah_foundation::base::error::EngineError::Cancelled`], here and below.
-    pub fn own(&self, sorter: Sorter, file: u32, control: &Control) -> Result<bool> {
+    pub fn own(&self, sorter: KeySorter, file: u32, control: &Control) -> Result<bool> {
         self.compare(sorter.sorted()?, |_| Some(file), true, control)
     }
 
@@ -143,7 +143,7 @@ impl Keys {
                 control.check()?;
             }
             count += 1;
-            let Value { key, hash, record, file } = Value::of(row);
+            let KeyValue { key, hash, record, file } = KeyValue::of(row);
             if last.replace((key, hash)) != Some((key, hash)) {
                 is_there = false;
             }
@@ -252,9 +252,9 @@ impl Keys {
     }
 
     /// Files that are to be read again, with the places of what breaks their keys.
-    pub fn set_again(&self, files: HashMap<Vec<u8>, Place>) {
+    pub fn set_again(&self, files: HashMap<Vec<u8>, FaultRange>) {
         // There is a store, if only for good and bad records to be told apart.
-        lock(&self.store).get_or_insert_with(|| Arc::new(Store::Memory(Vec::new())));
+        lock(&self.store).get_or_insert_with(|| Arc::new(KeyStore::Memory(Vec::new())));
         *lock(&self.again) = files;
     }
 }

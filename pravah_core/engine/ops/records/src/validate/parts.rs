@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Validate;
-use super::chunk::Part;
+use super::chunk::ValidatedChunk;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination::{Attributes, Writing};
 use pravah_foundation::run::records;
@@ -12,14 +12,14 @@ use pravah_foundation::run::records::Head;
 
 /// The good and the bad records of a file, as they are written.
 #[derive(Debug)]
-pub struct Parts {
+pub struct SortedOutRecords {
     good: Option<Writing>,
     quarantine: Option<Writing>,
     /// How the names of both end.
     suffix: &'static str,
 }
 
-impl Parts {
+impl SortedOutRecords {
     /// Of a file that begins.
     pub fn new(head: &Head) -> Self {
         Self { good: None, quarantine: None, suffix: head.format.suffix() }
@@ -28,7 +28,7 @@ impl Parts {
 
 impl Validate {
     /// Write good and bad records to their files.
-    pub fn divide(&self, head: &Head, parts: &mut Parts, part: &Part) -> Result<()> {
+    pub fn divide(&self, head: &Head, parts: &mut SortedOutRecords, part: &ValidatedChunk) -> Result<()> {
         let Some(destination) = &self.destination else { return Ok(()) };
         let mut begin = 0;
         let (mut good, mut bad) = (Vec::new(), Vec::new());
@@ -57,7 +57,7 @@ impl Validate {
     }
 
     /// Give both files their names.
-    pub fn publish(&self, path: &[u8], parts: Option<Parts>) -> Result<()> {
+    pub fn publish(&self, path: &[u8], parts: Option<SortedOutRecords>) -> Result<()> {
         let (Some(destination), Some(parts)) = (&self.destination, parts) else { return Ok(()) };
         for (writing, suffix) in [(parts.good, "good"), (parts.quarantine, "quarantine")] {
             let Some(writing) = writing else { continue };

@@ -7,10 +7,10 @@ use pravah_foundation::run::records::{Head, Nulls};
 use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::split::Split;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 /// What a file is checked for.
-pub struct Plan {
+pub struct ValidationPlan {
     /// The file's number.
     pub number: u32,
     /// It was read before: its errors are listed but for those of keys, which are known now.
@@ -98,7 +98,7 @@ impl Holding {
             let place = head.names.iter().position(|known| known == name)?;
             let field = contract.fields.iter().find(|field| field.name == *name);
             // Of another file's columns no type is known.
-            Some((place, field.is_none_or(|field| matches!(field.kind, None | Some(Kind::Text)))))
+            Some((place, field.is_none_or(|field| matches!(field.kind, None | Some(ValueType::Text)))))
         };
         Some(Self { key, columns: columns.iter().map(place).collect::<Option<_>>()?, role })
     }
@@ -133,7 +133,7 @@ impl Holding {
     }
 }
 
-impl Plan {
+impl ValidationPlan {
     /// The key whose values a column holds, alone and only once.
     pub fn unique(&self, column: usize) -> Option<u16> {
         let is_of = |holding: &&Holding| holding.role == Role::UniqueColumn && holding.columns[0].0 == column;
@@ -154,9 +154,9 @@ impl Plan {
 
 impl Validate {
     /// What a file is checked for, whose text begins with `start`.
-    pub fn plan(&self, head: &Head, start: &[u8]) -> Plan {
+    pub fn plan(&self, head: &Head, start: &[u8]) -> ValidationPlan {
         let again = self.keys.again(&head.path);
-        let mut plan = Plan {
+        let mut plan = ValidationPlan {
             number: again.unwrap_or_else(|| self.keys.number()),
             is_again: again.is_some(),
             is_reference: false,
@@ -195,7 +195,7 @@ impl Validate {
     }
 }
 
-impl Plan {
+impl ValidationPlan {
     /// Whatever the file is to a key.
     fn take(&mut self, head: &Head, contract: &Contract, place: u16, key: &Key) {
         let holding = |columns: &[String], role| Holding::new(head, contract, place, columns, role);

@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::sorter::Row;
+use super::sorter::KeyRow;
 
 /// 96 bits: in a file of 10^9 different values two are alike by chance once in 10^11 times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub const REFERENCED: u64 = 0;
 
 /// A value of a key, in the order of keys, values, records and files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Value {
+pub struct KeyValue {
     pub key: u16,
     pub hash: Hash,
     /// 48 bits.
@@ -29,8 +29,8 @@ pub struct Value {
     pub file: u32,
 }
 
-impl Value {
-    pub fn row(self) -> Row {
+impl KeyValue {
+    pub fn row(self) -> KeyRow {
         let hash = self.hash.0;
         [
             u64::from(self.key) << 48 | (hash >> 48) as u64,
@@ -39,7 +39,7 @@ impl Value {
         ]
     }
 
-    pub fn of([first, second, third]: Row) -> Self {
+    pub fn of([first, second, third]: KeyRow) -> Self {
         Self {
             key: (first >> 48) as u16,
             hash: Hash(u128::from(first << 16 >> 16) << 48 | u128::from(second >> 16)),
@@ -49,7 +49,7 @@ impl Value {
     }
 
     /// A value of a chunk, behind so many records of the file.
-    pub fn moved(row: Row, records: u64) -> Row {
+    pub fn moved(row: KeyRow, records: u64) -> KeyRow {
         let [first, second, third] = row;
         let record = (second & 0xffff) << 32 | third >> 32;
         let record = if record == REFERENCED { record } else { record + records };
@@ -68,7 +68,7 @@ pub struct Broken {
 }
 
 impl Broken {
-    pub fn row(self) -> Row {
+    pub fn row(self) -> KeyRow {
         let (key, hash) = (u64::from(self.key), self.hash.0);
         [
             u64::from(self.file) << 32 | self.record >> 16,
@@ -77,7 +77,7 @@ impl Broken {
         ]
     }
 
-    pub fn of([first, second, third]: Row) -> Self {
+    pub fn of([first, second, third]: KeyRow) -> Self {
         Self {
             file: (first >> 32) as u32,
             record: (first & 0xffff_ffff) << 16 | second >> 48,
@@ -94,19 +94,19 @@ mod tests {
     #[test]
     fn rows_say_what_they_were_told_and_keep_its_order() {
         let hashes = [b"a", b"b", b"c"].map(|text| Hash::of(text));
-        let mut values: Vec<Value> = Vec::new();
+        let mut values: Vec<KeyValue> = Vec::new();
         for key in [0, 1, u16::MAX] {
             for hash in hashes {
                 for record in [0, 1, u64::from(u32::MAX), 1 << 33, (1 << 48) - 2] {
-                    values.extend([0, 7, u32::MAX].map(|file| Value { key, hash, record, file }));
+                    values.extend([0, 7, u32::MAX].map(|file| KeyValue { key, hash, record, file }));
                 }
             }
         }
         for value in &values {
-            let Value { key, hash, record, file } = *value;
-            assert_eq!(Value::of(value.row()), *value);
+            let KeyValue { key, hash, record, file } = *value;
+            assert_eq!(KeyValue::of(value.row()), *value);
             let moved = if record == 0 { 0 } else { record + 1 };
-            assert_eq!(Value::of(Value::moved(value.row(), 1)), Value { record: moved, ..*value });
+            assert_eq!(KeyValue::of(KeyValue::moved(value.row(), 1)), KeyValue { record: moved, ..*value });
             let broken = Broken { file, record, key, hash };
             assert_eq!(Broken::of(broken.row()), broken);
         }
@@ -115,7 +115,7 @@ mod tests {
         values.sort_by_key(|value| (value.key, value.hash.0, value.record, value.file));
         assert_eq!(by_row, values);
         let mut broken: Vec<Broken> =
-            values.iter().map(|&Value { key, hash, record, file }| Broken { file, record, key, hash }).collect();
+            values.iter().map(|&KeyValue { key, hash, record, file }| Broken { file, record, key, hash }).collect();
         let mut by_row = broken.clone();
         by_row.sort_by_key(|broken| broken.row());
         broken.sort_by_key(|broken| (broken.file, broken.record, broken.key, broken.hash.0));

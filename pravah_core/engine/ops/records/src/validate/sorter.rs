@@ -13,7 +13,7 @@
 mod run;
 mod store;
 
-pub use store::{Cursor, Store};
+pub use store::{Cursor, KeyStore};
 
 use std::fs::File;
 use std::ops::Range;
@@ -26,9 +26,9 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 
 /// What is sorted, by the first number, then the second, then the third.
-pub type Row = [u64; 3];
+pub type KeyRow = [u64; 3];
 
-const ROW_BYTES: usize = size_of::<Row>();
+const ROW_BYTES: usize = size_of::<KeyRow>();
 /// Rows from which on a sorted piece is kept as it is; those of smaller ones are sorted together.
 const PIECE_ROWS: usize = 4096;
 /// So many of them at a time.
@@ -40,7 +40,7 @@ const READ_ROWS: usize = 8192;
 
 /// Memory that all sorters of a job share, and where their files are.
 #[derive(Debug)]
-pub struct Budget {
+pub struct KeyBudget {
     bytes: usize,
     directory: PathBuf,
     control: Arc<Control>,
@@ -48,7 +48,7 @@ pub struct Budget {
     files: AtomicU64,
 }
 
-impl Budget {
+impl KeyBudget {
     /// So many bytes; files in that directory.
     pub fn new(bytes: usize, directory: PathBuf, control: Arc<Control>) -> Arc<Self> {
         Arc::new(Self { bytes, directory, control, sorters: AtomicUsize::new(0), files: AtomicU64::new(0) })
@@ -78,10 +78,10 @@ impl Budget {
 
 /// A part of the budget, given back when it is dropped.
 #[derive(Debug)]
-struct Share(Arc<Budget>);
+struct Share(Arc<KeyBudget>);
 
 impl Share {
-    fn new(budget: &Arc<Budget>) -> Self {
+    fn new(budget: &Arc<KeyBudget>) -> Self {
         budget.sorters.fetch_add(1, Relaxed);
         Self(Arc::clone(budget))
     }
@@ -95,11 +95,11 @@ impl Drop for Share {
 
 /// Takes rows in any order.
 #[derive(Debug)]
-pub struct Sorter {
+pub struct KeySorter {
     share: Share,
     /// Sorted, each.
-    pieces: Vec<Vec<Row>>,
-    small: Vec<Row>,
+    pieces: Vec<Vec<KeyRow>>,
+    small: Vec<KeyRow>,
     held: usize,
     disk: Option<Disk>,
 }
@@ -114,9 +114,9 @@ struct Disk {
     runs: Vec<Range<u64>>,
 }
 
-impl Sorter {
+impl KeySorter {
     /// One of several that share a budget.
-    pub fn new(budget: &Arc<Budget>) -> Self {
+    pub fn new(budget: &Arc<KeyBudget>) -> Self {
         Self { share: Share::new(budget), pieces: Vec::new(), small: Vec::new(), held: 0, disk: None }
     }
 
@@ -124,7 +124,7 @@ impl Sorter {
     ///
     /// # Errors
     /// [`EngineError::Output`] when they cannot be written, here and below.
-    pub fn piece(&mut self, mut piece: Vec<Row>) -> Result<()> {
+    pub fn piece(&mut self, mut piece: Vec<KeyRow>) -> Result<()> {
         self.held += piece.len();
         if piece.len() >= PIECE_ROWS {
             piece.shrink_to_fit();
@@ -136,7 +136,7 @@ impl Sorter {
     }
 
     /// Take one row.
-    pub fn row(&mut self, row: Row) -> Result<()> {
+    pub fn row(&mut self, row: KeyRow) -> Result<()> {
         self.held += 1;
         self.small.push(row);
         self.settle()
@@ -179,7 +179,7 @@ impl Sorter {
     /// All rows in their order.
     ///
     /// # Errors
-    /// As [`Sorter::piece`].
+    /// As [`KeySorter::piece`].
     pub fn sorted(mut self) -> Result<Sorted> {
         self.sort_small();
         if self.disk.is_some() {
@@ -208,14 +208,14 @@ impl Disk {
     }
 
     /// The last `count` runs.
-    fn sources(&mut self, count: usize, budget: &Budget) -> Vec<Source> {
+    fn sources(&mut self, count: usize, budget: &KeyBudget) -> Vec<Source> {
         let at_once = (budget.rows() / count.max(1)).clamp(16, READ_ROWS);
         let runs = self.runs.split_off(self.runs.len() - count);
         runs.into_iter().map(|run| Source::Run(Reader::new(&self.file, run, at_once))).collect()
     }
 
     /// Merge runs until they are few: those that were merged least come first.
-    fn narrow(&mut self, budget: &Budget) -> Result<()> {
+    fn narrow(&mut self, budget: &KeyBudget) -> Result<()> {
         let failed = |error| budget.failed(error);
         while self.runs.len() > budget.fan() {
             let sources = self.sources(budget.fan(), budget);
@@ -247,15 +247,15 @@ impl Sorted {
     ///
     /// # Errors
     /// [`EngineError::Output`] when it cannot be read again.
-    pub fn next(&mut self) -> Result<Option<Row>> {
+    pub fn next(&mut self) -> Result<Option<KeyRow>> {
         self.merge.next().map_err(|error| self.share.0.failed(error))
     }
 
-    /// All that are left, told to `each` and kept for [`Store::read`].
+    /// All that are left, told to `each` and kept for [`KeyStore::read`].
     ///
     /// # Errors
-    /// As [`Sorter::piece`]; those of `each`.
-    pub fn store(mut self, mut each: impl FnMut(u64, Row) -> Result<()>) -> Result<Store> {
+    /// As [`KeySorter::piece`]; those of `each`.
+    pub fn store(mut self, mut each: impl FnMut(u64, KeyRow) -> Result<()>) -> Result<KeyStore> {
         let budget = Arc::clone(&self.share.0);
         if self.rows <= budget.rows() as u64 {
             let mut rows = Vec::with_capacity(self.rows as usize);
@@ -263,7 +263,7 @@ impl Sorted {
                 each(rows.len() as u64, row)?;
                 rows.push(row);
             }
-            return Ok(Store::Memory(rows));
+            return Ok(KeyStore::Memory(rows));
         }
         let (file, mut run, mut place) = (Arc::new(budget.file()?), Run::new(0), 0);
         while let Some(row) = self.next()? {
@@ -272,7 +272,7 @@ impl Sorted {
             run.push(&file, row).map_err(|error| budget.failed(error))?;
         }
         run.end(&file).map_err(|error| budget.failed(error))?;
-        Ok(Store::File(file, budget))
+        Ok(KeyStore::File(file, budget))
     }
 }
 
@@ -281,10 +281,10 @@ mod tests {
     use super::*;
 
     /// Rows as they come out when they are given in pieces of so many.
-    fn through(rows: &[Row], piece: usize, bytes: usize) -> Vec<Row> {
+    fn through(rows: &[KeyRow], piece: usize, bytes: usize) -> Vec<KeyRow> {
         let folder = tempfile::tempdir().unwrap();
-        let budget = Budget::new(bytes, folder.path().to_owned(), Arc::new(Control::new()));
-        let mut sorter = Sorter::new(&budget);
+        let budget = KeyBudget::new(bytes, folder.path().to_owned(), Arc::new(Control::new()));
+        let mut sorter = KeySorter::new(&budget);
         for piece in rows.chunks(piece) {
             let mut piece = piece.to_vec();
             piece.sort_unstable();
@@ -304,7 +304,7 @@ mod tests {
         let store = Arc::new(store.unwrap());
         for range in [0..0, 0..rows.len(), rows.len() / 3..rows.len() / 2] {
             let mut cursor = store.read(range.start as u64..range.end as u64);
-            let read: Vec<Row> = std::iter::from_fn(|| cursor.next_if(|_| true).unwrap()).collect();
+            let read: Vec<KeyRow> = std::iter::from_fn(|| cursor.next_if(|_| true).unwrap()).collect();
             assert_eq!(read, told[range]);
         }
         assert_eq!(budget.sorters.load(Relaxed), 0);
@@ -315,7 +315,8 @@ mod tests {
     fn rows_come_out_in_their_order_whatever_memory_there_is() {
         let mixed = |number: u64| number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7;
         for (count, of) in [(0u64, 1u64), (1, 1), (3000, 1), (3000, 5), (20_000, u64::MAX)] {
-            let rows: Vec<Row> = (0..count).map(|number| [mixed(number) % of, number % 3, mixed(number + 9)]).collect();
+            let rows: Vec<KeyRow> =
+                (0..count).map(|number| [mixed(number) % of, number % 3, mixed(number + 9)]).collect();
             let mut sorted = rows.clone();
             sorted.sort_unstable();
             for (piece, bytes) in [(1, 1), (1, 100), (7, 24 * 50), (5000, 24 * 300), (5000, 1 << 20), (100, 1 << 30)] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pravah_foundation::base::error::Result;
-use pravah_foundation::base::meta::State;
+use pravah_foundation::base::meta::FileState;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::partials;
 use pravah_foundation::store::columns::Column;
@@ -11,7 +11,7 @@ use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::{Staged, Table};
 use pravah_foundation::tabular::contract::Rule;
-use pravah_foundation::tabular::values::Kind;
+use pravah_foundation::tabular::values::ValueType;
 
 const RESULT: &[Column] = &[
     Column::text("path"),
@@ -82,7 +82,7 @@ fn table(name: &'static str) -> Table {
 
 /// Sums of all files.
 #[derive(Debug, Default)]
-pub struct Sums {
+pub struct ValidationTotals {
     pub files: u64,
     pub invalid: u64,
     pub bytes: u64,
@@ -93,7 +93,7 @@ pub struct Sums {
     pub rules: BTreeMap<&'static str, u64>,
 }
 
-impl Sums {
+impl ValidationTotals {
     pub fn add(&mut self, other: Self) {
         self.files += other.files;
         self.invalid += other.invalid;
@@ -108,7 +108,7 @@ impl Sums {
 
 /// Where an error is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ErrorPlace {
     /// Number of the record, from 1; none: the whole file.
     pub record: Option<u64>,
     /// Its line, from 1, the header counted.
@@ -119,8 +119,8 @@ pub struct Place {
 
 /// An error as it is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed<'a> {
-    pub place: Place,
+pub struct ListedError<'a> {
+    pub place: ErrorPlace,
     /// Empty: the whole record or file.
     pub column: &'a str,
     pub rule: Rule,
@@ -133,7 +133,7 @@ pub struct Listed<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnRules {
     pub name: String,
-    pub kind: Option<Kind>,
+    pub kind: Option<ValueType>,
     /// In words.
     pub rules: String,
 }
@@ -180,25 +180,25 @@ impl Verdict {
 }
 
 /// What a thread has of its own.
-pub struct Worker {
+pub struct ValidationWorker {
     sheets: Vec<Sheet>,
     partials: Sheet,
-    pub sums: Sums,
+    pub sums: ValidationTotals,
 }
 
-impl Worker {
+impl ValidationWorker {
     /// `mark`: what is kept for a later run is true for it.
     pub fn new(context: &Context, mark: &str) -> Self {
         let mut sheets = Sheet::all(&context.sink, &TABLES[..TOLD], table);
         // Whether they are all there is known at the end.
         sheets[ERRORS_AT].hold();
         let partials = Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark);
-        Self { sheets, partials, sums: Sums::default() }
+        Self { sheets, partials, sums: ValidationTotals::default() }
     }
 
     /// One error of the file at `path`.
-    pub fn error(&mut self, path: &[u8], error: &Listed<'_>) -> Result<()> {
-        let Listed { place, column, rule, value, expected } = *error;
+    pub fn error(&mut self, path: &[u8], error: &ListedError<'_>) -> Result<()> {
+        let ListedError { place, column, rule, value, expected } = *error;
         let rows = &mut self.sheets[ERRORS_AT].rows;
         rows.path(path);
         rows.optional_integer(place.record);
@@ -218,14 +218,14 @@ impl Worker {
             rows.path(path);
             rows.text(&column.name);
             rows.integer(place as u64 + 1);
-            rows.text(column.kind.map_or("any", Kind::as_str));
+            rows.text(column.kind.map_or("any", ValueType::as_str));
             rows.text(&column.rules);
         }
         self.write_full()
     }
 
     /// What is kept of a file that was in this state.
-    pub fn partial(&mut self, path: &[u8], state: State, figures: &[u8]) -> Result<()> {
+    pub fn partial(&mut self, path: &[u8], state: FileState, figures: &[u8]) -> Result<()> {
         partials::row(&mut self.partials.rows, path, state, figures);
         self.partials.write_now_and_then()
     }
@@ -254,7 +254,7 @@ impl Worker {
             rows.optional_integer(counted.first);
             *self.sums.rules.entry(counted.rule.as_str()).or_default() += counted.errors;
         }
-        self.sums.add(Sums {
+        self.sums.add(ValidationTotals {
             files: 1,
             invalid: u64::from(verdict.errors() > 0),
             bytes: verdict.size,
@@ -272,7 +272,7 @@ impl Worker {
     }
 
     /// Close what it wrote.
-    pub fn stage(self) -> Result<(Vec<Staged>, Sums)> {
+    pub fn stage(self) -> Result<(Vec<Staged>, ValidationTotals)> {
         let sheets = self.sheets.into_iter().chain([self.partials]);
         Ok((sheets.map(Sheet::stage).collect::<Result<_>>()?, self.sums))
     }

@@ -12,7 +12,7 @@ use super::super::queue::Waiting;
 use super::super::{Directory, Shared};
 use super::Scan;
 use crate::base::error::{EngineError, Result, guarded};
-use crate::base::meta::Kind;
+use crate::base::meta::EntryKind;
 use crate::base::paths;
 use crate::source::objects::Objects;
 
@@ -59,7 +59,7 @@ impl Scan<'_> {
         for name in names.split_inclusive(|&byte| byte == 0) {
             let Ok(name) = std::ffi::CStr::from_bytes_with_nul(name) else { continue };
             match self.look_up(&opened, name) {
-                Ok((meta, _)) if meta.kind == Kind::Directory => {}
+                Ok((meta, _)) if meta.kind == EntryKind::Directory => {}
                 Ok((meta, _)) => self.push(name.to_bytes(), meta)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => self.trouble(&paths::join(&self.directory.path, name.to_bytes()), &error)?,

@@ -17,9 +17,9 @@ pub fn is_header(block: &[u8]) -> bool {
         && (block[0] != 0 || block[345] != 0 || block[156] != 0)
 }
 
-pub struct Header<'a>(pub &'a Block);
+pub struct TarHeader<'a>(pub &'a Block);
 
-impl Header<'_> {
+impl TarHeader<'_> {
     pub fn kind(&self) -> u8 {
         self.0[156]
     }
@@ -60,8 +60,8 @@ impl Header<'_> {
     }
 
     /// Parts of an old GNU sparse member, and whether a block of more follows.
-    pub fn holes(&self) -> (sparse::Parts, bool) {
-        let mut parts = sparse::Parts::new();
+    pub fn holes(&self) -> (sparse::SparseExtents, bool) {
+        let mut parts = sparse::SparseExtents::new();
         sparse::parts(&self.0[386..482], &mut parts);
         (parts, self.0[482] != 0)
     }

@@ -1,18 +1,18 @@
 //! Extended headers: records `LENGTH KEY=VALUE\n`.
 
-use super::sparse::{Parts, Told};
+use super::sparse::{SparseExtents, SparseFormat};
 
 /// Before the name of an extended attribute.
 const XATTR: &[u8] = b"SCHILY.xattr.";
 
 #[derive(Debug, Default)]
-pub struct Records {
+pub struct PaxRecords {
     all: Vec<(Vec<u8>, Vec<u8>)>,
     /// Not every record could be read.
     pub is_damaged: bool,
 }
 
-impl Records {
+impl PaxRecords {
     /// Add those of `text`.
     pub fn parse(&mut self, text: &[u8]) {
         let mut rest = text;
@@ -44,10 +44,10 @@ impl Records {
     }
 
     /// Where the parts of a sparse member go: pairs of records (0.0), one record (0.1), or in front of its content (1.0).
-    pub fn sparse(&self) -> Told {
+    pub fn sparse(&self) -> SparseFormat {
         let number = |value: &[u8]| std::str::from_utf8(value).ok()?.parse::<u64>().ok();
         if self.get("GNU.sparse.major") == Some(b"1") {
-            return Told::InContent;
+            return SparseFormat::InContent;
         }
         let numbers: Vec<Option<u64>> = match self.get("GNU.sparse.map") {
             Some(map) => map.split(|&byte| byte == b',').map(number).collect(),
@@ -58,14 +58,14 @@ impl Records {
             }
         };
         if numbers.is_empty() && self.get("GNU.sparse.size").is_none() {
-            return Told::Nothing;
+            return SparseFormat::Nothing;
         }
         let pair = |pair: &[Option<u64>]| match pair {
             [Some(offset), Some(length)] => (*offset, *length),
             // No file is so large: the map is refused.
             _ => (u64::MAX, u64::MAX),
         };
-        Told::Parts(numbers.chunks(2).map(pair).collect::<Parts>())
+        SparseFormat::Parts(numbers.chunks(2).map(pair).collect::<SparseExtents>())
     }
 }
 
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn records_are_read_and_a_damaged_one_costs_no_other() {
-        let mut records = Records::default();
+        let mut records = PaxRecords::default();
         records.parse(b"13 path=a\nb=\n9 uid=70\n999 gid=1\n11 size=10\n22 SCHILY.xattr.user=x\n\0\0");
         assert_eq!(records.get("path"), Some(&b"a\nb="[..]));
         assert_eq!(records.get("size"), Some(&b"10"[..]));

@@ -5,16 +5,16 @@ use std::io::{self, Read};
 use super::header::{BLOCK, number};
 
 /// Offsets and lengths.
-pub type Parts = Vec<(u64, u64)>;
+pub type SparseExtents = Vec<(u64, u64)>;
 /// Parts that one member may have: 16 MiB of memory.
 const MOST_PARTS: usize = 1 << 20;
 
 /// What a member's records say of its holes.
 #[derive(Debug)]
-pub enum Told {
+pub enum SparseFormat {
     /// It has none.
     Nothing,
-    Parts(Parts),
+    Parts(SparseExtents),
     /// A list in front of its content has them.
     InContent,
 }
@@ -22,7 +22,7 @@ pub enum Told {
 /// Parts in their order, none beyond the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Map {
-    pub parts: Parts,
+    pub parts: SparseExtents,
     /// Of the file, holes included.
     pub size: u64,
 }
@@ -30,7 +30,7 @@ pub struct Map {
 impl Map {
     /// # Errors
     /// The parts overlap, or lie beyond the end.
-    pub fn new(parts: Parts, size: u64) -> io::Result<Self> {
+    pub fn new(parts: SparseExtents, size: u64) -> io::Result<Self> {
         let mut end = 0;
         for &(offset, length) in &parts {
             let next = offset.checked_add(length).filter(|&next| offset >= end && next <= size);
@@ -50,7 +50,7 @@ pub fn damaged() -> io::Error {
 }
 
 /// Parts as headers of old GNU tars hold them, 24 bytes each.
-pub fn parts(field: &[u8], all: &mut Parts) {
+pub fn parts(field: &[u8], all: &mut SparseExtents) {
     for part in field.chunks_exact(24) {
         // An empty field ends the list.
         let number = |field: &[u8]| number(field).and_then(|value| u64::try_from(value).ok());
@@ -63,7 +63,7 @@ pub fn parts(field: &[u8], all: &mut Parts) {
 ///
 /// # Errors
 /// There are too many.
-pub fn more(block: &[u8; BLOCK], all: &mut Parts) -> io::Result<bool> {
+pub fn more(block: &[u8; BLOCK], all: &mut SparseExtents) -> io::Result<bool> {
     parts(&block[..504], all);
     if all.len() > MOST_PARTS { Err(damaged()) } else { Ok(block[504] != 0) }
 }
@@ -72,10 +72,10 @@ pub fn more(block: &[u8; BLOCK], all: &mut Parts) -> io::Result<bool> {
 ///
 /// # Errors
 /// It is damaged, or the tar ends.
-pub fn read(content: &mut impl Read) -> io::Result<Parts> {
+pub fn read(content: &mut impl Read) -> io::Result<SparseExtents> {
     let mut lines = Lines { content, block: [0; BLOCK], at: BLOCK };
     let count = usize::try_from(lines.number()?).ok().filter(|&count| count <= MOST_PARTS).ok_or_else(damaged)?;
-    let mut parts = Parts::with_capacity(count.min(4096));
+    let mut parts = SparseExtents::with_capacity(count.min(4096));
     for _ in 0..count {
         parts.push((lines.number()?, lines.number()?));
     }

@@ -19,7 +19,7 @@ const DOS: [u8; 3] = [0, 10, 14];
 const DOS_DIRECTORY: u32 = 0x10;
 
 /// A member.
-pub struct Listed {
+pub struct ZipMember {
     /// As it is unpacked.
     pub name: Vec<u8>,
     /// As it stands there.
@@ -43,7 +43,7 @@ pub struct Listed {
     is_raw: bool,
 }
 
-impl Listed {
+impl ZipMember {
     pub fn of(entry: &ZipFileHeaderRecord<'_>) -> Self {
         let raw = entry.file_path().as_bytes().to_vec();
         let extra = Extra::of(entry.extra_fields(), &raw);
@@ -95,7 +95,7 @@ fn dos(time: &ZipDateTimeKind) -> Option<Time> {
 }
 
 /// Give all members of an archive the names that they are unpacked under; of several of one name, the last has it.
-pub fn name_all(listed: &mut [Listed], folder: &[u8], encoding: Option<NameEncoding>) {
+pub fn name_all(listed: &mut [ZipMember], folder: &[u8], encoding: Option<NameEncoding>) {
     // Names of Unix are bytes, and stay them unless an encoding is asked for.
     listed.iter_mut().for_each(|one| one.is_raw &= !one.is_unix || encoding.is_some());
     let raw: Vec<Vec<u8>> = listed.iter().filter(|one| one.is_raw).map(|one| one.raw.clone()).collect();

@@ -1,6 +1,6 @@
 //! Figures as bytes, for a later run.
 
-use super::{KINDS, Many, Seen};
+use super::{KINDS, Many, TypedValues};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::tabular::sketch::{Hll, Lengths, Moments, Quantiles};
 use pravah_foundation::tabular::values::Value;
@@ -33,9 +33,9 @@ impl Many {
 
     /// What [`Many::write`] wrote.
     pub fn read(from: &mut Reader<'_>) -> Option<Self> {
-        let mut kinds: [Seen; KINDS.len()] = Default::default();
+        let mut kinds: [TypedValues; KINDS.len()] = Default::default();
         for seen in &mut kinds {
-            *seen = Seen::read(from)?;
+            *seen = TypedValues::read(from)?;
         }
         let flags = from.integer()?;
         let texts = if flags & 2 == 2 { Some((from.bytes()?.into(), from.bytes()?.into())) } else { None };
@@ -56,7 +56,7 @@ impl Many {
     }
 }
 
-impl Seen {
+impl TypedValues {
     fn write(&self, out: &mut Writer) {
         out.integer(self.count);
         if self.count == 0 {

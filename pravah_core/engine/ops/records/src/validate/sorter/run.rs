@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::{READ_ROWS, ROW_BYTES, Row};
+use super::{KeyRow, READ_ROWS, ROW_BYTES};
 
 /// A run that is written.
 pub(super) struct Run {
@@ -21,7 +21,7 @@ impl Run {
         Self { start, end: start, buffer: Vec::with_capacity(READ_ROWS * ROW_BYTES) }
     }
 
-    pub(super) fn push(&mut self, file: &File, row: Row) -> std::io::Result<()> {
+    pub(super) fn push(&mut self, file: &File, row: KeyRow) -> std::io::Result<()> {
         row.iter().for_each(|number| self.buffer.extend_from_slice(&number.to_le_bytes()));
         if self.buffer.len() < READ_ROWS * ROW_BYTES {
             return Ok(());
@@ -62,7 +62,7 @@ impl Reader {
         Self { file: Arc::clone(file), left: run, at_once, bytes: Vec::new(), at: 0 }
     }
 
-    pub(super) fn next(&mut self) -> std::io::Result<Option<Row>> {
+    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
         if self.at == self.bytes.len() {
             let rows = (self.left.end - self.left.start).min(self.at_once as u64);
             self.bytes.resize(rows as usize * ROW_BYTES, 0);
@@ -79,16 +79,16 @@ impl Reader {
 
 #[derive(Debug)]
 pub(super) enum Source {
-    Memory(std::vec::IntoIter<Row>),
+    Memory(std::vec::IntoIter<KeyRow>),
     Run(Reader),
 }
 
 impl Source {
-    pub(super) fn memory(rows: Vec<Row>) -> Self {
+    pub(super) fn memory(rows: Vec<KeyRow>) -> Self {
         Self::Memory(rows.into_iter())
     }
 
-    pub(super) fn next(&mut self) -> std::io::Result<Option<Row>> {
+    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
         match self {
             Self::Memory(rows) => Ok(rows.next()),
             Self::Run(reader) => reader.next(),
@@ -100,7 +100,7 @@ impl Source {
 pub(super) struct Merge {
     sources: Vec<Source>,
     /// The next row of each that has one.
-    next: BinaryHeap<Reverse<(Row, usize)>>,
+    next: BinaryHeap<Reverse<(KeyRow, usize)>>,
 }
 
 impl Merge {
@@ -112,7 +112,7 @@ impl Merge {
         Ok(Self { sources, next })
     }
 
-    pub(super) fn next(&mut self) -> std::io::Result<Option<Row>> {
+    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
         let Some(mut least) = self.next.peek_mut() else { return Ok(None) };
         let Reverse((row, place)) = *least;
         match self.sources[place].next()? {

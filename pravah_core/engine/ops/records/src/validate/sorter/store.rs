@@ -5,19 +5,19 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::run::Reader;
-use super::{Budget, READ_ROWS, Row};
+use super::{KeyBudget, KeyRow, READ_ROWS};
 use pravah_foundation::base::error::Result;
 
 /// Sorted rows that are read by their places.
 #[derive(Debug)]
-pub enum Store {
+pub enum KeyStore {
     /// Few.
-    Memory(Vec<Row>),
+    Memory(Vec<KeyRow>),
     /// Many.
-    File(Arc<File>, Arc<Budget>),
+    File(Arc<File>, Arc<KeyBudget>),
 }
 
-impl Store {
+impl KeyStore {
     /// A reader of those at these places.
     pub fn read(self: &Arc<Self>, places: Range<u64>) -> Cursor {
         let reader = match &**self {
@@ -31,10 +31,10 @@ impl Store {
 /// Reads stored rows, one after the other.
 #[derive(Debug)]
 pub struct Cursor {
-    store: Arc<Store>,
+    store: Arc<KeyStore>,
     places: Range<u64>,
     reader: Option<Reader>,
-    next: Option<Row>,
+    next: Option<KeyRow>,
 }
 
 impl Cursor {
@@ -42,12 +42,12 @@ impl Cursor {
     ///
     /// # Errors
     /// As [`Sorted::next`].
-    pub fn next_if(&mut self, is_wanted: impl FnOnce(&Row) -> bool) -> Result<Option<Row>> {
+    pub fn next_if(&mut self, is_wanted: impl FnOnce(&KeyRow) -> bool) -> Result<Option<KeyRow>> {
         if self.next.is_none() {
             self.next = match (&mut self.reader, &*self.store) {
-                (Some(reader), Store::File(_, budget)) => reader.next().map_err(|error| budget.failed(error))?,
-                (_, Store::Memory(rows)) => self.places.next().map(|place| rows[place as usize]),
-                (None, Store::File(..)) => None,
+                (Some(reader), KeyStore::File(_, budget)) => reader.next().map_err(|error| budget.failed(error))?,
+                (_, KeyStore::Memory(rows)) => self.places.next().map(|place| rows[place as usize]),
+                (None, KeyStore::File(..)) => None,
             };
         }
         Ok(self.next.take_if(|row| is_wanted(row)))
