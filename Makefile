@@ -14,6 +14,7 @@ TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/tools
 WITH_TOOLS := PATH="$(TOOLS)/bin:$$PATH" PYTHONPATH="$(TOOLS)"
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 STEP = printf '[%s] %s\n' "$$(date +%T)"
+DIST ?= dist
 CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 # Twice the cores of a small machine: a test waits half of its time, for a browser or for another process.
@@ -106,7 +107,7 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.built
 	touch $@
 
 wheel: $(TOOLS)/.installed $(RUST_SOURCES) ## Build dist/pravah-….whl, to install with uv, pipx or pip
-	@$(WITH_TOOLS) maturin build --release --out dist --interpreter $(BIN)/python
+	@$(WITH_TOOLS) maturin build --release --out $(DIST) --interpreter $(BIN)/python
 
 lock: | $(BIN)/python ## Write the lock files anew from pyproject.toml
 	@$(PIP) install --target $(TOOLS)/uv --upgrade uv

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 # Debian's essential packages, and what a checkout and a build need.
 _COREUTILS = "b2sum cat cksum md5sum sha1sum sha224sum sha256sum sha384sum sha512sum"
-ALWAYS_THERE = frozenset(f"bash cargo diff git gzip mount sh tar umount {_COREUTILS}".split())
+ALWAYS_THERE = frozenset(f"bash cargo diff git gzip make mount sh tar umount {_COREUTILS}".split())
 
 
 def installed_by_make() -> dict[str, str]:
