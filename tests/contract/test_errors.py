@@ -12,6 +12,7 @@ import pytest
 from services.base import errors
 
 ROOT = Path(__file__).parents[2]
+ENGINE_ERRORS = ROOT / "pravah_core" / "engine" / "foundation" / "src" / "base" / "error.rs"
 CLASSES = [
     value
     for _, value in inspect.getmembers(errors, inspect.isclass)
@@ -68,15 +69,14 @@ def test_the_table_in_the_docs_says_the_same() -> None:
 
 
 def test_every_code_of_the_engine_is_in_the_table() -> None:
-    source = (ROOT / "pravah_core" / "engine" / "foundation" / "src" / "base" / "error.rs").read_text()
-    codes = set(re.findall(r'=> "([a-z]+_?[a-z]*)"', source))
+    codes = set(re.findall(r'=> "([a-z]+_?[a-z]*)"', ENGINE_ERRORS.read_text()))
     assert {"invalid_options", "cancelled", "internal", "output_failed"} <= codes
     assert codes <= {row.code for row in errors.ERRORS}
 
 
 def test_every_class_is_raised_somewhere_and_tested_somewhere() -> None:
     code = "".join(path.read_text() for path in (ROOT / "services").rglob("*.py") if path.name != "errors.py")
-    engine = (ROOT / "pravah_core" / "engine" / "foundation" / "src" / "base" / "error.rs").read_text()
+    engine = ENGINE_ERRORS.read_text()
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
     for row in errors.ERRORS:
         assert f"errors.{row.cls.__name__}" in code or f'"{row.code}"' in engine, row.code

@@ -27,7 +27,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (wheel,) = directory.glob("*.whl")
     # The lock without its hashes constrains, and does not demand: what the wheel does not ask for is not installed.
     locked = re.sub(r" \\\n\s+--hash=\S+", "", (REPOSITORY / "requirements.lock").read_text())
-    locked = re.sub(r"\\?\n\s+--hash=\S+", "", locked)
     (directory / "constraints.txt").write_text(locked)
     subprocess.run([sys.executable, "-m", "venv", directory / "environment"], check=True)
     pip = [directory / "environment" / "bin" / "pip", "--disable-pip-version-check", "--quiet"]

@@ -225,24 +225,31 @@ impl<'a> Comparison<'a> {
         self.context.control.check()?;
         self.kept.compute();
         let path = self.store.path(file);
-        match self.look(file, &path) {
-            Ok(Some((meta, key))) => {
-                if meta.size == file.size {
-                    self.kept.ends(self.root(file), &path, (&meta).into(), &key)?;
-                }
-                Ok(Some(key))
-            }
+        let Some((meta, key)) = self.unless_trouble(number, &path, self.look(file, &path))? else { return Ok(None) };
+        if meta.size == file.size {
+            self.kept.ends(self.root(file), &path, (&meta).into(), &key)?;
+        }
+        Ok(Some(key))
+    }
+
+    /// What was read of a file; none, and an issue, when it could not be read or has another size than when it was
+    /// listed (`Ok(None)`).
+    fn unless_trouble<T>(
+        &self,
+        number: u32,
+        path: &[u8],
+        read: std::result::Result<Option<T>, Trouble>,
+    ) -> Result<Option<T>> {
+        match read {
+            Ok(Some(read)) => return Ok(Some(read)),
             Ok(None) => {
                 let message = "changed in size since it was listed; it was not compared";
-                self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
-                Ok(None)
+                self.trouble(number, path, IssueKind::ChangedWhileRead, message.into());
             }
-            Err(Trouble::Ended(error)) => Err(error),
-            Err(Trouble::Issue(kind, message)) => {
-                self.trouble(number, &path, kind, message);
-                Ok(None)
-            }
+            Err(Trouble::Ended(error)) => return Err(error),
+            Err(Trouble::Issue(kind, message)) => self.trouble(number, path, kind, message),
         }
+        Ok(None)
     }
 
     fn look(&self, file: &FileRecord, path: &[u8]) -> std::result::Result<Option<(Meta, ContentKey)>, Trouble> {
@@ -345,25 +352,14 @@ impl<'a> Comparison<'a> {
             self.kept.reuse_not(file.size);
         }
         let path = self.store.path(file);
-        match readers[usize::from(self.store.root(file))].digest_now(&path, file.size) {
-            Ok(digested) if digested.meta.size == file.size => {
-                let digest = digested.digests.first().copied();
-                if let Some(digest) = &digest {
-                    self.kept.contents(self.root(file), &path, (&digested.meta).into(), digest)?;
-                }
-                Ok(digest)
-            }
-            Ok(_) => {
-                let message = "changed in size since it was listed; it was not compared";
-                self.trouble(number, &path, IssueKind::ChangedWhileRead, message.into());
-                Ok(None)
-            }
-            Err(Trouble::Ended(error)) => Err(error),
-            Err(Trouble::Issue(kind, message)) => {
-                self.trouble(number, &path, kind, message);
-                Ok(None)
-            }
+        let read = readers[usize::from(self.store.root(file))].digest_now(&path, file.size);
+        let read = read.map(|digested| (digested.meta.size == file.size).then_some(digested));
+        let Some(digested) = self.unless_trouble(number, &path, read)? else { return Ok(None) };
+        let digest = digested.digests.first().copied();
+        if let Some(digest) = &digest {
+            self.kept.contents(self.root(file), &path, (&digested.meta).into(), digest)?;
         }
+        Ok(digest)
     }
 }
 
