@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Outside the tree: a clean clone builds from a warm cache.
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/target
+# Packages are installed without bytecode. Each process would compile them anew if none might keep it.
+export PYTHONDONTWRITEBYTECODE :=
 # The build tool (maturin) is needed to build, not to run.
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/tools
 WITH_TOOLS := PATH="$(TOOLS)/bin:$$PATH" PYTHONPATH="$(TOOLS)"

@@ -183,18 +183,15 @@ def look(part: str, check: Callable[[], str]) -> Health:
 
 
 def create_services(config: settings.Settings) -> Services:
-    """Open database and storage and make the sample directory.
+    """Open database and storage.
 
     Raises:
         DatabaseError, StorageError, OutputError: a part cannot be opened.
     """
-    try:
+    with _writing(config):
         config.data_dir.mkdir(parents=True, exist_ok=True)
         for name in _PRIVATE:
             (config.data_dir / name).mkdir(mode=0o700, exist_ok=True)
-        sample.make(config.sample_dir)
-    except OSError as error:
-        raise errors.OutputError(f"cannot write to the data directory {config.data_dir}: {error}") from error
     store = storage.open_storage(config)
     database = Database(config)
     source_service = sources.SourceService(config, database)
@@ -208,6 +205,14 @@ def create_services(config: settings.Settings) -> Services:
         artifacts=files,
         sources=source_service,
     )
+
+
+@contextlib.contextmanager
+def _writing(config: settings.Settings) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise errors.OutputError(f"cannot write to the data directory {config.data_dir}: {error}") from error
 
 
 def version() -> str:
@@ -234,11 +239,17 @@ _shared_lock = threading.Lock()
 
 
 def shared_services() -> Services:
-    """Return this process's one set of services, opened on first use; dashboard and API share it."""
+    """Return this process's one set of services, opened on first use; dashboard and API share it.
+
+    Makes the sample directory, which the dashboard offers.
+    """
     global _shared
     with _shared_lock:
         if _shared is None:
-            _shared = create_services(settings.load_settings())
+            config = settings.load_settings()
+            with _writing(config):
+                sample.make(config.sample_dir)
+            _shared = create_services(config)
         return _shared
 
 

@@ -8,17 +8,14 @@ import re
 import subprocess
 import sys
 import urllib.request
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError, expect
-from psycopg import sql
 
-from tests.conftest import database_at, free_port, wait_until
+from tests.conftest import database_copy, free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -100,20 +97,8 @@ def _answers(address: str) -> bool:
 @pytest.fixture(scope="session")
 def make_database(postgres: str, template_database: str) -> Iterator[Callable[[], str]]:
     """Return a function that makes an empty database and gives its URL."""
-    made: list[str] = []
-
-    def make() -> str:
-        name = f"browser_{uuid.uuid4().hex}"
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template_database))
-        with psycopg.connect(postgres, autocommit=True) as connection:
-            connection.execute(copy)
-        made.append(name)
-        return database_at(postgres, name)
-
-    yield make
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        for name in made:
-            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with contextlib.ExitStack() as databases:
+        yield lambda: databases.enter_context(database_copy(postgres, template_database))
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from services.base import sample
 from tests.conftest import TreeBuilder, free_port
 from tests.processes import Pravah
 
@@ -46,12 +47,12 @@ def _is_up(home: Path) -> bool:
 
 def test_the_five_minute_tour(pravah: Pravah, home: Path, tmp_path: Path) -> None:
     assert pravah.run("doctor").returncode == 0
-    sample = str(_data(home) / "sample")
-    inventory = pravah.run("run", "inventory", sample)
+    sample.make(home / "archive")
+    inventory = pravah.run("run", "inventory", "archive")
     assert inventory.returncode == 0, inventory.stderr
     assert b"Largest file" in inventory.stdout
-    shutil.copytree(sample, home / "original", symlinks=True)
-    shutil.copytree(sample, home / "copy", symlinks=True)
+    shutil.copytree(home / "archive", home / "original", symlinks=True)
+    shutil.copytree(home / "archive", home / "copy", symlinks=True)
     proof = pravah.run("run", "checksum", "original", "--algorithms", "blake3,sha256", "--output", "proof")
     assert proof.returncode == 0, proof.stderr
     checked = subprocess.run(
@@ -82,9 +83,9 @@ def test_commands_beside_a_running_server_share_its_database_and_leave_it_alive(
     server = pravah.start("serve", "--port", str(port))
     assert server.stdout is not None
     assert server.stdout.readline() == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n".encode()
-    sample = str(_data(home) / "sample")
-    ran = pravah.json("run", "inventory", sample)
-    submitted = pravah.run("submit", "checksum", sample).stdout.decode().strip()
+    source = str(_data(home) / "sample")
+    ran = pravah.json("run", "inventory", source)
+    submitted = pravah.run("submit", "checksum", source).stdout.decode().strip()
     assert pravah.json("jobs", "wait", submitted)["status"] == "COMPLETED"
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/jobs", timeout=30) as answer:
         seen = {job["id"]: job["status"] for job in json.load(answer)["items"]}

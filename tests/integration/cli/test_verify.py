@@ -152,7 +152,9 @@ def test_a_manifest_may_come_from_a_pipe_and_the_job_be_retried(
     pravah.start("serve", "worker", env=env)
     assert pravah.json("jobs", "wait", "latest")["outcome"]["results"][0]["summary"]["verdict"] == "verified"
     kept = Path(job["operations"][0]["options"]["manifest"])
-    for other in (kept.parent, kept.parent.parent / "results", kept.parent / ".." / "sample" / "docs" / "README.md"):
+    secret = kept.parent.parent / "secret"
+    secret.write_bytes(content)
+    for other in (kept.parent, kept.parent.parent / "results", secret, kept.parent / ".." / "secret"):
         assert pravah.run("verify", str(other), "source", env=env).returncode == 3
 
 
