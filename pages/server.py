@@ -1,4 +1,4 @@
-"""One ASGI application: the dashboard, the API below ``/api`` and, by default, workers."""
+"""One ASGI application: the dashboard and the API below ``/api``; by default it keeps a worker as its child."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APP_SCRIPT = Path(__file__).resolve().parent.parent / "app.py"
 
 @contextlib.asynccontextmanager
 async def _with_worker(_: App) -> AsyncIterator[None]:
-    bootstrap.shared_services().start_worker()
+    bootstrap.shared_services().supervise_worker()
     async with _web(_):
         yield
 
@@ -49,7 +49,7 @@ def _hosts(host: str) -> list[str]:
 
 
 def create() -> App:
-    """Return dashboard, API and worker as one application; for ``uvicorn --factory``.
+    """Return dashboard and API as one application, which runs a worker as its child; for ``uvicorn --factory``.
 
     Raises:
         DatabaseError, StorageError, OutputError, InvalidOptionsError: before anything listens.

@@ -19,6 +19,7 @@ from services.db.database import Database
 from services.use_cases import sources
 from services.use_cases.artifacts import ArtifactService
 from services.use_cases.jobs import JobService
+from services.workers import supervisor
 from services.workers.background import Background
 
 # Imported where they start: most commands run no worker.
@@ -92,20 +93,37 @@ class Services:
 
         return RetentionService(self.database, self.storage, self.settings)
 
-    def start_worker(self, only: UUID | None = None) -> Worker:
+    def start_worker(self, only: UUID | None = None, restarts: int = 0) -> Worker:
         """Run jobs in this process, start those that are due, and sweep; a second call gives the same worker.
 
         Args:
             only: run this job, unless another process takes it first, and no other; nothing else is started.
+            restarts: how often the server of this worker had to restart it.
         """
 
         def made_worker() -> Worker:
             from services.workers.worker import Worker
 
             parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
-            return Worker(*parts, only=only)
+            worker = Worker(*parts, only=only)
+            worker.restarts = restarts
+            return worker
 
         return self.background.start(made_worker, self._made_loops if only is None else None)
+
+    def supervise_worker(self) -> None:
+        """Run jobs, schedules and sweeps in a child process; a second call does nothing.
+
+        Whatever kills it, this process goes on and starts another one.
+        """
+        self.background.supervise({supervisor.JOBS: self.jobs.submitted, supervisor.SCHEDULES: self.schedules.changed})
+
+    def wake(self, words: bytes) -> None:
+        """Look at once for what is new: the worker of a server is told so."""
+        if supervisor.JOBS in words:
+            self.jobs.submitted.set()
+        if supervisor.SCHEDULES in words:
+            self.schedules.changed.set()
 
     def _made_loops(self) -> list[Loop]:
         from services.workers.messenger import Messenger
@@ -142,8 +160,7 @@ class Services:
         ]
 
     def _worker_line(self) -> Health:
-        worker = self.background.worker
-        here = "running here" if worker else "not in this process"
+        ok, here = self.background.worker_state()
 
         def say() -> str:
             with self.database.transaction() as session:
@@ -151,9 +168,12 @@ class Services:
             return f"{here}, {count:,} in all" if count > 1 else here
 
         line = look("worker", say)
-        return Health("worker", worker is None or worker.is_alive, line.detail if line.ok else here)
+        remedy = "" if ok else "See the log of the server: it says why the worker ended."
+        return Health("worker", ok, line.detail if line.ok else here, remedy)
 
     def _schedules_line(self) -> Health:
+        if self.background.supervisor is not None:
+            return Health("schedules", True, "running in the worker")
         ok = all(loop.is_alive for loop in self.background.loops)
         return Health("schedules", ok, "running here" if self.background.loops else "not in this process")
 

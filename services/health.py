@@ -11,6 +11,7 @@ from pathlib import Path
 from services import bootstrap, engine, storage
 from services.base import errors, paths, settings, units
 from services.bootstrap import Health
+from services.db import registry
 from services.db.database import Database
 
 
@@ -23,7 +24,7 @@ def diagnose(config: settings.Settings) -> list[Health]:
         directory,
         bootstrap.look("disk", lambda: _disk(config)),
         *_roots(config),
-        bootstrap.look("database", lambda: _database(config)),
+        *_database(config),
         bootstrap.look("storage", lambda: _storage(config, directory)),
     ]
 
@@ -72,13 +73,30 @@ def _root(root: Path) -> str:
     return shown
 
 
-def _database(config: settings.Settings) -> str:
-    database = Database(config)
+def _database(config: settings.Settings) -> list[Health]:
+    """Return a line for the database, and one for the workers that it knows of."""
+    opened: list[Database] = []
+
+    def version() -> str:
+        database = Database(config)
+        opened.append(database)
+        return f"PostgreSQL {database.version()}, {'embedded' if database.embedded else database.url}"
+
     try:
-        where = "embedded" if database.embedded else database.url
-        return f"PostgreSQL {database.version()}, {where}"
+        lines = [bootstrap.look("database", version)]
+        return [*lines, *(bootstrap.look("workers", lambda: _workers(opened[0], config)) for line in lines if line.ok)]
     finally:
-        database.close()
+        for database in opened:
+            database.close()
+
+
+def _workers(database: Database, config: settings.Settings) -> str:
+    with database.transaction() as session:
+        registry.forget_dead(session)
+        found = registry.census(session, config.lease_seconds)
+    line = f"{found.workers:,} running" if found.workers else "none running (pravah serve starts one)"
+    times = "once" if found.restarts == 1 else f"{found.restarts:,} times"
+    return f"{line}, restarted {times} after a crash" if found.restarts else line
 
 
 def _storage(config: settings.Settings, directory: Health) -> str:

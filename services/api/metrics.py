@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import prometheus_client
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -39,6 +39,7 @@ class Metrics:
         )
         prometheus_client.ProcessCollector(registry=self._registry)
         self._registry.register(_Jobs(services))
+        self._registry.register(_Worker(services))
 
     def observe(self, method: str, route: object, status: int, seconds: float) -> None:
         """Count one request.
@@ -93,6 +94,30 @@ class _Jobs(Collector):
             size.add_metric([operation], bytes_done)
         yield files
         yield size
+
+
+class _Worker(Collector):
+    """The worker process of this server, if it has one."""
+
+    def __init__(self, services: Callable[[], bootstrap.Services]) -> None:
+        self._services = services
+
+    def describe(self) -> list[Metric]:
+        return []  # registering must not open the database
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            supervisor = self._services().background.supervisor
+        except errors.PravahError:
+            return
+        if supervisor is not None:
+            is_up = supervisor.state.pid is not None
+            yield GaugeMetricFamily("pravah_worker_up", "1 if the worker of this server runs.", value=int(is_up))
+            yield CounterMetricFamily(
+                "pravah_worker_restarts",
+                "Number of times that the worker of this server ended and was restarted.",
+                value=supervisor.state.restarts,
+            )
 
 
 class Measured:

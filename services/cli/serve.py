@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from enum import StrEnum
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,8 @@ _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
 _BACKLOG = 2048
 _PROBE_SECONDS = 1.0
 _CLOSE_SECONDS = 5
+_STOP_SECONDS = 25
+"""For a worker whose server is gone: less than the server waits before it kills its worker."""
 
 
 class Part(StrEnum):
@@ -63,6 +66,9 @@ def serve(
         ),
     ] = None,
     browser: Annotated[bool, typer.Option("--open", help="Open the dashboard in the browser.")] = False,
+    supervised: Annotated[
+        int | None, typer.Option(hidden=True, help="Run as the child of a server that restarted it so many times.")
+    ] = None,
     json: arguments.Json = False,
 ) -> int:
     """Serve the dashboard, the API and a worker, or one of them."""
@@ -73,7 +79,7 @@ def serve(
         os.environ["PRAVAH_PORT"] = str(port)
     config = session.load_settings()
     if part == Part.WORKER:
-        return _work(json=json)
+        return _work(json=json) if supervised is None else _work_for_server(supervised)
     return _listen(part, config, browser=browser, json=json)
 
 
@@ -91,10 +97,41 @@ def _work(*, json: bool) -> int:
         worker = services.start_worker()
         database = "the embedded database" if services.database.embedded else services.database.url
         _announce(f"Pravah worker for {database} (Ctrl-C stops it)", {"part": "worker"}, json=json)
-        while not stop.wait(1):
-            if not worker.is_alive:
-                raise errors.InternalError("the worker stopped unexpectedly")
+        _keep_up(lambda: worker.is_alive, stop)
     return 0
+
+
+def _work_for_server(restarts: int) -> int:
+    """Run jobs until the server closes the pipe at our stdin, or dies, which closes it too.
+
+    Signals are blocked: those that a terminal sends are for the server, which then closes the pipe.
+    """
+    stop = threading.Event()
+    opened = list[Callable[[bytes], None]]()
+
+    def listen() -> None:
+        while words := os.read(0, 1024):
+            for wake in opened:
+                wake(words)
+        stop.set()
+        # Work that cannot be stopped, such as a read from a dead network disk, must not outlive the server.
+        last = threading.Timer(_STOP_SECONDS, os._exit, [1])
+        last.daemon = True
+        last.start()
+
+    threading.Thread(target=listen, name="pravah-server", daemon=True).start()
+    with session.opened() as services:
+        if not stop.is_set():
+            worker = services.start_worker(restarts=restarts)
+            opened.append(services.wake)
+            _keep_up(lambda: worker.is_alive, stop)
+    return 0
+
+
+def _keep_up(is_alive: Callable[[], bool], stop: threading.Event) -> None:
+    while not stop.wait(1):
+        if not is_alive():
+            raise errors.InternalError("the worker stopped unexpectedly")
 
 
 def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:

@@ -47,6 +47,9 @@ def release(directory: Path) -> None:
         del _holders[directory]
         server = postgres_server.PostgresServer._instances.get(directory.expanduser().resolve())
         if server is not None:
+            with server._lock:
+                # A worker that was killed did not let go: it must not keep the server from being stopped.
+                _forget_dead_users(directory)
             server.cleanup()
 
 

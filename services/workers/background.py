@@ -1,11 +1,13 @@
-"""The threads of a process: its worker, and the loops beside it."""
+"""What runs behind a process: a worker and the loops beside it, as threads or as a process of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from services.base.loops import Loop
+from services.workers.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from services.workers.worker import Worker
@@ -17,12 +19,14 @@ class Background:
     Attributes:
         worker: the one that runs here.
         loops: that run beside it.
+        supervisor: of the worker that runs in a process of its own, instead of here.
     """
 
     def __init__(self) -> None:
         """Start nothing."""
         self.worker: Worker | None = None
         self.loops: Sequence[Loop] = ()
+        self.supervisor: Supervisor | None = None
 
     def start(self, make_worker: Callable[[], Worker], make_loops: Callable[[], Sequence[Loop]] | None) -> Worker:
         """Make and start the threads; a second call gives the same worker.
@@ -38,8 +42,30 @@ class Background:
                 loop.start()
         return self.worker
 
+    def worker_state(self) -> tuple[bool, str]:
+        """Return whether all is well with the worker of this process, if it has one, and a line about it."""
+        if self.supervisor is not None:
+            state = self.supervisor.state
+            return not state.is_failing, state.in_words()
+        if self.worker is not None:
+            return self.worker.is_alive, "running here"
+        return True, "not in this process"
+
+    def supervise(self, wakes: Mapping[bytes, threading.Event]) -> None:
+        """Start a worker in a process of its own; a second call does nothing.
+
+        Args:
+            wakes: as for `Supervisor`.
+        """
+        if self.supervisor is None:
+            self.supervisor = Supervisor(wakes)
+            self.supervisor.start()
+
     def stop(self) -> None:
-        """Stop the loops, then the worker; they can be started again."""
+        """Stop the worker's process, or the loops and then the worker; they can be started again."""
+        supervisor, self.supervisor = self.supervisor, None
+        if supervisor is not None:
+            supervisor.stop()
         loops, self.loops = self.loops, ()
         for loop in loops:
             loop.stop()

@@ -53,7 +53,13 @@ class Finished:
 
 
 class Worker:
-    """Runs jobs until it is stopped; safe beside other workers on the same database."""
+    """Runs jobs until it is stopped; safe beside other workers on the same database.
+
+    Attributes:
+        restarts: how often the server of this worker had to restart it.
+    """
+
+    restarts = 0
 
     def __init__(
         self,
@@ -187,7 +193,8 @@ class Worker:
         """Tell the others that there is one more to share with; a worker of one job is none."""
         if self._only is None and time.monotonic() >= self._announce_at:
             with self._database.transaction() as session:
-                registry.announce(session, self._id, self._config.lease_seconds)
+                registry.forget_dead(session)
+                registry.announce(session, self._id, self._config.lease_seconds, self.restarts)
             self._announce_at = time.monotonic() + self._config.heartbeat_seconds
 
     def _take_splits(self) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import signal
 import urllib.request
 from pathlib import Path
 
@@ -18,4 +22,15 @@ def test_uvicorn_with_sigterm_stops_the_embedded_server(tmp_path: Path, factory:
         with urllib.request.urlopen(f"{server.url}/api/jobs", timeout=20) as answer:
             assert answer.status == 200
         assert lock.exists()
+    wait_until(lambda: not lock.exists(), "PostgreSQL has stopped")
+
+
+def test_a_worker_that_was_killed_does_not_keep_the_embedded_server(tmp_path: Path) -> None:
+    with serving(tmp_path, None) as server:
+        lock = server.data_dir / "postgres" / "postmaster.pid"
+        users = server.data_dir / "postgres" / ".handle_pids.json"
+        with urllib.request.urlopen(f"{server.url}/api/health/ready", timeout=20) as answer:
+            worker = int(re.findall(rb"running as process (\d+)", answer.read())[0])
+        wait_until(lambda: worker in json.loads(users.read_text()), "the worker uses the embedded server")
+        os.kill(worker, signal.SIGKILL)
     wait_until(lambda: not lock.exists(), "PostgreSQL has stopped")

@@ -1,0 +1,161 @@
+"""The worker of a server, as a child process: started, watched, and started again when it dies.
+
+The child is a `pravah serve worker`. The pipe to its stdin has two purposes: a byte says that there is something to
+do, and its end says that the server stops, or died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+JOBS, SCHEDULES = b"j", b"s"
+"""What is new, as the child reads it."""
+
+_DELAYS_SECONDS = (0.5, 1, 2, 5, 10, 30)
+_STEADY_SECONDS = 60
+"""A worker that ran for so long works; the next one is started without a long delay again."""
+_STOP_SECONDS = 30
+_MASKED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+
+
+@dataclass(frozen=True)
+class State:
+    """What the supervisor knows of its worker.
+
+    Attributes:
+        pid: of its process; ``None`` while there is none.
+        restarts: how often it was started again.
+        failures: of the last starts, how many did not last.
+        last_end: how the process before ended, in words.
+    """
+
+    pid: int | None = None
+    restarts: int = 0
+    failures: int = 0
+    last_end: str = ""
+
+    def in_words(self) -> str:
+        """Return a line about it."""
+        line = "restarting" if self.pid is None else f"running as process {self.pid}"
+        if not self.restarts:
+            return line
+        times = "once" if self.restarts == 1 else f"{self.restarts:,} times"
+        return f"{line}, restarted {times} (last end: {self.last_end})"
+
+    @property
+    def is_failing(self) -> bool:
+        """True when it does not stay up: one death may be a job's fault, several are its own."""
+        return self.failures >= len(_DELAYS_SECONDS) // 2
+
+
+class Supervisor:
+    """Keeps one worker process running from start to stop."""
+
+    def __init__(self, wakes: Mapping[bytes, threading.Event]) -> None:
+        """Keep what to pass on; `start` begins.
+
+        Args:
+            wakes: by the byte that the worker reads: the event that is set here when there is something to do.
+        """
+        self._wakes = wakes
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread: threading.Thread | None = None
+        self.state = State()
+
+    def start(self) -> None:
+        """Start the worker, in the background."""
+        self._thread = threading.Thread(target=self._supervise, name="pravah-supervisor", daemon=True)
+        self._thread.start()
+        for word, event in self._wakes.items():
+            passing = threading.Thread(target=self._pass_on, args=(word, event), name="pravah-wake", daemon=True)
+            passing.start()
+
+    def stop(self) -> None:
+        """Stop the worker: it interrupts its jobs, which the next worker resumes."""
+        self._stopping.set()
+        for event in self._wakes.values():
+            event.set()
+        with self._lock:
+            process = self._process
+            if process is not None and process.stdin is not None:
+                process.stdin.close()
+        if self._thread is None:
+            return
+        self._thread.join(_STOP_SECONDS)
+        if process is not None and self._thread.is_alive():
+            log.error("the worker did not stop within %g s and is killed", _STOP_SECONDS)
+            process.kill()
+        self._thread.join()
+
+    def _pass_on(self, word: bytes, event: threading.Event) -> None:
+        while event.wait() and not self._stopping.is_set():
+            event.clear()
+            with self._lock, contextlib.suppress(OSError, ValueError):
+                # Without a worker nothing is lost: the next one looks for itself when it starts.
+                if self._process is not None and self._process.stdin is not None:
+                    self._process.stdin.write(word)
+
+    def _supervise(self) -> None:
+        # Signals that a terminal or a service manager sends to all processes: the server stops its worker itself. The
+        # child inherits this mask.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _MASKED)
+        while not self._stopping.is_set():
+            started_at = time.monotonic()
+            end = self._run()
+            if self._stopping.is_set():
+                return
+            is_steady = time.monotonic() - started_at >= _STEADY_SECONDS
+            failures = 1 if is_steady else self.state.failures + 1
+            delay = _DELAYS_SECONDS[min(failures, len(_DELAYS_SECONDS)) - 1]
+            log.error("the worker ended: %s. It is restarted in %g s, and its jobs resume", end, delay)
+            restarts = self.state.restarts + 1
+            self.state = State(restarts=restarts, failures=failures, last_end=end)
+            self._stopping.wait(delay)
+
+    def _run(self) -> str:
+        """Run a worker to its end; return how it ended."""
+        with self._lock:
+            if self._stopping.is_set():
+                return ""
+            try:
+                # Its stdout is not the server's: what it says is for the log.
+                process = subprocess.Popen(_command(self.state.restarts), stdin=subprocess.PIPE, stdout=2, bufsize=0)
+            except OSError as error:
+                return f"it did not start: {error.strerror}"
+            self._process = process
+        self.state = replace(self.state, pid=process.pid)
+        status = process.wait()
+        with self._lock:
+            self._process = None
+            if process.stdin is not None:
+                process.stdin.close()
+        return in_words(status)
+
+
+def _command(restarts: int) -> list[str]:
+    # The directory of the server must not hide a module; where Pravah is there itself, it is found by it.
+    is_here = Path(__file__).resolve().parents[2] == Path.cwd()
+    options = [] if is_here else ["-P"]
+    return [sys.executable, *options, "-m", "services.cli.main", "serve", "worker", "--supervised", str(restarts)]
+
+
+def in_words(status: int) -> str:
+    """Return how a process ended, by its exit status."""
+    if status >= 0:
+        return f"exit status {status}"
+    with contextlib.suppress(ValueError):
+        return f"killed by {signal.Signals(-status).name}"
+    return f"killed by signal {-status}"

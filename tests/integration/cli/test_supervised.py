@@ -1,0 +1,230 @@
+"""The worker of a server is a process of its own: whatever kills it, pages and API answer, and jobs resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from services import bootstrap
+from services.db import job_rows
+from services.models.jobs import JobRequest, JobView, Source, Status
+from services.workers import supervisor
+from tests.asking import one_job
+from tests.conftest import wait_until
+from tests.processes import Pravah
+
+
+@dataclass
+class Server:
+    """A `pravah serve` on a port of its own."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    def get(self, path: str) -> bytes:
+        """Return what is at a path; an error status is raised."""
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+            found: bytes = answer.read()
+            return found
+
+    def worker_line(self) -> str:
+        """Return what the server says of its worker."""
+        parts = json.loads(self.get("/api/health/ready"))["parts"]
+        return str(next(part["detail"] for part in parts if part["part"] == "worker"))
+
+    def worker(self) -> int:
+        """Return the process of its worker, as soon as there is one."""
+        found: list[int] = []
+
+        def runs() -> bool:
+            found.extend(int(pid) for pid in re.findall(r"process (\d+)", self.worker_line()))
+            return bool(found)
+
+        wait_until(runs, "the worker runs")
+        return found[0]
+
+
+def start(pravah: Pravah, **env: str) -> Server:
+    """Start a server."""
+    process = pravah.start("serve", "--port", "0", env=env)
+    assert process.stdout is not None
+    line = process.stdout.readline().decode()
+    found = re.search(r"http://\S+", line)
+    assert found, process.stderr and process.stderr.read().decode()
+    return Server(process, found[0])
+
+
+def slow_request(slow: Path) -> JobRequest:
+    """Return a job that runs until it is stopped."""
+    return one_job(operation="checksum", source=Source.of_path(slow), options={"algorithms": ["md5"]})
+
+
+def deaths(services: bootstrap.Services, job: JobView) -> int:
+    """Return how often a worker died on a job."""
+    with services.database.transaction() as session:
+        return job_rows.get_row(session, job.id).deaths
+
+
+def is_there(pid: int) -> bool:
+    """Return whether a process runs."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+
+
+def goes_on(job: JobView) -> bool:
+    """Return whether a second attempt runs."""
+    return (job.status, job.attempt) == (Status.RUNNING, 2) and job.progress is not None
+
+
+class Visitor:
+    """Asks a server again and again, and keeps what went wrong."""
+
+    def __init__(self, server: Server) -> None:
+        self.answers = 0
+        self.problems: list[str] = []
+        self._server = server
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._visit)
+
+    def __enter__(self) -> Visitor:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _visit(self) -> None:
+        while not self._end.wait(0.05):
+            for path in ("/", "/api/health/live", "/api/health/ready", "/api/jobs"):
+                try:
+                    self._server.get(path)
+                    self.answers += 1
+                except (OSError, urllib.error.URLError) as error:
+                    self.problems.append(f"{path}: {error}")
+
+
+def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: bootstrap.Services) -> None:
+    elsewhere = services.jobs.submit(slow_request(slow))[0]
+    services.start_worker(only=elsewhere.id)
+    wait_until(lambda: services.jobs.get(elsewhere.id).progress, "this process runs it")
+    server = start(pravah, PRAVAH_LEASE_SECONDS="600", PRAVAH_CONCURRENCY_LIMIT="3")
+    jobs = [services.jobs.submit(slow_request(slow))[0] for _ in range(2)]
+    for job in jobs:
+        wait_until(lambda job=job: services.jobs.get(job.id).progress, "the worker of the server runs it")  # type: ignore[misc]
+    waiting = services.jobs.submit(slow_request(slow))[0]
+    killed = server.worker()
+
+    with Visitor(server) as visitor:
+        os.kill(killed, signal.SIGKILL)
+        for job in jobs:
+            wait_until(lambda job=job: goes_on(services.jobs.get(job.id)), "it goes on")  # type: ignore[misc]
+        answered = visitor.answers
+        wait_until(lambda: visitor.answers > answered + 8, "the server still answers")
+    assert visitor.problems == []
+
+    assert server.worker() != killed
+    assert server.worker_line().endswith(", restarted once (last end: killed by SIGKILL)")
+    assert [deaths(services, job) for job in [*jobs, elsewhere, waiting]] == [1] * len(jobs) + [0, 0]
+    assert services.jobs.get(elsewhere.id).attempt == 1
+    assert services.jobs.get(elsewhere.id).status == Status.RUNNING
+    assert services.jobs.get(waiting.id).status == Status.PENDING
+    metrics = server.get("/api/metrics").decode()
+    assert "pravah_worker_up 1.0" in metrics
+    assert "pravah_worker_restarts_total 1.0" in metrics
+    parts = {part["part"]: part for part in pravah.json("doctor")["parts"]}
+    assert parts["workers"]["detail"] == "1 running, restarted once after a crash"
+
+    os.kill(server.process.pid, signal.SIGTERM)
+    _, err = server.process.communicate(timeout=60)
+    assert server.process.returncode == 0
+    assert "the worker ended: killed by SIGKILL. It is restarted in 0.5 s" in err.decode()
+    for job in jobs:
+        assert "its worker was stopped" in [event.note for event in services.jobs.get(job.id).events]
+    assert [deaths(services, job) for job in jobs] == [1] * len(jobs), "a stop counts for nothing"
+
+
+def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
+    pravah: Pravah, slow: Path, services: bootstrap.Services
+) -> None:
+    server = start(pravah)
+    job, _ = services.jobs.submit(slow_request(slow))
+    wait_until(lambda: services.jobs.get(job.id).progress, "it runs")
+    worker = server.worker()
+    os.kill(server.process.pid, signal.SIGKILL)
+    wait_until(lambda: not is_there(worker), "the worker ends with its server")
+    view = services.jobs.get(job.id)
+    assert (view.status, view.events[-1].note) == (Status.INTERRUPTED, "its worker was stopped")
+    assert deaths(services, job) == 0
+
+
+def test_the_worker_is_told_at_once_what_is_new(
+    monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services, small: Path, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    code = f"import os; f = open({str(told)!r}, 'wb', buffering=0)\nwhile w := os.read(0, 9): f.write(w)"
+    monkeypatch.setattr(supervisor, "_command", lambda _: [sys.executable, "-S", "-c", code])
+    services.supervise_worker()
+    wait_until(told.exists, "it runs")
+    services.schedules.changed.clear()
+    services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
+    wait_until(lambda: told.read_bytes() == supervisor.JOBS, "it is told of the job")
+    services.schedules.changed.set()
+    wait_until(lambda: told.read_bytes() == supervisor.JOBS + supervisor.SCHEDULES, "it is told of the schedule")
+    services.background.stop()
+    services.schedules.changed.clear()
+    services.wake(supervisor.SCHEDULES)
+    assert services.schedules.changed.is_set()
+
+
+@pytest.mark.parametrize("ends", ["exit", "kill"])
+def test_a_worker_that_does_not_stay_up_is_started_ever_more_slowly_and_told(
+    ends: str, monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services
+) -> None:
+    code = "raise SystemExit(3)" if ends == "exit" else "import os; os.kill(os.getpid(), 9)"
+    starts: list[int] = []
+
+    def command(restarts: int) -> list[str]:
+        starts.append(restarts)
+        return [sys.executable, "-S", "-c", code]
+
+    monkeypatch.setattr(supervisor, "_command", command)
+    monkeypatch.setattr(supervisor, "_DELAYS_SECONDS", (0.01, 0.01, 0.01, 600))
+    services.supervise_worker()
+    wait_until(lambda: len(starts) == 4, "it is tried several times")
+    found = services.background.supervisor
+    assert found is not None
+    wait_until(lambda: found.state.restarts == 4, "the last one has ended too")
+    line = next(part for part in services.health() if part.part == "worker")
+    assert not line.ok
+    end = "exit status 3" if ends == "exit" else "killed by SIGKILL"
+    assert line.detail == f"restarting, restarted 4 times (last end: {end})"
+    assert "log" in line.remedy
+    assert starts == [0, 1, 2, 3]
+    # Waits for no delay.
+    services.background.stop()
+
+
+def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services) -> None:
+    code = "import sys, threading; print('up', file=sys.stderr); threading.Event().wait()"
+    monkeypatch.setattr(supervisor, "_command", lambda _: [sys.executable, "-S", "-c", code])
+    monkeypatch.setattr(supervisor, "_STOP_SECONDS", 0.2)
+    services.supervise_worker()
+    found = services.background.supervisor
+    assert found is not None
+    wait_until(lambda: found.state.pid, "it runs")
+    pid = found.state.pid
+    assert pid is not None
+    services.background.stop()
+    assert not is_there(pid)
