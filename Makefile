@@ -161,7 +161,7 @@ docs: $(VENV)/.dev ## Write the generated pages of docs/
 	@$(BIN)/python -m docs.generate
 
 screenshots: $(VENV)/.dev system-test ## Take docs/screenshots anew
-	@PRAVAH_UPDATE_SCREENSHOTS=1 $(BIN)/pytest -q tests/e2e -k screenshots
+	@PRAVAH_UPDATE_SCREENSHOTS=1 $(BIN)/pytest -q tests/e2e -k picture
 
 clean: ## Remove what was set up here; the data directory stays
 	rm -rf $(VENV) pravah_core/_native*.so dist
