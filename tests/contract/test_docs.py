@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.core
 
 from docs import generate
 from services import operations
+from services.cli import commands
 
 SHOWN = [*(operation.name for operation in operations.OPERATIONS), "home", "new_job", "jobs", "schedules", "settings"]
 """What needs a screenshot: every operation and every entry of the navigation."""
@@ -65,3 +70,29 @@ def test_make_targets_of_readme_exist() -> None:
     named = re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text())
     missing = {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)}
     assert missing == set()
+
+
+_COMMANDS = sorted(
+    {
+        (page.name, line.strip())
+        for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]
+        for block in re.findall(r"^```(?:sh|bash|console|)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+        for line in re.split(r"\n|; ", block.replace("\\\n", " "))
+        if line.strip().startswith("pravah ")
+    }
+)
+
+
+@pytest.mark.parametrize(("page", "line"), _COMMANDS)
+def test_a_command_of_the_docs_is_understood(page: str, line: str) -> None:
+    words = list(itertools.takewhile(lambda word: word not in {"|", ">", "&&"}, shlex.split(line, comments=True)))[1:]
+    command: Any = commands.command
+    while words and isinstance(command, typer.core.TyperGroup) and not words[0].startswith("-"):
+        name = words.pop(0)
+        command = command.get_command(None, name)
+        assert command is not None, f"{page}: no command {name}"
+    command.make_context("pravah", words)
+
+
+def test_there_are_commands_in_the_docs() -> None:
+    assert len(_COMMANDS) > 20
