@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
+_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -102,21 +103,38 @@ class Services:
         """
 
         def made_worker() -> Worker:
-            from services.workers.worker import Worker
-
-            parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
-            worker = Worker(*parts, only=only)
+            worker = self._made_worker(only)
             worker.restarts = restarts
             return worker
 
         return self.background.start(made_worker, self._made_loops if only is None else None)
+
+    def _made_worker(self, only: UUID | None) -> Worker:
+        from services.workers.worker import Worker
+
+        parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
+        return Worker(*parts, only=only)
+
+    def run_alone(self, job_id: UUID, stop: threading.Event) -> None:
+        """Run one job that has to run alone, unless another process has taken it, until it ends or `stop` is set.
+
+        Raises:
+            DatabaseError: the server does not answer.
+        """
+        worker = self._made_worker(job_id)
+        worker.is_alone = True
+        worker.start_one()
+        while worker.is_busy and not stop.wait(_LOOK_SECONDS):
+            pass
+        worker.stop()
 
     def supervise_worker(self) -> None:
         """Run jobs, schedules and sweeps in a child process; a second call does nothing.
 
         Whatever kills it, this process goes on and starts another one.
         """
-        self.background.supervise({supervisor.JOBS: self.jobs.submitted, supervisor.SCHEDULES: self.schedules.changed})
+        wakes = {supervisor.JOBS: self.jobs.submitted, supervisor.SCHEDULES: self.schedules.changed}
+        self.background.supervise(wakes, settings.environment(self.settings))
 
     def wake(self, words: bytes) -> None:
         """Look at once for what is new: the worker of a server is told so."""

@@ -21,9 +21,14 @@ def _place() -> str | None:
 
 
 def own() -> str | None:
-    """Return this process's identity: boot, PID namespace, number and start time; ``None`` without ``/proc``."""
-    place, started = _place(), _started(os.getpid())
-    return f"{place} {os.getpid()} {started}" if place and started else None
+    """Return this process's identity; ``None`` without ``/proc``."""
+    return of(os.getpid())
+
+
+def of(pid: int) -> str | None:
+    """Return a process's identity: boot, PID namespace, number and start time; ``None`` without ``/proc``."""
+    place, started = _place(), _started(pid)
+    return f"{place} {pid} {started}" if place and started else None
 
 
 def is_gone(identity: str | None) -> bool:

@@ -68,6 +68,12 @@ class Settings(pydantic_settings.BaseSettings):
     engine_threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads for each job; unset = one per core, 32 for S3."
     )
+    job_memory_bytes: int | None = Field(
+        default=None,
+        ge=256 << 20,
+        description="Memory (bytes) for a job that runs alone, because two workers crashed while they ran it; unset = "
+        "half of the memory of this machine or container.",
+    )
     executor: Literal["local", "ray"] = Field(
         default="local",
         description="Who processes the splits of shared jobs: `local` = the workers; `ray` = tasks on a Ray cluster "
@@ -259,6 +265,19 @@ def load_settings(**overrides: Any) -> Settings:
         raise errors.InvalidOptionsError(
             f"{variable}: {first['msg']}", remedy="Correct the variable. docs/settings.md describes all settings."
         ) from None
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that give a child process the same settings; an empty one is as good as none."""
+    return {f"PRAVAH_{name.upper()}": _as_variable(name, value) for name, value in settings}
+
+
+def _as_variable(name: str, value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, tuple):
+        return ("," if name in {"allowed_s3_prefixes", "allowed_webhooks"} else os.pathsep).join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def effective(settings: Settings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -69,6 +70,7 @@ def serve(
     supervised: Annotated[
         int | None, typer.Option(hidden=True, help="Run as the child of a server that restarted it so many times.")
     ] = None,
+    alone: Annotated[UUID | None, typer.Option(hidden=True, help="Run this job only.")] = None,
     json: arguments.Json = False,
 ) -> int:
     """Serve the dashboard, the API and a worker, or one of them."""
@@ -79,7 +81,7 @@ def serve(
         os.environ["PRAVAH_PORT"] = str(port)
     config = session.load_settings()
     if part == Part.WORKER:
-        return _work(json=json) if supervised is None else _work_for_server(supervised)
+        return _work(json=json) if supervised is None else _work_as_child(supervised, alone)
     return _listen(part, config, browser=browser, json=json)
 
 
@@ -101,12 +103,13 @@ def _work(*, json: bool) -> int:
     return 0
 
 
-def _work_for_server(restarts: int) -> int:
-    """Run jobs until the server closes the pipe at our stdin, or dies, which closes it too.
+def _work_as_child(restarts: int, alone: UUID | None) -> int:
+    """Run jobs, or one job, until the server closes the pipe at our stdin, or dies, which closes it too.
 
     Signals are blocked: those that a terminal sends are for the server, which then closes the pipe.
     """
     stop = threading.Event()
+    threading.excepthook = _end_without_memory
     opened = list[Callable[[bytes], None]]()
 
     def listen() -> None:
@@ -121,11 +124,20 @@ def _work_for_server(restarts: int) -> int:
 
     threading.Thread(target=listen, name="pravah-server", daemon=True).start()
     with session.opened() as services:
-        if not stop.is_set():
+        if alone is not None:
+            services.run_alone(alone, stop)
+        elif not stop.is_set():
             worker = services.start_worker(restarts=restarts)
             opened.append(services.wake)
             _keep_up(lambda: worker.is_alive, stop)
     return 0
+
+
+def _end_without_memory(failed: threading.ExceptHookArgs) -> None:
+    """Say what ended a thread; for lack of memory, end the process: without its heartbeats, say, it is of no use."""
+    threading.__excepthook__(failed)
+    if issubclass(failed.exc_type, MemoryError):
+        os._exit(errors.LimitExceededError.exit_status)
 
 
 def _keep_up(is_alive: Callable[[], bool], stop: threading.Event) -> None:

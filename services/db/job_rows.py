@@ -21,6 +21,9 @@ from services.models.versions import StrangeJobError
 # Serialises claims, so that the concurrency limit holds over all processes.
 _CLAIM_LOCK = 0x70726163
 
+ALONE_DEATHS = 2
+"""A job on which so many workers died runs alone, so that it takes no other job with it."""
+
 FINAL_STATUSES = sorted(status.value for status in FINAL)
 _COLUMNS = columns(JobRow)
 _WITHOUT_SAMPLES = ", ".join("'[]'::jsonb AS samples" if name == "samples" else name for name in _COLUMNS.split(", "))
@@ -209,16 +212,24 @@ def recent_sources(session: Session, limit: int) -> list[dict[str, Any]]:
 
 
 def claim(
-    session: Session, limit: int, lease_seconds: float, only: UUID | None = None, besides: Collection[UUID] = ()
+    session: Session,
+    limit: int,
+    lease_seconds: float,
+    only: UUID | None = None,
+    besides: Collection[UUID] = (),
+    *,
+    alone: bool = False,
 ) -> JobRow | None:
     """Take the job that waits longest, if fewer than `limit` run; its new fencing token is in the row.
 
     Args:
         only: take this job or none.
         besides: jobs that are left to others.
+        alone: also a job that has to run alone.
     """
-    is_waiting = "status = 'PENDING' AND (%(only)s::uuid IS NULL OR id = %(only)s) AND id <> ALL(%(besides)s)"
-    wanted = {"only": only, "besides": list(besides)}
+    is_waiting = """status = 'PENDING' AND (%(only)s::uuid IS NULL OR id = %(only)s) AND id <> ALL(%(besides)s)
+        AND (deaths < %(most)s OR %(alone)s)"""
+    wanted = {"only": only, "besides": list(besides), "most": ALONE_DEATHS, "alone": alone}
     if not session.scalar(f"SELECT EXISTS (SELECT FROM jobs WHERE {is_waiting})", **wanted):
         return None
     session.execute("SELECT pg_advisory_xact_lock(%(key)s)", key=_CLAIM_LOCK)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from services.base import identity
 from services.db import job_rows
 from services.db.database import Session
+from services.db.job_rows import ALONE_DEATHS
 from services.db.rows import JobRow, columns
 from services.models.jobs import JobError, Status
 
@@ -16,11 +17,14 @@ MOST_DEATHS = 5
 
 
 def is_abandoned(session: Session, row: JobRow) -> bool:
-    """Return whether a running job's worker is dead: its lease has ended, or its process on this machine."""
+    """Return whether a running job's worker is dead: its lease has ended, or its process on this machine.
+
+    The process of a job that runs alone does not count: the worker that started it says how it ended.
+    """
     if row.status != Status.RUNNING:
         return False
     expired = row.lease_expires_at is None or row.lease_expires_at < job_rows.now(session)
-    return expired or identity.is_gone(row.worker)
+    return expired or (row.deaths < ALONE_DEATHS and identity.is_gone(row.worker))
 
 
 def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRow]:
@@ -31,11 +35,11 @@ def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRo
     """
     # Every worker asks twice a second: whole rows, and locks that heartbeats wait for, only where one seems dead.
     seen = session.rows(
-        """SELECT id, fencing_token, worker, coalesce(lease_expires_at < clock_timestamp(), true) AS is_over
+        """SELECT id, fencing_token, worker, deaths, coalesce(lease_expires_at < clock_timestamp(), true) AS is_over
         FROM jobs WHERE status = 'RUNNING'"""
     )
     others = (row for row in seen if row.fencing_token not in held_tokens)
-    dead = [row.id for row in others if row.is_over or identity.is_gone(row.worker)]
+    dead = [row.id for row in others if row.is_over or (row.deaths < ALONE_DEATHS and identity.is_gone(row.worker))]
     if not dead:
         return []
     rows = session.all(
@@ -73,4 +77,52 @@ def requeue(session: Session) -> None:
             job_rows.end(session, row.id, Status.FAILED, message, error)
         else:
             job_rows.set_values(session, row.id, "status = 'PENDING', attempt = attempt + 1")
-            job_rows.add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt + 1}")
+            how = f"; {row.deaths} workers crashed on it, so it runs alone" if row.deaths >= ALONE_DEATHS else ""
+            job_rows.add_event(session, row.id, Status.PENDING, f"queued again as attempt {row.attempt + 1}{how}")
+
+
+def next_alone(session: Session, limit: int, only: UUID | None, besides: Collection[UUID]) -> UUID | None:
+    """Return the job that waits longest of those that have to run alone, if fewer than `limit` jobs run.
+
+    Args:
+        only: this job or none.
+        besides: jobs that are not meant.
+    """
+    found: UUID | None = session.scalar(
+        """SELECT id FROM jobs
+        WHERE status = 'PENDING' AND deaths >= %(deaths)s AND (%(only)s::uuid IS NULL OR id = %(only)s)
+            AND id <> ALL(%(besides)s) AND (SELECT count(*) FROM jobs WHERE status = 'RUNNING') < %(limit)s
+        ORDER BY created_at, id LIMIT 1""",
+        deaths=ALONE_DEATHS,
+        only=only,
+        besides=list(besides),
+        limit=limit,
+    )
+    return found
+
+
+def fail_alone(
+    session: Session, job_id: UUID, worker: str | None, error_of: Callable[[JobRow], JobError], *, is_begun: bool
+) -> bool:
+    """Fail a job whose own process has died; False when that process did not hold it.
+
+    Args:
+        worker: the process.
+        error_of: gives the reason.
+        is_begun: leave a job alone that still waits.
+    """
+    row = session.first(
+        JobRow,
+        f"""SELECT {columns(JobRow)} FROM jobs WHERE id = %(id)s AND deaths >= %(deaths)s AND (
+            (status = 'RUNNING' AND worker = %(worker)s) OR (status = 'PENDING' AND NOT %(is_begun)s)
+        ) FOR UPDATE""",
+        id=job_id,
+        deaths=ALONE_DEATHS,
+        worker=worker,
+        is_begun=is_begun,
+    )
+    if row is None:
+        return False
+    error = error_of(row)
+    job_rows.end(session, job_id, Status.FAILED, error.message, error)
+    return True

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from services.base import identity
 from services.db.database import Session
-from services.db.job_rows import FINAL_STATUSES, Hold
+from services.db.job_rows import ALONE_DEATHS, FINAL_STATUSES, Hold
 from services.models import stored_files, versions
 from services.models.jobs import JobRequest
 
@@ -35,7 +35,8 @@ class State(StrEnum):
 
 _IS_FREE = "(s.state = 'WAITING' OR (s.state = 'TAKEN' AND s.lease_expires_at < clock_timestamp()))"
 _FREE = f"""splits AS s JOIN jobs AS j ON j.id = s.job_id
-    WHERE j.status = 'RUNNING' AND NOT j.cancel_requested AND NOT j.pause_requested AND {_IS_FREE}
+    WHERE j.status = 'RUNNING' AND j.deaths < {ALONE_DEATHS} AND NOT j.cancel_requested AND NOT j.pause_requested
+        AND {_IS_FREE}
         AND (%(job_id)s::uuid IS NULL OR s.job_id = %(job_id)s) AND s.job_id <> ALL(%(besides)s)"""
 _LEASE_END = "clock_timestamp() + make_interval(secs => %(lease_seconds)s)"
 _IS_OURS = "job_id = %(job_id)s AND number = %(number)s AND fencing_token = %(token)s"
@@ -216,16 +217,20 @@ def give_back(session: Session, claim: SplitClaim, *, failed: bool) -> None:
 
 
 def free_dead(session: Session, job_id: UUID) -> None:
-    """Let others have the splits of workers that died on this machine; elsewhere the lease tells."""
+    """Let others have the splits of workers that died on this machine; elsewhere the lease tells.
+
+    One that has killed several workers is given up: the job computes its files itself, and is charged if it dies.
+    """
     taken = session.rows(
-        """SELECT number, worker FROM splits WHERE job_id = %(job_id)s AND state = 'TAKEN' FOR UPDATE SKIP LOCKED""",
+        """SELECT number, worker, tries, lease_expires_at < clock_timestamp() AS is_over
+        FROM splits WHERE job_id = %(job_id)s AND state = 'TAKEN' FOR UPDATE SKIP LOCKED""",
         job_id=job_id,
     )
-    dead = [row.number for row in taken if identity.is_gone(row.worker)]
+    dead = [row.number for row in taken if identity.is_gone(row.worker) or (row.is_over and row.tries >= MOST_TRIES)]
     if dead:
         session.execute(
-            """UPDATE splits SET state = 'WAITING', worker = NULL, lease_expires_at = NULL,
-                files_done = 0, bytes_done = 0
+            f"""UPDATE splits SET state = CASE WHEN tries >= {MOST_TRIES} THEN 'GIVEN_UP' ELSE 'WAITING' END,
+                worker = NULL, lease_expires_at = NULL, files_done = 0, bytes_done = 0
             WHERE job_id = %(job_id)s AND number = ANY(%(dead)s)""",
             job_id=job_id,
             dead=dead,

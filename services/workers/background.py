@@ -51,14 +51,10 @@ class Background:
             return self.worker.is_alive, "running here"
         return True, "not in this process"
 
-    def supervise(self, wakes: Mapping[bytes, threading.Event]) -> None:
-        """Start a worker in a process of its own; a second call does nothing.
-
-        Args:
-            wakes: as for `Supervisor`.
-        """
+    def supervise(self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str]) -> None:
+        """Start a worker in a process of its own, as `Supervisor` does; a second call does nothing."""
         if self.supervisor is None:
-            self.supervisor = Supervisor(wakes)
+            self.supervisor = Supervisor(wakes, environment)
             self.supervisor.start()
 
     def stop(self) -> None:

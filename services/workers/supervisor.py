@@ -6,16 +6,13 @@ do, and its end says that the server stops, or died.
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+
+from services.workers import children
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +22,6 @@ JOBS, SCHEDULES = b"j", b"s"
 _DELAYS_SECONDS = (0.5, 1, 2, 5, 10, 30)
 _STEADY_SECONDS = 60
 """A worker that ran for so long works; the next one is started without a long delay again."""
-_STOP_SECONDS = 30
-_MASKED = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 @dataclass(frozen=True)
@@ -62,16 +57,18 @@ class State:
 class Supervisor:
     """Keeps one worker process running from start to stop."""
 
-    def __init__(self, wakes: Mapping[bytes, threading.Event]) -> None:
+    def __init__(self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str]) -> None:
         """Keep what to pass on; `start` begins.
 
         Args:
+            environment: the settings of the worker.
             wakes: by the byte that the worker reads: the event that is set here when there is something to do.
         """
         self._wakes = wakes
+        self._environment = environment
         self._stopping = threading.Event()
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: children.Child | None = None
         self._thread: threading.Thread | None = None
         self.state = State()
 
@@ -89,29 +86,26 @@ class Supervisor:
         for event in self._wakes.values():
             event.set()
         with self._lock:
-            process = self._process
-            if process is not None and process.stdin is not None:
-                process.stdin.close()
+            child = self._child
+            if child is not None:
+                child.close()
         if self._thread is None:
             return
-        self._thread.join(_STOP_SECONDS)
-        if process is not None and self._thread.is_alive():
-            log.error("the worker did not stop within %g s and is killed", _STOP_SECONDS)
-            process.kill()
+        self._thread.join(children.STOP_SECONDS)
+        if child is not None and self._thread.is_alive():
+            log.error("the worker did not stop within %g s and is killed", children.STOP_SECONDS)
+            child.process.kill()
         self._thread.join()
 
     def _pass_on(self, word: bytes, event: threading.Event) -> None:
         while event.wait() and not self._stopping.is_set():
             event.clear()
-            with self._lock, contextlib.suppress(OSError, ValueError):
+            with self._lock:
                 # Without a worker nothing is lost: the next one looks for itself when it starts.
-                if self._process is not None and self._process.stdin is not None:
-                    self._process.stdin.write(word)
+                if self._child is not None:
+                    self._child.tell(word)
 
     def _supervise(self) -> None:
-        # Signals that a terminal or a service manager sends to all processes: the server stops its worker itself. The
-        # child inherits this mask.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _MASKED)
         while not self._stopping.is_set():
             started_at = time.monotonic()
             end = self._run()
@@ -131,31 +125,12 @@ class Supervisor:
             if self._stopping.is_set():
                 return ""
             try:
-                # Its stdout is not the server's: what it says is for the log.
-                process = subprocess.Popen(_command(self.state.restarts), stdin=subprocess.PIPE, stdout=2, bufsize=0)
+                child = children.Child(["--supervised", str(self.state.restarts)], self._environment)
             except OSError as error:
                 return f"it did not start: {error.strerror}"
-            self._process = process
-        self.state = replace(self.state, pid=process.pid)
-        status = process.wait()
+            self._child = child
+        self.state = replace(self.state, pid=child.process.pid)
+        child.process.wait()
         with self._lock:
-            self._process = None
-            if process.stdin is not None:
-                process.stdin.close()
-        return in_words(status)
-
-
-def _command(restarts: int) -> list[str]:
-    # The directory of the server must not hide a module; where Pravah is there itself, it is found by it.
-    is_here = Path(__file__).resolve().parents[2] == Path.cwd()
-    options = [] if is_here else ["-P"]
-    return [sys.executable, *options, "-m", "services.cli.main", "serve", "worker", "--supervised", str(restarts)]
-
-
-def in_words(status: int) -> str:
-    """Return how a process ended, by its exit status."""
-    if status >= 0:
-        return f"exit status {status}"
-    with contextlib.suppress(ValueError):
-        return f"killed by {signal.Signals(-status).name}"
-    return f"killed by signal {-status}"
+            self._child = None
+            return child.end()

@@ -30,9 +30,10 @@ from services.use_cases.jobs import JobService
 from services.use_cases.owner import Owner
 from services.use_cases.sources import SourceService
 from services.workers import destinations, inputs, watching
+from services.workers.alone import Alone, explained
 from services.workers.claim import Claim
 from services.workers.lease import Lease
-from services.workers.report import Report
+from services.workers.report import Report, Shared
 from services.workers.sharing import Sharing, Signals, is_possible
 from services.workers.split_worker import SplitWorker
 
@@ -57,9 +58,11 @@ class Worker:
 
     Attributes:
         restarts: how often the server of this worker had to restart it.
+        is_alone: true for the process of one job that has to run alone; give it that job as `only`.
     """
 
     restarts = 0
+    is_alone = False
 
     def __init__(
         self,
@@ -91,6 +94,7 @@ class Worker:
         self._split_worker = SplitWorker(database, self._inputs, storage, config, self._stop)
         signals = Signals(work_there=jobs.submitted, moved=self._split_worker.moved)
         self._sharing = Sharing(database, self._inputs, storage, self._owner, config, self._id, signals)
+        self._alone = Alone(database, config, self._clean)
         self._announce_at = 0.0
         self._threads: dict[int, threading.Thread] = {}
         self._split_threads: list[threading.Thread] = []
@@ -101,10 +105,23 @@ class Worker:
         """True while it looks for work."""
         return self._loop is not None and self._loop.is_alive()
 
+    @property
+    def is_busy(self) -> bool:
+        """True while a job runs."""
+        return any(thread.is_alive() for thread in self._threads.values())
+
     def start(self) -> None:
         """Begin to look for work, in the background."""
         self._loop = threading.Thread(target=self._look, name="pravah-worker", daemon=True)
         self._loop.start()
+
+    def start_one(self) -> None:
+        """Begin with one job, in the background, and look for no other.
+
+        Raises:
+            DatabaseError: the server does not answer.
+        """
+        self._claim()
 
     def stop(self) -> None:
         """Stop: running jobs become INTERRUPTED and wait for the next worker."""
@@ -113,6 +130,7 @@ class Worker:
         # The loop first: it may be about to start one more job, which must be waited for too.
         if self._loop is not None:
             self._loop.join()
+        self._alone.stop()
         for thread in [*self._threads.values(), *self._split_threads]:
             thread.join()
         with contextlib.suppress(errors.DatabaseError), self._database.transaction() as session:
@@ -128,6 +146,7 @@ class Worker:
                 self._announce()
                 while not self._stop.is_set() and self._claim():
                     pass
+                self._alone.look(self._only)
                 self._take_splits()
             except errors.DatabaseError as error:
                 self._is_swept = False
@@ -169,7 +188,7 @@ class Worker:
         limit, lease_seconds = self._config.concurrency_limit, self._config.lease_seconds
         try:
             with self._database.transaction() as session:
-                row = job_rows.claim(session, limit, lease_seconds, self._only, self._strange)
+                row = job_rows.claim(session, limit, lease_seconds, self._only, self._strange, alone=self.is_alone)
                 if row is None or row.fencing_token is None:
                     return False
                 request = versions.read(row.id, row.request)
@@ -237,6 +256,14 @@ class Worker:
             return
         shutil.rmtree(work / inputs.COPIES, ignore_errors=True)
 
+    def _clean(self, job_id: UUID) -> None:
+        """Remove the files of a job whose own process died."""
+        self._clear(self._config.work_dir / str(job_id) / "out")
+        try:
+            self._discard_others(job_id)
+        except errors.PravahError as error:
+            log.warning("a sweep will remove the files of job %s: %s", job_id, error)
+
     def _hold(self, claim: Claim, work: Path, lease: Lease) -> None:
         """Run the job and write its end; only a database that stays away is raised."""
         is_completed = False
@@ -271,7 +298,7 @@ class Worker:
         self._make_work(work)
         ready = self._inputs.ready(claim.request, work)
         known = self._inputs.baselines(claim.request, work)
-        shared = self._sharing.share(claim, ready, known, work, lease)
+        shared = Shared() if self.is_alone else self._sharing.share(claim, ready, known, work, lease)
         document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known, shared.shards))
         lease.check()
         handle = engine.start(document, ready.keys)
@@ -351,7 +378,7 @@ class Worker:
         lease.insist(write)
 
     def _end_failed(self, claim: Claim, lease: Lease, error: errors.PravahError) -> None:
-        failure = JobError.of(error)
+        failure = JobError.of(explained(error, claim.request.names, self._config) if self.is_alone else error)
 
         def write(session: Session) -> None:
             row = job_rows.held_row(session, claim.job_id, claim.token)

@@ -120,3 +120,20 @@ def test_what_is_in_force_is_json_without_secrets(monkeypatch: pytest.MonkeyPatc
     assert all(isinstance(root, str) for root in shown["allowed_roots"])
     assert shown["allowed_roots"]
     assert "s3cret" not in str(shown) + repr(config) + str(config)
+
+
+def test_a_child_process_gets_the_same_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = settings.load_settings(
+        data_dir=tmp_path,
+        database_url="postgresql://someone:p%40ss@db/name",
+        allowed_roots=(tmp_path / "a", tmp_path / "b"),
+        allowed_s3_prefixes=("s3://one", "s3://two/x"),
+        allowed_webhooks=("https://hooks.example/x",),
+        lease_seconds=7.5,
+        keep_jobs=3,
+    )
+    # What the child inherits and this process does not use.
+    monkeypatch.setenv("PRAVAH_KEEP_DAYS", "1")
+    for name, value in settings.environment(given).items():
+        monkeypatch.setenv(name, value)
+    assert settings.load_settings() == given

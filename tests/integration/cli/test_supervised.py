@@ -11,6 +11,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pytest
 from services import bootstrap
 from services.db import job_rows
 from services.models.jobs import JobRequest, JobView, Source, Status
-from services.workers import supervisor
+from services.workers import children, supervisor
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.processes import Pravah
@@ -174,7 +175,7 @@ def test_the_worker_is_told_at_once_what_is_new(
 ) -> None:
     told = tmp_path / "told"
     code = f"import os; f = open({str(told)!r}, 'wb', buffering=0)\nwhile w := os.read(0, 9): f.write(w)"
-    monkeypatch.setattr(supervisor, "_command", lambda _: [sys.executable, "-S", "-c", code])
+    monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
     services.supervise_worker()
     wait_until(told.exists, "it runs")
     services.schedules.changed.clear()
@@ -193,13 +194,13 @@ def test_a_worker_that_does_not_stay_up_is_started_ever_more_slowly_and_told(
     ends: str, monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services
 ) -> None:
     code = "raise SystemExit(3)" if ends == "exit" else "import os; os.kill(os.getpid(), 9)"
-    starts: list[int] = []
+    starts: list[str] = []
 
-    def command(restarts: int) -> list[str]:
-        starts.append(restarts)
+    def command(options: Sequence[str]) -> list[str]:
+        starts.append(options[-1])
         return [sys.executable, "-S", "-c", code]
 
-    monkeypatch.setattr(supervisor, "_command", command)
+    monkeypatch.setattr(children, "command", command)
     monkeypatch.setattr(supervisor, "_DELAYS_SECONDS", (0.01, 0.01, 0.01, 600))
     services.supervise_worker()
     wait_until(lambda: len(starts) == 4, "it is tried several times")
@@ -211,15 +212,15 @@ def test_a_worker_that_does_not_stay_up_is_started_ever_more_slowly_and_told(
     end = "exit status 3" if ends == "exit" else "killed by SIGKILL"
     assert line.detail == f"restarting, restarted 4 times (last end: {end})"
     assert "log" in line.remedy
-    assert starts == [0, 1, 2, 3]
+    assert starts == ["0", "1", "2", "3"]
     # Waits for no delay.
     services.background.stop()
 
 
 def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services) -> None:
     code = "import sys, threading; print('up', file=sys.stderr); threading.Event().wait()"
-    monkeypatch.setattr(supervisor, "_command", lambda _: [sys.executable, "-S", "-c", code])
-    monkeypatch.setattr(supervisor, "_STOP_SECONDS", 0.2)
+    monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
+    monkeypatch.setattr(children, "STOP_SECONDS", 0.2)
     services.supervise_worker()
     found = services.background.supervisor
     assert found is not None

@@ -100,10 +100,12 @@ def statuses(view: JobView) -> list[str]:
     return [event.status.value for event in view.events]
 
 
-def claim(services: bootstrap.Services, limit: int = 10, lease_seconds: float = 10) -> tuple[UUID, int] | None:
-    """Claim as a runner does."""
+def claim(
+    services: bootstrap.Services, limit: int = 10, lease_seconds: float = 10, *, alone: bool = False
+) -> tuple[UUID, int] | None:
+    """Claim as a runner does, or as one that runs one job alone."""
     with services.database.transaction() as session:
-        row = job_rows.claim(session, limit, lease_seconds)
+        row = job_rows.claim(session, limit, lease_seconds, alone=alone)
         return None if row is None else (row.id, row.fencing_token or 0)
 
 

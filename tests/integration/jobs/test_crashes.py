@@ -96,7 +96,7 @@ def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
 def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Services, small_job: JobRequest) -> None:
     view = services.jobs.submit(small_job)[0]
     for attempt in range(1, recovery.MOST_DEATHS + 1):
-        assert claim(services)
+        assert claim(services, alone=True)
         assert services.jobs.get(view.id).attempt == attempt
         with services.database.transaction() as session:
             recovery.interrupt(session, view.id, "it died", died=True)
