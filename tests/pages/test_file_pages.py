@@ -35,6 +35,40 @@ def test_duplicates_shows_waste_and_a_rule_with_its_preview(
     assert wrong.error
 
 
+def test_whole_copied_folders_come_first_and_one_chooses_which_stays(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    files = {"1.jpg": b"p" * 2048, "2.jpg": b"q" * 4096}
+    places = ("2023 (copy)", "2023", "elsewhere/2023")
+    root = tree({f"{place}/{name}": content for place in places for name, content in files.items()})
+    (root / "2.jpg").write_bytes(files["2.jpg"])
+    job = run_job("duplicates", root)
+    app = open_page("job", id=str(job.id))
+    headings = [one.value for one in app.subheader]
+    assert headings.index("Copied folders") < headings.index("Reclaimable space by folder")
+    assert "**3 folders** with the same 2 files, 6.0 KiB each" in texts(app)
+    (stays,) = app.radio
+    assert stays.value == "2023"
+    app = drawn(stays.set_value("elsewhere/2023").run())
+    (goes,) = (one for one in app.selectbox if one.label == "Remove from")
+    assert goes.options == ["2023", "2023 (copy)"]
+    app = drawn(goes.select("2023 (copy)").run())
+    app = drawn(button(app, "Plan removal").click().run())  # type: ignore[attr-defined]
+    assert (figures(app)["To be removed"], figures(app)["Frees"]) == ("2 files", "6.0 KiB")
+    (address,) = [link.proto.url for link in app.get("link_button") if link.proto.url.endswith("format=sh")]
+    assert "keep=under&folder=elsewhere%2F2023&filter=path%3Astarts_with%3A2023" in address
+
+
+def test_a_copied_folder_in_a_reference_stays(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    kept = tree({"2023/a": b"one"}, name="kept")
+    job = run_job("duplicates", tree({"x/2023/a": b"one"}), references=[str(kept)])
+    app = open_page("job", id=str(job.id))
+    assert "In a reference, so it stays" in texts(app)
+    assert len(app.radio) == 0
+    app = drawn(button(app, "Plan removal").click().run())  # type: ignore[attr-defined]
+    assert figures(app)["To be removed"] == "1 file"
+
+
 def test_duplicates_of_nothing_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("duplicates", tree({"a": b"1", "b": b"2"}))
     app = open_page("job", id=str(job.id))

@@ -10,7 +10,7 @@ import streamlit as st
 from pages.base import text
 from pages.components import folder_map, linked, reused, table_link
 from pages.components.charts import bars
-from pages.components.views import keep_rule
+from pages.components.views import copied_folders, keep_rule
 from services import bootstrap
 from services.base import units
 from services.models import results
@@ -30,6 +30,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.info("No duplicates: all files have different content.", icon=":material/check_circle:")
         _links(summary)
         return
+    copied_folders.show(services, job, summary)
     st.subheader("Reclaimable space by folder", anchor=False)
     _map(services, job)
     with st.grid(2, min_column_width=380, gap="medium"):
@@ -40,7 +41,6 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         with st.container():
             st.subheader("By extension", anchor=False)
             _extensions(services, job)
-    _folders(services, job, summary)
     _links(summary)
     keep_rule.show(services, job)
 
@@ -134,14 +134,6 @@ def _extensions(services: bootstrap.Services, job: JobView) -> None:
     alt = "Reclaimable bytes by extension"
     bars.show(names, amounts, units.format_bytes, key="duplicate_extensions", alt=alt, on_pick=pick)
     st.caption("Click a bar to list its files.")
-
-
-def _folders(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
-    if summary["folder_groups"]:
-        st.subheader("Copied folders", anchor=False)
-        st.caption("Folders with the same number have exactly the same content, including subfolders.")
-        wanted = ("group", "path", "files", "size_bytes")
-        linked.top(services, job.id, "duplicates.folders", wanted, sort="group", limit=_LISTED)
 
 
 def _links(summary: Mapping[str, Any]) -> None:

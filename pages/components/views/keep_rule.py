@@ -21,11 +21,18 @@ _RULES = {
     "under": "files in a folder",
     "each_name": "one file of each name",
 }
+_KEEP, _FOLDER, _BELOW = "keep", "keep_folder", "remove_in"
 _COLUMNS: tuple[dict[str, Any], ...] = (
     {"name": "path", "dtype": "text", "meaning": "To be removed"},
     {"name": "keep", "dtype": "text", "meaning": "Copy that stays"},
     {"name": "size_bytes", "dtype": "integer", "unit": "bytes", "meaning": "Size"},
 )
+
+
+def choose(keep: str, folder: str, below: str) -> None:
+    """Fill in the rule, in a callback: what stays, and the folder in which files may be removed."""
+    st.session_state[_KEEP], st.session_state[_FOLDER], st.session_state[_BELOW] = keep, folder, below
+    st.toast("The plan is at the end of this page.", icon=":material/arrow_downward:")
 
 
 @st.fragment
@@ -37,13 +44,13 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         "nothing: it writes a script that checks each file again before removing it."
     )
     with st.container(horizontal=True, vertical_alignment="bottom", key="keep_rule"):
-        keep = st.selectbox("Keep", list(_RULES), format_func=_RULES.__getitem__, key="keep", bind="query-params")
+        keep = st.selectbox("Keep", list(_RULES), format_func=_RULES.__getitem__, key=_KEEP, bind="query-params")
         folder = ""
         if keep == "under":
             folder = st.text_input(
-                "Folder whose files stay", key="keep_folder", bind="query-params", placeholder="photos/2024"
+                "Folder whose files stay", key=_FOLDER, bind="query-params", placeholder="photos/2024"
             )
-        below = st.text_input("Remove only in folder", key="remove_in", bind="query-params", placeholder="any folder")
+        below = st.text_input("Remove only in folder", key=_BELOW, bind="query-params", placeholder="any folder")
         extension = st.text_input("Extension", key="remove_extension", bind="query-params", placeholder="no limit")
         size = st.text_input("Minimum size", key="remove_size", bind="query-params", placeholder="e.g. 1 MiB")
     if keep == "under" and not folder.strip("/ "):
