@@ -99,6 +99,15 @@ def test_search_shows_lines_with_their_matches(open_page: Open, run_job: RunJob,
     assert len(app.get("plotly_chart")) == 2
 
 
+def test_search_names_the_limit_that_left_something_out(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree(dict.fromkeys("abc", b"x\n" * 5))
+    of_files = open_page("job", id=str(run_job("search", root, patterns=["x"], max_matches_per_file=2).id))
+    assert "**Partial.** 3 files were searched only up to match 2." in texts(of_files)
+    assert "Raise **Maximum matches**" not in texts(of_files)
+    of_job = open_page("job", id=str(run_job("search", root, patterns=["x"], max_matches=3).id))
+    assert "**Partial.** The search stopped after 3 matches, and did not search the other files." in texts(of_job)
+
+
 def test_search_for_what_is_not_there_says_so(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     job = run_job("search", tree({"a": b"1\n"}), patterns=["nowhere"])
     assert "No matches." in texts(open_page("job", id=str(job.id)))

@@ -31,7 +31,7 @@ def show(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any])
     st.subheader("Copied folders", anchor=False)
     st.caption(
         "These folders have exactly the same content, including subfolders. Choose which folder stays, then plan the "
-        "removal of the others."
+        "removal of another."
     )
     rows = linked.rows(services, job.id, _TABLE, _SORT, _ROWS)
     groups = [list(group) for _, group in itertools.groupby(rows, key=lambda row: row["group"])]

@@ -24,11 +24,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show figures, whether it is partial, the map of patterns and folders, and the lines."""
     found = job.result("search")
     summary = found["summary"]
-    if summary.get("partial"):
-        st.warning(
-            "**Partial.** A limit was reached; there are more matches. Raise the limit, or use more specific patterns.",
-            icon=":material/content_cut:",
-        )
+    _limits(summary, found["options"])
     _numbers(summary)
     reused.show(summary, summary["files"] + summary["binary_skipped"])
     if not summary["matches"]:
@@ -47,6 +43,24 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _lines(services, job, list(summary["patterns"]))
     # Outside of the fragment: it turns the whole page to the table.
     table_link.button("All matches", "search.result", sort="path,line", key="to_matches")
+
+
+def _limits(summary: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+    """Say which limit left what out."""
+    if summary["partial"]:
+        st.warning(
+            f"**Partial.** The search stopped after {units.format_count(summary['max_matches'])} matches, and did not "
+            f"search the other files. Raise **Maximum matches**, or use more specific patterns.",
+            icon=":material/content_cut:",
+        )
+    if left := summary["files_left_early"]:
+        most = units.format_count(options["max_matches_per_file"])
+        verb = "was" if left == 1 else "were"
+        st.warning(
+            f"**Partial.** {text.count(left, 'file', 'files')} {verb} searched only up to match {most}. Raise or clear "
+            f"**Maximum matches per file** to search all of each file.",
+            icon=":material/content_cut:",
+        )
 
 
 def _numbers(summary: Mapping[str, Any]) -> None:
