@@ -59,13 +59,13 @@ def plan(
     folder: Path,
     least_files: int,
     least_bytes: int,
-    runners: int,
+    workers: int,
     credentials: bytes | None = None,
 ) -> JobHandle:
-    """Walk without reading any file and cut the job into splits, for so many runners; return at once.
+    """Walk without reading any file and cut the job into splits, for so many workers; return at once.
 
     What the baselines know of all operations is in no split. The first splits are the largest, an eighth of the job for
-    each runner; the last ones have about `least_files` files or `least_bytes` bytes. Each is a list in `folder`, to be
+    each worker; the last ones have about `least_files` files or `least_bytes` bytes. Each is a list in `folder`, to be
     named as ``files`` in a job specification; the handle's result is UTF-8 JSON
     ``{"splits": [{"list": name, "files": int, "bytes": int}, …]}``.
 

@@ -160,14 +160,14 @@ def settings(tmp_path: Path, database_url: str) -> settings_module.Settings:
 
 @pytest.fixture
 def services(settings: settings_module.Settings) -> Iterator[bootstrap.Services]:
-    """Yield services without a runner: jobs stay PENDING."""
+    """Yield services without a worker: jobs stay PENDING."""
     with bootstrap.open_services(settings) as opened:
         yield opened
 
 
 @pytest.fixture
 def running(services: bootstrap.Services) -> bootstrap.Services:
-    """Return services with a runner."""
+    """Return services with a worker."""
     services.start_worker()
     return services
 

@@ -35,7 +35,7 @@ cluster.shutdown()
 
 
 class _Shared:
-    """A checksum done by several runners."""
+    """A checksum done by several workers."""
 
     def __init__(self, services: bootstrap.Services, source: Path, algorithms: list[str]) -> None:
         self._services = services
@@ -43,10 +43,10 @@ class _Shared:
         self._manifest = f"checksum/manifest.{'b3' if algorithms == ['blake3'] else algorithms[0]}"
         self.manifests: dict[str, list[bytes]] = {}
 
-    def run(self, name: str, runners: int, **more: str) -> float:
+    def run(self, name: str, workers: int, **more: str) -> float:
         """Return the seconds from the submit to the end."""
         services = self._services
-        with _workers(services, runners, more):
+        with _workers(services, workers, more):
             started = time.perf_counter()
             view, _ = services.jobs.submit(self._request)
             while not (view := services.jobs.get(view.id)).is_final:
@@ -61,11 +61,11 @@ class _Shared:
         return seconds
 
     def alone(self) -> float:
-        """By one runner of all threads."""
+        """By one worker of all threads."""
         return self.run("alone", 1, PRAVAH_ENGINE_THREADS=str(_CPUS))
 
     def two(self) -> float:
-        """By runners of one thread each."""
+        """By workers of one thread each."""
         return self.run("two", _CPUS, PRAVAH_ENGINE_THREADS="1")
 
     def row(self, what: str, runs: int) -> Row:
@@ -85,7 +85,7 @@ class _Shared:
 
 
 def sharing(scratch: Path, runs: int) -> Iterator[Row]:
-    """Three digests of 20 GB: two runners of one thread each, and Ray, against one runner of two threads."""
+    """Three digests of 20 GB: two workers of one thread each, and Ray, against one worker of two threads."""
     source = sparse_tree(scratch / "sparse", FILES)
     config = settings.load_settings(data_dir=scratch / "data", database_url=None, allowed_roots=(scratch,))
     with bootstrap.open_services(config) as services:
@@ -112,7 +112,7 @@ def sharing(scratch: Path, runs: int) -> Iterator[Row]:
 
 @contextlib.contextmanager
 def _workers(services: bootstrap.Services, count: int, more: dict[str, str]) -> Iterator[None]:
-    """Start runners, and stop them at the end."""
+    """Start workers, and stop them at the end."""
     environment = {
         **os.environ,
         "PRAVAH_DATA_DIR": str(services.settings.data_dir),

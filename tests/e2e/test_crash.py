@@ -1,4 +1,4 @@
-"""``kill -9`` in the middle of a job, and a runner that was away: nothing is lost, nothing is written twice."""
+"""``kill -9`` in the middle of a job, and a worker that was away: nothing is lost, nothing is written twice."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Installation:
     source: Path
 
     def worker(self, part: str = "worker") -> subprocess.Popen[bytes]:
-        """Start a runner and return when it looks for work."""
+        """Start a worker and return when it looks for work."""
         process = self.pravah.start("serve", part, "--port", str(free_port()))
         assert process.stdout is not None
         line = process.stdout.readline()
@@ -78,7 +78,7 @@ class Installation:
     def until_in_the_middle(self, job_id: str, attempt: int = 1) -> None:
         """Wait until a job runs, has read something, and some shards or splits are final.
 
-        It is cut into splits as soon as the database knows of another runner, also of one that is stopped.
+        It is cut into splits as soon as the database knows of another worker, also of one that is stopped.
         """
 
         def in_the_middle() -> bool:
@@ -215,7 +215,7 @@ def test_a_killed_command_leaves_its_job_to_the_next_worker(installation: Instal
 
 @pytest.mark.slow
 @pytest.mark.parametrize("wakes", ["while the other runs", "after the other has ended"])
-def test_a_paused_runner_that_lost_its_lease_writes_nothing(wakes: str, installation: Installation) -> None:
+def test_a_paused_worker_that_lost_its_lease_writes_nothing(wakes: str, installation: Installation) -> None:
     paused = installation.worker()
     job_id = installation.submit()
     installation.until_in_the_middle(job_id)

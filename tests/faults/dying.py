@@ -1,4 +1,4 @@
-"""A runner that dies or falls asleep at a point of its own: the entry of a process, never part of the product.
+"""A worker that dies or falls asleep at a point of its own: the entry of a process, never part of the product.
 
 ``python -m tests.faults.dying kill@7`` is a ``pravah serve worker`` that kills itself as ``kill -9`` does, at the
 seventh point where something becomes lasting or is said to be. With ``stop@7`` it stops as ``kill -STOP`` does, and
@@ -58,7 +58,7 @@ def around(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def telling(call: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Return a call that says when the database knows this runner as a job's holder no more."""
+    """Return a call that says when the database knows this worker as a job's holder no more."""
 
     def called(*given: Any, **named: Any) -> Any:
         result = call(*given, **named)

@@ -105,12 +105,12 @@ def test_a_result_whose_commit_was_not_answered_is_kept_though_nobody_has_looked
     far_database.services.start_worker()
     far_database.ended(job.id)
     assert fault.fired.is_set()
-    wait_until(lambda: not far_database.work(), "the runner has done with it")
+    wait_until(lambda: not far_database.work(), "the worker has done with it")
     meet("database: lose answer at the commit of the end")
     far_database.check(job.id, "inventory", calm("inventory").rows)
 
 
-def test_a_silent_database_keeps_no_runner_at_work_beyond_its_lease(
+def test_a_silent_database_keeps_no_worker_at_work_beyond_its_lease(
     far_database: World, database_proxy: Proxy, meet: Meet
 ) -> None:
     view = far_database.submit("checksum")

@@ -70,8 +70,8 @@ def test_a_hundred_requests_at_once_are_each_taken_once(
         listed = services.jobs.list(limit=200).items
         assert {str(view.id) for view in listed} == {next(iter(found)) for found in ids.values()}
         assert len(listed) == distinct
-    with bootstrap.open_services(services.settings.model_copy(update={"allowed_roots": (tmp_path,)})) as runner:
-        runner.start_worker()
+    with bootstrap.open_services(services.settings.model_copy(update={"allowed_roots": (tmp_path,)})) as worker:
+        worker.start_worker()
         wait_until(lambda: services.jobs.counts()[Status.COMPLETED] == distinct, "all are completed", seconds=120)
     with services.database.transaction() as session:
         ended = session.rows(COMPLETIONS)

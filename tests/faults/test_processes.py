@@ -1,4 +1,4 @@
-"""Runners that are killed, stopped or in another time at seeded points, and a PostgreSQL that crashes."""
+"""Workers that are killed, stopped or in another time at seeded points, and a PostgreSQL that crashes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.faults.summary import Meet
 from tests.faults.world import LEASE_SECONDS, OPERATIONS, World, opening
 
 POINTS = 60
-"""About as many as a runner comes to from its start to the end of one job."""
+"""About as many as a worker comes to from its start to the end of one job."""
 
 
 class Other:
-    """A runner in a process of its own, and what it says."""
+    """A worker in a process of its own, and what it says."""
 
     def __init__(self, fault: str, environment: dict[str, str], log: Path) -> None:
         command = [sys.executable, "-m", "tests.faults.dying", fault]
@@ -69,13 +69,13 @@ Start = Callable[[str], Other]
 
 @pytest.fixture
 def world(config: settings_module.Settings, source: Path, database_url: str) -> Iterator[World]:
-    """Yield a world without proxies and without a runner."""
+    """Yield a world without proxies and without a worker."""
     yield from opening(config, source, database_url, LocalStorage(config.data_dir / "results"))
 
 
 @pytest.fixture
 def start(world: World, tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts a runner with a fault."""
+    """Return a function that starts a worker with a fault."""
     started: list[Other] = []
     config = world.services.settings
     assert config.database_url is not None
@@ -92,7 +92,7 @@ def start(world: World, tmp_path: Path) -> Iterator[Start]:
     }
 
     def run(fault: str) -> Other:
-        one = Other(fault, environment, tmp_path / f"runner-{len(started)}.log")
+        one = Other(fault, environment, tmp_path / f"worker-{len(started)}.log")
         started.append(one)
         wait_until(lambda: one.said or one.process.poll() is not None, f"it starts; see {one.log}", seconds=60)
         return one
@@ -103,7 +103,7 @@ def start(world: World, tmp_path: Path) -> Iterator[Start]:
 
 
 @pytest.mark.parametrize("seed", seeds(8))
-def test_another_runner_finishes_what_a_killed_one_has_begun(
+def test_another_worker_finishes_what_a_killed_one_has_begun(
     seed: int, world: World, start: Start, calm: CalmOf, meet: Meet
 ) -> None:
     dice = random.Random(seed)
@@ -112,7 +112,7 @@ def test_another_runner_finishes_what_a_killed_one_has_begun(
     killed = start(f"kill@{dice.randint(1, POINTS)}")
     wait_until(
         lambda: killed.process.poll() is not None or world.row(job.id)["status"] == "COMPLETED",
-        "the runner dies, or the job ends before",
+        "the worker dies, or the job ends before",
     )
     if killed.process.poll() is not None:
         assert killed.process.returncode == -signal.SIGKILL, killed.log.read_text()
@@ -124,7 +124,7 @@ def test_another_runner_finishes_what_a_killed_one_has_begun(
 
 
 @pytest.mark.parametrize("seed", seeds(5))
-def test_a_runner_that_slept_beyond_its_lease_is_refused(
+def test_a_worker_that_slept_beyond_its_lease_is_refused(
     seed: int, world: World, start: Start, calm: CalmOf, meet: Meet
 ) -> None:
     dice = random.Random(seed)
@@ -169,16 +169,16 @@ def test_clocks_that_jump_do_nothing(
 
 
 @pytest.mark.parametrize("seed", seeds(2))
-def test_two_runners_over_a_week_apart_share_the_jobs(
+def test_two_workers_over_a_week_apart_share_the_jobs(
     seed: int, world: World, start: Start, calm: CalmOf, meet: Meet
 ) -> None:
-    runners = [start("jump+604800@1"), start("jump-604800@1")]
+    workers = [start("jump+604800@1"), start("jump-604800@1")]
     jobs = [world.submit("checksum" if seed % 2 else "inventory") for _ in range(4)]
     for job in jobs:
         assert world.ended(job.id)["attempt"] == 1
-    meet("clock: two runners a fortnight apart")
-    for runner in runners:
-        assert runner.end() == 0, runner.log.read_text()
+    meet("clock: two workers a fortnight apart")
+    for worker in workers:
+        assert worker.end() == 0, worker.log.read_text()
     operation = jobs[0].operations[0].operation
     for job in jobs:
         world.check(job.id, operation, calm(operation).rows)

@@ -123,7 +123,7 @@ class World:
         self.check_files()
 
     def check_files(self) -> None:
-        """Look whether there is exactly what the jobs need; a runner may still be about to remove something."""
+        """Look whether there is exactly what the jobs need; a worker may still be about to remove something."""
 
         def is_tidy() -> bool:
             return self.stored() == self.needed() and not list(self.direct.unfinished("jobs/")) and not self.work()
@@ -158,6 +158,6 @@ def quick(config: settings.Settings, **more: Any) -> settings.Settings:
 
 
 def opening(config: settings.Settings, source: Path, url: str, direct: storage.Storage) -> Iterator[World]:
-    """Yield a world without a runner."""
+    """Yield a world without a worker."""
     with bootstrap.open_services(config) as services:
         yield World(services, source, url, direct)

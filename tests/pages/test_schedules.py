@@ -70,7 +70,7 @@ def test_a_schedule_shows_what_when_next_and_how_the_last_run_went(
     assert "This process has no worker" not in texts(app)
 
 
-def test_a_process_without_a_runner_says_so(open_page: Open, made: ScheduleView) -> None:
+def test_a_process_without_a_worker_says_so(open_page: Open, made: ScheduleView) -> None:
     assert "This process has no worker" in texts(open_page("schedules"))
 
 

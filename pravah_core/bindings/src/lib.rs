@@ -42,17 +42,17 @@ fn start(py: Python<'_>, spec_json: &[u8], credentials: Option<&[u8]>) -> PyResu
 }
 
 #[pyfunction]
-#[pyo3(signature = (spec_json, folder, least_files, least_bytes, runners, credentials = None))]
+#[pyo3(signature = (spec_json, folder, least_files, least_bytes, workers, credentials = None))]
 fn plan(
     py: Python<'_>,
     spec_json: &[u8],
     folder: PathBuf,
     least_files: u64,
     least_bytes: u64,
-    runners: u32,
+    workers: u32,
     credentials: Option<&[u8]>,
 ) -> PyResult<handle::JobHandle> {
-    let cut = Cut { files: least_files, bytes: least_bytes, runners };
+    let cut = Cut { files: least_files, bytes: least_bytes, workers };
     py.detach(|| {
         let credentials = parsed(credentials)?;
         let job = Job::prepare_with(spec_json, credentials.as_ref())?;

@@ -120,7 +120,7 @@ def reader(kept: Kept) -> TestClient:
 
 
 def store(services: bootstrap.Services, job_id: uuid.UUID, name: str, content: bytes, folder: Path) -> str:
-    """Put a file beside a job's own ones, as the runner would; return its address."""
+    """Put a file beside a job's own ones, as the worker would; return its address."""
     with services.database.transaction() as session:
         kept = job_files.artifacts(session, job_id)
         added = Artifact(name=name, media_type="text/html", size_bytes=len(content))

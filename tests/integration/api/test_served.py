@@ -66,7 +66,7 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def test_the_road_over_the_wire(server: httpx.Client, running: bootstrap.Services, source: Path) -> None:
-    """The server has no runner: one in another process takes the job, as a worker does."""
+    """The server has no worker: one in another process takes the job."""
     answer = server.post("/api/jobs", json=asking.body("checksum", source))
     assert answer.status_code == 201
     address = answer.headers["location"]

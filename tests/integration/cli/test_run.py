@@ -68,10 +68,10 @@ def test_run_takes_no_other_job_from_the_queue(cli: Cli, small: Path, services: 
     assert services.jobs.get(waiting.id).attempt == 1
 
 
-def test_run_leaves_the_job_to_a_runner_that_is_quicker(
+def test_run_leaves_the_job_to_a_worker_that_is_quicker(
     cli: Cli, small: Path, running: bootstrap.Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # This command's own runner is kept from starting: only the other one can take the job.
+    # This command's own worker is kept from starting: only the other one can take the job.
     monkeypatch.setattr(bootstrap.Services, "start_worker", lambda self, only=None: None)
     assert cli("run", "inventory", small, "--json").document["status"] == "COMPLETED"
 

@@ -41,7 +41,7 @@ def _get(url: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_all_serves_dashboard_api_and_runner(number: signal.Signals, pravah: Pravah, small: Path) -> None:
+def test_all_serves_dashboard_api_and_worker(number: signal.Signals, pravah: Pravah, small: Path) -> None:
     port = free_port()
     server = pravah.start("serve", "--port", str(port))
     assert _line(server) == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n"

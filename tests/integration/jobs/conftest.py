@@ -60,7 +60,7 @@ Spawn = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def spawn(settings: settings_module.Settings, tmp_path: Path) -> Iterator[Spawn]:
-    """Return a function that starts a process with a runner on this test's database and data directory."""
+    """Return a function that starts a process with a worker on this test's database and data directory."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(**more: str) -> subprocess.Popen[bytes]:
@@ -103,7 +103,7 @@ def statuses(view: JobView) -> list[str]:
 def claim(
     services: bootstrap.Services, limit: int = 10, lease_seconds: float = 10, *, alone: bool = False
 ) -> tuple[UUID, int] | None:
-    """Claim as a runner does, or as one that runs one job alone."""
+    """Claim as a worker does, or as one that runs one job alone."""
     with services.database.transaction() as session:
         row = job_rows.claim(session, limit, lease_seconds, alone=alone)
         return None if row is None else (row.id, row.fencing_token or 0)

@@ -1,4 +1,4 @@
-"""Runners that stop or die, and who takes their jobs up."""
+"""Workers that stop or die, and who takes their jobs up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
 from tests.rows import change
 
 
-def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_runner_takes_it_up(
+def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_worker_takes_it_up(
     settings: settings_module.Settings, slow_job: JobRequest
 ) -> None:
     with bootstrap.open_services(settings) as first:
@@ -93,7 +93,7 @@ def test_a_job_of_another_machine_waits_for_the_end_of_its_lease(
         assert done.attempt == 2
 
 
-def test_a_job_whose_runner_dies_again_and_again_fails(services: bootstrap.Services, small_job: JobRequest) -> None:
+def test_a_job_whose_worker_dies_again_and_again_fails(services: bootstrap.Services, small_job: JobRequest) -> None:
     view = services.jobs.submit(small_job)[0]
     for attempt in range(1, recovery.MOST_DEATHS + 1):
         assert claim(services, alone=True)
@@ -123,7 +123,7 @@ def test_graceful_stops_do_not_count_as_deaths(services: bootstrap.Services, sma
     assert services.jobs.get(view.id).status == Status.PENDING
 
 
-def test_a_job_whose_runner_is_dead_can_be_cancelled_and_deleted_without_a_runner(
+def test_a_job_whose_worker_is_dead_can_be_cancelled_and_deleted_without_a_worker(
     services: bootstrap.Services, small_job: JobRequest
 ) -> None:
     view = services.jobs.submit(small_job)[0]
@@ -179,7 +179,7 @@ def test_what_an_attempt_that_died_stored_goes_with_the_end_of_the_job(
 
 
 def take_over_dead(services: bootstrap.Services, view: JobView) -> None:
-    """Queue a job again as if its runner had died."""
+    """Queue a job again as if its worker had died."""
     with services.database.transaction() as session:
         recovery.interrupt(session, view.id, "test", died=True)
     with services.database.transaction() as session:
@@ -207,7 +207,7 @@ def test_nothing_that_fails_after_the_end_of_a_job_takes_its_result(
         assert opened.results.query(view.id, "inventory.result", results.ResultQuery()).total_rows
 
 
-def test_a_runner_that_lost_its_job_takes_nothing_of_the_result(
+def test_a_worker_that_lost_its_job_takes_nothing_of_the_result(
     services: bootstrap.Services, small_job: JobRequest
 ) -> None:
     view = services.jobs.submit(small_job)[0]
@@ -216,8 +216,8 @@ def test_a_runner_that_lost_its_job_takes_nothing_of_the_result(
     take_over_dead(services, view)
     services.start_worker()
     assert services.jobs.wait(view.id, 30).status == Status.COMPLETED
-    runner = services.start_worker()
+    worker = services.start_worker()
     stale = Claim(view.id, view.id, claimed[1], 2, small_job)
     for is_completed in (True, False):
-        runner._tidy(stale, is_completed=is_completed)
+        worker._tidy(stale, is_completed=is_completed)
     assert services.results.query(view.id, "inventory.result", results.ResultQuery()).total_rows

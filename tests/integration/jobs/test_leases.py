@@ -1,4 +1,4 @@
-"""Who may write to a job: leases, fencing tokens, several runners, dead runners."""
+"""Who may write to a job: leases, fencing tokens, several workers, dead workers."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_limit_holds_over_processes(
     assert services.jobs.wait(waiting.id, 30).status == Status.COMPLETED
 
 
-def test_every_write_of_a_stale_runner_is_refused(services: bootstrap.Services, small_job: JobRequest) -> None:
+def test_every_write_of_a_stale_worker_is_refused(services: bootstrap.Services, small_job: JobRequest) -> None:
     job_id = services.jobs.submit(small_job)[0].id
     claimed = claim(services)
     assert claimed is not None
@@ -99,10 +99,10 @@ class UnreachedReport:
 
     def finish(self, session: object) -> None:
         """Fail."""
-        raise AssertionError("a stale runner writes issues and shards")
+        raise AssertionError("a stale worker writes issues and shards")
 
 
-def test_a_stale_runner_completes_nothing_and_leaves_no_file(
+def test_a_stale_worker_completes_nothing_and_leaves_no_file(
     services: bootstrap.Services, small_job: JobRequest, settings: settings_module.Settings
 ) -> None:
     view = services.jobs.submit(small_job)[0]
@@ -113,13 +113,13 @@ def test_a_stale_runner_completes_nothing_and_leaves_no_file(
     folder = settings.work_dir / "stale" / "out"
     folder.mkdir(parents=True)
     (folder / "issues.parquet").write_bytes(b"stale")
-    runner = Worker(
+    worker = Worker(
         services.database, services.jobs, services.sources, services.storage, services.artifacts, services.settings
     )
     progress = Progress.model_validate({**dict.fromkeys(Progress.model_fields, 0), "stage": "write"})
     finished = Finished({"stale": True}, progress, UnreachedReport())  # type: ignore[arg-type]
     with Lease(services.database, view.id, fresh, services.settings, threading.Event()) as lease:
-        runner._complete(Claim(view.id, view.id, stale, 1, view.request), folder, finished, lease)
+        worker._complete(Claim(view.id, view.id, stale, 1, view.request), folder, finished, lease)
     after = services.jobs.get(view.id)
     assert after.status == Status.RUNNING
     assert after.outcome is None
@@ -178,14 +178,14 @@ def test_a_lease_notices_that_it_is_lost_and_stops_the_work(
         assert not lease.cancelled.is_set()
 
 
-def test_a_runner_that_lost_its_lease_forgets_the_job(running: bootstrap.Services, slow_job: JobRequest) -> None:
+def test_a_worker_that_lost_its_lease_forgets_the_job(running: bootstrap.Services, slow_job: JobRequest) -> None:
     view = running.jobs.submit(slow_job)[0]
     wait_for(running, view, Status.RUNNING)
     with running.database.transaction() as session:
         token = job_rows.get_row(session, view.id).fencing_token or 0
         change(session, "jobs", view.id, fencing_token=token + 1_000, worker=None)
     name = f"pravah-job-{view.id}"
-    wait_until(lambda: name not in {one.name for one in threading.enumerate()}, "the runner gave it up")
+    wait_until(lambda: name not in {one.name for one in threading.enumerate()}, "the worker gave it up")
     after = running.jobs.get(view.id)
     assert after.status == Status.RUNNING
     assert after.error is None
@@ -261,7 +261,7 @@ def test_after_completion_the_shards_are_those_of_the_result(
         assert {row.path for row in rows} <= stored
 
 
-def test_a_stale_runners_issues_do_not_shadow_those_of_its_successor(
+def test_a_stale_workers_issues_do_not_shadow_those_of_its_successor(
     services: bootstrap.Services, small_job: JobRequest
 ) -> None:
     job_id = services.jobs.submit(small_job)[0].id

@@ -1,4 +1,4 @@
-"""A job that is paused lets go of its runner, keeps what it has made, and goes on when it is resumed."""
+"""A job that is paused lets go of its worker, keeps what it has made, and goes on when it is resumed."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_paused_job_outlives_a_restart_and_can_be_cancelled(
         assert second.jobs.wait(other.id, 10).status == Status.CANCELLED
 
 
-def test_a_pause_is_kept_when_the_runner_dies(services: bootstrap.Services, small_job: JobRequest) -> None:
+def test_a_pause_is_kept_when_the_worker_dies(services: bootstrap.Services, small_job: JobRequest) -> None:
     view = services.jobs.submit(small_job)[0]
     assert claim(services)
     assert services.jobs.pause(view.id).status == Status.RUNNING

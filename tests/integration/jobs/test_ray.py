@@ -93,7 +93,7 @@ def test_a_job_on_two_nodes_gives_what_it_gives_here_also_when_one_dies(
         "PRAVAH_HEARTBEAT_SECONDS": "0.3",
         "PYTHONPATH": os.getcwd(),
     }
-    runner = spawn(**more)
+    worker = spawn(**more)
     with bootstrap.open_services(settings) as services:
         view = services.jobs.submit(wanted)[0]
         seen: set[str] = set()
@@ -103,7 +103,7 @@ def test_a_job_on_two_nodes_gives_what_it_gives_here_also_when_one_dies(
             return len(seen) >= 2
 
         wait_until(both_are_at_it, "tasks of two nodes have splits", 120)
-        assert not any(f" {runner.pid} " in one for one in seen), "the runner itself only waits"
+        assert not any(f" {worker.pid} " in one for one in seen), "the worker itself only waits"
         assert cluster.stdin is not None
         assert cluster.stdout is not None
         cluster.stdin.write(b"kill\n")

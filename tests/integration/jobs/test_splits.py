@@ -1,4 +1,4 @@
-"""A job that several runners share, split by split: the same result, whoever does what and whoever dies."""
+"""A job that several workers share, split by split: the same result, whoever does what and whoever dies."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def large(tree: TreeBuilder) -> JobRequest:
 
 @pytest.fixture
 def idle(settings: settings_module.Settings) -> Iterator[bootstrap.Services]:
-    """Return services without a runner, while another one, which does nothing, is known to be there."""
+    """Return services without a worker, while another one, which does nothing, is known to be there."""
     with bootstrap.open_services(settings) as opened:
         _announce_somebody(opened)
         yield opened
@@ -72,7 +72,7 @@ def _announce_somebody(services: bootstrap.Services) -> None:
         session.execute("INSERT INTO workers VALUES (gen_random_uuid(), clock_timestamp() + interval '1 hour')")
 
 
-def _runners(services: bootstrap.Services) -> int:
+def _workers(services: bootstrap.Services) -> int:
     with services.database.transaction() as session:
         return registry.count(session, services.settings.lease_seconds)
 
@@ -142,14 +142,14 @@ def _nothing_is_left(services: bootstrap.Services, view: JobView) -> None:
     wait_until(is_clean, "what the splits stored is removed")
 
 
-def test_a_job_is_shared_with_another_runner_and_its_result_is_that_of_one(
+def test_a_job_is_shared_with_another_worker_and_its_result_is_that_of_one(
     settings: settings_module.Settings, wanted: JobRequest, spawn: Spawn
 ) -> None:
     alone = _alone(settings, wanted)
     spawn(**SMALL)
     with bootstrap.open_services(settings) as services:
         services.start_worker()
-        wait_until(lambda: _runners(services) == 2, "both are announced")
+        wait_until(lambda: _workers(services) == 2, "both are announced")
         stages: set[str] = set()
         view = services.jobs.submit(wanted)[0]
 
@@ -181,7 +181,7 @@ def test_one_large_file_is_shared_range_by_range(
     spawn(**SMALL)
     with bootstrap.open_services(settings) as services:
         services.start_worker()
-        wait_until(lambda: _runners(services) == 2, "both are announced")
+        wait_until(lambda: _workers(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
         seen: dict[int, Any] = {}
 
@@ -215,7 +215,7 @@ def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
     proxy, both = Proxy(s3_server), threading.Event()
 
     def hold(method: str, path: str) -> None:
-        # No object is had before each runner has a split.
+        # No object is had before each worker has a split.
         if method == "GET" and "/p/" in path.partition("?")[0]:
             both.wait(60)
 
@@ -223,7 +223,7 @@ def test_a_job_on_a_prefix_is_shared_as_one_on_a_directory_is(
     spawn(**SMALL, PRAVAH_S3_ENDPOINT_URL=proxy.endpoint)
     with bootstrap.open_services(config.model_copy(update={"s3_endpoint_url": proxy.endpoint})) as services:
         services.start_worker()
-        wait_until(lambda: _runners(services) == 2, "both are announced")
+        wait_until(lambda: _workers(services) == 2, "both are announced")
         view = services.jobs.submit(wanted)[0]
         wait_until(lambda: len({row.worker for row in _split_rows(services) if row.worker}) == 2, "both are at it", 60)
         both.set()
@@ -252,14 +252,14 @@ def test_what_needs_all_files_at_once_or_is_too_small_is_not_shared(
         _nothing_is_left(idle, done)
 
 
-def test_a_runner_that_dies_gives_its_splits_back(
+def test_a_worker_that_dies_gives_its_splits_back(
     settings: settings_module.Settings, large: JobRequest, spawn: Spawn, idle: bootstrap.Services
 ) -> None:
     alone = _alone(settings, large)
     other = spawn(**SMALL)
     view = idle.jobs.submit(large)[0]
     wait_until(lambda: "TAKEN" in _states(idle) and "DONE" in _states(idle), "the other is at it", 60)
-    # It does nothing more from here on: on a busy machine it might finish the job before the next runner has opened.
+    # It does nothing more from here on: on a busy machine it might finish the job before the next worker has opened.
     other.send_signal(signal.SIGSTOP)
     assert idle.jobs.get(view.id).status == Status.RUNNING, "the job is larger than what was done by then"
     with bootstrap.open_services(settings) as services:
@@ -269,7 +269,7 @@ def test_a_runner_that_dies_gives_its_splits_back(
         other.wait()
         done = services.jobs.wait(view.id, 60)
         _is_same(services, done, alone)
-        assert "INTERRUPTED" in statuses(done), "its own runner was the one that died"
+        assert "INTERRUPTED" in statuses(done), "its own worker was the one that died"
         assert _summary(done, "checksum")["reused_files"] == 0
         _nothing_is_left(services, done)
 
@@ -299,7 +299,7 @@ def test_an_attempt_goes_on_with_the_splits_that_are_done(
         _nothing_is_left(services, after)
 
 
-def test_a_runner_that_lost_its_split_can_write_nothing_of_it(idle: bootstrap.Services, wanted: JobRequest) -> None:
+def test_a_worker_that_lost_its_split_can_write_nothing_of_it(idle: bootstrap.Services, wanted: JobRequest) -> None:
     view = idle.jobs.submit(wanted)[0]
     with idle.database.transaction() as session:
         row = job_rows.claim(session, 10, 60)

@@ -77,7 +77,7 @@ def made(services: bootstrap.Services, job: JobRequest, **values: object) -> Sch
 
 
 def ended(services: bootstrap.Services, schedule: ScheduleView) -> JobView:
-    """Run the job of a schedule to its end, by a runner without a messenger beside it."""
+    """Run the job of a schedule to its end, by a worker without a messenger beside it."""
     run = services.schedules.run(schedule.id)
     services.start_worker(only=run.id)
     done = services.jobs.wait(run.id, 30)

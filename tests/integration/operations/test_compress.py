@@ -191,7 +191,7 @@ def test_a_retry_takes_over_what_its_job_left_and_nobody_else_does(
     )
     view = ended(running, running.jobs.submit(request)[0], lambda job: running.jobs.cancel(job.id))
     destination.mkdir(exist_ok=True)
-    # As a runner leaves it that dies in the middle.
+    # As a worker leaves it that dies in the middle.
     (destination / ".pravah-unfinished").write_text(str(view.id))
     (destination / "a.csv.zst").write_bytes(b"half")
     stranger = ended(running, running.jobs.submit(request)[0])

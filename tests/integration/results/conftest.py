@@ -1,4 +1,4 @@
-"""Results that a test makes up, stored as a runner stores them."""
+"""Results that a test makes up, stored as a worker stores them."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_whatever_the_clock_says_a_running_job_keeps_its_files(
     assert running.jobs.wait(view.id, 10).status == Status.CANCELLED
 
 
-def test_what_a_runner_without_a_lease_stored_goes_and_its_successors_stays(
+def test_what_a_worker_without_a_lease_stored_goes_and_its_successors_stays(
     services: bootstrap.Services, tree: TreeBuilder
 ) -> None:
     view = waiting(services, operation="inventory", source=Source.of_path(tree({"a": b"1"})))
@@ -146,7 +146,7 @@ def test_what_a_runner_without_a_lease_stored_goes_and_its_successors_stays(
     age(services.settings.work_dir)
     assert set(names(sweep(services))) == {f"jobs/{view.id}/{stale}/"}
     assert services.storage.list("jobs/") == [f"jobs/{view.id}/{fresh}/part"]
-    # What the stale runner did not store is a baseline of its successor, however long that one runs.
+    # What the stale worker did not store is a baseline of its successor, however long that one runs.
     assert (services.settings.work_dir / f"{view.id}/{stale}/part").exists()
 
 

@@ -42,7 +42,7 @@ def clock() -> SetClock:
 
 @pytest.fixture
 def schedules(services: bootstrap.Services, clock: SetClock) -> ScheduleService:
-    """Return the use-cases by the test's clock; a runner of this test starts what is due by it too."""
+    """Return the use-cases by the test's clock; a worker of this test starts what is due by it too."""
     vars(services)["schedules"] = ScheduleService(services.database, services.jobs, services.settings, clock)
     return services.schedules
 

@@ -29,7 +29,7 @@ from tests.rows import change
 
 
 def end(services: bootstrap.Services, job_id: object) -> None:
-    """End a job as a runner would."""
+    """End a job as a worker would."""
     with services.database.transaction() as session:
         change(session, "jobs", job_id, status=Status.COMPLETED)
 
@@ -342,7 +342,7 @@ def test_the_thread_starts_what_is_due_and_what_is_made_meanwhile(
     assert not scheduler.is_alive
 
 
-def test_a_runner_starts_by_the_databases_clock_what_was_due_while_it_was_away(
+def test_a_worker_starts_by_the_databases_clock_what_was_due_while_it_was_away(
     services: bootstrap.Services, job: JobRequest
 ) -> None:
     asked = ScheduleRequest(name="nightly", job=job, when="every 1m")

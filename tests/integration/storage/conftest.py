@@ -143,7 +143,7 @@ def config(
 
 @pytest.fixture
 def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
-    """Yield services with a runner."""
+    """Yield services with a worker."""
     with bootstrap.open_services(config) as services:
         services.start_worker()
         yield services

@@ -36,7 +36,7 @@ def config(settings: settings_module.Settings, s3_server: str, s3_bucket: str) -
 
 @pytest.fixture
 def opened(config: settings_module.Settings) -> Iterator[bootstrap.Services]:
-    """Yield services with a runner."""
+    """Yield services with a worker."""
     with bootstrap.open_services(config) as services:
         services.start_worker()
         yield services

@@ -1,11 +1,11 @@
-//! A job cut into splits: lists of its files, for several runners to work on side by side.
+//! A job cut into splits: lists of its files, for several workers to work on side by side.
 //!
 //! A split is run as a job of its own over a list ([`pravah_foundation::source::walk::listed`]); its shards are then a baseline of the job
 //! itself ([`pravah_foundation::store::baseline`]), which takes over what the splits have found and computes what they lack. So a plan need
 //! not be exact: a file that came, went or changed since is seen by the job's own walk.
 //!
 //! Splits become smaller towards the end of the job (guided self-scheduling, Polychronopoulos and Kuck 1987): the first
-//! ones are large, since each has its costs, and the last ones small, so that no runner waits long for another.
+//! ones are large, since each has its costs, and the last ones small, so that no worker waits long for another.
 //!
 //! A file that is larger than most splits is cut as well, where its operation takes it range by range ([`Ranges`]): what
 //! splits make of its parts, the job's own run puts together without reading it.
@@ -32,14 +32,14 @@ use pravah_foundation::source::walk::listed::{write_group, write_range};
 use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
 use pravah_foundation::store::baseline::Baseline;
 
-/// Of everything found so far, the part for each runner at which a list is closed while the tree is walked: there are
+/// Of everything found so far, the part for each worker at which a list is closed while the tree is walked: there are
 /// some hundred lists however large it is, and the splits are made of them.
 const LISTS: u64 = 64;
 
-/// The largest split: this part of the job for each runner. A split that is lost is done again.
+/// The largest split: this part of the job for each worker. A split that is lost is done again.
 const MOST: u32 = 8;
 
-/// Of what is left, the part for each runner that the next split is.
+/// Of what is left, the part for each worker that the next split is.
 const NEXT: u32 = 4;
 
 /// How a job is cut.
@@ -50,7 +50,7 @@ pub struct Cut {
     /// Or bytes of it.
     pub bytes: u64,
     /// Who shares the job.
-    pub runners: u32,
+    pub workers: u32,
 }
 
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl Planner {
 
     /// Files and bytes at which the list that is open is closed.
     fn most(&self, state: &State) -> (u64, u64) {
-        let part = LISTS * u64::from(self.cut.runners.max(1));
+        let part = LISTS * u64::from(self.cut.workers.max(1));
         (self.cut.files.max(state.files / part), self.cut.bytes.max(state.bytes / part))
     }
 
@@ -191,14 +191,14 @@ impl State {
 
 /// Make splits of lists. The lists become larger as the walk goes on, so the last ones come first.
 fn splits_of(lists: Vec<Split>, cut: Cut) -> Vec<Split> {
-    let runners = f64::from(cut.runners.max(1));
+    let workers = f64::from(cut.workers.max(1));
     let cost = |split: &Split| split.files as f64 / cut.files as f64 + split.bytes as f64 / cut.bytes as f64;
     let all: f64 = lists.iter().map(cost).sum();
     let mut left = all;
     let mut lists = lists.into_iter().rev().peekable();
     let mut splits = Vec::new();
     while let Some(mut split) = lists.next() {
-        let most = (all / (runners * f64::from(MOST))).min(left / (runners * f64::from(NEXT)));
+        let most = (all / (workers * f64::from(MOST))).min(left / (workers * f64::from(NEXT)));
         while let Some(list) = lists.next_if(|list| cost(&split) + cost(list) <= most) {
             split.files += list.files;
             split.bytes += list.bytes;

@@ -14,7 +14,7 @@ use pravah_engine::base::error::EngineError;
 use pravah_engine::job::plan::Cut;
 use serde_json::{Value, json};
 
-const WHOLE: Cut = Cut { files: u64::MAX, bytes: u64::MAX, runners: 8 };
+const WHOLE: Cut = Cut { files: u64::MAX, bytes: u64::MAX, workers: 8 };
 
 fn tree() -> Tree {
     let tree = Tree::new();
@@ -65,9 +65,9 @@ fn the_parts_of_a_job_are_its_files_once_each_and_together_its_result() {
     let spec = both(&tree).walk("include_hidden", false);
     let alone = spec.run();
     for cut in [
-        Cut { files: 1, bytes: 1, runners: 8 },
-        Cut { files: 7, bytes: 1 << 40, runners: 8 },
-        Cut { files: 1 << 40, bytes: 999, runners: 8 },
+        Cut { files: 1, bytes: 1, workers: 8 },
+        Cut { files: 7, bytes: 1 << 40, workers: 8 },
+        Cut { files: 1 << 40, bytes: 999, workers: 8 },
     ] {
         let folder = temporary_in_memory("plan");
         let splits = plan(&spec, folder.path(), cut);
@@ -99,7 +99,7 @@ fn no_file_is_opened_that_a_split_has_found() {
     let tree = tree();
     let spec = both(&tree);
     let folder = temporary_in_memory("plan");
-    let splits = plan(&spec, folder.path(), Cut { files: 50, bytes: u64::MAX, runners: 8 });
+    let splits = plan(&spec, folder.path(), Cut { files: 50, bytes: u64::MAX, workers: 8 });
     let parts: Vec<Done> = splits[..3].iter().map(|(list, ..)| of_list(&spec, list)).collect();
     let control = Arc::new(Control::new());
     let mut rest = spec.clone();
@@ -115,7 +115,7 @@ fn no_file_is_opened_that_a_split_has_found() {
     // A plan of what is left names only the others.
     let left = temporary_in_memory("left");
     let files: u64 =
-        plan(&rest, left.path(), Cut { files: 50, bytes: u64::MAX, runners: 8 }).iter().map(|split| split.1).sum();
+        plan(&rest, left.path(), Cut { files: 50, bytes: u64::MAX, workers: 8 }).iter().map(|split| split.1).sum();
     assert_eq!(files, 303 - known);
     // Known to one operation of two is not known.
     rest.0["baselines"]["text_statistics"] = json!([]);
@@ -129,7 +129,7 @@ fn what_changed_since_the_plan_or_since_its_split_is_as_the_jobs_own_walk_sees_i
     let tree = tree();
     let spec = both(&tree);
     let folder = temporary_in_memory("plan");
-    let splits = plan(&spec, folder.path(), Cut { files: 100, bytes: u64::MAX, runners: 8 });
+    let splits = plan(&spec, folder.path(), Cut { files: 100, bytes: u64::MAX, workers: 8 });
     let alone_before = spec.run();
     fs::remove_file(tree.at("d0/e0/0\n\u{e9}")).unwrap();
     fs::remove_dir_all(tree.at("d1/e1")).unwrap();
@@ -207,7 +207,7 @@ fn lines_and_figures_of_splits_are_those_of_one_run() {
         }
         let alone = spec.run();
         let folder = temporary_in_memory("plan");
-        let splits = plan(&spec, folder.path(), Cut { files: 7, bytes: u64::MAX, runners: 8 });
+        let splits = plan(&spec, folder.path(), Cut { files: 7, bytes: u64::MAX, workers: 8 });
         let parts: Vec<Done> = splits.iter().map(|(list, ..)| of_list(&spec, list)).collect();
         let mut whole = spec.clone();
         let shards: Vec<PathBuf> =

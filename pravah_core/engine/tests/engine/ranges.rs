@@ -1,4 +1,4 @@
-//! Large files range by range: by several runners, and by an attempt that goes on where another one died.
+//! Large files range by range: by several workers, and by an attempt that goes on where another one died.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ use pravah_engine::job::plan::Cut;
 use serde_json::json;
 
 /// As many splits as there may be.
-const FINE: Cut = Cut { files: 1, bytes: 1, runners: 8 };
+const FINE: Cut = Cut { files: 1, bytes: 1, workers: 8 };
 const NAME: &[u8] = b"d/large\n\xff";
 
 /// A file of zeros with some noise in each part and at its end.
@@ -116,7 +116,7 @@ fn ranges_are_a_file_once_and_its_digest_is_put_together_without_reading_it() {
     let tree = tree(size);
     let spec = checksum(&tree);
     let alone = spec.run();
-    for cut in [FINE, Cut { bytes: 2 * PART_BYTES - 1, ..FINE }, Cut { runners: 1, bytes: 4 * PART_BYTES, ..FINE }] {
+    for cut in [FINE, Cut { bytes: 2 * PART_BYTES - 1, ..FINE }, Cut { workers: 1, bytes: 4 * PART_BYTES, ..FINE }] {
         let folder = temporary_in_memory("plan");
         let splits = plan(&spec, folder.path(), cut);
         assert!(splits.len() > 2, "{cut:?}: {splits:?}");
