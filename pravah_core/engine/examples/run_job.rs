@@ -1,6 +1,7 @@
 //! Runs one job without Python: a job specification on standard input, its outcome on standard output.
 //!
-//! `--defaults` prints every operation's default options and tables instead. An error is one JSON object,
+//! `--peak` prints the largest resident size of the process, in KiB, on standard error after the job. `--defaults` prints
+//! every operation's default options and tables instead. An error is one JSON object,
 //! `{"code", "message"}`, on standard error, and the exit status of the error table (2 for an unacceptable
 //! specification, 3 for the source, 5 for the output, 70 for a bug); this is the seed of a service of its own.
 
@@ -17,11 +18,15 @@ use pravah_engine::ops;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let document = match std::env::args().nth(1).as_deref() {
+    let argument = std::env::args().nth(1);
+    let document = match argument.as_deref() {
         Some("--defaults") => Ok(ops::declarations().to_string().into_bytes()),
-        Some(_) => Err(EngineError::invalid("usage: run_job [--defaults] < job specification")),
-        None => read_and_run(),
+        None | Some("--peak") => read_and_run(),
+        Some(_) => Err(EngineError::invalid("usage: run_job [--defaults | --peak] < job specification")),
     };
+    if argument.as_deref() == Some("--peak") {
+        eprintln!("{}", peak_kib());
+    }
     match document {
         Ok(document) => print(&document),
         Err(error) => {
@@ -36,6 +41,13 @@ fn read_and_run() -> Result<Vec<u8>, EngineError> {
     let read = io::stdin().read_to_end(&mut spec);
     read.map_err(|error| EngineError::invalid(format!("the job specification cannot be read: {error}")))?;
     run(&spec, &Arc::new(Control::new())).map(|outcome| outcome.to_json())
+}
+
+/// As the kernel has it; 0 where it does not tell.
+fn peak_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn print(document: &[u8]) -> ExitCode {

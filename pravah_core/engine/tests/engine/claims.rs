@@ -155,3 +155,119 @@ fn pages_of_parquet_that_claim_to_unpack_to_gigabytes() {
     tree.file("values.parquet", parquet(true, 64, 64, most));
     all_but_one_are_told(&tree, "claims");
 }
+
+/// A number of Thrift without a sign, and those of a block of differences (DELTA_BINARY_PACKED).
+fn lengths(count: u64, first: i64) -> Vec<u8> {
+    let mut out = Vec::new();
+    [128, 4, count].into_iter().for_each(|number| varint(number, &mut out));
+    varint(((first << 1) ^ (first >> 63)) as u64, &mut out);
+    // Blocks of no differences: all are as long.
+    (1..count.min(100_000)).step_by(128).for_each(|_| out.extend([0; 5]));
+    out
+}
+
+/// A Parquet file of one column of texts in one page, with its values as they are given.
+fn texts(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
+    let mut file = b"PAR1".to_vec();
+    field(0x15, 0, &mut file);
+    [values.len() as i64; 2].iter().for_each(|&length| field(0x15, length, &mut file));
+    file.push(0x2c);
+    field(0x15, count, &mut file);
+    [encoding, 3, 3].iter().for_each(|&encoding| field(0x15, encoding, &mut file));
+    file.extend([0, 0]);
+    file.extend(values);
+    footer(file, "required binary s (UTF8);", Compression::UNCOMPRESSED, count, 4, None)
+}
+
+/// A file of one chunk, with its metadata.
+fn footer(
+    mut file: Vec<u8>,
+    column: &str,
+    compression: Compression,
+    rows: i64,
+    data_at: i64,
+    dictionary_at: Option<i64>,
+) -> Vec<u8> {
+    let length = file.len() as i64 - 4;
+    let schema = parse_message_type(&format!("message m {{ {column} }}")).unwrap();
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+    let column = ColumnChunkMetaData::builder(schema.column(0))
+        .set_compression(compression)
+        .set_encodings(vec![Encoding::PLAIN])
+        .set_num_values(rows)
+        .set_total_compressed_size(length)
+        .set_total_uncompressed_size(length)
+        .set_data_page_offset(data_at)
+        .set_dictionary_page_offset(dictionary_at)
+        .build()
+        .unwrap();
+    let group = RowGroupMetaData::builder(Arc::clone(&schema))
+        .set_num_rows(rows)
+        .set_total_byte_size(length)
+        .set_column_metadata(vec![column])
+        .build()
+        .unwrap();
+    let metadata = ParquetMetaData::new(FileMetaData::new(1, rows, None, None, schema, None), vec![group]);
+    ParquetMetaDataWriter::new(&mut file, &metadata).finish().unwrap();
+    file
+}
+
+#[test]
+fn lengths_of_texts_that_a_page_has_no_room_for() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let (far, text) = (1 << 40, [b'x'; 64]);
+    // DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY: more lengths than values, and than the other list has.
+    tree.file("lengths.parquet", texts(6, 8, &[&lengths(far, 1)[..], &text].concat()));
+    tree.file("prefixes.parquet", texts(7, 8, &[&lengths(far, 0)[..], &text].concat()));
+    tree.file("suffixes.parquet", texts(7, 8, &[&lengths(8, 0)[..], &lengths(far, 1), &text].concat()));
+    // A text of 64 KiB that all others begin with: gigabytes.
+    let count = 60_000;
+    let mut prefixes = lengths(count, 0);
+    // The second value has all of the first one, the others as much as that.
+    let start = prefixes.len() - (count as usize - 1).div_ceil(128) * 5;
+    prefixes.truncate(start);
+    (1..count).step_by(128).enumerate().for_each(|(block, _)| {
+        // One difference of 2^16 in the first block, in 32 bits.
+        prefixes.extend(if block == 0 { vec![0, 32, 0, 0, 0] } else { vec![0; 5] });
+        if block == 0 {
+            prefixes.extend([&(1_u32 << 16).to_le_bytes()[..], &[0; 31 * 4]].concat());
+        }
+    });
+    let mut suffixes = Vec::new();
+    [128, 4, count].into_iter().for_each(|number| varint(number, &mut suffixes));
+    varint(1 << 17, &mut suffixes);
+    (1..count).step_by(128).enumerate().for_each(|(block, _)| {
+        suffixes.extend(if block == 0 { vec![0, 32, 0, 0, 0] } else { vec![0; 5] });
+        if block == 0 {
+            suffixes.extend([&(-(1_i32 << 16)).to_le_bytes()[..], &[0; 31 * 4]].concat());
+        }
+    });
+    tree.file("alike.parquet", texts(7, count as i64, &[&prefixes[..], &suffixes, &vec![b'x'; 1 << 16]].concat()));
+    let done = spec("profile", &tree.path()).run();
+    let mut told: Vec<_> =
+        done.issues().iter().map(|row| (row.text("path").to_owned(), row.text("message").to_owned())).collect();
+    told.sort();
+    let words = [
+        "unpack to",
+        "lengths of a page are damaged",
+        "lengths of a page are damaged",
+        "lengths of a page are damaged",
+    ];
+    assert_eq!(told.len(), words.len(), "{told:?}");
+    told.iter().zip(words).for_each(|((_, message), words)| assert!(message.contains(words), "{told:?}"));
+}
+
+#[test]
+fn chunks_of_parquet_that_are_elsewhere() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let page = || parquet(false, 64, 64, 8)[..40].to_vec();
+    for (name, data, dictionary) in
+        [("far", 1 << 40, None), ("end", 90, None), ("dictionary", 4, Some(1 << 40)), ("before", -5, None)]
+    {
+        let file = footer(page(), "required int64 n;", Compression::UNCOMPRESSED, 8, data, dictionary);
+        tree.file(format!("{name}.parquet"), file);
+    }
+    all_but_one_are_told(&tree, "cannot be read as Parquet");
+}

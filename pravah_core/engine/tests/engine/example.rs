@@ -16,7 +16,7 @@ fn program() -> PathBuf {
     path.join("examples/run_job")
 }
 
-fn run(arguments: &[&str], input: &[u8]) -> Output {
+pub fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(program())
         .args(arguments)
         .stdin(Stdio::piped())

@@ -3,7 +3,9 @@
 
 mod common;
 
+mod archive_metadata;
 mod archives;
+mod arrow_types;
 mod attempts_again;
 mod cancel;
 mod checksum;
@@ -22,6 +24,7 @@ mod formats;
 mod fuzz;
 mod inventory;
 mod manifest;
+mod memory;
 mod objects;
 mod pass;
 mod plan;

@@ -10,20 +10,26 @@
 //! the reading of its file, as an issue.
 
 mod batches;
+mod cells;
 mod cover;
+mod deltas;
 mod format;
 mod head;
 mod later;
+mod nested;
 mod nulls;
 mod options;
+mod pages;
 mod reading;
 mod sample;
 mod sizes;
 mod source;
 mod split;
 mod thrift;
+mod weight;
 mod work;
 
+pub use cells::Lost;
 pub use format::{Format, stem};
 pub use head::{Head, lines};
 pub use later::STAGE;
@@ -40,6 +46,8 @@ use crate::tabular::text::Odd;
 
 /// The longest record.
 pub const LONGEST_BYTES: usize = 16 << 20;
+/// The longest row of a table: its text is longer than what it is made of.
+const LONGEST_ROW_BYTES: usize = 32 << 20;
 
 /// What an operation does with the records of files.
 pub trait RecordHandler: Send + Sync + 'static {
@@ -144,8 +152,8 @@ pub struct RecordCounts {
     pub cut_at: Option<u64>,
     /// Its packed bytes ended or broke before its text did.
     pub is_broken_off: bool,
-    /// Floats of typed tables that are no numbers; known at the end.
-    pub no_numbers: u64,
+    /// Values of typed tables that were read as null; known at the end.
+    pub lost: Lost,
 }
 
 impl RecordCounts {
@@ -156,7 +164,7 @@ impl RecordCounts {
 
     /// True when there is nothing to say of the file.
     pub fn is_plain(&self) -> bool {
-        self.is_whole() && !self.is_open && self.ragged == 0 && self.no_numbers == 0 && self.not_utf8 == 0
+        self.is_whole() && !self.is_open && self.ragged == 0 && self.lost == Lost::default() && self.not_utf8 == 0
     }
 
     fn add(&mut self, next: &Self) {

@@ -12,6 +12,7 @@ use super::format::Format;
 use super::head::{Head, Origin};
 use super::reading::{FileReading, Open, Shared};
 use super::source::{Piece, give};
+use super::weight;
 use super::work::Work;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
@@ -20,6 +21,7 @@ use crate::base::sync::lock;
 use crate::io::digest::{End, FileReader, Reading, Readings, Trouble};
 use crate::run::context::Context;
 use crate::tabular::json::Shape;
+use crate::tabular::values::ValueType;
 
 /// The name of the stage in which they are read.
 pub const STAGE: &str = "reread";
@@ -27,7 +29,9 @@ pub const STAGE: &str = "reread";
 const FIRST_ROWS: usize = 1024;
 const MOST_ROWS: usize = 1 << 20;
 /// Text of them that is looked at: a dictionary makes long texts of few bytes.
-const FIRST_BYTES: usize = 64 << 20;
+const FIRST_BYTES: usize = 8 << 20;
+/// A chunk is never made of fewer bytes than these because of its weight.
+const LEAST_BYTES: usize = 1 << 20;
 
 /// What is known of a file before it is read.
 #[derive(Debug, Clone)]
@@ -119,58 +123,77 @@ impl<T: RecordHandler> Shared<T> {
         begun: &mut Option<Begun<T>>,
     ) -> Result<()> {
         let path = origin.path.clone();
-        let failed = |message: String| {
-            self.control.issue("read", &path, IssueKind::Malformed, message);
+        let failed = |(kind, message): (IssueKind, String)| {
+            self.control.issue("read", &path, kind, message);
             Ok(())
         };
         let copy = || file.try_clone().map_err(|error| EngineError::internal(error.to_string()));
         // Some rows of the beginning tell how many are a chunk, and what most values are.
-        let first = Batches::open(format, copy()?, FIRST_ROWS).and_then(|mut batches| {
-            let batch = batches.next()?;
-            Ok((batches.leaves, batch))
-        });
-        let (leaves, batch) = match first {
+        let mut start = Vec::new();
+        let (rows, columns) = match first(format, copy()?, &mut start) {
             Ok(first) => first,
             Err(message) => return failed(message),
         };
-        let mut start = Vec::new();
-        let rows = match &batch {
-            Some(batch) => leaves.text(batch, FIRST_BYTES, &mut start)?.0,
-            None => 0,
-        };
-        drop(batch);
         let rows_of_chunk = (self.chunk_bytes * rows.max(1) / start.len().max(1)).clamp(1, MOST_ROWS);
-        let head = Head::of_table(origin, format, leaves.columns());
+        let head = Head::of_table(origin, format, columns);
         let work = Arc::new(Work::new(&self.table, head, &start)?);
+        drop(start);
         *begun = Some(Begun { work: Arc::clone(&work), _open: Open::new(self) });
-        let mut batches = match Batches::open(format, copy()?, rows_of_chunk) {
-            Ok(batches) => batches,
-            Err(message) => {
-                work.give_up();
-                return failed(message);
-            }
-        };
+        let most = (2 * self.chunk_bytes).max(LEAST_BYTES);
         let mut index = 0;
-        loop {
-            self.control.check()?;
-            match batches.next() {
-                Ok(Some(batch)) => {
-                    // A batch of an Arrow file may be as large as the file.
-                    for from in (0..batch.num_rows()).step_by(rows_of_chunk) {
-                        self.control.check()?;
-                        let part = batch.slice(from, rows_of_chunk.min(batch.num_rows() - from));
-                        give(self, &work, index, Piece::Rows(part, Arc::clone(&batches.leaves)))?;
-                        index += 1;
-                    }
-                }
-                Ok(None) => return Ok(()),
-                Err(message) => {
-                    work.give_up();
-                    return failed(message);
+        let mut read = || {
+            let mut batches = Batches::open(format, copy()?, rows_of_chunk).map_err(malformed)?;
+            while let Some(batch) = batches.next().map_err(malformed)? {
+                for part in weight::parts(batch, rows_of_chunk, most) {
+                    let part = part.map_err(|message| Stop::Issue(IssueKind::TooLarge, message))?;
+                    self.control.check()?;
+                    give(self, &work, index, Piece::Rows(part, Arc::clone(&batches.leaves)))?;
+                    index += 1;
                 }
             }
+            Ok(())
+        };
+        match read() {
+            Ok(()) => Ok(()),
+            Err(Stop::Ended(error)) => Err(error),
+            Err(Stop::Issue(kind, message)) if work.give_up() => failed((kind, message)),
+            Err(Stop::Issue(..)) => Ok(()),
         }
     }
+}
+
+/// Why a table is not read to its end.
+enum Stop {
+    Issue(IssueKind, String),
+    Ended(EngineError),
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Ended(error)
+    }
+}
+
+fn malformed(message: String) -> Stop {
+    Stop::Issue(IssueKind::Malformed, message)
+}
+
+type Columns = Vec<(String, Option<ValueType>)>;
+
+/// The text of the first rows, how many these are, and the columns.
+fn first(
+    format: Format,
+    file: File,
+    start: &mut Vec<u8>,
+) -> std::result::Result<(usize, Columns), (IssueKind, String)> {
+    let malformed = |message| (IssueKind::Malformed, message);
+    let mut batches = Batches::open(format, file, FIRST_ROWS).map_err(malformed)?;
+    let columns = batches.leaves.columns();
+    let Some(batch) = batches.next().map_err(malformed)? else { return Ok((0, columns)) };
+    let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns)) };
+    let part = part.map_err(|message| (IssueKind::TooLarge, message))?;
+    let (rows, _) = batches.leaves.text(&part, FIRST_BYTES, start).map_err(malformed)?;
+    Ok((rows, columns))
 }
 
 /// A table that is being read.

@@ -16,7 +16,7 @@ use crate::io::unpack;
 type Checked<T = ()> = Result<T, String>;
 
 /// A part of `packed` bytes says that it unpacks to so many.
-fn check(packed: u64, unpacked: u64) -> Checked {
+pub fn check(packed: u64, unpacked: u64) -> Checked {
     // What the system does not give is no matter of ratios.
     let fits = |bytes: u64| usize::try_from(bytes).is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
     if unpacked <= unpack::limit(packed) && fits(unpacked) {

@@ -285,9 +285,18 @@ impl Piece {
             }
             Self::Rows(batch, leaves) => {
                 let mut text = lock(&shared.spare).pop().unwrap_or_default();
-                work.no_numbers(leaves.text(&batch, usize::MAX, &mut text)?.1);
+                let made = leaves.text(&batch, usize::MAX, &mut text);
                 drop(batch);
-                work.chunk(shared, index, &text, 0)?;
+                match made {
+                    Ok((_, lost)) => {
+                        work.lose(lost);
+                        work.chunk(shared, index, &text, 0)?;
+                    }
+                    Err(message) if work.give_up() => {
+                        shared.control.issue("read", &work.head.path, IssueKind::Malformed, message);
+                    }
+                    Err(_) => {}
+                }
                 text
             }
         };
@@ -325,8 +334,9 @@ pub(super) fn give<T: RecordHandler>(
 }
 
 fn take_back<T: RecordHandler>(shared: &Shared<T>, mut text: Vec<u8>) {
+    let is_usual = text.capacity() <= shared.chunk_bytes.max(KEPT_BYTES) * 2;
     let mut spare = lock(&shared.spare);
-    if spare.len() <= shared.threads * CHUNKS_PER_THREAD {
+    if is_usual && spare.len() <= shared.threads * CHUNKS_PER_THREAD {
         text.clear();
         spare.push(text);
     }

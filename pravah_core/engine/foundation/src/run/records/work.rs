@@ -1,9 +1,10 @@
 //! One file's chunks: worked on by several threads, added up in their order.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use super::cells::Lost;
 use super::cover::Cover;
 use super::head::{Head, lines};
 use super::reading::Shared;
@@ -24,7 +25,7 @@ pub struct Work<T: RecordHandler> {
     plan: T::Plan,
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
-    no_numbers: AtomicU64,
+    lost: Mutex<Lost>,
     seen: OnceLock<meta::FileState>,
     state: Mutex<FileState<T>>,
 }
@@ -49,7 +50,7 @@ impl<T: RecordHandler> Work<T> {
             head,
             plan,
             open: AtomicUsize::new(1),
-            no_numbers: AtomicU64::new(0),
+            lost: Mutex::default(),
             seen: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -84,14 +85,16 @@ impl<T: RecordHandler> Work<T> {
         lock(&self.state).counts.cut_at.is_some()
     }
 
-    /// So many floats of some of its rows are no numbers.
-    pub fn no_numbers(&self, count: u64) {
-        self.no_numbers.fetch_add(count, Ordering::Relaxed);
+    /// Values of some of its rows are read as null.
+    pub fn lose(&self, some: Lost) {
+        let mut lost = lock(&self.lost);
+        lost.no_numbers += some.no_numbers;
+        lost.unshown += some.unshown;
     }
 
-    /// Leave it out.
-    pub fn give_up(&self) {
-        lock(&self.state).is_broken = true;
+    /// Leave it out; false when it is left out already.
+    pub fn give_up(&self) -> bool {
+        !std::mem::replace(&mut lock(&self.state).is_broken, true)
     }
 
     /// Work on a chunk, and add it and those it held up.
@@ -161,7 +164,7 @@ impl<T: RecordHandler> Work<T> {
         }
         let mut state = lock(&self.state);
         let counts = std::mem::take(&mut state.counts);
-        let counts = RecordCounts { no_numbers: self.no_numbers.load(Ordering::Relaxed), ..counts };
+        let counts = RecordCounts { lost: *lock(&self.lost), ..counts };
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };
@@ -196,9 +199,12 @@ impl<T: RecordHandler> Work<T> {
                 ),
             });
         }
-        let no_numbers = counts.no_numbers;
+        let Lost { no_numbers, unshown } = counts.lost;
         if no_numbers > 0 {
             issue(format!("{no_numbers} floats are NaN or infinite; they are read as null"));
+        }
+        if unshown > 0 {
+            issue(format!("{unshown} dates or times are out of range; they are read as null"));
         }
         if counts.not_utf8 > 0 {
             issue(format!("contains bytes that are not valid UTF-8: {}", counts.odd.advice()));

@@ -119,7 +119,7 @@ impl ColumnProfile {
     /// A chunk's end: what is added to others is made small.
     pub fn close(&mut self) {
         if let Some(many) = &mut self.many {
-            many.flush();
+            many.close();
             while self.values.entries().len() > KEPT_OF_MANY {
                 self.values.cut();
             }

@@ -202,6 +202,12 @@ impl Many {
         self.waiting.clear();
     }
 
+    /// Add what waits; nothing more comes.
+    pub fn close(&mut self) {
+        self.flush();
+        self.waiting = Vec::new();
+    }
+
     /// Add what another has seen, whose records come `place` records later.
     pub fn merge(&mut self, other: &Self, place: u64) {
         self.kinds.iter_mut().zip(&other.kinds).for_each(|(own, other)| own.merge(other, place));

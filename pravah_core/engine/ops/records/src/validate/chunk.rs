@@ -27,9 +27,9 @@ pub struct Fault {
     /// Which rule it breaks.
     pub rule: Rule,
     /// Lines of the chunk before it.
-    pub line: u64,
+    pub line: u32,
     /// Where the record begins in the chunk.
-    pub offset: u64,
+    pub offset: u32,
     /// Where the value is in [`ValidatedChunk::values`].
     pub value: (u32, u32),
 }
@@ -50,8 +50,12 @@ pub struct ValidationRules<'a> {
 /// A chunk.
 #[derive(Debug, Default)]
 pub struct ValidatedChunk {
-    /// What is wrong, record by record.
+    /// What is wrong, record by record: as much of it as may be listed.
     pub faults: Vec<Fault>,
+    /// How many these may be.
+    pub most: usize,
+    /// There were more.
+    pub is_cut: bool,
     /// Values of faults.
     pub values: Vec<u8>,
     /// Values of keys that are compared within the file.
@@ -90,6 +94,11 @@ impl Lines {
 }
 
 impl ValidatedChunk {
+    /// One of which at most so many faults are listed.
+    pub fn listing(most: u64) -> Self {
+        Self { most: usize::try_from(most).unwrap_or(usize::MAX), ..Self::default() }
+    }
+
     /// Check some records.
     pub fn take(&mut self, records: Records<'_>, rules: ValidationRules<'_>) {
         let first = self.bad.len();
@@ -111,6 +120,8 @@ impl ValidatedChunk {
         }
         if self.faults.len() > begun {
             self.order(begun, records);
+            self.is_cut = self.faults.len() > self.most;
+            self.faults.truncate(self.most);
         }
         if rules.keeps_records {
             for record in 0..records.split.len() {
@@ -187,13 +198,16 @@ impl ValidatedChunk {
     }
 
     fn fault(&mut self, records: Records<'_>, record: usize, column: u32, rule: Rule, value: Option<&[u8]>) {
-        let value = value.map_or((0, 0), |value| self.keep(value));
         let number = records.first + record as u32;
         self.bad[number as usize] = true;
         let counted = self.counts.entry((column, rule)).or_insert((0, u64::from(number)));
         counted.0 += 1;
         counted.1 = counted.1.min(u64::from(number));
-        let offset = (records.at + records.split.record(record).0) as u64;
+        if self.is_cut {
+            return;
+        }
+        let value = value.map_or((0, 0), |value| self.keep(value));
+        let offset = (records.at + records.split.record(record).0) as u32;
         self.faults.push(Fault { record: number, column, rule, line: 0, offset, value });
     }
 
@@ -202,7 +216,7 @@ impl ValidatedChunk {
         self.faults[begun..].sort_unstable_by_key(|fault| (fault.record, fault.column.wrapping_add(1)));
         for fault in &mut self.faults[begun..] {
             let start = fault.offset as usize - records.at;
-            fault.line = records.lines_at + self.counted.before(records.text, start);
+            fault.line = (records.lines_at + self.counted.before(records.text, start)) as u32;
         }
     }
 }

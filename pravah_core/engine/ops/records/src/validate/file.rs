@@ -100,8 +100,8 @@ impl Validate {
     fn place(&self, head: &Head, fault: &Fault, before: &RecordCounts) -> ErrorPlace {
         ErrorPlace {
             record: Some(before.records + u64::from(fault.record) + 1),
-            line: head.format.is_text().then_some(before.lines + fault.line + 1),
-            offset: head.is_plain().then_some(head.mark_bytes + before.bytes + fault.offset),
+            line: head.format.is_text().then_some(before.lines + u64::from(fault.line) + 1),
+            offset: head.is_plain().then_some(head.mark_bytes + before.bytes + u64::from(fault.offset)),
         }
     }
 
@@ -171,7 +171,7 @@ impl RecordHandler for Validate {
     }
 
     fn part(&self, _of: &Of<'_, Self>) -> Result<ValidatedChunk> {
-        Ok(ValidatedChunk::default())
+        Ok(ValidatedChunk::listing(self.options.max_errors.saturating_sub(self.listed.load(Relaxed))))
     }
 
     fn records(&self, of: &Of<'_, Self>, part: &mut ValidatedChunk, records: Records<'_>) -> Result<()> {
@@ -198,6 +198,7 @@ impl RecordHandler for Validate {
         mut part: ValidatedChunk,
         before: &RecordCounts,
     ) -> Result<()> {
+        self.is_partial.fetch_or(part.is_cut, Relaxed);
         for ((column, rule), (errors, first)) in std::mem::take(&mut part.counts) {
             file.count(column, rule, errors, Some(before.records + first + 1));
         }

@@ -1,0 +1,377 @@
+//! Parquet, some rows at a time, as many as the pages allow that they are in.
+//!
+//! The reader of the library takes as many rows as it is told, whatever they hold. So each page is weighed before it is
+//! decoded: rows that need more than [`MOST_BYTES`] of further pages are read again, fewer at a time. Texts stay in
+//! their pages or dictionaries (views), however many rows have them.
+
+use std::sync::{Arc, Mutex};
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
+use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::basic::{ConvertedType, Encoding, Type};
+use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
+use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::schema::types::ColumnDescriptor;
+
+use super::sizes::{self, Parquet};
+use super::{LONGEST_ROW_BYTES, deltas};
+use crate::base::sync::lock;
+
+/// Pages that some rows may need behind the first new one of each column.
+const MOST_BYTES: u64 = 8 << 20;
+/// Pages of all columns that may be in memory at once: so much, or so many times the file.
+const HELD_BYTES: u64 = 128 << 20;
+const HELD_TIMES: u64 = 16;
+/// Values without a length of their own, of one batch.
+const FIXED_BYTES: u64 = 32 << 20;
+/// Rows become fewer by this factor.
+const FEWER: usize = 16;
+/// Of a value in a list: its levels and its place.
+const VALUE_BYTES: u64 = 8;
+/// The longest text of a decimal.
+const DECIMAL_BYTES: u64 = 64;
+
+/// The rows of a file.
+pub struct ParquetRows {
+    file: Arc<Parquet>,
+    metadata: Arc<ParquetMetaData>,
+    levels: FieldLevels,
+    schema: SchemaRef,
+    budget: Arc<Budget>,
+    /// Rows at a time: as asked for, and now. Both are powers of two: the smaller one divides what was read.
+    whole: usize,
+    rows: usize,
+    group: usize,
+    /// Rows of the group that were given, and rows that its reader has read.
+    given: usize,
+    read: usize,
+    reader: Option<ParquetRecordBatchReader>,
+}
+
+impl ParquetRows {
+    /// # Errors
+    /// The file is damaged.
+    pub fn open(file: Parquet, rows: usize) -> Result<Self> {
+        let file = Arc::new(file);
+        let read = ArrowReaderMetadata::load(&*file, Default::default())?;
+        let fields = viewed(read.schema().fields());
+        let metadata = Arc::clone(read.metadata());
+        let description = metadata.file_metadata().schema_descr();
+        let levels = parquet_to_arrow_field_levels(description, ProjectionMask::all(), Some(&fields))?;
+        let fixed = description.columns().iter().map(|column| width(column)).fold(0, u64::saturating_add);
+        if fixed > LONGEST_ROW_BYTES as u64 {
+            return Err(ParquetError::General(format!("its rows have {fixed} bytes each")));
+        }
+        let most = usize::try_from(FIXED_BYTES / fixed.max(1)).unwrap_or(usize::MAX).max(1);
+        let whole = rows.clamp(1, most);
+        let whole = 1 << whole.ilog2();
+        let budget = Arc::new(Budget::new(description.num_columns(), parquet::file::reader::Length::len(&*file)));
+        let schema = Arc::new(Schema::new(fields));
+        Ok(Self {
+            file,
+            metadata,
+            levels,
+            schema,
+            budget,
+            whole,
+            rows: whole,
+            group: 0,
+            given: 0,
+            read: 0,
+            reader: None,
+        })
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Rows that the footer promises.
+    pub fn promised(&self) -> Option<u64> {
+        u64::try_from(self.metadata.file_metadata().num_rows()).ok()
+    }
+
+    /// The next rows.
+    ///
+    /// # Errors
+    /// The file is damaged, or a row is too long.
+    pub fn next(&mut self) -> std::result::Result<Option<RecordBatch>, Box<dyn std::error::Error>> {
+        while self.group < self.metadata.num_row_groups() {
+            let reader = match &mut self.reader {
+                Some(reader) => reader,
+                none => {
+                    let (group, columns) = (self.group, &self.levels);
+                    let pages = Group { file: &self.file, metadata: &self.metadata, group, budget: &self.budget };
+                    none.insert(ParquetRecordBatchReader::try_new_with_row_groups(columns, &pages, self.rows, None)?)
+                }
+            };
+            self.budget.begin(self.rows);
+            match reader.next() {
+                Some(Ok(batch)) => {
+                    self.read += batch.num_rows();
+                    // What was given before the rows became fewer.
+                    if self.read > self.given {
+                        self.given = self.read;
+                        return Ok(Some(batch));
+                    }
+                }
+                Some(Err(error)) => {
+                    if !self.budget.is_exceeded() || self.rows == 1 {
+                        return Err(error.into());
+                    }
+                    self.rows = (self.rows / FEWER).max(1);
+                    (self.reader, self.read) = (None, 0);
+                }
+                None => {
+                    (self.reader, self.read, self.given) = (None, 0, 0);
+                    (self.rows, self.group) = (self.whole, self.group + 1);
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The fields with their texts and bytes as views, and without dictionaries, which are written out when they change.
+fn viewed(fields: &Fields) -> Fields {
+    fields.iter().map(view).collect()
+}
+
+fn view(field: &FieldRef) -> FieldRef {
+    let kind = view_type(field.data_type());
+    if kind == *field.data_type() { Arc::clone(field) } else { Arc::new(Field::clone(field).with_data_type(kind)) }
+}
+
+fn view_type(kind: &DataType) -> DataType {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::Dictionary(_, values) => view_type(values),
+        DataType::RunEndEncoded(_, values) => view_type(values.data_type()),
+        DataType::Struct(fields) => DataType::Struct(viewed(fields)),
+        DataType::List(item) => DataType::List(view(item)),
+        DataType::LargeList(item) => DataType::LargeList(view(item)),
+        DataType::ListView(item) => DataType::ListView(view(item)),
+        DataType::LargeListView(item) => DataType::LargeListView(view(item)),
+        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(view(item), *length),
+        DataType::Map(entries, sorted) => DataType::Map(view(entries), *sorted),
+        kind => kind.clone(),
+    }
+}
+
+/// Bytes of each value that is not written out as a text.
+fn width(column: &ColumnDescriptor) -> u64 {
+    match column.physical_type() {
+        Type::FIXED_LEN_BYTE_ARRAY => u64::try_from(column.type_length()).unwrap_or(0),
+        _ => VALUE_BYTES,
+    }
+}
+
+/// What the pages in memory take.
+struct Budget {
+    state: Mutex<Held>,
+    held: u64,
+}
+
+struct Held {
+    /// By column: bytes of its page and of its dictionary, and whether the batch has needed a new page.
+    columns: Vec<([u64; 2], bool)>,
+    all: u64,
+    /// Bytes of further pages, and how many there may be.
+    further: u64,
+    most: u64,
+    is_exceeded: bool,
+}
+
+impl Budget {
+    fn new(columns: usize, size: u64) -> Self {
+        let columns = vec![([0; 2], false); columns];
+        let state = Mutex::new(Held { columns, all: 0, further: 0, most: 0, is_exceeded: false });
+        Self { state, held: size.saturating_mul(HELD_TIMES).max(HELD_BYTES) }
+    }
+
+    /// So many rows come.
+    fn begin(&self, rows: usize) {
+        let mut state = lock(&self.state);
+        state.columns.iter_mut().for_each(|(_, is_new)| *is_new = false);
+        state.further = 0;
+        state.most = if rows == 1 { LONGEST_ROW_BYTES as u64 } else { MOST_BYTES };
+        state.is_exceeded = false;
+    }
+
+    fn is_exceeded(&self) -> bool {
+        lock(&self.state).is_exceeded
+    }
+
+    fn page(&self, column: usize, bytes: u64, is_dictionary: bool) -> Result<()> {
+        let mut guard = lock(&self.state);
+        let state = &mut *guard;
+        let (held, is_new) = &mut state.columns[column];
+        let before = std::mem::replace(&mut held[usize::from(is_dictionary)], bytes);
+        state.all = state.all - before + bytes;
+        if !is_dictionary && std::mem::replace(is_new, true) {
+            state.further = state.further.saturating_add(bytes);
+        }
+        if state.all > self.held {
+            let all = state.all;
+            return Err(ParquetError::General(format!("it needs {all} bytes of pages in memory at once")));
+        }
+        if state.further > state.most {
+            state.is_exceeded = true;
+            let most = state.most;
+            return Err(ParquetError::General(format!("a row is longer than {most} bytes")));
+        }
+        Ok(())
+    }
+}
+
+/// A row group whose pages are weighed.
+struct Group<'a> {
+    file: &'a Arc<Parquet>,
+    metadata: &'a Arc<ParquetMetaData>,
+    group: usize,
+    budget: &'a Arc<Budget>,
+}
+
+impl RowGroups for Group<'_> {
+    fn num_rows(&self) -> usize {
+        usize::try_from(self.metadata.row_group(self.group).num_rows()).unwrap_or(0)
+    }
+
+    fn column_chunks(&self, place: usize) -> Result<Box<dyn PageIterator>> {
+        let chunk = self.metadata.row_group(self.group).column(place);
+        let column = chunk.column_descr_ptr();
+        let size = parquet::file::reader::Length::len(&**self.file);
+        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
+        let (at, length) = (u64::try_from(start), u64::try_from(chunk.compressed_size()));
+        let end = at.ok().zip(length.ok()).and_then(|(at, length)| at.checked_add(length));
+        if end.is_none_or(|end| end > size) {
+            let length = chunk.compressed_size();
+            return Err(ParquetError::General(format!("it claims {length} bytes at {start}, behind its end")));
+        }
+        let inner = SerializedPageReader::new(Arc::clone(self.file), chunk, self.num_rows(), None)?;
+        let pages = Pages { inner, column, place, budget: Arc::clone(self.budget) };
+        Ok(Box::new(Chunk(Some(pages))))
+    }
+
+    fn row_groups(&self) -> Box<dyn Iterator<Item = &RowGroupMetaData> + '_> {
+        Box::new(std::iter::once(self.metadata.row_group(self.group)))
+    }
+
+    fn metadata(&self) -> &ParquetMetaData {
+        self.metadata
+    }
+}
+
+/// The one chunk of a column.
+struct Chunk(Option<Pages>);
+
+impl Iterator for Chunk {
+    type Item = Result<Box<dyn PageReader>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.take().map(|pages| Ok(Box::new(pages) as Box<dyn PageReader>))
+    }
+}
+
+impl PageIterator for Chunk {}
+
+struct Pages {
+    inner: SerializedPageReader<Parquet>,
+    column: Arc<ColumnDescriptor>,
+    place: usize,
+    budget: Arc<Budget>,
+}
+
+impl Pages {
+    fn weighed(&self, page: Option<Page>) -> Result<Option<Page>> {
+        let Some(page) = page else { return Ok(None) };
+        let (length, count) = (page.buffer().len() as u64, u64::from(page.num_values()));
+        let values = match &page {
+            Page::DictionaryPage { .. } => {
+                if self.is_decimal_text() && length > count.saturating_mul(DECIMAL_BYTES) {
+                    return Err(ParquetError::General("it claims decimals of very many digits".into()));
+                }
+                self.budget.page(self.place, length, true)?;
+                return Ok(Some(page));
+            }
+            Page::DataPage { buf, .. } => buf.get(self.levels_of(buf)..),
+            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
+                buf.get(def_levels_byte_len.saturating_add(*rep_levels_byte_len) as usize..)
+            }
+        };
+        let damaged = || ParquetError::General("the lengths of a page are damaged".into());
+        let encoding = page.encoding();
+        let unpacked = match encoding {
+            Encoding::DELTA_LENGTH_BYTE_ARRAY | Encoding::DELTA_BYTE_ARRAY => {
+                deltas::unpacked(values.ok_or_else(damaged)?, encoding, count).ok_or_else(damaged)?
+            }
+            _ => length,
+        };
+        sizes::check(length, unpacked).map_err(ParquetError::General)?;
+        let nested = if self.column.max_rep_level() > 0 {
+            count.saturating_mul(width(&self.column).max(VALUE_BYTES))
+        } else {
+            0
+        };
+        self.budget.page(self.place, unpacked.max(length).max(nested), false)?;
+        Ok(Some(page))
+    }
+
+    fn is_decimal_text(&self) -> bool {
+        self.column.physical_type() == Type::BYTE_ARRAY && self.column.converted_type() == ConvertedType::DECIMAL
+    }
+
+    /// Bytes of the levels in front of the values of an old page.
+    fn levels_of(&self, page: &[u8]) -> usize {
+        let mut at = 0_usize;
+        for level in [self.column.max_rep_level(), self.column.max_def_level()] {
+            if level > 0 {
+                let length =
+                    page.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_le_bytes(*bytes));
+                at = at.saturating_add(4).saturating_add(length as usize);
+            }
+        }
+        at
+    }
+}
+
+impl Iterator for Pages {
+    type Item = Result<Page>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.get_next_page().transpose()
+    }
+}
+
+impl PageReader for Pages {
+    fn get_next_page(&mut self) -> Result<Option<Page>> {
+        let page = self.inner.get_next_page()?;
+        self.weighed(page)
+    }
+
+    fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
+        self.inner.peek_next_page()
+    }
+
+    fn skip_next_page(&mut self) -> Result<()> {
+        self.inner.skip_next_page()
+    }
+
+    fn at_record_boundary(&mut self) -> Result<bool> {
+        self.inner.at_record_boundary()
+    }
+
+    fn supports_deferred_dictionary(&self) -> bool {
+        self.inner.supports_deferred_dictionary()
+    }
+
+    fn take_deferred_dictionary(&mut self) -> Result<Option<Page>> {
+        let page = self.inner.take_deferred_dictionary()?;
+        self.weighed(page)
+    }
+}

@@ -1,0 +1,139 @@
+//! The largest size of the process that runs a job, over that of one which has nothing to do.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_schema::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use serde_json::Value;
+
+use crate::common::run::{Spec, spec};
+use crate::common::tree::Tree;
+use crate::example::run;
+
+/// What a job at two threads may take, whatever it reads; docs/benchmarks.md has the table.
+const MOST_MIB: u64 = 300;
+
+/// The outcome of a job in a process of its own, and that process's peak in MiB.
+fn peak(job: Spec, tree: &Tree, name: &str) -> (Value, u64) {
+    let folder = tree.beside(name);
+    let job = job.threads(2).output("directory", folder.to_str().unwrap());
+    let output = run(&["--peak"], &job.json());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{name} {told}");
+    (serde_json::from_slice(&output.stdout).unwrap(), told.trim().parse::<u64>().unwrap() / 1024)
+}
+
+/// Run jobs on a tree; each one's outcome, when its process takes little enough.
+fn measured(title: &str, tree: &Tree, jobs: impl IntoIterator<Item = (&'static str, Spec)>) -> Vec<Value> {
+    let nothing = Tree::new();
+    let idle = peak(spec("profile", &nothing.path()), &nothing, "idle").1;
+    let mut outcomes = Vec::new();
+    for (name, job) in jobs {
+        let (outcome, most) = peak(job, tree, name);
+        eprintln!("{title}, {name}: {} MiB over the idle process", most - idle);
+        assert!(most - idle <= MOST_MIB, "{title}, {name}: {most} MiB, {idle} idle");
+        outcomes.push(outcome);
+    }
+    outcomes
+}
+
+fn readers(tree: &Tree) -> [(&'static str, Spec); 3] {
+    ["profile", "convert", "validate"].map(|operation| (operation, spec(operation, &tree.path())))
+}
+
+/// Write batches as Parquet.
+fn parquet(
+    tree: &Tree,
+    properties: WriterPropertiesBuilder,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = RecordBatch>,
+) {
+    let file = File::create(tree.at("a.parquet")).unwrap();
+    let properties = properties.set_compression(Compression::ZSTD(Default::default())).build();
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties)).unwrap();
+    batches.for_each(|batch| writer.write(&batch).unwrap());
+    writer.close().unwrap();
+}
+
+fn texts(texts: impl Iterator<Item = String>) -> RecordBatch {
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+    RecordBatch::try_from_iter([("text", texts)]).unwrap()
+}
+
+fn records(outcome: &Value) -> u64 {
+    let summary = &outcome["results"][0]["summary"];
+    ["records", "records_read"].iter().find_map(|name| summary[name].as_u64()).unwrap()
+}
+
+/// 2,048 short rows, and as many of 1 MiB: 2 GiB.
+fn wide_rows(tree: &Tree, encoding: Encoding) {
+    let narrow = texts((0..2048).map(|number| number.to_string()));
+    let wide = (0..128).map(|block| texts((0..16).map(|number| "x".repeat((1 << 20) + block * 16 + number))));
+    let properties = WriterProperties::builder().set_dictionary_enabled(false).set_encoding(encoding);
+    let schema = narrow.schema();
+    parquet(tree, properties, &schema, std::iter::once(narrow).chain(wide));
+    assert!(std::fs::metadata(tree.at("a.parquet")).unwrap().len() < 8 << 20);
+}
+
+#[test]
+fn wide_rows_behind_narrow_ones_in_a_small_parquet_file() {
+    let tree = Tree::new();
+    wide_rows(&tree, Encoding::PLAIN);
+    for outcome in measured("2 GiB of wide rows", &tree, readers(&tree)) {
+        assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (4096, Some(0)), "{outcome}");
+    }
+    let tree = Tree::new();
+    wide_rows(&tree, Encoding::DELTA_BYTE_ARRAY);
+    for outcome in measured("2 GiB of wide rows that begin alike", &tree, readers(&tree)) {
+        assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (0, Some(1)), "a page of it has no end");
+    }
+}
+
+#[test]
+fn one_long_text_of_a_dictionary_in_many_rows() {
+    let tree = Tree::new();
+    let batch = texts((0..128).map(|_| "x".repeat(8 << 20)));
+    let properties = WriterProperties::builder().set_dictionary_page_size_limit(64 << 20);
+    parquet(&tree, properties, &batch.schema(), std::iter::once(batch.clone()));
+    for outcome in measured("one text of 8 MiB in 128 rows", &tree, readers(&tree)) {
+        assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (128, Some(0)), "{outcome}");
+    }
+}
+
+#[test]
+fn many_faults_of_many_columns() {
+    let tree = Tree::new();
+    let names: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();
+    let line = format!("{}\n", ",".repeat(39));
+    tree.file("a.csv", format!("{}\n{}", names.join(","), line.repeat(1_000_000)));
+    let fields: Vec<Value> = names
+        .iter()
+        .map(|name| serde_json::json!({"name": name, "type": "integer", "constraints": {"required": true}}))
+        .collect();
+    let job = spec("validate", &tree.path()).option("schema_text", serde_json::json!({"fields": fields}).to_string());
+    let outcome = &measured("40 MB of commas with 40 required columns", &tree, [("validate", job)])[0];
+    assert_eq!(records(outcome), 1_000_000);
+}
+
+#[test]
+fn ten_thousand_columns() {
+    let tree = Tree::new();
+    let mut file = BufWriter::new(File::create(tree.at("a.csv")).unwrap());
+    let columns = 10_000;
+    let header: Vec<String> = (0..columns).map(|number| format!("c{number}")).collect();
+    writeln!(file, "{}", header.join(",")).unwrap();
+    for row in 0..300_usize {
+        let values: Vec<String> = (0..columns).map(|column| (row * 7919 + column * 31).to_string()).collect();
+        writeln!(file, "{}", values.join(",")).unwrap();
+    }
+    file.into_inner().unwrap();
+    let jobs = readers(&tree).into_iter().filter(|(operation, _)| *operation != "convert");
+    for outcome in measured("10,000 columns", &tree, jobs) {
+        assert_eq!(records(&outcome), 300);
+    }
+}
