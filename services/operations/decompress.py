@@ -177,6 +177,7 @@ OPERATION = Operation(
         Figure(key="members", title="Members"),
         Figure(key="replaced_members", title="Members replaced by a later one of the same name"),
         Figure(key="full_names", title="Files that kept their full name (app.zip beside app.tar.gz)", unit="files"),
+        Figure(key="attributes_left_out", title="Extended attributes that the destination does not support"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),

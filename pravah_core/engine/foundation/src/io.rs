@@ -4,6 +4,8 @@ pub mod claims;
 pub mod codec;
 pub mod destination;
 pub mod digest;
+pub mod holes;
 pub mod manifest;
 pub mod pack;
 pub mod unpack;
+pub mod xattrs;

@@ -393,19 +393,91 @@ fn a_damaged_member_of_a_zip_costs_no_other() {
     assert_eq!(files_below(&out(&tree)).len(), 199);
 }
 
+/// A content as each codec packs it, with the end of its name.
+fn packed(content: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    xz.write_all(content).unwrap();
+    let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    lz4.write_all(content).unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(content).unwrap();
+    [
+        ("gz", gzip(content)),
+        ("zst", zstd::encode_all(content, 1).unwrap()),
+        ("xz", xz.finish().unwrap()),
+        ("lz4", lz4.finish().unwrap()),
+        ("bz2", bzip2.finish().unwrap()),
+    ]
+}
+
 #[test]
-fn what_is_behind_a_gzip_stream_is_told_and_what_it_holds_comes_out() {
+fn what_is_behind_a_stream_is_told_and_what_it_holds_comes_out() {
     let tree = Tree::new();
-    tree.file("zeros.csv.gz", [gzip(b"a,b\n1,2\n"), vec![0; 512]].concat());
-    tree.file("rubbish.csv.gz", [gzip(b"a,b\n3,4\n"), b"rubbish".to_vec()].concat());
-    let packed = tar(&[member(b'0', "m", b"x")]);
-    tree.file("t.tar.gz", [gzip(&packed), b"rubbish".to_vec()].concat());
+    let archive = tar(&[member(b'0', "m", b"x")]);
+    for (suffix, stream) in packed(b"a,b\n1,2\n") {
+        tree.file(format!("zeros-{suffix}.csv.{suffix}"), [&stream[..], &[0; 511]].concat());
+        tree.file(format!("rubbish-{suffix}.csv.{suffix}"), [&stream[..], b"rubbish"].concat());
+    }
+    for (suffix, stream) in packed(&archive) {
+        tree.file(format!("t-{suffix}.tar.{suffix}"), [&stream[..], b"rubbish"].concat());
+    }
     let done = decompress(&tree).run();
-    assert_eq!(files_below(&out(&tree)), ["rubbish.csv", "t/m", "zeros.csv"]);
+    let mut expected = Vec::new();
+    for suffix in ["bz2", "gz", "lz4", "xz", "zst"] {
+        expected.extend([format!("rubbish-{suffix}.csv"), format!("t-{suffix}/m"), format!("zeros-{suffix}.csv")]);
+    }
+    expected.sort();
+    assert_eq!(files_below(&out(&tree)), expected, "{}", messages(&done));
+    assert_eq!(fs::read(out(&tree).join("rubbish-xz.csv")).unwrap(), b"a,b\n1,2\n");
     let all = messages(&done);
-    assert!(all.contains("zeros.csv.gz: is followed by 512 zero bytes") && done.count("issues") == 3, "{all}");
+    assert_eq!(done.count("issues"), 15, "{all}");
+    for suffix in ["bz2", "gz", "lz4", "xz", "zst"] {
+        assert!(all.contains(&format!("zeros-{suffix}.csv.{suffix}: is followed by 511 zero bytes")), "{all}");
+        assert!(all.contains(&format!("rubbish-{suffix}.csv.{suffix}: is followed by 7 bytes that are not")), "{all}");
+    }
     let profiled = spec("profile", &tree.path()).run();
-    assert_eq!(profiled.summary()["records"], 2, "{}", messages(&profiled));
+    assert_eq!(profiled.summary()["records"], 10, "{}", messages(&profiled));
+}
+
+#[test]
+fn a_damaged_header_costs_its_member_alone() {
+    let tree = Tree::new();
+    let long = vec![b'x'; 5000];
+    let members = [member(b'0', "one", b"1"), member(b'0', "two", &long), member(b'0', "three", b"3")];
+    let mut damaged = tar(&members);
+    damaged[1024] ^= 1;
+    for (suffix, stream) in packed(&damaged) {
+        tree.file(format!("d-{suffix}.tar.{suffix}"), stream);
+    }
+    tree.file("d.tar", &damaged);
+    let mut end = tar(&members[..2]);
+    end[1024] ^= 1;
+    tree.file("end.tar", &end);
+    let done = decompress(&tree).run();
+    for folder in ["d", "d-gz", "d-zst", "d-xz", "d-lz4", "d-bz2"] {
+        assert_eq!(files_below(&out(&tree).join(folder)), ["one", "three"], "{folder}");
+    }
+    assert_eq!(files_below(&out(&tree).join("end")), ["one"]);
+    let all = messages(&done);
+    assert!(done.issues().iter().all(|row| row.text("kind") == "malformed") && done.count("issues") == 7, "{all}");
+    // The header, and the ten blocks of its content.
+    let told = "1 headers of members are damaged, the first after member one; 5632 bytes up to the next members";
+    assert!(all.contains(&format!("d.tar: {told}")) && all.contains(&format!("end.tar: {told}")), "{all}");
+    assert_eq!(done.summary()["verdict"], "damaged");
+}
+
+#[test]
+fn a_window_that_is_too_large_is_told_with_what_to_set() {
+    let tree = Tree::new();
+    let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(29).unwrap();
+    encoder.write_all(b"some text").unwrap();
+    tree.file("long.zst", encoder.finish().unwrap());
+    let all = messages(&decompress(&tree).run());
+    assert!(
+        all.contains("needs a window of 512 MiB, and at most 128 MiB are given") && all.contains("--long=29"),
+        "{all}"
+    );
 }
 
 #[test]

@@ -4,11 +4,12 @@
 //! what went in: the caller bounds it.
 
 mod encode;
-mod gzip;
+mod joined;
 mod lz4;
+mod window;
 
 pub use encode::Encoder;
-pub use gzip::is_rubbish;
+pub use joined::is_rubbish;
 
 use std::io::{self, BufRead, Read};
 
@@ -96,18 +97,8 @@ pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dy
 
 fn boxed_decoder<'a>(codec: Codec, packed: Box<dyn BufRead + 'a>) -> io::Result<Box<dyn Read + 'a>> {
     Ok(match codec {
-        Codec::Gzip => Box::new(gzip::Members::new(packed)),
-        Codec::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::with_buffer(packed)?;
-            decoder.window_log_max(MEMORY_LOG)?;
-            Box::new(Explained(decoder))
-        }
-        Codec::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(packed)),
-        Codec::Xz => {
-            let stream = liblzma::stream::Stream::new_stream_decoder(MEMORY_BYTES, liblzma::stream::CONCATENATED)?;
-            Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream))
-        }
         Codec::Lz4 => Box::new(lz4::Frames::new(packed)),
+        codec => Box::new(joined::Joined::new(codec, packed)?),
     })
 }
 
@@ -129,30 +120,13 @@ pub fn zip_lzma<'a>(mut packed: impl BufRead + 'a, length: u64) -> io::Result<Bo
     Ok(Box::new(liblzma::bufread::XzDecoder::new_stream(packed, stream)))
 }
 
-/// A reader of zstd that says what to do about a window that is too large.
-struct Explained<R>(R);
-
-impl<R: Read> Read for Explained<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer).map_err(|error| {
-            if !error.to_string().contains("too much memory") {
-                return error;
-            }
-            io::Error::other(
-                "needs a window of more than 128 MiB (it was made by zstd --long=28 or more); unpack it by zstd \
-                 --decompress --long=31, or make it again by --long=27 at most",
-            )
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
 
     use super::*;
 
-    fn packed(codec: Codec, text: &[u8]) -> Vec<u8> {
+    pub fn packed(codec: Codec, text: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         match codec {
             Codec::Gzip => {

@@ -327,13 +327,6 @@ fn apply(file: impl AsFd, attributes: Attributes) -> io::Result<()> {
     Ok(())
 }
 
-/// Give a file the extended attributes that anybody may set; those that the file system does not take are left.
-pub fn set_xattrs(file: &File, xattrs: &[(Vec<u8>, Vec<u8>)]) {
-    for (name, value) in xattrs.iter().filter(|(name, _)| name.starts_with(b"user.")) {
-        let _ = rustix::fs::fsetxattr(file, &name[..], value, rustix::fs::XattrFlags::empty());
-    }
-}
-
 /// Why a file is not at the destination.
 #[derive(Debug)]
 pub enum Refused {

@@ -31,6 +31,7 @@ use pravah_foundation::base::pool::crew::Crew;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::codec::{Codec, Encoder};
 use pravah_foundation::io::pack::Packing;
+use pravah_foundation::io::xattrs::Xattrs;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
@@ -180,6 +181,8 @@ struct Counts {
     directories: u64,
     links: u64,
     bytes: u64,
+    /// Extended attributes that the archive does not have.
+    attributes_left_out: u64,
 }
 
 /// Takes the next bytes of a file.
@@ -190,24 +193,33 @@ type Fill<'a> = dyn FnMut(&mut Take<'_>) -> Result<()> + 'a;
 /// What is given the entries in their order.
 trait Writer: Send {
     /// A directory, a link that leads to `target`, or a further name of the earlier file `target`.
-    fn entry(&mut self, item: &Item, target: &[u8]) -> Result<()>;
+    fn entry(&mut self, item: &Item, target: &[u8], xattrs: &Xattrs) -> Result<()>;
 
     /// A file whose contents are at hand.
     fn small(&mut self, item: &Item, prepared: Prepared) -> Result<()>;
 
-    /// A file of `item.meta.size` bytes, which `fill` gives.
-    fn large(&mut self, item: &Item, fill: &mut Fill<'_>) -> Result<()>;
+    /// A file of `item.meta.size` bytes, which `fill` gives: those of its parts, when it has holes.
+    fn large(&mut self, item: &Item, large: &Large, fill: &mut Fill<'_>) -> Result<()>;
 
     /// The archive's end.
     fn finish(self: Box<Self>) -> Result<()>;
 
-    /// True when a further name of a file is an entry of its own kind.
-    fn has_hard_links(&self) -> bool;
+    /// True when it keeps what a file system of Unix has: further names of a file, holes, extended attributes.
+    fn is_unix(&self) -> bool;
+}
+
+/// What is kept of a large file besides its content.
+#[derive(Debug, Default)]
+struct Large {
+    xattrs: Xattrs,
+    /// Its parts, when it has holes.
+    extents: Option<Vec<(u64, u64)>>,
 }
 
 /// A small file, made ready on any thread.
 struct Prepared {
     content: Vec<u8>,
+    xattrs: Xattrs,
     /// The same packed, for a zip.
     packed: Option<(Vec<u8>, pravah_foundation::io::pack::Packed)>,
 }
@@ -310,6 +322,7 @@ impl Operation for Archive {
             "archive_bytes": bytes,
             "packed_percent": percent,
             "saved_bytes": counts.bytes.saturating_sub(bytes),
+            "attributes_left_out": counts.attributes_left_out,
             "verified": options.verify_output,
         });
         Ok(Report { not_covered: None, files: vec![written.file], summary })

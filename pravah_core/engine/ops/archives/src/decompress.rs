@@ -123,6 +123,7 @@ impl Options for DecompressOptions {
             other: AtomicU64::new(0),
             names: OnceLock::new(),
             full_names: AtomicU64::new(0),
+            attributes_left_out: AtomicU64::new(0),
             verdicts: Verdicts::default(),
             context,
         };
@@ -145,6 +146,8 @@ struct Shared {
     names: OnceLock<Names>,
     /// Files that keep their full names for it.
     full_names: AtomicU64,
+    /// Extended attributes that members could not be given.
+    attributes_left_out: AtomicU64,
     verdicts: Verdicts,
 }
 
@@ -203,7 +206,7 @@ impl Operation for Decompress {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, full_names, verdicts, .. } = shared;
+        let Shared { context, output, rows, other, full_names, attributes_left_out, verdicts, .. } = shared;
         let mut sums = entries::UnpackTotals::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut failed = verdicts.failed(&context.control).into_iter();
@@ -224,6 +227,7 @@ impl Operation for Decompress {
             "members": sums.members,
             "replaced_members": sums.replaced,
             "full_names": full_names.load(Relaxed),
+            "attributes_left_out": attributes_left_out.load(Relaxed),
             "bytes": sums.bytes,
             "unpacked_bytes": sums.unpacked,
             "other_files": other.load(Relaxed),

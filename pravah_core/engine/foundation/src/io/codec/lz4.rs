@@ -7,6 +7,9 @@ use std::io::{self, BufRead, Read};
 
 use lz4_flex::frame::FrameDecoder;
 
+use super::Codec;
+use super::joined::Rubbish;
+
 /// Begins a frame.
 const FRAME: u32 = 0x184d_2204;
 /// Begins a frame of the first format, which `lz4 -l` and the Linux kernel write.
@@ -18,7 +21,10 @@ const LEGACY_BLOCK: usize = 8 << 20;
 const LEGACY_PACKED: usize = LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16;
 
 /// A reader of frames.
-pub struct Frames<R: BufRead>(State<R>);
+pub struct Frames<R: BufRead> {
+    state: State<R>,
+    is_first: bool,
+}
 
 enum State<R: BufRead> {
     /// Between two frames; a number that was read already.
@@ -38,7 +44,43 @@ struct Legacy {
 impl<R: BufRead> Frames<R> {
     /// Those of `packed`.
     pub fn new(packed: R) -> Self {
-        Self(State::Between(packed, None))
+        Self { state: State::Between(packed, None), is_first: true }
+    }
+
+    /// The number that begins the next frame; none at the end.
+    ///
+    /// # Errors
+    /// None begins there: once there was a frame, that is no part of it.
+    fn magic(&mut self, packed: &mut R, magic: Option<u32>) -> io::Result<Option<u32>> {
+        let front = match magic {
+            Some(magic) => magic.to_le_bytes().to_vec(),
+            None => {
+                let mut front = Vec::new();
+                packed.by_ref().take(4).read_to_end(&mut front)?;
+                front
+            }
+        };
+        if front.is_empty() {
+            return Ok(None);
+        }
+        let magic = front.first_chunk().map(|front| u32::from_le_bytes(*front));
+        let known = magic.filter(|magic| [FRAME, LEGACY].contains(magic) || SKIPPED.contains(magic));
+        if known.is_none() && !self.is_first {
+            let (mut bytes, mut is_zeros) = (front.len() as u64, front.iter().all(|&byte| byte == 0));
+            loop {
+                let rest = packed.fill_buf()?;
+                let length = rest.len();
+                if length == 0 {
+                    return Err(Rubbish::error(Codec::Lz4, bytes, is_zeros));
+                }
+                is_zeros &= rest.iter().all(|&byte| byte == 0);
+                bytes += length as u64;
+                packed.consume(length);
+            }
+        }
+        self.is_first = false;
+        let none = || io::Error::new(io::ErrorKind::InvalidData, "no frame begins where one should");
+        known.map(Some).ok_or_else(none)
     }
 
     /// The next frame begins with `magic`.
@@ -56,7 +98,7 @@ impl<R: BufRead> Frames<R> {
                 }
                 Ok(State::Between(packed, None))
             }
-            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "no frame begins where the previous one ends")),
+            _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 }
@@ -94,18 +136,16 @@ impl Legacy {
 impl<R: BufRead> Read for Frames<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            self.0 = match std::mem::replace(&mut self.0, State::Ended) {
+            self.state = match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Ok(0),
-                State::Between(mut packed, magic) => {
-                    match magic.map_or_else(|| number(&mut packed), |magic| Ok(Some(magic)))? {
-                        Some(magic) => Self::begin(packed, magic)?,
-                        None => return Ok(0),
-                    }
-                }
+                State::Between(mut packed, magic) => match self.magic(&mut packed, magic)? {
+                    Some(magic) => Self::begin(packed, magic)?,
+                    None => return Ok(0),
+                },
                 State::Frame(mut decoder) => {
                     let read = decoder.read(buffer)?;
                     if read > 0 || buffer.is_empty() {
-                        self.0 = State::Frame(decoder);
+                        self.state = State::Frame(decoder);
                         return Ok(read);
                     }
                     // A decoder of its own for each frame: it keeps the first one's block size.
@@ -121,7 +161,7 @@ impl<R: BufRead> Read for Frames<R> {
                         let read = rest.len().min(buffer.len());
                         buffer[..read].copy_from_slice(&rest[..read]);
                         legacy.given += read;
-                        self.0 = State::Legacy(packed, legacy);
+                        self.state = State::Legacy(packed, legacy);
                         return Ok(read);
                     }
                     match legacy.next(&mut packed)? {

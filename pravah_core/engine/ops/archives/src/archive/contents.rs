@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::{Counts, Prepared, RESULT, Take, Writer};
+use super::{Counts, Large, Prepared, RESULT, Take, Writer};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::io::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
+use pravah_foundation::io::holes;
 use pravah_foundation::io::pack::Packing;
+use pravah_foundation::io::xattrs::Xattrs;
 use pravah_foundation::run::context::Context;
+use pravah_foundation::source::walk::open::OpenFile;
 use pravah_foundation::store::columns::Columns;
 use pravah_foundation::store::sink::{Staged, TableWriter};
 
@@ -66,15 +69,23 @@ impl Contents<'_> {
 
     /// Read a small file; none when it cannot be, which is an issue then.
     fn small(&self, reader: &FileReader, item: &Item) -> Result<Option<(Meta, Prepared)>> {
-        let mut content = Vec::new();
-        let mut readings = Readings::new(vec![Box::new(Whole(&mut content))]);
-        let read = reader.read_with(&item.path, &item.meta, &mut readings);
-        drop(readings);
+        let (mut content, mut xattrs) = (Vec::new(), Xattrs::default());
+        let read = match reader.open(&item.path) {
+            Ok(file) => {
+                xattrs = Xattrs::of(&*file);
+                let mut readings = Readings::new(vec![Box::new(Whole(&mut content))]);
+                reader.read_open(&file, &item.meta, &mut readings)
+            }
+            Err(trouble) => {
+                self.context.control.add_done(0, item.meta.size);
+                Err(trouble)
+            }
+        };
         self.context.control.add_done(1, 0);
         match read {
             Ok(digested) => {
                 let packed = self.bare.as_ref().map(|bare| bare.whole(&content)).transpose()?;
-                Ok(Some((digested.meta, Prepared { content, packed })))
+                Ok(Some((digested.meta, Prepared { content, xattrs, packed })))
             }
             Err(Trouble::Ended(error)) => Err(error),
             Err(Trouble::Issue(kind, message)) => {
@@ -124,13 +135,16 @@ impl Run<'_> {
         match item.meta.kind {
             EntryKind::Directory => {
                 self.counts.directories += 1;
-                self.writer.entry(item, b"")?;
+                let opened = self.context.root.open_directory(&item.path);
+                let xattrs = opened.map_or_else(|_| Xattrs::default(), Xattrs::of);
+                self.leave_out(&xattrs);
+                self.writer.entry(item, b"", &xattrs)?;
                 self.row(item, 0)
             }
             EntryKind::Symlink => match self.context.root.read_link(&item.path) {
                 Ok(target) => {
                     self.counts.links += 1;
-                    self.writer.entry(item, &target)?;
+                    self.writer.entry(item, &target, &Xattrs::default())?;
                     self.row(item, 0)
                 }
                 Err(error) => {
@@ -146,6 +160,7 @@ impl Run<'_> {
                     return Ok(());
                 }
                 let size = prepared.content.len() as u64;
+                self.leave_out(&prepared.xattrs);
                 self.writer.small(&item, prepared)?;
                 self.file(&item, size)
             }
@@ -162,11 +177,11 @@ impl Run<'_> {
 
     /// True when it was written as a further name of an earlier file.
     fn is_further_name(&mut self, item: &Item) -> Result<bool> {
-        if item.meta.links < 2 || !self.writer.has_hard_links() {
+        if item.meta.links < 2 || !self.writer.is_unix() {
             return Ok(false);
         }
         let Some(first) = self.names.get(&(item.meta.device, item.meta.inode)) else { return Ok(false) };
-        self.writer.entry(item, first)?;
+        self.writer.entry(item, first, &Xattrs::default())?;
         self.counts.links += 1;
         self.row(item, 0)?;
         Ok(true)
@@ -193,15 +208,27 @@ impl Run<'_> {
                 return Ok(());
             }
         };
+        let xattrs = Xattrs::of(&*file);
+        self.leave_out(&xattrs);
+        let keeps_holes = self.writer.is_unix() && !item.meta.is_object();
+        let extents = if keeps_holes { holes::extents(&*file, item.meta.size) } else { None };
+        let large = Large { xattrs, extents };
         let mut trouble = None;
-        self.writer.large(item, &mut |take| {
-            let mut given = Given { take, left: item.meta.size, surplus: false };
-            let read = reader.read_open(&file, &item.meta, &mut Readings::new(vec![Box::new(Into(&mut given))]));
+        let stored = large.extents.as_ref().map(|parts| parts.iter().map(|(_, length)| length).sum());
+        self.writer.large(item, &large, &mut |take| {
+            let mut given = Given { take, left: stored.unwrap_or(item.meta.size), surplus: false };
+            let read = match &large.extents {
+                Some(parts) => in_parts(reader, &file, item, parts, &mut given),
+                None => {
+                    let mut readings = Readings::new(vec![Box::new(Into(&mut given))]);
+                    reader.read_open(&file, &item.meta, &mut readings).map(drop)
+                }
+            };
             trouble = match read {
-                Ok(_) if given.surplus || given.left > 0 => {
+                Ok(()) if given.surplus || given.left > 0 => {
                     Some((IssueKind::ChangedWhileRead, "changed in size since it was listed".to_owned()))
                 }
-                Ok(_) => None,
+                Ok(()) => None,
                 Err(Trouble::Ended(error)) => return Err(error),
                 Err(Trouble::Issue(kind, message)) => Some((kind, message)),
             };
@@ -214,11 +241,20 @@ impl Run<'_> {
             }
             Ok(())
         })?;
+        if large.extents.is_some() {
+            control.add_done(0, item.meta.size);
+        }
         if let Some((kind, message)) = trouble {
             let message = format!("{message}; its entry in the archive is wrong");
             control.issue("read", &item.path, kind, message);
         }
         self.file(item, item.meta.size)
+    }
+
+    /// Count the attributes that the archive does not have.
+    fn leave_out(&mut self, xattrs: &Xattrs) {
+        let of_users = if self.writer.is_unix() { 0 } else { xattrs.user.len() as u64 };
+        self.counts.attributes_left_out += xattrs.others + of_users;
     }
 
     fn row(&mut self, item: &Item, size: u64) -> Result<()> {
@@ -243,6 +279,42 @@ struct Given<'a> {
     left: u64,
     /// It had more.
     surplus: bool,
+}
+
+/// Read the parts of a file that are no holes.
+fn in_parts(
+    reader: &FileReader,
+    file: &OpenFile,
+    item: &Item,
+    parts: &[(u64, u64)],
+    given: &mut Given<'_>,
+) -> std::result::Result<(), Trouble> {
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut failed = None;
+    reader.unchanged(file, |meta| {
+        given.surplus |= meta.size != item.meta.size;
+        for &(offset, length) in parts {
+            let mut at = 0;
+            while at < length {
+                let most = (length - at).min(block.len() as u64) as usize;
+                match rustix::io::pread(&**file, &mut block[..most], offset + at) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => {
+                        (given.take)(&block[..read])?;
+                        given.left -= read as u64;
+                        at += read as u64;
+                    }
+                    Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => {
+                        failed = Some(std::io::Error::from(error));
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }
 
 struct Into<'a, 'b>(&'a mut Given<'b>);

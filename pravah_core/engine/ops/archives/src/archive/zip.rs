@@ -10,11 +10,12 @@ use rawzip::time::UtcDateTime;
 use rawzip::{CompressionMethod, DataDescriptorOutput, ZipArchiveWriter, ZipFileBuilder};
 
 use super::contents::Item;
-use super::{Fill, Prepared, Writer};
+use super::{Fill, Large, Prepared, Writer};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::pack::Packing;
+use pravah_foundation::io::xattrs::Xattrs;
 
 /// What st_mode says of a symbolic link, a regular file, a directory.
 const LINK_MODE: u32 = 0o120_000;
@@ -70,7 +71,7 @@ fn modified(item: &Item) -> UtcDateTime {
 }
 
 impl Writer for Zip {
-    fn entry(&mut self, item: &Item, target: &[u8]) -> Result<()> {
+    fn entry(&mut self, item: &Item, target: &[u8], _xattrs: &Xattrs) -> Result<()> {
         if item.meta.kind == EntryKind::Directory {
             let path = [&item.path[..], b"/"].concat();
             let made = self.archive.new_dir(name(&path)).last_modified(modified(item));
@@ -97,7 +98,7 @@ impl Writer for Zip {
         self.put(item, FILE_MODE, method, Member { bytes, crc: sizes.crc, size: sizes.bytes })
     }
 
-    fn large(&mut self, item: &Item, fill: &mut Fill<'_>) -> Result<()> {
+    fn large(&mut self, item: &Item, _large: &Large, fill: &mut Fill<'_>) -> Result<()> {
         let path = self.path.clone();
         let failed = |error: rawzip::Error| EngineError::output(&path, error);
         let packed = Packed::default();
@@ -123,7 +124,7 @@ impl Writer for Zip {
         out.flush().map_err(|error| failed(&error))
     }
 
-    fn has_hard_links(&self) -> bool {
+    fn is_unix(&self) -> bool {
         false
     }
 }

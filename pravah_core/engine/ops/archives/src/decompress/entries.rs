@@ -11,7 +11,8 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::paths;
 use pravah_foundation::io::codec;
-use pravah_foundation::io::destination::{self, Attributes, Destination, Refused};
+use pravah_foundation::io::destination::{Attributes, Destination, Refused};
+use pravah_foundation::io::xattrs;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::store::columns::{Column, Columns};
 use pravah_foundation::store::sink::{Staged, Table, TableWriter};
@@ -63,6 +64,8 @@ pub struct Came {
     pub length: u64,
     /// What is behind the stream that it is of, in words.
     pub behind: Option<String>,
+    /// Extended attributes that it could not be given.
+    pub left_out: u64,
 }
 
 /// What a member is.
@@ -137,7 +140,7 @@ impl UnpackTarget {
         let writing = self.destination.as_ref().map(|destination| destination.create(path)).transpose()?;
         let file = writing.as_ref().map(|writing| &*writing.file);
         let whole = [(0, u64::MAX)];
-        let (mut length, mut behind) = (0, None);
+        let (mut length, mut behind, mut left_out) = (0, None, 0);
         for &(offset, most) in map.map_or(&whole[..], |map| &map.parts) {
             let written;
             (written, behind) = self.part(file, &mut reader.take(most), offset)?;
@@ -148,14 +151,14 @@ impl UnpackTarget {
         }
         if let (Some(writing), Some(destination)) = (writing, &self.destination) {
             if self.keep_metadata {
-                destination::set_xattrs(&writing.file, xattrs);
+                left_out = xattrs::set(&writing.file, xattrs);
             }
             if replaces {
                 destination.remove(path);
             }
             destination.publish(path, writing, self.kept(attributes))?;
         }
-        Ok(Came { length: map.map_or(length, |map| map.size), behind })
+        Ok(Came { length: map.map_or(length, |map| map.size), behind, left_out })
     }
 
     /// Write from one place on; how much, and what comes behind a stream.

@@ -47,6 +47,15 @@ pub struct TarEntry {
     pub trouble: Option<String>,
 }
 
+/// What was skipped because nobody can tell what it is.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    pub places: u64,
+    pub bytes: u64,
+    /// The last member before the first of them.
+    pub after: Vec<u8>,
+}
+
 /// What comes after the end of an archive.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Behind {
@@ -56,6 +65,8 @@ pub struct Behind {
     pub is_joined: bool,
     /// Not even the two empty blocks that end one.
     pub is_open: bool,
+    /// Headers that are damaged, and the bytes up to the next ones.
+    pub damaged: Damaged,
     /// What is behind the stream that the archive is compressed in, in words.
     pub stream: Option<String>,
 }
@@ -69,6 +80,8 @@ pub struct TarReader<R> {
     rest: u64,
     peeked: Option<Block>,
     began: bool,
+    /// The name of the last member.
+    last: Vec<u8>,
     pub behind: Behind,
 }
 
@@ -84,7 +97,7 @@ struct Before {
 impl<R: Read> TarReader<R> {
     pub fn new(reader: R) -> Self {
         let (globals, behind) = (PaxRecords::default(), Behind::default());
-        Self { reader, globals, left: 0, rest: 0, peeked: None, began: false, behind }
+        Self { reader, globals, left: 0, rest: 0, peeked: None, began: false, last: Vec::new(), behind }
     }
 
     /// The next member; none at the end.
@@ -152,6 +165,7 @@ impl<R: Read> TarReader<R> {
         let parts = records.sparse();
         let real = number("GNU.sparse.realsize").or_else(|| number("GNU.sparse.size"));
         let xattrs = records.xattrs();
+        self.last.clone_from(&name);
         self.announce(what, kind, size)?;
         let (map, bad) = match self.map(header, kind, (parts, real)) {
             Ok(map) => (map, None),
@@ -221,8 +235,10 @@ impl<R: Read> TarReader<R> {
     }
 
     /// The next header; none at the end of the archive.
+    ///
+    /// What is none, though one should be there, is skipped up to the next one.
     fn header(&mut self) -> io::Result<Option<Block>> {
-        let mut empty = 0;
+        let (mut empty, mut is_lost) = (0, false);
         loop {
             let mut block = [0; BLOCK];
             let read = self.fill(&mut block)?;
@@ -230,18 +246,25 @@ impl<R: Read> TarReader<R> {
             if read == BLOCK && is_empty {
                 empty += 1;
             } else if read == BLOCK && is_header(&block) {
-                self.behind.is_joined |= empty > 1 && self.began;
+                self.behind.is_joined |= empty > 1 && self.began && !is_lost;
                 self.began = true;
                 return Ok(Some(block));
+            } else if is_lost && read > 0 {
+                self.behind.damaged.bytes += read as u64;
+                empty = 0;
             } else if empty > 0 || read == 0 {
-                self.behind.is_open = empty == 0;
+                self.behind.is_open = empty == 0 && !is_lost;
                 self.behind.rubbish =
                     if is_empty { 0 } else { read as u64 + io::copy(&mut self.reader, &mut io::sink())? };
                 return Ok(None);
             } else if read < BLOCK {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends in the middle of a member's header"));
             } else {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the header of a member is damaged"));
+                let damaged = &mut self.behind.damaged;
+                if damaged.places == 0 {
+                    damaged.after.clone_from(&self.last);
+                }
+                (damaged.places, damaged.bytes, is_lost) = (damaged.places + 1, damaged.bytes + read as u64, true);
             }
         }
     }

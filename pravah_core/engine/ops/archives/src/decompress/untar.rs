@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read};
+use std::sync::atomic::Ordering::Relaxed;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::entries::{MemberContent, MemberKind, UnpackStop, tell};
 use super::limits::UnpackMeter;
 use super::stream::CompressedFile;
-use super::tarball::{Behind, TarEntry, TarReader, What};
+use super::tarball::{Behind, Damaged, TarEntry, TarReader, What};
 use super::{Shared, names};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
@@ -57,7 +58,7 @@ pub fn unpack(
         rows.member(&file.path, &entry.name, (kind, length), is_replacing.then_some(REPLACES))?;
     }
     let stream = tar.behind.stream.take();
-    for message in behind(&tar.behind).into_iter().chain(stream) {
+    for message in damaged(&tar.behind.damaged).into_iter().chain(behind(&tar.behind)).chain(stream) {
         shared.context.control.issue("read", &file.path, IssueKind::Malformed, message);
     }
     Ok(members)
@@ -86,6 +87,18 @@ fn member_of(
             Ok(None)
         }
     }
+}
+
+/// What of a tar could not be read, in words.
+fn damaged(damaged: &Damaged) -> Option<String> {
+    let Damaged { places, bytes, after } = damaged;
+    (*places > 0).then(|| {
+        let after = paths::escape(after);
+        format!(
+            "{places} headers of members are damaged, the first after member {after}; {bytes} bytes up to the next \
+             members were skipped"
+        )
+    })
 }
 
 /// What is behind the end of a tar, in words; none when there is nothing.
@@ -159,7 +172,10 @@ impl ArchiveMember<'_> {
     pub fn content(&self, content: MemberContent<'_>) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
         match self.shared.output.file(&path, content, self.attributes) {
-            Ok(came) => Ok(Some((MemberKind::File, came.length))),
+            Ok(came) => {
+                self.shared.attributes_left_out.fetch_add(came.left_out, Relaxed);
+                Ok(Some((MemberKind::File, came.length)))
+            }
             Err(UnpackStop::Refused(refused)) => {
                 tell(refused, &self.shared.context.control, &self.file.path, self.name)?;
                 Ok(None)

@@ -1,0 +1,132 @@
+//! What an archive keeps of files besides their content, and that a tree comes back from it as it was.
+
+use std::fs;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::XattrFlags;
+
+use crate::common::run::{Done, spec};
+use crate::common::tree::Tree;
+
+/// Megabytes of a file with holes, and where it has none.
+const HOLES: u64 = 24 << 20;
+const PARTS: [(u64, u64); 3] = [(0, 4096), (9 << 20, 1 << 20), (20 << 20, 100)];
+
+/// True where the file system of the tree keeps attributes.
+fn tree(tree: &Tree) -> bool {
+    tree.file("dir/plain", "content").file("dir/early", "early").file("dir/named", "x");
+    tree.link("dir/up", "../../outside").link("absolute", "/etc/hostname").link("beside", "dir/plain");
+    tree.hard_link("dir/again", "dir/plain");
+    for name in ["holes", "dir/tail"] {
+        let file = fs::File::create(tree.at(name)).unwrap();
+        file.set_len(HOLES).unwrap();
+        for (offset, length) in PARTS.iter().filter(|(offset, _)| name == "holes" || *offset > 0) {
+            file.write_all_at(&vec![b'x'; *length as usize], *offset).unwrap();
+        }
+    }
+    fs::File::create(tree.at("nothing")).unwrap().set_len(HOLES).unwrap();
+    let long = format!("{}/{}", "l".repeat(150), "m".repeat(120));
+    fs::create_dir(tree.at("l".repeat(150))).unwrap();
+    fs::File::create(tree.at(&long)).unwrap().set_len(HOLES).unwrap();
+    let set = |name: &str, value: &[u8]| {
+        rustix::fs::setxattr(tree.at(name), "user.pravah", value, XattrFlags::empty()).is_ok()
+    };
+    let has_attributes = set("dir/named", b"a = \n\0 value") && set("dir", b"of a directory") && set("holes", b"h");
+    let times: [(&str, i64, i64); 7] = [
+        ("dir/plain", 1_700_000_000, 123_456_789),
+        ("dir/early", -86_401, 500_000_000),
+        ("dir/named", -5, 0),
+        ("holes", 1_000_000_000, 1),
+        ("dir/tail", 1_000_000_000, 0),
+        ("nothing", 9_000_000_000, 0),
+        ("dir", 1_234_567_890, 987_654_321),
+    ];
+    times.into_iter().for_each(|(name, seconds, nanoseconds)| {
+        tree.modified(name, seconds, nanoseconds);
+    });
+    has_attributes
+}
+
+fn messages(done: &Done) -> Vec<String> {
+    done.issues().iter().map(|row| format!("{}: {}", row.text("path"), row.text("message"))).collect()
+}
+
+/// Archive the tree and unpack that; where the tree is then.
+fn there_and_back(source: &Tree, form: &str) -> (Done, PathBuf) {
+    let done = spec("archive", &source.path()).option("form", form).run();
+    assert_eq!(messages(&done), Vec::<String>::new(), "{form}");
+    let name = format!("archive.{form}");
+    let packed = source.beside(&format!("packed-{form}"));
+    fs::create_dir(&packed).unwrap();
+    fs::write(packed.join(&name), done.read(&name)).unwrap();
+    let out = source.beside(&format!("out-{form}"));
+    let job = spec("decompress", &packed).option("destination", out.to_str().unwrap());
+    let back = job.option("allow_outside_links", true).run();
+    assert_eq!((messages(&back), &back.summary()["verdict"]), (Vec::new(), &"whole".into()), "{form}");
+    (done, out.join("archive"))
+}
+
+/// A path with its kind and mode, its time, its target or content.
+type Seen = (PathBuf, u32, (i64, i64), Vec<u8>);
+
+/// All that is below a directory.
+fn seen(root: &Path, is_exact: bool) -> Vec<Seen> {
+    let mut all = Vec::new();
+    for entry in walkdir::WalkDir::new(root).min_depth(1).sort_by_file_name() {
+        let entry = entry.unwrap();
+        let meta = entry.metadata().unwrap();
+        let content = match meta.file_type() {
+            kind if kind.is_symlink() => fs::read_link(entry.path()).unwrap().into_os_string().into_encoded_bytes(),
+            kind if kind.is_dir() => Vec::new(),
+            _ => blake3::hash(&fs::read(entry.path()).unwrap()).as_bytes().to_vec(),
+        };
+        let time = if meta.is_symlink() { (0, 0) } else { (meta.mtime(), meta.mtime_nsec()) };
+        let time = if is_exact { time } else { (time.0, 0) };
+        all.push((entry.path().strip_prefix(root).unwrap().to_owned(), meta.mode(), time, content));
+    }
+    all
+}
+
+#[test]
+fn a_tar_keeps_times_holes_attributes_and_links() {
+    let source = Tree::new();
+    let has_attributes = tree(&source);
+    for form in ["tar", "tar.zst"] {
+        let (done, back) = there_and_back(&source, form);
+        assert_eq!(seen(&source.path(), true), seen(&back, true), "{form}");
+        let inode = |name: &str| fs::metadata(back.join(name)).unwrap().ino();
+        assert_eq!(inode("dir/plain"), inode("dir/again"), "{form}");
+        for name in ["holes", "dir/tail", "nothing"] {
+            let blocks = |path: PathBuf| fs::metadata(path).unwrap().blocks() * 512;
+            assert!(blocks(back.join(name)) <= blocks(source.at(name)) + (1 << 20), "{form} {name}");
+        }
+        if form == "tar" {
+            // Holes take no room in it.
+            assert!(done.summary()["archive_bytes"].as_u64().unwrap() < 4 << 20, "{}", done.summary());
+        }
+        let attribute = |path: PathBuf| {
+            let mut value = vec![0; 64];
+            let length = rustix::fs::getxattr(path, "user.pravah", &mut value).unwrap_or(0);
+            value.truncate(length);
+            value
+        };
+        for name in ["dir/named", "holes"].iter().filter(|_| has_attributes) {
+            assert_eq!(attribute(back.join(name)), attribute(source.at(name)), "{form} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_zip_keeps_links_and_tells_what_it_leaves_out() {
+    let source = Tree::new();
+    let has_attributes = tree(&source);
+    // A zip has no years before 1980 and beyond 2107.
+    for name in ["dir/early", "dir/named", "nothing"] {
+        source.modified(name, 1_600_000_000, 0);
+    }
+    let (done, back) = there_and_back(&source, "zip");
+    assert_eq!(seen(&source.path(), false), seen(&back, false));
+    let left_out = done.summary()["attributes_left_out"].as_u64().unwrap();
+    assert!(!has_attributes || left_out >= 3, "{}", done.summary());
+}
