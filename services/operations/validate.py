@@ -86,7 +86,7 @@ class ValidateOptions(ReadOptions):
     )
     max_errors: int = field(
         1_000_000,
-        title="Listed errors",
+        title="Maximum listed errors",
         description="Number of errors to list. All errors are counted; if there are more, the result is partial.",
         category="advanced",
         unit="errors",
@@ -176,7 +176,7 @@ OPERATION = Operation(
         Figure(key="good_records", title="Good records"),
         Figure(key="bad_records", title="Bad records"),
         Figure(key="errors", title="Errors"),
-        Figure(key="listed_errors", title="Maximum listed errors"),
+        Figure(key="listed_errors", title="Listed errors"),
         Figure(key="partial", title="Partial"),
         Figure(key="destination", title="Written to", optional=True),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pages.components.views import validate
 from services import bootstrap
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source
 from tests.conftest import TreeBuilder
@@ -200,6 +201,19 @@ def test_validate_says_what_could_not_be_checked(open_page: Open, run_job: RunJo
     assert any("**Partial.** No record violates the schema, but some checks were not possible" in one for one in said)
     assert any("**Partial.**" in one for one in said)
     assert not app.success
+
+
+def test_validate_says_raise_the_limit_only_where_it_was_reached(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    schema = '{"fields": [{"name": "a", "type": "integer"}]}'
+    job = run_job("validate", tree({"a.csv": b"a\nx\ny\nz\n"}), schema_text=schema, max_errors=2)
+    said = [one.value for one in open_page("job", id=str(job.id)).warning]
+    assert "**Partial.** 2 of 3 errors are listed. Raise **Maximum listed errors** to see more." in said
+    # As of a file that was replaced before its keys were read again.
+    summary = {"listed_errors": 1, "errors": 3}
+    assert "Raise" not in validate._unlisted(summary, {"max_errors": 2})
+    assert "See the issues" in validate._unlisted(summary, {"max_errors": 2})
 
 
 def test_validate_shows_the_verdict_and_takes_a_changed_schema(

@@ -23,14 +23,11 @@ _LARGEST_SCHEMA_BYTES = 20_000
 
 def show(services: bootstrap.Services, job: JobView) -> None:
     """Show the verdict and figures, where the errors are, the first of them, and the schema."""
-    summary = job.result("validate")["summary"]
+    found = job.result("validate")
+    summary = found["summary"]
     _verdict(summary)
     if summary["errors"] > summary["listed_errors"]:
-        st.warning(
-            f"**Partial.** {units.format_count(summary['listed_errors'])} of "
-            f"{units.format_count(summary['errors'])} errors are listed; raise **Maximum listed errors** to see more.",
-            icon=":material/content_cut:",
-        )
+        st.warning(f"**Partial.** {_unlisted(summary, found['options'])}", icon=":material/content_cut:")
     elif summary["partial"] and summary["errors"]:
         st.warning(f"**Partial.** {_unchecked(summary)}", icon=":material/content_cut:")
     reused.show(summary, summary["files"])
@@ -60,6 +57,14 @@ def _verdict(summary: Mapping[str, Any]) -> None:
         st.warning(f"**Partial.** No record violates {by}, but {_unchecked(summary)}", icon=":material/unpublished:")
     else:
         st.success(f"**Valid.** All records match {by}.", icon=":material/check_circle:")
+
+
+def _unlisted(summary: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return why not all errors are listed: the limit only where it was reached."""
+    listed, errors = units.format_count(summary["listed_errors"]), units.format_count(summary["errors"])
+    if summary["listed_errors"] >= options["max_errors"]:
+        return f"{listed} of {errors} errors are listed. Raise **Maximum listed errors** to see more."
+    return f"{listed} of {errors} errors are listed. Some files changed while they were read. See the issues."
 
 
 def _unchecked(summary: Mapping[str, Any]) -> str:
