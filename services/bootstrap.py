@@ -115,18 +115,19 @@ class Services:
         parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
         return Worker(*parts, only=only)
 
-    def run_alone(self, job_id: UUID, stop: threading.Event) -> None:
-        """Run one job that has to run alone, unless another process has taken it, until it ends or `stop` is set.
+    def run_alone(self, job_id: UUID, stop: threading.Event) -> bool:
+        """Run one job that has to run alone until it ends or `stop` is set; False when another process has taken it.
 
         Raises:
             DatabaseError: the server does not answer.
         """
         worker = self._made_worker(job_id)
         worker.is_alone = True
-        worker.start_one()
+        is_begun = worker.start_one()
         while worker.is_busy and not stop.wait(_LOOK_SECONDS):
             pass
         worker.stop()
+        return is_begun
 
     def supervise_worker(self) -> None:
         """Run jobs, schedules and sweeps in a child process; a second call does nothing.

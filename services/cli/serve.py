@@ -125,8 +125,8 @@ def _work_as_child(restarts: int, alone: UUID | None) -> int:
     threading.Thread(target=listen, name="pravah-server", daemon=True).start()
     with session.opened() as services:
         if alone is not None:
-            services.run_alone(alone, stop)
-        elif not stop.is_set():
+            return 0 if services.run_alone(alone, stop) else errors.JobConflictError.exit_status
+        if not stop.is_set():
             worker = services.start_worker(restarts=restarts)
             opened.append(services.wake)
             _keep_up(lambda: worker.is_alive, stop)

@@ -63,7 +63,7 @@ class Alone:
         """
         self._threads = {job_id: thread for job_id, thread in self._threads.items() if thread.is_alive()}
         now = time.monotonic()
-        besides = {*self._threads, *(job_id for job_id, (at, _) in self._not_before.items() if at > now)}
+        besides = {*self._threads, *(job_id for job_id, (at, _) in list(self._not_before.items()) if at > now)}
         with self._database.transaction() as session:
             job_id = recovery.next_alone(session, self._config.concurrency_limit, only, besides)
         if job_id is not None:
@@ -114,8 +114,11 @@ class Alone:
         with self._lock:
             del self._children[job_id]
             how = child.end()
+        if end == 0:
+            # It had the job: if that was paused, or stopped, it may resume at once.
+            self._not_before.pop(job_id, None)
         # A process that did not stop in time, and was killed for it, is not at fault.
-        if end != 0 and not self._stopping.is_set():
+        elif end != errors.JobConflictError.exit_status and not self._stopping.is_set():
             log.error("the worker for job %s ended: %s", job_id, how)
             self._tell(job_id, worker, how, is_short=is_short)
 

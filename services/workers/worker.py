@@ -115,13 +115,14 @@ class Worker:
         self._loop = threading.Thread(target=self._look, name="pravah-worker", daemon=True)
         self._loop.start()
 
-    def start_one(self) -> None:
-        """Begin with one job, in the background, and look for no other.
+    def start_one(self) -> bool:
+        """Begin with one job, in the background, and look for no other; False when it cannot be had.
 
         Raises:
             DatabaseError: the server does not answer.
         """
         self._claim()
+        return bool(self._threads)
 
     def stop(self) -> None:
         """Stop: running jobs become INTERRUPTED and wait for the next worker."""

@@ -170,6 +170,17 @@ def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
     assert deaths(services, job) == 0
 
 
+def test_a_process_for_a_job_that_another_one_has_says_so(
+    pravah: Pravah, small: Path, services: bootstrap.Services
+) -> None:
+    job, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
+    services.jobs.cancel(job.id)
+    command = ("serve", "worker", "--supervised", "0", "--alone", str(job.id))
+    with pravah.start(*command, stdin=subprocess.PIPE) as process:
+        assert process.wait(timeout=60) == 3
+    assert services.jobs.get(job.id).status == Status.CANCELLED
+
+
 def test_the_worker_is_told_at_once_what_is_new(
     monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services, small: Path, tmp_path: Path
 ) -> None:
