@@ -13,6 +13,7 @@ mod batches;
 mod cells;
 mod cover;
 mod deltas;
+mod direct;
 mod format;
 mod head;
 mod later;

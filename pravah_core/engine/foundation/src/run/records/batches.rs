@@ -211,7 +211,7 @@ impl Leaves {
         let mut cells = cells.collect::<Result<Vec<_>, _>>()?;
         let (mut lost, mut buffer, mut rows) = (Lost::default(), Vec::new(), 0);
         while rows < batch.num_rows() && out.len() < most {
-            for (place, (cell, (array, nulls))) in cells.iter_mut().zip(&arrays).enumerate() {
+            for (place, (cell, (_, nulls))) in cells.iter_mut().zip(&arrays).enumerate() {
                 if place > 0 {
                     out.push(b',');
                 }
@@ -222,7 +222,7 @@ impl Leaves {
                     }
                     continue;
                 }
-                cell.write(array, rows, &mut buffer, out, &mut lost);
+                cell.write(rows, &mut buffer, out, &mut lost);
             }
             out.push(b'\n');
             rows += 1;

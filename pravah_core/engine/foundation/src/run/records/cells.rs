@@ -3,14 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type};
 use arrow_array::{Array, ArrayRef, make_array};
 use arrow_buffer::NullBuffer;
 use arrow_cast::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use arrow_json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow_schema::{ArrowError, DataType, FieldRef};
 
+use super::direct::{self, Writer};
 use crate::tabular::csv;
 use crate::tabular::csv::NULL;
 use crate::tabular::values::ValueType;
@@ -49,21 +48,19 @@ pub fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 
 /// How values are told.
 pub enum Cell<'a> {
+    /// Of a type that tables are full of.
+    Direct(Writer<'a>),
+    /// Those that are numbers.
+    Float(Writer<'a>),
     /// As they are shown.
     Plain(ArrayFormatter<'a>),
     /// As they are shown, in quotes.
     Shown(ArrayFormatter<'a>),
-    /// As they are, in quotes.
-    Text,
-    /// The same, of views.
-    View,
-    /// As they are shown, where they are numbers.
-    Float(ArrayFormatter<'a>),
     /// As JSON, in quotes.
     Json(NullableEncoder<'a>),
 }
 
-const SHOWN: FormatOptions<'static> = FormatOptions::new()
+pub const SHOWN: FormatOptions<'static> = FormatOptions::new()
     .with_display_error(false)
     .with_duration_format(DurationFormat::ISO8601)
     .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
@@ -77,11 +74,14 @@ impl<'a> Cell<'a> {
         (array, _): &'a LeafValues,
         options: &'a EncoderOptions,
     ) -> Result<Self, ArrowError> {
+        if let Some(writer) = direct::writer(array.as_ref()) {
+            return Ok(Self::Direct(writer));
+        }
+        if let Some(writer) = direct::floats(array.as_ref()) {
+            return Ok(Self::Float(writer));
+        }
         let formatter = || ArrayFormatter::try_new(array.as_ref(), &SHOWN);
         Ok(match array.data_type() {
-            DataType::Utf8 => Self::Text,
-            DataType::Utf8View => Self::View,
-            DataType::Float32 | DataType::Float64 => Self::Float(formatter()?),
             kind if is_nested(kind) => Self::Json(make_encoder(field, array.as_ref(), options)?),
             kind if declared(kind).is_some_and(|kind| kind != ValueType::Text) || is_digits(kind) => {
                 Self::Plain(formatter()?)
@@ -91,19 +91,17 @@ impl<'a> Cell<'a> {
     }
 
     /// Write a value.
-    pub fn write(&mut self, array: &ArrayRef, row: usize, buffer: &mut Vec<u8>, out: &mut Vec<u8>, lost: &mut Lost) {
+    pub fn write(&mut self, row: usize, buffer: &mut Vec<u8>, out: &mut Vec<u8>, lost: &mut Lost) {
         buffer.clear();
         match self {
-            Self::Text => csv::quote(out, array.as_string::<i32>().value(row).as_bytes()),
-            Self::View => csv::quote(out, array.as_string_view().value(row).as_bytes()),
-            Self::Float(formatter) => {
-                let value = match array.data_type() {
-                    DataType::Float32 => f64::from(array.as_primitive::<Float32Type>().value(row)),
-                    _ => array.as_primitive::<Float64Type>().value(row),
-                };
-                if value.is_finite() {
-                    let _ = formatter.value(row).write(&mut Bytes(out));
-                } else {
+            Self::Direct(write) => {
+                if !write(row, out) {
+                    lost.unshown += 1;
+                    out.extend_from_slice(NULL);
+                }
+            }
+            Self::Float(write) => {
+                if !write(row, out) {
                     lost.no_numbers += 1;
                     out.extend_from_slice(NULL);
                 }
