@@ -28,6 +28,7 @@ Chosen = tuple[operations.Operation, ...]
 ADVANCED = "Advanced options"
 WALK = "Files to include"
 _WALK_GROUP = "walk"
+_METAVAR_CHARACTERS = 64
 Callback = Callable[[Chosen, dict[str, Any]], int]
 Values = Mapping[str, Any]
 
@@ -188,8 +189,14 @@ def _parser(kind: Any, field: FieldInfo) -> dict[str, Any] | None:
     if kind is str:
         return {"metavar": "TEXT"}
     if isinstance(kind, type) and issubclass(kind, Enum):
-        return {"case_sensitive": False, "metavar": f"[{'|'.join(kind)}]"}
+        return {"case_sensitive": False, "metavar": _metavar(kind)}
     return None
+
+
+def _metavar(kind: type[Enum]) -> str:
+    """Return the choices, if they fit a line of the help; the error of a wrong one lists all of them."""
+    choices = f"[{'|'.join(one.value for one in kind)}]"
+    return choices if len(choices) <= _METAVAR_CHARACTERS else "NAME"
 
 
 def _validated(field: FieldInfo, read: Callable[[str], Any]) -> Callable[[Any], Any]:

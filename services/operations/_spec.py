@@ -172,13 +172,52 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
 
 
 class Encoding(StrEnum):
-    """The encoding of files without a byte order mark."""
+    """The encoding of files without a byte order mark: ``auto``, ``latin1`` or a name of the WHATWG Encoding Standard.
+
+    ``latin1`` is ISO 8859-1, each byte the character of that number; the standard does not have it.
+    """
 
     AUTO = "auto"
     LATIN1 = "latin1"
-    WINDOWS_1252 = "windows-1252"
+    UTF_8 = "utf-8"
     UTF_16LE = "utf-16le"
     UTF_16BE = "utf-16be"
+    IBM866 = "ibm866"
+    ISO_8859_2 = "iso-8859-2"
+    ISO_8859_3 = "iso-8859-3"
+    ISO_8859_4 = "iso-8859-4"
+    ISO_8859_5 = "iso-8859-5"
+    ISO_8859_6 = "iso-8859-6"
+    ISO_8859_7 = "iso-8859-7"
+    ISO_8859_8 = "iso-8859-8"
+    ISO_8859_8_I = "iso-8859-8-i"
+    ISO_8859_10 = "iso-8859-10"
+    ISO_8859_13 = "iso-8859-13"
+    ISO_8859_14 = "iso-8859-14"
+    ISO_8859_15 = "iso-8859-15"
+    ISO_8859_16 = "iso-8859-16"
+    KOI8_R = "koi8-r"
+    KOI8_U = "koi8-u"
+    MACINTOSH = "macintosh"
+    X_MAC_CYRILLIC = "x-mac-cyrillic"
+    WINDOWS_874 = "windows-874"
+    WINDOWS_1250 = "windows-1250"
+    WINDOWS_1251 = "windows-1251"
+    WINDOWS_1252 = "windows-1252"
+    WINDOWS_1253 = "windows-1253"
+    WINDOWS_1254 = "windows-1254"
+    WINDOWS_1255 = "windows-1255"
+    WINDOWS_1256 = "windows-1256"
+    WINDOWS_1257 = "windows-1257"
+    WINDOWS_1258 = "windows-1258"
+    GBK = "gbk"
+    GB18030 = "gb18030"
+    BIG5 = "big5"
+    EUC_JP = "euc-jp"
+    ISO_2022_JP = "iso-2022-jp"
+    SHIFT_JIS = "shift_jis"
+    EUC_KR = "euc-kr"
+    X_USER_DEFINED = "x-user-defined"
 
 
 def integer(name: str, unit: str, meaning: str) -> Column:

@@ -11,6 +11,7 @@ import pydantic
 
 from services.operations._spec import (
     Column,
+    Encoding,
     Example,
     Figure,
     Operation,
@@ -22,7 +23,8 @@ from services.operations._spec import (
     path_columns,
 )
 
-_ENCODINGS = r"^(cp437|ibm866|shift_jis|euc-jp|gbk|big5|euc-kr|koi8-r|windows-125[0-8])$"
+_NOT_FOR_NAMES = {Encoding.AUTO, Encoding.LATIN1, Encoding.UTF_16LE, Encoding.UTF_16BE, Encoding.ISO_2022_JP}
+_ENCODINGS = f"^({'|'.join(['cp437', *(name for name in Encoding if name not in _NOT_FOR_NAMES)])})$"
 
 
 class DecompressOptions(Options):
@@ -46,8 +48,8 @@ class DecompressOptions(Options):
     zip_encoding: Annotated[str, pydantic.Field(pattern=_ENCODINGS)] | None = field(
         None,
         title="Encoding of names in zips",
-        description="How to read names that are not UTF-8: cp437, ibm866, shift_jis, euc-jp, gbk, big5, euc-kr, koi8-r "
-        "or windows-1250 to windows-1258. By default it is detected.",
+        description="How to read names that are not UTF-8: cp437, or an encoding of the WHATWG standard, such as "
+        "ibm866, shift_jis, gbk, big5, euc-kr, koi8-r or windows-1252. By default it is detected.",
         placeholder="detect, else cp437",
         category="advanced",
     )

@@ -99,8 +99,9 @@ class ReadOptions(Options):
     encoding: Encoding = field(
         Encoding.AUTO,
         title="Encoding",
-        description="Encoding of files without a byte order mark. Auto: UTF-8; files that are not valid UTF-8 are "
-        "reported.",
+        description="Encoding of files without a byte order mark. Auto: UTF-8, or UTF-16 if it is detected; files that "
+        "are not valid UTF-8 are reported. latin1 is ISO 8859-1; all other names are those of the WHATWG "
+        "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
         category="advanced",
     )
     quote: Quote = field(
@@ -137,6 +138,6 @@ def record_columns() -> tuple[Column, ...]:
         integer(
             "byte_offset",
             "offset",
-            "Start of the record in the file; null if the file was decoded first (compressed, UTF-16, Parquet, Arrow)",
+            "Start of the record in the file; null if the file is compressed, not UTF-8, Parquet or Arrow",
         ),
     )

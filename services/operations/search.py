@@ -108,7 +108,9 @@ class SearchOptions(Options):
     encoding: Encoding = field(
         Encoding.AUTO,
         title="Encoding",
-        description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are.",
+        description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are. "
+        "latin1 is ISO 8859-1; all other names are those of the WHATWG "
+        "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
         category="advanced",
     )
     binary: Binary = field(
@@ -185,7 +187,8 @@ _RESULT = (
         name="byte_offset",
         dtype="integer",
         unit="offset",
-        meaning="Start of the match in the file, or in the unpacked content of a compressed file",
+        meaning="Start of the match in the file, or in the unpacked content of a compressed file; null in encodings of "
+        "one or more bytes a character, such as shift_jis, but not in utf-8",
     ),
     Column(name="text", dtype="text", meaning="The line; � replaces bytes that are not valid text"),
     Column(

@@ -19,6 +19,7 @@ from pages.components import same_as
 from services import operations
 from services.cli import arguments, commands, declared, main, run, serve, verify
 from services.models.jobs import JobRequest, OperationRequest, Source
+from services.operations._spec import Encoding
 
 COMMONS = {"run": run.run_arguments, "submit": run.submit_arguments}
 
@@ -68,7 +69,7 @@ def test_each_field_is_an_option(verb: str, operation: operations.Operation, gro
     panel = arguments_panel(group, str(extra.get("category")))
     assert option.rich_help_panel == panel
     for choices in _enums(field.annotation):
-        assert option.metavar == f"[{'|'.join(choices)}]"
+        assert option.metavar == ("NAME" if choices is Encoding else f"[{'|'.join(choices)}]")
         assert list(option.type_descriptor.choices) == list(choices)
 
 

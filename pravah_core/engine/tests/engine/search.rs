@@ -251,6 +251,7 @@ fn options_and_their_limits_are_named_when_they_are_refused() {
     refused("max_matches", json!(0), &["max_matches"]);
     refused("max_matches_per_file", json!(0), &["max_matches_per_file"]);
     refused("encoding", json!("utf-7"), &["utf-7"]);
+    refused("encoding", json!("iso-8859-1"), &["iso-8859-1", "not the name of a supported encoding"]);
     let literal = search(&tree, &["two\nlines"]).option("fixed_strings", true).fails();
     assert!(literal.to_string().contains("within one line"), "{literal}");
     let names = search(&tree, &["a", "b"]).option("pattern_names", json!(["n", "n"])).fails();

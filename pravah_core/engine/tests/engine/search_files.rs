@@ -65,6 +65,23 @@ fn latin1_is_searched_as_what_it_says() {
 }
 
 #[test]
+fn a_text_is_searched_in_the_encoding_that_is_chosen() {
+    let tree = Tree::new();
+    tree.file("sjis", b"\x83n\x83b\n\x93\xfa\x96{ nadel\n").file("koi8", b"\xe9\xe7\n\xf1 nadel\n");
+    let found = |encoding| {
+        let done = search(&tree, "nadel").option("encoding", encoding).run();
+        let row = |row: &Row| {
+            (row.text("text").to_owned(), (!row.is_null("byte_offset")).then(|| row.integer("byte_offset")))
+        };
+        ["koi8", "sjis"].map(|path| row(&done.by_path("result")[path.as_bytes()]))
+    };
+    let [koi8, _] = found("koi8-r");
+    assert_eq!(koi8, ("\u{42f} nadel".to_owned(), Some(5)));
+    let [_, sjis] = found("shift_jis");
+    assert_eq!(sjis, ("\u{65e5}\u{672c} nadel".to_owned(), None), "a character is one or two bytes");
+}
+
+#[test]
 fn large_files_in_other_encodings_have_the_same_lines() {
     let tree = Tree::new();
     let line = "ein Heuhaufen voll Nägel \u{1f600}\n";

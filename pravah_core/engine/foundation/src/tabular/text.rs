@@ -1,68 +1,89 @@
-//! A file's bytes as text that can be looked into: UTF-8, also where some of it is none.
+//! A file's bytes as text that can be searched and parsed: UTF-8, also where some of it is not valid.
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
-/// How the bytes of a file without a byte order mark are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Encoding {
-    /// As UTF-8; what is none is kept as bytes.
-    #[serde(rename = "auto")]
-    Auto,
-    /// ISO 8859-1: each byte is the character of that number.
-    #[serde(rename = "latin1")]
-    Latin1,
-    /// Windows-1252: ISO 8859-1 with letters and signs in place of 27 control characters.
-    #[serde(rename = "windows-1252")]
-    Windows1252,
-    /// UTF-16, the low byte first.
-    #[serde(rename = "utf-16le")]
-    Utf16Le,
-    /// UTF-16, the high byte first.
-    #[serde(rename = "utf-16be")]
-    Utf16Be,
-}
+use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// How the bytes of one file become text.
+/// How bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decoder {
-    /// They are.
-    Utf8,
-    /// Each is one character.
+pub enum Encoding {
+    /// ISO 8859-1: each byte is the character of that number. The WHATWG standard takes this name for Windows-1252, which
+    /// has other characters from 0x80 to 0x9f, so it is not one of the others.
     Latin1,
-    /// Each is one character, in the way of Windows.
-    Windows1252,
-    /// Two or four are one.
-    Utf16 {
-        /// The high byte comes first.
-        big_endian: bool,
-        /// The first byte of a unit whose second is still to come.
-        odd: Option<u8>,
-        /// The first unit of a pair whose second is still to come.
-        high: Option<u16>,
-    },
+    /// An encoding of the WHATWG Encoding Standard.
+    Whatwg(&'static encoding_rs::Encoding),
 }
 
-impl Decoder {
-    /// The decoder for a file that begins with `start`, and how long its byte order mark is. The mark wins over what
-    /// was asked for.
-    pub fn of(start: &[u8], asked: Encoding) -> (Self, usize) {
-        let utf16 = |big_endian| Self::Utf16 { big_endian, odd: None, high: None };
-        match (start, asked) {
-            ([0xef, 0xbb, 0xbf, ..], _) => (Self::Utf8, 3),
-            ([0xff, 0xfe, ..], _) => (utf16(false), 2),
-            ([0xfe, 0xff, ..], _) => (utf16(true), 2),
-            (_, Encoding::Auto) => (Self::Utf8, 0),
-            (_, Encoding::Latin1) => (Self::Latin1, 0),
-            (_, Encoding::Windows1252) => (Self::Windows1252, 0),
-            (_, Encoding::Utf16Le) => (utf16(false), 0),
-            (_, Encoding::Utf16Be) => (utf16(true), 0),
+/// What an option says of files without a byte order mark: one encoding, or that it is detected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChosenEncoding(Option<Encoding>);
+
+impl ChosenEncoding {
+    /// UTF-8, or UTF-16 where the first bytes show it. Bytes that are not valid are kept.
+    pub const AUTO: Self = Self(None);
+}
+
+const AUTO: &str = "auto";
+const LATIN1: &str = "latin1";
+
+impl Serialize for ChosenEncoding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            None => serializer.serialize_str(AUTO),
+            Some(encoding) => serializer.serialize_str(&encoding.name()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ChosenEncoding {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        if name == AUTO {
+            return Ok(Self::AUTO);
+        }
+        let unknown = || D::Error::custom(format!("'{name}' is not the name of a supported encoding"));
+        Encoding::named(&name).map(|encoding| Self(Some(encoding))).ok_or_else(unknown)
+    }
+}
+
+impl Encoding {
+    /// UTF-8. Bytes that are not valid are kept as they are.
+    pub const UTF_8: Self = Self::Whatwg(UTF_8);
+
+    /// The encoding of that name: `latin1`, or a name of the WHATWG standard in lower case. Its many other labels are
+    /// unknown here: some of them, such as `iso-8859-1`, name another encoding than they say.
+    pub fn named(name: &str) -> Option<Self> {
+        if name == LATIN1 {
+            return Some(Self::Latin1);
+        }
+        let known = encoding_rs::Encoding::for_label_no_replacement(name.as_bytes())?;
+        let found = Self::Whatwg(known);
+        (found.name() == name).then_some(found)
+    }
+
+    /// Its name, in lower case.
+    pub fn name(self) -> Cow<'static, str> {
+        match self {
+            Self::Latin1 => LATIN1.into(),
+            Self::Whatwg(encoding) => encoding.name().to_ascii_lowercase().into(),
         }
     }
 
-    /// As [`Decoder::of`]; where nothing is asked for, also UTF-16 without a mark, told by the zeros of its Latin letters.
-    pub fn guess(start: &[u8], asked: Encoding) -> (Self, usize) {
-        let told = Self::of(start, asked);
-        if asked != Encoding::Auto || told != (Self::Utf8, 0) {
+    /// The encoding of a file that begins with `start`, and how long its byte order mark is. The mark wins over what was
+    /// chosen.
+    pub fn of(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
+        match encoding_rs::Encoding::for_bom(start) {
+            Some((encoding, mark)) => (Self::Whatwg(encoding), mark),
+            None => (chosen.0.unwrap_or(Self::UTF_8), 0),
+        }
+    }
+
+    /// As [`Encoding::of`]; where none is chosen, also UTF-16 without a mark, told by the zeros of its Latin letters.
+    pub fn guess(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
+        let told = Self::of(start, chosen);
+        if chosen != ChosenEncoding::AUTO || told.1 > 0 {
             return told;
         }
         let (pairs, _) = start[..start.len().min(GUESSED_BYTES)].as_chunks::<2>();
@@ -70,55 +91,87 @@ impl Decoder {
         let (first, second) = (zeros(0), zeros(1));
         let many = pairs.len().div_ceil(2).max(4);
         match (first >= many, second >= many) {
-            (true, false) if second == 0 => (Self::Utf16 { big_endian: true, odd: None, high: None }, 0),
-            (false, true) if first == 0 => (Self::Utf16 { big_endian: false, odd: None, high: None }, 0),
+            (true, false) if second == 0 => (Self::Whatwg(UTF_16BE), 0),
+            (false, true) if first == 0 => (Self::Whatwg(UTF_16LE), 0),
             _ => told,
         }
     }
 
-    /// The next bytes as text, in `buffer` where they are not text already.
-    pub fn decode<'a>(&mut self, bytes: &'a [u8], last: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
-        buffer.clear();
-        match self {
-            Self::Utf8 => return bytes,
-            Self::Latin1 | Self::Windows1252 if bytes.is_ascii() => return bytes,
-            Self::Latin1 => bytes.iter().for_each(|&byte| push(buffer, char::from(byte))),
-            Self::Windows1252 => bytes.iter().for_each(|&byte| push(buffer, windows_1252(byte))),
-            Self::Utf16 { big_endian, odd, high } => {
-                let unit =
-                    |pair: [u8; 2]| if *big_endian { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) };
-                let bytes = match (odd.take(), bytes.split_first()) {
-                    (Some(first), Some((&second, rest))) => {
-                        utf16(unit([first, second]), high, buffer);
-                        rest
-                    }
-                    (first, _) => {
-                        *odd = first;
-                        bytes
-                    }
-                };
-                let mut pairs = bytes.chunks_exact(2);
-                pairs.by_ref().for_each(|pair| utf16(unit([pair[0], pair[1]]), high, buffer));
-                *odd = pairs.remainder().first().copied().or(*odd);
-                let broken = usize::from(odd.is_some()) + usize::from(high.is_some());
-                if last && broken > 0 {
-                    (*odd, *high) = (None, None);
-                    (0..broken).for_each(|_| push(buffer, char::REPLACEMENT_CHARACTER));
-                }
-            }
-        }
-        buffer
-    }
-
-    /// How many bytes of the file this text was, whole characters of it.
-    pub fn original_bytes(self, text: &[u8]) -> u64 {
+    /// How many bytes of the file this text was, whole characters of it; none where characters do not say it.
+    pub fn original_bytes(self, text: &[u8]) -> Option<u64> {
         let starts = || text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64;
         match self {
-            Self::Utf8 => text.len() as u64,
-            Self::Latin1 | Self::Windows1252 => starts(),
+            Self::Latin1 => Some(starts()),
+            Self::Whatwg(encoding) if encoding == UTF_8 => Some(text.len() as u64),
             // Characters of four bytes here are two units there.
-            Self::Utf16 { .. } => 2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64),
+            Self::Whatwg(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
+                Some(2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64))
+            }
+            Self::Whatwg(encoding) => encoding.is_single_byte().then(starts),
         }
+    }
+}
+
+/// Makes text of the bytes of one file, piece by piece.
+pub struct Decoder {
+    encoding: Encoding,
+    /// Knows what of a character came in earlier pieces; none where each byte is a character, or the bytes are text.
+    pieces: Option<encoding_rs::Decoder>,
+}
+
+impl Decoder {
+    /// For a file of which nothing was seen.
+    pub fn new(encoding: Encoding) -> Self {
+        let pieces = match encoding {
+            Encoding::Whatwg(known) if known != UTF_8 => Some(known.new_decoder_without_bom_handling()),
+            _ => None,
+        };
+        Self { encoding, pieces }
+    }
+
+    /// What it decodes.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
+    /// The next bytes as text, in `buffer` where they are not text already. Each sequence that stands for no character
+    /// becomes U+FFFD. After the last bytes, a new file may begin.
+    pub fn decode<'a>(&mut self, bytes: &'a [u8], last: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        if self.encoding == Encoding::UTF_8 || self.is_single_byte() && bytes.is_ascii() {
+            return bytes;
+        }
+        let written = match &mut self.pieces {
+            None => {
+                room(buffer, 2 * bytes.len());
+                encoding_rs::mem::convert_latin1_to_utf8(bytes, buffer)
+            }
+            Some(pieces) => {
+                // Overflows for pieces that no memory holds.
+                room(buffer, pieces.max_utf8_buffer_length(bytes.len()).unwrap_or(usize::MAX));
+                let (result, _, written, _) = pieces.decode_to_utf8(bytes, buffer, last);
+                debug_assert_eq!(result, encoding_rs::CoderResult::InputEmpty);
+                written
+            }
+        };
+        if last {
+            *self = Self::new(self.encoding);
+        }
+        &buffer[..written]
+    }
+
+    /// True where each byte is a character, those below 128 the characters of ASCII.
+    fn is_single_byte(&self) -> bool {
+        match self.encoding {
+            Encoding::Latin1 => true,
+            Encoding::Whatwg(encoding) => encoding.is_single_byte(),
+        }
+    }
+}
+
+/// Let `buffer` have that length at least: what is in it already is written over.
+fn room(buffer: &mut Vec<u8>, bytes: usize) {
+    if buffer.len() < bytes {
+        buffer.resize(bytes, 0);
     }
 }
 
@@ -183,41 +236,8 @@ impl Odd {
         match self.guess() {
             Some(name) => format!("{} of them; the encoding is probably {name}: choose it in the options", self.broken),
             None if self.whole > 0 => format!("{} of them among {} valid characters", self.broken, self.whole),
-            None => format!("{} of them; choose the encoding of the file, if it is supported", self.broken),
+            None => format!("{} of them; choose the encoding of the file in the options", self.broken),
         }
-    }
-}
-
-/// What Windows-1252 has in place of the control characters from 0x80 on; five of them stay (WHATWG Encoding, index
-/// windows-1252).
-const WINDOWS_1252: [char; 32] = [
-    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2c6}', '\u{2030}',
-    '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}', '\u{2018}', '\u{2019}', '\u{201c}',
-    '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}',
-    '\u{17e}', '\u{178}',
-];
-
-fn windows_1252(byte: u8) -> char {
-    match byte {
-        0x80..=0x9f => WINDOWS_1252[usize::from(byte - 0x80)],
-        other => char::from(other),
-    }
-}
-
-fn push(buffer: &mut Vec<u8>, character: char) {
-    buffer.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-fn utf16(unit: u16, high: &mut Option<u16>, buffer: &mut Vec<u8>) {
-    if let Some(first) = high.take() {
-        match char::decode_utf16([first, unit]).next() {
-            Some(Ok(character)) => return push(buffer, character),
-            _ => push(buffer, char::REPLACEMENT_CHARACTER),
-        }
-    }
-    match unit {
-        0xd800..=0xdbff => *high = Some(unit),
-        _ => push(buffer, char::from_u32(u32::from(unit)).unwrap_or(char::REPLACEMENT_CHARACTER)),
     }
 }
 
@@ -225,14 +245,22 @@ fn utf16(unit: u16, high: &mut Option<u16>, buffer: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    fn in_pieces(mut decoder: Decoder, bytes: &[u8], size: usize) -> Vec<u8> {
-        let mut text = Vec::new();
-        let mut buffer = Vec::new();
+    fn in_pieces(encoding: Encoding, bytes: &[u8], size: usize) -> Vec<u8> {
+        let (mut decoder, mut text, mut buffer) = (Decoder::new(encoding), Vec::new(), Vec::new());
         for piece in bytes.chunks(size) {
             text.extend_from_slice(decoder.decode(piece, false, &mut buffer));
         }
         text.extend_from_slice(decoder.decode(&[], true, &mut buffer));
         text
+    }
+
+    fn named(name: &str) -> Encoding {
+        Encoding::named(name).unwrap_or_else(|| panic!("{name} is not known"))
+    }
+
+    fn utf16(units: &[u16], is_big_endian: bool) -> Vec<u8> {
+        let bytes = |unit: &u16| if is_big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() };
+        units.iter().flat_map(bytes).collect()
     }
 
     #[test]
@@ -243,15 +271,16 @@ mod tests {
         assert_eq!(guess(b"caf\xe9 \x81"), None);
         // One broken character does not make all others another encoding's.
         assert_eq!(guess("é é é \u{20ac}\u{e9}".as_bytes().split_last().unwrap().1), None);
-        let utf16 = |text: &str, big: bool| -> Vec<u8> {
-            text.encode_utf16().flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() }).collect()
-        };
-        for big in [true, false] {
-            let (decoder, mark) = Decoder::guess(&utf16("id,name\n1,é\n", big), Encoding::Auto);
-            assert_eq!((decoder, mark), (Decoder::Utf16 { big_endian: big, odd: None, high: None }, 0));
+        let units: Vec<u16> = "id,name\n1,é\n".encode_utf16().collect();
+        for (is_big_endian, name) in [(true, "utf-16be"), (false, "utf-16le")] {
+            let bytes = utf16(&units, is_big_endian);
+            assert_eq!(Encoding::guess(&bytes, ChosenEncoding::AUTO), (named(name), 0));
+            // What is chosen is not guessed.
+            let utf8 = ChosenEncoding(Some(Encoding::UTF_8));
+            assert_eq!(Encoding::guess(&bytes, utf8), (Encoding::UTF_8, 0));
         }
         for bytes in [&b"a,b\n\0,\0\0\n"[..], b"", b"a\0", b"\0\0\0\0\0\0\0\0\0\0"] {
-            assert_eq!(Decoder::guess(bytes, Encoding::Auto).0, Decoder::Utf8);
+            assert_eq!(Encoding::guess(bytes, ChosenEncoding::AUTO).0, Encoding::UTF_8);
         }
     }
 
@@ -260,19 +289,39 @@ mod tests {
         let text = "plain \u{e9} \u{20ac} \u{1f600}\u{10ffff}\n";
         let units: Vec<u16> = text.encode_utf16().chain([0xd83d, 0x41, 0xde00, 0xd83d]).collect();
         let expected = String::from_utf16_lossy(&units);
-        for big_endian in [false, true] {
-            let bytes: Vec<u8> = units
-                .iter()
-                .flat_map(|unit| if big_endian { unit.to_be_bytes() } else { unit.to_le_bytes() })
-                .collect();
-            let decoder = Decoder::Utf16 { big_endian, odd: None, high: None };
+        for (is_big_endian, name) in [(true, "utf-16be"), (false, "utf-16le")] {
+            let bytes = utf16(&units, is_big_endian);
+            let encoding = named(name);
             for size in 1..=bytes.len() {
-                assert_eq!(in_pieces(decoder, &bytes, size), expected.as_bytes());
+                assert_eq!(in_pieces(encoding, &bytes, size), expected.as_bytes());
             }
-            assert_eq!(decoder.original_bytes(expected.as_bytes()), bytes.len() as u64);
+            assert_eq!(encoding.original_bytes(expected.as_bytes()), Some(bytes.len() as u64));
             let odd = [&bytes[..bytes.len() - 2], b"x"].concat();
-            assert!(in_pieces(decoder, &odd, 5).ends_with("\u{fffd}".as_bytes()));
+            assert!(in_pieces(encoding, &odd, 5).ends_with("\u{fffd}".as_bytes()));
         }
+        // Sequences of one to four bytes, states between them, and what stands for no character.
+        let cases: [(&str, &[u8], &str); 7] = [
+            ("shift_jis", b"\x93\xfa\x96{a\xb1\xff\n\x93", "日本aｱ\u{fffd}\n\u{fffd}"),
+            ("gb18030", b"\xd6\xd0\x81\x30\x81\x30a\x94\x39\xda\x33\n\xd6", "中\u{80}a\u{1f4a9}\n\u{fffd}"),
+            ("big5", b"\xa4\xa4\xa4\xe5\n\x87\x40", "中文\n\u{43f0}"),
+            ("euc-kr", b"\xc7\xd1\xb1\xdb\n\xc7", "한글\n\u{fffd}"),
+            ("euc-jp", b"\xc6\xfc\x8e\xb1\x8f\xb0\xa1\n", "日ｱ丂\n"),
+            ("iso-2022-jp", b"a\x1b$BF|K\\\x1b(Bb\n", "a日本b\n"),
+            ("windows-1258", b"\xd0\xec\n", "\u{110}\u{301}\n"),
+        ];
+        for (name, bytes, expected) in cases {
+            for size in 1..=bytes.len() {
+                let text = String::from_utf8(in_pieces(named(name), bytes, size)).unwrap();
+                assert_eq!(text, expected, "{name}, {size} bytes at a time");
+            }
+        }
+    }
+
+    #[test]
+    fn a_decoder_begins_anew_after_the_last_bytes() {
+        let (mut decoder, mut buffer) = (Decoder::new(named("euc-kr")), Vec::new());
+        assert_eq!(decoder.decode(b"\xc7", true, &mut buffer), "\u{fffd}".as_bytes());
+        assert_eq!(decoder.decode(b"\xd1\xc7\xd1", true, &mut buffer), "\u{9951}\u{fffd}".as_bytes());
     }
 
     #[test]
@@ -280,20 +329,33 @@ mod tests {
         let all: Vec<u8> = (0..=255).collect();
         let expected: String = all.iter().map(|&byte| char::from(byte)).collect();
         for size in [1, 100, 256] {
-            assert_eq!(in_pieces(Decoder::Latin1, &all, size), expected.as_bytes());
+            assert_eq!(in_pieces(Encoding::Latin1, &all, size), expected.as_bytes());
         }
-        assert_eq!(Decoder::Latin1.original_bytes(expected.as_bytes()), 256);
-        assert_eq!(in_pieces(Decoder::Windows1252, b"\x80 caf\xe9 \x99", 2), "\u{20ac} caf\u{e9} \u{2122}".as_bytes());
+        assert_eq!(Encoding::Latin1.original_bytes(expected.as_bytes()), Some(256));
+        let text = in_pieces(named("windows-1252"), b"\x80 caf\xe9 \x99", 2);
+        assert_eq!(text, "\u{20ac} caf\u{e9} \u{2122}".as_bytes());
+        assert_eq!(named("windows-1252").original_bytes(&text), Some(8));
+        assert_eq!(named("shift_jis").original_bytes(&text), None, "one or two bytes a character");
+    }
+
+    #[test]
+    fn encodings_have_one_name() {
+        assert_eq!(ChosenEncoding(Some(named("gb18030"))), serde_json::from_str("\"gb18030\"").unwrap());
+        assert_eq!(serde_json::to_string(&ChosenEncoding(Some(named("koi8-u")))).unwrap(), "\"koi8-u\"");
+        assert_eq!(serde_json::to_string(&ChosenEncoding::AUTO).unwrap(), "\"auto\"");
+        // Labels, and what is none.
+        for name in ["iso-8859-1", "ascii", "Shift_JIS", "utf8", "utf-16", "replacement", "utf-7", " gbk", ""] {
+            assert_eq!(Encoding::named(name), None, "{name}");
+            assert!(serde_json::from_str::<ChosenEncoding>(&format!("\"{name}\"")).is_err());
+        }
     }
 
     #[test]
     fn a_byte_order_mark_wins() {
-        assert_eq!(Decoder::of(b"\xef\xbb\xbfx", Encoding::Latin1), (Decoder::Utf8, 3));
-        assert_eq!(Decoder::of(b"\xff\xfe", Encoding::Auto).1, 2);
-        assert_eq!(
-            Decoder::of(b"\xfe\xffx", Encoding::Utf16Le),
-            (Decoder::Utf16 { big_endian: true, odd: None, high: None }, 2)
-        );
-        assert_eq!(Decoder::of(b"\xef\xbb", Encoding::Auto), (Decoder::Utf8, 0));
+        let latin1 = ChosenEncoding(Some(Encoding::Latin1));
+        assert_eq!(Encoding::of(b"\xef\xbb\xbfx", latin1), (Encoding::UTF_8, 3));
+        assert_eq!(Encoding::of(b"\xff\xfe", ChosenEncoding::AUTO), (named("utf-16le"), 2));
+        assert_eq!(Encoding::of(b"\xfe\xffx", ChosenEncoding(Some(named("utf-16le")))), (named("utf-16be"), 2));
+        assert_eq!(Encoding::of(b"\xef\xbb", ChosenEncoding::AUTO), (Encoding::UTF_8, 0));
     }
 }

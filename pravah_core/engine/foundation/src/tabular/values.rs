@@ -233,6 +233,8 @@ fn float(text: &[u8], rest: &[u8]) -> Value {
     if !matches!(rest.first(), None | Some(b'e' | b'E')) {
         return Value::Text;
     }
+    // The standard library gives the same floats, but takes 30 ns for 17 digits instead of 22: 7 % of the CPU time of a
+    // profile of such floats, 8 % of a conversion.
     match fast_float2::parse::<f64, _>(text) {
         Ok(value) if value.is_finite() => Value::Float(value),
         _ => Value::Text,

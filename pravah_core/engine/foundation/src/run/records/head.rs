@@ -11,7 +11,7 @@ use crate::tabular::csv::{CsvSplitter, Dialect, Sniffed};
 use crate::tabular::json::Shape;
 use crate::tabular::names::unique;
 use crate::tabular::split::Split;
-use crate::tabular::text::Decoder;
+use crate::tabular::text::Encoding;
 use crate::tabular::values::{Value, ValueType};
 
 /// What is known of a file before its records.
@@ -30,7 +30,7 @@ pub struct Head {
     /// By column: the type that the file itself says its values are of.
     pub declared: Vec<Option<ValueType>>,
     /// How its bytes become text.
-    pub decoder: Decoder,
+    pub encoding: Encoding,
     /// Bytes of its byte order mark.
     pub mark_bytes: u64,
     /// Its dialect, with the reason.
@@ -65,11 +65,11 @@ impl Head {
 
     /// True when its bytes are its text: then places in one are places in the other.
     pub fn is_plain(&self) -> bool {
-        self.format.is_text() && self.codec.is_none() && self.decoder == Decoder::Utf8
+        self.format.is_text() && self.codec.is_none() && self.encoding == Encoding::UTF_8
     }
 
     /// Of JSON Lines whose objects have these keys.
-    pub(super) fn of_objects(origin: Origin, (decoder, mark_bytes): (Decoder, u64), shape: &Arc<Shape>) -> Self {
+    pub(super) fn of_objects(origin: Origin, (encoding, mark_bytes): (Encoding, u64), shape: &Arc<Shape>) -> Self {
         let (objects, lines) = shape.objects();
         let text = |&is_text: &bool| is_text.then_some(ValueType::Text);
         let sniffed = Sniffed {
@@ -82,7 +82,7 @@ impl Head {
             declared: shape.texts().iter().map(text).collect(),
             names: shape.names().to_vec(),
             shape: Some(Arc::clone(shape)),
-            decoder,
+            encoding,
             mark_bytes,
             ..Self::typed(origin, Format::JsonLines, sniffed)
         }
@@ -111,7 +111,7 @@ impl Head {
             format,
             shape: None,
             declared: Vec::new(),
-            decoder: Decoder::Utf8,
+            encoding: Encoding::UTF_8,
             mark_bytes: 0,
             sniffed,
             has_header: false,
@@ -126,7 +126,7 @@ impl Head {
     /// What `start`, the beginning of the text, tells.
     pub(super) fn of(
         origin: Origin,
-        (decoder, mark_bytes): (Decoder, u64),
+        (encoding, mark_bytes): (Encoding, u64),
         start: &[u8],
         options: &ReadOptions,
     ) -> Self {
@@ -150,7 +150,7 @@ impl Head {
             format: Format::Delimited,
             shape: None,
             declared: vec![None; names.len()],
-            decoder,
+            encoding,
             mark_bytes,
             sniffed,
             has_header,
@@ -238,7 +238,7 @@ mod tests {
 
     fn head(text: &str) -> Head {
         let origin = Origin { path: b"a.csv".to_vec(), size: text.len() as u64, codec: None };
-        Head::of(origin, (Decoder::Utf8, 0), text.as_bytes(), &ReadOptions::default())
+        Head::of(origin, (Encoding::UTF_8, 0), text.as_bytes(), &ReadOptions::default())
     }
 
     #[test]

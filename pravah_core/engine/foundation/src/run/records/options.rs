@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::format;
 use crate::base::error::{EngineError, Result};
 use crate::tabular::csv::Dialect;
-use crate::tabular::text::Encoding;
+use crate::tabular::text::ChosenEncoding;
 
 /// Make an enum of an option from one line for each of its values.
 macro_rules! choice {
@@ -126,7 +126,7 @@ pub struct ReadOptions {
     /// Values that stand for no value, as an empty field does; not in quotes.
     pub null_values: Vec<String>,
     /// How bytes become text.
-    pub encoding: Encoding,
+    pub encoding: ChosenEncoding,
 }
 
 impl Default for ReadOptions {
@@ -139,7 +139,7 @@ impl Default for ReadOptions {
             escape: Escape::None,
             comment: Comment::None,
             null_values: ["NA", "N/A", "NULL", "null", "\\N"].map(str::to_owned).to_vec(),
-            encoding: Encoding::Auto,
+            encoding: ChosenEncoding::AUTO,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::io::unpack;
 use crate::tabular::csv::{Chunk, Cutter, Overlong};
 use crate::tabular::json::{Learner, Shape};
 use crate::tabular::split::line_end;
-use crate::tabular::text::Decoder;
+use crate::tabular::text::{Decoder, Encoding};
 
 /// Keys that are looked for.
 #[derive(Default)]
@@ -86,9 +86,9 @@ impl<T: RecordHandler> Source<T> {
             if self.is_no_stream(bytes) || self.is_table(bytes) {
                 return Ok(false);
             }
-            let (decoder, mark) = Decoder::guess(bytes, self.shared.options.encoding);
+            let (encoding, mark) = Encoding::guess(bytes, self.shared.options.encoding);
             bytes = &bytes[mark..];
-            self.decoder = Some((decoder, mark as u64));
+            self.decoder = Some((Decoder::new(encoding), mark as u64));
         }
         let mut buffer = Vec::new();
         let Some((decoder, _)) = &mut self.decoder else { return Ok(false) };
@@ -174,10 +174,11 @@ impl<T: RecordHandler> Source<T> {
     /// The head is told by `start`.
     fn begin(&mut self, start: &[u8], last: bool) -> Result<()> {
         let shared = &self.shared;
-        let decoder = self.decoder.unwrap_or((Decoder::Utf8, 0));
+        let decoder = self.decoder.as_ref();
+        let encoding = decoder.map_or((Encoding::UTF_8, 0), |(decoder, mark)| (decoder.encoding(), *mark));
         let head = match &self.shape {
-            Some(shape) => Head::of_objects(self.origin.clone(), decoder, shape),
-            None => Head::of(self.origin.clone(), decoder, start, &shared.options),
+            Some(shape) => Head::of_objects(self.origin.clone(), encoding, shape),
+            None => Head::of(self.origin.clone(), encoding, start, &shared.options),
         };
         let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES);
         let work = Arc::new(Work::new(&shared.table, head, start)?);

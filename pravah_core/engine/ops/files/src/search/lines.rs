@@ -3,7 +3,7 @@
 use memchr::{memchr, memchr_iter, memrchr};
 
 use pravah_foundation::base::error::Result;
-use pravah_foundation::tabular::text::Decoder;
+use pravah_foundation::tabular::text::Encoding;
 
 /// The longest line that is searched whole; one that is longer is searched in pieces.
 pub const LONGEST_BYTES: usize = 16 << 20;
@@ -21,8 +21,8 @@ pub struct CandidateLine<'a> {
     pub end: usize,
     /// Its number, from 1.
     pub number: u64,
-    /// Where it begins in the file.
-    pub offset: u64,
+    /// Where it begins in the file; none in an encoding whose characters do not say it.
+    pub offset: Option<u64>,
 }
 
 /// Searches the lines of a block.
@@ -43,29 +43,29 @@ pub struct Lines {
     before: usize,
     after: usize,
     longest: usize,
-    decoder: Decoder,
+    encoding: Encoding,
     // Lines that were searched and may be context, then lines that were not.
     kept: Vec<u8>,
     searched: usize,
     // Of the first line that was not searched.
     number: u64,
-    offset: u64,
+    offset: Option<u64>,
     cut: u64,
     in_cut_line: bool,
 }
 
 impl Lines {
     /// A file from its start at `offset`; so many lines are wanted around each.
-    pub fn new(before: usize, after: usize, decoder: Decoder, offset: u64) -> Self {
+    pub fn new(before: usize, after: usize, encoding: Encoding, offset: u64) -> Self {
         Self {
             before,
             after,
             longest: LONGEST_BYTES,
-            decoder,
+            encoding,
             kept: Vec::new(),
             searched: 0,
             number: 1,
-            offset,
+            offset: Some(offset),
             cut: 0,
             in_cut_line: false,
         }
@@ -180,7 +180,7 @@ impl Lines {
 
     fn advance(&mut self, text: &[u8]) {
         self.number += memchr_iter(b'\n', text).count() as u64;
-        self.offset += self.decoder.original_bytes(text);
+        self.offset = self.offset.zip(self.encoding.original_bytes(text)).map(|(offset, bytes)| offset + bytes);
     }
 
     /// Count a line that was searched before its end is known.
@@ -231,7 +231,7 @@ mod tests {
             let end = memchr_iter(b'\n', after).nth(self.after.wrapping_sub(1)).map_or(after.len(), |at| at + 1);
             after = if self.after == 0 { &[] } else { &after[..end] };
             let text = line.text[line.start..line.end].to_vec();
-            self.seen.push((line.number, line.offset, text, before.to_vec(), after.to_vec()));
+            self.seen.push((line.number, line.offset.unwrap(), text, before.to_vec(), after.to_vec()));
             Ok(true)
         }
     }
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn in_blocks(text: &[u8], around: (usize, usize), mut size: impl FnMut() -> usize) -> Vec<Seen> {
-        let mut lines = Lines::new(around.0, around.1, Decoder::Utf8, 0);
+        let mut lines = Lines::new(around.0, around.1, Encoding::UTF_8, 0);
         let mut collect = Collect { before: around.0, after: around.1, seen: Vec::new() };
         let mut rest = text;
         while !rest.is_empty() {
@@ -266,7 +266,7 @@ mod tests {
             let text: Vec<u8> = (0..length).map(|_| letters[random(&mut state) % letters.len()]).collect();
             let around = (random(&mut state) % 4, random(&mut state) % 4);
             let mut whole = Collect { before: around.0, after: around.1, seen: Vec::new() };
-            Lines::new(around.0, around.1, Decoder::Utf8, 0).block(&text, true, &mut whole).unwrap();
+            Lines::new(around.0, around.1, Encoding::UTF_8, 0).block(&text, true, &mut whole).unwrap();
             let mut expected = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).zip(1..);
             let expected: Vec<_> = expected.by_ref().filter(|(line, _)| line.contains(&b'x')).collect();
             let found: Vec<_> = whole.seen.iter().map(|seen| (seen.2.clone(), seen.0)).collect();
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_line_beyond_the_limit_is_searched_in_pieces_and_keeps_its_number() {
-        let mut lines = Lines::new(1, 1, Decoder::Utf8, 0);
+        let mut lines = Lines::new(1, 1, Encoding::UTF_8, 0);
         lines.longest = 10;
         let mut collect = Collect { before: 1, after: 0, seen: Vec::new() };
         for block in [&b"a\nbbbb"[..], b"bbbx", b"bbbb", b"cccc", b"cccc", b"cccx", b"d\nx\n", b"e"] {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::tabular::text::Encoding;
+use pravah_foundation::tabular::text::ChosenEncoding;
 
 /// When two letters are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ pub struct SearchOptions {
     /// What a match has to be.
     pub whole: Whole,
     /// How files are read.
-    pub encoding: Encoding,
+    pub encoding: ChosenEncoding,
     /// What is done with binary files.
     pub binary: Binary,
     /// Unpack compressed files and search what they hold.
@@ -81,7 +81,7 @@ impl Default for SearchOptions {
             fixed_strings: false,
             case: Case::Sensitive,
             whole: Whole::Part,
-            encoding: Encoding::Auto,
+            encoding: ChosenEncoding::AUTO,
             binary: Binary::Skip,
             search_compressed: false,
             context_before: 0,

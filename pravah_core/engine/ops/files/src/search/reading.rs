@@ -22,7 +22,7 @@ use pravah_foundation::io::claims::Claim;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::io::digest::{End, Reading};
 use pravah_foundation::io::unpack;
-use pravah_foundation::tabular::text::Decoder;
+use pravah_foundation::tabular::text::{Decoder, Encoding};
 
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
@@ -131,12 +131,14 @@ impl FileSearch {
         let options = &shared.options;
         let is_first = self.text.is_none();
         let (decoder, lines) = self.text.get_or_insert_with(|| {
-            let (decoder, mark) = Decoder::of(bytes, options.encoding);
+            let (encoding, mark) = Encoding::of(bytes, options.encoding);
             bytes = &bytes[mark..];
-            (decoder, Lines::new(options.context_before, options.context_after, decoder, mark as u64))
+            let lines = Lines::new(options.context_before, options.context_after, encoding, mark as u64);
+            (Decoder::new(encoding), lines)
         });
         let mut worker = shared.workers.acquire();
         let Worker { finder, buffer, sheet, .. } = &mut *worker;
+        let encoding = decoder.encoding();
         let text = decoder.decode(bytes, last, buffer);
         if is_first && options.binary == Binary::Skip && memchr(0, text).is_some() {
             shared.figures.binary.fetch_add(1, Relaxed);
@@ -144,7 +146,7 @@ impl FileSearch {
             return Ok(false);
         }
         let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
-        let mut search = InFile { shared, finder, decoder: *decoder, sheet, path, seen, is_plain };
+        let mut search = InFile { shared, finder, encoding, sheet, path, seen, is_plain };
         let goes_on = lines.block(text, last, &mut search)?;
         self.ended = last || !goes_on;
         Ok(!self.ended)
@@ -192,7 +194,7 @@ impl FileSearch {
 struct InFile<'a> {
     shared: &'a Shared,
     finder: &'a RegexMatcher,
-    decoder: Decoder,
+    encoding: Encoding,
     sheet: &'a mut pravah_foundation::store::sheet::Sheet,
     path: &'a [u8],
     seen: &'a mut SearchedFile,
@@ -242,7 +244,7 @@ impl<'a> InFile<'a> {
         }
         let shown = shown.get_or_insert_with(|| Shown::new(line, shared.extent));
         let before = &line.text[line.start..line.start + range.start];
-        let offset = line.offset + self.decoder.original_bytes(before);
+        let offset = line.offset.zip(self.encoding.original_bytes(before)).map(|(line, before)| line + before);
         shown.row(
             &mut self.sheet.rows,
             self.path,

@@ -71,7 +71,7 @@ impl<'a> Shown<'a> {
         path: &[u8],
         pattern: &str,
         range: Range<usize>,
-        offset: u64,
+        offset: Option<u64>,
         length: usize,
     ) {
         let start = self.column(self.text.floor_char_boundary(range.start));
@@ -82,7 +82,7 @@ impl<'a> Shown<'a> {
         rows.integer(self.line.number);
         rows.integer(start as u64 + 1);
         rows.integer(end as u64 + 1);
-        rows.integer(offset);
+        rows.optional_integer(offset);
         rows.text(&text);
         rows.integer(text_start as u64 + 1);
         rows.integer(self.characters as u64);

@@ -2,8 +2,7 @@
 
 use memchr::{memchr, memchr2_iter};
 
-use pravah_foundation::tabular::text;
-use pravah_foundation::tabular::text::Decoder;
+use pravah_foundation::tabular::text::{ChosenEncoding, Encoding};
 
 /// How a text's bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -154,11 +153,11 @@ impl Counter {
 
     /// Look at the first block; the length of its byte order mark.
     fn begin(&mut self, bytes: &[u8]) -> usize {
-        let (decoder, mark) = Decoder::of(bytes, text::Encoding::Auto);
+        let (encoding, mark) = Encoding::of(bytes, ChosenEncoding::AUTO);
         self.has_mark = mark > 0;
-        self.encoding = match decoder {
-            Decoder::Utf16 { big_endian: false, .. } => CharacterEncoding::Utf16Le,
-            Decoder::Utf16 { big_endian: true, .. } => CharacterEncoding::Utf16Be,
+        self.encoding = match &*encoding.name() {
+            "utf-16le" => CharacterEncoding::Utf16Le,
+            "utf-16be" => CharacterEncoding::Utf16Be,
             _ if self.has_mark => CharacterEncoding::Utf8,
             _ if memchr(0, bytes).is_some() => CharacterEncoding::Binary,
             _ => CharacterEncoding::Ascii,

@@ -16,7 +16,7 @@ use pravah_foundation::run::partials;
 use pravah_foundation::run::records::{Format, Head, Of, RecordCounts, RecordHandler, Records};
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::Staged;
-use pravah_foundation::tabular::text::Decoder;
+use pravah_foundation::tabular::text::Encoding;
 
 /// What is told of a file as a whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,18 +49,14 @@ pub struct FileFigures {
 
 impl FileFigures {
     fn of(head: &Head, all: &RecordCounts) -> Self {
-        let encoding = match (head.decoder, all.not_utf8) {
-            (Decoder::Latin1, _) => "latin1",
-            (Decoder::Windows1252, _) => "windows-1252",
-            (Decoder::Utf16 { big_endian: true, .. }, _) => "utf-16be",
-            (Decoder::Utf16 { .. }, _) => "utf-16le",
-            (Decoder::Utf8, 0) => "utf-8",
-            (Decoder::Utf8, _) => all.odd.words(),
+        let encoding = match head.encoding {
+            utf8 if utf8 == Encoding::UTF_8 && all.not_utf8 > 0 => all.odd.words().into(),
+            encoding => encoding.name(),
         };
         Self {
             path: head.path.clone(),
             size: head.size,
-            encoding: encoding.into(),
+            encoding,
             packed: head.codec.map(|codec| codec.name().into()),
             delimiter: delimiter_name(head),
             confidence: head.sniffed.confidence * 100.0,

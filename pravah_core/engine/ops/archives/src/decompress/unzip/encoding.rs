@@ -2,6 +2,7 @@
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::Encoding;
+use pravah_foundation::tabular::text;
 
 /// Characters 128 to 255 of CP437.
 const CP437: &str = "\
@@ -16,12 +17,13 @@ pub enum NameEncoding {
 }
 
 impl NameEncoding {
-    /// The encoding of this name; none = there is none.
+    /// `cp437`, or an encoding of the WHATWG standard in which the bytes of ASCII are the characters of ASCII, such as
+    /// `/`.
     pub fn named(name: &str) -> Option<Self> {
-        if name.eq_ignore_ascii_case("cp437") {
-            return Some(Self::Cp437);
+        match text::Encoding::named(name) {
+            Some(text::Encoding::Whatwg(encoding)) => encoding.is_ascii_compatible().then_some(Self::Of(encoding)),
+            _ => (name == "cp437").then_some(Self::Cp437),
         }
-        Encoding::for_label(name.as_bytes()).map(Self::Of)
     }
 
     /// Its name.
@@ -88,6 +90,9 @@ mod tests {
         assert_eq!(encoding.name(), "Shift_JIS");
         assert_eq!(encoding.decode(japanese[1]), "\u{30c6}\u{30b9}\u{30c8}.txt".as_bytes());
         assert_eq!(NameEncoding::named("shift_jis").map(NameEncoding::name), Some("Shift_JIS"));
-        assert!(NameEncoding::named("klingon").is_none() && NameEncoding::named("CP437") == Some(NameEncoding::Cp437));
+        assert_eq!(NameEncoding::named("cp437"), Some(NameEncoding::Cp437));
+        for name in ["klingon", "latin1", "iso-8859-1", "utf-16le", "iso-2022-jp", "CP437"] {
+            assert_eq!(NameEncoding::named(name), None, "{name}");
+        }
     }
 }
