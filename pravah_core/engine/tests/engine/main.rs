@@ -26,6 +26,7 @@ mod inventory;
 mod manifest;
 mod memory;
 mod objects;
+mod odd_csv;
 mod pass;
 mod plan;
 mod profile;

@@ -147,6 +147,10 @@ pub struct RecordCounts {
     pub not_utf8: u64,
     /// What they hold.
     pub odd: Odd,
+    /// Quoted values with more text behind the quote that closes.
+    pub strays: u64,
+    /// The line of the first of them, from 1.
+    pub first_stray: Option<u64>,
     /// It ends in a quoted field.
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
@@ -165,12 +169,19 @@ impl RecordCounts {
 
     /// True when there is nothing to say of the file.
     pub fn is_plain(&self) -> bool {
-        self.is_whole() && !self.is_open && self.ragged == 0 && self.lost == Lost::default() && self.not_utf8 == 0
+        self.is_whole()
+            && !self.is_open
+            && self.strays == 0
+            && self.ragged == 0
+            && self.lost == Lost::default()
+            && self.not_utf8 == 0
     }
 
     fn add(&mut self, next: &Self) {
         self.first_ragged =
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
+        self.first_stray = self.first_stray.or_else(|| next.first_stray.map(|line| line + self.lines));
+        self.strays += next.strays;
         self.records += next.records;
         self.ragged += next.ragged;
         self.lines += next.lines;

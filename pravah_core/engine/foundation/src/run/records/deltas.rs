@@ -23,7 +23,9 @@ pub fn unpacked(page: &[u8], encoding: Encoding, most: u64) -> Option<u64> {
             // What each has in common with the one before it, and the rest of each.
             let prefixes = Lengths::of(page, most)?;
             let suffixes = Lengths::of(&page[prefixes.bytes..], most)?;
-            (prefixes.count == suffixes.count).then(|| prefixes.sum.saturating_add(suffixes.sum))
+            let rest = (page.len() - prefixes.bytes - suffixes.bytes) as u64;
+            let is_right = prefixes.count == suffixes.count && suffixes.sum <= rest;
+            is_right.then(|| prefixes.sum.saturating_add(suffixes.sum))
         }
         _ => Some(page.len() as u64),
     }

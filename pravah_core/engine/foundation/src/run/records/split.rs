@@ -39,4 +39,12 @@ impl<'a> RecordSplitter<'a> {
             Self::Json(_) => false,
         }
     }
+
+    /// Texts behind quotes that close: how many, and where the first begins; known once there are no records left.
+    pub fn strays(&self) -> (u64, u64) {
+        match self {
+            Self::Delimited(splitter) => splitter.strays(),
+            Self::Json(_) => (0, 0),
+        }
+    }
 }

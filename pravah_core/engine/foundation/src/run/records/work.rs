@@ -145,6 +145,9 @@ impl<T: RecordHandler> Work<T> {
         cover.end().map_err(|at| self.lost(at))?;
         table.close(&self.of(), part)?;
         counts.is_open = splitter.is_open();
+        let (strays, first) = splitter.strays();
+        counts.strays = strays;
+        counts.first_stray = (strays > 0).then(|| lines_at + lines(&records[..first as usize]) + 1);
         Ok(counts)
     }
 
@@ -198,6 +201,13 @@ impl<T: RecordHandler> Work<T> {
                     self.head.names.len()
                 ),
             });
+        }
+        if let Some(line) = counts.first_stray {
+            issue(format!(
+                "{} quoted values are followed by more text, which was read as part of them; the first is in line {line}. \
+                 Check the quotes, or set the quote option to none",
+                counts.strays
+            ));
         }
         let Lost { no_numbers, unshown } = counts.lost;
         if no_numbers > 0 {

@@ -26,12 +26,45 @@ pub struct Automaton {
     escaped: bool,
     in_comment: bool,
     at_start: bool,
+    /// The last byte was a quote inside quotes: it closes, or is the first of two.
+    closes: bool,
+    strays: Strays,
+}
+
+/// Texts behind a quote that closes: no delimiter, no line end and no further quote follows it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// How many.
+    pub count: u64,
+    /// Where the first one begins.
+    pub first: u64,
+    /// Bytes that were gone over.
+    seen: u64,
+}
+
+impl Strays {
+    #[inline]
+    fn add(&mut self, places: u64) {
+        if places != 0 {
+            if self.count == 0 {
+                self.first = self.seen + u64::from(places.trailing_zeros());
+            }
+            self.count += u64::from(places.count_ones());
+        }
+    }
 }
 
 impl Automaton {
     /// At the start of a record.
     pub fn new(dialect: Dialect) -> Self {
-        Self { dialect, inside: false, can_open: true, escaped: false, in_comment: false, at_start: true }
+        let strays = Strays::default();
+        let (inside, escaped, in_comment, closes) = (false, false, false, false);
+        Self { dialect, inside, can_open: true, escaped, in_comment, at_start: true, closes, strays }
+    }
+
+    /// Texts behind quotes so far.
+    pub fn strays(&self) -> Strays {
+        self.strays
     }
 
     /// True in a quoted field.
@@ -47,6 +80,7 @@ impl Automaton {
         }
         let Some(quote) = self.dialect.quote else {
             let [delimiters, lf, cr] = masks(bytes, [self.dialect.delimiter, b'\n', b'\r']);
+            // Without quotes there is nothing behind one.
             return Marks { delimiters, ends: lf | cr };
         };
         let [delimiters, lf, cr, quotes] = masks(bytes, [self.dialect.delimiter, b'\n', b'\r', quote]);
@@ -54,8 +88,11 @@ impl Automaton {
         let structural = delimiters | ends;
         if quotes == 0 {
             if self.inside {
+                self.strays.seen += STEP as u64;
                 return Marks::default();
             }
+            self.strays.add(u64::from(std::mem::take(&mut self.closes)) & !structural);
+            self.strays.seen += STEP as u64;
             self.can_open = structural >> 63 == 1;
             return Marks { delimiters, ends };
         }
@@ -69,6 +106,10 @@ impl Automaton {
         if quotes & !before & !may_open != 0 {
             return self.slowly(bytes);
         }
+        let closing = quotes & before;
+        self.strays.add((closing << 1 | u64::from(self.closes)) & !(quotes | structural));
+        self.strays.seen += STEP as u64;
+        self.closes = closing >> 63 == 1;
         self.inside = after >> 63 == 1;
         self.can_open = opens_next >> 63 == 1;
         Marks { delimiters: delimiters & !before, ends: ends & !before }
@@ -80,6 +121,9 @@ impl Automaton {
         let Dialect { delimiter, quote, escape, comment, .. } = self.dialect;
         for (place, &byte) in bytes.iter().enumerate() {
             let ends = byte == b'\n' || byte == b'\r';
+            if std::mem::take(&mut self.closes) && !ends && byte != delimiter && Some(byte) != quote {
+                self.strays.add(1 << place);
+            }
             if self.in_comment {
                 self.in_comment = !ends;
                 (self.at_start, self.can_open) = (ends, ends);
@@ -90,7 +134,7 @@ impl Automaton {
                 } else if Some(byte) == escape && escape != quote {
                     self.escaped = true;
                 } else if Some(byte) == quote {
-                    (self.inside, self.can_open) = (false, true);
+                    (self.inside, self.can_open, self.closes) = (false, true, true);
                 }
             } else if Some(byte) == quote && self.can_open {
                 (self.inside, self.at_start) = (true, false);
@@ -103,6 +147,7 @@ impl Automaton {
                 (self.at_start, self.can_open) = (ends, ends || is_delimiter);
             }
         }
+        self.strays.seen += bytes.len() as u64;
         marks
     }
 }
@@ -145,7 +190,7 @@ mod tests {
             let (mut fast, mut slow) = (Automaton::new(Dialect::of(b',')), Automaton::new(Dialect::of(b',')));
             for step in text.as_chunks::<STEP>().0 {
                 assert_eq!(fast.step(step), slow.slowly(step), "{:?}", String::from_utf8_lossy(&text));
-                assert_eq!(fast.inside, slow.inside);
+                assert_eq!((fast.inside, fast.closes, fast.strays), (slow.inside, slow.closes, slow.strays));
                 assert!(fast.inside || fast.can_open == slow.can_open);
             }
         }

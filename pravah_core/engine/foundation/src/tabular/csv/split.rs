@@ -66,6 +66,12 @@ impl<'a> CsvSplitter<'a> {
         self.automaton.is_inside()
     }
 
+    /// Texts behind quotes that close: how many, and where the first one begins; known once there are no records left.
+    pub fn strays(&self) -> (u64, u64) {
+        let strays = self.automaton.strays();
+        (strays.count, strays.first)
+    }
+
     /// Where the record begins that follows those it gave, a line end without a record perhaps.
     pub fn next_start(&self) -> usize {
         self.start
