@@ -77,7 +77,7 @@ def _address(cluster: subprocess.Popen[bytes]) -> str:
     return address
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_job_on_two_nodes_gives_what_it_gives_here_also_when_one_dies(
     settings: settings_module.Settings, wanted: JobRequest, spawn: Spawn, cluster: subprocess.Popen[bytes]
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_job_on_two_nodes_gives_what_it_gives_here_also_when_one_dies(
         cluster.stdin.write(b"kill\n")
         cluster.stdin.flush()
         assert cluster.stdout.readline() == b"gone\n"
-        shared = services.jobs.wait(view.id, 120)
+        shared = services.jobs.wait(view.id, 300)
         assert shared.status == Status.COMPLETED, shared.error
         assert shared.result("checksum")["summary"]["reused_files"] == 0
         assert _rows(services, shared) == _rows(services, alone)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services import bootstrap
-from services.base import errors
+from services.base import errors, sample
 from services.base import settings as settings_module
 from services.models import results
 from services.models.jobs import JobView, Source, Status
@@ -107,6 +107,7 @@ def test_pravahs_own_data_is_closed(services: bootstrap.Services, tmp_path: Path
 def test_a_job_above_pravahs_own_data_does_not_read_it(services: bootstrap.Services, tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
     (services.settings.data_dir / "postgres").mkdir(exist_ok=True)
+    sample.make(services.settings.sample_dir)
     first = run(services, tmp_path)
     again = run(services, tmp_path)
     digested = run(services, tmp_path, "checksum")

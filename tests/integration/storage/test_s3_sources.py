@@ -111,7 +111,7 @@ def test_a_prefix_is_a_source(opened: bootstrap.Services, s3: Any, s3_bucket: st
         assert preview.first_names == ["a.txt", "empty", "sub/b"]
         view = run(opened, Source(s3_uri=uri), "inventory")
         assert paths_of(opened, view) == {"a.txt": 5, "sub/b": 100, "empty": 0}
-    assert not list(opened.settings.work_dir.rglob("*"))
+    wait_until(lambda: not list(opened.settings.work_dir.rglob("*")), "nothing is left in the work folders")
 
 
 @pytest.mark.parametrize("operation", _OPERATIONS)
