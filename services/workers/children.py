@@ -47,6 +47,9 @@ class Child:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if self.process.stdin is not None:
+            # A child that does not read must not hold up who wakes it: what waits in the pipe says enough.
+            os.set_blocking(self.process.stdin.fileno(), False)
 
     def tell(self, word: bytes) -> None:
         """Wake it; a child that has ended hears nothing."""

@@ -228,6 +228,16 @@ def test_a_worker_that_does_not_stay_up_is_started_ever_more_slowly_and_told(
     services.background.stop()
 
 
+def test_a_worker_that_reads_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import threading; threading.Event().wait()"
+    monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
+    child = children.Child([], {})
+    for _ in range(100_000):  # a pipe holds 65,536 bytes
+        child.tell(b"j")
+    child.process.kill()
+    assert child.end() == "killed by SIGKILL"
+
+
 def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch, services: bootstrap.Services) -> None:
     code = "import sys, threading; print('up', file=sys.stderr); threading.Event().wait()"
     monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
