@@ -147,7 +147,7 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
         with contextlib.suppress(Error):  # a tab without an address has no storage
             tab.evaluate("() => { localStorage.clear(); sessionStorage.clear() }")
     # A page loads in a tab that was used in half the time of a new one.
-    first, *others = profile.pages
+    first, *others = profile.pages or [profile.new_page()]
     first.goto("about:blank")
     for tab in others:
         tab.close()
