@@ -9,7 +9,7 @@ use arrow_cast::display::{ArrayFormatter, DurationFormat, FormatOptions};
 use arrow_json::writer::{EncoderOptions, NullableEncoder, make_encoder};
 use arrow_schema::{ArrowError, DataType, FieldRef};
 
-use super::direct::{self, Writer};
+use super::direct::{self, ValueWriter};
 use crate::tabular::csv;
 use crate::tabular::csv::NULL;
 use crate::tabular::values::ValueType;
@@ -49,9 +49,9 @@ pub fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 /// How values are told.
 pub enum Cell<'a> {
     /// Of a type that tables are full of.
-    Direct(Writer<'a>),
+    Direct(ValueWriter<'a>),
     /// Those that are numbers.
-    Float(Writer<'a>),
+    Float(ValueWriter<'a>),
     /// As they are shown.
     Plain(ArrayFormatter<'a>),
     /// As they are shown, in quotes.

@@ -16,13 +16,13 @@ use arrow_schema::{DataType, TimeUnit};
 use crate::tabular::csv;
 
 /// Writes the value of a row, which is not null; false, and nothing written, when it cannot be shown.
-pub type Writer<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> bool + 'a>;
+pub type ValueWriter<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> bool + 'a>;
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Of numbers that have a fixed width, booleans and moments as they are, of text and bytes in quotes; none for other
 /// types.
-pub fn writer(array: &dyn Array) -> Option<Writer<'_>> {
+pub fn writer(array: &dyn Array) -> Option<ValueWriter<'_>> {
     Some(downcast_integer_array!(
         array => Box::new(move |row, out| shown(out, array.value(row))),
         DataType::Boolean => {
@@ -50,7 +50,7 @@ pub fn writer(array: &dyn Array) -> Option<Writer<'_>> {
 }
 
 /// Text, also of a dictionary, and bytes as hexadecimal digits.
-fn quoted(array: &dyn Array) -> Option<Writer<'_>> {
+fn quoted(array: &dyn Array) -> Option<ValueWriter<'_>> {
     macro_rules! text {
         ($array:expr) => {{
             let array = $array;
@@ -87,7 +87,7 @@ fn quoted(array: &dyn Array) -> Option<Writer<'_>> {
 }
 
 /// Of floats; false for those that are not finite numbers.
-pub fn floats(array: &dyn Array) -> Option<Writer<'_>> {
+pub fn floats(array: &dyn Array) -> Option<ValueWriter<'_>> {
     match array.data_type() {
         DataType::Float32 => Some(digits_of::<Float32Type>(array)),
         DataType::Float64 => Some(digits_of::<Float64Type>(array)),
@@ -95,7 +95,7 @@ pub fn floats(array: &dyn Array) -> Option<Writer<'_>> {
     }
 }
 
-fn digits_of<T: ArrowPrimitiveType<Native: ryu::Float + Into<f64>>>(array: &dyn Array) -> Writer<'_> {
+fn digits_of<T: ArrowPrimitiveType<Native: ryu::Float + Into<f64>>>(array: &dyn Array) -> ValueWriter<'_> {
     let array = array.as_primitive::<T>();
     Box::new(move |row, out| {
         let value = array.value(row);
@@ -107,12 +107,12 @@ fn digits_of<T: ArrowPrimitiveType<Native: ryu::Float + Into<f64>>>(array: &dyn 
     })
 }
 
-fn decimals<T: DecimalType>(array: &dyn Array) -> Writer<'_> {
+fn decimals<T: DecimalType>(array: &dyn Array) -> ValueWriter<'_> {
     let array = array.as_primitive::<T>();
     Box::new(move |row, out| shown(out, array.value_as_string(row)))
 }
 
-fn times<T: ArrowTemporalType>(array: &dyn Array) -> Writer<'_>
+fn times<T: ArrowTemporalType>(array: &dyn Array) -> ValueWriter<'_>
 where
     i64: From<T::Native>,
 {
@@ -120,7 +120,7 @@ where
     Box::new(move |row, out| array.value_as_time(row).is_some_and(|time| shown(out, time)))
 }
 
-fn moments<T: ArrowTimestampType>(array: &dyn Array) -> Writer<'_> {
+fn moments<T: ArrowTimestampType>(array: &dyn Array) -> ValueWriter<'_> {
     let array = array.as_primitive::<T>();
     Box::new(move |row, out| array.value_as_datetime(row).is_some_and(|moment| shown(out, moment)))
 }
