@@ -1,7 +1,7 @@
 //! Engine errors as Python exceptions. The classes inherit the standard ones, so that plain `except`
 //! clauses work; they are made once, in Python, because PyO3 makes classes with one base only.
 
-use pravah_engine::base::error::EngineError;
+use pravah_engine::EngineError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;

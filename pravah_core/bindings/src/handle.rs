@@ -5,11 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::{EngineError, Result};
-use pravah_engine::job::Job;
-use pravah_engine::job::plan::Cut;
-use pravah_engine::source::objects::Credentials;
+use pravah_engine::Control;
+use pravah_engine::Credentials;
+use pravah_engine::Cut;
+use pravah_engine::Job;
+use pravah_engine::{EngineError, Result};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -135,7 +135,7 @@ impl JobHandle {
     #[pyo3(signature = (after, limit = 1000))]
     fn issues(&self, after: usize, limit: usize) -> Vec<Issue> {
         let page = self.control.issues().page(after, limit);
-        let number = |(offset, issue): (usize, pravah_engine::base::issue::Issue)| Issue {
+        let number = |(offset, issue): (usize, pravah_engine::Issue)| Issue {
             index: after + offset + 1,
             stage: issue.stage,
             path: issue.path,
@@ -146,7 +146,7 @@ impl JobHandle {
     }
 
     fn shards(&self, after: usize) -> Vec<Shard> {
-        let number = |(offset, shard): (usize, pravah_engine::base::control::Shard)| Shard {
+        let number = |(offset, shard): (usize, pravah_engine::Shard)| Shard {
             index: after + offset + 1,
             operation: shard.operation,
             table: shard.table,

@@ -6,10 +6,10 @@ mod handle;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use pravah_engine::base::error::Result;
-use pravah_engine::job::Job;
-use pravah_engine::job::plan::Cut;
-use pravah_engine::source::objects::Credentials;
+use pravah_engine::Credentials;
+use pravah_engine::Cut;
+use pravah_engine::Job;
+use pravah_engine::Result;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -18,12 +18,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[pyfunction]
 fn engine_version() -> &'static str {
-    pravah_engine::base::version::VERSION
+    pravah_engine::VERSION
 }
 
 #[pyfunction]
 fn check(py: Python<'_>, spec_json: &[u8]) -> PyResult<()> {
-    py.detach(|| pravah_engine::job::spec::JobSpec::from_json(spec_json)).map(drop).map_err(errors::to_python)
+    py.detach(|| pravah_engine::JobSpec::from_json(spec_json)).map(drop).map_err(errors::to_python)
 }
 
 fn parsed(credentials: Option<&[u8]>) -> Result<Option<Credentials>> {

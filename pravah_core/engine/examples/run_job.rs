@@ -9,10 +9,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::EngineError;
-use pravah_engine::job::run;
-use pravah_engine::ops;
+use pravah_engine::Control;
+use pravah_engine::EngineError;
+use pravah_engine::declarations;
+use pravah_engine::run;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -20,7 +20,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let argument = std::env::args().nth(1);
     let document = match argument.as_deref() {
-        Some("--defaults") => Ok(ops::declarations().to_string().into_bytes()),
+        Some("--defaults") => Ok(declarations().to_string().into_bytes()),
         None | Some("--peak") => read_and_run(),
         Some(_) => Err(EngineError::invalid("usage: run_job [--defaults | --peak] < job specification")),
     };

@@ -1,9 +1,11 @@
 //! The registry of operations. Each operation is one module of a crate in `ops/`: its options, its tables, its
 //! [`Operation`].
 
-pub use pravah_ops_archives::{archive, compress, decompress};
-pub use pravah_ops_files::{checksum, duplicates, inventory, search, text_statistics, verify};
-pub use pravah_ops_records::{convert, profile, validate};
+use pravah_ops_archives::{ArchiveOptions, CompressOptions, DecompressOptions};
+use pravah_ops_files::{
+    ChecksumOptions, DuplicatesOptions, InventoryOptions, SearchOptions, TextStatisticsOptions, VerifyOptions,
+};
+use pravah_ops_records::{ConvertOptions, ProfileOptions, ValidateOptions};
 
 use serde::{Deserialize, Serialize};
 
@@ -69,29 +71,29 @@ macro_rules! registry {
 
 registry! {
     /// What fills this tree.
-    Inventory = "inventory": inventory::InventoryOptions,
+    Inventory = "inventory": InventoryOptions,
     /// Digests of every file.
-    Checksum = "checksum": checksum::ChecksumOptions,
+    Checksum = "checksum": ChecksumOptions,
     /// Matches of patterns in every file.
-    Search = "search": search::SearchOptions,
+    Search = "search": SearchOptions,
     /// Lines, words and encodings of texts.
-    TextStatistics = "text_statistics": text_statistics::TextStatisticsOptions,
+    TextStatistics = "text_statistics": TextStatisticsOptions,
     /// What is in files of records.
-    Profile = "profile": profile::ProfileOptions,
+    Profile = "profile": ProfileOptions,
     /// Files of records as Parquet.
-    Convert = "convert": convert::ConvertOptions,
+    Convert = "convert": ConvertOptions,
     /// Files of records against a schema.
-    Validate = "validate": validate::ValidateOptions,
+    Validate = "validate": ValidateOptions,
     /// Files against a manifest.
-    Verify = "verify": verify::VerifyOptions,
+    Verify = "verify": VerifyOptions,
     /// Every file compressed.
-    Compress = "compress": compress::CompressOptions,
+    Compress = "compress": CompressOptions,
     /// Every compressed file unpacked.
-    Decompress = "decompress": decompress::DecompressOptions,
+    Decompress = "decompress": DecompressOptions,
     /// All of it in one file.
-    Archive = "archive": archive::ArchiveOptions,
+    Archive = "archive": ArchiveOptions,
     /// Files of one content.
-    Duplicates = "duplicates": duplicates::DuplicatesOptions,
+    Duplicates = "duplicates": DuplicatesOptions,
 }
 
 fn described(columns: &[Column]) -> serde_json::Value {

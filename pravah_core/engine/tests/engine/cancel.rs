@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::run::{Spec, spec};
 use crate::common::tree::Tree;
-use pravah_engine::base::control::{Control, Snapshot};
+use pravah_foundation::base::control::{Control, Snapshot};
 use serde_json::json;
 
 const ANSWER: Duration = Duration::from_millis(200);

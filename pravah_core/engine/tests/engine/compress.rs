@@ -11,9 +11,9 @@ use std::sync::Arc;
 use crate::common::digests::noise;
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, hostile_names, path_of};
-use pravah_engine::base::control::Control;
-use pravah_engine::io::codec::{Codec, decoder};
-use pravah_engine::io::destination::MARKER;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::io::codec::{Codec, decoder};
+use pravah_foundation::io::destination::MARKER;
 use serde_json::json;
 
 const MIB: usize = 1 << 20;

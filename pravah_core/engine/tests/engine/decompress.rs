@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::common::digests::noise;
 use crate::common::run::{Done, Spec, files_below, spec};
 use crate::common::tree::{Tree, gzip};
-use pravah_engine::io::codec::{Codec, Encoder};
+use pravah_foundation::io::codec::{Codec, Encoder};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 

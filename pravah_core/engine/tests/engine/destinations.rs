@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::common::run::{Done, Spec, files_below, spec};
 use crate::common::tree::{Tree, gzip, hostile_names};
-use pravah_engine::io::destination::MARKER;
+use pravah_foundation::io::destination::MARKER;
 
 fn at(tree: &Tree, name: &str) -> String {
     tree.beside(name).to_str().unwrap().to_owned()

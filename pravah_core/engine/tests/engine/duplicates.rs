@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::common::digests::noise;
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, hostile_names};
-use pravah_engine::base::control::Control;
+use pravah_foundation::base::control::Control;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::json;

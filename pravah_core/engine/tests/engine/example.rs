@@ -67,5 +67,5 @@ fn its_errors_have_the_exit_statuses_of_the_table() {
 fn it_tells_its_declarations() {
     let output = run(&["--defaults"], b"");
     let declared: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(declared, pravah_engine::ops::declarations());
+    assert_eq!(declared, pravah_engine::declarations());
 }

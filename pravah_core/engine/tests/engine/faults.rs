@@ -13,9 +13,9 @@ use crate::common::digests::noise;
 use crate::common::rows;
 use crate::common::run::files_below;
 use crate::common::tree::Tree;
-use pravah_engine::base::control::Control;
-use pravah_engine::io::digest::PART_BYTES;
-use pravah_engine::job::Job;
+use pravah_engine::Job;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::io::digest::PART_BYTES;
 use serde_json::{Value, json};
 
 /// Another one is given in `PRAVAH_TEST_SEED`.
@@ -30,7 +30,7 @@ fn child() {
     let Ok(path) = std::env::var(CHILD) else { return };
     let ended = Job::prepare(&fs::read(&path).unwrap()).and_then(|job| job.run(&Arc::new(Control::new())));
     let said = match ended {
-        Ok(_) => json!({"points": pravah_engine::base::lasting::passed()}),
+        Ok(_) => json!({"points": pravah_foundation::base::lasting::passed()}),
         Err(error) => json!({"error": error.code()}),
     };
     fs::write(format!("{path}.ended"), said.to_string()).unwrap();

@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 
 use crate::common::run::spec;
 use crate::common::tree::{Tree, hostile_names};
-use pravah_engine::base::control::Control;
-use pravah_engine::base::paths;
-use pravah_engine::io::digest::Algorithm;
-use pravah_engine::io::manifest;
-use pravah_engine::job::spec::JobSpec;
-use pravah_engine::tabular::csv::{CsvSplitter, Cutter, Dialect};
-use pravah_engine::tabular::json;
-use pravah_engine::tabular::json::Learner;
-use pravah_engine::tabular::split::Split;
+use pravah_engine::JobSpec;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::paths;
+use pravah_foundation::io::digest::Algorithm;
+use pravah_foundation::io::manifest;
+use pravah_foundation::tabular::csv::{CsvSplitter, Cutter, Dialect};
+use pravah_foundation::tabular::json;
+use pravah_foundation::tabular::json::Learner;
+use pravah_foundation::tabular::split::Split;
 use serde_json::json;
 
 /// xorshift64*: the same numbers everywhere.
@@ -110,7 +110,7 @@ fn manifests() {
     .to_vec();
     for name in hostile_names() {
         let mut line = Vec::new();
-        let digest = pravah_engine::io::digest::Digest::from_hex(hex.as_bytes()).unwrap();
+        let digest = pravah_foundation::io::digest::Digest::from_hex(hex.as_bytes()).unwrap();
         manifest::write_line(&mut line, Algorithm::Sha256, &digest, &name);
         corpus.push(line);
     }
@@ -377,7 +377,7 @@ fn records_of_delimited_text() {
                 assert!(found == expected, "{dialect:?} in chunks of {bytes}: {found:?} instead of {expected:?}");
             }
         }
-        pravah_engine::tabular::csv::sniff(input, None, Dialect::of);
+        pravah_foundation::tabular::csv::sniff(input, None, Dialect::of);
     });
 }
 

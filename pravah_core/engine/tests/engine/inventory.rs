@@ -323,7 +323,7 @@ fn tables_have_their_declared_columns() {
     let tree = Tree::new();
     tree.file("a", "x");
     let done = spec("inventory", &tree.path()).run();
-    let declared = pravah_engine::ops::declarations();
+    let declared = pravah_engine::declarations();
     let names = |columns: &serde_json::Value| -> Vec<String> {
         columns.as_array().unwrap().iter().map(|column| column["name"].as_str().unwrap().to_owned()).collect()
     };

@@ -3,8 +3,8 @@
 use std::io::{self, Cursor};
 
 use crate::common::tree::hostile_names;
-use pravah_engine::io::digest::{Algorithm, Digest};
-use pravah_engine::io::manifest::{
+use pravah_foundation::io::digest::{Algorithm, Digest};
+use pravah_foundation::io::manifest::{
     Line, algorithm_of_name, algorithms_of_length, cannot_hold, parse_line, read, write_line,
 };
 use proptest::prelude::*;

@@ -8,9 +8,9 @@ use crate::common::digests::{digest, noise};
 use crate::common::rows::Cell;
 use crate::common::run::{Done, spec};
 use crate::common::tree::Tree;
-use pravah_engine::base::control::Control;
-use pravah_engine::job::Job;
-use pravah_engine::source::objects::Credentials;
+use pravah_engine::Job;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::source::objects::Credentials;
 use serde_json::json;
 
 /// When all objects of the bucket were written.

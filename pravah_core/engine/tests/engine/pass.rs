@@ -87,7 +87,7 @@ fn a_file_that_cannot_be_read_is_one_issue_of_the_job() {
 #[test]
 fn progress_counts_each_file_once() {
     let tree = tree();
-    let control = std::sync::Arc::new(pravah_engine::base::control::Control::new());
+    let control = std::sync::Arc::new(pravah_foundation::base::control::Control::new());
     let done = spec("inventory", &tree.path()).and("checksum").run_with(&control).unwrap();
     let snapshot = control.snapshot();
     assert_eq!((snapshot.files_done, snapshot.bytes_done), (done.count("files"), done.count("bytes")));

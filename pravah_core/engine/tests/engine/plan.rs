@@ -9,9 +9,9 @@ use crate::common::again::{same, watched};
 use crate::common::rows::Row;
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, temporary_in_memory};
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::EngineError;
-use pravah_engine::job::plan::Cut;
+use pravah_engine::Cut;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::EngineError;
 use serde_json::{Value, json};
 
 const WHOLE: Cut = Cut { files: u64::MAX, bytes: u64::MAX, workers: 8 };

@@ -13,10 +13,10 @@ use crate::common::rows::Cell;
 use crate::common::run::{Done, Spec, files_below, spec};
 use crate::common::tree::{Tree, temporary_in_memory};
 use crate::plan::{of_list, plan};
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::EngineError;
-use pravah_engine::io::digest::PART_BYTES;
-use pravah_engine::job::plan::Cut;
+use pravah_engine::Cut;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::EngineError;
+use pravah_foundation::io::digest::PART_BYTES;
 use serde_json::json;
 
 /// As many splits as there may be.

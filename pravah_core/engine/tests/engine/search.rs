@@ -58,12 +58,12 @@ fn check_counts(done: &Done, rows: &[Found]) {
     };
     done.table("by_pattern").iter().for_each(|row| check(row, &|found| found.5 == row.text("pattern")));
     let extension =
-        |path: &[u8]| pravah_engine::base::paths::extension(path.rsplit(|b| *b == b'/').next().unwrap()).to_vec();
-    let shown = |bytes: &[u8]| pravah_engine::base::paths::escape(&bytes.to_ascii_lowercase()).into_owned();
+        |path: &[u8]| pravah_foundation::base::paths::extension(path.rsplit(|b| *b == b'/').next().unwrap()).to_vec();
+    let shown = |bytes: &[u8]| pravah_foundation::base::paths::escape(&bytes.to_ascii_lowercase()).into_owned();
     let by_extension = done.table("by_extension");
     by_extension.iter().for_each(|row| check(row, &|found| shown(&extension(&found.0)) == row.text("extension")));
     let folder = |path: &[u8]| match path.iter().position(|&byte| byte == b'/') {
-        Some(slash) => pravah_engine::base::paths::escape(&path[..slash]).into_owned(),
+        Some(slash) => pravah_foundation::base::paths::escape(&path[..slash]).into_owned(),
         None => ".".into(),
     };
     let by_folder = done.table("by_folder");

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use crate::common::rows;
 use crate::common::run::{files_below, spec};
 use crate::common::tree::{Tree, temporary_in_memory};
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::{EngineError, Result};
-use pravah_engine::base::issue::{IssueKind, KEPT};
-use pravah_engine::base::pool::{Slots, uninterrupted};
-use pravah_engine::store::columns::{Column, Columns};
-use pravah_engine::store::sink::Output;
-use pravah_engine::store::sink::{JobFolder, Sink, Table};
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::issue::{IssueKind, KEPT};
+use pravah_foundation::base::pool::{Slots, uninterrupted};
+use pravah_foundation::store::columns::{Column, Columns};
+use pravah_foundation::store::sink::Output;
+use pravah_foundation::store::sink::{JobFolder, Sink, Table};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -126,7 +126,7 @@ fn a_folder_that_is_not_empty_is_refused_and_left_alone() {
     fs::create_dir(&folder).unwrap();
     fs::write(folder.join("mine"), "mine").unwrap();
     let document = spec("inventory", &tree.path()).output("directory", folder.to_str().unwrap());
-    let error = pravah_engine::job::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
+    let error = pravah_engine::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
     assert!(error.code() == "output_failed" && error.to_string().contains("not empty"), "{error}");
     assert_eq!(files_below(&folder), ["mine"]);
     let early = pravah_engine::Job::prepare(&document.json()).unwrap().create_output().unwrap_err();
@@ -139,7 +139,7 @@ fn a_place_where_nothing_can_be_written_is_an_output_error() {
     tree.file("file", "x");
     for place in [tree.at("file").join("out"), "/proc/nothing/out".into(), format!("/{}", "x".repeat(300)).into()] {
         let document = spec("checksum", &tree.path()).output("directory", place.to_str().unwrap());
-        let error = pravah_engine::job::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
+        let error = pravah_engine::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
         assert_eq!(error.code(), "output_failed", "{place:?}: {error}");
     }
 }
@@ -196,7 +196,7 @@ fn a_full_file_system_ends_every_operation_without_a_half_shard() {
         fs::write(small.0.path().join("filler"), filler).unwrap();
         let folder = small.0.path().join("out");
         let document = job.output("directory", folder.to_str().unwrap()).output("shard_rows", 500);
-        let error = pravah_engine::job::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
+        let error = pravah_engine::run(&document.json(), &Arc::new(Control::new())).unwrap_err();
         assert!(error.code() == "output_failed" && error.to_string().contains("No space left"), "{error}");
         let files = files_below(&folder);
         assert!(!files.contains(&"outcome.json".to_owned()));
@@ -218,7 +218,7 @@ fn a_folder_that_is_removed_while_it_is_written_ends_the_job() {
         spec("inventory", &tree.path()).output("directory", folder.to_str().unwrap()).output("shard_rows", 5);
     let control = Arc::new(Control::new());
     let running = Arc::clone(&control);
-    let job = std::thread::spawn(move || pravah_engine::job::run(&document.json(), &running));
+    let job = std::thread::spawn(move || pravah_engine::run(&document.json(), &running));
     crate::common::wait_until("a shard is final", || control.shards(0).len() > 3);
     while fs::remove_dir_all(&folder).is_err() && !job.is_finished() {}
     match job.join().unwrap() {
@@ -258,7 +258,7 @@ fn a_list_of_issues_that_cannot_be_written_ends_the_job() {
     let elsewhere = folder.path().join("full");
     fs::create_dir(&elsewhere).unwrap();
     symlink("/dev/full", elsewhere.join(".issues.parquet.tmp")).unwrap();
-    full.issues().write_to(Box::new(pravah_engine::store::sink::issues::IssueFile::create(&elsewhere).unwrap()));
+    full.issues().write_to(Box::new(pravah_foundation::store::sink::issues::IssueFile::create(&elsewhere).unwrap()));
     full.issue("walk", b"x", IssueKind::Unreadable, "trouble");
     assert_eq!(full.issues().finish().unwrap_err().code(), "output_failed");
     assert!(!elsewhere.join("issues.parquet").exists());

@@ -1,7 +1,7 @@
 //! spec: what is accepted, and what is refused in words before anything happens.
 
-use pravah_engine::job::spec::JobSpec;
-use pravah_engine::ops::Request;
+use pravah_engine::JobSpec;
+use pravah_engine::Request;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -131,7 +131,7 @@ fn a_source_may_be_named_by_its_bytes() {
 
 #[test]
 fn errors_have_the_codes_and_exit_statuses_of_the_table() {
-    use pravah_engine::base::error::EngineError;
+    use pravah_foundation::base::error::EngineError;
     let path = std::path::PathBuf::from("/x");
     let message = String::from("why");
     let cases = [
@@ -151,7 +151,7 @@ fn errors_have_the_codes_and_exit_statuses_of_the_table() {
 
 #[test]
 fn a_panic_becomes_an_internal_error_with_its_words() {
-    use pravah_engine::base::error::{EngineError, Result, guarded};
+    use pravah_foundation::base::error::{EngineError, Result, guarded};
     let message = |error: EngineError| (error.code(), error.to_string());
     let end: Result<()> = guarded(|| panic!("a bug at {}", "some place"));
     assert_eq!(message(end.unwrap_err()), ("internal", "internal error: a bug at some place".into()));

@@ -399,7 +399,7 @@ fn a_file_that_changes_before_it_is_read_again_is_never_told_as_a_whole_result()
         let schema = schema(&["a"], json!({"primaryKey": "a"}));
         let place = tree.beside("parts");
         let job = job(&tree, &schema, (1 << 20, 1 << 20)).threads(1).option("destination", place.to_str().unwrap());
-        let control = std::sync::Arc::new(pravah_engine::base::control::Control::new());
+        let control = std::sync::Arc::new(pravah_foundation::base::control::Control::new());
         let done = std::thread::scope(|scope| {
             let running = scope.spawn(|| job.run_with(&control).unwrap());
             crate::common::wait_until("a file is read", || control.snapshot().files_done >= 1 || running.is_finished());

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use crate::common::naive;
 use crate::common::run::{Spec, spec};
 use crate::common::tree::{Tree, hostile_names};
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::{EngineError, Result};
-use pravah_engine::base::issue::IssueKind;
-use pravah_engine::base::meta::EntryKind;
-use pravah_engine::job::Job;
-use pravah_engine::run::context::Context;
-use pravah_engine::run::pass::walk_and_work;
-use pravah_engine::source::location::Source;
-use pravah_engine::source::walk::open::Root;
-use pravah_engine::source::walk::rules::WalkOptions;
-use pravah_engine::source::walk::{Batch, Skip, Skipped, Visitor, WalkTotals, walk};
-use pravah_engine::store::sink::JobFolder;
-use pravah_engine::store::sink::Output;
+use pravah_engine::Job;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::issue::IssueKind;
+use pravah_foundation::base::meta::EntryKind;
+use pravah_foundation::run::context::Context;
+use pravah_foundation::run::pass::walk_and_work;
+use pravah_foundation::source::location::Source;
+use pravah_foundation::source::walk::open::Root;
+use pravah_foundation::source::walk::rules::WalkOptions;
+use pravah_foundation::source::walk::{Batch, Skip, Skipped, Visitor, WalkTotals, walk};
+use pravah_foundation::store::sink::JobFolder;
+use pravah_foundation::store::sink::Output;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::json;
@@ -43,7 +43,7 @@ impl Visitor for Notes {
         self.lasts.fetch_add(usize::from(batch.last), Relaxed);
         self.largest_batch.fetch_max(batch.len(), Relaxed);
         for (name, meta) in batch.iter() {
-            let path = pravah_engine::base::paths::join(&batch.directory.path, name);
+            let path = pravah_foundation::base::paths::join(&batch.directory.path, name);
             assert!(self.entries.lock().unwrap().insert(path, meta.kind).is_none(), "shown twice");
         }
         Ok(())
@@ -347,7 +347,7 @@ fn the_jobs_own_output_is_left_out() {
     for operation in ["inventory", "checksum"] {
         let output = tree.at("results").join(operation);
         let document = spec(operation, &tree.path()).output("directory", output.to_str().unwrap());
-        let outcome = pravah_engine::job::run(&document.json(), &Arc::new(Control::new())).unwrap().document;
+        let outcome = pravah_engine::run(&document.json(), &Arc::new(Control::new())).unwrap().document;
         assert_eq!(outcome["counts"]["issues"], 0);
         let rows = crate::common::rows::read(&output.join(operation).join("result/part-00000.parquet"));
         assert!(rows.iter().all(|row| !row.text("path").starts_with(&format!("results/{operation}"))), "{rows:?}");
@@ -581,7 +581,7 @@ fn work_sees_every_entry_once() {
     let noted = Arc::clone(&seen);
     let (ended, control) = working(&tree, 3, move |batch| {
         for (name, _) in batch.iter() {
-            assert!(noted.lock().unwrap().insert(pravah_engine::base::paths::join(&batch.directory.path, name)));
+            assert!(noted.lock().unwrap().insert(pravah_foundation::base::paths::join(&batch.directory.path, name)));
         }
         Ok(())
     });

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use crate::common::digests::noise;
 use crate::common::run::{Done, spec};
 use crate::common::tree::{Tree, gzip};
-use pravah_engine::io::codec::Codec;
+use pravah_foundation::io::codec::Codec;
 
 const CSV: &[u8] = b"id,name\n1,hello\n2,world\n";
 
@@ -133,7 +133,7 @@ fn what_is_behind_the_end_of_a_stream_is_told_in_every_format() {
     let mut expected = Vec::new();
     let tree = Tree::new();
     for codec in Codec::ALL {
-        let encoder = pravah_engine::io::codec::Encoder::new(codec, None).unwrap();
+        let encoder = pravah_foundation::io::codec::Encoder::new(codec, None).unwrap();
         let mut packed = encoder.header().to_vec();
         encoder.piece(&[], CSV, true, &mut packed).unwrap();
         let mut crc = flate2::Crc::new();

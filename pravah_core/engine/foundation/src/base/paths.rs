@@ -26,7 +26,7 @@ fn needs_escape(character: char) -> bool {
 /// The shown form of a name.
 ///
 /// ```
-/// use pravah_engine::base::paths::escape;
+/// use pravah_foundation::base::paths::escape;
 /// assert_eq!(escape(b"a b"), "a b");
 /// assert_eq!(escape(b"a\nb\xff\\"), r"a\nb\xff\\");
 /// ```

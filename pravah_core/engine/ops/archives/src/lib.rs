@@ -1,5 +1,9 @@
 //! Operations that pack and unpack files. None uses another.
 
-pub mod archive;
-pub mod compress;
-pub mod decompress;
+mod archive;
+mod compress;
+mod decompress;
+
+pub use archive::ArchiveOptions;
+pub use compress::CompressOptions;
+pub use decompress::DecompressOptions;

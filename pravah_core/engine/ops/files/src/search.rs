@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use grep_regex::RegexMatcher;
 use serde_json::{Value, json};
 
-pub use self::options::{Binary, Case, SearchOptions, Whole};
+pub use self::options::SearchOptions;
 
 use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, MatchCounts};
 use self::known::{KnownMatches, SEARCHED, SearchedFile};

@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
 
-pub use self::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
+pub use self::options::{ConvertOptions, Schema, To};
 
 use self::tables::{ConversionTotals, ConversionWorker, ConvertedFile};
 use pravah_foundation::base::error::{EngineError, Result};

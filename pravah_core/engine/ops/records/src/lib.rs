@@ -1,5 +1,9 @@
 //! Operations on tables in files: CSV, JSON Lines, Parquet. None uses another.
 
-pub mod convert;
-pub mod profile;
-pub mod validate;
+mod convert;
+mod profile;
+mod validate;
+
+pub use convert::ConvertOptions;
+pub use profile::ProfileOptions;
+pub use validate::ValidateOptions;

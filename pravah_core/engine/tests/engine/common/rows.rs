@@ -60,7 +60,7 @@ impl Row {
         match &self.0["path_raw"] {
             Cell::Null => shown.as_bytes().to_vec(),
             Cell::Bytes(raw) => {
-                assert_eq!(pravah_engine::base::paths::unescape(shown).as_ref(), Some(raw), "{shown}");
+                assert_eq!(pravah_foundation::base::paths::unescape(shown).as_ref(), Some(raw), "{shown}");
                 assert_ne!(shown.as_bytes(), raw, "path_raw is for names that differ from what is shown");
                 raw.clone()
             }

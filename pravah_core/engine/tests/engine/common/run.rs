@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pravah_engine::base::control::Control;
-use pravah_engine::base::error::{EngineError, Result};
-use pravah_engine::job::Job;
+use pravah_engine::Job;
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
