@@ -22,9 +22,9 @@ from tests.e2e.conftest import serving
 from tests.faults.summary import Meet
 from tests.integration.api.conftest import TestClient, client
 from tests.integration.jobs.test_lists import fill, milliseconds
-from tests.pages.conftest import Open, _streamlit, open_page, shared
+from tests.pages.conftest import Open, _streamlit, made_sample, open_page, shared
 
-__all__ = ["_streamlit", "client", "open_page", "shared"]
+__all__ = ["_streamlit", "client", "made_sample", "open_page", "shared"]
 
 COMPLETIONS = (
     "SELECT job_id, count(*) AS times FROM job_events WHERE status = 'COMPLETED' GROUP BY job_id ORDER BY job_id"

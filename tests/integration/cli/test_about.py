@@ -39,7 +39,7 @@ def test_doctor_finds_a_sound_installation_sound(cli: Cli) -> None:
     document = cli("doctor", "--json").document
     assert document["ok"]
     parts = {line["part"] for line in document["parts"]}
-    assert parts == {"versions", "engine", "data directory", "disk", "allowed root", "database", "storage"}
+    assert parts == {"versions", "engine", "data directory", "disk", "allowed root", "database", "storage", "workers"}
     assert all(line.startswith("ok") for line in cli("doctor").out.splitlines())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from services.base import settings as settings_module
 from services.models.jobs import JobRequest, Source, Status
 from services.workers import watching
 from tests.asking import one_job
-from tests.conftest import wait_until
+from tests.conftest import fill, wait_until
 from tests.integration.jobs.conftest import statuses
 
 MIB = 1 << 20
@@ -41,9 +43,12 @@ def tight(settings: settings_module.Settings, small_disk: Path) -> settings_modu
 
 
 def test_a_job_that_fills_the_disk_is_stopped_before_it_is_full(
-    tight: settings_module.Settings, slow_source: Path
+    tight: settings_module.Settings, tmp_path: Path
 ) -> None:
-    request = one_job(operation="archive", source=Source.of_path(slow_source), options={"form": "tar"})
+    source = fill(tmp_path / "source", {"0": random.Random(1).randbytes(8 * MIB)})
+    for number in range(1, 100):
+        os.link(source / "0", source / str(number))  # a zip has each of them in full
+    request = one_job(operation="archive", source=Source.of_path(source), options={"form": "zip"})
     with bootstrap.open_services(tight) as services:
         services.start_worker()
         done = services.jobs.wait(services.jobs.submit(request)[0].id, 60)
