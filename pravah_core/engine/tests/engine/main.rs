@@ -27,6 +27,7 @@ mod manifest;
 mod memory;
 mod objects;
 mod odd_csv;
+mod parquet_pages;
 mod pass;
 mod plan;
 mod profile;

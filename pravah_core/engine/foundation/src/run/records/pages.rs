@@ -253,8 +253,9 @@ impl RowGroups for Group<'_> {
             let length = chunk.compressed_size();
             return Err(ParquetError::General(format!("it claims {length} bytes at {start}, behind its end")));
         }
-        let inner = SerializedPageReader::new(Arc::clone(self.file), chunk, self.num_rows(), None)?;
-        let pages = Pages { inner, column, place, budget: Arc::clone(self.budget) };
+        let file = Arc::new(self.file.of_chunk());
+        let inner = SerializedPageReader::new(Arc::clone(&file), chunk, self.num_rows(), None)?;
+        let pages = Pages { inner, file, column, place, budget: Arc::clone(self.budget) };
         Ok(Box::new(Chunk(Some(pages))))
     }
 
@@ -282,6 +283,7 @@ impl PageIterator for Chunk {}
 
 struct Pages {
     inner: SerializedPageReader<Parquet>,
+    file: Arc<Parquet>,
     column: Arc<ColumnDescriptor>,
     place: usize,
     budget: Arc<Budget>,
@@ -350,19 +352,25 @@ impl Iterator for Pages {
 
 impl PageReader for Pages {
     fn get_next_page(&mut self) -> Result<Option<Page>> {
-        let page = self.inner.get_next_page()?;
-        self.weighed(page)
+        let page = self.inner.get_next_page();
+        self.file.past_header(false);
+        self.weighed(page?)
     }
 
     fn peek_next_page(&mut self) -> Result<Option<PageMetadata>> {
-        self.inner.peek_next_page()
+        let page = self.inner.peek_next_page()?;
+        self.file.past_header(page.is_some());
+        Ok(page)
     }
 
     fn skip_next_page(&mut self) -> Result<()> {
+        self.file.past_header(false);
         self.inner.skip_next_page()
     }
 
     fn at_record_boundary(&mut self) -> Result<bool> {
+        // What looks ahead, so that it is known that it did.
+        self.peek_next_page()?;
         self.inner.at_record_boundary()
     }
 

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_ipc::{Block, Message, root_as_footer, root_as_message};
 use bytes::Bytes;
@@ -127,8 +129,9 @@ impl Arrow<'_> {
 
 /// A Parquet file whose reader is given no page that claims what cannot be true.
 pub struct Parquet {
-    file: File,
+    file: Arc<File>,
     size: u64,
+    is_past_header: AtomicBool,
 }
 
 /// How a Parquet file ends: the length of its metadata, and its name.
@@ -143,7 +146,18 @@ impl Parquet {
     /// The system's.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file, size })
+        Ok(Self { file: Arc::new(file), size, is_past_header: AtomicBool::new(false) })
+    }
+
+    /// The same file, for the reader of one chunk.
+    pub fn of_chunk(&self) -> Self {
+        Self { file: Arc::clone(&self.file), size: self.size, is_past_header: AtomicBool::new(false) }
+    }
+
+    /// The reader of the chunk has looked ahead: it holds the header of a page, checked, and goes on behind that, where
+    /// no header is. Or it does not any more.
+    pub fn past_header(&self, is_past: bool) {
+        self.is_past_header.store(is_past, Ordering::Relaxed);
     }
 
     /// Check the page whose header begins at `start`.
@@ -173,7 +187,8 @@ impl ChunkReader for Parquet {
     type T = BufReader<File>;
 
     fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        if start.checked_add(PARQUET_END) != Some(self.size) {
+        let is_past_header = self.is_past_header.swap(false, Ordering::Relaxed);
+        if !is_past_header && start.checked_add(PARQUET_END) != Some(self.size) {
             self.page(start).map_err(ParquetError::General)?;
         }
         self.file.get_read(start)
