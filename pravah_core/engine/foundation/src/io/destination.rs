@@ -181,13 +181,13 @@ impl Destination {
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
-        self.make(path).map_err(|error| self.refuse(path, error))?;
+    pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<Arc<OwnedFd>, Refused> {
+        let made = self.make(path).map_err(|error| self.refuse(path, error))?;
         if attributes.mode.is_some() || attributes.mtime.is_some() {
             // At the end: a directory that may not be written takes no file, and each file changes its time.
             lock(&self.attributes).push((path.to_vec(), attributes));
         }
-        Ok(())
+        Ok(made)
     }
 
     /// Make a symbolic link; what it leads to is not looked at.

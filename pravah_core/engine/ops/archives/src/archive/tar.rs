@@ -37,6 +37,19 @@ pub struct TarWriter {
     path: PathBuf,
 }
 
+/// The name of an attribute in a record, which ends its keyword at the first `=`; as GNU tar writes it.
+fn keyword(name: &[u8]) -> Vec<u8> {
+    let mut written = Vec::with_capacity(name.len());
+    for &byte in name {
+        match byte {
+            b'%' => written.extend_from_slice(b"%25"),
+            b'=' => written.extend_from_slice(b"%3D"),
+            byte => written.push(byte),
+        }
+    }
+    written
+}
+
 impl TarWriter {
     pub fn new(file: &Arc<File>, packing: Option<Packing>, path: &Path) -> (Self, TarHash) {
         let hash = TarHash::new(Mutex::new(Xxh3::new()));
@@ -74,7 +87,7 @@ impl TarWriter {
         }
         sparse.iter().for_each(|(key, value)| record(&mut records, key.as_bytes(), value));
         for (name, value) in &xattrs.user {
-            record(&mut records, &[XATTR, &name[..]].concat(), value);
+            record(&mut records, &[XATTR, &keyword(name)[..]].concat(), value);
         }
         if records.is_empty() {
             return Ok(());

@@ -191,11 +191,16 @@ impl UnpackTarget {
         UnpackStop::Refused(Refused::All(EngineError::output(path, error)))
     }
 
-    pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
-        match &self.destination {
-            Some(destination) => destination.directory(path, self.kept(attributes)),
-            None => Ok(()),
-        }
+    /// Make a directory; how many of its extended attributes it could not be given.
+    pub fn directory(
+        &self,
+        path: &[u8],
+        attributes: Attributes,
+        xattrs: &[(Vec<u8>, Vec<u8>)],
+    ) -> std::result::Result<u64, Refused> {
+        let Some(destination) = &self.destination else { return Ok(0) };
+        let made = destination.directory(path, self.kept(attributes))?;
+        Ok(if self.keep_metadata { xattrs::set(&*made, xattrs) } else { 0 })
     }
 
     pub fn symlink(&self, path: &[u8], target: &[u8]) -> std::result::Result<(), Refused> {

@@ -71,7 +71,7 @@ fn member_of(
     meter: &UnpackMeter,
 ) -> Placed {
     match entry.what {
-        What::Directory => member.directory(),
+        What::Directory => member.directory(&entry.xattrs),
         What::File => {
             let map = entry.map.as_ref();
             if let Some(map) = map {
@@ -164,9 +164,11 @@ impl ArchiveMember<'_> {
         }
     }
 
-    pub fn directory(&self) -> Placed {
+    pub fn directory(&self, xattrs: &[(Vec<u8>, Vec<u8>)]) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
-        self.placed(self.shared.output.directory(&path, self.attributes), MemberKind::Directory)
+        let made = self.shared.output.directory(&path, self.attributes, xattrs);
+        let made = made.map(|left_out| _ = self.shared.attributes_left_out.fetch_add(left_out, Relaxed));
+        self.placed(made, MemberKind::Directory)
     }
 
     pub fn content(&self, content: MemberContent<'_>) -> Placed {

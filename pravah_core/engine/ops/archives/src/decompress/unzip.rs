@@ -116,7 +116,7 @@ fn member_of(
     meter: &UnpackMeter,
 ) -> std::result::Result<Option<(MemberKind, u64)>, UnpackStop> {
     if listed.is_directory {
-        return member.directory();
+        return member.directory(&[]);
     }
     if listed.is_replaced {
         return Ok(Some((MemberKind::File, 0)));
