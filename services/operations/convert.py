@@ -221,7 +221,11 @@ OPERATION = Operation(
                     "Records that could not be converted; read = written + rejected, always",
                 ),
                 integer("values_nulled", "values", "Bad values that were replaced with null (Bad records: null)"),
-                words("rejects", "File with the rejected records, byte for byte, if there are any"),
+                words(
+                    "rejects",
+                    "File with the rejected records, byte for byte (as UTF-8 if "
+                    "the file is in another encoding), if there are any",
+                ),
                 integer("columns", "columns", "Number of columns"),
                 integer("row_groups", "row groups", "Number of row groups"),
                 integer("readings", "readings", "How often the file was read; 2 if a later value widened a type"),

@@ -77,7 +77,10 @@ _RESULT = (
 _FILE_COLUMNS = (
     *path_columns(),
     integer("size_bytes", "bytes", "Size of the file, as stored"),
-    words("encoding", "utf-8, utf-16le, utf-16be, the encoding option, or not utf-8"),
+    words(
+        "encoding",
+        "utf-8, utf-16le, utf-16be or the encoding option; not utf-8, not shift_jis, …: some bytes are not valid",
+    ),
     words("packed", "Compression of the file"),
     words("delimiter", "Character between two fields"),
     number("confidence", "%", "Confidence that the delimiter is right"),
@@ -213,7 +216,7 @@ OPERATION = Operation(
         Figure(key="key_columns", title="Possible keys"),
         Figure(key="ragged_records", title="Ragged records"),
         Figure(key="broken_files", title="Broken files", unit="files"),
-        Figure(key="files_not_utf8", title="Not UTF-8", unit="files"),
+        Figure(key="files_malformed", title="Not valid in encoding", unit="files"),
         Figure(key="files_without_header", title="Without header row", unit="files"),
         Figure(key="empty_files", title="Without records", unit="files"),
     ),

@@ -99,8 +99,9 @@ class ReadOptions(Options):
     encoding: Encoding = field(
         Encoding.AUTO,
         title="Encoding",
-        description="Encoding of files without a byte order mark. Auto: UTF-8, or UTF-16 if it is detected; files that "
-        "are not valid UTF-8 are reported. latin1 is ISO 8859-1; all other names are those of the WHATWG "
+        description="Encoding of files without a byte order mark. Auto: UTF-8, or UTF-16 if it is detected; files with "
+        "bytes that are not valid in their encoding are reported. "
+        "latin1 is ISO 8859-1; all other names are those of the WHATWG "
         "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
         category="advanced",
     )

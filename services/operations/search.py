@@ -109,7 +109,8 @@ class SearchOptions(Options):
         Encoding.AUTO,
         title="Encoding",
         description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are. "
-        "latin1 is ISO 8859-1; all other names are those of the WHATWG "
+        "In other encodings, files with bytes that are not valid "
+        "are reported. latin1 is ISO 8859-1; all other names are those of the WHATWG "
         "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
         category="advanced",
     )

@@ -22,7 +22,8 @@ class TextStatisticsOptions(Options):
 _ENCODING = Column(
     name="encoding",
     dtype="text",
-    meaning="ascii, utf-8, utf-16le, utf-16be; other: text that is not valid UTF-8, such as Latin-1; binary; empty",
+    meaning="ascii, utf-8, utf-16le, utf-16be; other: text that is not valid UTF-8 or UTF-16, such as Latin-1; "
+    "binary; empty",
 )
 _LINE_ENDING = Column(name="line_ending", dtype="text", meaning="lf, crlf, cr, mixed or none")
 _LANGUAGE = Column(name="language", dtype="text", meaning="Language, detected from the file extension")

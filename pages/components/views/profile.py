@@ -49,11 +49,11 @@ _ODD = (
         "path",
     ),
     (
-        "files_not_utf8",
+        "files_malformed",
         ("file is", "files are"),
-        "not UTF-8",
+        "not valid in the encoding",
         "profile.files",
-        (("encoding", "eq", "not utf-8"),),
+        (("encoding", "starts_with", "not "),),
         "path",
     ),
     (

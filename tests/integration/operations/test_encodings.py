@@ -85,8 +85,20 @@ def test_characters_of_several_bytes_are_those_that_python_has(
     assert [row["text"] for row in found] == [f"{line}z" for line in lines]
 
 
-def test_profile_and_convert_read_a_table_in_its_encoding(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
-    content = "名前,値\n日本,1\n東京,2\n".encode("cp932")
-    view = run_job("profile", tree({"a.csv": content}), options={"encoding": "shift_jis"})
-    assert [row["column"] for row in rows(view)] == ["名前", "値"]
-    assert [row["encoding"] for row in rows(view, "files")] == ["shift_jis"]
+def test_tables_are_read_in_their_encoding_and_what_is_not_valid_is_rejected(
+    run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    content = "名前,値\n日本,1\n東京,2\n".encode("cp932") + b"\xff\xfd,3\n\x81,4\n" + "大阪,5\n".encode("cp932")
+    source = tree({"a.csv": content})
+    options = {"encoding": "shift_jis"}
+    profiled = run_job("profile", source, options=options)
+    assert [row["column"] for row in rows(profiled)] == ["名前", "値"]
+    assert [row["encoding"] for row in rows(profiled, "files")] == ["not shift_jis"]
+    converted = run_job("convert", source, options=options)
+    (row,) = rows(converted)
+    assert (row["records_read"], row["records_written"], row["records_rejected"]) == (5, 3, 2)
+    rejects = [(row["record"], row["reason"]) for row in rows(converted, "rejects")]
+    assert rejects == [(3, "not valid Shift_JIS"), (4, "not valid Shift_JIS")]
+    validated = run_job("validate", source, options=options)
+    errors = rows(validated, "errors")
+    assert [(row["record"], row["rule"]) for row in errors] == [(3, "encoding"), (4, "encoding")]

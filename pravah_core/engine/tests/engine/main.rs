@@ -23,6 +23,7 @@ mod faults;
 mod formats;
 mod fuzz;
 mod inventory;
+mod malformed;
 mod manifest;
 mod memory;
 mod objects;

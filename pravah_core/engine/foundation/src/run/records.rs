@@ -126,7 +126,7 @@ pub struct Records<'a> {
     pub at: usize,
     /// Line ends before that.
     pub lines_at: u64,
-    /// All of it is UTF-8.
+    /// All of it is UTF-8: nothing in it was malformed, in whichever encoding the file is.
     pub is_utf8: bool,
 }
 
@@ -143,7 +143,7 @@ pub struct RecordCounts {
     pub lines: u64,
     /// Bytes of text.
     pub bytes: u64,
-    /// Chunks that hold bytes which are no UTF-8.
+    /// Chunks that hold bytes which are no text in the encoding of the file.
     pub not_utf8: u64,
     /// What they hold.
     pub odd: Odd,

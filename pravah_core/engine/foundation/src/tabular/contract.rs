@@ -217,7 +217,7 @@ impl Field {
             Rule::Values => self.values.as_ref().map(named),
             Rule::Required => Some("a value".to_owned()),
             Rule::Unique => Some("a unique value".to_owned()),
-            Rule::Encoding => Some("UTF-8".to_owned()),
+            Rule::Encoding => Some("valid in the encoding of the file".to_owned()),
             _ => None,
         };
         words.unwrap_or_default()

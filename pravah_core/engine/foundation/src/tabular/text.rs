@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
+/// finds bytes that are not valid in a file of UTF-8 finds these too; a U+FFFD is one that the file holds itself.
+pub const MALFORMED: u8 = 0xff;
 
 /// How bytes stand for characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,14 @@ impl Encoding {
         }
     }
 
+    /// Its name in a sentence, as its standard writes it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Latin1 => LATIN1,
+            Self::Whatwg(encoding) => encoding.name(),
+        }
+    }
+
     /// The encoding of a file that begins with `start`, and how long its byte order mark is. The mark wins over what was
     /// chosen.
     pub fn of(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
@@ -103,9 +115,9 @@ impl Encoding {
         match self {
             Self::Latin1 => Some(starts()),
             Self::Whatwg(encoding) if encoding == UTF_8 => Some(text.len() as u64),
-            // Characters of four bytes here are two units there.
+            // Characters of four bytes here are two units there; a surrogate without its other half is one.
             Self::Whatwg(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
-                Some(2 * (starts() + text.iter().filter(|&&byte| byte >= 0xf0).count() as u64))
+                Some(2 * (starts() + text.iter().filter(|&&byte| (0xf0..MALFORMED).contains(&byte)).count() as u64))
             }
             Self::Whatwg(encoding) => encoding.is_single_byte().then(starts),
         }
@@ -135,7 +147,7 @@ impl Decoder {
     }
 
     /// The next bytes as text, in `buffer` where they are not text already. Each sequence that stands for no character
-    /// becomes U+FFFD. After the last bytes, a new file may begin.
+    /// becomes one [`MALFORMED`] byte. After the last bytes, a new file may begin.
     pub fn decode<'a>(&mut self, bytes: &'a [u8], last: bool, buffer: &'a mut Vec<u8>) -> &'a [u8] {
         if self.encoding == Encoding::UTF_8 || self.is_single_byte() && bytes.is_ascii() {
             return bytes;
@@ -148,9 +160,7 @@ impl Decoder {
             Some(pieces) => {
                 // Overflows for pieces that no memory holds.
                 room(buffer, pieces.max_utf8_buffer_length(bytes.len()).unwrap_or(usize::MAX));
-                let (result, _, written, _) = pieces.decode_to_utf8(bytes, buffer, last);
-                debug_assert_eq!(result, encoding_rs::CoderResult::InputEmpty);
-                written
+                decoded(pieces, bytes, buffer, last)
             }
         };
         if last {
@@ -164,6 +174,25 @@ impl Decoder {
         match self.encoding {
             Encoding::Latin1 => true,
             Encoding::Whatwg(encoding) => encoding.is_single_byte(),
+        }
+    }
+}
+
+/// What of `bytes` is text, written into `buffer`; its length.
+fn decoded(pieces: &mut encoding_rs::Decoder, bytes: &[u8], buffer: &mut Vec<u8>, last: bool) -> usize {
+    let (mut read, mut written) = (0, 0);
+    loop {
+        let (result, more_read, more_written) =
+            pieces.decode_to_utf8_without_replacement(&bytes[read..], &mut buffer[written..], last);
+        (read, written) = (read + more_read, written + more_written);
+        match result {
+            DecoderResult::InputEmpty => return written,
+            DecoderResult::OutputFull => room(buffer, 2 * buffer.len() + 16),
+            DecoderResult::Malformed(..) => {
+                room(buffer, written + 1);
+                buffer[written] = MALFORMED;
+                written += 1;
+            }
         }
     }
 }
@@ -231,8 +260,11 @@ impl Odd {
         }
     }
 
-    /// What to do.
-    pub fn advice(self) -> String {
+    /// What to do, when the text is of that encoding.
+    pub fn advice(self, encoding: Encoding) -> String {
+        if encoding != Encoding::UTF_8 {
+            return format!("{} times; check the encoding of the file in the options", self.broken);
+        }
         match self.guess() {
             Some(name) => format!("{} of them; the encoding is probably {name}: choose it in the options", self.broken),
             None if self.whole > 0 => format!("{} of them among {} valid characters", self.broken, self.whole),
@@ -288,31 +320,34 @@ mod tests {
     fn pieces_of_any_length_give_the_same_text() {
         let text = "plain \u{e9} \u{20ac} \u{1f600}\u{10ffff}\n";
         let units: Vec<u16> = text.encode_utf16().chain([0xd83d, 0x41, 0xde00, 0xd83d]).collect();
-        let expected = String::from_utf16_lossy(&units);
+        let expected = [text.as_bytes(), b"\xffA\xff\xff"].concat();
         for (is_big_endian, name) in [(true, "utf-16be"), (false, "utf-16le")] {
             let bytes = utf16(&units, is_big_endian);
             let encoding = named(name);
             for size in 1..=bytes.len() {
-                assert_eq!(in_pieces(encoding, &bytes, size), expected.as_bytes());
+                assert_eq!(in_pieces(encoding, &bytes, size), expected);
             }
-            assert_eq!(encoding.original_bytes(expected.as_bytes()), Some(bytes.len() as u64));
+            assert_eq!(encoding.original_bytes(&expected), Some(bytes.len() as u64));
             let odd = [&bytes[..bytes.len() - 2], b"x"].concat();
-            assert!(in_pieces(encoding, &odd, 5).ends_with("\u{fffd}".as_bytes()));
+            assert!(in_pieces(encoding, &odd, 5).ends_with(b"\xff\xff"));
         }
-        // Sequences of one to four bytes, states between them, and what stands for no character.
-        let cases: [(&str, &[u8], &str); 7] = [
-            ("shift_jis", b"\x93\xfa\x96{a\xb1\xff\n\x93", "日本aｱ\u{fffd}\n\u{fffd}"),
-            ("gb18030", b"\xd6\xd0\x81\x30\x81\x30a\x94\x39\xda\x33\n\xd6", "中\u{80}a\u{1f4a9}\n\u{fffd}"),
+        // Sequences of one to four bytes, states between them, and what stands for no character, U+0001 here.
+        let cases: [(&str, &[u8], &str); 9] = [
+            ("shift_jis", b"\x93\xfa\x96{a\xb1\xff\n\x93", "日本aｱ\u{1}\n\u{1}"),
+            ("gb18030", b"\xd6\xd0\x81\x30\x81\x30a\x94\x39\xda\x33\n\xd6", "中\u{80}a\u{1f4a9}\n\u{1}"),
             ("big5", b"\xa4\xa4\xa4\xe5\n\x87\x40", "中文\n\u{43f0}"),
-            ("euc-kr", b"\xc7\xd1\xb1\xdb\n\xc7", "한글\n\u{fffd}"),
+            ("euc-kr", b"\xc7\xd1\xb1\xdb\n\xc7", "한글\n\u{1}"),
             ("euc-jp", b"\xc6\xfc\x8e\xb1\x8f\xb0\xa1\n", "日ｱ丂\n"),
             ("iso-2022-jp", b"a\x1b$BF|K\\\x1b(Bb\n", "a日本b\n"),
             ("windows-1258", b"\xd0\xec\n", "\u{110}\u{301}\n"),
+            ("windows-1253", b"\xe1\xd2\n", "α\u{1}\n"),
+            ("gb18030", b"\x84\x31\xa4\x37 \xff", "\u{fffd} \u{1}"),
         ];
         for (name, bytes, expected) in cases {
             for size in 1..=bytes.len() {
-                let text = String::from_utf8(in_pieces(named(name), bytes, size)).unwrap();
-                assert_eq!(text, expected, "{name}, {size} bytes at a time");
+                let mut text = in_pieces(named(name), bytes, size);
+                text.iter_mut().filter(|byte| **byte == MALFORMED).for_each(|byte| *byte = 1);
+                assert_eq!(String::from_utf8(text).unwrap(), expected, "{name}, {size} bytes at a time");
             }
         }
     }
@@ -320,8 +355,11 @@ mod tests {
     #[test]
     fn a_decoder_begins_anew_after_the_last_bytes() {
         let (mut decoder, mut buffer) = (Decoder::new(named("euc-kr")), Vec::new());
-        assert_eq!(decoder.decode(b"\xc7", true, &mut buffer), "\u{fffd}".as_bytes());
-        assert_eq!(decoder.decode(b"\xd1\xc7\xd1", true, &mut buffer), "\u{9951}\u{fffd}".as_bytes());
+        assert_eq!(decoder.decode(b"\xc7", true, &mut buffer), [MALFORMED]);
+        assert_eq!(
+            decoder.decode(b"\xd1\xc7\xd1", true, &mut buffer),
+            "\u{9951}".bytes().chain([MALFORMED]).collect::<Vec<_>>()
+        );
     }
 
     #[test]

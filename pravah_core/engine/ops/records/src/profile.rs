@@ -234,7 +234,7 @@ fn summary(columns: &[(Total, Many)], figures: &Figures) -> Value {
         "empty_files": figures.empty,
         "broken_files": figures.broken,
         "files_without_header": figures.without_header,
-        "files_not_utf8": figures.not_utf8,
+        "files_malformed": figures.not_utf8,
         "empty_columns": of("empty"),
         "constant_columns": of("constant"),
         "key_columns": of("key") + of("likely key"),

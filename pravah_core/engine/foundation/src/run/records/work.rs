@@ -122,9 +122,9 @@ impl<T: RecordHandler> Work<T> {
         let (header, records) = text.split_at(skip);
         let (lines_at, mut cover) = (lines(header), Cover::new(records, self.head.dialect()));
         let is_utf8 = std::str::from_utf8(records).is_ok();
-        counts.not_utf8 = u64::from(!is_utf8);
-        if !is_utf8 {
-            counts.odd = Odd::of(records);
+        if !is_utf8 || std::str::from_utf8(header).is_err() {
+            counts.not_utf8 = 1;
+            counts.odd = Odd::of(text);
         }
         let mut splitter = RecordSplitter::new(records, &self.head);
         let mut split = Split::default();
@@ -217,7 +217,8 @@ impl<T: RecordHandler> Work<T> {
             issue(format!("{unshown} dates or times are out of range; they are read as null"));
         }
         if counts.not_utf8 > 0 {
-            issue(format!("contains bytes that are not valid UTF-8: {}", counts.odd.advice()));
+            let encoding = self.head.encoding;
+            issue(format!("contains bytes that are not valid {}: {}", encoding.title(), counts.odd.advice(encoding)));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use grep_regex::RegexMatcher;
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 use super::known::SearchedFile;
 use super::lines::{CandidateLine, LONGEST_BYTES, Lines, Search};
@@ -22,7 +22,7 @@ use pravah_foundation::io::claims::Claim;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::io::digest::{End, Reading};
 use pravah_foundation::io::unpack;
-use pravah_foundation::tabular::text::{Decoder, Encoding};
+use pravah_foundation::tabular::text::{Decoder, Encoding, MALFORMED};
 
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
@@ -114,6 +114,8 @@ struct FileSearch {
     path: Vec<u8>,
     size: u64,
     text: Option<(Decoder, Lines)>,
+    /// Sequences that stand for no character of its encoding; not counted in UTF-8, where bytes are searched as they are.
+    malformed: u64,
     seen: SearchedFile,
     /// Nothing more of it is searched.
     ended: bool,
@@ -123,7 +125,8 @@ struct FileSearch {
 
 impl FileSearch {
     fn new(path: &[u8], size: u64) -> Self {
-        Self { path: path.to_vec(), size, text: None, seen: SearchedFile::default(), ended: false, is_plain: true }
+        let seen = SearchedFile::default();
+        Self { path: path.to_vec(), size, text: None, malformed: 0, seen, ended: false, is_plain: true }
     }
 
     /// Search the next bytes; false when it has seen enough.
@@ -144,6 +147,9 @@ impl FileSearch {
             shared.figures.binary.fetch_add(1, Relaxed);
             (self.seen.is_binary, self.ended) = (true, true);
             return Ok(false);
+        }
+        if encoding != Encoding::UTF_8 {
+            self.malformed += memchr_iter(MALFORMED, text).count() as u64;
         }
         let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
         let mut search = InFile { shared, finder, encoding, sheet, path, seen, is_plain };
@@ -183,6 +189,13 @@ impl FileSearch {
         if cut > 0 {
             let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
             self.complain(shared, IssueKind::TooLarge, message);
+        }
+        if let (Some((decoder, _)), 1..) = (&self.text, self.malformed) {
+            let (title, times) = (decoder.encoding().title(), self.malformed);
+            let message = format!(
+                "contains bytes that are not valid {title}: {times} times; check the encoding of the file in the options"
+            );
+            self.complain(shared, IssueKind::Malformed, message);
         }
         // What there is an issue of is searched again, so that the issue is told again.
         let kept = whole.filter(|_| self.is_plain);

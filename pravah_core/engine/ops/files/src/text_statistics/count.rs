@@ -15,7 +15,7 @@ pub enum CharacterEncoding {
     Utf16Le,
     /// The same with the high byte first.
     Utf16Be,
-    /// No UTF-8: Latin-1 or another encoding, which no tool can know from the bytes.
+    /// No valid UTF-8 or UTF-16: Latin-1 or another encoding, which no tool can know from the bytes.
     Other,
     /// A NUL byte at its beginning: no text.
     Binary,
@@ -103,6 +103,10 @@ pub struct Counter {
     begun: bool,
     after_cr: bool,
     after_space: bool,
+    /// The first half of a pair of UTF-16 units came.
+    after_half: bool,
+    /// There was one half of a pair without the other.
+    is_torn: bool,
     /// The beginning of a character or unit whose rest is still to come.
     pending: Vec<u8>,
 }
@@ -117,6 +121,8 @@ impl Counter {
             begun: false,
             after_cr: false,
             after_space: true,
+            after_half: false,
+            is_torn: false,
             pending: Vec::new(),
         }
     }
@@ -144,7 +150,7 @@ impl Counter {
 
     /// What was counted, the encoding, and whether there was a byte order mark.
     pub fn end(mut self) -> (Text, CharacterEncoding, bool) {
-        if self.encoding == CharacterEncoding::Utf8 && !self.pending.is_empty() {
+        if self.is_torn || self.after_half || self.encoding.is_text() && !self.pending.is_empty() {
             self.encoding = CharacterEncoding::Other;
         }
         self.text.longest = self.text.longest.max(self.text.rest);
@@ -233,6 +239,9 @@ impl Counter {
     }
 
     fn unit(&mut self, unit: u16) {
+        let is_second = (0xdc00..0xe000).contains(&unit);
+        self.is_torn |= self.after_half != is_second;
+        self.after_half = (0xd800..0xdc00).contains(&unit);
         let byte = u8::try_from(unit).unwrap_or(b'x');
         match byte {
             b'\n' if self.after_cr => {
@@ -300,6 +309,10 @@ mod tests {
         );
         assert_eq!(counted(b"caf\xe9", 9).1, CharacterEncoding::Other);
         assert_eq!(counted("café".as_bytes(), 4).1, CharacterEncoding::Utf8);
+        assert_eq!(counted(b"\xff\xfe\x3d\xd8\x00\xdea\0", 5).1, CharacterEncoding::Utf16Le);
+        for torn in [&b"\x3d\xd8a\0"[..], b"\x00\xde", b"a\0\x3d\xd8", b"a\0b"] {
+            assert_eq!(counted(&[b"\xff\xfe", torn].concat(), 5).1, CharacterEncoding::Other, "{torn:?}");
+        }
         assert_eq!(
             counted("caf\u{e9}".as_bytes().split_last().map_or(&b""[..], |(_, rest)| rest), 9).1,
             CharacterEncoding::Other

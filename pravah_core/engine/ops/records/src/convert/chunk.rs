@@ -83,7 +83,7 @@ impl ConvertedChunk {
             for record in 0..records.split.len() {
                 let (start, stop) = records.split.record(record);
                 if self.bad[record].is_none() && std::str::from_utf8(&records.text[start..stop]).is_err() {
-                    self.bad[record] = Some(RejectReason::NotUtf8);
+                    self.bad[record] = Some(RejectReason::Encoding);
                 }
             }
         }

@@ -332,11 +332,11 @@ impl RecordHandler for Convert {
 }
 
 /// Why, in words.
-pub fn words(reason: RejectReason, plan: &ConversionPlan, source_columns: usize) -> (Option<String>, String) {
+pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Option<String>, String) {
     match reason {
         RejectReason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
-        RejectReason::Fields(fields) => (None, format!("{fields} fields instead of {source_columns}")),
-        RejectReason::NotUtf8 => (None, "not valid UTF-8".to_owned()),
+        RejectReason::Fields(fields) => (None, format!("{fields} fields instead of {}", head.names.len())),
+        RejectReason::Encoding => (None, format!("not valid {}", head.encoding.title())),
         RejectReason::Type { column, .. } => {
             let column = &plan.columns[column as usize];
             (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))
@@ -348,7 +348,7 @@ impl ConversionWorker {
     /// List what was rejected of a file.
     fn rejects(&mut self, head: &Head, plan: &ConversionPlan, listed: Vec<Listed>) -> Result<()> {
         listed.into_iter().try_for_each(|(reject, record, line, offset)| {
-            let (column, reason) = words(reject.reason, plan, head.names.len());
+            let (column, reason) = words(reject.reason, plan, head);
             self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
         })
     }

@@ -8,7 +8,7 @@ pub enum RejectReason {
     /// It has another number of fields than there are columns.
     Fields(u32),
     /// It holds bytes that are no UTF-8.
-    NotUtf8,
+    Encoding,
     /// A value is not of the type that was asked for.
     Type {
         /// The column of the converted file.

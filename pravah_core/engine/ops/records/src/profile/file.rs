@@ -51,6 +51,7 @@ impl FileFigures {
     fn of(head: &Head, all: &RecordCounts) -> Self {
         let encoding = match head.encoding {
             utf8 if utf8 == Encoding::UTF_8 && all.not_utf8 > 0 => all.odd.words().into(),
+            encoding if all.not_utf8 > 0 => format!("not {}", encoding.name()).into(),
             encoding => encoding.name(),
         };
         Self {
