@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,13 @@ class Removal:
         Raises:
             InvalidOptionsError: a filter is not acceptable, or the rule lacks its folder.
         """
-        prefix = rule.folder.strip("/")
+        prefix = posixpath.normpath(rule.folder.strip("/")) if rule.folder.strip("/") else ""
         if rule.keep == "under" and not prefix:
             raise errors.InvalidOptionsError("the rule `under` requires a folder", field="folder")
         condition = where(table, ResultQuery(filters=rule.filters))
-        self._values = (*condition.values, "" if prefix == "." else f"{prefix}/")
+        self._source = table.source
+        self._folder = "" if prefix == "." else f"{prefix}/"
+        self._values = (*condition.values, self._folder)
         self._decided = _DECIDED.format(
             matches=condition.text.removeprefix("WHERE ") or "true",
             source=table.source,
@@ -126,6 +129,11 @@ class Removal:
             order=_ORDER.get(rule.keep, f"mtime, {_TIES}"),
             chosen="is_under OR NOT any_under" if rule.keep == "under" else "place = 1",
         )
+
+    def below(self) -> Statement:
+        """Return the statement for the number of duplicates below the rule's folder."""
+        text = f"SELECT count(*) FROM {self._source} WHERE root = 'source' AND starts_with(path, ?)"
+        return Statement(text, (self._folder,))
 
     def sums(self) -> Statement:
         """Return the statement for files, bytes, groups and all groups."""

@@ -140,7 +140,7 @@ class ResultService:
         """
 
         def ask(table: Schema) -> RemovalPreview:
-            plan = removal.Removal(table, rule)
+            plan = self._plan(table, rule)
             return removal.preview(self._duck.fetch(plan.sums())[0], self._duck.fetch(plan.first()))
 
         return self._ask(job_id, _DUPLICATES, ask)
@@ -158,7 +158,7 @@ class ResultService:
                 "a plan is only possible for a local directory; this job read S3", field="job_id"
             )
         table = self.schema(job_id, _DUPLICATES)
-        plan = removal.Removal(table, rule)
+        plan = self._plan(table, rule)
         if form == "csv":
             return self.reader.stream(table.files, plan.rows(), "csv")
 
@@ -169,6 +169,16 @@ class ResultService:
                     yield from removal.script(reader, str(job_id), rule, view.source, sums)
 
         return reading.resumed(script())
+
+    def _plan(self, table: Schema, rule: KeepRule) -> removal.Removal:
+        plan = removal.Removal(table, rule)
+        if rule.keep == "under" and not self._duck.fetch(plan.below())[0][0]:
+            raise errors.InvalidOptionsError(
+                f"no duplicate is below the folder {rule.folder!r}",
+                remedy="Give the folder as the result shows it, relative to the source, for example photos/2024.",
+                field="folder",
+            )
+        return plan
 
     def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first); of a job that is not completed, its first 1,000 only.

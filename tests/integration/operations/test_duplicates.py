@@ -60,6 +60,7 @@ def removed(services: bootstrap.Services, job: UUID, **rule: object) -> set[str]
         ({"keep": "newest"}, {"photos/2024/a.jpg", "x.txt"}),
         ({"keep": "shortest_path"}, {"photos/2023/a.jpg", "x.txt"}),
         ({"keep": "under", "folder": "photos/2024/"}, {"photos/2024/a.jpg", "x.txt", "deep/er/still/x.txt"}),
+        ({"keep": "under", "folder": "./photos/../photos/2024"}, {"photos/2024/a.jpg", "x.txt", "deep/er/still/x.txt"}),
         ({"keep": "under", "folder": "photos"}, set(AGES) - {"backup/copy of a.jpg"}),
         ({"keep": "each_name"}, {"photos/2023/a.jpg", "backup/copy of a.jpg", "deep/er/still/x.txt"}),
     ],
@@ -82,6 +83,8 @@ def test_filters_spare_what_they_do_not_match(running: bootstrap.Services, run_j
         removed(running, job, filters=[{"column": "colour", "operator": "eq", "value": "red"}])
     with pytest.raises(errors.InvalidOptionsError, match="requires a folder"):
         removed(running, job, keep="under", folder="/")
+    with pytest.raises(errors.InvalidOptionsError, match="no duplicate is below the folder 'photo'"):
+        removed(running, job, keep="under", folder="photo")
 
 
 def test_names_of_one_inode_stay_or_go_together(running: bootstrap.Services, run_job: RunJob, source: Path) -> None:
