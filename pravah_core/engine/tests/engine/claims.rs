@@ -271,3 +271,33 @@ fn chunks_of_parquet_that_are_elsewhere() {
     }
     all_but_one_are_told(&tree, "cannot be read as Parquet");
 }
+
+/// The checksum of pages, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, &byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
+    })
+}
+
+#[test]
+fn a_page_that_is_not_what_its_checksum_says() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    let values: Vec<u8> = (0..8_i64).flat_map(i64::to_le_bytes).collect();
+    let written = |values: &[u8], crc: u32| {
+        let mut file = b"PAR1".to_vec();
+        [0, 64, 64, i64::from(crc as i32)].iter().for_each(|&number| field(0x15, number, &mut file));
+        file.push(0x1c);
+        [8, 0, 3, 3].iter().for_each(|&number| field(0x15, number, &mut file));
+        file.extend([0, 0]);
+        file.extend(values);
+        footer(file, "required int64 n;", Compression::UNCOMPRESSED, 8, 4, None)
+    };
+    let crc = crc32(&values);
+    let mut flipped = values.clone();
+    flipped[20] ^= 1;
+    tree.file("flipped.parquet", written(&flipped, crc));
+    all_but_one_are_told(&tree, "checksum");
+    tree.file("flipped.parquet", written(&values, crc));
+    assert!(spec("profile", &tree.path()).run().issues().is_empty());
+}

@@ -78,7 +78,13 @@ fn file(batch: &RecordBatch, version: WriterVersion, codec: Compression, diction
 #[test]
 fn chunks_of_many_pages_are_read_whole() {
     let (tree, batch) = (Tree::in_memory(), batch());
-    let codecs = [Compression::UNCOMPRESSED, Compression::SNAPPY, Compression::ZSTD(Default::default())];
+    let codecs = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::ZSTD(Default::default()),
+        Compression::LZ4,
+        Compression::LZ4_RAW,
+    ];
     for (place, codec) in codecs.into_iter().enumerate() {
         for (version, name) in [(WriterVersion::PARQUET_1_0, "v1"), (WriterVersion::PARQUET_2_0, "v2")] {
             for dictionary in [true, false] {

@@ -14,6 +14,7 @@ use parquet::basic::{ConvertedType, Encoding, Type};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::properties::ReaderProperties;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
@@ -254,7 +255,10 @@ impl RowGroups for Group<'_> {
             return Err(ParquetError::General(format!("it claims {length} bytes at {start}, behind its end")));
         }
         let file = Arc::new(self.file.of_chunk());
-        let inner = SerializedPageReader::new(Arc::clone(&file), chunk, self.num_rows(), None)?;
+        // What LZ4 may also have meant in old files is unpacked without a limit.
+        let properties = Arc::new(ReaderProperties::builder().set_backward_compatible_lz4(false).build());
+        let rows = self.num_rows();
+        let inner = SerializedPageReader::new_with_properties(Arc::clone(&file), chunk, rows, None, properties)?;
         let pages = Pages { inner, file, column, place, budget: Arc::clone(self.budget) };
         Ok(Box::new(Chunk(Some(pages))))
     }
