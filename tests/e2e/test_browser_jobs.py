@@ -199,7 +199,7 @@ def test_open_tab_outlives_a_restart_of_the_server(
         folder = first.root / "large"
         folder.mkdir()
         with (folder / "holes").open("wb") as file:
-            file.truncate(6 << 30)
+            file.truncate(100 << 30)  # longer than a tab may take to come back; cancelled at the end
         start_job(page, first, folder, "checksum", SIX)
         expect(page.get_by_test_id("stProgress")).to_contain_text("%")
     with serving(tmp_path, database, port=port) as second:
