@@ -103,17 +103,16 @@ class Services:
         """
 
         def made_worker() -> Worker:
-            worker = self._made_worker(only)
-            worker.restarts = restarts
-            return worker
+            return self._made_worker(only=only, restarts=restarts)
 
         return self.background.start(made_worker, self._made_loops if only is None else None)
 
-    def _made_worker(self, only: UUID | None) -> Worker:
+    def _made_worker(self, *, only: UUID | None, restarts: int = 0, is_alone: bool = False) -> Worker:
+        from services.workers.claim import Assignment
         from services.workers.worker import Worker
 
         parts = (self.database, self.jobs, self.sources, self.storage, self.artifacts, self.settings)
-        return Worker(*parts, only=only)
+        return Worker(*parts, Assignment(only, restarts, is_alone))
 
     def run_alone(self, job_id: UUID, stop: threading.Event) -> bool:
         """Run one job that has to run alone until it ends or `stop` is set; False when another process has taken it.
@@ -121,8 +120,7 @@ class Services:
         Raises:
             DatabaseError: the server does not answer.
         """
-        worker = self._made_worker(job_id)
-        worker.is_alone = True
+        worker = self._made_worker(only=job_id, is_alone=True)
         is_begun = worker.start_one()
         while worker.is_busy and not stop.wait(_LOOK_SECONDS):
             pass

@@ -95,8 +95,7 @@ def _workers(database: Database, config: settings.Settings) -> str:
         registry.forget_dead(session)
         found = registry.census(session, config.lease_seconds)
     line = f"{found.workers:,} running" if found.workers else "none running (pravah serve starts one)"
-    times = "once" if found.restarts == 1 else f"{found.restarts:,} times"
-    return f"{line}, restarted {times} after a crash" if found.restarts else line
+    return f"{line}, restarted {units.format_times(found.restarts)} after a crash" if found.restarts else line
 
 
 def _storage(config: settings.Settings, directory: Health) -> str:

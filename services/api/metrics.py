@@ -57,14 +57,18 @@ class Metrics:
         return prometheus_client.generate_latest(self._registry), prometheus_client.CONTENT_TYPE_LATEST
 
 
-class _Jobs(Collector):
-    """Reads the database when it is asked; a database that does not answer is a metric, not an error."""
+class _OfServices(Collector):
+    """Looks at the services when it is asked."""
 
     def __init__(self, services: Callable[[], bootstrap.Services]) -> None:
         self._services = services
 
     def describe(self) -> list[Metric]:
         return []  # registering must not open the database
+
+
+class _Jobs(_OfServices):
+    """Reads the database when it is asked; a database that does not answer is a metric, not an error."""
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily(
@@ -96,14 +100,8 @@ class _Jobs(Collector):
         yield size
 
 
-class _Worker(Collector):
+class _Worker(_OfServices):
     """The worker process of this server, if it has one."""
-
-    def __init__(self, services: Callable[[], bootstrap.Services]) -> None:
-        self._services = services
-
-    def describe(self) -> list[Metric]:
-        return []  # registering must not open the database
 
     def collect(self) -> Iterator[Metric]:
         try:

@@ -47,6 +47,11 @@ def format_bytes(size_bytes: float | None) -> str:
     return f"{size:,.0f} {unit}" if unit == "B" or abs(size) >= 100 else f"{size:,.1f} {unit}"
 
 
+def format_times(count: int) -> str:
+    """Return how often something happened, e.g. ``once`` or ``1,200 times``."""
+    return "once" if count == 1 else f"{count:,} times"
+
+
 def parse_bytes(text: str) -> int:
     """Read e.g. ``10 MiB``, ``1.5G`` or ``4096``; units are binary, as in `format_bytes`.
 

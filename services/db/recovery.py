@@ -24,7 +24,11 @@ def is_abandoned(session: Session, row: JobRow) -> bool:
     if row.status != Status.RUNNING:
         return False
     expired = row.lease_expires_at is None or row.lease_expires_at < job_rows.now(session)
-    return expired or (row.deaths < ALONE_DEATHS and identity.is_gone(row.worker))
+    return expired or _has_died(row.deaths, row.worker)
+
+
+def _has_died(deaths: int, worker: str | None) -> bool:
+    return deaths < ALONE_DEATHS and identity.is_gone(worker)
 
 
 def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRow]:
@@ -39,7 +43,7 @@ def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRo
         FROM jobs WHERE status = 'RUNNING'"""
     )
     others = (row for row in seen if row.fencing_token not in held_tokens)
-    dead = [row.id for row in others if row.is_over or (row.deaths < ALONE_DEATHS and identity.is_gone(row.worker))]
+    dead = [row.id for row in others if row.is_over or _has_died(row.deaths, row.worker)]
     if not dead:
         return []
     rows = session.all(

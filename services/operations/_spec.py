@@ -171,6 +171,13 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
     return pydantic.Field(title=title, description=description, json_schema_extra=extra, **more)
 
 
+ENCODING_NAMES = (
+    "latin1 is ISO 8859-1; all other names are those of the WHATWG standard, such as shift_jis, gb18030, koi8-r or "
+    "windows-1250."
+)
+"""For descriptions of options that take an `Encoding`."""
+
+
 class Encoding(StrEnum):
     """The encoding of files without a byte order mark: ``auto``, ``latin1`` or a name of the WHATWG Encoding Standard.
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import pydantic
 
-from services.operations._spec import Column, Encoding, Options, Text, field, integer, path_columns
+from services.operations._spec import ENCODING_NAMES, Column, Encoding, Options, Text, field, integer, path_columns
 
 
 class Files(StrEnum):
@@ -100,9 +100,7 @@ class ReadOptions(Options):
         Encoding.AUTO,
         title="Encoding",
         description="Encoding of files without a byte order mark. Auto: UTF-8, or UTF-16 if it is detected; files with "
-        "bytes that are not valid in their encoding are reported. "
-        "latin1 is ISO 8859-1; all other names are those of the WHATWG "
-        "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
+        f"bytes that are not valid in their encoding are reported. {ENCODING_NAMES}",
         category="advanced",
     )
     quote: Quote = field(

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 import pydantic
 
 from services.operations._spec import (
+    ENCODING_NAMES,
     EXTENSION,
     REUSED,
     Column,
@@ -109,9 +110,7 @@ class SearchOptions(Options):
         Encoding.AUTO,
         title="Encoding",
         description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are. "
-        "In other encodings, files with bytes that are not valid "
-        "are reported. latin1 is ISO 8859-1; all other names are those of the WHATWG "
-        "standard, such as shift_jis, gb18030, koi8-r or windows-1250.",
+        f"In other encodings, files with bytes that are not valid are reported. {ENCODING_NAMES}",
         category="advanced",
     )
     binary: Binary = field(

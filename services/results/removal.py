@@ -114,7 +114,8 @@ class Removal:
         Raises:
             InvalidOptionsError: a filter is not acceptable, or the rule lacks its folder.
         """
-        prefix = posixpath.normpath(rule.folder.strip("/")) if rule.folder.strip("/") else ""
+        folder = rule.folder.strip("/")
+        prefix = posixpath.normpath(folder) if folder else ""
         if rule.keep == "under" and not prefix:
             raise errors.InvalidOptionsError("the rule `under` requires a folder", field="folder")
         condition = where(table, ResultQuery(filters=rule.filters))

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from services.base import units
 from services.workers import children
 
 log = logging.getLogger(__name__)
@@ -45,8 +46,7 @@ class State:
         line = "restarting" if self.pid is None else f"running as process {self.pid}"
         if not self.restarts:
             return line
-        times = "once" if self.restarts == 1 else f"{self.restarts:,} times"
-        return f"{line}, restarted {times} (last end: {self.last_end})"
+        return f"{line}, restarted {units.format_times(self.restarts)} (last end: {self.last_end})"
 
     @property
     def is_failing(self) -> bool:

@@ -31,7 +31,7 @@ from services.use_cases.owner import Owner
 from services.use_cases.sources import SourceService
 from services.workers import destinations, inputs, watching
 from services.workers.alone import Alone, explained
-from services.workers.claim import Claim
+from services.workers.claim import ANY_JOB, Assignment, Claim
 from services.workers.lease import Lease
 from services.workers.report import Report, Shared
 from services.workers.sharing import Sharing, Signals, is_possible
@@ -54,15 +54,7 @@ class Finished:
 
 
 class Worker:
-    """Runs jobs until it is stopped; safe beside other workers on the same database.
-
-    Attributes:
-        restarts: how often the server of this worker had to restart it.
-        is_alone: true for the process of one job that has to run alone; give it that job as `only`.
-    """
-
-    restarts = 0
-    is_alone = False
+    """Runs jobs until it is stopped; safe beside other workers on the same database."""
 
     def __init__(
         self,
@@ -72,18 +64,20 @@ class Worker:
         storage: Storage,
         files: artifacts.ArtifactService,
         config: settings.Settings,
-        only: UUID | None = None,
+        assignment: Assignment = ANY_JOB,
     ) -> None:
         """Keep the parts; `start` begins.
 
         Args:
-            only: run this job and no other, as a command in the foreground does.
+            assignment: which jobs it is for.
         """
         self._database = database
         self._jobs = jobs
         self._storage = storage
         self._config = config
-        self._only = only
+        self._only = assignment.only
+        self._restarts = assignment.restarts
+        self._is_alone = assignment.is_alone
         self._owner = Owner(database, storage)
         self._is_swept = False
         self._stop = threading.Event()
@@ -189,7 +183,7 @@ class Worker:
         limit, lease_seconds = self._config.concurrency_limit, self._config.lease_seconds
         try:
             with self._database.transaction() as session:
-                row = job_rows.claim(session, limit, lease_seconds, self._only, self._strange, alone=self.is_alone)
+                row = job_rows.claim(session, limit, lease_seconds, self._only, self._strange, alone=self._is_alone)
                 if row is None or row.fencing_token is None:
                     return False
                 request = versions.read(row.id, row.request)
@@ -214,7 +208,7 @@ class Worker:
         if self._only is None and time.monotonic() >= self._announce_at:
             with self._database.transaction() as session:
                 registry.forget_dead(session)
-                registry.announce(session, self._id, self._config.lease_seconds, self.restarts)
+                registry.announce(session, self._id, self._config.lease_seconds, self._restarts)
             self._announce_at = time.monotonic() + self._config.heartbeat_seconds
 
     def _take_splits(self) -> None:
@@ -299,7 +293,7 @@ class Worker:
         self._make_work(work)
         ready = self._inputs.ready(claim.request, work)
         known = self._inputs.baselines(claim.request, work)
-        shared = Shared() if self.is_alone else self._sharing.share(claim, ready, known, work, lease)
+        shared = Shared() if self._is_alone else self._sharing.share(claim, ready, known, work, lease)
         document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known, shared.shards))
         lease.check()
         handle = engine.start(document, ready.keys)
@@ -379,7 +373,7 @@ class Worker:
         lease.insist(write)
 
     def _end_failed(self, claim: Claim, lease: Lease, error: errors.PravahError) -> None:
-        failure = JobError.of(explained(error, claim.request.names, self._config) if self.is_alone else error)
+        failure = JobError.of(explained(error, claim.request.names, self._config) if self._is_alone else error)
 
         def write(session: Session) -> None:
             row = job_rows.held_row(session, claim.job_id, claim.token)

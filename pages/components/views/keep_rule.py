@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.base import text
-from pages.components import failure, filters, grid
+from pages.components import failure, filters, grid, notice
 from services import bootstrap
 from services.base import errors, units
 from services.models import results
@@ -32,7 +32,7 @@ _COLUMNS: tuple[dict[str, Any], ...] = (
 def choose(keep: str, folder: str, below: str) -> None:
     """Fill in the rule, in a callback: what stays, and the folder in which files may be removed."""
     st.session_state[_KEEP], st.session_state[_FOLDER], st.session_state[_BELOW] = keep, folder, below
-    st.toast("The plan is at the end of this page.", icon=":material/arrow_downward:")
+    notice.later("The plan is at the end of this page.", ":material/arrow_downward:")
 
 
 @st.fragment

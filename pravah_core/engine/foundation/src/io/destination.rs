@@ -44,6 +44,9 @@ const PART: (&[u8], &[u8]) = (b".pravah-", b".part");
 const KEPT_DIRECTORIES: usize = 256;
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// Ticks of NTFS, each of 100 ns, from 1601 to 1970.
+pub const NTFS_EPOCH: i64 = 116_444_736_000_000_000;
+
 /// What is kept of a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Attributes {

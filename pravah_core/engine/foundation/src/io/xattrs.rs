@@ -6,6 +6,8 @@ use rustix::fs::{XattrFlags, fgetxattr, flistxattr, fsetxattr};
 
 /// Who may set an attribute is in front of its name.
 const USER: &[u8] = b"user.";
+/// Before the name of an attribute in the keyword of a tar's record.
+const PAX: &[u8] = b"SCHILY.xattr.";
 /// What the kernel gives at most (XATTR_LIST_MAX, XATTR_SIZE_MAX).
 const MOST_BYTES: usize = 64 << 10;
 
@@ -57,4 +59,33 @@ pub fn set(file: impl AsFd, xattrs: &[(Vec<u8>, Vec<u8>)]) -> u64 {
         name.starts_with(USER) && fsetxattr(file, &name[..], value, XattrFlags::empty()).is_ok()
     };
     (xattrs.len() - xattrs.iter().filter(is_set).count()) as u64
+}
+
+/// The keyword of an attribute's record, which ends at the first `=`; as GNU tar writes it.
+pub fn pax_keyword(name: &[u8]) -> Vec<u8> {
+    let mut keyword = PAX.to_vec();
+    for &byte in name {
+        match byte {
+            b'%' => keyword.extend_from_slice(b"%25"),
+            b'=' => keyword.extend_from_slice(b"%3D"),
+            byte => keyword.push(byte),
+        }
+    }
+    keyword
+}
+
+/// The name of an attribute by the keyword of its record; none when the record is of something else.
+pub fn of_pax_keyword(keyword: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = keyword.strip_prefix(PAX)?;
+    let mut name = Vec::with_capacity(rest.len());
+    while let [first, after @ ..] = rest {
+        let (byte, behind) = match rest {
+            [b'%', b'2', b'5', behind @ ..] => (b'%', behind),
+            [b'%', b'3', b'D', behind @ ..] => (b'=', behind),
+            _ => (*first, after),
+        };
+        name.push(byte);
+        rest = behind;
+    }
+    Some(name)
 }

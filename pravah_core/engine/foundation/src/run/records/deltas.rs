@@ -3,6 +3,8 @@
 
 use parquet::basic::Encoding;
 
+use crate::base::compact::Reader;
+
 /// What the lengths of a page add up to.
 #[derive(Debug, PartialEq, Eq)]
 struct Lengths {
@@ -33,9 +35,9 @@ pub fn unpacked(page: &[u8], encoding: Encoding, most: u64) -> Option<u64> {
 
 impl Lengths {
     fn of(packed: &[u8], most: u64) -> Option<Self> {
-        let mut input = Input { packed, at: 0 };
-        let (block, parts, count) = (input.varint()?, input.varint()?, input.varint()?);
-        let mut value = input.zigzag()?;
+        let mut input = Reader::new(packed);
+        let (block, parts, count) = (input.integer()?, input.integer()?, input.integer()?);
+        let mut value = zigzag(&mut input)?;
         let is_odd = block == 0 || !block.is_multiple_of(128) || parts == 0 || !block.is_multiple_of(parts);
         if is_odd || block > 1 << 20 || count > most {
             return None;
@@ -52,7 +54,7 @@ impl Lengths {
         }
         let of_part = block / parts;
         while left > 0 {
-            let least = input.zigzag()?;
+            let least = zigzag(&mut input)?;
             let widths = input.take(usize::try_from(parts).ok()?)?;
             for &width in widths {
                 // The widths of parts behind the last value say nothing.
@@ -68,7 +70,7 @@ impl Lengths {
                 }
             }
         }
-        Some(Self { count, sum, bytes: input.at })
+        Some(Self { count, sum, bytes: packed.len() - input.left() })
     }
 }
 
@@ -86,35 +88,10 @@ fn bits(packed: &[u8], place: usize, width: u8) -> Option<i64> {
     Some((u64::from_le_bytes(bytes) >> (from % 8) & mask) as i64)
 }
 
-struct Input<'a> {
-    packed: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Input<'a> {
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = *self.packed.get(self.at)?;
-            self.at += 1;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    fn zigzag(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
-
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let taken = self.packed.get(self.at..self.at.checked_add(length)?)?;
-        self.at += length;
-        Some(taken)
-    }
+/// A number whose sign is its lowest bit.
+fn zigzag(input: &mut Reader<'_>) -> Option<i64> {
+    let value = input.integer()?;
+    Some((value >> 1) as i64 ^ -((value & 1) as i64))
 }
 
 #[cfg(test)]

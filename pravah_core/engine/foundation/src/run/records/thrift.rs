@@ -1,5 +1,7 @@
 //! As much of Thrift's compact protocol as the header of a Parquet page needs.
 
+use crate::base::compact::Reader;
+
 /// What the header of a page claims.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct PageClaims {
@@ -17,7 +19,7 @@ const STRUCT: u8 = 12;
 impl PageClaims {
     /// Of a header at the start of `bytes`; none when it is damaged or longer.
     pub fn of(bytes: &[u8]) -> Option<Self> {
-        let (mut input, mut claims) = (Input(bytes), Self::default());
+        let (mut input, mut claims) = (Input(Reader::new(bytes)), Self::default());
         let mut field = 0;
         while let Some(kind) = input.field(&mut field)? {
             match (field, kind) {
@@ -40,35 +42,20 @@ impl PageClaims {
     }
 }
 
-struct Input<'a>(&'a [u8]);
+struct Input<'a>(Reader<'a>);
 
 impl Input<'_> {
     fn byte(&mut self) -> Option<u8> {
-        let (&first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(first)
+        self.0.take(1).map(|byte| byte[0])
     }
 
     fn pass(&mut self, length: u64) -> Option<()> {
-        self.0 = self.0.get(usize::try_from(length).ok()?..)?;
-        Some(())
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(value);
-            }
-        }
-        None
+        self.0.take(usize::try_from(length).ok()?).map(drop)
     }
 
     /// A number that is not negative; a reader refuses those itself.
     fn unsigned(&mut self) -> Option<u64> {
-        let value = self.varint()?;
+        let value = self.0.integer()?;
         Some(if value & 1 == 0 { value >> 1 } else { 0 })
     }
 
@@ -94,19 +81,19 @@ impl Input<'_> {
             // The header of a field holds its truth.
             1 | 2 => Some(()),
             3 => self.pass(1),
-            4..=6 => self.varint().map(drop),
+            4..=6 => self.0.integer().map(drop),
             7 => self.pass(8),
             8 => {
-                let length = self.varint()?;
+                let length = self.0.integer()?;
                 self.pass(length)
             }
             9 | 10 => {
                 let byte = self.byte()?;
-                let count = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
+                let count = if byte >> 4 == 15 { self.0.integer()? } else { u64::from(byte >> 4) };
                 (0..count).try_for_each(|_| self.element(byte & 0x0f, depth))
             }
             11 => {
-                let count = self.varint()?;
+                let count = self.0.integer()?;
                 let kinds = if count > 0 { self.byte()? } else { 0 };
                 (0..count).try_for_each(|_| {
                     self.element(kinds >> 4, depth)?;

@@ -17,7 +17,7 @@ use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::pack::{Packer, Packing};
-use pravah_foundation::io::xattrs::Xattrs;
+use pravah_foundation::io::xattrs::{self, Xattrs};
 
 /// Bytes of a tar's block.
 const BLOCK: u64 = 512;
@@ -26,8 +26,6 @@ const LINK_BYTES: usize = 100;
 /// The longest name that a header holds whatever its parts are.
 const NAME_BYTES: usize = 100;
 const SECOND: i64 = 1_000_000_000;
-/// Before the name of an extended attribute.
-const XATTR: &[u8] = b"SCHILY.xattr.";
 
 /// The hash of the tar, before it is compressed.
 pub type TarHash = Arc<Mutex<Xxh3>>;
@@ -35,19 +33,6 @@ pub type TarHash = Arc<Mutex<Xxh3>>;
 pub struct TarWriter {
     builder: Builder<Out>,
     path: PathBuf,
-}
-
-/// The name of an attribute in a record, which ends its keyword at the first `=`; as GNU tar writes it.
-fn keyword(name: &[u8]) -> Vec<u8> {
-    let mut written = Vec::with_capacity(name.len());
-    for &byte in name {
-        match byte {
-            b'%' => written.extend_from_slice(b"%25"),
-            b'=' => written.extend_from_slice(b"%3D"),
-            byte => written.push(byte),
-        }
-    }
-    written
 }
 
 impl TarWriter {
@@ -87,7 +72,7 @@ impl TarWriter {
         }
         sparse.iter().for_each(|(key, value)| record(&mut records, key.as_bytes(), value));
         for (name, value) in &xattrs.user {
-            record(&mut records, &[XATTR, &keyword(name)[..]].concat(), value);
+            record(&mut records, &xattrs::pax_keyword(name), value);
         }
         if records.is_empty() {
             return Ok(());

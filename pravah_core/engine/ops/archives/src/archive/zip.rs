@@ -15,6 +15,7 @@ use super::{Fill, Large, Prepared, Writer};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::sync::lock;
+use pravah_foundation::io::destination::NTFS_EPOCH;
 use pravah_foundation::io::pack::Packing;
 use pravah_foundation::io::xattrs::Xattrs;
 
@@ -22,9 +23,6 @@ use pravah_foundation::io::xattrs::Xattrs;
 const LINK_MODE: u32 = 0o120_000;
 const FILE_MODE: u32 = 0o100_000;
 const DIRECTORY_MODE: u32 = 0o040_000;
-
-/// 100-nanosecond ticks from 1601 to 1970.
-const NTFS_EPOCH: i64 = 116_444_736_000_000_000;
 
 type Out = BufWriter<Arc<File>>;
 

@@ -1,25 +1,7 @@
 //! Extended headers: records `LENGTH KEY=VALUE\n`.
 
 use super::sparse::{SparseExtents, SparseFormat};
-
-/// Before the name of an extended attribute.
-const XATTR: &[u8] = b"SCHILY.xattr.";
-
-/// The name of an attribute, of which GNU tar writes two bytes otherwise.
-fn attribute(keyword: &[u8]) -> Vec<u8> {
-    let mut name = Vec::with_capacity(keyword.len());
-    let mut rest = keyword;
-    while let [first, after @ ..] = rest {
-        let (byte, read) = match rest {
-            [b'%', b'2', b'5', ..] => (b'%', 3),
-            [b'%', b'3', b'D', ..] => (b'=', 3),
-            _ => (*first, 1),
-        };
-        name.push(byte);
-        rest = if read == 1 { after } else { &rest[read..] };
-    }
-    name
-}
+use pravah_foundation::io::xattrs;
 
 #[derive(Debug, Default)]
 pub struct PaxRecords {
@@ -55,7 +37,7 @@ impl PaxRecords {
     }
 
     pub fn xattrs(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let named = |(key, value): &(Vec<u8>, Vec<u8>)| Some((attribute(key.strip_prefix(XATTR)?), value.clone()));
+        let named = |(key, value): &(Vec<u8>, Vec<u8>)| Some((xattrs::of_pax_keyword(key)?, value.clone()));
         self.all.iter().filter_map(named).collect()
     }
 

@@ -2,10 +2,7 @@
 
 use rawzip::extra_fields::{ExtraFieldId, ExtraFields};
 
-use pravah_foundation::io::destination::Time;
-
-/// 100-nanosecond ticks of NTFS from 1601 to 1970.
-const NTFS_EPOCH: i128 = 116_444_736_000_000_000;
+use pravah_foundation::io::destination::{NTFS_EPOCH, Time};
 
 /// What they tell.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -58,7 +55,11 @@ fn ntfs(data: &[u8]) -> Option<Time> {
         let size = usize::from(u16::from_le_bytes([*size_low, *size_high]));
         if (*tag_low, *tag_high) == (1, 0) && size >= 8 {
             let ticks = u64::from_le_bytes(after.get(..8)?.try_into().ok()?);
-            return if ticks == 0 { None } else { Time::of_nanoseconds((i128::from(ticks) - NTFS_EPOCH) * 100) };
+            return if ticks == 0 {
+                None
+            } else {
+                Time::of_nanoseconds((i128::from(ticks) - i128::from(NTFS_EPOCH)) * 100)
+            };
         }
         rest = after.get(size..)?;
     }
@@ -84,7 +85,7 @@ mod tests {
     fn times_and_names_are_read_and_the_most_exact_counts() {
         let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, b"a") as u32;
         let unicode = [&[1][..], &crc.to_le_bytes(), "\u{e9}".as_bytes()].concat();
-        let ticks = (1_700_000_000i128 * 10_000_000 + 1_234_567 + NTFS_EPOCH) as u64;
+        let ticks = (1_700_000_000i128 * 10_000_000 + 1_234_567 + i128::from(NTFS_EPOCH)) as u64;
         let ntfs = [&[0, 0, 0, 0, 1, 0, 24, 0][..], &ticks.to_le_bytes(), &[0; 16]].concat();
         let unix = [&[1][..], &(-5i32).to_le_bytes()].concat();
         let both = [field(0x7075, &unicode), field(0x000a, &ntfs), field(0x5455, &unix)].concat();
