@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import wait_until
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -80,7 +82,30 @@ class Pravah:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End a process of `Pravah.start` and all its children as ``kill -9`` does."""
+    """End a process of `Pravah.start` and all its children as ``kill -9`` does; return when the last one is dead."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    # A child dies on its own, later than its parent if it has more memory to give back.
+    wait_until(lambda: not any(map(is_alive, members(process.pid))), "the whole group is dead")
+
+
+def members(group: int) -> list[int]:
+    """Return the processes of a group, also dead ones that their parent has not reaped."""
+    found = ((int(path.parent.name), stat(path)) for path in Path("/proc").glob("[0-9]*/stat"))
+    return [pid for pid, fields in found if fields and int(fields[2]) == group]
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs or is stopped; a zombie has ended."""
+    fields = stat(Path(f"/proc/{pid}/stat"))
+    # Of a process that is dying the first thread can be a zombie while others still hold its files.
+    return bool(fields) and (fields[0] not in {"Z", "X"} or int(fields[17]) > 1)
+
+
+def stat(path: Path) -> list[str]:
+    """Return the fields of proc_pid_stat(5) from the state on, nothing for a process that is gone."""
+    try:
+        return path.read_text(errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []

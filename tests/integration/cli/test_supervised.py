@@ -23,7 +23,7 @@ from services.models.jobs import JobRequest, JobView, Source, Status
 from services.workers import children, supervisor
 from tests.asking import one_job
 from tests.conftest import wait_until
-from tests.processes import Pravah
+from tests.processes import Pravah, is_alive
 
 
 @dataclass
@@ -75,12 +75,6 @@ def deaths(services: bootstrap.Services, job: JobView) -> int:
     """Return how often a worker died on a job."""
     with services.database.transaction() as session:
         return job_rows.get_row(session, job.id).deaths
-
-
-def is_there(pid: int) -> bool:
-    """Return whether a process runs."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 def goes_on(job: JobView) -> bool:
@@ -164,7 +158,7 @@ def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
     wait_until(lambda: services.jobs.get(job.id).progress, "it runs")
     worker = server.worker()
     os.kill(server.process.pid, signal.SIGKILL)
-    wait_until(lambda: not is_there(worker), "the worker ends with its server")
+    wait_until(lambda: not is_alive(worker), "the worker ends with its server")
     view = services.jobs.get(job.id)
     assert (view.status, view.events[-1].note) == (Status.INTERRUPTED, "its worker was stopped")
     assert deaths(services, job) == 0
@@ -249,4 +243,4 @@ def test_a_worker_that_does_not_stop_is_killed(monkeypatch: pytest.MonkeyPatch, 
     pid = found.state.pid
     assert pid is not None
     services.background.stop()
-    assert not is_there(pid)
+    assert not is_alive(pid)
