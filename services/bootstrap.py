@@ -130,10 +130,10 @@ class Services:
     def supervise_worker(self) -> None:
         """Run jobs, schedules and sweeps in a child process; a second call does nothing.
 
-        Whatever kills it, this process goes on and starts another one.
+        Whatever kills it, or if it hangs, this process goes on and starts another one.
         """
         wakes = {supervisor.JOBS: self.jobs.submitted, supervisor.SCHEDULES: self.schedules.changed}
-        self.background.supervise(wakes, settings.environment(self.settings))
+        self.background.supervise(wakes, settings.environment(self.settings), self.settings.lease_seconds)
 
     def wake(self, words: bytes) -> None:
         """Look at once for what is new: the worker of a server is told so."""
@@ -185,7 +185,9 @@ class Services:
             return f"{here}, {count:,} in all" if count > 1 else here
 
         line = look("worker", say)
-        remedy = "" if ok else "See the log of the server: it says why the worker ended."
+        remedy = (
+            "" if ok else "See the log of the server: it says why the worker ended. A worker that hangs is restarted."
+        )
         return Health("worker", ok, line.detail if line.ok else here, remedy)
 
     def _schedules_line(self) -> Health:

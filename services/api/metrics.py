@@ -109,7 +109,7 @@ class _Worker(_OfServices):
         except errors.PravahError:
             return
         if supervisor is not None:
-            is_up = supervisor.state.pid is not None
+            is_up = supervisor.state.pid is not None and not supervisor.state.is_silent
             yield GaugeMetricFamily("pravah_worker_up", "1 if the worker of this server runs.", value=int(is_up))
             yield CounterMetricFamily(
                 "pravah_worker_restarts",

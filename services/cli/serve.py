@@ -18,7 +18,7 @@ from uuid import UUID
 
 import typer
 
-from services.base import errors
+from services.base import errors, life
 from services.cli import arguments, output, session
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def serve(
         os.environ["PRAVAH_PORT"] = str(port)
     config = session.load_settings()
     if part == Part.WORKER:
-        return _work(json=json) if supervised is None else _work_as_child(supervised, alone)
+        return _work(json=json) if supervised is None else _work_as_child(supervised, alone, config)
     return _listen(part, config, browser=browser, json=json)
 
 
@@ -103,10 +103,10 @@ def _work(*, json: bool) -> int:
     return 0
 
 
-def _work_as_child(restarts: int, alone: UUID | None) -> int:
-    """Run jobs, or one job, until the server closes the pipe at our stdin, or dies, which closes it too.
+def _work_as_child(restarts: int, alone: UUID | None, config: Settings) -> int:
+    """Run jobs, or one job, until the server closes the socket at our stdin, or dies, which closes it too.
 
-    Signals are blocked: those that a terminal sends are for the server, which then closes the pipe.
+    Signals are blocked: those that a terminal sends are for the server, which then closes the socket.
     """
     stop = threading.Event()
     threading.excepthook = _end_without_memory
@@ -122,6 +122,7 @@ def _work_as_child(restarts: int, alone: UUID | None) -> int:
         last.daemon = True
         last.start()
 
+    life.give_signs(config.heartbeat_seconds)
     threading.Thread(target=listen, name="pravah-server", daemon=True).start()
     with session.opened() as services:
         if alone is not None:

@@ -95,7 +95,7 @@ class Alone:
                     return
                 options = ["--supervised", "0", "--alone", str(job_id)]
                 environment = {**settings.environment(self._config), **memory.ENVIRONMENT}
-                child = children.Child(options, environment, subprocess.PIPE)
+                child = children.Child(options, environment, self._config.lease_seconds, subprocess.PIPE)
                 self._children[job_id] = child
         except OSError as error:
             log.error("the worker for job %s did not start: %s", job_id, error)
@@ -105,15 +105,15 @@ class Alone:
         worker = identity.of(child.process.pid)
         reader = _Reader(child)
         reader.start()
-        while (end := child.process.poll()) is None:
+        while child.look(_LOOK_SECONDS):
             limit.look()
-            time.sleep(_LOOK_SECONDS)
         reader.join()
         is_short = limit.is_reached or reader.is_short
         limit.close()
         with self._lock:
             del self._children[job_id]
             how = child.end()
+        end = child.process.returncode
         if end == 0:
             # It had the job: if that was paused, or stopped, it may resume at once.
             self._not_before.pop(job_id, None)

@@ -51,10 +51,12 @@ class Background:
             return self.worker.is_alive, "running here"
         return True, "not in this process"
 
-    def supervise(self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str]) -> None:
+    def supervise(
+        self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str], lease_seconds: float
+    ) -> None:
         """Start a worker in a process of its own, as `Supervisor` does; a second call does nothing."""
         if self.supervisor is None:
-            self.supervisor = Supervisor(wakes, environment)
+            self.supervisor = Supervisor(wakes, environment, lease_seconds)
             self.supervisor.start()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
-"""The worker of a server, as a child process: started, watched, and started again when it dies.
+"""The worker of a server, as a child process: started, watched, and started again when it dies or hangs.
 
-The child is a `pravah serve worker`. The pipe to its stdin has two purposes: a byte says that there is something to
-do, and its end says that the server stops, or died.
+The child is a `pravah serve worker`. The socket that is its stdin has three purposes: a byte says that there is
+something to do, its end says that the server stops, or died, and a byte from the child says that it is alive.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ JOBS, SCHEDULES = b"j", b"s"
 _DELAYS_SECONDS = (0.5, 1, 2, 5, 10, 30)
 _STEADY_SECONDS = 60
 """A worker that ran for so long works; the next one is started without a long delay again."""
+_LOOKS = 10
+"""How often silence is looked at before it is too long."""
 
 
 @dataclass(frozen=True)
@@ -34,37 +36,45 @@ class State:
         restarts: how often it was started again.
         failures: of the last starts, how many did not last.
         last_end: how the process before ended, in words.
+        is_silent: true from when it hangs, probably, until it or the next one gives a sign of life.
     """
 
     pid: int | None = None
     restarts: int = 0
     failures: int = 0
     last_end: str = ""
+    is_silent: bool = False
 
     def in_words(self) -> str:
         """Return a line about it."""
         line = "restarting" if self.pid is None else f"running as process {self.pid}"
+        if self.is_silent and self.pid is not None:
+            line += ", no sign of life"
         if not self.restarts:
             return line
         return f"{line}, restarted {units.format_times(self.restarts)} (last end: {self.last_end})"
 
     @property
     def is_failing(self) -> bool:
-        """True when it does not stay up: one death may be a job's fault, several are its own."""
-        return self.failures >= len(_DELAYS_SECONDS) // 2
+        """True when it hangs or does not stay up: one death may be a job's fault, several are its own."""
+        return self.is_silent or self.failures >= len(_DELAYS_SECONDS) // 2
 
 
 class Supervisor:
     """Keeps one worker process running from start to stop."""
 
-    def __init__(self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, wakes: Mapping[bytes, threading.Event], environment: Mapping[str, str], lease_seconds: float
+    ) -> None:
         """Keep what to pass on; `start` begins.
 
         Args:
             environment: the settings of the worker.
             wakes: by the byte that the worker reads: the event that is set here when there is something to do.
+            lease_seconds: without a sign of life after which the worker is killed: others consider it dead too.
         """
         self._wakes = wakes
+        self._lease_seconds = lease_seconds
         self._environment = environment
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -116,7 +126,7 @@ class Supervisor:
             delay = _DELAYS_SECONDS[min(failures, len(_DELAYS_SECONDS)) - 1]
             log.error("the worker ended: %s. It is restarted in %g s, and its jobs resume", end, delay)
             restarts = self.state.restarts + 1
-            self.state = State(restarts=restarts, failures=failures, last_end=end)
+            self.state = State(restarts=restarts, failures=failures, last_end=end, is_silent=self.state.is_silent)
             self._stopping.wait(delay)
 
     def _run(self) -> str:
@@ -125,12 +135,16 @@ class Supervisor:
             if self._stopping.is_set():
                 return ""
             try:
-                child = children.Child(["--supervised", str(self.state.restarts)], self._environment)
+                options = ["--supervised", str(self.state.restarts)]
+                child = children.Child(options, self._environment, self._lease_seconds)
             except OSError as error:
                 return f"it did not start: {error.strerror}"
             self._child = child
         self.state = replace(self.state, pid=child.process.pid)
-        child.process.wait()
+        while child.look(min(1.0, self._lease_seconds / _LOOKS)):
+            is_silent = child.is_silent or (self.state.is_silent and not child.is_up)
+            if is_silent != self.state.is_silent:
+                self.state = replace(self.state, is_silent=is_silent)
         with self._lock:
             self._child = None
             return child.end()

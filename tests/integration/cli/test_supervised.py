@@ -44,6 +44,16 @@ class Server:
         parts = json.loads(self.get("/api/health/ready"))["parts"]
         return str(next(part["detail"] for part in parts if part["part"] == "worker"))
 
+    def worker_problem(self) -> str:
+        """Return what is wrong with its worker, nothing while the server is ready."""
+        try:
+            self.get("/api/health/ready")
+        except urllib.error.HTTPError as error:
+            assert error.code == 503
+            parts = json.loads(error.read())["details"]["parts"]
+            return str(next(part["detail"] for part in parts if part["part"] == "worker" and not part["ok"]))
+        return ""
+
     def worker(self) -> int:
         """Return the process of its worker, as soon as there is one."""
         found: list[int] = []
@@ -150,6 +160,23 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
     assert [deaths(services, job) for job in jobs] == [1] * len(jobs), "a stop counts for nothing"
 
 
+def test_a_worker_that_hangs_is_told_killed_and_replaced(
+    pravah: Pravah, slow: Path, services: bootstrap.Services
+) -> None:
+    server = start(pravah, PRAVAH_LEASE_SECONDS="3", PRAVAH_HEARTBEAT_SECONDS="0.5")
+    job, _ = services.jobs.submit(slow_request(slow))
+    wait_until(lambda: services.jobs.get(job.id).progress, "the worker runs it")
+    hung = server.worker()
+    os.kill(hung, signal.SIGSTOP)
+    wait_until(lambda: server.worker_problem() == f"running as process {hung}, no sign of life", "it is told")
+    assert "pravah_worker_up 0.0" in server.get("/api/metrics").decode()
+    wait_until(lambda: goes_on(services.jobs.get(job.id)), "its job goes on in the next one")
+    assert not is_alive(hung)
+    wait_until(lambda: not server.worker_problem(), "the server is ready again")
+    assert server.worker_line().endswith(", restarted once (last end: killed after no sign of life for 3 s)")
+    assert deaths(services, job) == 1
+
+
 def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
     pravah: Pravah, slow: Path, services: bootstrap.Services
 ) -> None:
@@ -225,10 +252,39 @@ def test_a_worker_that_does_not_stay_up_is_started_ever_more_slowly_and_told(
 def test_a_worker_that_reads_nothing_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import threading; threading.Event().wait()"
     monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
-    child = children.Child([], {})
+    child = children.Child([], {}, 10)
     for _ in range(100_000):  # a pipe holds 65,536 bytes
         child.tell(b"j")
     child.process.kill()
+    assert child.end() == "killed by SIGKILL"
+
+
+def test_a_worker_that_never_comes_up_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import threading; threading.Event().wait()"
+    monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
+    monkeypatch.setattr(children, "START_SECONDS", 0.1)
+    child = children.Child([], {}, 0)
+    looks = 1
+    while child.look(0.02):
+        looks += 1
+        assert not child.is_silent, "a start takes longer than a heartbeat"
+    assert looks == 5
+    assert child.end() == "killed after no sign of life for 0.1 s"
+
+
+def test_a_sign_of_life_ends_the_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import os\nwhile os.read(0, 1): os.write(0, b'.')"
+    monkeypatch.setattr(children, "command", lambda _: [sys.executable, "-S", "-c", code])
+    child = children.Child([], {}, 0.1)
+    for silences in range(3):
+        child.tell(b"j")
+        wait_until(lambda: child.look(0.02) and child.silent_seconds == 0, "it answers")
+        while silences == 2 and not child.is_silent:
+            assert child.look(0.02)
+    assert child.silent_seconds == pytest.approx(0.06)
+    child.process.kill()
+    child.process.wait()
+    assert not child.look(10)
     assert child.end() == "killed by SIGKILL"
 
 

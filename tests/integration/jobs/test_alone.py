@@ -6,6 +6,9 @@ import os
 import re
 import resource
 import signal
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -17,7 +20,7 @@ from services.base import settings as settings_module
 from services.db import job_rows, recovery, splits
 from services.db.rows import JobRow
 from services.models.jobs import JobRequest, JobView, Source, Status
-from services.workers import memory
+from services.workers import alone, children, memory
 from tests.asking import one_job
 from tests.conftest import wait_until
 from tests.integration.jobs.conftest import Spawn, claim, statuses, wait_for
@@ -83,13 +86,13 @@ def test_a_job_on_which_two_workers_were_killed_runs_in_a_process_of_its_own(
     wait_until(lambda: services.jobs.get(view.id).attempt == 3, "it is queued again")
     running = wait_for(services, view, Status.RUNNING)
     assert running.events[-2].note == "queued again as attempt 3; 2 workers crashed on it, so it runs alone"
-    alone = process_of(services, view.id)
-    assert alone != survivor.pid
-    assert Path(f"/proc/{alone}/stat").read_text().rpartition(")")[2].split()[1] == str(survivor.pid)
-    assert resource.prlimit(alone, resource.RLIMIT_DATA) == (1 << 30, 1 << 30)
+    own = process_of(services, view.id)
+    assert own != survivor.pid
+    assert Path(f"/proc/{own}/stat").read_text().rpartition(")")[2].split()[1] == str(survivor.pid)
+    assert resource.prlimit(own, resource.RLIMIT_DATA) == (1 << 30, 1 << 30)
     wait_until(lambda: services.jobs.get(view.id).progress, "it works")
 
-    os.kill(alone, signal.SIGKILL)
+    os.kill(own, signal.SIGKILL)
     failed = wait_for(services, view, Status.FAILED)
     assert failed.error is not None
     assert failed.error.code == "internal"
@@ -158,6 +161,44 @@ def test_a_job_that_runs_alone_is_paused_resumed_stopped_and_cancelled(
         services.jobs.cancel(view.id)
         assert services.jobs.wait(view.id, 30).status == Status.CANCELLED
         assert row_of(services, view).deaths == job_rows.ALONE_DEATHS
+
+
+def test_a_job_whose_own_worker_hangs_fails(settings: settings_module.Settings, slow_job: JobRequest) -> None:
+    short = settings.model_copy(update={"lease_seconds": 2, "heartbeat_seconds": 0.5})
+    with bootstrap.open_services(short) as services:
+        view = services.jobs.submit(slow_job)[0]
+        let_workers_die(services, view)
+        services.start_worker()
+        wait_until(lambda: services.jobs.get(view.id).progress, "it works")
+        os.kill(process_of(services, view.id), signal.SIGSTOP)
+        with services.database.transaction() as session:
+            # Its parent and the end of its lease are equally soon.
+            change(session, "jobs", view.id, lease_expires_at=job_rows.now(session) + timedelta(seconds=600))
+        failed = wait_for(services, view, Status.FAILED)
+    assert failed.error is not None
+    assert failed.error.message.endswith("killed after no sign of life for 2 s")
+
+
+def test_a_process_that_hangs_before_it_begins_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, settings: settings_module.Settings, small_job: JobRequest
+) -> None:
+    whole = children.command
+    starts: list[str] = []
+
+    def command(options: Sequence[str]) -> list[str]:
+        starts.append(options[-1])
+        monkeypatch.setattr(children, "START_SECONDS", 0.1 if len(starts) == 1 else 120)
+        hangs = [sys.executable, "-S", "-c", "import threading; threading.Event().wait()"]
+        return hangs if len(starts) == 1 else whole(options)
+
+    monkeypatch.setattr(children, "command", command)
+    monkeypatch.setattr(alone, "_AGAIN_SECONDS", (0.01, 0.01))
+    with bootstrap.open_services(settings) as services:
+        view = services.jobs.submit(small_job)[0]
+        let_workers_die(services, view)
+        services.start_worker()
+        assert services.jobs.wait(view.id, 60).status == Status.COMPLETED
+    assert starts == [str(view.id)] * 2
 
 
 def test_no_worker_takes_a_job_that_has_to_run_alone_itself(
