@@ -11,11 +11,19 @@ import pydantic
 import pydantic_settings
 from pydantic import Field, SecretStr
 
-from services.base import errors, paths
+from services.base import errors, paths, units
 
 
 def _default_data_dir() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pravah"
+
+
+def _read_size(value: Any) -> Any:
+    return units.parse_bytes(value) if isinstance(value, str) else value
+
+
+Size = Annotated[int, pydantic.BeforeValidator(_read_size)]
+"""A number of bytes, or a text such as ``512 MiB``."""
 
 
 class Settings(pydantic_settings.BaseSettings):
@@ -68,11 +76,11 @@ class Settings(pydantic_settings.BaseSettings):
     engine_threads: int | None = Field(
         default=None, ge=1, le=1024, description="Threads for each job; unset = one per core, 32 for S3."
     )
-    job_memory_bytes: int | None = Field(
+    job_memory_bytes: Size | None = Field(
         default=None,
         ge=256 << 20,
-        description="Memory (bytes) for a job that runs alone, because two workers crashed while they ran it; unset = "
-        "half of the memory of this machine or container.",
+        description="Memory (bytes, at least 256 MiB) for a job that runs alone, because two workers crashed while "
+        "they ran it; unset = half of the memory of this machine or container.",
     )
     executor: Literal["local", "ray"] = Field(
         default="local",
@@ -84,7 +92,7 @@ class Settings(pydantic_settings.BaseSettings):
         description="Address of the Ray cluster; unset = `RAY_ADDRESS`, or a new cluster on this machine. Nodes on "
         "other machines need access to the sources, PRAVAH_DATABASE_URL and PRAVAH_STORAGE.",
     )
-    split_bytes: int = Field(
+    split_bytes: Size = Field(
         default=64 << 20,
         ge=1,
         description="Size (bytes) of the smallest splits, at the end of a shared job. The first splits are larger, up "
@@ -102,8 +110,8 @@ class Settings(pydantic_settings.BaseSettings):
         default=2, gt=0.1, le=600, description="Seconds between two heartbeats; at most half of PRAVAH_LEASE_SECONDS."
     )
     shard_rows: int = Field(default=1_000_000, ge=1, description="Maximum number of rows in a shard of a result.")
-    shard_bytes: int = Field(default=128 << 20, ge=1 << 10, description="Maximum size (bytes) of a shard of a result.")
-    min_free_disk_bytes: int = Field(
+    shard_bytes: Size = Field(default=128 << 20, ge=1 << 10, description="Maximum size (bytes) of a shard of a result.")
+    min_free_disk_bytes: Size = Field(
         default=256 << 20,
         ge=0,
         description="Minimum free space (bytes) in the data directory. Below it, no job starts and running jobs are "
@@ -121,7 +129,7 @@ class Settings(pydantic_settings.BaseSettings):
         description="Maximum number of finished jobs; older ones are deleted. Pinned jobs and jobs needed by others "
         "do not count. Unset = no limit.",
     )
-    keep_bytes: int | None = Field(
+    keep_bytes: Size | None = Field(
         default=None,
         ge=1,
         description="Maximum size (bytes) of all results; above it, the oldest jobs are deleted. The newest job "
@@ -139,13 +147,13 @@ class Settings(pydantic_settings.BaseSettings):
         description="Orphaned files are deleted when they have not changed for this number of seconds, at least "
         "PRAVAH_LEASE_SECONDS.",
     )
-    result_cache_bytes: int = Field(
+    result_cache_bytes: Size = Field(
         default=10 << 30, ge=0, description="Maximum size (bytes) of local copies of results that are stored in S3."
     )
-    query_memory_bytes: int = Field(
+    query_memory_bytes: Size = Field(
         default=1 << 30,
         ge=64 << 20,
-        description="Memory (bytes) for sorting and filtering results; larger queries use the disk.",
+        description="Memory (bytes, at least 64 MiB) for sorting and filtering results; larger queries use the disk.",
     )
     page_rows_limit: int = Field(
         default=1_000, ge=1, le=100_000, description="Maximum number of rows in one page of a result."
@@ -263,7 +271,8 @@ def load_settings(**overrides: Any) -> Settings:
         first = error.errors()[0]
         variable = f"PRAVAH_{'_'.join(str(part) for part in first['loc']).upper()}"
         raise errors.InvalidOptionsError(
-            f"{variable}: {first['msg']}", remedy="Correct the variable. docs/settings.md describes all settings."
+            f"{variable}: {first['msg'].removeprefix('Value error, ')}",
+            remedy="Correct the variable. docs/settings.md describes all settings.",
         ) from None
 
 
@@ -306,7 +315,8 @@ def document() -> str:
     lines = [
         "# Settings",
         "",
-        "Generated from `services/base/settings.py` by `make docs`. Every setting is an environment variable.",
+        "Generated from `services/base/settings.py` by `make docs`. Every setting is an environment variable. "
+        "A size is a number of bytes or has a unit: `512 MiB`, `1.5G`; units are binary.",
         "",
         "| variable | default | meaning |",
         "|---|---|---|",

@@ -97,9 +97,21 @@ def _usage(error: typer.TyperException, *, as_json: bool) -> int:
         return error.exit_code
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "pravah"
-    problem = errors.InvalidOptionsError(message, remedy=f"`{path} --help` lists all options.")
+    remedy = f"{_of_several(error)}`{path} --help` lists all options."
+    problem = errors.InvalidOptionsError(message, remedy=remedy)
     output.problem(problem, as_json=as_json)
     return problem.exit_status
+
+
+def _of_several(error: typer.TyperException) -> str:
+    """Return how an option is written that several operations of one job have, if an unknown one is meant so."""
+    wanted, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if not wanted or context is None:
+        return ""
+    options = {name for one in context.command.params for name in one.opts}
+    names = (context.command.name or "").split(",")
+    found = [option for name in names if (option := f"--{name}-{wanted.removeprefix('--')}") in options]
+    return f"Several of these operations have this option, so it has a prefix: {' or '.join(found)}. " if found else ""
 
 
 def _bug(error: Exception, *, as_json: bool) -> int:

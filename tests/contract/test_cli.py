@@ -102,6 +102,15 @@ def test_an_unknown_option_is_refused(operation: operations.Operation, capsys: p
     assert "No such option" in capsys.readouterr().err
 
 
+def test_an_option_of_several_operations_is_named_with_its_prefix(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["run", "checksum,compress,convert", "--destination", "there", "."]
+    assert main.run_command(given) == 2
+    told = capsys.readouterr().err
+    assert "it has a prefix: --compress-destination or --convert-destination." in told
+    assert main.run_command(["run", "checksum,compress", "--globs", "x", "."]) == 2
+    assert "prefix" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", COMMANDS)
 def test_every_command_has_help_and_json(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     command = COMMANDS[path]

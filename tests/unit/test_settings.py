@@ -61,6 +61,8 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("PRAVAH_HEARTBEAT_SECONDS", "6"),
         ("PRAVAH_LOG_LEVEL", "LOUD"),
         ("PRAVAH_SHARD_ROWS", "0"),
+        ("PRAVAH_JOB_MEMORY_BYTES", "255 MiB"),
+        ("PRAVAH_JOB_MEMORY_BYTES", "much"),
         ("PRAVAH_ENGINE_THREADS", "0"),
         ("PRAVAH_S3_ENDPOINT_URL", "not a url"),
         ("PRAVAH_S3_ENDPOINT_URL", "https://user:secret@host"),
@@ -79,6 +81,24 @@ def test_a_bad_value_is_refused_by_its_variable(monkeypatch: pytest.MonkeyPatch,
     assert caught.value.message.startswith(f"{variable}: ")
     assert "secret" not in caught.value.message
     assert "settings.md" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("value", "size"), [("536870912", 1 << 29), ("512 MiB", 1 << 29), ("1.5G", 3 << 29), ("2g", 2 << 30)]
+)
+@pytest.mark.parametrize("name", [name for name in settings.Settings.model_fields if name.endswith("_bytes")])
+def test_a_size_has_a_unit(name: str, value: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"PRAVAH_{name.upper()}", value)
+    assert getattr(settings.load_settings(), name) == size
+
+
+def test_a_wrong_size_names_right_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRAVAH_JOB_MEMORY_BYTES", "much")
+    with pytest.raises(errors.InvalidOptionsError) as caught:
+        settings.load_settings()
+    assert caught.value.message == (
+        "PRAVAH_JOB_MEMORY_BYTES: 'much' is not a valid size; use e.g. 4096, 10 MiB or 1.5 GiB"
+    )
 
 
 def test_a_lease_holds_at_least_two_heartbeats() -> None:
