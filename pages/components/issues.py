@@ -8,6 +8,7 @@ from pages.base import text
 from pages.components import grid, table_link
 from services import bootstrap
 from services.base import units
+from services.models import findings
 from services.models.jobs import JobView
 
 _SHOWN = 100
@@ -30,8 +31,14 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 
 
 def banner(job: JobView) -> None:
-    """Say that a completed job has issues, and lead to all of them."""
+    """Say what a completed job did not look at, and that it has issues; lead to all of them."""
+    if left_out := findings.filtered(job.outcome):
+        st.caption(f"{findings.left_out(left_out)}.")
     if not job.issues_count:
         return
-    count = text.count(job.issues_count, "path", "paths")
-    table_link.warning(f"**{count} with an issue.** Each issue says what is wrong.", "Show issues", "issues")
+    if incomplete := findings.incomplete(job.outcome):
+        words = f"**Incomplete.** {findings.not_read(incomplete)}."
+    else:
+        count = text.count(job.issues_count, "path", "paths")
+        words = f"**{count} with an issue.** Each issue says what is wrong."
+    table_link.warning(words, "Show issues", "issues")

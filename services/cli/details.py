@@ -27,6 +27,7 @@ def show(services: Services, view: JobView) -> None:
     if view.status == Status.COMPLETED:
         output.line()
         summary.figures(view)
+        summary.extent(view)
     if view.issues_count:
         output.line()
         summary.issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)

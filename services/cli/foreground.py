@@ -69,8 +69,8 @@ def _watch(services: Services, job_id: UUID, bar: Bar, signals: interrupts.Inter
 def exit_status(view: JobView, *, strict: bool) -> int:
     """Return the exit status of a job that has ended.
 
-    1 means that the job did its work and found something: a verdict that is not good, or with `strict` issues or a
-    result that is partial.
+    1 means that the job did its work and found something: a verdict that is not good, that of a job which could not
+    read everything included; or with `strict` any issue or a result that is partial.
     """
     if view.status == Status.CANCELLED:
         return errors.CancelledError.exit_status

@@ -32,7 +32,9 @@ Force: TypeAlias = Annotated[
 ]
 Strict: TypeAlias = Annotated[
     bool,
-    typer.Option("--strict", help="Exit 1 if there are issues or the result is partial.", rich_help_panel=RESULT),
+    typer.Option(
+        "--strict", help="Exit 1 also if there are other issues, or the result is partial.", rich_help_panel=RESULT
+    ),
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Do not print progress and summary.", rich_help_panel=RESULT)

@@ -9,6 +9,7 @@ from services import operations
 from services.base import units
 from services.cli import output
 from services.cli.foreground import short
+from services.models import findings
 from services.models.jobs import IssueView, JobView, Status
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def show(services: Services, view: JobView) -> None:
         return
     head(view)
     figures(view)
+    extent(view)
     if view.issues_count:
         output.line()
         issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)
@@ -35,6 +37,14 @@ def head(view: JobView) -> None:
     outcome = view.outcome or {}
     took = units.format_duration(outcome.get("elapsed_seconds"))
     output.styled(output.plain(f"{operations.titles(view.names)} of {view.source.label}, done in {took}"), "bold")
+
+
+def extent(view: JobView) -> None:
+    """Print what the job did not look at: paths that it could not read, and entries that its filters left out."""
+    if count := findings.incomplete(view.outcome):
+        output.styled(f"Incomplete: {findings.not_read(count)}", "bold red")
+    if count := findings.filtered(view.outcome):
+        output.line(findings.left_out(count))
 
 
 def figures(view: JobView) -> None:

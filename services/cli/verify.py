@@ -128,6 +128,7 @@ def _show(services: Services, view: JobView) -> None:
         output.line(output.plain(shown))
     summary.head(view)
     summary.figures(view)
+    summary.extent(view)
     if view.issues_count:
         output.line()
         summary.issues(services.results.issues(view.id, 0, 5), view.issues_count, view.id)

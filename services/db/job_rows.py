@@ -183,7 +183,8 @@ def list_rows(
         conditions.append("operations @> %(operations)s")
         values["operations"] = Jsonb([wanted.operation])
     if wanted.verdict is not None:
-        conditions.append("outcome->'results' @> %(verdict)s")
+        conditions.append("(outcome->'results' @> %(verdict)s OR outcome->>'verdict' = %(word)s)")
+        values["word"] = wanted.verdict
         values["verdict"] = Jsonb([{"summary": {"verdict": wanted.verdict}}])
     if wanted.text:
         conditions.append("label ILIKE %(pattern)s")

@@ -14,16 +14,45 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _NOT_GOOD = frozenset(VERDICTS[: VERDICTS.index("partial") + 1])
 
 
+def incomplete(outcome: Mapping[str, Any] | None) -> int:
+    """Return how many issues mean that something was not read or not written: with one, a job is not complete."""
+    return int((outcome or {}).get("counts", {}).get("incomplete", 0))
+
+
+def not_read(count: int) -> str:
+    """Return in words what is missing from an incomplete job."""
+    if count == 1:
+        return "1 issue is of something that could not be read, or not to its end"
+    return f"{count:,} issues are of something that could not be read, or not to its end"
+
+
+def left_out(count: int) -> str:
+    """Return in words what the filters of the request left out."""
+    return f"{count:,} {'entry was' if count == 1 else 'entries were'} left out by the filters"
+
+
+def filtered(outcome: Mapping[str, Any] | None) -> int:
+    """Return how many entries the filters of the request left out: not a failure, but never without a word."""
+    return int((outcome or {}).get("counts", {}).get("filtered", 0))
+
+
 def verdict(outcome: Mapping[str, Any] | None) -> Verdict | None:
-    """Return the worst verdict of an outcome's operations; none where no operation gives one."""
+    """Return the worst of an outcome's own verdict and those of its operations.
+
+    None where no operation gives one and the job is complete.
+    """
     found = {result["summary"].get("verdict") for result in (outcome or {}).get("results", [])}
+    found.add((outcome or {}).get("verdict"))
     return next((word for word in VERDICTS if word in found), None)
 
 
 def verdicts(outcome: Mapping[str, Any] | None) -> list[str]:
     """Return the verdicts of an outcome that are not good, e.g. ``verify failed``."""
     found = ((result["operation"], result["summary"].get("verdict")) for result in (outcome or {}).get("results", []))
-    return [f"{operation} {verdict}" for operation, verdict in found if verdict in _NOT_GOOD]
+    return [
+        *(f"{operation} {verdict}" for operation, verdict in found if verdict in _NOT_GOOD),
+        *([f"job incomplete: {not_read(count)}"] if (count := incomplete(outcome)) else []),
+    ]
 
 
 def drifts(outcome: Mapping[str, Any] | None) -> list[str]:

@@ -247,7 +247,8 @@ class JobView(Asked):
         queue_position: 1 = next; only while it waits.
         pinned: never deleted automatically.
         verdict: what it says of its source, the worst of its operations: ``failed``, ``invalid``, ``damaged``,
-            ``incomplete``, ``partial``, ``valid``, ``verified`` or ``whole``; none where none was asked for.
+            ``incomplete``, ``partial``, ``valid``, ``verified`` or ``whole``. Any job is ``incomplete`` in which
+            something could not be read; none where all was read and no operation gives one.
         samples: points of the rate chart; empty in a list of jobs.
         events: its history, oldest first; empty in a list of jobs.
     """
@@ -316,7 +317,7 @@ class JobFilter(Model):
 
     Attributes:
         operation: that the job has, alone or among others.
-        verdict: that one of its operations gives.
+        verdict: that one of its operations gives, or the job.
     """
 
     status: Status | None = None

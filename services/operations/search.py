@@ -253,7 +253,7 @@ OPERATION = Operation(
         Figure(key="bytes", title="Size", unit="bytes"),
         REUSED,
         Figure(key="binary_skipped", title="Binary files skipped", unit="files"),
-        Figure(key="partial", title="Partial"),
+        Figure(key="partial", title="Stopped at a limit"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),
     baseline_tables=("searched", "result"),

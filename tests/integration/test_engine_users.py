@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -14,6 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from services import operations
+from services.models import findings
 from tests.conftest import TreeBuilder
 from tests.native import python, rows, spec
 
@@ -125,6 +128,54 @@ def test_verify_tells_unreadable_from_missing(guarded: Path, open_folder: Path) 
     }
     assert outcome["results"][0]["summary"]["verdict"] == "failed"
     assert sum(outcome["results"][0]["summary"]["statuses"].values()) == outcome["results"][0]["summary"]["listed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("operation", "options"),
+    [
+        ("inventory", {}),
+        ("checksum", {}),
+        ("duplicates", {}),
+        ("search", {"patterns": ["e"]}),
+        ("text_statistics", {}),
+        ("profile", {}),
+        ("validate", {}),
+        ("convert", {"destination": "made"}),
+        ("verify", {"manifest": "sums.sha256"}),
+        ("compress", {"destination": "made"}),
+        ("compress", {}),
+        ("archive", {}),
+        ("decompress", {}),
+    ],
+)
+def test_a_job_that_could_not_read_everything_is_incomplete(
+    operation: str, options: dict[str, Any], open_folder: Path
+) -> None:
+    assert operation in {one.name for one in operations.OPERATIONS}
+    source = open_folder / "source"
+    (source / "closed").mkdir(parents=True)
+    (source / "a.csv").write_bytes(b"n,m\n1,2\n2,4\n")
+    (source / "a.gz").write_bytes(gzip.compress(b"text"))
+    digests = [f"{hashlib.sha256((source / name).read_bytes()).hexdigest()}  {name}\n" for name in ("a.csv", "a.gz")]
+    (open_folder / "sums.sha256").write_text("".join(digests))
+    made = open_folder / "made"
+    made.mkdir()
+    made.chmod(0o777)
+    places = {key: str(open_folder / text) for key, text in options.items() if key in {"destination", "manifest"}}
+    for attempt, (mode, verdict, incomplete) in enumerate([(0o755, "complete", 0), (0, "incomplete", 1)]):
+        (source / "closed").chmod(mode)
+        if "destination" in places:
+            places["destination"] = str(made / str(attempt))
+        outcome = as_nobody(spec(operation, source, open_folder / f"out{attempt}", **options | places))
+        assert (outcome["verdict"], outcome["counts"]["incomplete"]) == (verdict, incomplete)
+        assert bool(findings.verdicts(outcome)) == bool(incomplete), findings.verdicts(outcome)
+        if incomplete:
+            assert findings.verdict(outcome) in {"incomplete", "partial"}
+
+
+def test_no_operation_is_left_out_above() -> None:
+    marks = test_a_job_that_could_not_read_everything_is_incomplete.pytestmark  # type: ignore[attr-defined]
+    assert {name for name, _ in marks[0].args[1]} == {one.name for one in operations.OPERATIONS}
 
 
 def test_a_source_or_output_of_somebody_else_is_refused_before_the_start(guarded: Path, open_folder: Path) -> None:

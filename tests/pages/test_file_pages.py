@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,3 +232,13 @@ def test_validate_shows_the_verdict_and_takes_a_changed_schema(
         "**Valid.** All records match"
         in open_page("job", id=str(run_job("validate", tree({"b.csv": b"a\n1\n"}, name="b")).id)).success[0].value
     )
+
+
+def test_a_job_that_could_not_read_everything_has_the_badge_and_says_so(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder
+) -> None:
+    root = tree({"cut.log.gz": gzip.compress(b"text" * 1000)[:-9], "b.log": b"text"})
+    job = run_job("search", root, patterns=["text"], search_compressed=True)
+    app = open_page("job", id=str(job.id))
+    assert "**Incomplete.** 1 issue is of something that could not be read, or not to its end." in texts(app)
+    assert ":orange-badge[:material/gpp_maybe: Incomplete]" in texts(app)

@@ -46,3 +46,19 @@ def test_the_worst_verdict_is_the_jobs() -> None:
     assert findings.verdict(outcome("verified", "partial", "damaged", "incomplete")) == "damaged"
     assert findings.verdicts(outcome("damaged")) == ["x damaged"]
     assert findings.verdicts(outcome("valid", "verified", "whole")) == []
+
+
+def test_a_job_that_is_not_complete_says_so_whatever_its_operations_say() -> None:
+    def outcome(incomplete: int, *verdicts: str) -> dict[str, Any]:
+        results = [{"operation": "x", "summary": {"verdict": word}} for word in verdicts]
+        word = "incomplete" if incomplete else "complete"
+        return {"verdict": word, "counts": {"incomplete": incomplete, "filtered": 2}, "results": results}
+
+    assert findings.verdict(outcome(0)) is None
+    assert findings.verdict(outcome(0, "whole")) == "whole"
+    assert findings.verdict(outcome(1)) == "incomplete"
+    assert findings.verdict(outcome(1, "verified")) == "incomplete"
+    assert findings.verdict(outcome(1, "failed")) == "failed"
+    assert findings.verdicts(outcome(0, "valid")) == []
+    said = "job incomplete: 1,234 issues are of something that could not be read, or not to its end"
+    assert findings.verdicts(outcome(1234, "verified")) == [said]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -119,7 +121,7 @@ def test_what_is_invalid_fails_and_what_is_partial_with_strict_only(cli: Cli, tr
     cli("run", "validate", source, "--schema-text", '{"fields": [{"name": "n", "type": "integer"}]}', status=1)
     cli("run", "validate", source, "--schema-text", '{"fields": [{"name": "n", "type": "any"}]}')
     limited = ("run", "search", source, "--patterns", "[1x]", "--max-matches", "1")
-    assert "Partial" in cli(*limited).out
+    assert re.search(r"Stopped at a limit +yes", cli(*limited).out)
     cli(*limited, "--strict", status=1)
 
 
@@ -138,6 +140,20 @@ def test_issues_are_told_and_fail_with_strict_only(cli: Cli, tree: TreeBuilder) 
     assert "1 issue\n  unsupported: not-utf8-\\xff: " in done.out
     cli("run", "checksum", source, "--strict", status=1)
     cli("run", "checksum", source, "--strict", "--no-write-manifests")
+
+
+def test_what_could_not_be_read_to_its_end_fails_by_itself(cli: Cli, tree: TreeBuilder) -> None:
+    source = tree({"cut.log.gz": gzip.compress(b"text" * 1000)[:-9], "good.log": b"text", "b.txt": b"text"})
+    command = ("run", "search", source, "--patterns", "text", "--search-compressed", "--ignore-globs", "*.txt")
+    done = cli(*command, status=1)
+    assert "Incomplete: 1 issue is of something that could not be read, or not to its end\n" in done.out
+    assert "1 entry was left out by the filters\n" in done.out
+    document = cli(*command, "--json", status=1).document
+    assert (document["verdict"], document["outcome"]["verdict"]) == ("incomplete", "incomplete")
+    assert document["outcome"]["counts"]["incomplete"] == 1
+    cli("run", "search", source, "--patterns", "text", "--extensions", "log")
+    assert len(cli("jobs", "list", "--verdict", "incomplete", "--json").document["items"]) == 2
+    assert "Incomplete: 1 issue" in cli("jobs", "show", document["id"]).out
 
 
 def test_quiet_prints_nothing(cli: Cli, small: Path) -> None:

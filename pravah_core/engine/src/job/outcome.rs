@@ -42,7 +42,7 @@ pub fn write(
     // The last look: after it the job completes, whoever asks it to stop.
     control.check()?;
     control.issues().finish()?;
-    let issues = control.issues().count();
+    let (issues, incomplete) = (control.issues().count(), control.issues().incomplete());
     control.finish();
     let stages: Vec<Value> =
         control.stage_seconds().iter().map(|(name, seconds)| json!({"name": name, "seconds": seconds})).collect();
@@ -58,11 +58,14 @@ pub fn write(
         "finished_at": rfc3339(SystemTime::now()),
         "elapsed_seconds": control.elapsed_seconds(),
         "stages": stages,
+        // Of the whole job, whatever its operations are: the one question is whether all was read that was asked for.
+        "verdict": if incomplete == 0 { "complete" } else { "incomplete" },
         "counts": {
             "files": totals.files,
             "directories": totals.directories,
             "bytes": totals.bytes,
             "issues": issues,
+            "incomplete": incomplete,
             "filtered": totals.filtered,
             "not_covered": not_covered,
         },

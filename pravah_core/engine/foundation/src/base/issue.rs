@@ -51,6 +51,15 @@ impl IssueKind {
     }
 }
 
+/// What an issue means for the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// What was asked for could not be read, or not to its end, or could not be written: the job is not whole.
+    Incomplete,
+    /// All of it was read, and something in it is odd: the operation's own figures say how much.
+    Whole,
+}
+
 /// Trouble with one path.
 #[derive(Debug, Clone)]
 pub struct Issue {
@@ -86,6 +95,8 @@ pub trait IssueWriter: std::fmt::Debug + Send {
 #[derive(Debug, Default)]
 pub struct IssueLog {
     count: AtomicU64,
+    /// Those of paths that were not read, or not to their end.
+    incomplete: AtomicU64,
     kept: Mutex<Vec<Issue>>,
     /// By path, the worst that was met: where an operation follows it.
     followed: Mutex<Option<HashMap<Vec<u8>, IssueKind>>>,
@@ -116,7 +127,10 @@ impl IssueLog {
     ///
     /// # Errors
     /// [`crate::base::error::EngineError::Output`] when it cannot be written.
-    pub fn push(&self, issue: Issue) -> Result<()> {
+    pub fn push(&self, issue: Issue, extent: Extent) -> Result<()> {
+        if extent == Extent::Incomplete {
+            self.incomplete.fetch_add(1, Relaxed);
+        }
         if let Some(followed) = lock(&self.followed).as_mut() {
             let worst = followed.entry(issue.path.clone()).or_insert(issue.kind);
             if issue.kind == IssueKind::Malformed {
@@ -137,6 +151,11 @@ impl IssueLog {
     /// How many there are.
     pub fn count(&self) -> u64 {
         self.count.load(Relaxed)
+    }
+
+    /// How many of them mean that something was not read, or not to its end: with one the job is not whole.
+    pub fn incomplete(&self) -> u64 {
+        self.incomplete.load(Relaxed)
     }
 
     /// Up to `limit` of the kept issues after the first `after`, oldest first.

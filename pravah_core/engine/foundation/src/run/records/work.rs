@@ -179,7 +179,7 @@ impl<T: RecordHandler> Work<T> {
 
     /// What is odd about the file.
     fn tell(&self, shared: &Shared<T>, counts: &RecordCounts) {
-        let issue = |message: String| shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
+        let issue = |message: String| shared.control.remark("read", &self.head.path, IssueKind::Malformed, message);
         if let Some(offset) = counts.cut_at {
             let message = format!(
                 "a record that begins at byte {offset} is longer than {LONGEST_BYTES} bytes; perhaps a quote does not close. \
@@ -187,7 +187,8 @@ impl<T: RecordHandler> Work<T> {
             );
             shared.control.issue("read", &self.head.path, IssueKind::TooLarge, message);
         } else if counts.is_open {
-            issue("the last record ends inside a quoted field: a quote is not closed, or the file is truncated".into());
+            let message = "the last record ends inside a quoted field: a quote is not closed, or the file is truncated";
+            shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         }
         if let Some((record, fields)) = counts.first_ragged {
             let (ragged, records) = (counts.ragged, counts.records);

@@ -67,7 +67,7 @@ impl Manifests {
                 if let Some(fault) = cannot_hold(manifest.algorithm, &path) {
                     let message =
                         format!("is missing from {}, {fault}; its digest is in the result table", manifest.name);
-                    control.issue("write", &path, IssueKind::Unsupported, message);
+                    control.remark("write", &path, IssueKind::Unsupported, message);
                     continue;
                 }
                 write_line(&mut lines, manifest.algorithm, &digests[place], &path);

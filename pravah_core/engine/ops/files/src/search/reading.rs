@@ -163,15 +163,17 @@ impl FileSearch {
         let control = &shared.context.control;
         let packed = (codec, packed, self.size);
         if let Some((kind, message)) = unpack::blocks(packed, control, |block, last| self.take(shared, block, last))? {
-            self.complain(shared, kind, message);
+            self.is_plain = false;
+            shared.context.control.issue("read", &self.path, kind, message);
         }
         self.ended = true;
         Ok(())
     }
 
-    fn complain(&mut self, shared: &Shared, kind: IssueKind, message: String) {
+    /// All of it was searched, but not as somebody may expect.
+    fn remark(&mut self, shared: &Shared, kind: IssueKind, message: String) {
         self.is_plain = false;
-        shared.context.control.issue("read", &self.path, kind, message);
+        shared.context.control.remark("read", &self.path, kind, message);
     }
 
     /// Count it, once nothing more of it comes; what is known of it when it was read to its end.
@@ -188,14 +190,14 @@ impl FileSearch {
         let cut = self.text.as_ref().map_or(0, |(_, lines)| lines.cut());
         if cut > 0 {
             let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
-            self.complain(shared, IssueKind::TooLarge, message);
+            self.remark(shared, IssueKind::TooLarge, message);
         }
         if let (Some((decoder, _)), 1..) = (&self.text, self.malformed) {
             let (title, times) = (decoder.encoding().title(), self.malformed);
             let message = format!(
                 "contains bytes that are not valid {title}: {times} times; check the encoding of the file in the options"
             );
-            self.complain(shared, IssueKind::Malformed, message);
+            self.remark(shared, IssueKind::Malformed, message);
         }
         // What there is an issue of is searched again, so that the issue is told again.
         let kept = whole.filter(|_| self.is_plain);
