@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/target
 # Packages are installed without bytecode. Each process would compile them anew if none might keep it.
 export PYTHONDONTWRITEBYTECODE :=
+# Hypothesis computes there, once, which characters a codec has: 3 s for each test process.
+export HYPOTHESIS_STORAGE_DIRECTORY ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/hypothesis
 # The build tool (maturin) is needed to build, not to run.
 TOOLS := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/tools
 WITH_TOOLS := PATH="$(TOOLS)/bin:$$PATH" PYTHONPATH="$(TOOLS)"

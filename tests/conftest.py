@@ -23,7 +23,7 @@ from psycopg import sql
 
 from services import bootstrap
 from services.base import settings as settings_module
-from tests import programs
+from tests import databases, programs
 from tests.distribution import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.faults.summary import pytest_terminal_summary
 from tests.timing import Timing
@@ -116,37 +116,16 @@ def template_database(postgres: str, tmp_path_factory: pytest.TempPathFactory) -
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     config = settings_module.load_settings(
-        data_dir=tmp_path_factory.mktemp("template"), database_url=database_at(postgres, name)
+        data_dir=tmp_path_factory.mktemp("template"), database_url=databases.at(postgres, name)
     )
     bootstrap.Database(config).close()
     return name
 
 
-def database_at(server: str, name: str) -> str:
-    """Return the URL of another database of a server."""
-    head, separator, tail = server.partition("?")
-    return head.rpartition("/")[0] + f"/{name}" + separator + tail
-
-
-@contextlib.contextmanager
-def database_copy(postgres: str, template_database: str) -> Iterator[str]:
-    """Yield the URL of a new empty database, which is dropped at the end."""
-    name = f"test_{uuid.uuid4().hex}"
-    # Files are copied in half the time that their pages take through the log.
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-        sql.Identifier(name), sql.Identifier(template_database)
-    )
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(copy)
-    yield database_at(postgres, name)
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
 @pytest.fixture
 def database_url(postgres: str, template_database: str) -> Iterator[str]:
     """Yield the URL of an empty database of this test's own."""
-    with database_copy(postgres, template_database) as url:
+    with databases.copy(postgres, template_database) as url:
         yield url
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError, expect
 
-from tests.conftest import database_copy, free_port, wait_until
+from tests.conftest import free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -98,7 +98,7 @@ def _answers(address: str) -> bool:
 def make_database(postgres: str, template_database: str) -> Iterator[Callable[[], str]]:
     """Return a function that makes an empty database and gives its URL."""
     with contextlib.ExitStack() as databases:
-        yield lambda: databases.enter_context(database_copy(postgres, template_database))
+        yield lambda: databases.enter_context(databases.copy(postgres, template_database))
 
 
 @pytest.fixture(scope="module")

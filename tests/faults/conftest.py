@@ -14,7 +14,7 @@ from services.base import settings as settings_module
 from services.models.jobs import Status
 from services.storage.local import LocalStorage
 from services.storage.s3 import S3Storage
-from tests.conftest import database_copy
+from tests import databases
 from tests.faults import summary
 from tests.faults.proxy import Proxy, is_request
 from tests.faults.world import World, database_socket, make_source, opening, quick, through
@@ -58,7 +58,7 @@ def calm(
 ) -> Iterator[CalmOf]:
     """Return a function that tells of an operation."""
     known: dict[str, Calm] = {}
-    with database_copy(postgres, template_database) as url:
+    with databases.copy(postgres, template_database) as url:
         proxy = Proxy(database_socket(url))
         config = settings_module.load_settings(
             data_dir=tmp_path_factory.mktemp("calm"),

@@ -23,7 +23,8 @@ from pydantic import SecretStr
 
 from services.base import settings as settings_module
 from services.storage.local import LocalStorage
-from tests.conftest import database_at, wait_until
+from tests import databases
+from tests.conftest import wait_until
 from tests.faults.conftest import CalmOf, seeds
 from tests.faults.proxy import Fault, Proxy, following
 from tests.faults.summary import Meet
@@ -86,7 +87,7 @@ def own_url(server: Server) -> Iterator[str]:
     name = f"crash_{uuid.uuid4().hex}"
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield database_at(server.url, name)
+    yield databases.at(server.url, name)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

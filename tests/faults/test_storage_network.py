@@ -14,8 +14,9 @@ import pytest
 from services import bootstrap
 from services.base import settings as settings_module
 from services.models.jobs import JobRequest, Source
+from tests import databases
 from tests.asking import one_job
-from tests.conftest import database_copy, fill
+from tests.conftest import fill
 from tests.faults.conftest import seeds
 from tests.faults.proxy import Fault, Proxy
 from tests.faults.summary import Meet
@@ -59,7 +60,7 @@ def archived(postgres: str, template_database: str, tmp_path_factory: pytest.Tem
     """Yield a directory, and what an undisturbed job makes of it."""
     root = tmp_path_factory.mktemp("parts")
     source = fill(root / "large", {"noise": random.Random(5).randbytes(20 * MIB), "a": b"a"})
-    with database_copy(postgres, template_database) as url:
+    with databases.copy(postgres, template_database) as url:
         config = settings_module.load_settings(
             data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
         )

@@ -19,8 +19,8 @@ from services.api import asgi
 from services.base import settings as settings_module
 from services.db import job_files
 from services.models.jobs import FINAL, Artifact
-from tests import asking
-from tests.conftest import TreeBuilder, database_copy, fill, wait_until
+from tests import asking, databases
+from tests.conftest import TreeBuilder, fill, wait_until
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # starlette would rather have httpx2; httpx does the same
@@ -103,7 +103,7 @@ def kept(postgres: str, template_database: str, tmp_path_factory: pytest.TempPat
     root = tmp_path_factory.mktemp("kept")
     source = root / "source"
     fill(source, FILES)
-    with database_copy(postgres, template_database) as url:
+    with databases.copy(postgres, template_database) as url:
         config = settings_module.load_settings(
             data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
         )

@@ -21,7 +21,8 @@ from services.base import errors
 from services.base import settings as settings_module
 from services.db import rows
 from services.db.database import Database
-from tests.conftest import database_at, free_port
+from tests import databases
+from tests.conftest import free_port
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def bare_url(postgres: str) -> Iterator[str]:
     name = f"bare_{uuid.uuid4().hex}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    yield database_at(postgres, name)
+    yield databases.at(postgres, name)
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
@@ -136,7 +137,7 @@ def test_an_unknown_host_is_an_error_with_a_remedy(tmp_path: Path) -> None:
 
 def test_a_missing_database_is_named(postgres: str, tmp_path: Path) -> None:
     with pytest.raises(errors.DatabaseError, match="no_such_database"):
-        Database(config_of(tmp_path, database_at(postgres, "no_such_database")))
+        Database(config_of(tmp_path, databases.at(postgres, "no_such_database")))
 
 
 @pytest.mark.parametrize(
