@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
+import pytest
 
 from services import bootstrap
 from services.models.jobs import JobView
@@ -136,6 +137,82 @@ def test_tables_become_what_they_were(
                 assert ours.cast(pa.timestamp("us")).equals(theirs.cast(pa.timestamp("us"))), column
             else:
                 assert ours.cast(theirs.type).equals(theirs), column
+
+
+# All that pyarrow can write.
+_CODECS = ["none", "snappy", "gzip", "brotli", "lz4", "zstd"]
+
+
+def test_parquet_is_read_whatever_its_pages_are_packed_with(
+    run_job: RunJob, rows: Rows, tree: TreeBuilder, running: bootstrap.Services
+) -> None:
+    table = _table(20_000).drop_columns(["where", "tags"])
+    root, names = tree({}), []
+    for codec in _CODECS:
+        for version in ("1.0", "2.0"):
+            names.append(f"{codec}-{version[0]}.parquet")
+            pq.write_table(
+                table,
+                root / names[-1],
+                compression=codec,
+                data_page_version=version,
+                data_page_size=4096,
+                row_group_size=9_000,
+                use_dictionary=["word"],
+            )
+    job = run_job("convert", root)
+    assert rows(job, "issues") == []
+    assert {row["path"]: row["records_written"] for row in rows(job)} == dict.fromkeys(names, 20_000)
+    first, *others = (_fetch(running, job, name) for name in names)
+    assert all(pq.read_table(io.BytesIO(one)).equals(pq.read_table(io.BytesIO(first))) for one in others)
+    profiles = rows(run_job("profile", root), "files")
+    assert {row["path"]: row["records"] for row in profiles} == dict.fromkeys(names, 20_000)
+
+
+@pytest.mark.parametrize("codec", ["gzip", "brotli"])
+def test_a_page_that_unpacks_to_more_than_it_claims_is_an_issue(
+    codec: str, run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    root, count = tree({"whole.csv": b"n\n1\n"}), 1 << 25
+    zeros = pa.table({"n": pa.array(memoryview(bytes(8 * count)).cast("q"), type=pa.int64())})
+    pq.write_table(
+        zeros,
+        root / "bomb.parquet",
+        compression=codec,
+        use_dictionary=False,
+        data_page_size=1 << 30,
+        row_group_size=count,
+    )
+    del zeros
+    content = bytearray((root / "bomb.parquet").read_bytes())
+    # The header of the page begins with its type and its two sizes, each behind the type of its field.
+    assert len(content) < 1 << 20
+    assert content[4:7] == b"\x15\x00\x15"
+    end = next(at for at in range(7, 16) if content[at] < 0x80)
+    # 64 KiB in as many bytes as the true size.
+    claimed = (64 << 10) << 1
+    for at in range(7, end + 1):
+        content[at] = claimed & 0x7F | (0x80 if at < end else 0)
+        claimed >>= 7
+    (root / "bomb.parquet").write_bytes(content)
+    for operation in ("profile", "convert"):
+        job = run_job(operation, root)
+        (issue,) = rows(job, "issues")
+        assert (issue["path"], issue["kind"]) == ("bomb.parquet", "malformed")
+        assert f"a page unpacks with {codec} to more than the 65536 bytes it claims" in issue["message"]
+
+
+def test_lzo_is_not_supported_and_says_so(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    root = tree({})
+    pq.write_table(pa.table({"n": [1, 2, 3]}), root / "a.parquet", compression="snappy", use_dictionary=False)
+    content = bytearray((root / "a.parquet").read_bytes())
+    # The path of the column, then its codec: snappy is 1, LZO is 3.
+    at = content.rindex(b"\x18\x01n\x15\x02") + 4
+    content[at] = 6
+    (root / "a.parquet").write_bytes(content)
+    (issue,) = rows(run_job("profile", root), "issues")
+    assert issue["kind"] == "unsupported"
+    assert "compressed with LZO, which is not supported" in issue["message"]
 
 
 def test_parquet_becomes_csv_that_duckdb_reads_as_the_same(

@@ -20,6 +20,7 @@ mod later;
 mod nested;
 mod nulls;
 mod options;
+mod packed;
 mod pages;
 mod reading;
 mod sample;

@@ -17,6 +17,7 @@ use super::format::Format;
 use super::pages::ParquetRows;
 use super::{nested, sizes};
 use crate::base::error::{EngineError, guarded};
+use crate::base::issue::IssueKind;
 use crate::tabular::csv::NULL;
 use crate::tabular::names;
 use crate::tabular::values::ValueType;
@@ -53,9 +54,15 @@ impl Batches {
     ///
     /// # Errors
     /// In words: what is wrong with it.
-    pub fn open(format: Format, file: File, rows: usize) -> std::result::Result<Self, String> {
-        let is_none = |error: String| broken(format, &error);
+    pub fn open(format: Format, file: File, rows: usize) -> std::result::Result<Self, (IssueKind, String)> {
+        let is_none = |error: String| (IssueKind::Malformed, broken(format, &error));
         let reader = quietly(|| TableReader::open(format, file, rows)).map_err(is_none)?;
+        if let Some(codec) = reader.unsupported() {
+            let message = format!(
+                "has columns that are compressed with {codec}, which is not supported; write it again with zstd, for example"
+            );
+            return Err((IssueKind::Unsupported, message));
+        }
         let promised = reader.promised();
         let mut all = Vec::new();
         flatten(reader.schema().fields(), &mut Vec::new(), &mut all);
@@ -148,6 +155,13 @@ impl TableReader {
         match self {
             Self::Parquet(rows) => Arc::clone(rows.schema()),
             Self::Arrow(reader) => reader.schema(),
+        }
+    }
+
+    fn unsupported(&self) -> Option<&'static str> {
+        match self {
+            Self::Parquet(rows) => rows.unsupported(),
+            Self::Arrow(_) => None,
         }
     }
 

@@ -142,7 +142,8 @@ impl<T: RecordHandler> Shared<T> {
         let most = (2 * self.chunk_bytes).max(LEAST_BYTES);
         let mut index = 0;
         let mut read = || {
-            let mut batches = Batches::open(format, copy()?, rows_of_chunk).map_err(malformed)?;
+            let batches = Batches::open(format, copy()?, rows_of_chunk);
+            let mut batches = batches.map_err(|(kind, message)| Stop::Issue(kind, message))?;
             while let Some(batch) = batches.next().map_err(malformed)? {
                 for part in weight::parts(batch, rows_of_chunk, most) {
                     let part = part.map_err(|message| Stop::Issue(IssueKind::TooLarge, message))?;
@@ -187,7 +188,7 @@ fn first(
     start: &mut Vec<u8>,
 ) -> std::result::Result<(usize, Columns), (IssueKind, String)> {
     let malformed = |message| (IssueKind::Malformed, message);
-    let mut batches = Batches::open(format, file, FIRST_ROWS).map_err(malformed)?;
+    let mut batches = Batches::open(format, file, FIRST_ROWS)?;
     let columns = batches.leaves.columns();
     let Some(batch) = batches.next().map_err(malformed)? else { return Ok((0, columns)) };
     let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns)) };

@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
-use parquet::basic::{ConvertedType, Encoding, Type};
+use parquet::basic::{CompressionCodec, ConvertedType, Encoding, Type};
 use parquet::column::page::{Page, PageIterator, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
@@ -18,6 +18,7 @@ use parquet::file::properties::ReaderProperties;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
+use super::packed::PagePacking;
 use super::sizes::{self, Parquet};
 use super::{LONGEST_ROW_BYTES, deltas};
 use crate::base::sync::lock;
@@ -89,6 +90,15 @@ impl ParquetRows {
 
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// How a column is packed that cannot be unpacked.
+    pub fn unsupported(&self) -> Option<&'static str> {
+        let chunks = self.metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
+        chunks.map(|chunk| chunk.compression_codec()).find_map(|codec| match codec {
+            CompressionCodec::LZO => Some("LZO"),
+            _ => None,
+        })
     }
 
     /// Rows that the footer promises.
@@ -258,8 +268,13 @@ impl RowGroups for Group<'_> {
         // What LZ4 may also have meant in old files is unpacked without a limit.
         let properties = Arc::new(ReaderProperties::builder().set_backward_compatible_lz4(false).build());
         let rows = self.num_rows();
+        let packing = PagePacking::of(chunk);
+        let as_it_is = packing.map(|_| chunk.clone().into_builder());
+        let as_it_is = as_it_is.map(|chunk| chunk.set_compression_codec(CompressionCodec::UNCOMPRESSED).build());
+        let as_it_is = as_it_is.transpose()?;
+        let chunk = as_it_is.as_ref().unwrap_or(chunk);
         let inner = SerializedPageReader::new_with_properties(Arc::clone(&file), chunk, rows, None, properties)?;
-        let pages = Pages { inner, file, column, place, budget: Arc::clone(self.budget) };
+        let pages = Pages { inner, file, column, place, packing, budget: Arc::clone(self.budget) };
         Ok(Box::new(Chunk(Some(pages))))
     }
 
@@ -290,12 +305,17 @@ struct Pages {
     file: Arc<Parquet>,
     column: Arc<ColumnDescriptor>,
     place: usize,
+    packing: Option<PagePacking>,
     budget: Arc<Budget>,
 }
 
 impl Pages {
     fn weighed(&self, page: Option<Page>) -> Result<Option<Page>> {
         let Some(page) = page else { return Ok(None) };
+        let page = match self.packing {
+            Some(packing) => packing.page(page, self.file.claimed())?,
+            None => page,
+        };
         let (length, count) = (page.buffer().len() as u64, u64::from(page.num_values()));
         let values = match &page {
             Page::DictionaryPage { .. } => {
@@ -379,7 +399,8 @@ impl PageReader for Pages {
     }
 
     fn supports_deferred_dictionary(&self) -> bool {
-        self.inner.supports_deferred_dictionary()
+        // Of a dictionary that comes later, the claim is not at hand any more.
+        self.packing.is_none() && self.inner.supports_deferred_dictionary()
     }
 
     fn take_deferred_dictionary(&mut self) -> Result<Option<Page>> {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arrow_ipc::{Block, Message, root_as_footer, root_as_message};
 use bytes::Bytes;
@@ -132,6 +132,8 @@ pub struct Parquet {
     file: Arc<File>,
     size: u64,
     is_past_header: AtomicBool,
+    /// What the last page says that it unpacks to.
+    claimed: AtomicU64,
 }
 
 /// How a Parquet file ends: the length of its metadata, and its name.
@@ -146,12 +148,22 @@ impl Parquet {
     /// The system's.
     pub fn new(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), size, is_past_header: AtomicBool::new(false) })
+        Ok(Self { file: Arc::new(file), size, is_past_header: AtomicBool::new(false), claimed: AtomicU64::new(0) })
     }
 
     /// The same file, for the reader of one chunk.
     pub fn of_chunk(&self) -> Self {
-        Self { file: Arc::clone(&self.file), size: self.size, is_past_header: AtomicBool::new(false) }
+        Self {
+            file: Arc::clone(&self.file),
+            size: self.size,
+            is_past_header: AtomicBool::new(false),
+            claimed: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes that the page whose header was checked last says that it unpacks to.
+    pub fn claimed(&self) -> u64 {
+        self.claimed.load(Ordering::Relaxed)
     }
 
     /// The reader of the chunk has looked ahead: it holds the header of a page, checked, and goes on behind that, where
@@ -170,6 +182,7 @@ impl Parquet {
                     let (values, bytes) = (page.dictionary_values, page.unpacked);
                     return Err(format!("it claims {values} values in {bytes} bytes of a dictionary"));
                 }
+                self.claimed.store(page.unpacked, Ordering::Relaxed);
                 return check(page.packed, page.unpacked);
             }
         }
