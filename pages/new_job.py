@@ -75,8 +75,11 @@ def _summary(services: bootstrap.Services, request: JobRequest | None) -> None:
     if start:
         _start(services, request)
     preview.show(services, request)
-    with st.expander("Use the command line or API", icon=":material/terminal:", key="same_as"):
-        same_as.show(request)
+    label = "Use the command line or API"
+    same = st.expander(label, icon=":material/terminal:", key="same_as", on_change="rerun")
+    if same.open:
+        with same:
+            same_as.show(request)
 
 
 def _start(services: bootstrap.Services, request: JobRequest) -> None:

@@ -1,4 +1,4 @@
-"""``pravah`` as a process of its own, as a shell starts it."""
+"""``pravah`` as a process of its own, as a shell starts it, and servers."""
 
 from __future__ import annotations
 
@@ -10,34 +10,96 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import wait_until
+from tests.conftest import free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+HERE = (sys.executable, "-m", "services.cli.main")
+"""The command of this checkout."""
+
+
+@dataclass
+class Server:
+    """A server that answers, on a port of its own.
+
+    Attributes:
+        log: what it writes to stdout and stderr.
+    """
+
+    process: subprocess.Popen[bytes]
+    url: str
+    log: Path
+
+    def get(self, path: str) -> bytes:
+        """Return what is at a path; an error status is raised."""
+        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
+            found: bytes = answer.read()
+            return found
+
+    def is_live(self) -> bool:
+        """Return whether it answers."""
+        try:
+            self.get("/api/health/live")
+        except OSError:
+            return False
+        return True
+
+    def stop(self) -> str:
+        """Stop it in order; return its log."""
+        self.process.terminate()
+        status = self.process.wait(timeout=60)
+        log = self.log.read_text()
+        assert status == 0, log
+        return log
 
 
 @dataclass
 class Pravah:
-    """Starts the command line with an environment of its own; `close` ends what was started."""
+    """Starts the command line with an environment of its own; `close` ends what was started.
+
+    Attributes:
+        command: how `pravah` is called.
+    """
 
     environment: Mapping[str, str]
     directory: Path
+    command: Sequence[str | Path] = HERE
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *args: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own; stdout and stderr are pipes unless `options` say otherwise."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRAVAH_")}
-        environment |= {"PYTHONPATH": str(REPOSITORY), **self.environment, **options.pop("env", {})}
+        if self.command is HERE:
+            environment["PYTHONPATH"] = str(REPOSITORY)
+        environment |= {**self.environment, **options.pop("env", {})}
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL} | options
-        command = [sys.executable, "-m", "services.cli.main", *args]
+        command = [*options.pop("command", self.command), *args]
         options.setdefault("cwd", self.directory)
         process = subprocess.Popen(command, env=environment, start_new_session=True, **options)
         self.started.append(process)
         return process
+
+    def serve(self, *args: str, port: int | None = None, **options: Any) -> Server:
+        """Start a server and return when it answers; it listens on a free port unless one is given.
+
+        Args:
+            args: after ``pravah serve``, unless `options` have another ``command``.
+        """
+        port = port or free_port()
+        options.setdefault("command", [*self.command, "serve"])
+        log = self.directory / "server.log"
+        with log.open("ab") as output:
+            process = self.start(*args, "--port", str(port), stdout=output, stderr=output, **options)
+        server = Server(process, f"http://127.0.0.1:{port}", log)
+        wait_until(lambda: process.poll() is not None or server.is_live(), f"the server answers; see {log}", seconds=90)
+        assert process.poll() is None, log.read_text()
+        return server
 
     def run(self, *args: str | bytes, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a command to its end."""

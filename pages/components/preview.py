@@ -45,5 +45,7 @@ def _figures(found: Preview) -> None:
     if not found.files:
         st.warning("No files match.", icon=":material/info:")
         return
-    with st.expander(f"The first {len(found.first_names)} names", key="preview_names"):
-        st.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)
+    names = st.expander(f"The first {len(found.first_names)} names", key="preview_names", on_change="rerun")
+    # Drawn when it is opened: what highlights code costs the browser a second.
+    if names.open:
+        names.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,7 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError, expect
 
-from tests.conftest import free_port, wait_until
+from tests import databases
+from tests.processes import Pravah
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 IDLE = "[data-testid=stApp][data-test-script-state=notRunning]"
@@ -57,48 +57,34 @@ def serving(
     directory: Path, database_url: str | None, factory: str = "pages.server:create", port: int | None = None
 ) -> Iterator[Dashboard]:
     """Run a server until the block ends, on a free port unless it is given, by default with its own database."""
-    root, data, log = directory / "root", directory / "data", directory / "server.log"
+    root, data = directory / "root", directory / "data"
     root.mkdir(exist_ok=True)
-    port = port or free_port()
-    address = f"http://127.0.0.1:{port}"
     environment = {
-        **os.environ,
         "PRAVAH_DATA_DIR": str(data),
         "PRAVAH_ALLOWED_ROOTS": f"{root}{os.pathsep}{data / 'sample'}",
         "PRAVAH_MIN_FREE_DISK_BYTES": "0",
-        "PYTHONPATH": str(REPOSITORY),
+        # A job that runs until it is cancelled must leave the browser a core.
+        "PRAVAH_ENGINE_THREADS": "1",
     }
     if database_url is not None:
         environment["PRAVAH_DATABASE_URL"] = database_url
-    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--port", str(port), "--no-access-log"]
     # Not the repository: the settings of .streamlit must be found from anywhere.
-    with log.open("ab") as output:
-        server = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output)
+    pravah = Pravah(environment, directory)
+    command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--no-access-log"]
     try:
-        wait_until(lambda: server.poll() is not None or _answers(address), f"the server answers; see {log}", seconds=60)
-        assert server.poll() is None, log.read_text()
-        yield Dashboard(address, server.pid, root, data, log)
+        server = pravah.serve(port=port, command=command)
+        yield Dashboard(server.url, server.process.pid, root, data, server.log)
+        server.process.terminate()
+        server.process.wait(timeout=30)
     finally:
-        server.terminate()
-        try:
-            server.wait(timeout=30)
-        finally:
-            server.kill()
-
-
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{address}/api/health/live", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        pravah.close()
 
 
 @pytest.fixture(scope="session")
 def make_database(postgres: str, template_database: str) -> Iterator[Callable[[], str]]:
     """Return a function that makes an empty database and gives its URL."""
-    with contextlib.ExitStack() as databases:
-        yield lambda: databases.enter_context(databases.copy(postgres, template_database))
+    with contextlib.ExitStack() as given:
+        yield lambda: given.enter_context(databases.copy(postgres, template_database))
 
 
 @pytest.fixture(scope="module")

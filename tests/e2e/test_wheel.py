@@ -2,81 +2,92 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from playwright.sync_api import Page, expect
 
-from tests.conftest import fill, free_port, wait_until
+from tests.conftest import fill
 from tests.e2e.conftest import REPOSITORY, open_page
-from tests.processes import kill_group
+from tests.processes import Pravah
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel, install it with the versions that were tested; return the directory of its commands."""
+    """Build the wheel and install it beside what it requires, and nothing else; return its command."""
     directory = tmp_path_factory.mktemp("wheel")
     subprocess.run(["make", "wheel", f"DIST={directory}"], cwd=REPOSITORY, check=True, timeout=600)
     (wheel,) = directory.glob("*.whl")
-    # The lock without its hashes constrains, and does not demand: what the wheel does not ask for is not installed.
-    locked = re.sub(r" \\\n\s+--hash=\S+", "", (REPOSITORY / "requirements.lock").read_text())
-    (directory / "constraints.txt").write_text(locked)
-    subprocess.run([sys.executable, "-m", "venv", directory / "environment"], check=True)
-    pip = [directory / "environment" / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", "--no-compile", "-c", directory / "constraints.txt", wheel], check=True)
-    return directory / "environment" / "bin"
+    environment = directory / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", environment / "bin" / "python"]
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", "--no-deps", wheel], check=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (own,) = metadata.distributions(name="pravah", path=[str(packages)])
+    for required in closure(own):
+        link(required, packages)
+    assert not (packages / "pytest").exists(), "only what is required"
+    # Also the ranges of versions.
+    subprocess.run([*pip, "check"], check=True)
+    return environment / "bin" / "pravah"
+
+
+def closure(wanted: metadata.Distribution) -> list[metadata.Distribution]:
+    """Return what a distribution requires, directly or not, of those that are installed here with locked versions."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = [(wanted, frozenset[str]())]
+    seen = set[tuple[str, frozenset[str]]]()
+    while waiting:
+        distribution, extras = waiting.pop()
+        for text in distribution.requires or []:
+            needed = Requirement(text)
+            if needed.marker and not any(needed.marker.evaluate({"extra": extra}) for extra in extras or {""}):
+                continue
+            key = canonicalize_name(needed.name), frozenset(needed.extras)
+            if key not in seen:
+                seen.add(key)
+                found[key[0]] = metadata.distribution(needed.name)
+                waiting.append((found[key[0]], key[1]))
+    return list(found.values())
+
+
+def link(distribution: metadata.Distribution, packages: Path) -> None:
+    """Put the files of an installed distribution into another environment, as links: to copy them takes a minute."""
+    tops = {file.parts[0] for file in distribution.files or [] if file.parts[0] not in {"..", "__pycache__"}}
+    for top in tops:
+        source = Path(str(distribution.locate_file(top)))
+        # A namespace that several share leads to all of it.
+        if not (packages / top).exists():
+            (packages / top).symlink_to(source)
 
 
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """Return variables that lead to nothing of the checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PRAVAH_", "PYTHON"))}
-    return kept | {"PRAVAH_DATA_DIR": str(tmp_path / "data"), "PRAVAH_ALLOWED_ROOTS": str(tmp_path / "source")}
-
-
-@pytest.fixture
-def server(installed: Path, environment: dict[str, str], tmp_path: Path) -> Iterator[str]:
-    """Yield the address of `pravah serve`."""
-    port = free_port()
-    with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [installed / "pravah", "serve", "--port", str(port)],
-            cwd=tmp_path, env=environment, stdout=log, stderr=log, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_until(
-            lambda: process.poll() is not None or b"http://" in (tmp_path / "log").read_bytes(), "it serves", seconds=90
-        )
-        assert process.poll() is None, (tmp_path / "log").read_text()
-        yield f"http://127.0.0.1:{port}"
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=60) == 0, (tmp_path / "log").read_text()
-    finally:
-        kill_group(process)
+def pravah(installed: Path, tmp_path: Path) -> Iterator[Pravah]:
+    """Yield the installed command, with variables that lead to nothing of the checkout."""
+    environment = {"PRAVAH_DATA_DIR": str(tmp_path / "data"), "PRAVAH_ALLOWED_ROOTS": str(tmp_path / "source")}
+    made = Pravah(environment | {"PYTHONPATH": ""}, tmp_path, [installed])
+    yield made
+    made.close()
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.slow
 @pytest.mark.browser
-def test_the_wheel_runs_a_job_and_serves_its_pages(
-    installed: Path, environment: dict[str, str], tmp_path: Path, server: str, page: Page
-) -> None:
+def test_the_wheel_runs_a_job_and_serves_its_pages(pravah: Pravah, tmp_path: Path, page: Page) -> None:
     source = fill(tmp_path / "source", {"a.txt": b"hello", "b/c.txt": b"world"})
-    command = [installed / "pravah", "run", "checksum", source, "--json"]
-    done = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    job = json.loads(done.stdout)
+    server = pravah.serve()
+    job = pravah.json("run", "checksum", str(source))
     assert job["outcome"]["results"][0]["summary"]["files"] == 2
 
-    open_page(page, f"{server}/job?id={job['id']}")
+    open_page(page, f"{server.url}/job?id={job['id']}")
     expect(page.get_by_role("tab", name="Overview")).to_be_visible()
-    open_page(page, f"{server}/new_job?path={source}")
+    open_page(page, f"{server.url}/new_job?path={source}")
     # The theme is a file of the wheel.
     expect(page.get_by_role("button", name="Start", exact=True)).to_have_css("background-color", "rgb(15, 118, 110)")
+    server.stop()

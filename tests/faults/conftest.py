@@ -20,13 +20,13 @@ from tests.faults.proxy import Proxy, is_request
 from tests.faults.world import World, database_socket, make_source, opening, quick, through
 
 # `make soak` sets more; `.ci/run` sets less, and another seed each time.
-_FACTOR = float(os.environ.get("PRAVAH_FAULT_FACTOR", "1"))
+FACTOR = float(os.environ.get("PRAVAH_FAULTFACTOR", "1"))
 _SEED = int(os.environ.get("PRAVAH_TEST_SEED", "0"))
 
 
 def seeds(count: int) -> range:
     """Return the seeds of a series: two at least, since some tests do one thing for even and one for odd seeds."""
-    return range(_SEED, _SEED + max(2, round(count * _FACTOR)))
+    return range(_SEED, _SEED + max(2, round(count * FACTOR)))
 
 
 @pytest.fixture

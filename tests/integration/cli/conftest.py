@@ -57,6 +57,7 @@ def environment(settings: settings_module.Settings, tmp_path: Path) -> dict[str,
         "PRAVAH_DATABASE_URL": settings.database_url.get_secret_value(),
         "PRAVAH_ALLOWED_ROOTS": str(tmp_path),
         "PRAVAH_MIN_FREE_DISK_BYTES": "0",
+        "PRAVAH_ENGINE_THREADS": "1",
     }
 
 

@@ -10,9 +10,7 @@ import subprocess
 import sys
 import threading
 import urllib.error
-import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -23,57 +21,36 @@ from services.models.jobs import JobRequest, JobView, Source, Status
 from services.workers import children, supervisor
 from tests.asking import one_job
 from tests.conftest import wait_until
-from tests.processes import Pravah, is_alive
+from tests.processes import Pravah, Server, is_alive
 
 
-@dataclass
-class Server:
-    """A `pravah serve` on a port of its own."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-
-    def get(self, path: str) -> bytes:
-        """Return what is at a path; an error status is raised."""
-        with urllib.request.urlopen(self.url + path, timeout=20) as answer:
-            found: bytes = answer.read()
-            return found
-
-    def worker_line(self) -> str:
-        """Return what the server says of its worker."""
-        parts = json.loads(self.get("/api/health/ready"))["parts"]
-        return str(next(part["detail"] for part in parts if part["part"] == "worker"))
-
-    def worker_problem(self) -> str:
-        """Return what is wrong with its worker, nothing while the server is ready."""
-        try:
-            self.get("/api/health/ready")
-        except urllib.error.HTTPError as error:
-            assert error.code == 503
-            parts = json.loads(error.read())["details"]["parts"]
-            return str(next(part["detail"] for part in parts if part["part"] == "worker" and not part["ok"]))
-        return ""
-
-    def worker(self) -> int:
-        """Return the process of its worker, as soon as there is one."""
-        found: list[int] = []
-
-        def runs() -> bool:
-            found.extend(int(pid) for pid in re.findall(r"process (\d+)", self.worker_line()))
-            return bool(found)
-
-        wait_until(runs, "the worker runs")
-        return found[0]
+def worker_line(server: Server) -> str:
+    """Return what the server says of its worker."""
+    parts = json.loads(server.get("/api/health/ready"))["parts"]
+    return str(next(part["detail"] for part in parts if part["part"] == "worker"))
 
 
-def start(pravah: Pravah, **env: str) -> Server:
-    """Start a server."""
-    process = pravah.start("serve", "--port", "0", env=env)
-    assert process.stdout is not None
-    line = process.stdout.readline().decode()
-    found = re.search(r"http://\S+", line)
-    assert found, process.stderr and process.stderr.read().decode()
-    return Server(process, found[0])
+def worker_problem(server: Server) -> str:
+    """Return what is wrong with its worker, nothing while the server is ready."""
+    try:
+        server.get("/api/health/ready")
+    except urllib.error.HTTPError as error:
+        assert error.code == 503
+        parts = json.loads(error.read())["details"]["parts"]
+        return str(next(part["detail"] for part in parts if part["part"] == "worker" and not part["ok"]))
+    return ""
+
+
+def worker_of(server: Server) -> int:
+    """Return the process of its worker, as soon as there is one."""
+    found: list[int] = []
+
+    def runs() -> bool:
+        found.extend(int(pid) for pid in re.findall(r"process (\d+)", worker_line(server)))
+        return bool(found)
+
+    wait_until(runs, "the worker runs")
+    return found[0]
 
 
 def slow_request(slow: Path) -> JobRequest:
@@ -124,12 +101,12 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
     elsewhere = services.jobs.submit(slow_request(slow))[0]
     services.start_worker(only=elsewhere.id)
     wait_until(lambda: services.jobs.get(elsewhere.id).progress, "this process runs it")
-    server = start(pravah, PRAVAH_LEASE_SECONDS="600", PRAVAH_CONCURRENCY_LIMIT="3")
+    server = pravah.serve(env={"PRAVAH_LEASE_SECONDS": "600", "PRAVAH_CONCURRENCY_LIMIT": "3"})
     jobs = [services.jobs.submit(slow_request(slow))[0] for _ in range(2)]
     for job in jobs:
         wait_until(lambda job=job: services.jobs.get(job.id).progress, "the worker of the server runs it")  # type: ignore[misc]
     waiting = services.jobs.submit(slow_request(slow))[0]
-    killed = server.worker()
+    killed = worker_of(server)
 
     with Visitor(server) as visitor:
         os.kill(killed, signal.SIGKILL)
@@ -139,8 +116,8 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
         wait_until(lambda: visitor.answers > answered + 8, "the server still answers")
     assert visitor.problems == []
 
-    assert server.worker() != killed
-    assert server.worker_line().endswith(", restarted once (last end: killed by SIGKILL)")
+    assert worker_of(server) != killed
+    assert worker_line(server).endswith(", restarted once (last end: killed by SIGKILL)")
     assert [deaths(services, job) for job in [*jobs, elsewhere, waiting]] == [1] * len(jobs) + [0, 0]
     assert services.jobs.get(elsewhere.id).attempt == 1
     assert services.jobs.get(elsewhere.id).status == Status.RUNNING
@@ -151,10 +128,7 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
     parts = {part["part"]: part for part in pravah.json("doctor")["parts"]}
     assert parts["workers"]["detail"] == "1 running, restarted once after a crash"
 
-    os.kill(server.process.pid, signal.SIGTERM)
-    _, err = server.process.communicate(timeout=60)
-    assert server.process.returncode == 0
-    assert "the worker ended: killed by SIGKILL. It is restarted in 0.5 s" in err.decode()
+    assert "the worker ended: killed by SIGKILL. It is restarted in 0.5 s" in server.stop()
     for job in jobs:
         assert "its worker was stopped" in [event.note for event in services.jobs.get(job.id).events]
     assert [deaths(services, job) for job in jobs] == [1] * len(jobs), "a stop counts for nothing"
@@ -163,27 +137,27 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
 def test_a_worker_that_hangs_is_told_killed_and_replaced(
     pravah: Pravah, slow: Path, services: bootstrap.Services
 ) -> None:
-    server = start(pravah, PRAVAH_LEASE_SECONDS="3", PRAVAH_HEARTBEAT_SECONDS="0.5")
+    server = pravah.serve(env={"PRAVAH_LEASE_SECONDS": "3", "PRAVAH_HEARTBEAT_SECONDS": "0.5"})
     job, _ = services.jobs.submit(slow_request(slow))
     wait_until(lambda: services.jobs.get(job.id).progress, "the worker runs it")
-    hung = server.worker()
+    hung = worker_of(server)
     os.kill(hung, signal.SIGSTOP)
-    wait_until(lambda: server.worker_problem() == f"running as process {hung}, no sign of life", "it is told")
+    wait_until(lambda: worker_problem(server) == f"running as process {hung}, no sign of life", "it is told")
     assert "pravah_worker_up 0.0" in server.get("/api/metrics").decode()
     wait_until(lambda: goes_on(services.jobs.get(job.id)), "its job goes on in the next one")
     assert not is_alive(hung)
-    wait_until(lambda: not server.worker_problem(), "the server is ready again")
-    assert server.worker_line().endswith(", restarted once (last end: killed after no sign of life for 3 s)")
+    wait_until(lambda: not worker_problem(server), "the server is ready again")
+    assert worker_line(server).endswith(", restarted once (last end: killed after no sign of life for 3 s)")
     assert deaths(services, job) == 1
 
 
 def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
     pravah: Pravah, slow: Path, services: bootstrap.Services
 ) -> None:
-    server = start(pravah)
+    server = pravah.serve()
     job, _ = services.jobs.submit(slow_request(slow))
     wait_until(lambda: services.jobs.get(job.id).progress, "it runs")
-    worker = server.worker()
+    worker = worker_of(server)
     os.kill(server.process.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(worker), "the worker ends with its server")
     view = services.jobs.get(job.id)

@@ -32,6 +32,12 @@ with bootstrap.open_services(settings.load_settings()) as opened:
 
 
 @pytest.fixture
+def settings(settings: settings_module.Settings) -> settings_module.Settings:
+    """Return settings with one thread a job: what a slow one computes until it is stopped is of no use."""
+    return settings.model_copy(update={"engine_threads": 1})
+
+
+@pytest.fixture
 def slow_source(tmp_path: Path) -> Path:
     """Return a directory that no machine digests within a test: a sparse file of 400 GB."""
     root = tmp_path / "slow"
@@ -71,6 +77,7 @@ def spawn(settings: settings_module.Settings, tmp_path: Path) -> Iterator[Spawn]
             "PRAVAH_DATABASE_URL": settings.database_url.get_secret_value(),
             "PRAVAH_ALLOWED_ROOTS": str(tmp_path),
             "PRAVAH_MIN_FREE_DISK_BYTES": "0",
+            "PRAVAH_ENGINE_THREADS": "1",
             **more,
         }
         command = [sys.executable, "-c", RUNNER]

@@ -32,6 +32,12 @@ def source(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def settings(settings: settings_module.Settings) -> settings_module.Settings:
+    """Return settings with a thread for the large file, and one for the others."""
+    return settings.model_copy(update={"engine_threads": 2})
+
+
 def test_a_running_job_is_paused_and_goes_on_from_what_it_has_made(running: bootstrap.Services, source: Path) -> None:
     # One thread reads the large file; of BLAKE3 all would.
     options = {"algorithms": ["sha256"]}
