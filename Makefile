@@ -132,13 +132,14 @@ system-test:
 	if [ -n "$$missing" ]; then echo "Installing$$missing for the tests ..."; $(call apt,$$missing); fi
 
 soak: $(VENV)/.dev system-test ## Fuzz, break and load far more than the tests do: about two hours on 2 cores
-	@export PRAVAH_TEST_SEED=$${PRAVAH_TEST_SEED:-$$(date +%s)} PRAVAH_FUZZ_SECONDS=300 PRAVAH_FAULT_POINTS=20000
+	@export PRAVAH_TEST_SEED=$${PRAVAH_TEST_SEED:-$$(date +%s)} PRAVAH_FUZZ_SECONDS=$${PRAVAH_FUZZ_SECONDS:-300}
+	export PRAVAH_FAULT_POINTS=$${PRAVAH_FAULT_POINTS:-20000} PRAVAH_FAULT_FACTOR=$${PRAVAH_FAULT_FACTOR:-40}
 	echo "About two hours on 2 cores. To repeat this run: make soak PRAVAH_TEST_SEED=$$PRAVAH_TEST_SEED"
 	SECONDS=0; told() { echo "soak: $$1 took $$SECONDS s"; SECONDS=0; }
-	cargo test --release --package pravah-engine --test engine fuzz:: -- --nocapture; told "fuzzing, 300 s a parser"
+	cargo test --release --package pravah-engine --test engine fuzz:: -- --nocapture; told "fuzzing, $$PRAVAH_FUZZ_SECONDS s a parser"
 	cargo test --release --package pravah-engine --test engine faults:: -- --nocapture; told "faults of the engine"
-	PRAVAH_FAULT_FACTOR=40 $(BIN)/pytest -n $(WORKERS) tests/faults; told "faults of the services, load"
-	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) tests/unit tests/integration/api; told "properties, 1,000 examples each"
+	$(BIN)/pytest -n $(WORKERS) tests/faults; told "faults of the services, load"
+	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) --timeout 3600 tests/unit tests/integration/api; told "properties, 1,000 examples each"
 
 lint: $(VENV)/.dev types ## Check form, types and imports
 	@$(BIN)/ruff check .
