@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use crate::base::error::{EngineError, Result};
-use crate::base::issue::{Extent, Issue, IssueKind, IssueLog};
+use crate::base::issue::{IssueExtent, Issue, IssueKind, IssueLog};
 use crate::base::sync::lock;
 
 const UNKNOWN: u64 = u64::MAX;
@@ -191,16 +191,16 @@ impl Control {
     /// Record trouble with one path (bytes, relative to the source): something of it was not read, or not written, so
     /// that the job is incomplete.
     pub fn issue(&self, stage: &'static str, path: &[u8], kind: IssueKind, message: impl Into<String>) {
-        self.record(Issue { stage, path: path.to_vec(), kind, message: message.into() }, Extent::Incomplete);
+        self.record(Issue { stage, path: path.to_vec(), kind, message: message.into() }, IssueExtent::Incomplete);
     }
 
     /// Record what is odd about a path of which all was read.
     pub fn remark(&self, stage: &'static str, path: &[u8], kind: IssueKind, message: impl Into<String>) {
-        self.record(Issue { stage, path: path.to_vec(), kind, message: message.into() }, Extent::Whole);
+        self.record(Issue { stage, path: path.to_vec(), kind, message: message.into() }, IssueExtent::Whole);
     }
 
     /// A list of issues that cannot be written ends the job: none of them may be lost.
-    fn record(&self, issue: Issue, extent: Extent) {
+    fn record(&self, issue: Issue, extent: IssueExtent) {
         if let Err(error) = self.issues.push(issue, extent) {
             self.fail(error);
         }

@@ -53,7 +53,7 @@ impl IssueKind {
 
 /// What an issue means for the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Extent {
+pub enum IssueExtent {
     /// What was asked for could not be read, or not to its end, or could not be written: the job is not whole.
     Incomplete,
     /// All of it was read, and something in it is odd: the operation's own figures say how much.
@@ -127,8 +127,8 @@ impl IssueLog {
     ///
     /// # Errors
     /// [`crate::base::error::EngineError::Output`] when it cannot be written.
-    pub fn push(&self, issue: Issue, extent: Extent) -> Result<()> {
-        if extent == Extent::Incomplete {
+    pub fn push(&self, issue: Issue, extent: IssueExtent) -> Result<()> {
+        if extent == IssueExtent::Incomplete {
             self.incomplete.fetch_add(1, Relaxed);
         }
         if let Some(followed) = lock(&self.followed).as_mut() {

@@ -28,6 +28,7 @@ mod sizes;
 mod source;
 mod split;
 mod thrift;
+mod views;
 mod weight;
 mod work;
 

@@ -7,7 +7,7 @@
 use std::sync::{Arc, Mutex};
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use arrow_schema::{Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, RowGroups};
 use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
 use parquet::basic::{CompressionCodec, ConvertedType, Encoding, Type};
@@ -20,6 +20,7 @@ use parquet::schema::types::ColumnDescriptor;
 
 use super::packed::PagePacking;
 use super::sizes::{self, Parquet};
+use super::views::viewed;
 use super::{LONGEST_ROW_BYTES, deltas};
 use crate::base::sync::lock;
 
@@ -144,33 +145,6 @@ impl ParquetRows {
             }
         }
         Ok(None)
-    }
-}
-
-/// The fields with their texts and bytes as views, and without dictionaries, which are written out when they change.
-fn viewed(fields: &Fields) -> Fields {
-    fields.iter().map(view).collect()
-}
-
-fn view(field: &FieldRef) -> FieldRef {
-    let kind = view_type(field.data_type());
-    if kind == *field.data_type() { Arc::clone(field) } else { Arc::new(Field::clone(field).with_data_type(kind)) }
-}
-
-fn view_type(kind: &DataType) -> DataType {
-    match kind {
-        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
-        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
-        DataType::Dictionary(_, values) => view_type(values),
-        DataType::RunEndEncoded(_, values) => view_type(values.data_type()),
-        DataType::Struct(fields) => DataType::Struct(viewed(fields)),
-        DataType::List(item) => DataType::List(view(item)),
-        DataType::LargeList(item) => DataType::LargeList(view(item)),
-        DataType::ListView(item) => DataType::ListView(view(item)),
-        DataType::LargeListView(item) => DataType::LargeListView(view(item)),
-        DataType::FixedSizeList(item, length) => DataType::FixedSizeList(view(item), *length),
-        DataType::Map(entries, sorted) => DataType::Map(view(entries), *sorted),
-        kind => kind.clone(),
     }
 }
 
