@@ -114,6 +114,7 @@ OPERATION = Operation(
         Figure(key="archive_bytes", title="Archive size", unit="bytes"),
         Figure(key="packed_percent", title="Compressed to", unit="%"),
         Figure(key="attributes_left_out", title="Extended attributes left out (all but user.*; all of them in a zip)"),
+        Figure(key="times_cut", title="Times outside 1678 to 2262, stored as the nearest one"),
         Figure(key="verified", title="Read back and compared"),
     ),
     cost="O(bytes) reading and compressing. Memory: about 150 bytes for each entry, plus at most 1 GiB",

@@ -162,6 +162,7 @@ OPERATION = Operation(
         Figure(key="saved_bytes", title="Saved", unit="bytes"),
         Figure(key="estimated", title="Estimated"),
         Figure(key="estimated_seconds", title="Estimated time", unit="seconds", optional=True),
+        Figure(key="times_cut", title="Times that the destination does not support", optional=True),
         Figure(key="destination", title="Destination", optional=True),
         REUSED.model_copy(update={"optional": True}),
     ),

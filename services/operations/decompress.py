@@ -180,6 +180,8 @@ OPERATION = Operation(
         Figure(key="replaced_members", title="Members replaced by a later one of the same name"),
         Figure(key="full_names", title="Files that kept their full name (app.zip beside app.tar.gz)", unit="files"),
         Figure(key="attributes_left_out", title="Extended attributes that the destination does not support"),
+        Figure(key="special_bits_left_out", title="Members without their setuid, setgid or sticky bit"),
+        Figure(key="times_cut", title="Times that the destination does not support"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),

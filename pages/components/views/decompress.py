@@ -34,6 +34,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         _tested(job)
     else:
         st.markdown(f"Written to {text.code(summary['destination'])}; {others} not compressed and were skipped.")
+        _lost(summary)
     st.subheader("Largest files", anchor=False)
     columns = ("path", "format", "size_bytes", "unpacked_bytes", "members")
     linked.top(services, job.id, "decompress.result", columns, sort="-unpacked_bytes", limit=_LISTED)
@@ -63,6 +64,18 @@ def _verdict(services: bootstrap.Services, job: JobView, summary: Mapping[str, A
         wanted = [results.Filter(column="status", operator="ne", value="whole")]
         columns = ("path", "status", "format", "size_bytes")
         linked.top(services, job.id, "decompress.result", columns, sort="status,path", limit=_LISTED, filters=wanted)
+
+
+def _lost(summary: Mapping[str, Any]) -> None:
+    """Say what members do not have at the destination."""
+    lost = [
+        (summary["special_bits_left_out"], "setuid, setgid or sticky bit", "setuid, setgid or sticky bits"),
+        (summary["times_cut"], "time that is out of range there", "times that are out of range there"),
+        (summary["attributes_left_out"], "extended attribute", "extended attributes"),
+    ]
+    words = [text.count(count, one, many) for count, one, many in lost if count]
+    if words:
+        st.caption(f"Not kept at the destination: {', '.join(words)}.")
 
 
 def _tested(job: JobView) -> None:

@@ -48,6 +48,13 @@ fn tree(tree: &Tree) -> bool {
     times.into_iter().for_each(|(name, seconds, nanoseconds)| {
         tree.modified(name, seconds, nanoseconds);
     });
+    for (place, name) in ["dir/up", "absolute", "beside"].iter().enumerate() {
+        let time = rustix::fs::Timespec { tv_sec: 1_500_000_000 + place as i64, tv_nsec: 5_000_000 };
+        let times = rustix::fs::Timestamps { last_access: time, last_modification: time };
+        let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
+        rustix::fs::utimensat(rustix::fs::CWD, tree.at(name), &times, flags).unwrap();
+    }
+    tree.modified("dir", 1_234_567_890, 987_654_321);
     has_attributes
 }
 
@@ -84,8 +91,7 @@ fn seen(root: &Path, tick_ns: i64) -> Vec<Seen> {
             kind if kind.is_dir() => Vec::new(),
             _ => blake3::hash(&fs::read(entry.path()).unwrap()).as_bytes().to_vec(),
         };
-        let time = if meta.is_symlink() { (0, 0) } else { (meta.mtime(), meta.mtime_nsec()) };
-        let time = (time.0, time.1 / tick_ns * tick_ns);
+        let time = (meta.mtime(), meta.mtime_nsec() / tick_ns * tick_ns);
         all.push((entry.path().strip_prefix(root).unwrap().to_owned(), meta.mode(), time, content));
     }
     all
@@ -132,4 +138,15 @@ fn a_zip_keeps_links_and_tells_what_it_leaves_out() {
     assert_eq!(seen(&source.path(), 100), seen(&back, 100));
     let left_out = done.summary()["attributes_left_out"].as_u64().unwrap();
     assert!(!has_attributes || left_out >= 3, "{}", done.summary());
+}
+
+#[test]
+fn times_that_an_archive_cannot_hold_are_counted() {
+    let source = Tree::new();
+    source.file("far", "x").file("near", "x").modified("far", 9_300_000_000, 0);
+    for form in ["tar", "zip"] {
+        let done = spec("archive", &source.path()).option("form", form).run();
+        let is_far = fs::metadata(source.at("far")).unwrap().mtime() == 9_300_000_000;
+        assert_eq!(done.summary()["times_cut"], u64::from(is_far), "{form}");
+    }
 }

@@ -26,6 +26,7 @@ struct Member {
     name: &'static str,
     link: &'static str,
     mtime: Vec<u8>,
+    mode: &'static [u8],
     size: Option<u64>,
     content: Vec<u8>,
     is_signed: bool,
@@ -34,7 +35,18 @@ struct Member {
 
 fn member(kind: u8, name: &'static str, content: &[u8]) -> Member {
     let mtime = b"07346545000\0".to_vec();
-    Member { kind, name, link: "", mtime, size: None, content: content.to_vec(), is_signed: false, is_ustar: true }
+    let mode = b"0000640\0";
+    Member {
+        kind,
+        name,
+        link: "",
+        mtime,
+        mode,
+        size: None,
+        content: content.to_vec(),
+        is_signed: false,
+        is_ustar: true,
+    }
 }
 
 impl Member {
@@ -42,7 +54,7 @@ impl Member {
         let mut block = [0u8; 512];
         let mut put = |at: usize, text: &[u8]| block[at..at + text.len()].copy_from_slice(text);
         put(0, self.name.as_bytes());
-        put(100, b"0000640\0");
+        put(100, self.mode);
         put(108, b"0000000\0");
         put(116, b"0000000\0");
         put(124, format!("{:011o}\0", self.size.unwrap_or(self.content.len() as u64)).as_bytes());
@@ -268,13 +280,16 @@ struct Zipped {
     creator: u8,
     attributes: u32,
     method: u16,
+    /// Where that in its own header is another one.
+    local_name: Option<Vec<u8>>,
     local: Vec<u8>,
     central: Vec<u8>,
 }
 
 fn zipped(name: impl AsRef<[u8]>, content: &[u8]) -> Zipped {
     let (name, content) = (name.as_ref().to_vec(), content.to_vec());
-    Zipped { name, content, creator: 0, attributes: 0, method: 0, local: Vec::new(), central: Vec::new() }
+    let (local, central) = (Vec::new(), Vec::new());
+    Zipped { name, content, creator: 0, attributes: 0, method: 0, local_name: None, local, central }
 }
 
 /// A zip of stored members (APPNOTE 4.3).
@@ -292,14 +307,17 @@ fn zip(members: &[Zipped]) -> Vec<u8> {
             &crc.sum().to_le_bytes(),
             &size,
             &size,
-            &(member.name.len() as u16).to_le_bytes(),
         ]
         .concat();
+        let own_name = member.local_name.as_ref().unwrap_or(&member.name);
+        let [length, own_length] = [&member.name, own_name].map(|name| (name.len() as u16).to_le_bytes());
         let extra = |fields: &[u8]| (fields.len() as u16).to_le_bytes();
         all.extend(
-            [b"PK\x03\x04", &common[..], &extra(&member.local), &member.name, &member.local, &member.content].concat(),
+            [b"PK\x03\x04", &common[..], &own_length, &extra(&member.local), own_name, &member.local, &member.content]
+                .concat(),
         );
-        let made = [b"PK\x01\x02", &[20, member.creator][..], &common, &extra(&member.central), &[0; 6]].concat();
+        let made =
+            [b"PK\x01\x02", &[20, member.creator][..], &common, &length, &extra(&member.central), &[0; 6]].concat();
         let rest =
             [&member.attributes.to_le_bytes()[..], &offset.to_le_bytes(), &member.name, &member.central].concat();
         directory.extend([made, rest].concat());
@@ -461,7 +479,8 @@ fn a_damaged_header_costs_its_member_alone() {
     let all = messages(&done);
     assert!(done.issues().iter().all(|row| row.text("kind") == "malformed") && done.count("issues") == 7, "{all}");
     // The header, and the ten blocks of its content.
-    let told = "1 headers of members are damaged, the first after member one; 5632 bytes up to the next members";
+    let told = "the header of a member at byte 1024 of the tar, after member one, is damaged; 5632 bytes up to the next \
+                members were skipped";
     assert!(all.contains(&format!("d.tar: {told}")) && all.contains(&format!("end.tar: {told}")), "{all}");
     assert_eq!(done.summary()["verdict"], "damaged");
 }
@@ -555,4 +574,119 @@ fn members_packed_by_lzma_are_unpacked() {
             }
         }
     }
+}
+
+#[test]
+fn a_zeroed_header_is_no_end_of_the_archive() {
+    let tree = Tree::new();
+    let long = vec![b'x'; 5000];
+    let members = [member(b'0', "one", b"1"), member(b'0', "two", &long), member(b'0', "three", b"3")];
+    let zeroed = |at: usize| {
+        let mut all = tar(&members);
+        all[at..at + 512].fill(0);
+        all
+    };
+    // The first, the second, and one that is empty, whose neighbour is the next header.
+    tree.file("second.tar", zeroed(1024)).file("first.tar", zeroed(0));
+    let mut empty = tar(&[member(b'0', "one", b"1"), member(b'0', "gone", b""), member(b'0', "three", b"3")]);
+    empty[1024..1536].fill(0);
+    tree.file("empty.tar", empty);
+    let done = decompress(&tree).run();
+    assert_eq!(files_below(&out(&tree).join("second")), ["one", "three"]);
+    assert_eq!(files_below(&out(&tree).join("empty")), ["one", "three"]);
+    let all = messages(&done);
+    for told in [
+        "second.tar: the header of a member at byte 1024 of the tar, after member one, is zeroed; 5632 bytes",
+        "empty.tar: the header of a member at byte 1024 of the tar, after member one, is zeroed; 512 bytes",
+    ] {
+        assert!(all.contains(told), "{all}");
+    }
+    assert_eq!(done.summary()["statuses"]["whole"], 0, "{all}");
+}
+
+#[test]
+fn hard_links_may_come_before_what_they_lead_to() {
+    let tree = Tree::new();
+    let link = |name, link| Member { link, ..member(b'1', name, b"") };
+    let members = [
+        link("second", "first"),
+        link("first", "file"),
+        member(b'0', "file", b"content"),
+        link("lost", "nowhere"),
+        link("beside", "lost"),
+        link("replaced", "file"),
+        member(b'0', "replaced", b"later"),
+    ];
+    let mut early = vec![link("replaced", "file")];
+    early.extend(members.into_iter().filter(|one| one.name != "replaced" || one.kind == b'0'));
+    tree.file("links.tar", tar(&early));
+    for spec in [decompress(&tree), spec("decompress", &tree.path())] {
+        let done = spec.run();
+        assert_eq!(
+            messages(&done),
+            "links.tar: member beside: is a hard link to lost, which the archive does not contain, or was not unpacked\n\
+             links.tar: member lost: is a hard link to nowhere, which the archive does not contain, or was not unpacked\n"
+        );
+        assert_eq!(done.summary()["verdict"], "incomplete");
+    }
+    let folder = out(&tree).join("links");
+    let inode = |name: &str| fs::metadata(folder.join(name)).unwrap().ino();
+    assert_eq!((inode("first"), inode("second")), (inode("file"), inode("file")));
+    assert_eq!(fs::read(folder.join("replaced")).unwrap(), b"later");
+}
+
+#[test]
+fn what_members_lose_is_counted() {
+    let tree = Tree::new();
+    let with = |mode, kind, name| Member { mode, ..member(kind, name, b"") };
+    let far = records(&[("mtime", "99999999999")]);
+    let members = [
+        with(b"0004755\0", b'0', "setuid"),
+        with(b"0002755\0", b'5', "setgid"),
+        with(b"0001777\0", b'5', "sticky"),
+        with(b"0000755\0", b'0', "plain"),
+        member(b'x', "h", &far),
+        member(b'0', "far", b""),
+    ];
+    tree.file("t.tar", tar(&members));
+    let mut script = zipped("script", b"x");
+    (script.creator, script.attributes) = (3, 0o104_750 << 16);
+    let mut nobody = zipped("nobody", b"x");
+    (nobody.creator, nobody.attributes) = (3, 0o100_000 << 16);
+    tree.file("z.zip", zip(&[script, nobody]));
+    let done = decompress(&tree).run();
+    assert_eq!(messages(&done), "");
+    let meta = |name: &str| fs::metadata(out(&tree).join(name)).unwrap();
+    let modes = ["t/setuid", "t/setgid", "z/script", "z/nobody"].map(|name| meta(name).mode() & 0o7777);
+    assert_eq!(modes, [0o755, 0o755, 0o750, 0]);
+    // How far its years go, the file system of the test decides.
+    let cut = u64::from(meta("t/far").mtime() != 99_999_999_999);
+    let summary = done.summary();
+    assert_eq!((&summary["special_bits_left_out"], &summary["times_cut"]), (&4.into(), &cut.into()), "{summary}");
+}
+
+#[test]
+fn a_member_with_two_names_is_told() {
+    let tree = Tree::new();
+    let mut other = zipped("report.txt", b"x");
+    other.local_name = Some(b"program.exe".to_vec());
+    // Its own header is longer than most.
+    let mut long = zipped("long", b"x");
+    (long.local_name, long.local) = (Some(b"gone".to_vec()), [&[0xfe, 0xca, 0, 0x70][..], &[0; 0x7000]].concat());
+    let mut folder = zipped("folder/", b"");
+    folder.local_name = Some(b"folder".to_vec());
+    tree.file("z.zip", zip(&[other, zipped("same", b"x"), long, folder]))
+        .file("good.zip", zip(&[zipped("same", b"x")]));
+    let done = decompress(&tree).run();
+    let mut all: Vec<String> = messages(&done).lines().map(str::to_owned).collect();
+    all.sort();
+    assert_eq!(
+        all,
+        [
+            "z.zip: member folder/: has another name in its own header: folder",
+            "z.zip: member long: has another name in its own header: gone",
+            "z.zip: member report.txt: has another name in its own header: program.exe",
+        ]
+    );
+    assert_eq!((&done.summary()["verdict"], &done.summary()["statuses"]["whole"]), (&"damaged".into(), &1.into()));
 }

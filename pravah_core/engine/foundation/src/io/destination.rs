@@ -4,6 +4,7 @@
 //! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
+mod attributes;
 mod marker;
 mod parked;
 mod published;
@@ -20,9 +21,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
+pub use self::attributes::Attributes;
+use self::attributes::GivenTime;
 pub use self::marker::MARKER;
 use self::marker::take;
 pub use self::parked::Parked;
@@ -33,7 +36,6 @@ use crate::base::control::Control;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
 use crate::base::lasting;
-use crate::base::meta::Meta;
 use crate::base::paths;
 use crate::base::sync::lock;
 use crate::source::walk::open::{Root, open_at};
@@ -46,30 +48,6 @@ const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 
 /// Ticks of NTFS, each of 100 ns, from 1601 to 1970.
 pub const NTFS_EPOCH: i64 = 116_444_736_000_000_000;
-
-/// What is kept of a file.
-#[derive(Debug, Clone, Copy)]
-pub struct Attributes {
-    /// Permission bits.
-    pub mode: Option<u32>,
-    /// Last change of the content.
-    pub mtime: Option<Time>,
-    /// User and group; kept where the system allows it.
-    pub owner: Option<(u32, u32)>,
-}
-
-impl Attributes {
-    /// Nothing is kept.
-    pub const NONE: Self = Self { mode: None, mtime: None, owner: None };
-
-    /// Those of a file of the source.
-    pub fn of(meta: &Meta) -> Self {
-        let is_known = meta.mtime_ns != i64::MIN;
-        let mtime = Time::of_nanoseconds(meta.mtime_ns.into()).filter(|_| is_known);
-        let owner = Some((meta.uid, meta.gid)).filter(|_| !meta.is_object());
-        Self { mode: Some(meta.mode), mtime, owner }
-    }
-}
 
 /// An open destination.
 #[derive(Debug)]
@@ -84,6 +62,8 @@ pub struct Destination {
     is_named: bool,
     open: Mutex<HashMap<Vec<u8>, Arc<OwnedFd>>>,
     attributes: Mutex<Vec<(Vec<u8>, Attributes)>>,
+    /// Times that the file system could not hold.
+    times_cut: AtomicU64,
     /// In temporary names: a thread of an attempt that failed may still be about to remove its own.
     temporaries: (u64, AtomicU64),
     control: Arc<Control>,
@@ -117,6 +97,7 @@ impl Destination {
             is_named: job.is_some(),
             open: Mutex::default(),
             attributes: Mutex::default(),
+            times_cut: AtomicU64::new(0),
             temporaries: (RandomState::new().hash_one(()), AtomicU64::new(0)),
             control: Arc::clone(control),
         })
@@ -154,7 +135,9 @@ impl Destination {
         attributes: Attributes,
     ) -> std::result::Result<(), Refused> {
         let Some(temporary) = writing.temporary.take() else { return Ok(()) };
-        let published = apply(&*writing.file, attributes)
+        let published = attributes
+            .apply(&*writing.file)
+            .map(|given| self.note(given))
             .and_then(|()| self.claim(path))
             .and_then(|()| self.rename(&writing.directory, &temporary, &writing.name));
         published.map_err(|error| {
@@ -193,18 +176,27 @@ impl Destination {
         Ok(made)
     }
 
-    /// Make a symbolic link; what it leads to is not looked at.
+    fn note(&self, given: GivenTime) {
+        self.times_cut.fetch_add(u64::from(given == GivenTime::Cut), Relaxed);
+    }
+
+    /// Make a symbolic link, with an owner and a time of its own; what it leads to is not looked at.
     ///
     /// # Errors
     /// [`Refused`].
-    pub fn symlink(&self, path: &[u8], target: &[u8]) -> std::result::Result<(), Refused> {
+    pub fn symlink(&self, path: &[u8], target: &[u8], attributes: Attributes) -> std::result::Result<(), Refused> {
         let made = split(path).and_then(|(above, name)| {
             let directory = self.make(above)?;
             self.claim(path)?;
             if self.replaces {
                 let _ = rustix::fs::unlinkat(&*directory, name, AtFlags::empty());
             }
-            Ok(rustix::fs::symlinkat(target, &*directory, name)?)
+            rustix::fs::symlinkat(target, &*directory, name)?;
+            // A file system may have links without times: the link is there all the same.
+            if let Ok(given) = attributes.apply_to_link(directory.as_fd(), name) {
+                self.note(given);
+            }
+            Ok(())
         });
         made.map_err(|error| self.refuse(path, error))
     }
@@ -264,11 +256,11 @@ impl Destination {
 
     /// Give directories their attributes, make all of it last, and take the marker away; the marker of a job that has a
     /// name stays, for its caller to take away once the job is known to be complete: until then another attempt may
-    /// have to replace what is here.
+    /// have to replace what is here. Returns how many times the file system could not hold, and cut.
     ///
     /// # Errors
     /// [`EngineError::Output`], [`EngineError::Cancelled`].
-    pub fn finish(self) -> Result<()> {
+    pub fn finish(self) -> Result<u64> {
         let failed = |error: io::Error| EngineError::output(&self.path, error);
         let mut directories = std::mem::take(&mut *lock(&self.attributes));
         // The deepest first: what is changed in a directory changes its time.
@@ -278,13 +270,14 @@ impl Destination {
             self.control.check()?;
             let path: &[u8] = if path.is_empty() { b"." } else { &path };
             // The tree is whole without it.
-            let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| apply(&directory, attributes));
+            let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| attributes.apply(&directory)).map(|given| self.note(given));
         }
         self.make_last()?;
         if !self.is_named {
             rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
         }
-        lasting::sync_directory(&self.path).map_err(failed)
+        lasting::sync_directory(&self.path).map_err(failed)?;
+        Ok(self.times_cut.load(Relaxed))
     }
 }
 
@@ -307,27 +300,6 @@ fn split(path: &[u8]) -> io::Result<(&[u8], &[u8])> {
         b"" | b"." | b".." => Err(io::Error::new(io::ErrorKind::InvalidInput, "is not a valid name")),
         name => Ok((above, name)),
     }
-}
-
-fn apply(file: impl AsFd, attributes: Attributes) -> io::Result<()> {
-    let file = file.as_fd();
-    let mut mode = attributes.mode;
-    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    if let Some((user, group)) = attributes.owner.filter(|&owner| owner != own) {
-        let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
-        if rustix::fs::fchown(file, Some(user), Some(group)).is_err() {
-            // Somebody else's set-uid would be ours.
-            mode = mode.map(|mode| mode & !0o6000);
-        }
-    }
-    if let Some(mode) = mode {
-        rustix::fs::fchmod(file, Mode::from_raw_mode(mode))?;
-    }
-    if let Some(Time { seconds, nanoseconds }) = attributes.mtime {
-        let time = Timespec { tv_sec: seconds, tv_nsec: nanoseconds.into() };
-        rustix::fs::futimens(file, &Timestamps { last_access: time, last_modification: time })?;
-    }
-    Ok(())
 }
 
 /// Why a file is not at the destination.

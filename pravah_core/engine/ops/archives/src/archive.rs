@@ -183,6 +183,8 @@ struct Counts {
     bytes: u64,
     /// Extended attributes that the archive does not have.
     attributes_left_out: u64,
+    /// Times outside 1678 to 2262, which the archive has as the nearest one of these years.
+    times_cut: u64,
 }
 
 /// Takes the next bytes of a file.
@@ -323,6 +325,7 @@ impl Operation for Archive {
             "packed_percent": percent,
             "saved_bytes": counts.bytes.saturating_sub(bytes),
             "attributes_left_out": counts.attributes_left_out,
+            "times_cut": counts.times_cut,
             "verified": options.verify_output,
         });
         Ok(Report { not_covered: None, files: vec![written.file], summary })

@@ -124,6 +124,7 @@ impl Options for DecompressOptions {
             names: OnceLock::new(),
             full_names: AtomicU64::new(0),
             attributes_left_out: AtomicU64::new(0),
+            special_bits: AtomicU64::new(0),
             verdicts: Verdicts::default(),
             context,
         };
@@ -148,6 +149,8 @@ struct Shared {
     full_names: AtomicU64,
     /// Extended attributes that members could not be given.
     attributes_left_out: AtomicU64,
+    /// Members that lost set-uid, set-gid or sticky.
+    special_bits: AtomicU64,
     verdicts: Verdicts,
 }
 
@@ -206,7 +209,7 @@ impl Operation for Decompress {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, full_names, attributes_left_out, verdicts, .. } = shared;
+        let Shared { context, output, rows, other, full_names, attributes_left_out, special_bits, verdicts, .. } = shared;
         let mut sums = entries::UnpackTotals::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut failed = verdicts.failed(&context.control).into_iter();
@@ -215,7 +218,7 @@ impl Operation for Decompress {
             staged.extend(rows.stage(&mut sums)?);
         }
         let path = output.path().map(|path| path.to_string_lossy().into_owned());
-        output.finish()?;
+        let times_cut = output.finish()?;
         context.sink.commit(staged)?;
         let (verdict, statuses) = verdicts.summary(sums.statuses);
         let summary = json!({
@@ -228,6 +231,8 @@ impl Operation for Decompress {
             "replaced_members": sums.replaced,
             "full_names": full_names.load(Relaxed),
             "attributes_left_out": attributes_left_out.load(Relaxed),
+            "special_bits_left_out": special_bits.load(Relaxed),
+            "times_cut": times_cut,
             "bytes": sums.bytes,
             "unpacked_bytes": sums.unpacked,
             "other_files": other.load(Relaxed),

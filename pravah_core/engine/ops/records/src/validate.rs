@@ -285,7 +285,7 @@ impl Operation for ValidateOperation {
         staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
         let destination = validate.destination.map(|destination| {
             let path = destination.path().to_string_lossy().into_owned();
-            destination.finish().map(|()| path)
+            destination.finish().map(|_| path)
         });
         let destination = destination.transpose()?;
         context.sink.commit(staged)?;

@@ -262,6 +262,7 @@ impl Run<'_> {
         self.columns.text(item.meta.kind.as_str());
         self.columns.integer(size);
         self.columns.time(item.meta.mtime_ns);
+        self.counts.times_cut += u64::from(matches!(item.meta.mtime_ns, i64::MIN | i64::MAX));
         if self.columns.is_full() { self.rows.write(&self.columns.take()?) } else { Ok(()) }
     }
 

@@ -129,7 +129,7 @@ impl Mirror {
         }
         match self.context.root.read_link(path) {
             Err(error) => control.io_issue("read", path, &error),
-            Ok(target) => match self.destination.symlink(path, &target) {
+            Ok(target) => match self.destination.symlink(path, &target, self.attributes(meta)) {
                 Err(refused) => refused.tell(control, path)?,
                 Ok(()) => drop(self.links.fetch_add(1, Relaxed)),
             },
@@ -330,12 +330,13 @@ impl Operation for Mirror {
         }
         staged.push(by_extension(&context, &sums)?);
         let path = destination.path().to_string_lossy().into_owned();
-        destination.finish()?;
+        let times_cut = destination.finish()?;
         context.sink.commit(staged)?;
         let further = json!({
             "estimated": false,
             "destination": path,
             "links": links.into_inner(),
+            "times_cut": times_cut,
             "reused_files": reused.files(),
             "reused_bytes": reused.bytes(),
         });

@@ -36,6 +36,9 @@ pub const MEMBERS: &[Column] = &[
     Column::text("note"),
 ];
 
+/// Set-uid, set-gid and sticky.
+const SPECIAL_BITS: u32 = 0o7000;
+
 /// Where unpacked files go; nowhere in a test.
 pub struct UnpackTarget {
     destination: Option<Destination>,
@@ -125,8 +128,15 @@ impl UnpackTarget {
         self.destination.as_ref().map(Destination::path)
     }
 
+    /// Nobody's set-uid comes out of an archive.
     fn kept(&self, attributes: Attributes) -> Attributes {
-        if self.keep_metadata { attributes } else { Attributes::NONE }
+        let mode = attributes.mode.map(|mode| mode & !SPECIAL_BITS);
+        if self.keep_metadata { Attributes { mode, ..attributes } } else { Attributes::NONE }
+    }
+
+    /// True when something with these attributes loses set-uid, set-gid or sticky.
+    pub fn loses_bits(&self, attributes: Attributes) -> bool {
+        self.keep_metadata && attributes.mode.is_some_and(|mode| mode & SPECIAL_BITS != 0)
     }
 
     /// Write what `content` gives as the file at `path`; its length, and what comes behind it.
@@ -203,8 +213,8 @@ impl UnpackTarget {
         Ok(if self.keep_metadata { xattrs::set(&*made, xattrs) } else { 0 })
     }
 
-    pub fn symlink(&self, path: &[u8], target: &[u8]) -> std::result::Result<(), Refused> {
-        self.destination.as_ref().map_or(Ok(()), |destination| destination.symlink(path, target))
+    pub fn symlink(&self, path: &[u8], target: &[u8], own: Attributes) -> std::result::Result<(), Refused> {
+        self.destination.as_ref().map_or(Ok(()), |destination| destination.symlink(path, target, self.kept(own)))
     }
 
     pub fn link(&self, path: &[u8], existing: &[u8]) -> std::result::Result<(), Refused> {
@@ -218,8 +228,9 @@ impl UnpackTarget {
         }
     }
 
-    pub fn finish(self) -> Result<()> {
-        self.destination.map_or(Ok(()), Destination::finish)
+    /// Returns how many times the destination could not hold.
+    pub fn finish(self) -> Result<u64> {
+        self.destination.map_or(Ok(0), Destination::finish)
     }
 }
 

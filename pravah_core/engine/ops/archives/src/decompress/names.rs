@@ -50,12 +50,18 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
     if name.contains(&0) {
         return Err("its name contains a NUL byte");
     }
-    let mut path = folder.to_vec();
+    let (mut path, mut depth, mut climbs) = (folder.to_vec(), 0_i64, false);
     for part in name.split(|&byte| byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." => return Err("its name points outside the destination"),
+            b".." => {
+                (depth, climbs) = (depth - 1, true);
+                if depth < 0 {
+                    return Err("its name points outside the destination");
+                }
+            }
             part => {
+                depth += 1;
                 if !path.is_empty() {
                     path.push(b'/');
                 }
@@ -63,7 +69,8 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
             }
         }
     }
-    Ok(path)
+    // Behind a name, which may be that of a link, it may mean any place.
+    if climbs { Err("its name contains .. after a folder, and where that leads is not certain") } else { Ok(path) }
 }
 
 /// Look at where a link leads to that may lead anywhere.
@@ -130,6 +137,14 @@ mod tests {
         assert_eq!(member(b"f", b"...").unwrap(), b"f/...");
         for name in ["/etc/passwd", "../x", "a/../../x", "a/..", "a\0b"] {
             assert!(member(b"f", name.as_bytes()).is_err(), "{name:?}");
+        }
+        for (name, reason) in [
+            ("../x", "outside"),
+            ("a/../../x", "outside"),
+            ("a/../x", "contains .. after a folder"),
+            ("a/..", "contains .. after a folder"),
+        ] {
+            assert!(member(b"f", name.as_bytes()).unwrap_err().contains(reason), "{name:?}");
         }
     }
 

@@ -52,8 +52,11 @@ pub struct TarEntry {
 pub struct Damaged {
     pub places: u64,
     pub bytes: u64,
-    /// The last member before the first of them.
+    /// The last member before the first of them, and where that is.
     pub after: Vec<u8>,
+    pub at: u64,
+    /// Nothing but zeros is there, and no end of the archive.
+    pub is_zeroed: bool,
 }
 
 /// What comes after the end of an archive.
@@ -74,6 +77,8 @@ pub struct Behind {
 /// A tar that is being read.
 pub struct TarReader<R> {
     reader: R,
+    /// Bytes that were read.
+    at: u64,
     globals: PaxRecords,
     /// Bytes of the member's content that are left, and of the blocks it fills.
     left: u64,
@@ -97,7 +102,7 @@ struct Before {
 impl<R: Read> TarReader<R> {
     pub fn new(reader: R) -> Self {
         let (globals, behind) = (PaxRecords::default(), Behind::default());
-        Self { reader, globals, left: 0, rest: 0, peeked: None, began: false, last: Vec::new(), behind }
+        Self { reader, at: 0, globals, left: 0, rest: 0, peeked: None, began: false, last: Vec::new(), behind }
     }
 
     /// The next member; none at the end.
@@ -245,7 +250,14 @@ impl<R: Read> TarReader<R> {
             let is_empty = block.iter().all(|&byte| byte == 0);
             if read == BLOCK && is_empty {
                 empty += 1;
-            } else if read == BLOCK && is_header(&block) {
+                continue;
+            }
+            // One empty block alone ends no archive: it is where a header was.
+            if read == BLOCK && empty == 1 && !is_lost {
+                self.lose(2 * BLOCK, BLOCK, true);
+                (empty, is_lost) = (0, true);
+            }
+            if read == BLOCK && is_header(&block) {
                 self.behind.is_joined |= empty > 1 && self.began && !is_lost;
                 self.began = true;
                 return Ok(Some(block));
@@ -260,13 +272,20 @@ impl<R: Read> TarReader<R> {
             } else if read < BLOCK {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "ends in the middle of a member's header"));
             } else {
-                let damaged = &mut self.behind.damaged;
-                if damaged.places == 0 {
-                    damaged.after.clone_from(&self.last);
-                }
-                (damaged.places, damaged.bytes, is_lost) = (damaged.places + 1, damaged.bytes + read as u64, true);
+                self.lose(read, read, false);
+                is_lost = true;
             }
         }
+    }
+
+    /// Note that a header is damaged that begins `back` bytes before this place, and that `bytes` are of no member.
+    fn lose(&mut self, back: usize, bytes: usize, is_zeroed: bool) {
+        let damaged = &mut self.behind.damaged;
+        if damaged.places == 0 {
+            damaged.after.clone_from(&self.last);
+            (damaged.at, damaged.is_zeroed) = (self.at - back as u64, is_zeroed);
+        }
+        (damaged.places, damaged.bytes) = (damaged.places + 1, damaged.bytes + bytes as u64);
     }
 
     /// A block, or the one that was looked at; none at the end.
@@ -288,7 +307,10 @@ impl<R: Read> TarReader<R> {
         while read < BLOCK {
             match self.reader.read(&mut block[read..]) {
                 Ok(0) => break,
-                Ok(now) => read += now,
+                Ok(now) => {
+                    read += now;
+                    self.at += now as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if codec::is_rubbish(&error) => {
                     self.behind.stream = Some(error.to_string());
@@ -307,6 +329,7 @@ impl<R: Read> TarReader<R> {
             self.left = self.left.saturating_sub(BLOCK as u64);
         }
         let passed = io::copy(&mut self.reader.by_ref().take(self.rest), &mut io::sink())?;
+        self.at += passed;
         let is_cut = passed < self.left;
         (self.left, self.rest) = (0, 0);
         if is_cut { Err(cut()) } else { Ok(()) }
@@ -325,6 +348,7 @@ impl<R: Read> Read for TarReader<R> {
         }
         self.left -= read as u64;
         self.rest -= read as u64;
+        self.at += read as u64;
         Ok(read)
     }
 }

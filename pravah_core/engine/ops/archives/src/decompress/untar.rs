@@ -1,6 +1,6 @@
 //! The members of a tar, one after the other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -15,8 +15,9 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::io::destination::{Attributes, Refused};
 
-/// What is told of a member that came after another one of its name.
+/// What is told of a member that came after another one of its name, and before one.
 const REPLACES: &str = "replaces an earlier member of this name";
+const REPLACED: &str = "not unpacked: a later member has this name";
 
 /// Unpack all members below `folder`; their number. A member that is refused is an issue, and the others go on.
 ///
@@ -30,38 +31,99 @@ pub fn unpack(
     meter: &UnpackMeter,
 ) -> Result<u64, UnpackStop> {
     let mut tar = TarReader::new(reader);
-    // What members became files and links, by hashes of their paths.
-    let mut made = HashSet::new();
-    let mut members = 0;
+    let mut members = Members { shared, file, folder, made: HashSet::new(), waiting: HashMap::new() };
+    let mut count = 0;
     while let Some(entry) = tar.next()? {
-        members += 1;
-        if members > shared.limits.members {
+        count += 1;
+        if count > shared.limits.members {
             return Err(shared.limits.too_many_members(meter));
         }
-        let path = names::member(folder, &entry.name);
-        let hash = path.as_ref().map_or(0, |path| xxh3_128(path));
-        let attributes = attributes(&entry);
-        let replaces = made.contains(&hash);
-        let member = ArchiveMember { shared, file, folder, name: &entry.name, attributes, replaces };
-        if let Some(trouble) = &entry.trouble {
-            member.tell(IssueKind::Malformed, trouble);
-        }
-        let Some((kind, length)) = member_of(&member, &entry, &mut tar, meter)? else { continue };
-        if kind != MemberKind::Directory {
-            made.insert(hash);
-        }
-        let is_replacing = replaces && kind != MemberKind::Directory;
-        let mut rows = shared.rows.acquire();
-        if is_replacing {
-            rows.replaced();
-        }
-        rows.member(&file.path, &entry.name, (kind, length), is_replacing.then_some(REPLACES))?;
+        members.place(entry, &mut tar, meter)?;
     }
+    members.late()?;
     let stream = tar.behind.stream.take();
     for message in damaged(&tar.behind.damaged).into_iter().chain(behind(&tar.behind)).chain(stream) {
         shared.context.control.issue("read", &file.path, IssueKind::Malformed, message);
     }
-    Ok(members)
+    Ok(count)
+}
+
+/// What has become of the members of an archive.
+struct Members<'a> {
+    shared: &'a Shared,
+    file: &'a CompressedFile,
+    folder: &'a [u8],
+    /// What members became files and links, by hashes of their paths.
+    made: HashSet<u128>,
+    /// Hard links that came before what they lead to, by the hash of its path.
+    waiting: HashMap<u128, Vec<TarEntry>>,
+}
+
+impl Members<'_> {
+    fn hash(&self, name: &[u8]) -> Option<u128> {
+        names::member(self.folder, name).ok().map(|path| xxh3_128(&path))
+    }
+
+    fn member<'e>(&'e self, entry: &'e TarEntry, replaces: bool) -> ArchiveMember<'e> {
+        let Self { shared, file, folder, .. } = *self;
+        ArchiveMember { shared, file, folder, name: &entry.name, attributes: attributes(entry), replaces }
+    }
+
+    fn place(&mut self, entry: TarEntry, tar: &mut TarReader<impl Read>, meter: &UnpackMeter) -> Result<(), UnpackStop> {
+        let hash = self.hash(&entry.name);
+        if entry.what == What::HardLink
+            && let Some(target) = self.hash(&entry.link)
+            && hash != Some(target)
+            && !self.made.contains(&target)
+        {
+            self.waiting.entry(target).or_default().push(entry);
+            return Ok(());
+        }
+        let replaces = hash.is_some_and(|hash| self.made.contains(&hash));
+        let member = self.member(&entry, replaces);
+        if let Some(trouble) = &entry.trouble {
+            member.tell(IssueKind::Malformed, trouble);
+        }
+        let Some((kind, length)) = member_of(&member, &entry, tar, meter)? else { return Ok(()) };
+        let is_replacing = replaces && kind != MemberKind::Directory;
+        self.row(&entry, (kind, length), is_replacing.then_some(REPLACES))?;
+        self.made.extend(hash.filter(|_| kind != MemberKind::Directory));
+        Ok(())
+    }
+
+    fn row(&self, entry: &TarEntry, placed: (MemberKind, u64), replaced: Option<&str>) -> Result<(), UnpackStop> {
+        let mut rows = self.shared.rows.acquire();
+        if replaced.is_some() {
+            rows.replaced();
+        }
+        Ok(rows.member(&self.file.path, &entry.name, placed, replaced)?)
+    }
+
+    /// Make the hard links that came before their targets.
+    fn late(&mut self) -> Result<(), UnpackStop> {
+        let met: Vec<u128> = self.waiting.keys().copied().filter(|target| self.made.contains(target)).collect();
+        let mut ready: Vec<TarEntry> = met.iter().filter_map(|target| self.waiting.remove(target)).flatten().collect();
+        while let Some(entry) = ready.pop() {
+            self.shared.context.control.check()?;
+            let hash = self.hash(&entry.name);
+            if hash.is_some_and(|hash| self.made.contains(&hash)) {
+                self.row(&entry, (MemberKind::HardLink, 0), Some(REPLACED))?;
+                continue;
+            }
+            let Some(placed) = self.member(&entry, false).hard_link(&entry.link)? else { continue };
+            self.row(&entry, placed, None)?;
+            self.made.extend(hash);
+            ready.extend(hash.and_then(|hash| self.waiting.remove(&hash)).into_iter().flatten());
+        }
+        let mut lost: Vec<TarEntry> = self.waiting.drain().flat_map(|(_, entries)| entries).collect();
+        lost.sort_by(|one, other| one.name.cmp(&other.name));
+        for entry in lost {
+            let target = paths::escape(&entry.link);
+            self.member(&entry, false)
+                .refuse(&format!("is a hard link to {target}, which the archive does not contain, or was not unpacked"));
+        }
+        Ok(())
+    }
 }
 
 fn member_of(
@@ -91,13 +153,15 @@ fn member_of(
 
 /// What of a tar could not be read, in words.
 fn damaged(damaged: &Damaged) -> Option<String> {
-    let Damaged { places, bytes, after } = damaged;
+    let Damaged { places, bytes, after, at, is_zeroed } = damaged;
     (*places > 0).then(|| {
-        let after = paths::escape(after);
-        format!(
-            "{places} headers of members are damaged, the first after member {after}; {bytes} bytes up to the next \
-             members were skipped"
-        )
+        let place = match after.as_slice() {
+            [] => "before any member".to_owned(),
+            after => format!("after member {}", paths::escape(after)),
+        };
+        let how = if *is_zeroed { "is zeroed" } else { "is damaged" };
+        let headers = if *places == 1 { "the header of a member".to_owned() } else { format!("{places} headers of members, the first") };
+        format!("{headers} at byte {at} of the tar, {place}, {how}; {bytes} bytes up to the next members were skipped")
     })
 }
 
@@ -118,8 +182,7 @@ fn behind(behind: &Behind) -> Option<String> {
 }
 
 fn attributes(entry: &TarEntry) -> Attributes {
-    // Nobody's set-uid comes out of an archive.
-    let mode = entry.mode.map(|mode| mode & 0o777);
+    let mode = entry.mode.map(|mode| mode & 0o7777);
     Attributes { mode, mtime: entry.mtime, owner: entry.owner }
 }
 
@@ -150,6 +213,11 @@ impl ArchiveMember<'_> {
         self.tell(IssueKind::Unsupported, why);
     }
 
+    fn count_bits(&self) {
+        let loses = self.shared.output.loses_bits(self.attributes);
+        self.shared.special_bits.fetch_add(u64::from(loses), Relaxed);
+    }
+
     fn path(&self) -> Option<Vec<u8>> {
         names::member(self.folder, self.name).map_err(|why| self.refuse(why)).ok()
     }
@@ -168,6 +236,7 @@ impl ArchiveMember<'_> {
         let Some(path) = self.path() else { return Ok(None) };
         let made = self.shared.output.directory(&path, self.attributes, xattrs);
         let made = made.map(|left_out| _ = self.shared.attributes_left_out.fetch_add(left_out, Relaxed));
+        self.count_bits();
         self.placed(made, MemberKind::Directory)
     }
 
@@ -176,6 +245,7 @@ impl ArchiveMember<'_> {
         match self.shared.output.file(&path, content, self.attributes) {
             Ok(came) => {
                 self.shared.attributes_left_out.fetch_add(came.left_out, Relaxed);
+                self.count_bits();
                 Ok(Some((MemberKind::File, came.length)))
             }
             Err(UnpackStop::Refused(refused)) => {
@@ -195,7 +265,7 @@ impl ArchiveMember<'_> {
             return Ok(None);
         }
         self.make_way(&path);
-        self.placed(self.shared.output.symlink(&path, target), MemberKind::Symlink)
+        self.placed(self.shared.output.symlink(&path, target, self.attributes), MemberKind::Symlink)
     }
 
     fn hard_link(&self, target: &[u8]) -> Placed {

@@ -21,15 +21,17 @@ use super::{Shared, names};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::io::codec::{self, Codec, decoder};
-use pravah_foundation::io::destination::Attributes;
+use pravah_foundation::base::paths;
+use pravah_foundation::io::destination::{Attributes, Time};
 
 /// The part of st_mode that tells the kind, and a symbolic link's.
 const KIND_MODE: u32 = 0o170_000;
 const LINK_MODE: u32 = 0o120_000;
 /// The longest target of a link (PATH_MAX).
 const TARGET_BYTES: u64 = 4096;
-/// Names and extra fields of a header that are looked at for a time.
+/// Names and extra fields of most headers, and the most of any: both lengths have 16 bits.
 const HEADER_BYTES: usize = 4096;
+const LONGEST_HEADER_BYTES: usize = 256 << 10;
 
 /// Unpack a zip; what goes wrong is an issue.
 ///
@@ -115,22 +117,30 @@ fn member_of(
     mut member: ArchiveMember<'_>,
     meter: &UnpackMeter,
 ) -> std::result::Result<Option<(MemberKind, u64)>, UnpackStop> {
-    if listed.is_directory {
-        return member.directory(&[]);
-    }
     if listed.is_replaced {
         return Ok(Some((MemberKind::File, 0)));
+    }
+    let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other);
+    if let Ok(entry) = &entry {
+        let own = own_header(entry, &listed.raw);
+        // The name of an encrypted one may be masked there.
+        if let Some(other) = own.other_name.filter(|_| !listed.is_encrypted) {
+            // Other tools unpack it under that name: one of both lies.
+            let message = format!("has another name in its own header: {}", paths::escape(&other));
+            member.tell(IssueKind::Malformed, &message);
+        }
+        if listed.is_local_time && own.mtime.is_some() {
+            member.attributes.mtime = own.mtime;
+        }
+    }
+    if listed.is_directory {
+        return member.directory(&[]);
     }
     if listed.is_encrypted {
         member.refuse("is encrypted");
         return Ok(None);
     }
-    let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other)?;
-    if listed.is_local_time
-        && let Some(time) = own_time(&entry)
-    {
-        member.attributes.mtime = Some(time);
-    }
+    let entry = entry?;
     let packed = BufReader::with_capacity(64 << 10, entry.reader());
     let unpacked: Box<dyn Read + '_> = match listed.method {
         CompressionMethod::STORE => Box::new(packed),
@@ -158,9 +168,25 @@ fn member_of(
     member.content(MemberContent::of(&mut content))
 }
 
-/// The time in a member's own header, which the central directory may lack.
-fn own_time(entry: &ZipEntry<'_, FileReader>) -> Option<pravah_foundation::io::destination::Time> {
+/// What stands in a member's own header.
+#[derive(Default)]
+struct OwnHeader {
+    /// Its time, which the central directory may lack.
+    mtime: Option<Time>,
+    /// Its name, where that is another one than the central directory has.
+    other_name: Option<Vec<u8>>,
+}
+
+fn own_header(entry: &ZipEntry<'_, FileReader>, listed: &[u8]) -> OwnHeader {
     let mut buffer = vec![0; HEADER_BYTES];
-    let header = entry.local_header(&mut buffer).ok()?;
-    Extra::of(header.extra_fields(), header.file_path().as_bytes()).mtime
+    if entry.local_header(&mut buffer).is_err() {
+        buffer.resize(LONGEST_HEADER_BYTES, 0);
+    }
+    let Ok(header) = entry.local_header(&mut buffer) else { return OwnHeader::default() };
+    let path = header.file_path();
+    let name = path.as_bytes();
+    OwnHeader {
+        mtime: Extra::of(header.extra_fields(), name).mtime,
+        other_name: (name != listed).then(|| name.to_vec()),
+    }
 }

@@ -71,9 +71,10 @@ impl ZipMember {
         }
     }
 
-    /// Permission bits; a creator without any leaves them to the umask.
+    /// Permission bits, with set-uid, set-gid and sticky; a creator without any leaves them to the umask. A kind of file
+    /// says that there are some, even where none is set.
     pub fn permissions(&self) -> Option<u32> {
-        (self.mode & 0o777 != 0).then_some(self.mode & 0o777)
+        (self.mode != 0).then_some(self.mode & 0o7777)
     }
 
     pub fn note(&self) -> Option<String> {
