@@ -73,11 +73,11 @@ class KeepRule(Model):
 
     A group with a file in a reference keeps the reference's; the rule is for the others. Names of one inode stay or
     go together, unless `filters` spare one of them. A copy that shares its blocks with another, or has names that the
-    walk did not meet, is left alone: its removal frees nothing.
+    walk did not meet, is left alone: its removal frees nothing. A path through a symbolic link is never removed.
 
     Attributes:
-        keep: ``oldest``, ``newest``, ``shortest_path``: one file of each group; ``under``: those below `folder`, in
-            groups that have one there; ``each_name``: the oldest file of each distinct name.
+        keep: ``oldest`` (the file that the result calls kept), ``newest``, ``shortest_path``: one file of each group;
+            ``under``: those below `folder`, in groups that have one there; ``each_name``: the oldest file of each distinct name.
         folder: for ``under``; relative to the source, as the result shows it.
         filters: only rows that match may be removed, e.g. ``extension:eq:jpg``.
     """

@@ -21,17 +21,21 @@ MEDIA_TYPES: dict[str, str] = {"sh": "text/x-shellscript; charset=utf-8", "csv":
 # What a program or a person has called a copy; `copyright` and a year in brackets are none.
 _COPY = r"(?i)(^|[^a-z0-9])(copy|backups?)([^a-z]|$)|\(\d{1,3}\)|~(/|$)|\.bak([^a-z]|$)"
 _TIES = "is_copy, length(first_path), first_path"
+# The file that the result keeps is the oldest, by the same ties: there is one rule for both, and it is the engine's.
 _ORDER = {"newest": f"mtime DESC, {_TIES}", "shortest_path": "length(first_path), is_copy, first_path"}
 _LISTED = 20
 _DECIDED = """
     WITH files AS MATERIALIZED (
         SELECT "group", path, root, role, standing, size_bytes, epoch_ns(modified) AS mtime, inode, device,
-            links, {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under FROM {source}
+            links, {matches} AS matches, root = 'source' AND starts_with(path, ?) AS under,
+            standing <> 'through_link' AS is_own FROM {source}
     ), inodes AS (
-        SELECT "group", device, inode, min(mtime) AS mtime, min(path) AS first_path,
-            regexp_extract(min(path), '[^/]*$') AS name, bool_or(role = 'reference') AS is_reference,
-            regexp_matches(min(path), '{copy}') AS is_copy, bool_or(under) AS is_under,
-            bool_or(standing = 'shared_extents') OR max(links) > count(*) AS frees_nothing
+        SELECT "group", device, inode, min(mtime) AS mtime, min(path) FILTER (is_own) AS first_path,
+            regexp_extract(first_path, '[^/]*$') AS name, bool_or(role = 'reference') AS is_reference,
+            regexp_matches(first_path, '{copy}') AS is_copy, bool_or(under AND is_own) AS is_under,
+            bool_or(standing IN ('kept', 'reference')) AS stays_in_result,
+            bool_or(standing IN ('shared_extents', 'linked_elsewhere')) OR max(links) > count(*) FILTER (is_own)
+                AS frees_nothing
         FROM files GROUP BY "group", device, inode
     ), weighed AS (
         SELECT *, bool_or(is_reference) OVER (PARTITION BY "group") AS any_reference,
@@ -42,11 +46,11 @@ _DECIDED = """
             frees_nothing OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
     ), keepers AS (
         SELECT "group", min(path) AS keep, arg_min(root, path) AS keep_root, arg_min(mtime, path) AS keep_mtime
-        FROM files JOIN decided USING ("group", device, inode) WHERE kept GROUP BY "group"
+        FROM files JOIN decided USING ("group", device, inode) WHERE kept AND is_own GROUP BY "group"
     ), removed AS (
         SELECT files.*, keep, keep_root, keep_mtime
         FROM files JOIN decided USING ("group", device, inode) JOIN keepers USING ("group")
-        WHERE NOT kept AND matches AND role = 'candidate'
+        WHERE NOT kept AND matches AND is_own AND role = 'candidate'
     )"""
 _SCRIPT = """#!/usr/bin/env bash
 # Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
@@ -100,9 +104,14 @@ printf '%s: %s files, %s bytes; skipped: %s\\n' "$word" "$removed" "$bytes" "$sk
 """
 
 
-def preference(path: str) -> tuple[bool, int, str]:
-    """Return by what of two equal folders the one that stays is found, the smallest: as `_TIES` for files."""
-    return re.search(_COPY, path) is not None, len(path), path
+def preference(path: str, redundant_bytes: int) -> tuple[int, bool, int, str]:
+    """Return by what of two equal folders the one that stays is found, the smallest.
+
+    Args:
+        path: ties are those of files, `_TIES`.
+        redundant_bytes: of its files, as the result counts them: most files of the smallest one stay anyway.
+    """
+    return redundant_bytes, re.search(_COPY, path) is not None, len(path), path
 
 
 class Removal:
@@ -127,7 +136,8 @@ class Removal:
             source=table.source,
             part='"group", name' if rule.keep == "each_name" else '"group"',
             copy=_COPY,
-            order=_ORDER.get(rule.keep, f"mtime, {_TIES}"),
+            # What is listed only through links is never removed, so it needs no other one to stay.
+            order=f"first_path IS NULL, {_ORDER.get(rule.keep, f'stays_in_result DESC, mtime, {_TIES}')}",
             chosen="is_under OR NOT any_under" if rule.keep == "under" else "place = 1",
         )
 
@@ -141,7 +151,7 @@ class Removal:
         text = f"""{self._decided}, whole AS (
             SELECT "group", device, inode, any_value(size_bytes) AS size_bytes
             FROM files JOIN decided USING ("group", device, inode)
-            WHERE NOT kept GROUP BY "group", device, inode HAVING bool_and(matches)
+            WHERE NOT kept AND is_own GROUP BY "group", device, inode HAVING bool_and(matches)
         ) SELECT (SELECT count(*) FROM removed), (SELECT coalesce(sum(size_bytes), 0)::BIGINT FROM whole),
             (SELECT count(DISTINCT "group") FROM removed), (SELECT count(DISTINCT "group") FROM files)"""
         return Statement(text, self._values)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
+import os
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +47,8 @@ def test_whole_copied_folders_come_first_and_one_chooses_which_stays(
     places = ("2023 (copy)", "2023", "elsewhere/2023")
     root = tree({f"{place}/{name}": content for place in places for name, content in files.items()})
     (root / "2.jpg").write_bytes(files["2.jpg"])
+    for path in root.rglob("*.jpg"):
+        os.utime(path, ns=(10**18, 10**18))
     job = run_job("duplicates", root)
     app = open_page("job", id=str(job.id))
     headings = [one.value for one in app.subheader]
@@ -232,6 +237,21 @@ def test_validate_shows_the_verdict_and_takes_a_changed_schema(
         "**Valid.** All records match"
         in open_page("job", id=str(run_job("validate", tree({"b.csv": b"a\n1\n"}, name="b")).id)).success[0].value
     )
+
+
+def test_decompress_says_what_members_have_lost(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder, tmp_path: Path
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, mode in (("tool", 0o4755), ("plain", 0o755)):
+            member = tarfile.TarInfo(name)
+            member.mode = mode
+            archive.addfile(member)
+    job = run_job("decompress", tree({"a.tar": packed.getvalue()}), destination=str(tmp_path / "out"))
+    page = texts(open_page("job", id=str(job.id)))
+    assert "Not kept at the destination: 1 setuid, setgid or sticky bit." in page
+    assert (tmp_path / "out" / "a" / "tool").stat().st_mode & 0o7777 == 0o755
 
 
 def test_a_job_that_could_not_read_everything_has_the_badge_and_says_so(

@@ -57,7 +57,10 @@ def _group(folders: Sequence[Folder]) -> None:
         choices = [folder["path"] for folder in removable]
         stays = ""
         if len(removable) == len(folders):
-            best = choices.index(min(choices, key=removal.preference))
+            best = min(
+                range(len(removable)),
+                key=lambda place: removal.preference(choices[place], removable[place]["reclaimable_bytes"]),
+            )
             stays = st.radio("Stays", choices, best, format_func=_label, key=f"stays_{number}")
             choices.remove(stays)
         goes = st.selectbox("Remove from", choices, format_func=text.visible, key=f"goes_{number}")

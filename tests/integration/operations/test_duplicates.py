@@ -97,6 +97,66 @@ def test_names_of_one_inode_stay_or_go_together(running: bootstrap.Services, run
     assert running.results.removal_preview(job, rule).reclaimable_bytes == 11 + 4
 
 
+def test_a_plan_lists_no_path_through_a_link(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    root = tree({"real/a": b"content", "copy/b": b"content"})
+    for place, name in enumerate(("copy/b", "real/a")):
+        os.utime(root / name, ns=(10**18 + place, 10**18 + place))
+    # In front of the names that they lead to, by their path, and behind them.
+    for name, target in (("a link", "real"), ("z link", "real"), ("another", "copy/b"), ("zz", "real/a")):
+        (root / name).symlink_to(root / target)
+    view = run_job("duplicates", root, walk={"follow_links": True})
+    assert view.result("duplicates")["summary"]["hard_linked_inodes"] == 0
+    assert rows(view, "hard_links") == []
+    standings = {row["path"]: row["standing"] for row in rows(view)}
+    links = dict.fromkeys(("a link/a", "z link/a", "another", "zz"), "through_link")
+    assert standings == {"copy/b": "kept", "real/a": "redundant"} | links
+    assert removed(running, view.id, keep="oldest") == {"real/a"}
+    assert removed(running, view.id, keep="newest") == {"copy/b"}
+    # A hard link is a name of its own; it goes with the other one, which frees the bytes once.
+    os.link(root / "real/a", root / "again")
+    view = run_job("duplicates", root, walk={"follow_links": True})
+    assert view.result("duplicates")["summary"]["hard_linked_inodes"] == 1
+    assert removed(running, view.id, keep="oldest") == {"real/a", "again"}
+    rule = results.KeepRule(keep="oldest")
+    assert running.results.removal_preview(view.id, rule).reclaimable_bytes == len(b"content")
+
+
+def test_what_is_seen_only_through_a_link_stays(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    root = tree({".hidden/a": b"content", "b": b"content", "c": b"content"})
+    (root / "link").symlink_to(root / ".hidden")
+    for place, name in enumerate((".hidden/a", "b", "c")):
+        os.utime(root / name, ns=(10**18 + place, 10**18 + place))
+    view = run_job("duplicates", root, walk={"follow_links": True, "include_hidden": False})
+    assert {row["path"]: row["standing"] for row in rows(view)} == {
+        "link/a": "linked_elsewhere",
+        "b": "kept",
+        "c": "redundant",
+    }
+    assert removed(running, view.id, keep="oldest") == {"c"}
+    assert removed(running, view.id, keep="newest") == {"b"}
+
+
+def test_the_map_and_the_plan_keep_the_same_files(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    places = ("2023 (copy)", "2023", "elsewhere/2023", "ünï/2023", "b\\n")
+    root = tree({f"{place}/{name}": name.encode() for place in places for name in ("1.jpg", "2.jpg")})
+    for ages in ((0, 0, 0, 0, 0), (0, 1, 2, 3, 4), (4, 3, 2, 1, 0), (3, 0, 0, 1, 1)):
+        for place, age in zip(places, ages, strict=True):
+            for name in ("1.jpg", "2.jpg"):
+                os.utime(root / place / name, ns=(10**18 + age, 10**18 + age))
+        view = run_job("duplicates", root)
+        waste = {row["path"] for row in rows(view) if row["standing"] == "redundant"}
+        assert removed(running, view.id, keep="oldest") == waste, ages
+        folders = [row for row in rows(view, "folders") if row["path"] != "."]
+        stays = min(folders, key=lambda row: removal.preference(row["path"], row["reclaimable_bytes"]))
+        assert stays["reclaimable_bytes"] == 0, (ages, stays)
+
+
 def test_a_reference_always_stays(running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path) -> None:
     reference = tmp_path / "kept"
     reference.mkdir()

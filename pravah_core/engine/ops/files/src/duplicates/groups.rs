@@ -21,6 +21,8 @@ pub enum Standing {
     Redundant,
     /// A further name of an inode: by itself it gives nothing back.
     HardLink,
+    /// A path to a listed file through a symbolic link or a mount, and no name of its own.
+    ThroughLink,
     /// Its blocks are shared with one that is kept: it gives nothing back.
     Shared,
     /// It has names that were not met: it gives nothing back while they are there.
@@ -35,6 +37,7 @@ impl Standing {
             Self::Kept => "kept",
             Self::Redundant => "redundant",
             Self::HardLink => "hard_link",
+            Self::ThroughLink => "through_link",
             Self::Shared => "shared_extents",
             Self::LinkedElsewhere => "linked_elsewhere",
         }
@@ -85,9 +88,11 @@ fn is_copy(path: &[u8]) -> bool {
     PATTERN.as_ref().is_some_and(|pattern| pattern.is_match(path))
 }
 
-/// One inode of a group with its names, sorted by path.
+/// One inode of a group with its names, sorted by path, those through links last.
 struct Copy {
     names: Vec<(Vec<u8>, u32)>,
+    /// The names of its own among them.
+    own: Vec<u32>,
     reference: bool,
     mtime_ns: i64,
 }
@@ -97,16 +102,20 @@ fn group(compared: &Compared, class: &Class, store: &FileStore, roots: &Roots) -
         let files = compared.names(inode).iter().map(|&number| (store.path(&store.files[number as usize]), number));
         let mut names: Vec<(Vec<u8>, u32)> = files.collect();
         names.sort_by(|(one, first), (other, second)| {
-            let role = |number: &u32| !store.is_reference(&store.files[*number as usize]);
+            let role = |&number: &u32| {
+                (!store.is_reference(&store.files[number as usize]), store.is_through_link(number))
+            };
             (role(first), one).cmp(&(role(second), other))
         });
         let first = &store.files[names[0].1 as usize];
-        Copy { reference: store.is_reference(first), mtime_ns: first.mtime_ns, names }
+        let own = store.own_names(names.iter().map(|name| name.1));
+        Copy { reference: store.is_reference(first), mtime_ns: first.mtime_ns, own, names }
     };
     let mut copies: Vec<Copy> = class.inodes.iter().map(copy).collect();
     let place = |copy: &Copy| {
         let path = &copy.names[0].0;
-        (!copy.reference, copy.mtime_ns, is_copy(path), path.len(), path.clone())
+        // What has no name of its own here cannot go, so another one need not stay for it; but it may have to.
+        (!copy.reference, copy.own.is_empty(), copy.mtime_ns, is_copy(path), path.len(), path.clone())
     };
     copies.sort_by_cached_key(place);
     let size = store.files[copies[0].names[0].1 as usize].size;
@@ -120,9 +129,7 @@ fn group(compared: &Compared, class: &Class, store: &FileStore, roots: &Roots) -
         let standing = match extents {
             _ if copy.reference => Standing::Reference,
             _ if is_kept => Standing::Kept,
-            _ if store.names_of(copy.names.iter().map(|name| name.1)) < store.links(copy.names[0].1) => {
-                Standing::LinkedElsewhere
-            }
+            _ if (copy.own.len() as u64) < store.links(copy.names[0].1) => Standing::LinkedElsewhere,
             Some(extents) if kept_extents.contains(&extents) => Standing::Shared,
             _ => Standing::Redundant,
         };
@@ -132,8 +139,12 @@ fn group(compared: &Compared, class: &Class, store: &FileStore, roots: &Roots) -
         }
         members.push(GroupMember { file: copy.names[0].1, standing });
         members.extend(copy.names[1..].iter().map(|&(_, file)| {
-            let of_reference = store.is_reference(&store.files[file as usize]);
-            GroupMember { file, standing: if of_reference { Standing::Reference } else { Standing::HardLink } }
+            let standing = match store.is_reference(&store.files[file as usize]) {
+                _ if !copy.own.contains(&file) => Standing::ThroughLink,
+                true => Standing::Reference,
+                false => Standing::HardLink,
+            };
+            GroupMember { file, standing }
         }));
     }
     DuplicateGroup { size, digest: class.digest, members: members.into(), inodes: copies.len() as u32, reclaimable }

@@ -332,17 +332,22 @@ impl FileStore {
         self.linked.get(&file).is_some_and(|names| names.via_link)
     }
 
-    /// How many of the files are names of their own: the same one, met by several paths, is one.
-    pub fn names_of(&self, files: impl Iterator<Item = u32>) -> u64 {
+    /// True when the path of a file leads through a symbolic link, which is its last part or one before.
+    pub fn is_through_link(&self, file: u32) -> bool {
+        self.is_via_link(file) || self.folders[self.files[file as usize].folder as usize].via_link
+    }
+
+    /// The files among these that are names of their own: the same one, met by several paths, is one, the first of them.
+    pub fn own_names(&self, files: impl Iterator<Item = u32>) -> Vec<u32> {
         let mut seen = HashSet::with_hasher(RandomState::default());
-        files.filter(|&file| !self.is_via_link(file)).for_each(|file| {
+        let is_new = |&file: &u32| {
             let place = &self.files[file as usize];
             let folder = &self.folders[place.folder as usize];
             // In a bucket each path is a place.
             let at = folder.identity.ok_or(place.folder);
-            seen.insert((at, self.name(place)));
-        });
-        seen.len() as u64
+            seen.insert((at, self.name(place)))
+        };
+        files.filter(|&file| !self.is_through_link(file)).filter(is_new).collect()
     }
 
     /// What the job's one read says of a file; none = it was not read.

@@ -264,7 +264,12 @@ fn write_hard_links(job: &Duplicates) -> Result<(Staged, u64)> {
     let mut table = GroupTable::new(job, "hard_links", HARD_LINKS);
     let mut link = 0;
     for inode in 0..job.compared.inodes.len() as u32 {
-        let names = job.compared.names(inode);
+        let mut names = job.compared.names(inode).to_vec();
+        if names.len() > 1 {
+            names.sort_by_cached_key(|&number| job.store.path(&job.store.files[number as usize]));
+            // A path through a link leads to a name, and is none.
+            names = job.store.own_names(names.into_iter());
+        }
         if names.len() < 2 {
             continue;
         }

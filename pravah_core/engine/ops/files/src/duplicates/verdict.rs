@@ -35,9 +35,9 @@ impl<'a> Wipe<'a> {
         let folder = |file: u32| &store.folders[store.files[file as usize].folder as usize];
         let is_candidate = |file: &u32| !folder(*file).reference;
         let has_candidate = names.iter().any(is_candidate);
-        let in_source = names.iter().copied().filter(|file| is_candidate(file) && !folder(*file).via_link);
+        let in_source = names.iter().copied().filter(is_candidate);
         // A file of the source that is mounted elsewhere has a second path, but no second name.
-        if has_candidate && store.names_of(in_source) >= store.links(names[0]) {
+        if has_candidate && store.own_names(in_source).len() as u64 >= store.links(names[0]) {
             return false;
         }
         names.iter().any(|&file| {
