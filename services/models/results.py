@@ -77,7 +77,8 @@ class KeepRule(Model):
 
     Attributes:
         keep: ``oldest`` (the file that the result calls kept), ``newest``, ``shortest_path``: one file of each group;
-            ``under``: those below `folder`, in groups that have one there; ``each_name``: the oldest file of each distinct name.
+            ``under``: those below `folder`, in groups that have one there; ``each_name``: the oldest file of each
+            distinct name.
         folder: for ``under``; relative to the source, as the result shows it.
         filters: only rows that match may be removed, e.g. ``extension:eq:jpg``.
     """
