@@ -85,7 +85,9 @@ class ConvertOptions(ReadOptions):
     to: To = field(
         To.PARQUET,
         title="Convert to",
-        description="Format of the converted files: Parquet, CSV (RFC 4180) or JSON Lines (one object a line).",
+        description="Format of the converted files: Parquet, CSV (RFC 4180) or JSON Lines (one object a line). No "
+        "value is changed: CSV has the text of the fields, and each Parquet column a type that holds all its values. "
+        "From JSON Lines, Parquet and Arrow files, types and nesting are kept where the new format has them.",
     )
     destination: Text | None = destination(
         "New or empty directory for the converted files. Without one, they are part of the result, to download.",
@@ -106,7 +108,8 @@ class ConvertOptions(ReadOptions):
     column_types: list[ColumnType] = field(
         [],
         title="Types",
-        description="Types of columns, each as name=type. Types of other columns are detected.",
+        description="Types of columns, each as name=type. Types of other columns are detected. Numbers that a float "
+        "does not hold are rounded and counted only if you set float.",
         widget="verbatim",
         placeholder="all detected",
         max_length=10_000,
@@ -228,7 +231,11 @@ OPERATION = Operation(
                 ),
                 integer("columns", "columns", "Number of columns"),
                 integer("row_groups", "row groups", "Number of row groups"),
-                integer("readings", "readings", "How often the file was read; 2 if a later value widened a type"),
+                integer(
+                    "readings",
+                    "readings",
+                    "How often the file was read; more than once if a later value widened a type",
+                ),
                 integer(
                     "files",
                     "files",
@@ -243,11 +250,18 @@ OPERATION = Operation(
                 *path_columns(),
                 words("column", "The column"),
                 integer("position", "columns", "Position in the file, counted from 1"),
-                words("type", "integer, float, boolean, date, timestamp, time or text"),
+                words(
+                    "type",
+                    "integer, float, decimal(digits,scale), boolean, date, timestamp, time or text; ns for "
+                    "nanoseconds, UTC for values with a zone. From Parquet and Arrow also binary, list, map, structure",
+                ),
                 words(
                     "type_is",
-                    "`found`: detected; `asked for`: from the option Types; `of other files`: from the union",
+                    "`found`: detected; `asked for`: from the option Types; `of other files`: from the union; "
+                    "`copied`: the text is copied as it is; `of the source`: the type in the Parquet or Arrow file",
                 ),
+                words("null_words", "Words that mean null in this column, and how often, such as `NA: 3`"),
+                words("note", "Why the column has this type, if it is an unusual one; a new name; rounded values"),
             ),
         ),
         Table(
@@ -292,7 +306,7 @@ OPERATION = Operation(
         Figure(key="records_written", title="Records written"),
         Figure(key="records_rejected", title="Records rejected"),
         Figure(key="values_nulled", title="Values replaced with null"),
-        Figure(key="read_twice", title="Files read twice (a later value widened a type)", unit="files"),
+        Figure(key="read_twice", title="Files read again (a later value widened a type)", unit="files"),
         Figure(key="full_names", title="Files that kept their full name (a.csv beside a.tsv)", unit="files"),
         Figure(key="destination", title="Written to", optional=True),
     ),
@@ -321,6 +335,11 @@ OPERATION = Operation(
             files={"a.csv": b"id,price\n1,2\n2,oops\n"},
             options={"column_types": ["price=float"]},
             expect={"records_read": 2, "records_written": 1, "records_rejected": 1},
+        ),
+        Example(
+            title="Digits, labels and null words",
+            files={"a.csv": b"iso,version,id,n\nNA,1.1,9007199254740993,1\nDE,1.10,0.5,NA\n"},
+            expect={"verdict": "whole", "records_read": 2, "records_written": 2, "values_nulled": 0},
         ),
         Example(
             title="JSON Lines",

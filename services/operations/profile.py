@@ -28,6 +28,7 @@ _VALUES = integer("values", "values", "Fields with a value")
 _NULLS = integer(
     "nulls", "fields", "Fields without a value: empty fields, null values, and fields missing from short records"
 )
+_NULL_WORDS = words("null_words", "Words that mean null in this column, and how often, such as `NA: 3`")
 _DISTINCT = integer("distinct", "values", "Number of distinct values")
 _LEAST = words(
     "least",
@@ -50,6 +51,7 @@ _RESULT = (
     ),
     _VALUES,
     _NULLS,
+    _NULL_WORDS,
     number("null_share", "%", "Percentage of fields without a value"),
     integer("empties", "values", "Empty texts: quotes with nothing between them"),
     integer("missing", "fields", "Fields missing from short records; included in the nulls"),
@@ -162,6 +164,7 @@ OPERATION = Operation(
                 _TYPE,
                 _VALUES,
                 _NULLS,
+                _NULL_WORDS,
                 _DISTINCT,
                 _LEAST,
                 _GREATEST,

@@ -90,9 +90,11 @@ class ReadOptions(Options):
         "different.",
     )
     null_values: list[NullValue] = field(
-        ["NA", "N/A", "NULL", "null", "\\N"],
+        ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N"],
         title="Null values",
-        description="Texts that mean null, like an empty field. In quotes they are ordinary texts.",
+        description="Texts that mean null, like an empty field. In quotes they are ordinary texts. The default ones "
+        "mean null only in columns whose other values are all of one type, such as numbers or dates, but not text. A "
+        "list of your own applies to every column.",
         widget="verbatim",
         max_length=100,
     )

@@ -41,23 +41,6 @@ def _text(made: random.Random) -> str:
     return "".join(made.choices(_TEXTS, k=made.randrange(3)))
 
 
-def _flat(record: dict[str, Any], above: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in record.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{above}{key}.")
-        else:
-            flat[above + key] = value
-    return flat
-
-
-def _is_same(given: Any, value: Any) -> bool:
-    """Return whether a value is there as it was, or in a column of texts as its own JSON."""
-    if given == value or not isinstance(given, str) or isinstance(value, str):
-        return bool(given == value)
-    return bool(json.loads(given) == value)
-
-
 def test_records_of_any_shape_keep_their_values(
     run_job: RunJob, tree: TreeBuilder, running: bootstrap.Services
 ) -> None:
@@ -75,12 +58,7 @@ def test_records_of_any_shape_keep_their_values(
     job = run_job("convert", tree(files), options={"to": "jsonl"})
     for name, records in tables.items():
         found = [json.loads(line) for line in _fetch(running, job, name).decode().split("\n")[:-1]]
-        for one, record in zip(found, records, strict=True):
-            wanted = {key: value for key, value in _flat(record).items() if value is not None}
-            given = {key: value for key, value in one.items() if value is not None}
-            assert given.keys() == wanted.keys(), name
-            for key, value in wanted.items():
-                assert _is_same(given[key], value), (name, key, given[key])
+        assert found == records, name
 
 
 def _table(rows: int) -> pa.Table:
@@ -116,7 +94,8 @@ def test_tables_become_what_they_were(
     pf.write_feather(table, root / "f.feather", compression="lz4")
     with pa.ipc.new_stream(root / "s.arrows", table.schema) as writer:
         writer.write_table(table)
-    job = run_job("convert", root)
+    # A schema of all files: their values are read as text.
+    job = run_job("convert", root, options={"columns": "union"})
     assert {row["path"]: row["records_written"] for row in rows(job)} == dict.fromkeys(
         ("t.parquet", "f.feather", "s.arrows"), 30_000
     )
@@ -133,8 +112,6 @@ def test_tables_become_what_they_were(
             elif column == "small":
                 # The shortest decimal of 32 bits is the same number again.
                 assert ours.cast(pa.float32()).equals(theirs), column
-            elif column == "at":
-                assert ours.cast(pa.timestamp("us")).equals(theirs.cast(pa.timestamp("us"))), column
             else:
                 assert ours.cast(theirs.type).equals(theirs), column
 

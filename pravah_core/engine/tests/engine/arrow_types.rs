@@ -249,6 +249,11 @@ fn every_type_in_every_shape_is_read() {
             say_the_same(&done);
         }
     }
+    let done = spec("convert", &tree.path()).run();
+    let issues: Vec<_> = done.issues().iter().map(|row| row.text("path").to_owned()).collect();
+    assert!(issues.is_empty(), "{issues:#?}");
+    let rows = done.table("result");
+    assert!(rows.len() == count && rows.iter().all(|row| row.integer("records_written") == ROWS as i64));
 }
 
 /// What is converted is the same whatever format it was in, and moments whatever zone they were in.

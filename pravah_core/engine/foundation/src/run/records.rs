@@ -19,6 +19,7 @@ mod head;
 mod later;
 mod nested;
 mod nulls;
+mod objects;
 mod options;
 mod packed;
 mod pages;
@@ -37,13 +38,17 @@ pub use format::{Format, stem};
 pub use head::{Head, lines};
 pub use later::STAGE;
 pub use nulls::Nulls;
+pub use objects::objects;
 pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
 pub use reading::{FileReading, Shared};
 pub use sample::{Sample, sample};
 pub use split::RecordSplitter;
 
+use arrow_array::RecordBatch;
+
 use crate::base::error::Result;
 use crate::base::meta::FileState;
+use crate::tabular::json::Oddities;
 use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
@@ -78,6 +83,24 @@ pub trait RecordHandler: Send + Sync + 'static {
     /// # Errors
     /// An error ends the job.
     fn records(&self, of: &Of<'_, Self>, part: &mut Self::Part, records: Records<'_>) -> Result<()>;
+
+    /// True when rows of a table are wanted as they are, and not as the text of records.
+    fn takes_rows(&self, _of: &Of<'_, Self>) -> bool {
+        false
+    }
+
+    /// Some rows of a table, if it takes them: what they lose; in words, why the file cannot be worked on.
+    ///
+    /// # Errors
+    /// An error ends the job.
+    fn rows(
+        &self,
+        _of: &Of<'_, Self>,
+        _part: &mut Self::Part,
+        _batch: &RecordBatch,
+    ) -> Result<std::result::Result<Lost, String>> {
+        Ok(Ok(Lost::default()))
+    }
 
     /// The end of a chunk, on the thread that worked on it.
     ///
@@ -159,6 +182,8 @@ pub struct RecordCounts {
     pub cut_at: Option<u64>,
     /// Its packed bytes ended or broke before its text did.
     pub is_broken_off: bool,
+    /// What is odd about values of JSON.
+    pub oddities: Oddities,
     /// Values of typed tables that were read as null; known at the end.
     pub lost: Lost,
 }
@@ -175,6 +200,7 @@ impl RecordCounts {
             && !self.is_open
             && self.strays == 0
             && self.ragged == 0
+            && self.oddities == Oddities::default()
             && self.lost == Lost::default()
             && self.not_utf8 == 0
     }
@@ -190,6 +216,7 @@ impl RecordCounts {
         self.bytes += next.bytes;
         self.not_utf8 += next.not_utf8;
         self.odd.add(next.odd);
+        self.oddities.add(next.oddities);
         self.is_open |= next.is_open;
         self.cut_at = self.cut_at.or(next.cut_at);
         self.is_broken_off |= next.is_broken_off;

@@ -2,7 +2,7 @@
 //!
 //! 1. A key of an object is a column; one of an object inside it is a column of both names, `outer.inner`. A list is
 //!    one value, as it stands there; so is what lies deeper than [`MOST_DEPTH`] objects.
-//! 2. A line that is no object by RFC 8259, has a key twice, or one that was not met when the columns were looked for
+//! 2. A line that is no object by RFC 8259, has a key twice (but not inside a list, where that is counted), or one that was not met when the columns were looked for
 //!    is a record that does not fit.
 //! 3. A value keeps its form: a text in quotes stays a text, also one of digits.
 
@@ -10,6 +10,7 @@ mod parse;
 mod shape;
 mod split;
 
+pub use parse::Oddities;
 pub use shape::{Learner, Shape};
 pub use split::JsonSplitter;
 
@@ -135,6 +136,8 @@ mod tests {
             "{\"a\":{\"b\":}}",
             "{a:1}",
             "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"a\":null}",
+            "{\"a\":{},\"a\":1}",
             "{\"a\":tru}",
             "nothing",
             " ,",
@@ -143,6 +146,24 @@ mod tests {
             assert_eq!(names, ["a"], "{line}");
             assert_eq!(rows, [Some(vec!["0".into()]), None, Some(vec!["2".into()])], "{line}");
         }
+    }
+
+    #[test]
+    fn a_key_that_is_there_twice_is_no_record_and_inside_a_list_it_is_counted() {
+        let text = concat!(
+            "{\"o\":{\"x\":1,\"y\":2},\"l\":[{\"k\":1,\"k\":2},{\"k\":1}]}\n",
+            "{\"o\":{\"x\":1},\"o\":{\"y\":2}}\n{\"o\":null,\"o\":{\"y\":2}}\n{\"o\":{\"x\":1,\"\\u0078\":2}}\n",
+            "{\"l\":[{\"k\":1,\"\\u006b\":\"\\ud83d\\ude00 \\ud83d \\udc00\"}]}\n",
+        );
+        let (names, found) = rows(text);
+        assert_eq!(names, ["o.x", "o.y", "l"]);
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false, false, true]);
+        let mut learner = Learner::default();
+        learner.lines(text.as_bytes()).unwrap();
+        let shape = learner.finish();
+        let (mut split, mut splitter) = (Split::default(), JsonSplitter::new(text.as_bytes(), &shape));
+        while splitter.next(&mut split) {}
+        assert_eq!(splitter.oddities(), Oddities { twice: 2, halves: 2 });
     }
 
     #[test]
@@ -155,11 +176,11 @@ mod tests {
 
     #[test]
     fn names_that_would_be_the_same_are_told_apart() {
-        let (names, found) = rows("{\"a.b\":1,\"a\":{\"b\":2},\"\\u0061\":3,\"\":4}\n{\"a\":5}\n");
+        let (names, found) = rows("{\"a.b\":1,\"a\":{\"b\":2},\"\":4}\n{\"\\u0061\":5}\n");
         assert_eq!(names, ["a.b", "a", "a.b_2", "column_4"]);
         // The escaped key is that of the object before it.
         let row = |fields: [&str; 4]| Some(fields.map(str::to_owned).to_vec());
-        assert_eq!(found, [row(["1", "3", "2", "4"]), row(["", "5", "", ""])]);
+        assert_eq!(found, [row(["1", "", "2", "4"]), row(["", "5", "", ""])]);
     }
 
     #[test]

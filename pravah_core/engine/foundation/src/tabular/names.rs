@@ -6,7 +6,7 @@ use std::collections::HashSet;
 pub fn unique(fields: &[Vec<u8>]) -> Vec<String> {
     let mut taken = HashSet::new();
     let name = |(place, field): (usize, &Vec<u8>)| {
-        let text = String::from_utf8_lossy(field).trim().to_owned();
+        let text = String::from_utf8_lossy(field).into_owned();
         let base = if text.is_empty() { format!("column_{}", place + 1) } else { text };
         let mut name = base.clone();
         let mut number = 2;
@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn names_are_made_unique() {
-        let fields = ["a", "a", "", "a_2", "a"].map(|name| name.as_bytes().to_vec());
-        assert_eq!(unique(&fields), ["a", "a_2", "column_3", "a_2_2", "a_3"]);
+        let fields = ["a", "a", "", "a_2", "a", " a"].map(|name| name.as_bytes().to_vec());
+        assert_eq!(unique(&fields), ["a", "a_2", "column_3", "a_2_2", "a_3", " a"]);
     }
 }

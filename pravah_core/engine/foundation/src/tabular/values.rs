@@ -4,11 +4,15 @@
 //! ISO 8601 (`2024-02-29`, also with `/`), times `12:30`, `12:30:00.5`, timestamps both with a blank or `T` between
 //! and perhaps a zone.
 
+mod exact;
+mod needs;
 mod temporal;
 
 use self::temporal::{DAY_MICROS, shown_moment, temporal};
 
-pub use self::temporal::day;
+pub use self::exact::{Number, number, unscaled};
+pub use self::needs::{Clock, ColumnType, Needs, Scales};
+pub use self::temporal::{Moment, clock, day, moment};
 
 /// A type, in the order in which a value is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,7 @@
 //! 1. A file's columns get the types that hold every value of it. The types of its first records are taken for granted
 //!    until a value says otherwise: then the rest is only looked through, and the file is read a second time with types
 //!    that hold all. Most files are read once. For types of several files together, all are looked through first.
+//!    A type changes no value: what a float does not hold is a decimal or text, and what becomes text is copied.
 //! 2. Each chunk becomes a row group, encoded by the thread that read it; groups are written in the chunks' order.
 //! 3. A record that does not fit is rejected: its bytes go to a file beside the converted one, its place and reason to a
 //!    table. Records read must be those that the written file's footer counts, or a reader of its text, and those
@@ -24,6 +25,8 @@ mod names;
 mod options;
 mod plan;
 mod rejects;
+mod rows;
+mod shown;
 mod sort;
 mod tables;
 mod text;
@@ -56,7 +59,7 @@ use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::{OutputFile, Report};
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::tabular::values::{Needs, ValueType};
 
 /// Converted files that may be files of the result.
 const MOST_FILES: usize = 10_000;
@@ -77,7 +80,7 @@ impl Options for ConvertOptions {
             None => Destination::open(&context.sink.directory().join(FOLDER), &context.root, None, &context.control)?,
         };
         let convert = Convert {
-            nulls: Nulls::new(&self.read.null_values),
+            nulls: Nulls::of(&self.read),
             types: self.types()?,
             known: EarlierOutputs::open(&context, self, &destination),
             reused: Reused::default(),
@@ -104,12 +107,14 @@ impl Options for ConvertOptions {
 
 /// A file that is read once more.
 struct Again {
-    /// By column: the type that holds its values.
-    kinds: Vec<Option<ValueType>>,
+    /// By column: what its values need.
+    needs: Vec<Needs>,
+    /// How often it was read so far.
+    readings: u64,
 }
 
-/// A file's columns with the types that hold their values.
-type Met = (Vec<u8>, Vec<(String, Option<ValueType>)>);
+/// A file's columns with what their values need.
+type Met = (Vec<u8>, Vec<(String, Needs)>);
 
 /// What all threads share.
 struct Convert {
@@ -126,7 +131,7 @@ struct Convert {
     /// The columns of each file that is read again.
     met: Mutex<Vec<Met>>,
     /// The columns of all files, once they are known.
-    united: OnceLock<Vec<(String, Option<ValueType>)>>,
+    united: OnceLock<Vec<(String, Needs)>>,
     /// The names that more than one file would get.
     names: OnceLock<Names>,
     /// Files that keep their full names for it.
@@ -223,8 +228,13 @@ impl Operation for ConvertOperation {
     fn settle(&mut self) -> Result<()> {
         self.context.control.next_stage();
         self.shared.settle(&self.context)?;
-        let paths = self.shared.table.decide();
-        self.shared.read_again(&self.context, &paths)
+        loop {
+            let paths = self.shared.table.decide();
+            if paths.is_empty() {
+                return Ok(());
+            }
+            self.shared.read_again(&self.context, &paths)?;
+        }
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {

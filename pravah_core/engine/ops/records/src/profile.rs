@@ -69,7 +69,7 @@ impl Options for ProfileOptions {
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let mark = partial::mark(self);
         let profile = Profile {
-            nulls: Nulls::new(&self.read.null_values),
+            nulls: Nulls::of(&self.read),
             is_split: context.files.is_some(),
             workers: Slots::new(context.threads, || ProfileWorker::new(&context, &mark)),
         };

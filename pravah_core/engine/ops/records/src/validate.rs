@@ -157,7 +157,7 @@ impl Options for ValidateOptions {
             .transpose()?;
         let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
         let validate = Validate {
-            nulls: Nulls::new(nulls.unwrap_or(&self.read.null_values)),
+            nulls: nulls.map_or_else(|| Nulls::of(&self.read), |nulls| Nulls::new(nulls)),
             workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),

@@ -87,6 +87,11 @@ impl Batches {
         Ok(Self { format, reader, promised, rows: 0, leaves: Arc::new(Leaves { all, names }) })
     }
 
+    /// The schema of all rows.
+    pub fn schema(&self) -> SchemaRef {
+        self.reader.schema()
+    }
+
     /// The next rows.
     ///
     /// # Errors
@@ -115,7 +120,7 @@ fn broken(format: Format, error: &str) -> String {
 }
 
 /// What a reader of others says, or its panic.
-fn quietly<T, E: std::fmt::Display>(
+pub(super) fn quietly<T, E: std::fmt::Display>(
     read: impl FnOnce() -> std::result::Result<T, E>,
 ) -> std::result::Result<T, String> {
     match guarded(|| Ok(read())) {
@@ -219,8 +224,8 @@ impl Leaves {
         out: &mut Vec<u8>,
     ) -> std::result::Result<(usize, Lost), ArrowError> {
         let arrays = self.all.iter().map(|leaf| leaf.array(batch)).collect::<Result<Vec<_>, _>>()?;
-        let unshown = Arc::default();
-        let options = nested::options(&unshown);
+        let (unshown, no_numbers) = (Arc::default(), Arc::default());
+        let options = nested::options(&unshown, &no_numbers);
         let cells = self.all.iter().zip(&arrays).map(|(leaf, array)| Cell::of(&leaf.field, array, &options));
         let mut cells = cells.collect::<Result<Vec<_>, _>>()?;
         let (mut lost, mut buffer, mut rows) = (Lost::default(), Vec::new(), 0);
@@ -243,6 +248,7 @@ impl Leaves {
         }
         drop(cells);
         lost.unshown += unshown.load(Relaxed);
+        lost.no_numbers += no_numbers.load(Relaxed);
         Ok((rows, lost))
     }
 }

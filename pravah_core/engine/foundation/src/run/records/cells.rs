@@ -64,7 +64,7 @@ pub const SHOWN: FormatOptions<'static> = FormatOptions::new()
     .with_display_error(false)
     .with_duration_format(DurationFormat::ISO8601)
     .with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f"))
-    .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.f"));
+    .with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"));
 
 impl<'a> Cell<'a> {
     /// # Errors

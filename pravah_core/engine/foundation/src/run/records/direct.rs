@@ -121,8 +121,11 @@ where
 }
 
 fn moments<T: ArrowTimestampType>(array: &dyn Array) -> ValueWriter<'_> {
+    let zone = if matches!(array.data_type(), DataType::Timestamp(_, Some(_))) { "Z" } else { "" };
     let array = array.as_primitive::<T>();
-    Box::new(move |row, out| array.value_as_datetime(row).is_some_and(|moment| shown(out, moment)))
+    Box::new(move |row, out| {
+        array.value_as_datetime(row).is_some_and(|moment| shown(out, format_args!("{moment}{zone}")))
+    })
 }
 
 fn hexadecimal(out: &mut Vec<u8>, bytes: &[u8]) -> bool {

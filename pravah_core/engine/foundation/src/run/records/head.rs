@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
+
 use super::format::Format;
 use super::options::{Header, ReadOptions};
 use crate::io::codec::Codec;
@@ -29,6 +31,8 @@ pub struct Head {
     pub shape: Option<Arc<Shape>>,
     /// By column: the type that the file itself says its values are of.
     pub declared: Vec<Option<ValueType>>,
+    /// The schema of a table.
+    pub schema: Option<SchemaRef>,
     /// How its bytes become text.
     pub encoding: Encoding,
     /// Bytes of its byte order mark.
@@ -41,6 +45,8 @@ pub struct Head {
     pub header_reason: String,
     /// The columns' names, each once.
     pub names: Vec<String>,
+    /// The names in the header, as they stand.
+    pub given: Vec<String>,
     /// The header as it stands, without its line end.
     pub header: Vec<u8>,
     /// Where the records behind the header begin.
@@ -89,7 +95,12 @@ impl Head {
     }
 
     /// Of a table whose columns have these names and types.
-    pub(super) fn of_table(origin: Origin, format: Format, columns: Vec<(String, Option<ValueType>)>) -> Self {
+    pub(super) fn of_table(
+        origin: Origin,
+        format: Format,
+        schema: Option<SchemaRef>,
+        columns: Vec<(String, Option<ValueType>)>,
+    ) -> Self {
         let (names, declared): (Vec<String>, _) = columns.into_iter().unzip();
         let reason = "its schema names the columns".to_owned();
         let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason };
@@ -100,7 +111,7 @@ impl Head {
             }
             csv::quote(&mut header, name.as_bytes());
         }
-        Self { names, declared, has_header: true, header, ..Self::typed(origin, format, sniffed) }
+        Self { names, declared, schema, has_header: true, header, ..Self::typed(origin, format, sniffed) }
     }
 
     fn typed(Origin { path, size, codec }: Origin, format: Format, sniffed: Sniffed) -> Self {
@@ -111,12 +122,14 @@ impl Head {
             format,
             shape: None,
             declared: Vec::new(),
+            schema: None,
             encoding: Encoding::UTF_8,
             mark_bytes: 0,
             sniffed,
             has_header: false,
             header_reason: format!("{} files contain the column names", format.name()),
             names: Vec::new(),
+            given: Vec::new(),
             header: Vec::new(),
             records_at: 0,
             header_lines: 0,
@@ -141,6 +154,7 @@ impl Head {
             true => unique(&first.fields),
             false => (1..=sniffed.columns).map(|number| format!("column_{number}")).collect(),
         };
+        let given = first.fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
         let (records_at, header_lines) = if has_header { (first.end as u64, first.lines) } else { (0, 0) };
         let Origin { path, size, codec } = origin;
         Self {
@@ -150,12 +164,14 @@ impl Head {
             format: Format::Delimited,
             shape: None,
             declared: vec![None; names.len()],
+            schema: None,
             encoding,
             mark_bytes,
             sniffed,
             has_header,
             header_reason,
             names,
+            given: if has_header { given } else { Vec::new() },
             header: if has_header { first.bytes } else { Vec::new() },
             records_at,
             header_lines,

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
+use arrow_schema::SchemaRef;
 use rayon::prelude::*;
 
 use super::RecordHandler;
@@ -130,12 +131,12 @@ impl<T: RecordHandler> Shared<T> {
         let copy = || file.try_clone().map_err(|error| EngineError::internal(error.to_string()));
         // Some rows of the beginning tell how many are a chunk, and what most values are.
         let mut start = Vec::new();
-        let (rows, columns) = match first(format, copy()?, &mut start) {
+        let (rows, columns, schema) = match first(format, copy()?, &mut start) {
             Ok(first) => first,
             Err(message) => return failed(message),
         };
         let rows_of_chunk = (self.chunk_bytes * rows.max(1) / start.len().max(1)).clamp(1, MOST_ROWS);
-        let head = Head::of_table(origin, format, columns);
+        let head = Head::of_table(origin, format, Some(schema), columns);
         let work = Arc::new(Work::new(&self.table, head, &start)?);
         drop(start);
         *begun = Some(Begun { work: Arc::clone(&work), _open: Open::new(self) });
@@ -181,20 +182,20 @@ fn malformed(message: String) -> Stop {
 
 type Columns = Vec<(String, Option<ValueType>)>;
 
-/// The text of the first rows, how many these are, and the columns.
+/// The text of the first rows, how many these are, the columns, and the schema.
 fn first(
     format: Format,
     file: File,
     start: &mut Vec<u8>,
-) -> std::result::Result<(usize, Columns), (IssueKind, String)> {
+) -> std::result::Result<(usize, Columns, SchemaRef), (IssueKind, String)> {
     let malformed = |message| (IssueKind::Malformed, message);
     let mut batches = Batches::open(format, file, FIRST_ROWS)?;
-    let columns = batches.leaves.columns();
-    let Some(batch) = batches.next().map_err(malformed)? else { return Ok((0, columns)) };
-    let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns)) };
+    let (columns, schema) = (batches.leaves.columns(), batches.schema());
+    let Some(batch) = batches.next().map_err(malformed)? else { return Ok((0, columns, schema)) };
+    let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns, schema)) };
     let part = part.map_err(|message| (IssueKind::TooLarge, message))?;
     let (rows, _) = batches.leaves.text(&part, FIRST_BYTES, start).map_err(malformed)?;
-    Ok((rows, columns))
+    Ok((rows, columns, schema))
 }
 
 /// A table that is being read.

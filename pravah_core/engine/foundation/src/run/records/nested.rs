@@ -18,17 +18,22 @@ use arrow_json::writer::{Encoder, EncoderFactory, EncoderOptions, NullableEncode
 use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit, UnionMode};
 use chrono::{NaiveDateTime, SecondsFormat};
 
+use super::direct;
+use super::direct::ValueWriter;
+
 const SHOWN: FormatOptions<'static> =
     FormatOptions::new().with_display_error(false).with_duration_format(DurationFormat::ISO8601);
 const NULL: &[u8] = b"null";
 
-/// How values are told; those that cannot be shown are counted in `unshown`, and null.
-pub fn options(unshown: &Arc<AtomicU64>) -> EncoderOptions {
-    EncoderOptions::default().with_encoder_factory(Arc::new(Factory(Arc::clone(unshown))))
+/// How values are told; those that cannot be shown are counted, in `no_numbers` where they are floats, and null. No key
+/// is left out.
+pub fn options(unshown: &Arc<AtomicU64>, no_numbers: &Arc<AtomicU64>) -> EncoderOptions {
+    let factory = Factory(Arc::clone(unshown), Arc::clone(no_numbers));
+    EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(factory))
 }
 
 #[derive(Debug)]
-struct Factory(Arc<AtomicU64>);
+struct Factory(Arc<AtomicU64>, Arc<AtomicU64>);
 
 impl EncoderFactory for Factory {
     fn make_default_encoder<'a>(
@@ -46,6 +51,16 @@ impl EncoderFactory for Factory {
                 Box::new(Shown { formatter, text: String::new(), unshown: Arc::clone(&self.0) })
             }
             DataType::Null => Box::new(Nothing),
+            DataType::Float32 | DataType::Float64 => match direct::floats(array) {
+                Some(write) => Box::new(Numbers { write, mark: "", unshown: Arc::clone(&self.1) }),
+                None => return Ok(None),
+            },
+            kind if kind.is_decimal() => match direct::writer(array) {
+                Some(write) => Box::new(Numbers { write, mark: decimal_mark(kind), unshown: Arc::clone(&self.0) }),
+                None => return Ok(None),
+            },
+            // Its keys, all of them null, cannot be looked up.
+            DataType::Dictionary(..) if array.as_any_dictionary().values().is_empty() => Box::new(Nothing),
             DataType::Dictionary(..) => {
                 let array = array.as_any_dictionary();
                 let values = make_encoder(field, array.values(), options)?;
@@ -66,6 +81,38 @@ impl EncoderFactory for Factory {
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.logical_nulls())))
+    }
+}
+
+/// Decimal digits that every reader of JSON keeps: most read numbers as floats.
+const EXACT_DIGITS: u8 = 15;
+
+fn decimal_mark(kind: &DataType) -> &'static str {
+    match kind {
+        DataType::Decimal32(digits, _) | DataType::Decimal64(digits, _) if *digits <= EXACT_DIGITS => "",
+        DataType::Decimal128(digits, _) | DataType::Decimal256(digits, _) if *digits <= EXACT_DIGITS => "",
+        _ => "\"",
+    }
+}
+
+/// Floats, and decimals: in quotes where they are longer than a float.
+struct Numbers<'a> {
+    write: ValueWriter<'a>,
+    mark: &'static str,
+    unshown: Arc<AtomicU64>,
+}
+
+impl Encoder for Numbers<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(self.mark.as_bytes());
+        if (self.write)(row, out) {
+            out.extend_from_slice(self.mark.as_bytes());
+            return;
+        }
+        self.unshown.fetch_add(1, Relaxed);
+        out.truncate(start);
+        out.extend_from_slice(NULL);
     }
 }
 

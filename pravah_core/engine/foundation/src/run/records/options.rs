@@ -123,7 +123,8 @@ pub struct ReadOptions {
     pub escape: Escape,
     /// What begins a record that is none.
     pub comment: Comment,
-    /// Values that stand for no value, as an empty field does; not in quotes.
+    /// Values that stand for no value, as an empty field does; not in quotes. The default ones do only in columns whose
+    /// other values are no texts.
     pub null_values: Vec<String>,
     /// How bytes become text.
     pub encoding: ChosenEncoding,
@@ -138,11 +139,14 @@ impl Default for ReadOptions {
             quote: Quote::Double,
             escape: Escape::None,
             comment: Comment::None,
-            null_values: ["NA", "N/A", "NULL", "null", "\\N"].map(str::to_owned).to_vec(),
+            null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
         }
     }
 }
+
+/// Words for no value, as programs write them. They may be values, too: see [`super::Nulls::of`].
+const NULL_WORDS: [&str; 10] = ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N"];
 
 /// Values that stand for none.
 const MOST_NULL_VALUES: usize = 100;

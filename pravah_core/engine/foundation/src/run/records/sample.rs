@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Head, Nulls, RecordSplitter};
 use crate::base::hash::hash;
 use crate::tabular::split::Split;
-use crate::tabular::values::{Value, ValueType};
+use crate::tabular::values::Needs;
 
 /// Records of the beginning that are looked at.
 const SAMPLE_RECORDS: usize = 4096;
@@ -13,8 +13,8 @@ const SAMPLE_RECORDS: usize = 4096;
 /// What the beginning of a file tells of a column.
 #[derive(Debug, Clone, Default)]
 pub struct Sample {
-    /// The type that holds its values; none without one.
-    pub kind: Option<ValueType>,
+    /// What its values need.
+    pub needs: Needs,
     /// There are no other values than those of the sample.
     pub is_all: bool,
     values: usize,
@@ -50,11 +50,13 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
                 let Some(value) = nulls.value(&records[begin..end], &dialect, false, &mut buffer) else { continue };
                 sample.values += 1;
                 sample.distinct.insert(hash(value));
-                sample.kind = ValueType::join_some(sample.kind, Some(Value::of(value).kind()));
+                sample.needs = sample.needs.join(Needs::of(value, !dialect.is_typed));
             }
         }
     }
     // What the file says itself is sure.
-    samples.iter_mut().zip(&head.declared).for_each(|(sample, declared)| sample.kind = declared.or(sample.kind));
+    samples.iter_mut().zip(&head.declared).for_each(|(sample, declared)| {
+        sample.needs.kind = declared.or(sample.needs.kind);
+    });
     samples
 }

@@ -285,6 +285,17 @@ impl Piece {
                 chunk.text
             }
             Self::Rows(batch, leaves) => {
+                let fail = |message: String| {
+                    if work.give_up() {
+                        shared.control.issue("read", &work.head.path, IssueKind::Malformed, message);
+                    }
+                    Ok(())
+                };
+                match work.rows(shared, index, &batch)? {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(message) => return fail(message),
+                }
                 let mut text = lock(&shared.spare).pop().unwrap_or_default();
                 let made = leaves.text(&batch, usize::MAX, &mut text);
                 drop(batch);
@@ -293,10 +304,7 @@ impl Piece {
                         work.lose(lost);
                         work.chunk(shared, index, &text, 0)?;
                     }
-                    Err(message) if work.give_up() => {
-                        shared.control.issue("read", &work.head.path, IssueKind::Malformed, message);
-                    }
-                    Err(_) => {}
+                    Err(message) => fail(message)?,
                 }
                 text
             }

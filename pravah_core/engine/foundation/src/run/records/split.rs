@@ -40,6 +40,14 @@ impl<'a> RecordSplitter<'a> {
         }
     }
 
+    /// What is odd about values of JSON; known once there are no records left.
+    pub fn oddities(&self) -> json::Oddities {
+        match self {
+            Self::Delimited(_) => json::Oddities::default(),
+            Self::Json(splitter) => splitter.oddities(),
+        }
+    }
+
     /// Texts behind quotes that close: how many, and where the first begins; known once there are no records left.
     pub fn strays(&self) -> (u64, u64) {
         match self {

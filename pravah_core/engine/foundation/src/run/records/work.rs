@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
+use arrow_array::RecordBatch;
+
 use super::cells::Lost;
 use super::cover::Cover;
 use super::head::{Head, lines};
@@ -15,6 +17,7 @@ use crate::base::meta;
 use crate::base::meta::Meta;
 use crate::base::paths;
 use crate::base::sync::lock;
+use crate::tabular::json::Oddities;
 use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
@@ -103,6 +106,35 @@ impl<T: RecordHandler> Work<T> {
         let table = &shared.table;
         let mut part = table.part(&self.of())?;
         let counts = self.split(table, &mut part, text, skip)?;
+        self.add(table, index, part, counts)
+    }
+
+    /// Hand rows of a table on as they are; an error in words when they cannot be. False: their text is wanted.
+    pub fn rows(
+        &self,
+        shared: &Shared<T>,
+        index: u32,
+        batch: &RecordBatch,
+    ) -> Result<std::result::Result<bool, String>> {
+        let (table, of) = (&shared.table, self.of());
+        if !table.takes_rows(&of) {
+            return Ok(Ok(false));
+        }
+        shared.control.check()?;
+        let mut part = table.part(&of)?;
+        let counts = RecordCounts { records: batch.num_rows() as u64, ..RecordCounts::default() };
+        let taken = table.rows(&of, &mut part, batch)?;
+        if let Ok(lost) = taken {
+            self.lose(lost);
+            table.close(&of, &mut part)?;
+        }
+        // Those behind it wait for it.
+        self.add(table, index, part, counts)?;
+        Ok(taken.map(|_| true))
+    }
+
+    /// Add a chunk and those it held up.
+    fn add(&self, table: &T, index: u32, part: T::Part, counts: RecordCounts) -> Result<()> {
         let mut state = lock(&self.state);
         state.waiting.insert(index, (part, counts));
         let state = &mut *state;
@@ -145,6 +177,7 @@ impl<T: RecordHandler> Work<T> {
         cover.end().map_err(|at| self.lost(at))?;
         table.close(&self.of(), part)?;
         counts.is_open = splitter.is_open();
+        counts.oddities = splitter.oddities();
         let (strays, first) = splitter.strays();
         counts.strays = strays;
         counts.first_stray = (strays > 0).then(|| lines_at + lines(&records[..first as usize]) + 1);
@@ -208,6 +241,18 @@ impl<T: RecordHandler> Work<T> {
                 "{} quoted values are followed by more text, which was read as part of them; the first is in line {line}. \
                  Check the quotes, or set the quote option to none",
                 counts.strays
+            ));
+        }
+        let Oddities { twice, halves } = counts.oddities;
+        if twice > 0 {
+            issue(format!(
+                "{twice} keys appear twice in an object inside a list or a deep object; both values were kept"
+            ));
+        }
+        if halves > 0 {
+            issue(format!(
+                "{halves} times a text has half of a surrogate pair, such as \\ud83d, which is not a character; it was \
+                 kept as it is written"
             ));
         }
         let Lost { no_numbers, unshown } = counts.lost;

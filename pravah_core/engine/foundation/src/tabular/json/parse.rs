@@ -1,6 +1,8 @@
 //! The grammar of RFC 8259, on one line.
 
-use super::MOST_DEPTH;
+use std::collections::HashSet;
+
+use super::{MOST_DEPTH, unescaped};
 
 /// Lists and objects inside each other.
 const DEEPEST: usize = 512;
@@ -27,19 +29,62 @@ impl Visit for Check {
     }
 }
 
+/// What is odd about values, but no error of the grammar.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Oddities {
+    /// Keys that an object inside a list, or a deep one, has already.
+    pub twice: u64,
+    /// Halves of surrogate pairs.
+    pub halves: u64,
+}
+
+impl Oddities {
+    /// Those of both.
+    pub fn add(&mut self, other: Self) {
+        self.twice += other.twice;
+        self.halves += other.halves;
+    }
+}
+
+/// Keys of an object in a list.
+#[derive(Default)]
+struct Keys<'a> {
+    few: Vec<&'a [u8]>,
+    many: HashSet<Vec<u8>>,
+}
+
+/// Keys that are compared one by one.
+const FEW_KEYS: usize = 16;
+
+impl<'a> Keys<'a> {
+    /// False for one that is there already.
+    fn add(&mut self, key: &'a [u8]) -> bool {
+        let has_escapes = memchr::memchr(b'\\', key).is_some();
+        if self.many.is_empty() && !has_escapes && self.few.len() < FEW_KEYS {
+            let is_new = !self.few.contains(&key);
+            self.few.push(key);
+            return is_new;
+        }
+        let mut buffer = Vec::new();
+        self.many.extend(self.few.drain(..).map(<[u8]>::to_vec));
+        self.many.insert(unescaped(key, &mut buffer).to_vec())
+    }
+}
+
 /// Read a line; none when it is no object.
-pub fn object(line: &[u8], visit: &mut impl Visit) -> Option<()> {
-    let mut reader = Reader { line, at: 0 };
+pub fn object(line: &[u8], visit: &mut impl Visit) -> Option<Oddities> {
+    let mut reader = Reader { line, at: 0, odd: Oddities::default() };
     reader.space();
     reader.eat(b'{')?;
     reader.object(0, 1, visit)?;
     reader.space();
-    (reader.at == line.len()).then_some(())
+    (reader.at == line.len()).then_some(reader.odd)
 }
 
 struct Reader<'a> {
     line: &'a [u8],
     at: usize,
+    odd: Oddities,
 }
 
 impl<'a> Reader<'a> {
@@ -96,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     fn is_empty_object(&self) -> bool {
-        let mut ahead = Self { line: self.line, at: self.at + 1 };
+        let mut ahead = Self { line: self.line, at: self.at + 1, odd: self.odd };
         ahead.space();
         ahead.peek() == Some(b'}')
     }
@@ -107,8 +152,10 @@ impl<'a> Reader<'a> {
             b'"' => self.string().map(|_| ()),
             b'{' => {
                 self.at += 1;
+                let mut keys = Keys::default();
                 self.members(b'}', depth + 1, |reader| {
-                    reader.string()?;
+                    let key = reader.string()?;
+                    reader.odd.twice += u64::from(!keys.add(&key[1..key.len() - 1]));
                     reader.space();
                     reader.eat(b':')?;
                     reader.space();
@@ -169,7 +216,16 @@ impl<'a> Reader<'a> {
     fn escape(&mut self) -> Option<()> {
         match self.line.get(self.at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 2,
-            b'u' if self.line.get(self.at + 2..self.at + 6)?.iter().all(u8::is_ascii_hexdigit) => self.at += 6,
+            b'u' => {
+                let unit = unit(self.line.get(self.at..)?)?;
+                self.at += 6;
+                let low = self.line.get(self.at..).and_then(self::unit);
+                match unit {
+                    0xd800..0xdc00 if low.is_some_and(|low| (0xdc00..0xe000).contains(&low)) => self.at += 6,
+                    0xd800..0xe000 => self.odd.halves += 1,
+                    _ => {}
+                }
+            }
             _ => return None,
         }
         Some(())
@@ -200,4 +256,10 @@ impl<'a> Reader<'a> {
         }
         (self.at > start).then_some(())
     }
+}
+
+/// The number behind `\u`.
+fn unit(text: &[u8]) -> Option<u32> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    digits.iter().try_fold(0, |unit, &digit| Some(unit << 4 | char::from(digit).to_digit(16)?))
 }

@@ -57,6 +57,11 @@ impl Shape {
         self.objects
     }
 
+    /// Keys, and one for the record itself.
+    pub(super) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// The column of a key's values.
     pub(super) fn column(&self, node: u32) -> Option<usize> {
         Some(self.nodes[node as usize].column).filter(|&column| column != NONE).map(|column| column as usize)

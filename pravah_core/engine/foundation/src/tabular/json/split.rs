@@ -1,7 +1,7 @@
 //! Lines as a matrix of fields, as [`crate::tabular::csv::JsonSplitter`] makes it of delimited text.
 
 use super::NO_OBJECT;
-use super::parse::{self, Visit};
+use super::parse::{self, Oddities, Visit};
 use super::shape::Shape;
 use crate::tabular::split::{Split, line_end, split_records};
 
@@ -13,18 +13,27 @@ pub struct JsonSplitter<'a> {
     at: usize,
     row: Vec<(u32, u32)>,
     most: usize,
+    odd: Oddities,
+    /// By node: the record that had it last.
+    met: Vec<u32>,
+    record: u32,
 }
 
 struct Row<'a> {
     shape: &'a Shape,
     fields: &'a mut [(u32, u32)],
     base: usize,
+    met: &'a mut [u32],
+    record: u32,
 }
 
 impl Visit for Row<'_> {
     #[inline]
     fn key(&mut self, object: u32, hint: usize, key: &[u8]) -> Option<u32> {
-        self.shape.find(object, hint, key)
+        let node = self.shape.find(object, hint, key)?;
+        // A record has a key once.
+        let last = std::mem::replace(&mut self.met[node as usize], self.record);
+        (last != self.record).then_some(node)
     }
 
     #[inline]
@@ -33,10 +42,9 @@ impl Visit for Row<'_> {
             // No value where others have an object.
             return (token == b"null").then_some(());
         };
-        let field = &mut self.fields[column];
         let start = (self.base + start) as u32;
-        // One that is set already is a key that is there twice.
-        (field.0 == field.1).then(|| *field = (start, start + token.len() as u32))
+        self.fields[column] = (start, start + token.len() as u32);
+        Some(())
     }
 }
 
@@ -44,7 +52,21 @@ impl<'a> JsonSplitter<'a> {
     /// At the start of `text`, which is at most 4 GiB long and begins with a line.
     pub fn new(text: &'a [u8], shape: &'a Shape) -> Self {
         let columns = shape.names().len();
-        Self { text, shape, at: 0, row: Vec::with_capacity(columns), most: split_records(columns) }
+        Self {
+            text,
+            shape,
+            at: 0,
+            row: Vec::with_capacity(columns),
+            most: split_records(columns),
+            odd: Oddities::default(),
+            met: vec![0; shape.nodes()],
+            record: 0,
+        }
+    }
+
+    /// What is odd about the values so far.
+    pub fn oddities(&self) -> Oddities {
+        self.odd
     }
 
     /// The next records, in `split`; false when there are none.
@@ -60,9 +82,12 @@ impl<'a> JsonSplitter<'a> {
             }
             self.row.clear();
             self.row.resize(columns, (end as u32, end as u32));
-            let mut row = Row { shape: self.shape, fields: &mut self.row, base: start };
-            let is_object = parse::object(line, &mut row).is_some();
-            split.push((start as u32, end as u32), &self.row, (!is_object).then_some(NO_OBJECT));
+            self.record += 1;
+            let (met, record) = (&mut self.met[..], self.record);
+            let mut row = Row { shape: self.shape, fields: &mut self.row, base: start, met, record };
+            let read = parse::object(line, &mut row);
+            read.iter().for_each(|odd| self.odd.add(*odd));
+            split.push((start as u32, end as u32), &self.row, read.is_none().then_some(NO_OBJECT));
         }
         !split.is_empty()
     }

@@ -2,24 +2,57 @@
 
 use super::{Value, digit};
 
+/// A point in time as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Microseconds since 1970-01-01 00:00, UTC where a zone is given.
+    pub micros: i64,
+    /// Nanoseconds beyond them.
+    pub nanos: u16,
+    /// A zone is given.
+    pub is_zoned: bool,
+}
+
+impl Moment {
+    /// The beginning of a day, in no zone.
+    pub fn of_day(days: i32) -> Self {
+        Self { micros: i64::from(days) * DAY_MICROS, nanos: 0, is_zoned: false }
+    }
+
+    /// In nanoseconds; none outside the years 1678 to 2261.
+    #[inline]
+    pub fn nanoseconds(self) -> Option<i64> {
+        self.micros.checked_mul(1_000)?.checked_add(i64::from(self.nanos))
+    }
+}
+
 /// Microseconds of a day.
 pub const DAY_MICROS: i64 = 86_400_000_000;
 
 /// A date, a timestamp or a time.
 pub fn temporal(text: &[u8]) -> Value {
     let found = match text {
-        [_, _, b':', ..] => time(text).filter(|(_, rest)| rest.is_empty()).map(|(micros, _)| Value::Time(micros)),
-        _ => date(text).and_then(|(days, rest)| match rest {
-            [] => Some(Value::Date(days)),
-            [b' ' | b'T', rest @ ..] => {
-                let (micros, rest) = time(rest)?;
-                let shift = zone(rest)?;
-                Some(Value::Timestamp(i64::from(days) * DAY_MICROS + micros - shift))
-            }
-            _ => None,
-        }),
+        [_, _, b':', ..] => clock(text).map(|(micros, _)| Value::Time(micros)),
+        [_, _, _, _, _, _, _, _, _, _] => day(text).map(Value::Date),
+        _ => moment(text).map(|moment| Value::Timestamp(moment.micros)),
     };
     found.unwrap_or(Value::Text)
+}
+
+/// A timestamp.
+#[inline]
+pub fn moment(text: &[u8]) -> Option<Moment> {
+    let (days, rest) = date(text)?;
+    let [b' ' | b'T', rest @ ..] = rest else { return None };
+    let (micros, nanos, rest) = time(rest)?;
+    let micros = i64::from(days) * DAY_MICROS + micros - zone(rest)?;
+    Some(Moment { micros, nanos, is_zoned: !rest.is_empty() })
+}
+
+/// A time of day: microseconds, and nanoseconds beyond them.
+#[inline]
+pub fn clock(text: &[u8]) -> Option<(i64, u16)> {
+    time(text).filter(|(_, _, rest)| rest.is_empty()).map(|(micros, nanos, _)| (micros, nanos))
 }
 
 /// A text that is a day and nothing else, as [`Value::of`] tells it: faster where days are expected.
@@ -59,12 +92,13 @@ fn date(text: &[u8]) -> Option<(i32, &[u8])> {
     Some((era * 146_097 + day_of_era - 719_468, &text[10..]))
 }
 
-fn time(text: &[u8]) -> Option<(i64, &[u8])> {
+fn time(text: &[u8]) -> Option<(i64, u16, &[u8])> {
     let (hour, minute) = (two(text, 0)?, two(text, 3)?);
     if text[2] != b':' || hour > 23 || minute > 59 {
         return None;
     }
     let mut micros = i64::from(hour * 60 + minute) * 60_000_000;
+    let mut nanos = 0;
     let mut rest = &text[5..];
     if let [b':', ..] = rest {
         let second = two(rest, 1).filter(|second| *second < 60)?;
@@ -72,9 +106,9 @@ fn time(text: &[u8]) -> Option<(i64, &[u8])> {
         rest = &rest[3..];
         if let [b'.', ..] = rest {
             let mut place = 1;
-            let mut unit = 100_000;
+            let mut unit = 100_000_000;
             while let Some(digit) = digit(rest, place) {
-                micros += digit as i64 * unit;
+                nanos += digit as u32 * unit;
                 unit /= 10;
                 place += 1;
             }
@@ -84,7 +118,7 @@ fn time(text: &[u8]) -> Option<(i64, &[u8])> {
             rest = &rest[place..];
         }
     }
-    Some((micros, rest))
+    Some((micros + i64::from(nanos / 1_000), (nanos % 1_000) as u16, rest))
 }
 
 /// Microseconds that local time is ahead of UTC.

@@ -17,7 +17,7 @@ use super::options::To;
 use super::plan::{self, ConversionPlan, TargetColumn};
 use super::sort::{BATCH_ROWS, RecordSorter, Target};
 use super::tables::ConvertedFile;
-use super::{Convert, failed, text};
+use super::{Convert, failed, shown, text};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination::{Parked, Refused, Writing};
 use pravah_foundation::run::records::Head;
@@ -35,7 +35,7 @@ impl Convert {
         if let Some(name) = wanted.find(|name| !columns.iter().any(|column| column.name == **name)) {
             return Some(format!("has no column {name:?} to sort or partition by; it was not converted"));
         }
-        (columns.len() == divides.len())
+        (columns.iter().filter(|column| !column.is_key).count() == divides.len())
             .then(|| "has only the columns to partition by; at least one other is needed".to_owned())
     }
 
@@ -67,7 +67,8 @@ impl Convert {
 
     /// Places of the columns by which rows are sorted: those that divide them come first.
     fn keys(&self, plan: &ConversionPlan) -> Vec<(usize, bool)> {
-        let place = |name: &String| plan.columns.iter().position(|column| column.name == *name);
+        // A key that is not written comes behind the column that is.
+        let place = |name: &String| plan.columns.iter().rposition(|column| column.name == *name);
         let divided = self.options.partition_by.iter().filter_map(|name| Some((place(name)?, false)));
         let order = self.options.order();
         let sorted = order.iter().filter_map(|order| Some((place(&order.column)?, order.is_descending)));
@@ -112,7 +113,9 @@ impl<'a> Files<'a> {
     fn new(convert: &'a Convert, head: &'a Head, plan: &'a ConversionPlan) -> Result<Self> {
         let divides: Vec<usize> =
             convert.keys(plan)[..convert.options.partition_by.len()].iter().map(|(column, _)| *column).collect();
-        let rest: Vec<usize> = (0..plan.columns.len()).filter(|place| !divides.contains(place)).collect();
+        let divided = &convert.options.partition_by;
+        let is_written = |column: &TargetColumn| !column.is_key && !divided.contains(&column.name);
+        let rest: Vec<usize> = (0..plan.columns.len()).filter(|&place| is_written(&plan.columns[place])).collect();
         let schema = plan::schema(&plan.columns);
         let fields = divides.iter().map(|&column| SortField::new(schema.field(column).data_type().clone()));
         Ok(Self {
@@ -196,8 +199,7 @@ impl<'a> Files<'a> {
         let part = |&column: &usize| {
             let name = escaped(&self.all_columns[column].name);
             let array = batch.column(column);
-            let value = text::shown(self.all_columns[column].kind, array, 0);
-            match value {
+            match shown::value(array, 0) {
                 None => format!("{name}={NO_VALUE}/"),
                 // A text that is named as no value is.
                 Some(value) if value == NO_VALUE => format!("{name}=%5F{}/", &NO_VALUE[1..]),

@@ -2,17 +2,20 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use parquet::arrow::arrow_writer::ArrowColumnWriter;
+
+use super::arrays::Added;
 use super::encoder::{ColumnEncoder, Encoded};
 use super::failed;
 use super::options::BadRecords;
-use super::plan::{ConversionPlan, RecordOutput};
+use super::plan::{ConversionPlan, Form, RecordOutput, TargetColumn, Way};
 use super::rejects::{RejectReason, Rejects};
 use super::text;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::run::records::{Nulls, Records};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::json::NO_OBJECT;
-use pravah_foundation::tabular::values::{Value, ValueType};
+use pravah_foundation::tabular::values::{ColumnType, Needs, Value, ValueType};
 
 /// What is the same for all chunks.
 #[derive(Clone, Copy)]
@@ -28,8 +31,16 @@ pub struct ConversionRules<'a> {
 /// A chunk.
 pub struct ConvertedChunk {
     encoders: Vec<ColumnEncoder>,
-    /// By column of the source: the type that holds its values.
-    pub kinds: Vec<Option<ValueType>>,
+    /// Of rows that are taken as they are, one for each value that is in no other.
+    pub writers: Vec<ArrowColumnWriter>,
+    /// By column of the source: what its values need.
+    pub needs: Vec<Needs>,
+    /// By column: values that are rounded, since their type was asked for.
+    pub rounded: Vec<u64>,
+    /// By column: how often each null word is no value.
+    pub words: Vec<Vec<u64>>,
+    /// By column: the kinds of JSON values that are in it as text.
+    pub tokens: Vec<Tokens>,
     /// Records that will be written.
     pub rows: u64,
     /// Values that are null because they do not fit.
@@ -46,9 +57,9 @@ pub struct ConvertedChunk {
 
 impl ConvertedChunk {
     pub fn new(plan: &ConversionPlan, source_columns: usize) -> Result<Self> {
-        let mut kinds = vec![None; source_columns];
+        let mut needs = vec![Needs::default(); source_columns];
         let known = plan.columns.iter().filter_map(|column| Some((column.source?, column.known)));
-        known.for_each(|(place, kind)| kinds[place] = kind);
+        known.for_each(|(place, known)| needs[place] = known);
         let writers: Vec<Option<_>> = match &plan.output {
             RecordOutput::Parquet(factory) if plan.writes() => {
                 factory.create_column_writers(0).map_err(failed)?.into_iter().map(Some).collect()
@@ -56,10 +67,19 @@ impl ConvertedChunk {
             RecordOutput::Text(_) => plan.columns.iter().map(|_| None).collect(),
             _ => Vec::new(),
         };
+        let (writers, rows) = match plan.way {
+            Way::Rows => (Vec::new(), writers.into_iter().flatten().collect()),
+            Way::Lines => Default::default(),
+            Way::Fields => (writers, Vec::new()),
+        };
         let each = plan.columns.iter().zip(writers);
         Ok(Self {
+            writers: rows,
             encoders: each.map(|(column, writer)| ColumnEncoder::new(plan, column, writer)).collect(),
-            kinds,
+            needs,
+            rounded: vec![0; plan.columns.len()],
+            words: vec![Vec::new(); plan.columns.len()],
+            tokens: vec![Tokens::default(); plan.columns.len()],
             rows: 0,
             nulled: 0,
             rejects: Rejects::default(),
@@ -87,6 +107,10 @@ impl ConvertedChunk {
                 }
             }
         }
+        if plan.way == Way::Lines && plan.writes() {
+            self.copy(records);
+            return Ok(());
+        }
         if plan.writes() && !self.build(plan, records, rules)? {
             plan.is_again.store(true, Relaxed);
         }
@@ -98,10 +122,22 @@ impl ConvertedChunk {
         Ok(())
     }
 
+    /// Copy objects that are good.
+    fn copy(&mut self, records: Records<'_>) {
+        for record in (0..records.split.len()).filter(|&record| self.bad[record].is_none()) {
+            let (start, stop) = records.split.record(record);
+            self.text.extend_from_slice(&records.text[start..stop]);
+            self.text.push(b'\n');
+            self.rows += 1;
+        }
+        self.rejects.add(records, &mut self.bad);
+    }
+
     /// Encode them; false when a value is not of the type that was found.
     fn build(&mut self, plan: &ConversionPlan, records: Records<'_>, rules: ConversionRules<'_>) -> Result<bool> {
         let mut buffer = Vec::new();
         let marks: Vec<usize> = self.encoders.iter().map(ColumnEncoder::mark).collect();
+        let (rounded, nulled, words) = (self.rounded.clone(), self.nulled, self.words.clone());
         loop {
             // Columns with a type that was asked for make records bad; what was added before is added again without.
             let bad_before = self.bad.iter().flatten().count();
@@ -114,6 +150,9 @@ impl ConvertedChunk {
                 break;
             }
             self.encoders.iter_mut().zip(&marks).try_for_each(|(encoder, mark)| encoder.undo(*mark))?;
+            self.rounded.clone_from(&rounded);
+            self.nulled = nulled;
+            self.words.clone_from(&words);
         }
         if let RecordOutput::Text(to) = plan.output {
             let arrays = self.encoders.iter_mut().map(ColumnEncoder::array).collect::<Result<Vec<_>>>()?;
@@ -150,15 +189,37 @@ impl ConvertedChunk {
                 builder.null();
                 continue;
             };
-            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == ValueType::Text, buffer) else {
+            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == ColumnType::Text, buffer) else {
                 builder.null();
+                if !field.is_empty() && !rules.dialect.is_typed {
+                    count(&mut self.words[place], rules.nulls.place(field));
+                }
                 continue;
             };
+            if rules.dialect.is_json && column.is_plain_text() {
+                self.tokens[place].add(field);
+            }
             let is_text = records.is_utf8 || std::str::from_utf8(value).is_ok();
-            if !column.is_unknown && is_text && builder.add(value) {
+            let is_word = column.form == Form::Field
+                && column.kind == ColumnType::Text
+                && is_text
+                && (rules.dialect.is_typed || field.first() == rules.dialect.quote.as_ref())
+                && rules.nulls.place(value).is_some();
+            if is_word {
+                builder.quoted(value);
                 continue;
             }
-            if is_text && !column.is_fixed {
+            if !column.is_unknown && is_text {
+                match builder.add(if column.form == Form::Token { field } else { value }) {
+                    Added::Whole => continue,
+                    Added::Rounded => {
+                        self.rounded[place] += 1;
+                        continue;
+                    }
+                    Added::Not => {}
+                }
+            }
+            if is_text && (!column.is_fixed || column.could_take(value, rules.dialect)) {
                 return false;
             }
             if rules.bad == BadRecords::Null {
@@ -178,15 +239,16 @@ impl ConvertedChunk {
     /// Look for types only.
     fn scan(&mut self, records: Records<'_>, rules: ConversionRules<'_>) {
         let mut buffer = Vec::new();
-        for (column, kind) in self.kinds.iter_mut().enumerate() {
+        let has_labels = !rules.dialect.is_typed;
+        for (column, needs) in self.needs.iter_mut().enumerate() {
             for record in 0..records.split.len() {
-                if *kind == Some(ValueType::Text) {
+                if needs.kind == Some(ValueType::Text) {
                     break;
                 }
                 let (start, end) = records.split.field(record, column);
                 let Some(field) = records.text.get(start..end).filter(|_| self.bad[record].is_none()) else { continue };
                 let Some(value) = rules.nulls.value(field, rules.dialect, false, &mut buffer) else { continue };
-                *kind = ValueType::join_some(*kind, Some(Value::of(value).kind()));
+                *needs = needs.join(Needs::of(value, has_labels));
             }
         }
     }
@@ -197,7 +259,73 @@ impl ConvertedChunk {
         if plan.writes() && self.rows > 0 && matches!(plan.output, RecordOutput::Parquet(_)) {
             let columns = encoders.into_iter().enumerate().map(|(place, encoder)| encoder.close(plan, place));
             self.columns = columns.collect::<Result<_>>()?;
+            for writer in std::mem::take(&mut self.writers) {
+                self.columns.push(Encoded::Many(writer.close().map_err(failed)?));
+            }
         }
         Ok(())
+    }
+}
+
+/// Kinds of JSON values.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Tokens {
+    has_texts: bool,
+    has_scalars: bool,
+    is_nested: bool,
+}
+
+impl Tokens {
+    fn add(&mut self, token: &[u8]) {
+        match token.first() {
+            Some(b'"') => self.has_texts = true,
+            Some(b'[' | b'{') => self.is_nested = true,
+            _ => self.has_scalars = true,
+        }
+    }
+
+    /// Those of both.
+    pub fn join(&mut self, other: Self) {
+        self.has_texts |= other.has_texts;
+        self.has_scalars |= other.has_scalars;
+        self.is_nested |= other.is_nested;
+    }
+
+    /// What is not told by the text of the values, in words.
+    pub fn note(self) -> Option<&'static str> {
+        match self {
+            Self { is_nested: true, has_texts: true, .. } => Some("texts are beside lists or objects, written as JSON"),
+            Self { is_nested: true, .. } => Some("lists and objects are written as JSON"),
+            Self { has_texts: true, has_scalars: true, .. } => Some("texts are beside numbers or truth values"),
+            _ => None,
+        }
+    }
+}
+
+/// One more of the null words.
+fn count(words: &mut Vec<u64>, place: Option<usize>) {
+    let Some(place) = place else { return };
+    if words.len() <= place {
+        words.resize(place + 1, 0);
+    }
+    words[place] += 1;
+}
+
+impl TargetColumn {
+    /// True when a value is written as a text that does not say what it was.
+    fn is_plain_text(&self) -> bool {
+        self.kind == ColumnType::Text && matches!(self.form, Form::Typed | Form::Field)
+    }
+
+    /// True when the value is of the type that was asked for, and the column is to hold it in another way: as one of more
+    /// digits, or in a zone.
+    fn could_take(&self, value: &[u8], dialect: &Dialect) -> bool {
+        let needs = Needs::of(value, !dialect.is_typed);
+        let asked = match self.kind {
+            ColumnType::Timestamp(_) => ValueType::Timestamp,
+            ColumnType::Time(_) => ValueType::Time,
+            _ => return false,
+        };
+        Value::of(value).widened(asked).is_some() && self.known.join(needs) != self.known
     }
 }

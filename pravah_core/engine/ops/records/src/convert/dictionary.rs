@@ -17,12 +17,13 @@ use parquet::file::statistics::Statistics;
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
 
-use super::arrays::Builder;
+use super::arrays::{Added, Builder};
 use super::failed;
 use super::hybrid::hybrid;
+use super::plan::{Form, TargetColumn};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::hash::hash;
-use pravah_foundation::tabular::values::{Value, ValueType};
+use pravah_foundation::tabular::values::{ColumnType, Value, day};
 
 /// Distinct fields of a row group, and bytes of them, above which it is no column of few.
 const MOST: usize = 1 << 15;
@@ -41,13 +42,14 @@ struct Entry {
     /// Where its bytes are.
     start: u32,
     end: u32,
-    /// Which distinct value it stands for: `1.5` and `1.50` are one.
+    /// Which distinct value it stands for: `2024-02-29` and `2024/02/29` are one.
     code: u32,
+    is_rounded: bool,
 }
 
 /// The fields of a column so far.
 pub struct Dictionary {
-    kind: ValueType,
+    column: TargetColumn,
     slots: Vec<u32>,
     entries: Vec<Entry>,
     bytes: Vec<u8>,
@@ -60,10 +62,11 @@ pub struct Dictionary {
 }
 
 impl Dictionary {
-    /// Of nothing yet. Truth values are better off as they are.
-    pub fn new(kind: ValueType) -> Option<Self> {
-        (kind != ValueType::Boolean).then(|| Self {
-            kind,
+    /// Of nothing yet. Truth values are better off as they are, and decimals are few.
+    pub fn new(column: &TargetColumn) -> Option<Self> {
+        let is_other = matches!(column.kind, ColumnType::Boolean | ColumnType::Decimal(..));
+        (column.form == Form::Typed && !is_other).then(|| Self {
+            column: column.clone(),
             slots: vec![FREE; 64],
             entries: Vec::new(),
             bytes: Vec::new(),
@@ -99,9 +102,9 @@ impl Dictionary {
         self.rows.push(NULL);
     }
 
-    /// A value; false, and nothing is added, when it is of another type.
+    /// A value; nothing is added when it is of another type.
     #[inline]
-    pub fn add(&mut self, text: &[u8]) -> bool {
+    pub fn add(&mut self, text: &[u8]) -> Added {
         let ends = ends(text);
         let hash = mixed(ends, text);
         let mask = self.slots.len() - 1;
@@ -117,18 +120,20 @@ impl Dictionary {
                 && (text.len() <= 16 || &self.bytes[entry.start as usize..entry.end as usize] == text)
             {
                 self.rows.push(entry.code);
-                return true;
+                return if entry.is_rounded { Added::Rounded } else { Added::Whole };
             }
             slot = (slot + 1) & mask;
         }
     }
 
     #[cold]
-    fn insert(&mut self, slot: usize, (hash, ends): (u64, (u64, u64)), text: &[u8]) -> bool {
-        let code = match self.kind {
-            ValueType::Text => self.firsts.len() as u32,
-            kind => {
-                let Some(bits) = bits(Value::of(text), kind) else { return false };
+    fn insert(&mut self, slot: usize, (hash, ends): (u64, (u64, u64)), text: &[u8]) -> Added {
+        let added = self.column.takes(text);
+        let code = match self.column.kind {
+            _ if added == Added::Not => return added,
+            ColumnType::Text => self.firsts.len() as u32,
+            _ => {
+                let Some(bits) = bits(text, &self.column) else { return Added::Not };
                 *self.values.entry(bits).or_insert(self.firsts.len() as u32)
             }
         };
@@ -138,13 +143,14 @@ impl Dictionary {
         }
         let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(text);
-        self.entries.push(Entry { hash, ends, start, end: self.bytes.len() as u32, code });
+        let is_rounded = added == Added::Rounded;
+        self.entries.push(Entry { hash, ends, start, end: self.bytes.len() as u32, code, is_rounded });
         self.slots[slot] = number;
         self.rows.push(code);
         if self.entries.len() * 2 > self.slots.len() {
             self.grow();
         }
-        true
+        added
     }
 
     fn grow(&mut self) {
@@ -170,7 +176,7 @@ impl Dictionary {
         for &code in &self.rows {
             match code {
                 NULL => builder.null(),
-                code => drop(builder.add(self.text(code))),
+                code => _ = builder.add(self.text(code)),
             }
         }
     }
@@ -237,8 +243,8 @@ impl Dictionary {
         let mut plain = Vec::new();
         for code in 0..self.firsts.len() as u32 {
             let text = self.text(code);
-            match typed(Value::of(text), self.kind) {
-                _ if self.kind == ValueType::Text => {
+            match typed(text, &self.column) {
+                _ if self.column.kind == ColumnType::Text => {
                     plain.extend_from_slice(&(text.len() as u32).to_le_bytes());
                     plain.extend_from_slice(text);
                 }
@@ -272,19 +278,19 @@ impl Dictionary {
     fn statistics(&self) -> Statistics {
         let nulls = self.rows.iter().filter(|&&code| code == NULL).count() as u64;
         let used = || (0..self.firsts.len() as u32).map(|code| self.text(code));
-        let typed = || used().filter_map(|text| typed(Value::of(text), self.kind));
-        match self.kind {
-            ValueType::Text => {
+        let typed = || used().filter_map(|text| typed(text, &self.column));
+        match self.column.kind {
+            ColumnType::Text => {
                 let bound = |text: Option<&[u8]>| {
                     text.filter(|text| text.len() <= BOUND_BYTES).map(|text| ByteArray::from(text.to_vec()))
                 };
                 Statistics::byte_array(bound(used().min()), bound(used().max()), None, Some(nulls), false)
             }
-            ValueType::Date => {
+            ColumnType::Date => {
                 let days = || typed().filter_map(|value| if let Typed::Days(days) = value { Some(days) } else { None });
                 Statistics::int32(days().min(), days().max(), None, Some(nulls), false)
             }
-            ValueType::Float => {
+            ColumnType::Float => {
                 let of = |value| if let Typed::Double(value) = value { Some(value) } else { None };
                 let numbers = || typed().filter_map(of);
                 // As Parquet asks: a zero bound is the one of its sign that holds both.
@@ -334,18 +340,23 @@ enum Typed {
     Days(i32),
 }
 
-/// A value as a column of a type holds it; none when it is of another.
-fn typed(value: Value, kind: ValueType) -> Option<Typed> {
-    match value.widened(kind)? {
-        Value::Integer(value) | Value::Timestamp(value) | Value::Time(value) => Some(Typed::Long(value)),
-        Value::Float(value) => Some(Typed::Double(value)),
-        Value::Date(days) => Some(Typed::Days(days)),
-        Value::Boolean(_) | Value::Text => None,
+/// A value as the column holds it; none when it is of another type.
+fn typed(text: &[u8], column: &TargetColumn) -> Option<Typed> {
+    match column.kind {
+        ColumnType::Integer => match Value::of(text) {
+            Value::Integer(value) => Some(Typed::Long(value)),
+            _ => None,
+        },
+        ColumnType::Float => column.float(text).map(|number| Typed::Double(number.value)),
+        ColumnType::Date => day(text).map(Typed::Days),
+        ColumnType::Timestamp(_) => column.moment(text).map(Typed::Long),
+        ColumnType::Time(_) => column.clock(text).map(Typed::Long),
+        ColumnType::Boolean | ColumnType::Decimal(..) | ColumnType::Text => None,
     }
 }
 
-fn bits(value: Value, kind: ValueType) -> Option<u64> {
-    Some(match typed(value, kind)? {
+fn bits(text: &[u8], column: &TargetColumn) -> Option<u64> {
+    Some(match typed(text, column)? {
         Typed::Long(value) => value as u64,
         Typed::Double(value) => value.to_bits(),
         Typed::Days(days) => days as u64,

@@ -7,7 +7,7 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::column::writer::ColumnCloseResult;
 use parquet::file::writer::SerializedRowGroupWriter;
 
-use super::arrays::{Builder, data_type};
+use super::arrays::{Added, Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
 use super::plan::{ConversionPlan, TargetColumn};
@@ -35,14 +35,14 @@ impl ColumnEncoder {
     /// For one of the plan's columns; without a writer its values are asked for.
     pub fn new(plan: &ConversionPlan, column: &TargetColumn, writer: Option<ArrowColumnWriter>) -> Self {
         let few = if column.dictionary && !column.has_bloom && plan.zstd.is_some() && writer.is_some() {
-            Dictionary::new(column.kind)
+            Dictionary::new(column)
         } else {
             None
         };
         Self {
-            field: Field::new(&column.name, data_type(column.kind), true),
+            field: Field::new(column.field_name(), data_type(column), true),
             writer,
-            values: few.map_or_else(|| Values::Many(Builder::new(column.kind)), Values::Few),
+            values: few.map_or_else(|| Values::Many(Builder::new(column)), Values::Few),
         }
     }
 
@@ -55,12 +55,19 @@ impl ColumnEncoder {
         }
     }
 
-    /// A value; false, and nothing is added, when it is of another type.
+    /// A value; nothing is added when it is of another type.
     #[inline]
-    pub fn add(&mut self, text: &[u8]) -> bool {
+    pub fn add(&mut self, text: &[u8]) -> Added {
         match &mut self.values {
             Values::Few(dictionary) => dictionary.add(text),
             Values::Many(builder) => builder.add(text),
+        }
+    }
+
+    /// A text of CSV that stands in quotes, lest it reads as no value.
+    pub fn quoted(&mut self, text: &[u8]) {
+        if let Values::Many(builder) = &mut self.values {
+            builder.quoted(text);
         }
     }
 
@@ -111,7 +118,7 @@ impl ColumnEncoder {
     /// There are too many values for a dictionary of ours.
     fn spill(&mut self, column: &TargetColumn) {
         if let Values::Few(dictionary) = &self.values {
-            let mut builder = Builder::new(column.kind);
+            let mut builder = Builder::new(column);
             dictionary.spill(&mut builder);
             self.values = Values::Many(builder);
         }

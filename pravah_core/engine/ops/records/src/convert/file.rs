@@ -3,28 +3,27 @@
 use std::fs::File as Disk;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use arrow_array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::chunk::{ConversionRules, ConvertedChunk};
+use super::chunk::{ConversionRules, ConvertedChunk, Tokens};
 use super::kept::ColumnAs;
-use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
-use super::plan::{self, ConversionPlan, RecordOutput};
+use super::options::{BadRecords, ConvertOptions, Schema, To};
+use super::plan::{self, ConversionPlan, RecordOutput, Way};
 use super::rejects::{Reject, RejectReason};
 use super::tables::{ConversionRow, ConversionWorker, ConvertedFile};
-use super::text;
 use super::{Again, Convert, failed};
+use super::{rows, text};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::destination::{Attributes, Writing, state_of};
-use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Head, Of, RecordCounts, RecordHandler, Records};
+use pravah_foundation::run::records::{Head, Lost, Of, RecordCounts, RecordHandler, Records};
 use pravah_foundation::tabular::json::NO_OBJECT;
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::tabular::values::Needs;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
 const LISTED: usize = 10_000;
@@ -48,7 +47,11 @@ pub struct FileConversion {
     writing: Option<Writing>,
     rejects: Option<Writing>,
     listed: Vec<Listed>,
-    kinds: Vec<Option<ValueType>>,
+    needs: Vec<Needs>,
+    /// By column.
+    rounded: Vec<u64>,
+    words: Vec<Vec<u64>>,
+    tokens: Vec<Tokens>,
     written: u64,
     rejected: u64,
     nulled: u64,
@@ -58,34 +61,6 @@ pub struct FileConversion {
 impl Convert {
     fn rules<'a>(&'a self, dialect: &'a pravah_foundation::tabular::csv::Dialect) -> ConversionRules<'a> {
         ConversionRules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
-    }
-
-    /// The plan for a file, and whether it is read for the last time.
-    fn plan(&self, head: &Head, start: &[u8]) -> ConversionPlan {
-        let again = lock(&self.again);
-        let state = again.get(&head.path);
-        let samples = records::sample(head, start, &self.nulls);
-        let mut columns = match (self.united.get(), state) {
-            (Some(all), _) => plan::united(head, &samples, all, &self.types),
-            (None, Some(Again { kinds })) => plan::own(head, &samples, Some(kinds), &self.types),
-            (None, None) => plan::own(head, &samples, None, &self.types),
-        };
-        let options = &self.options;
-        columns.iter_mut().for_each(|column| column.has_bloom = options.bloom_filters.contains(&column.name));
-        let is_plain = options.statistics == Statistics::Chunk && options.dictionary == Dictionaries::Auto;
-        let zstd = match options.compression {
-            // What is typed and waits for its order is written as by default: fast.
-            _ if options.arranges() => Some(ConvertOptions::default().level),
-            Compress::Zstd if is_plain => Some(options.level),
-            _ => None,
-        };
-        ConversionPlan {
-            columns,
-            output: RecordOutput::None,
-            descriptors: Vec::new(),
-            zstd,
-            is_again: AtomicBool::new(false),
-        }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
@@ -114,8 +89,11 @@ impl Convert {
         } else {
             plan::properties(&plan.columns, &self.options)?
         };
-        let schema = plan::schema(&plan.columns);
-        let arrow = ArrowWriter::try_new(Arc::clone(&writing.file), schema, Some(properties)).map_err(failed)?;
+        let file = Arc::clone(&writing.file);
+        let arrow = match plan.way {
+            Way::Rows => rows::writer(file, head, &plan.columns, properties)?,
+            _ => ArrowWriter::try_new(file, plan::schema(&plan.columns), Some(properties)).map_err(failed)?,
+        };
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
         plan.descriptors = writer.schema_descr().columns().to_vec();
         plan.output = RecordOutput::Parquet(factory);
@@ -196,11 +174,17 @@ impl Convert {
             }
         }
         self.workers.acquire().rejects(head, plan, file.listed)?;
-        let is_again = lock(&self.again).contains_key(&head.path);
+        let readings = 1 + lock(&self.again).get(&head.path).map_or(0, |again| again.readings);
         // What is to be told of it as an issue, the next attempt has to tell too; and it is known by its size.
         let state = of.state.filter(|state| all.is_plain() && state.size == head.size);
         let output = if state.is_some() { state_of(&output).map_err(failed)? } else { None };
-        let columns: Vec<ColumnAs> = plan.columns.iter().map(ColumnAs::from).collect();
+        let columns = plan.columns.iter().enumerate().filter(|(_, column)| !column.is_key);
+        let columns: Vec<ColumnAs> = columns
+            .map(|(place, column)| {
+                let words = self.nulls.shown(file.words[place].iter().copied());
+                ColumnAs::of(column, file.rounded[place], words, file.tokens[place].note())
+            })
+            .collect();
         let row = ConversionRow {
             path: &head.path,
             size: head.size,
@@ -211,11 +195,16 @@ impl Convert {
             written,
             rejected: file.rejected,
             nulled: file.nulled,
-            readings: 1 + u64::from(is_again),
+            readings,
             is_cut,
         };
         self.tell(row, state.zip(output))
     }
+}
+
+fn add_words(own: &mut Vec<u64>, new: &[u64]) {
+    own.resize(own.len().max(new.len()), 0);
+    own.iter_mut().zip(new).for_each(|(own, new)| *own += new);
 }
 
 /// # Errors
@@ -245,10 +234,20 @@ impl RecordHandler for Convert {
         let is_first_of_two = self.options.columns != Schema::Own && self.united.get().is_none();
         let begun = if is_first_of_two { None } else { self.begin(head, &mut plan)? };
         let (writer, writing) = begun.unzip();
-        let kinds = vec![None; head.names.len()];
-        let (rejects, listed) = (None, Vec::new());
-        let file =
-            FileConversion { writer, writing, rejects, listed, kinds, written: 0, rejected: 0, nulled: 0, groups: 0 };
+        let file = FileConversion {
+            writer,
+            writing,
+            rejects: None,
+            listed: Vec::new(),
+            needs: vec![Needs::default(); head.names.len()],
+            rounded: vec![0; plan.columns.len()],
+            words: vec![Vec::new(); plan.columns.len()],
+            tokens: vec![Tokens::default(); plan.columns.len()],
+            written: 0,
+            rejected: 0,
+            nulled: 0,
+            groups: 0,
+        };
         Ok((plan, file))
     }
 
@@ -258,6 +257,19 @@ impl RecordHandler for Convert {
 
     fn records(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk, records: Records<'_>) -> Result<()> {
         part.take(of.plan, records, self.rules(&of.head.dialect()))
+    }
+
+    fn takes_rows(&self, of: &Of<'_, Self>) -> bool {
+        of.plan.way == Way::Rows && of.plan.writes()
+    }
+
+    fn rows(
+        &self,
+        of: &Of<'_, Self>,
+        part: &mut ConvertedChunk,
+        batch: &RecordBatch,
+    ) -> Result<std::result::Result<Lost, String>> {
+        Ok(part.take_rows(&of.plan.columns, batch, self.options.to))
     }
 
     fn close(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk) -> Result<()> {
@@ -271,13 +283,16 @@ impl RecordHandler for Convert {
         part: ConvertedChunk,
         before: &RecordCounts,
     ) -> Result<()> {
-        file.kinds.iter_mut().zip(&part.kinds).for_each(|(own, new)| *own = ValueType::join_some(*own, *new));
+        file.needs.iter_mut().zip(&part.needs).for_each(|(own, new)| *own = own.join(*new));
         if !of.plan.writes() {
             return Ok(());
         }
         self.reject(of.head, file, &part)?;
         file.rejected += part.rejects.all.len() as u64;
         file.nulled += part.nulled;
+        file.rounded.iter_mut().zip(&part.rounded).for_each(|(own, new)| *own += new);
+        file.words.iter_mut().zip(&part.words).for_each(|(own, new)| add_words(own, new));
+        file.tokens.iter_mut().zip(&part.tokens).for_each(|(own, new)| own.join(*new));
         for reject in part.rejects.all {
             if file.listed.len() < LISTED {
                 let offset = of.head.is_plain().then(|| of.head.mark_bytes + before.bytes + reject.offset);
@@ -319,14 +334,18 @@ impl RecordHandler for Convert {
             return Ok(());
         }
         let mut again = lock(&self.again);
-        if self.united.get().is_some() || again.contains_key(&of.head.path) {
+        let known = again.get(&of.head.path);
+        // Each time it is read again, its columns hold more.
+        let is_same = known.is_some_and(|known| known.needs == file.needs);
+        if self.united.get().is_some() || is_same {
             let message = "changed while it was read; it was not converted";
             self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
             return Ok(());
         }
         let names: Vec<String> = of.head.names.clone();
-        lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.kinds.iter().copied()).collect()));
-        again.insert(of.head.path.clone(), Again { kinds: file.kinds });
+        lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.needs.iter().copied()).collect()));
+        let readings = 1 + known.map_or(0, |known| known.readings);
+        again.insert(of.head.path.clone(), Again { needs: file.needs, readings });
         Ok(())
     }
 }
@@ -339,7 +358,7 @@ pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Optio
         RejectReason::Encoding => (None, format!("not valid {}", head.encoding.title())),
         RejectReason::Type { column, .. } => {
             let column = &plan.columns[column as usize];
-            (Some(column.name.clone()), format!("not of type {}", column.kind.as_str()))
+            (Some(column.name.clone()), format!("not of type {}", column.kind))
         }
     }
 }

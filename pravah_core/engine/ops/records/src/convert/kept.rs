@@ -7,13 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::Convert;
 use super::options::{ConvertOptions, Schema};
 use super::plan::TargetColumn;
+use super::rows;
 use super::tables::{ConversionRow, ConvertedFile};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::run::made;
-use pravah_foundation::tabular::values::ValueType;
 
 /// Why a column has its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,10 +21,12 @@ pub enum TypeReason {
     Asked,
     Found,
     OfOthers,
+    Copied,
+    Source,
 }
 
 impl TypeReason {
-    const ALL: [Self; 3] = [Self::Asked, Self::Found, Self::OfOthers];
+    const ALL: [Self; 5] = [Self::Asked, Self::Found, Self::OfOthers, Self::Copied, Self::Source];
 
     /// In words.
     pub fn as_str(self) -> &'static str {
@@ -32,6 +34,8 @@ impl TypeReason {
             Self::Asked => "asked for",
             Self::Found => "found",
             Self::OfOthers => "of other files",
+            Self::Copied => "copied",
+            Self::Source => "of the source",
         }
     }
 }
@@ -40,18 +44,43 @@ impl TypeReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnAs {
     pub name: String,
-    pub kind: ValueType,
+    /// Its type, in words.
+    pub kind: String,
     pub reason: TypeReason,
+    /// Which words are null, and how often, in words.
+    pub null_words: String,
+    /// What else is to be said of it, in words.
+    pub note: String,
 }
 
-impl From<&TargetColumn> for ColumnAs {
-    fn from(column: &TargetColumn) -> Self {
+impl ColumnAs {
+    /// A column of which so many values were rounded, in which these words are null, and whose values of JSON are told.
+    pub fn of(column: &TargetColumn, rounded: u64, null_words: Option<String>, told: Option<&str>) -> Self {
         let reason = match (column.is_fixed, column.source) {
+            _ if column.field.is_some() => TypeReason::Source,
             (true, _) => TypeReason::Asked,
-            (false, Some(_)) => TypeReason::Found,
             (false, None) => TypeReason::OfOthers,
+            (false, Some(_)) if column.is_copied() => TypeReason::Copied,
+            (false, Some(_)) => TypeReason::Found,
         };
-        Self { name: column.name.clone(), kind: column.kind, reason }
+        let mut notes = Vec::new();
+        if reason == TypeReason::Found || reason == TypeReason::OfOthers {
+            notes.extend(column.known.reason().map(str::to_owned));
+        }
+        if rounded > 0 {
+            notes.push(format!("{rounded} numbers have more digits than a float holds; they were rounded"));
+        }
+        notes.extend(column.told.or(told).map(str::to_owned));
+        notes.extend(column.given.as_deref().map(|given| match given {
+            "" => "renamed: it has no name in the file".to_owned(),
+            given => format!("renamed: the file has two columns of the name {given}"),
+        }));
+        let kind = match &column.field {
+            Some(field) => rows::words(field.data_type()),
+            None => column.kind.to_string(),
+        };
+        let null_words = null_words.unwrap_or_default();
+        Self { name: column.name.clone(), kind, reason, null_words, note: notes.join("; ") }
     }
 }
 
@@ -68,9 +97,8 @@ pub fn encode(row: &ConversionRow<'_>) -> Option<Vec<u8>> {
     let mut out = Writer::default();
     [made.bytes, made.groups, row.written, row.nulled, row.readings].into_iter().for_each(|value| out.integer(value));
     out.integer(row.columns.len() as u64);
-    for ColumnAs { name, kind, reason } in row.columns {
-        out.bytes(name.as_bytes());
-        out.integer(*kind as u64);
+    for ColumnAs { name, kind, reason, null_words, note } in row.columns {
+        [name, kind, null_words, note].into_iter().for_each(|text| out.bytes(text.as_bytes()));
         out.integer(*reason as u64);
     }
     Some(out.0)
@@ -83,10 +111,10 @@ fn decode(bytes: &[u8]) -> Option<([u64; 5], Vec<ColumnAs>)> {
     let numbers = [number()?, number()?, number()?, number()?, number()?];
     let mut columns = Vec::new();
     for _ in 0..from.count()? {
-        let name = String::from_utf8(from.bytes()?.to_vec()).ok()?;
-        let (kind, reason) = (from.integer()?, from.integer()?);
-        let kind = ValueType::of_number(kind)?;
-        columns.push(ColumnAs { name, kind, reason: *TypeReason::ALL.get(usize::try_from(reason).ok()?)? });
+        let mut text = || String::from_utf8(from.bytes()?.to_vec()).ok();
+        let (name, kind, null_words, note) = (text()?, text()?, text()?, text()?);
+        let reason = *TypeReason::ALL.get(usize::try_from(from.integer()?).ok()?)?;
+        columns.push(ColumnAs { name, kind, reason, null_words, note });
     }
     from.is_empty().then_some((numbers, columns))
 }
@@ -147,8 +175,11 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_and_only_of_files_that_became_one_whole() {
-        let columns = [(ValueType::Date, TypeReason::Found), (ValueType::Text, TypeReason::OfOthers)];
-        let columns = columns.map(|(kind, reason)| ColumnAs { name: "a".into(), kind, reason });
+        let columns = [("date", TypeReason::Found), ("text", TypeReason::OfOthers)];
+        let columns = columns.map(|(kind, reason)| {
+            let [name, kind, null_words, note] = ["a", kind, "NA: 3", "because"].map(str::to_owned);
+            ColumnAs { name, kind, reason, null_words, note }
+        });
         let row = |files: usize, rejected| ConversionRow {
             path: b"p",
             size: 9,

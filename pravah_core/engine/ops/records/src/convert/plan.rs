@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use arrow_schema::{Field, Schema as ArrowSchema, SchemaRef};
+use arrow_schema::{Field, FieldRef, Schema as ArrowSchema, SchemaRef};
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::Encoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -13,27 +13,54 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
-use super::failed;
-use super::options::{ConvertOptions, Dictionaries, Statistics, To};
+use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
+use super::{Convert, failed, rows};
 use pravah_foundation::base::error::Result;
-use pravah_foundation::run::records::{Head, Sample};
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::base::sync::lock;
+use pravah_foundation::run::records;
+use pravah_foundation::run::records::{Format, Head, Sample};
+use pravah_foundation::tabular::values::{ColumnType, Needs, Scales, ValueType};
+
+/// How a column's values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// By their type.
+    Typed,
+    /// As the text of a field of CSV: as it stands in the source.
+    Field,
+    /// As a value of JSON: numbers and truth values without quotes.
+    Json,
+    /// As the value of JSON that it is.
+    Token,
+}
 
 /// A column of the converted file.
 #[derive(Debug, Clone)]
 pub struct TargetColumn {
     /// Its name.
     pub name: String,
+    /// What its source calls it, if that is another name.
+    pub given: Option<String>,
+    /// What it is in a table whose rows are taken as they are.
+    pub field: Option<FieldRef>,
     /// Its type.
-    pub kind: ValueType,
+    pub kind: ColumnType,
+    /// In which form values are that the new format does not have.
+    pub told: Option<&'static str>,
+    /// How it is written.
+    pub form: Form,
+    /// The floats that it takes.
+    pub scales: Scales,
     /// Its place in the source; none where the source does not have it.
     pub source: Option<usize>,
-    /// The type that holds the values of the source that were met; none without one.
-    pub known: Option<ValueType>,
+    /// What the values of the source that were met need.
+    pub known: Needs,
     /// No value was met yet, and more may come: the first one tells its type.
     pub is_unknown: bool,
     /// Its type was asked for: what does not fit is bad.
     pub is_fixed: bool,
+    /// Records are only sorted or divided by it: it is not written.
+    pub is_key: bool,
     /// Worth a dictionary.
     pub dictionary: bool,
     /// With a bloom filter.
@@ -46,12 +73,25 @@ pub struct ConversionPlan {
     pub columns: Vec<TargetColumn>,
     /// What becomes of the records.
     pub output: RecordOutput,
+    /// What is taken of the file.
+    pub way: Way,
     /// The columns as the file's schema has them.
     pub descriptors: Vec<ColumnDescPtr>,
     /// The level of zstd, when columns may be encoded by our own dictionaries.
     pub zstd: Option<i32>,
     /// A value is not of its column's type: the file is read once more, with types that hold all.
     pub is_again: AtomicBool,
+}
+
+/// What is taken of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The fields of its records.
+    Fields,
+    /// The rows of a table as they are.
+    Rows,
+    /// Lines as they are: objects that stay objects.
+    Lines,
 }
 
 /// What becomes of records.
@@ -73,58 +113,170 @@ impl ConversionPlan {
     }
 }
 
+impl TargetColumn {
+    /// One whose values need that, and which has the type that was asked for.
+    fn new(head: &Head, name: &str, known: Needs, asked: Option<ValueType>, to: To) -> Self {
+        let (is_fixed, is_json) = (asked.is_some(), head.dialect().is_json);
+        let form = match to {
+            To::Parquet => Form::Typed,
+            To::Csv => Form::Field,
+            To::Jsonl if is_json && !is_fixed => Form::Token,
+            To::Jsonl => Form::Json,
+        };
+        let kind = match (asked, form) {
+            (Some(asked), _) => known.asked(asked),
+            // It is copied, whatever it is.
+            (None, Form::Field | Form::Token) => ColumnType::Text,
+            // Nothing but nulls is text that is not there.
+            (None, Form::Typed | Form::Json) => known.column(),
+        };
+        Self {
+            name: name.to_owned(),
+            given: None,
+            field: None,
+            kind,
+            told: None,
+            form,
+            scales: if head.dialect().is_typed { Scales::Any } else { known.scales() },
+            source: None,
+            known,
+            is_unknown: false,
+            is_fixed,
+            is_key: false,
+            dictionary: true,
+            has_bloom: false,
+        }
+    }
+
+    /// True when it is copied as it stands, and has no type.
+    pub fn is_copied(&self) -> bool {
+        !self.is_fixed && matches!(self.form, Form::Field | Form::Token)
+    }
+
+    /// Its name in a file that waits for its order: keys have names of no column.
+    pub fn field_name(&self) -> String {
+        if self.is_key { format!("\0key\0{}", self.name) } else { self.name.clone() }
+    }
+}
+
 /// The columns of a file that becomes one of its own.
 pub fn own(
     head: &Head,
     samples: &[Sample],
-    kinds: Option<&[Option<ValueType>]>,
+    needs: Option<&[Needs]>,
     asked: &HashMap<String, ValueType>,
+    to: To,
 ) -> Vec<TargetColumn> {
+    let leaves = head.schema.as_ref().map(|schema| rows::leaves(schema)).unwrap_or_default();
+    let given = |place: usize| match leaves.get(place) {
+        Some((name, _)) => Some(name),
+        None => head.given.get(place),
+    };
     let column = |(place, (name, sample)): (usize, (&String, &Sample))| {
-        let fixed = asked.get(name).copied();
-        let found = kinds.map_or(sample.kind, |kinds| kinds[place]);
+        let known = needs.map_or(sample.needs, |needs| needs[place]);
+        let column = TargetColumn::new(head, name, known, asked.get(name).copied(), to);
         TargetColumn {
-            name: name.clone(),
-            // Nothing but nulls is text that is not there.
-            kind: fixed.or(found).unwrap_or(ValueType::Text),
             source: Some(place),
-            known: found,
-            is_unknown: fixed.is_none() && found.is_none() && kinds.is_none() && !sample.is_all,
-            is_fixed: fixed.is_some(),
+            given: given(place).filter(|given| *given != name).cloned(),
+            told: leaves.get(place).and_then(|(_, kind)| rows::told(kind)),
+            is_unknown: !column.is_fixed
+                && !column.is_copied()
+                && known.kind.is_none()
+                && needs.is_none()
+                && !sample.is_all,
             dictionary: sample.is_repeated(),
-            has_bloom: false,
+            ..column
         }
     };
     head.names.iter().zip(samples).enumerate().map(column).collect()
+}
+
+/// The columns by which records that become text are divided and sorted: by their texts, and by their types.
+pub fn keys(columns: &[TargetColumn], options: &ConvertOptions) -> Vec<TargetColumn> {
+    let key = |name: &String, kind: Option<ColumnType>| {
+        let column = columns.iter().find(|column| column.name == *name)?.clone();
+        let found = if column.is_fixed { column.kind } else { column.known.column() };
+        let kind = kind.unwrap_or(found);
+        let is_unknown = kind != ColumnType::Text && column.is_unknown;
+        Some(TargetColumn { kind, form: Form::Typed, is_key: true, is_unknown, ..column })
+    };
+    let divided = options.partition_by.iter().filter_map(|name| key(name, Some(ColumnType::Text)));
+    let order = options.order();
+    let sorted = order.iter().filter(|order| !options.partition_by.contains(&order.column));
+    divided.chain(sorted.filter_map(|order| key(&order.column, None))).collect()
 }
 
 /// The columns of all files, of which this one may have some.
 pub fn united(
     head: &Head,
     samples: &[Sample],
-    all: &[(String, Option<ValueType>)],
+    all: &[(String, Needs)],
     asked: &HashMap<String, ValueType>,
+    to: To,
 ) -> Vec<TargetColumn> {
     let places: HashMap<&String, usize> = head.names.iter().enumerate().map(|(place, name)| (name, place)).collect();
-    let column = |(name, kind): &(String, Option<ValueType>)| {
-        let (fixed, source) = (asked.get(name).copied(), places.get(name).copied());
+    let column = |(name, known): &(String, Needs)| {
+        let source = places.get(name).copied();
         TargetColumn {
-            name: name.clone(),
-            kind: fixed.or(*kind).unwrap_or(ValueType::Text),
             source,
-            known: *kind,
-            is_unknown: false,
-            is_fixed: fixed.is_some(),
             dictionary: source.is_none_or(|place| samples[place].is_repeated()),
-            has_bloom: false,
+            ..TargetColumn::new(head, name, *known, asked.get(name).copied(), to)
         }
     };
     all.iter().map(column).collect()
 }
 
+impl Convert {
+    /// The plan for a file, whose text begins with `start`.
+    pub fn plan(&self, head: &Head, start: &[u8]) -> ConversionPlan {
+        let (way, mut columns) = self.columns(head, start);
+        let options = &self.options;
+        if options.arranges() && options.to != To::Parquet && way == Way::Fields {
+            columns.extend(keys(&columns, options));
+        }
+        columns.iter_mut().for_each(|column| column.has_bloom = options.bloom_filters.contains(&column.name));
+        let is_plain = options.statistics == Statistics::Chunk && options.dictionary == Dictionaries::Auto;
+        let zstd = match options.compression {
+            // What is typed and waits for its order is written as by default: fast.
+            _ if options.arranges() => Some(ConvertOptions::default().level),
+            Compress::Zstd if is_plain => Some(options.level),
+            _ => None,
+        };
+        let (output, descriptors, is_again) = (RecordOutput::None, Vec::new(), AtomicBool::new(false));
+        ConversionPlan { columns, way, output, descriptors, zstd, is_again }
+    }
+
+    /// What is taken of a file, and the columns that it becomes.
+    fn columns(&self, head: &Head, start: &[u8]) -> (Way, Vec<TargetColumn>) {
+        let options = &self.options;
+        let is_own = options.columns == Schema::Own;
+        let is_asked = |name: &String| self.types.contains_key(name);
+        if let Some(columns) = rows::columns(head, options, is_asked).filter(|_| is_own) {
+            return (Way::Rows, columns);
+        }
+        let is_copied = is_own
+            && options.to == To::Jsonl
+            && head.format == Format::JsonLines
+            && options.bad_records != BadRecords::Null
+            && !options.arranges()
+            && !head.names.iter().any(is_asked);
+        let way = if is_copied { Way::Lines } else { Way::Fields };
+        let samples = records::sample(head, start, &self.nulls);
+        if let Some(all) = self.united.get() {
+            return (way, united(head, &samples, all, &self.types, options.to));
+        }
+        let again = lock(&self.again);
+        let needs = again.get(&head.path).map(|again| &again.needs[..]);
+        (way, own(head, &samples, needs, &self.types, options.to))
+    }
+}
+
 /// Their Arrow schema.
 pub fn schema(columns: &[TargetColumn]) -> SchemaRef {
-    let field = |column: &TargetColumn| Field::new(&column.name, data_type(column.kind), true);
+    let field = |column: &TargetColumn| match &column.field {
+        Some(field) => Field::clone(field),
+        None => Field::new(column.field_name(), data_type(column), true),
+    };
     Arc::new(ArrowSchema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
@@ -146,7 +298,7 @@ pub fn properties(columns: &[TargetColumn], options: &ConvertOptions) -> Result<
         .set_max_row_group_row_count(None)
         .set_created_by(format!("pravah-engine {}", pravah_foundation::base::version::VERSION));
     for column in columns {
-        let path = ColumnPath::from(vec![column.name.clone()]);
+        let path = ColumnPath::from(vec![column.field_name()]);
         if options.bloom_filters.contains(&column.name) {
             properties = properties.set_column_bloom_filter_enabled(path.clone(), true);
         }
@@ -155,15 +307,19 @@ pub fn properties(columns: &[TargetColumn], options: &ConvertOptions) -> Result<
             Dictionaries::Always => true,
             Dictionaries::Never => false,
         };
-        if has_dictionary {
+        if has_dictionary || column.field.is_some() {
+            if !has_dictionary {
+                properties = properties.set_column_dictionary_enabled(path, false);
+            }
             continue;
         }
         let encoding = match column.kind {
-            ValueType::Integer | ValueType::Date | ValueType::Timestamp | ValueType::Time => {
+            _ if column.form != Form::Typed => Encoding::PLAIN,
+            ColumnType::Integer | ColumnType::Date | ColumnType::Timestamp(_) | ColumnType::Time(_) => {
                 Encoding::DELTA_BINARY_PACKED
             }
-            ValueType::Float => Encoding::BYTE_STREAM_SPLIT,
-            ValueType::Boolean | ValueType::Text => Encoding::PLAIN,
+            ColumnType::Float => Encoding::BYTE_STREAM_SPLIT,
+            ColumnType::Boolean | ColumnType::Decimal(..) | ColumnType::Text => Encoding::PLAIN,
         };
         properties = properties.set_column_dictionary_enabled(path.clone(), false).set_column_encoding(path, encoding);
     }

@@ -45,6 +45,8 @@ const COLUMNS: &[Column] = &[
     Column::integer("position"),
     Column::category("type"),
     Column::category("type_is"),
+    Column::text("null_words"),
+    Column::category("note"),
 ];
 const REJECTS: &[Column] = &[
     Column::category("path"),
@@ -66,7 +68,7 @@ const TOLD: usize = 4;
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["verdict"],
-        "columns" => &["path", "column", "type", "type_is"],
+        "columns" => &["path", "column", "type", "type_is", "note"],
         "rejects" => &["path", "column", "reason"],
         "outputs" => &["path"],
         _ => &[],
@@ -197,8 +199,11 @@ impl ConversionWorker {
             columns.path(row.path);
             columns.text(&column.name);
             columns.integer(place as u64 + 1);
-            columns.text(column.kind.as_str());
+            columns.text(&column.kind);
             columns.text(column.reason.as_str());
+            for text in [&*column.null_words, &*column.note] {
+                columns.optional_text(Some(text).filter(|text| !text.is_empty()));
+            }
         }
         self.sums.add(&ConversionTotals {
             files: 1,

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::Met;
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::tabular::values::Needs;
 
 /// The columns of all files in the order in which they were met by name, with types that hold the values of all.
-pub fn union(met: &[Met]) -> Vec<(String, Option<ValueType>)> {
-    let mut all: Vec<(String, Option<ValueType>)> = Vec::new();
+pub fn union(met: &[Met]) -> Vec<(String, Needs)> {
+    let mut all: Vec<(String, Needs)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     let mut files: BTreeSet<(&[u8], usize)> = BTreeSet::new();
     files.extend(met.iter().enumerate().map(|(place, (path, _))| (path.as_slice(), place)));
     for (name, kind) in files.into_iter().flat_map(|(_, place)| &met[place].1) {
         let place = *places.entry(name.clone()).or_insert_with(|| {
-            all.push((name.clone(), None));
+            all.push((name.clone(), Needs::default()));
             all.len() - 1
         });
-        all[place].1 = ValueType::join_some(all[place].1, *kind);
+        all[place].1 = all[place].1.join(*kind);
     }
     all
 }
@@ -24,11 +24,15 @@ pub fn union(met: &[Met]) -> Vec<(String, Option<ValueType>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pravah_foundation::tabular::values::ValueType;
 
     #[test]
     fn types_of_all_files_hold_the_values_of_each() {
         let file = |path: &str, columns: &[(&str, Option<ValueType>)]| {
-            (path.as_bytes().to_vec(), columns.iter().map(|(name, kind)| ((*name).to_owned(), *kind)).collect())
+            (
+                path.as_bytes().to_vec(),
+                columns.iter().map(|(name, kind)| ((*name).to_owned(), Needs::of_kind(*kind))).collect(),
+            )
         };
         let met = [
             file("b", &[("x", Some(ValueType::Float)), ("new", None)]),
@@ -36,6 +40,6 @@ mod tests {
         ];
         let all = union(&met);
         let expected = [("id", Some(ValueType::Integer)), ("x", Some(ValueType::Float)), ("new", None)];
-        assert_eq!(all, expected.map(|(name, kind)| (name.to_owned(), kind)));
+        assert_eq!(all, expected.map(|(name, kind)| (name.to_owned(), Needs::of_kind(kind))));
     }
 }

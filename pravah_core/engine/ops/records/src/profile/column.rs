@@ -63,6 +63,11 @@ pub struct ColumnProfile {
     /// Distinct values: all of them while there is no `many`, else some of the frequent ones.
     pub values: Frequent,
     many: Option<Box<Many>>,
+    /// Words that are no values where the others are no texts, by their place in the list: how many, and the record of
+    /// the first; until the file's end.
+    words: Vec<(u64, u64)>,
+    /// Words that are no values, which `nulls` has, too.
+    null_words: Vec<(Box<[u8]>, u64)>,
 }
 
 impl ColumnProfile {
@@ -82,6 +87,10 @@ impl ColumnProfile {
                 self.missing += 1;
                 continue;
             };
+            if let Some(word) = rules.nulls.doubtful(field, dialect) {
+                self.word(word, 1, u64::from(first) + record as u64);
+                continue;
+            }
             let Some(value) = rules.nulls.value(field, dialect, true, &mut buffer) else {
                 self.nulls += 1;
                 continue;
@@ -110,6 +119,48 @@ impl ColumnProfile {
         }
     }
 
+    #[cold]
+    fn word(&mut self, word: usize, count: u64, place: u64) {
+        if self.words.len() <= word {
+            self.words.resize(word + 1, (0, u64::MAX));
+        }
+        let met = &mut self.words[word];
+        *met = (met.0 + count, met.1.min(place));
+    }
+
+    /// A file's end: words are no values where all others are of one type that is not text.
+    pub fn settle(&mut self, nulls: &Nulls, limit: usize) {
+        let words = std::mem::take(&mut self.words);
+        if words.is_empty() {
+            return;
+        }
+        let are_values = self.figures().kind().is_none_or(|kind| kind == ValueType::Text);
+        for (place, (count, first)) in words.into_iter().enumerate().filter(|(_, (count, _))| *count > 0) {
+            let word = nulls.word(place);
+            if !are_values {
+                self.nulls += count;
+                self.null_words.push((word.into(), count));
+                self.null_words.sort_unstable();
+                continue;
+            }
+            let hash = hash(word);
+            if let Some(many) = &mut self.many {
+                many.add_times((word, word.len()), hash, count, first);
+            }
+            self.values.add(hash, word, count, first);
+        }
+        if self.values.is_full(limit) {
+            self.look_at_each(0);
+            self.values.cut();
+        }
+    }
+
+    /// Which words were no values, and how often, in words.
+    pub fn null_words(&self) -> Option<String> {
+        let shown = |(word, count): &(Box<[u8]>, u64)| format!("{}: {count}", String::from_utf8_lossy(word));
+        (!self.null_words.is_empty()).then(|| self.null_words.iter().map(shown).collect::<Vec<_>>().join(", "))
+    }
+
     /// From now on look at each value.
     fn look_at_each(&mut self, base: u32) -> &mut Many {
         let Self { values, many, is_text, .. } = self;
@@ -132,6 +183,15 @@ impl ColumnProfile {
         self.nulls += other.nulls;
         self.missing += other.missing;
         self.empties += other.empties;
+        for (word, &(count, first)) in other.words.iter().enumerate().filter(|(_, (count, _))| *count > 0) {
+            self.word(word, count, first.saturating_add(place));
+        }
+        for (word, count) in &other.null_words {
+            match self.null_words.binary_search_by(|(own, _)| own.cmp(word)) {
+                Ok(at) => self.null_words[at].1 += count,
+                Err(at) => self.null_words.insert(at, (word.clone(), *count)),
+            }
+        }
         if other.many.is_some() || self.many.is_some() {
             let figures = known.map_or_else(|| other.figures(), Cow::Borrowed);
             self.look_at_each(0).merge(&figures, place);
@@ -162,6 +222,11 @@ impl ColumnProfile {
     pub fn write(&self, out: &mut Writer) -> Option<()> {
         out.integer(u64::from(self.is_text) | u64::from(self.many.is_some()) << 1);
         [self.nulls, self.missing, self.empties].into_iter().for_each(|count| out.integer(count));
+        out.integer(self.null_words.len() as u64);
+        for (word, count) in &self.null_words {
+            out.bytes(word);
+            out.integer(*count);
+        }
         self.values.write(out);
         self.many.as_ref().map_or(Some(()), |many| many.write(out))
     }
@@ -170,9 +235,11 @@ impl ColumnProfile {
     pub fn read(from: &mut Reader<'_>) -> Option<Self> {
         let flags = from.integer()?;
         let (nulls, missing, empties) = (from.integer()?, from.integer()?, from.integer()?);
+        let words = (0..from.count()?).map(|_| Some((from.bytes()?.into(), from.integer()?)));
+        let null_words = words.collect::<Option<_>>()?;
         let (is_text, values) = (flags & 1 == 1, Frequent::read(from)?);
         let many = if flags & 2 == 2 { Some(Box::new(Many::read(from)?)) } else { None };
-        Some(Self { is_text, nulls, missing, empties, values, many })
+        Some(Self { is_text, nulls, missing, empties, values, many, words: Vec::new(), null_words })
     }
 
     /// All figures, whatever the order in which values were counted.

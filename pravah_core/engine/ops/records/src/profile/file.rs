@@ -154,6 +154,7 @@ impl ProfileWorker {
         rows.text(shown(figures.kind()));
         rows.integer(figures.count());
         rows.integer(column.nulls);
+        rows.optional_text(column.null_words().as_deref());
         rows.integer(distinct);
         rows.optional_text(least.as_deref());
         rows.optional_text(greatest.as_deref());
@@ -241,6 +242,7 @@ impl RecordHandler for Profile {
     fn end(&self, of: &Of<'_, Self>, file: FileProfile, all: &RecordCounts) -> Result<()> {
         let mut columns = file.columns;
         columns.resize(of.head.names.len(), ColumnProfile::default());
+        columns.iter_mut().for_each(|column| column.settle(&self.nulls, file.limit));
         let told = FileFigures::of(of.head, all);
         // A split's partials are made for nothing else than to be taken over.
         let most = if self.is_split { usize::MAX } else { partials::most_bytes(told.counts.bytes) };

@@ -62,6 +62,7 @@ fn described(total: &Total, figures: &Many) -> Value {
         "nature": nature(total, figures),
         "values": figures.count(),
         "nulls": total.column.nulls,
+        "null_words": total.column.null_words(),
         "empties": total.column.empties,
         "missing": total.column.missing,
         "distinct": distinct,
@@ -153,6 +154,7 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
         }
     };
     row("Types", Some(evidence(total, figures)));
+    row("Null words", total.column.null_words());
     row("Least", least.map(|text| cut_plain(&text)));
     row("Greatest", greatest.map(|text| cut_plain(&text)));
     row("Mean", figures.mean().map(|mean| format!("{mean:.6}")));

@@ -22,6 +22,7 @@ pub const RESULT: &[Column] = &[
     Column::category("nature"),
     Column::integer("values"),
     Column::integer("nulls"),
+    Column::text("null_words"),
     Column::number("null_share"),
     Column::integer("empties"),
     Column::integer("missing"),
@@ -101,6 +102,7 @@ pub const BY_FILE: &[Column] = &[
     Column::category("type"),
     Column::integer("values"),
     Column::integer("nulls"),
+    Column::text("null_words"),
     Column::integer("distinct"),
     Column::text("least"),
     Column::text("greatest"),
@@ -236,6 +238,7 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     rows.optional_text(nature(total, figures));
     rows.integer(values);
     rows.integer(column.nulls);
+    rows.optional_text(column.null_words().as_deref());
     let all = values + column.nulls;
     rows.optional_number((all > 0).then(|| column.nulls as f64 * 100.0 / all as f64));
     rows.integer(column.empties);

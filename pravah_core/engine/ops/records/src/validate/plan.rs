@@ -172,7 +172,7 @@ impl Validate {
                 .names
                 .iter()
                 .zip(samples)
-                .map(|(name, sample)| Some(Field::of(name.clone(), sample.kind)))
+                .map(|(name, sample)| Some(Field::of(name.clone(), sample.needs.kind)))
                 .collect();
             return plan;
         };
