@@ -54,9 +54,17 @@ AWAY = (
 
 @contextlib.contextmanager
 def serving(
-    directory: Path, database_url: str | None, factory: str = "pages.server:create", port: int | None = None
+    directory: Path,
+    database_url: str | None,
+    factory: str = "pages.server:create",
+    port: int | None = None,
+    **settings: str,
 ) -> Iterator[Dashboard]:
-    """Run a server until the block ends, on a free port unless it is given, by default with its own database."""
+    """Run a server until the block ends, on a free port unless it is given, by default with its own database.
+
+    Args:
+        settings: further variables.
+    """
     root, data = directory / "root", directory / "data"
     root.mkdir(exist_ok=True)
     environment = {
@@ -65,6 +73,7 @@ def serving(
         "PRAVAH_MIN_FREE_DISK_BYTES": "0",
         # A job that runs until it is cancelled must leave the browser a core.
         "PRAVAH_ENGINE_THREADS": "1",
+        **settings,
     }
     if database_url is not None:
         environment["PRAVAH_DATABASE_URL"] = database_url

@@ -41,12 +41,10 @@ def _job(server: Dashboard, page: Page) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
-    page: Page, context: BrowserContext, tmp_path: Path, make_database: Callable[[], str], monkeypatch: Any
+    page: Page, context: BrowserContext, tmp_path: Path, make_database: Callable[[], str]
 ) -> None:
-    monkeypatch.setenv("PRAVAH_LEASE_SECONDS", "2")
-    monkeypatch.setenv("PRAVAH_HEARTBEAT_SECONDS", "0.5")
-    monkeypatch.setenv("PRAVAH_ENGINE_THREADS", "1")  # the job outlives the clicks, also of a slow browser
     database, port = make_database(), free_port()
+    lease = {"PRAVAH_LEASE_SECONDS": "2", "PRAVAH_HEARTBEAT_SECONDS": "0.5"}
 
     def until_something_is_kept(server: Dashboard) -> None:
         def is_kept() -> bool:
@@ -58,7 +56,7 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
 
         wait_until(is_kept, "something is kept", seconds=60)
 
-    with serving(tmp_path, database, port=port) as server:
+    with serving(tmp_path, database, port=port, **lease) as server:
         start_job(page, server, _tree(server.root), "checksum", FORM)
         until_something_is_kept(server)
         page.get_by_role("button", name="Pause", exact=True).click()
@@ -70,7 +68,7 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
         wait_until(lambda: _job(server, page)["attempt"] == 2 and _job(server, page)["status"] == "RUNNING", "it runs")
         until_something_is_kept(server)
         os.kill(server.pid, signal.SIGKILL)
-    with serving(tmp_path, database, port=port) as server:
+    with serving(tmp_path, database, port=port, **lease) as server:
         open_page(page, page.url)
         expect(page.get_by_text("Attempt 3: the job was paused or interrupted before. Checksum")).to_be_visible()
         completed(page)

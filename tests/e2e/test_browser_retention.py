@@ -14,10 +14,9 @@ pytestmark = pytest.mark.browser
 
 
 def test_a_kept_job_outlives_the_clean_up_that_takes_an_older_one(
-    tmp_path: Path, make_database: Callable[[], str], page: Page, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, make_database: Callable[[], str], page: Page
 ) -> None:
-    monkeypatch.setenv("PRAVAH_KEEP_JOBS", "1")
-    with serving(tmp_path, make_database()) as dashboard:
+    with serving(tmp_path, make_database(), PRAVAH_KEEP_JOBS="1") as dashboard:
         for number in range(3):
             start_job(page, dashboard, dashboard.sample, "inventory")
             completed(page)
