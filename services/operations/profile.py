@@ -95,7 +95,8 @@ _FILE_COLUMNS = (
     integer("first_ragged", "records", "Number of the first ragged record, counted from 1"),
     words(
         "read",
-        "whole; open quote: the file ends inside a quoted field; cut: reading stopped at a record that is too long",
+        "whole; open quote: the file ends inside a quoted field; odd quotes: text follows a closing quote, or a quoted "
+        "field has lines that look like records; cut: reading stopped at a record that is too long",
     ),
     _SCHEMA,
 )

@@ -44,6 +44,7 @@ class Header(StrEnum):
 class Quote(StrEnum):
     """The character around quoted fields."""
 
+    AUTO = "auto"
     DOUBLE = "double"
     SINGLE = "single"
     NONE = "none"
@@ -52,6 +53,7 @@ class Quote(StrEnum):
 class Escape(StrEnum):
     """The escape character inside quotes."""
 
+    AUTO = "auto"
     NONE = "none"
     BACKSLASH = "backslash"
 
@@ -74,20 +76,20 @@ class ReadOptions(Options):
     files: Files = field(
         Files.BY_NAME,
         title="Files",
-        description="By name: csv, tsv, tab, psv, ssv, txt, jsonl and ndjson, also compressed (gz, zst, bz2, xz, "
-        "lz4); parquet, arrow, arrows, feather. All: every file; its format is detected from its first bytes.",
+        description="By name: csv, tsv, tab, psv, ssv, txt, json, jsonl and ndjson, also compressed (gz, zst, bz2, "
+        "xz, lz4); parquet, arrow, arrows, feather. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
         Delimiter.AUTO,
         title="Delimiter",
-        description="Character between two fields. Auto: the one that splits most records into the same number of "
-        "fields. soh = 0x01, us = 0x1f.",
+        description="Characters between two fields. Auto: those that split most records into the same number of "
+        "fields, also several such as ||; values such as times and URLs are not split. soh = 0x01, us = 0x1f.",
     )
     header: Header = field(
         Header.AUTO,
         title="Header row",
-        description="Whether the first record has the column names. Auto: yes, if all its values are texts and "
-        "different.",
+        description="Whether the first record has the column names. Auto: yes, if it differs from the records after "
+        "it, or if all its values are texts and different. Lines before the header row are reported as an issue.",
     )
     null_values: list[NullValue] = field(
         ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N"],
@@ -106,16 +108,17 @@ class ReadOptions(Options):
         category="advanced",
     )
     quote: Quote = field(
-        Quote.DOUBLE,
+        Quote.AUTO,
         title="Quotes",
-        description="Quote character around fields that contain delimiters or line endings. None: quotes are ordinary "
-        "characters.",
+        description="Quote character around fields that contain delimiters or line endings. Auto: double quotes, or "
+        "single quotes if the fields show them. None: quotes are ordinary characters.",
         category="advanced",
     )
     escape: Escape = field(
-        Escape.NONE,
+        Escape.AUTO,
         title="Escapes",
-        description="How a quote inside quotes is written. Backslash: after a backslash. None: doubled.",
+        description="How a quote inside quotes is written. Backslash: after a backslash. None: doubled. Auto: the one "
+        "with which the first records are well-formed.",
         category="advanced",
     )
     comment: Comment = field(

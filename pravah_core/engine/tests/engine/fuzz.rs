@@ -17,7 +17,7 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::paths;
 use pravah_foundation::io::digest::Algorithm;
 use pravah_foundation::io::manifest;
-use pravah_foundation::tabular::csv::{CsvSplitter, Cutter, Dialect};
+use pravah_foundation::tabular::csv::{Asked, CsvSplitter, Cutter, Dialect};
 use pravah_foundation::tabular::json;
 use pravah_foundation::tabular::json::Learner;
 use pravah_foundation::tabular::split::Split;
@@ -249,7 +249,7 @@ fn results_as_manifests() {
 }
 
 /// Records by the rules of `csv.rs`, one byte after the other; a field with its quotes taken off.
-fn naive(text: &[u8], dialect: Dialect) -> Vec<Vec<Vec<u8>>> {
+fn naive(text: &[u8], dialect: Dialect, delimiter: &[u8]) -> Vec<Vec<Vec<u8>>> {
     let (mut records, mut at) = (Vec::new(), 0);
     while at < text.len() {
         if matches!(text[at], b'\n' | b'\r') {
@@ -288,12 +288,13 @@ fn naive(text: &[u8], dialect: Dialect) -> Vec<Vec<Vec<u8>>> {
                         at += 1;
                         break 'record;
                     }
+                    Some(_) if text[at..].starts_with(delimiter) => {
+                        at += delimiter.len();
+                        fields.push(Vec::new());
+                        break;
+                    }
                     Some(&byte) => {
                         at += 1;
-                        if byte == dialect.delimiter {
-                            fields.push(Vec::new());
-                            break;
-                        }
                         fields.last_mut().unwrap().push(byte);
                     }
                 }
@@ -346,7 +347,8 @@ fn records_of_delimited_text() {
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
-    let words: [&[u8]; 12] = [
+    let words: [&[u8]; 13] = [
+        b",;,",
         b"\"",
         b"\"\"",
         b",",
@@ -360,15 +362,16 @@ fn records_of_delimited_text() {
         b"\"\n",
         b"aaaaaaaaaaaaaaaaaaaaaaaa",
     ];
-    let dialects = [
-        Dialect::of(b','),
-        Dialect { comment: Some(b'#'), escape: Some(b'\\'), ..Dialect::of(b';') },
-        Dialect { quote: None, ..Dialect::of(b',') },
-        Dialect { quote: Some(b'\''), ..Dialect::of(b'\t') },
+    let dialects: [(Dialect, &[u8]); 5] = [
+        (Dialect::of(b','), b","),
+        (Dialect { comment: Some(b'#'), escape: Some(b'\\'), ..Dialect::of(b';') }, b";"),
+        (Dialect { quote: None, ..Dialect::of(b',') }, b","),
+        (Dialect { quote: Some(b'\''), ..Dialect::of(b'\t') }, b"\t"),
+        (Dialect::of(b',').divided_by(b",;,"), b",;,"),
     ];
     fuzz("records of delimited text", 1.0, &corpus, &words, |input| {
-        for dialect in dialects {
-            let expected: Vec<(Vec<Vec<u8>>, usize)> = naive(input, dialect)
+        for (dialect, delimiter) in dialects {
+            let expected: Vec<(Vec<Vec<u8>>, usize)> = naive(input, dialect, delimiter)
                 .into_iter()
                 .map(|fields| (fields[..fields.len().min(COLUMNS)].to_vec(), fields.len()))
                 .collect();
@@ -377,7 +380,7 @@ fn records_of_delimited_text() {
                 assert!(found == expected, "{dialect:?} in chunks of {bytes}: {found:?} instead of {expected:?}");
             }
         }
-        pravah_foundation::tabular::csv::sniff(input, None, Dialect::of);
+        pravah_foundation::tabular::csv::sniff(input, &Asked::default());
     });
 }
 

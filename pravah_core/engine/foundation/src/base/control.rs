@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use crate::base::error::{EngineError, Result};
-use crate::base::issue::{IssueExtent, Issue, IssueKind, IssueLog};
+use crate::base::issue::{Issue, IssueExtent, IssueKind, IssueLog};
 use crate::base::sync::lock;
 
 const UNKNOWN: u64 = u64::MAX;

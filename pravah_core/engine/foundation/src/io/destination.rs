@@ -270,7 +270,9 @@ impl Destination {
             self.control.check()?;
             let path: &[u8] = if path.is_empty() { b"." } else { &path };
             // The tree is whole without it.
-            let _ = open_at(&self.root, path, DIRECTORY, false).and_then(|directory| attributes.apply(&directory)).map(|given| self.note(given));
+            let _ = open_at(&self.root, path, DIRECTORY, false)
+                .and_then(|directory| attributes.apply(&directory))
+                .map(|given| self.note(given));
         }
         self.make_last()?;
         if !self.is_named {

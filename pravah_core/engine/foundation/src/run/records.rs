@@ -176,6 +176,10 @@ pub struct RecordCounts {
     pub strays: u64,
     /// The line of the first of them, from 1.
     pub first_stray: Option<u64>,
+    /// Records over several lines each of which is one by itself.
+    pub swallowed: u64,
+    /// The line of the first of them, from 1.
+    pub first_swallowed: Option<u64>,
     /// It ends in a quoted field.
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
@@ -194,11 +198,16 @@ impl RecordCounts {
         self.cut_at.is_none() && !self.is_broken_off
     }
 
+    /// True when quotes are where no writer puts them, so that its values may be others than were meant.
+    pub fn has_odd_quotes(&self) -> bool {
+        self.strays > 0 || self.swallowed > 0
+    }
+
     /// True when there is nothing to say of the file.
     pub fn is_plain(&self) -> bool {
         self.is_whole()
             && !self.is_open
-            && self.strays == 0
+            && !self.has_odd_quotes()
             && self.ragged == 0
             && self.oddities == Oddities::default()
             && self.lost == Lost::default()
@@ -210,6 +219,8 @@ impl RecordCounts {
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
         self.first_stray = self.first_stray.or_else(|| next.first_stray.map(|line| line + self.lines));
         self.strays += next.strays;
+        self.first_swallowed = self.first_swallowed.or_else(|| next.first_swallowed.map(|line| line + self.lines));
+        self.swallowed += next.swallowed;
         self.records += next.records;
         self.ragged += next.ragged;
         self.lines += next.lines;

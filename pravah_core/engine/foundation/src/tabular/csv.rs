@@ -15,13 +15,15 @@ use crate::tabular::json;
 
 mod automaton;
 mod cutter;
+mod header;
 mod sniff;
 mod split;
 
 pub use automaton::Automaton;
 pub use cutter::{Chunk, Cutter, Overlong};
-pub use sniff::{Sniffed, sniff};
-pub use split::CsvSplitter;
+pub use header::{Fields, HeaderGuess, guess};
+pub use sniff::{Asked, Sniffed, ends_a_record, first_records, sample, sniff};
+pub use split::{CsvSplitter, Swallowed};
 
 /// What stands for no value in a dialect that is typed, as an empty field does.
 pub const NULL: &[u8] = b"null";
@@ -29,8 +31,10 @@ pub const NULL: &[u8] = b"null";
 /// The bytes that mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dialect {
-    /// Ends a field.
+    /// Ends a field; of a delimiter of several bytes, the last.
     pub delimiter: u8,
+    /// What stands before it in a delimiter of several bytes.
+    pub lead: Lead,
     /// Encloses a field that holds delimiters or line ends.
     pub quote: Option<u8>,
     /// Takes the meaning from the next byte, inside quotes.
@@ -43,10 +47,71 @@ pub struct Dialect {
     pub is_typed: bool,
 }
 
+/// The bytes of a delimiter before its last, the last of them lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lead {
+    bytes: u64,
+    /// How many.
+    pub len: u8,
+}
+
+impl Lead {
+    /// Of a delimiter of one byte.
+    pub const NONE: Self = Self { bytes: 0, len: 0 };
+    /// The longest delimiter.
+    pub const LONGEST: usize = 8;
+
+    fn of(bytes: &[u8]) -> Self {
+        let packed = bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        Self { bytes: packed, len: bytes.len() as u8 }
+    }
+
+    /// The first byte of the delimiter, if it has several.
+    fn first(self) -> Option<u8> {
+        (self.len > 0).then(|| (self.bytes >> (8 * (u32::from(self.len) - 1))) as u8)
+    }
+
+    /// True when the bytes seen last, the last one lowest, are these.
+    fn ends(self, seen: u64) -> bool {
+        let mask = if self.len == 0 { 0 } else { u64::MAX >> (64 - 8 * u32::from(self.len)) };
+        seen & mask == self.bytes
+    }
+}
+
 impl Dialect {
+    /// The same with a delimiter of one to eight bytes.
+    #[must_use]
+    pub fn divided_by(self, delimiter: &[u8]) -> Self {
+        let Some((&last, lead)) = delimiter.split_last().filter(|_| delimiter.len() <= Lead::LONGEST) else {
+            return self;
+        };
+        Self { delimiter: last, lead: Lead::of(lead), ..self }
+    }
+
+    /// The delimiter in words.
+    pub fn delimiter_name(&self) -> String {
+        let mut bytes: Vec<u8> = (0..self.lead.len).rev().map(|at| (self.lead.bytes >> (8 * at)) as u8).collect();
+        bytes.push(self.delimiter);
+        match bytes[..] {
+            [b'\t'] => "tab".to_owned(),
+            [b' '] => "space".to_owned(),
+            [sniff::ONE_COLUMN] => "none".to_owned(),
+            [byte] if byte < b' ' => format!("0x{byte:02x}"),
+            _ => String::from_utf8_lossy(&bytes).into_owned(),
+        }
+    }
+
     /// That of RFC 4180 with another delimiter.
     pub const fn of(delimiter: u8) -> Self {
-        Self { delimiter, quote: Some(b'"'), escape: None, comment: None, is_json: false, is_typed: false }
+        Self {
+            delimiter,
+            lead: Lead::NONE,
+            quote: Some(b'"'),
+            escape: None,
+            comment: None,
+            is_json: false,
+            is_typed: false,
+        }
     }
 
     /// That of JSON Lines.

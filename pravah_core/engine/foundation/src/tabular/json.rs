@@ -1,15 +1,18 @@
-//! JSON Lines: an object a line, its values in columns.
+//! JSON: objects, their values in columns. They are read as JSON Lines, an object a line; other JSON is made so first.
 //!
 //! 1. A key of an object is a column; one of an object inside it is a column of both names, `outer.inner`. A list is
 //!    one value, as it stands there; so is what lies deeper than [`MOST_DEPTH`] objects.
-//! 2. A line that is no object by RFC 8259, has a key twice (but not inside a list, where that is counted), or one that was not met when the columns were looked for
+//! 2. A line that is no object by RFC 8259, has a key twice (but not inside a list, where that is counted), or one that
+//!    was not met when the columns were looked for,
 //!    is a record that does not fit.
 //! 3. A value keeps its form: a text in quotes stays a text, also one of digits.
 
+mod elements;
 mod parse;
 mod shape;
 mod split;
 
+pub use elements::Elements;
 pub use parse::Oddities;
 pub use shape::{Learner, Shape};
 pub use split::JsonSplitter;

@@ -4,6 +4,8 @@
 #[derive(Debug, Default)]
 pub struct Split {
     pub(super) columns: usize,
+    /// Bytes of a delimiter before its last.
+    pub(super) lead: u32,
     /// Where each field begins, where that does not follow from its neighbour's end.
     pub(super) begins: Vec<u32>,
     /// Where each field ends, record after record.
@@ -39,7 +41,7 @@ impl Split {
         if !self.begins.is_empty() {
             return (self.begins[place] as usize, self.ends[place] as usize);
         }
-        let start = if column == 0 { self.starts[record] } else { self.ends[place - 1] + 1 };
+        let start = if column == 0 { self.starts[record] } else { self.ends[place - 1] + 1 + self.lead };
         (start as usize, self.ends[place] as usize)
     }
 

@@ -209,7 +209,8 @@ impl Operation for Decompress {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, full_names, attributes_left_out, special_bits, verdicts, .. } = shared;
+        let Shared { context, output, rows, other, full_names, attributes_left_out, special_bits, verdicts, .. } =
+            shared;
         let mut sums = entries::UnpackTotals::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut failed = verdicts.failed(&context.control).into_iter();

@@ -2,7 +2,7 @@
 
 use crate::base::paths;
 use crate::io::claims::Claim;
-use crate::tabular::json::Learner;
+use crate::tabular::json::{Elements, Learner};
 
 /// How records are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Format {
     Delimited,
     /// A JSON object a line.
     JsonLines,
+    /// JSON objects in an array, over several lines, or behind each other.
+    Json,
     /// Apache Parquet.
     Parquet,
     /// Arrow's IPC format, as a file or as a stream.
@@ -18,7 +20,7 @@ pub enum Format {
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 12] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 13] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
@@ -27,6 +29,7 @@ const EXTENSIONS: [(&[u8], Option<Format>); 12] = [
     (b"txt", None),
     (b"jsonl", Some(Format::JsonLines)),
     (b"ndjson", Some(Format::JsonLines)),
+    (b"json", Some(Format::JsonLines)),
     (b"parquet", Some(Format::Parquet)),
     (b"arrow", Some(Format::Arrow)),
     (b"arrows", Some(Format::Arrow)),
@@ -39,7 +42,10 @@ impl Format {
     /// The format of the file at `path`, whose bytes, unpacked, begin with `start`.
     pub fn of(path: &[u8], start: &[u8]) -> Self {
         let (_, known) = named(path);
-        known.flatten().unwrap_or_else(|| Self::of_start(start))
+        match known.flatten().unwrap_or_else(|| Self::of_start(start)) {
+            Self::JsonLines if Elements::are_in(start) => Self::Json,
+            known => known,
+        }
     }
 
     fn of_start(start: &[u8]) -> Self {
@@ -47,13 +53,18 @@ impl Format {
             [b'P', b'A', b'R', b'1', ..] => Self::Parquet,
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Self::Arrow,
             _ if start.starts_with(CONTINUATION) => Self::Arrow,
-            _ if begins_with_object(start) => Self::JsonLines,
+            _ if begins_with_object(start) || Elements::are_in(start) => Self::JsonLines,
             _ => Self::Delimited,
         }
     }
 
     /// True for lines of text.
     pub fn is_text(self) -> bool {
+        matches!(self, Self::Delimited | Self::JsonLines | Self::Json)
+    }
+
+    /// True for text whose records are lines of the file, so that their places can be told.
+    pub fn has_places(self) -> bool {
         matches!(self, Self::Delimited | Self::JsonLines)
     }
 
@@ -62,6 +73,7 @@ impl Format {
         match self {
             Self::Delimited => "delimited text",
             Self::JsonLines => "JSON Lines",
+            Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow IPC",
         }
@@ -70,7 +82,7 @@ impl Format {
     /// What records that are told apart are written as: text, as it stands where there is any.
     pub fn suffix(self) -> &'static str {
         match self {
-            Self::JsonLines => "jsonl",
+            Self::JsonLines | Self::Json => "jsonl",
             _ => "csv",
         }
     }

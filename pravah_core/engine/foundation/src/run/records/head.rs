@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
+use super::LONGEST_BYTES;
 use super::format::Format;
 use super::options::{Header, ReadOptions};
 use crate::io::codec::Codec;
@@ -14,7 +15,7 @@ use crate::tabular::json::Shape;
 use crate::tabular::names::unique;
 use crate::tabular::split::Split;
 use crate::tabular::text::Encoding;
-use crate::tabular::values::{Value, ValueType};
+use crate::tabular::values::ValueType;
 
 /// What is known of a file before its records.
 #[derive(Debug, Clone)]
@@ -53,6 +54,10 @@ pub struct Head {
     pub records_at: u64,
     /// How many lines come before them.
     pub header_lines: u64,
+    /// What is odd about its beginning, in words.
+    pub notes: Vec<String>,
+    /// Its header ends inside quotes.
+    pub is_open: bool,
 }
 
 /// What is known of a file before its text.
@@ -71,18 +76,24 @@ impl Head {
 
     /// True when its bytes are its text: then places in one are places in the other.
     pub fn is_plain(&self) -> bool {
-        self.format.is_text() && self.codec.is_none() && self.encoding == Encoding::UTF_8
+        self.format.has_places() && self.codec.is_none() && self.encoding == Encoding::UTF_8
     }
 
-    /// Of JSON Lines whose objects have these keys.
-    pub(super) fn of_objects(origin: Origin, (encoding, mark_bytes): (Encoding, u64), shape: &Arc<Shape>) -> Self {
+    /// Of JSON whose objects have these keys.
+    pub(super) fn of_objects(
+        origin: Origin,
+        format: Format,
+        (encoding, mark_bytes): (Encoding, u64),
+        shape: &Arc<Shape>,
+    ) -> Self {
         let (objects, lines) = shape.objects();
         let text = |&is_text: &bool| is_text.then_some(ValueType::Text);
         let sniffed = Sniffed {
             dialect: Dialect::JSON,
             columns: shape.names().len(),
             confidence: if lines == 0 { 0.0 } else { objects as f64 / lines as f64 },
-            reason: format!("{objects} of {lines} lines are objects"),
+            reason: format!("{objects} of {lines} values are objects"),
+            begins: 0,
         };
         Self {
             declared: shape.texts().iter().map(text).collect(),
@@ -90,7 +101,7 @@ impl Head {
             shape: Some(Arc::clone(shape)),
             encoding,
             mark_bytes,
-            ..Self::typed(origin, Format::JsonLines, sniffed)
+            ..Self::typed(origin, format, sniffed)
         }
     }
 
@@ -103,7 +114,7 @@ impl Head {
     ) -> Self {
         let (names, declared): (Vec<String>, _) = columns.into_iter().unzip();
         let reason = "its schema names the columns".to_owned();
-        let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason };
+        let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason, begins: 0 };
         let mut header = Vec::new();
         for (place, name) in names.iter().enumerate() {
             if place > 0 {
@@ -133,6 +144,8 @@ impl Head {
             header: Vec::new(),
             records_at: 0,
             header_lines: 0,
+            notes: Vec::new(),
+            is_open: false,
         }
     }
 
@@ -143,19 +156,38 @@ impl Head {
         start: &[u8],
         options: &ReadOptions,
     ) -> Self {
-        let sniffed = csv::sniff(start, options.delimiter(), |delimiter| options.dialect(delimiter));
-        let first = First::of(start, sniffed.dialect);
-        let (has_header, header_reason) = match options.header {
-            Header::Yes => (true, "set by the option".to_owned()),
-            Header::No => (false, "set by the option".to_owned()),
-            Header::Auto => first.is_header(),
+        let mut sniffed = csv::sniff(start, &options.asked());
+        let table = &start[sniffed.begins..];
+        let first = First::of(table, sniffed.dialect);
+        let records = csv::first_records(csv::sample(table), sniffed.dialect);
+        let (is_header, header_reason) = match (options.header, records.split_first()) {
+            (Header::Yes, _) => (true, "set by the option".to_owned()),
+            (Header::No, _) => (false, "set by the option".to_owned()),
+            (Header::Auto, Some((names, body))) => {
+                let guess = csv::guess(names, body);
+                (guess.is_header, guess.reason)
+            }
+            (Header::Auto, None) => (false, "the file has no records".to_owned()),
         };
-        let names = match has_header && !first.fields.is_empty() {
-            true => unique(&first.fields),
-            false => (1..=sniffed.columns).map(|number| format!("column_{number}")).collect(),
+        // A header that does not end is none: the reading tells that, and what it holds names nothing.
+        let is_endless = first.is_open && table.len() > LONGEST_BYTES;
+        let has_header = is_header && !first.fields.is_empty() && !is_endless;
+        let mut notes = Vec::new();
+        let mut given = Vec::new();
+        let names = if has_header {
+            let mut fields = first.fields.clone();
+            fit(&mut fields, sniffed.columns, &mut notes);
+            sniffed.columns = fields.len();
+            twice(&fields, &mut notes);
+            given = fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
+            unique(&fields)
+        } else {
+            (1..=sniffed.columns).map(|number| format!("column_{number}")).collect()
         };
-        let given = first.fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
-        let (records_at, header_lines) = if has_header { (first.end as u64, first.lines) } else { (0, 0) };
+        let begins = sniffed.begins;
+        preamble(&start[..begins], &mut notes);
+        let header_end = if has_header { begins + first.end } else { begins };
+        let (records_at, header_lines) = (header_end as u64, lines(&start[..header_end]));
         let Origin { path, size, codec } = origin;
         Self {
             path,
@@ -171,11 +203,52 @@ impl Head {
             has_header,
             header_reason,
             names,
-            given: if has_header { given } else { Vec::new() },
+            given,
             header: if has_header { first.bytes } else { Vec::new() },
             records_at,
             header_lines,
+            notes,
+            is_open: has_header && first.is_open,
         }
+    }
+}
+
+/// Make the names of a header as many as the columns of the records, where that loses none.
+fn fit(names: &mut Vec<Vec<u8>>, columns: usize, notes: &mut Vec<String>) {
+    let count = names.len();
+    while names.len() > columns && names.last().is_some_and(|name| name.trim_ascii().is_empty()) {
+        names.pop();
+    }
+    if count < columns {
+        notes.push(format!(
+            "the header has {count} names, most records have {columns} fields; the last columns are named by their number"
+        ));
+        names.resize(columns, Vec::new());
+    }
+}
+
+/// Tell of names that are there more than once.
+fn twice(names: &[Vec<u8>], notes: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    let again: Vec<&Vec<u8>> = names.iter().filter(|name| !name.is_empty() && !seen.insert(*name)).collect();
+    if let Some(first) = again.first() {
+        let shown = String::from_utf8_lossy(&first[..first.len().min(80)]).into_owned();
+        notes.push(format!(
+            "{} names of the header are there more than once and got a number; the first is '{shown}'",
+            again.len()
+        ));
+    }
+}
+
+/// Tell what comes before the table.
+fn preamble(text: &[u8], notes: &mut Vec<String>) {
+    let all: Vec<&[u8]> = text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).collect();
+    let is_said = |line: &[u8]| line.len() <= 7 && line.to_ascii_lowercase().windows(4).any(|part| part == b"sep=");
+    let shown: Vec<&&[u8]> = all.iter().filter(|line| !is_said(line)).collect();
+    if let Some(first) = shown.first() {
+        let text = String::from_utf8_lossy(&first[..first.len().min(80)]).into_owned();
+        let lines = if shown.len() == 1 { "1 line".to_owned() } else { format!("{} lines", shown.len()) };
+        notes.push(format!("{lines} before the table are no records of it; the first is: {text}"));
     }
 }
 
@@ -185,7 +258,8 @@ struct First {
     bytes: Vec<u8>,
     /// Where the next one begins.
     end: usize,
-    lines: u64,
+    /// It ends inside quotes, with the text.
+    is_open: bool,
 }
 
 /// Columns of a file; a line of text may be cut into more by a delimiter that is none.
@@ -196,7 +270,7 @@ impl First {
         let mut split = Split::default();
         let mut splitter = CsvSplitter::new(start, dialect, MOST_COLUMNS);
         if !splitter.next(&mut split) {
-            return Self { fields: Vec::new(), bytes: Vec::new(), end: 0, lines: 0 };
+            return Self { fields: Vec::new(), bytes: Vec::new(), end: 0, is_open: false };
         }
         let count = split.ragged().first().map_or(MOST_COLUMNS, |&(_, fields)| (fields as usize).min(MOST_COLUMNS));
         let mut buffer = Vec::new();
@@ -210,29 +284,8 @@ impl First {
             end += 1;
         }
         let (from, to) = split.record(0);
-        Self { fields, bytes: start[from..to].to_vec(), end, lines: lines(&start[..end]) }
-    }
-
-    fn is_header(&self) -> (bool, String) {
-        let shown = |field: &[u8]| String::from_utf8_lossy(&field[..field.len().min(40)]).into_owned();
-        if self.fields.is_empty() {
-            return (false, "the file has no records".to_owned());
-        }
-        if let Some(number) = self.fields.iter().find(|field| Value::of(field).kind() != ValueType::Text) {
-            let kind = Value::of(number).kind().as_str();
-            return (
-                false,
-                format!("'{}' in the first record is not a name but a value of type {kind}", shown(number)),
-            );
-        }
-        if self.fields.iter().all(|field| field.is_empty()) {
-            return (false, "the first record is empty".to_owned());
-        }
-        let mut seen = HashSet::new();
-        match self.fields.iter().find(|field| !field.is_empty() && !seen.insert(*field)) {
-            Some(twice) => (false, format!("'{}' appears twice in the first record", shown(twice))),
-            None => (true, "all values of the first record are texts and different".to_owned()),
-        }
+        let is_open = to == start.len() && splitter.is_open();
+        Self { fields, bytes: start[from..to].to_vec(), end, is_open }
     }
 }
 
@@ -270,6 +323,44 @@ mod tests {
         assert!(found.header_reason.contains("'1'"), "{}", found.header_reason);
         assert!(!head("a,a\nb,c\n").has_header);
         assert!(head("").names.len() == 1 && !head("").has_header);
+    }
+
+    #[test]
+    fn a_header_differs_from_the_records_below_it() {
+        for (text, names) in [
+            ("country,2019,2020\nAruba,3202.25,2558.9\nChad,1.5,10829\n", "country|2019|2020"),
+            ("region,2023,2024\nEMEA,10,20\nAPAC,5,6\n", "region|2023|2024"),
+            (",0,1,2\na,x,y,z\nb,x,y,z\n", "column_1|0|1|2"),
+            ("date,amount,amount,note\n2024-01-01,10,20,a\n2024-01-02,11,21,b\n", "date|amount|amount_2|note"),
+            ("code,name\nAB-12,x\nCD-34,y\n", "code|name"),
+            ("id,score\nNA,1.5\n7,NaN\n", "id|score"),
+            ("only,names\n", "only|names"),
+        ] {
+            let found = head(text);
+            assert!(found.has_header && found.names.join("|") == names, "{text:?} {:?}", found.names);
+        }
+        for text in [
+            "2/28/2008,1:00:00,x\n2/29/2008,2:00:00,y\n3/1/2008,3:00:00,z\n",
+            "USA,2019,2020\nFRA,2018,2021\nDEU,2017,2022\n",
+            "NA,1\n2,3\n4,5\n",
+            "\"1\"\r\n1\r\n",
+            "AB-12,x\nCD-34,y\nEF-56,z\n",
+            "1,2,3\n4,5,6\n",
+        ] {
+            assert!(!head(text).has_header, "{text:?} {}", head(text).header_reason);
+        }
+    }
+
+    #[test]
+    fn a_header_with_other_delimiters_than_the_records_is_fitted() {
+        let found = head("a|b|c\n1|2|3|\n4|5|6|\n7|8|9|\n");
+        assert_eq!((found.names.join("|").as_str(), found.notes.len()), ("a|b|c|column_4", 1));
+        let found = head("a,b,c,\n1,2,3\n4,5,6\n7,8,9\n");
+        assert_eq!((found.names.join("|").as_str(), found.notes.len()), ("a|b|c", 0));
+        let found = head("Sales report\nid;price\n1;2,50\n2;0,75\n");
+        assert_eq!((found.names.join("|").as_str(), found.records_at, found.header_lines), ("id|price", 22, 2));
+        assert!(found.notes[0].contains("1 line before the table"), "{:?}", found.notes);
+        assert!(head("id,\"name\n1,a\n2,b\n").is_open);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::format;
 use crate::base::error::{EngineError, Result};
-use crate::tabular::csv::Dialect;
+use crate::tabular::csv;
+use crate::tabular::csv::Asked;
 use crate::tabular::text::ChosenEncoding;
 
 /// Make an enum of an option from one line for each of its values.
@@ -53,22 +54,26 @@ choice! {
 }
 choice! {
     /// What encloses fields.
-    Quote: Option<u8> {
+    Quote: Option<Option<u8>> {
+        /// It is found.
+        Auto = None,
         /// `"`
-        Double = Some(b'"'),
+        Double = Some(Some(b'"')),
         /// `'`
-        Single = Some(b'\''),
+        Single = Some(Some(b'\'')),
         /// Nothing: quotes are text.
-        None = None,
+        None = Some(None),
     }
 }
 choice! {
     /// What takes the meaning from the next byte, inside quotes.
-    Escape: Option<u8> {
+    Escape: Option<Option<u8>> {
+        /// It is found.
+        Auto = None,
         /// Nothing: a quote is doubled.
-        None = None,
+        None = Some(None),
         /// A backslash.
-        Backslash = Some(b'\\'),
+        Backslash = Some(Some(b'\\')),
     }
 }
 choice! {
@@ -136,8 +141,8 @@ impl Default for ReadOptions {
             files: Files::ByName,
             delimiter: Delimiter::Auto,
             header: Header::Auto,
-            quote: Quote::Double,
-            escape: Escape::None,
+            quote: Quote::Auto,
+            escape: Escape::Auto,
             comment: Comment::None,
             null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
@@ -167,21 +172,19 @@ impl ReadOptions {
         Ok(())
     }
 
-    /// The dialect, but for a delimiter that is to be found.
-    pub(super) fn dialect(&self, delimiter: u8) -> Dialect {
-        // Of two meanings of one byte the delimiter's wins.
-        let other = |byte: Option<u8>| byte.filter(|&byte| byte != delimiter);
-        Dialect {
-            delimiter,
-            quote: other(self.quote.value()),
-            escape: other(self.escape.value()),
-            comment: other(self.comment.value()),
-            ..Dialect::of(delimiter)
-        }
+    /// True when the first record of a text that begins so ends in it.
+    pub(super) fn is_whole(&self, start: &[u8]) -> bool {
+        memchr::memchr2(b'\n', b'\r', start).is_some() && csv::ends_a_record(start, &self.asked())
     }
 
-    pub(super) fn delimiter(&self) -> Option<u8> {
-        self.delimiter.value()
+    /// What is said of the dialect; the rest is to be found.
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            delimiter: self.delimiter.value(),
+            quote: self.quote.value(),
+            escape: self.escape.value(),
+            comment: self.comment.value(),
+        }
     }
 
     /// True when the file of this name is to be read.

@@ -30,7 +30,7 @@ impl Sample {
 
 /// Look at the first records of a file whose text begins with `start`.
 pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
-    let is_all = head.format.is_text() && head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
+    let is_all = head.format.has_places() && head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
     let mut samples = vec![Sample { is_all, ..Sample::default() }; head.names.len()];
     let dialect = head.dialect();
     // The last record may be cut.

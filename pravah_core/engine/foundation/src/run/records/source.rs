@@ -20,7 +20,7 @@ use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::unpack;
 use crate::tabular::csv::{Chunk, Cutter, Overlong};
-use crate::tabular::json::{Learner, Shape};
+use crate::tabular::json::{Elements, Learner, Shape};
 use crate::tabular::split::line_end;
 use crate::tabular::text::{Decoder, Encoding};
 
@@ -44,6 +44,7 @@ pub(super) struct Source<T: RecordHandler> {
     _open: Open<T>,
     pub origin: Origin,
     format: Option<Format>,
+    elements: Elements,
     /// The keys of its objects, once they are known.
     shape: Option<Arc<Shape>>,
     learning: Option<Learning>,
@@ -70,6 +71,7 @@ impl<T: RecordHandler> Source<T> {
             shared: Arc::clone(shared),
             origin: Origin { path: path.to_vec(), size, codec: None },
             format: None,
+            elements: Elements::default(),
             shape,
             learning: None,
             known: None,
@@ -151,24 +153,33 @@ impl<T: RecordHandler> Source<T> {
     }
 
     fn text(&mut self, text: &[u8], last: bool) -> Result<()> {
+        let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
+        if format != Format::Json {
+            return self.lines(format, text, last);
+        }
+        let mut lines = Vec::new();
+        self.elements.lines(text, last, &mut lines);
+        self.lines(format, &lines, last)
+    }
+
+    fn lines(&mut self, format: Format, text: &[u8], last: bool) -> Result<()> {
         if self.cut.is_some() {
             return self.push(text);
         }
-        let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
-        if format == Format::JsonLines && self.shape.is_none() {
+        if matches!(format, Format::JsonLines | Format::Json) && self.shape.is_none() {
             return self.learn(text, last);
         }
         // A first record that is longer than a block: its columns are not known yet.
-        let is_cut = !last && memchr::memchr2(b'\n', b'\r', text).is_none() && self.start.len() <= LONGEST_BYTES;
-        if is_cut || !self.start.is_empty() {
-            self.start.extend_from_slice(text);
-            if is_cut {
-                return Ok(());
-            }
-            let start = std::mem::take(&mut self.start);
-            return self.begin(&start, last);
+        let is_cut = |start: &[u8]| !last && start.len() <= LONGEST_BYTES && !self.shared.options.is_whole(start);
+        if self.start.is_empty() && !is_cut(text) {
+            return self.begin(text, last);
         }
-        self.begin(text, last)
+        self.start.extend_from_slice(text);
+        if is_cut(&self.start) {
+            return Ok(());
+        }
+        let start = std::mem::take(&mut self.start);
+        self.begin(&start, last)
     }
 
     /// The head is told by `start`.
@@ -177,7 +188,9 @@ impl<T: RecordHandler> Source<T> {
         let decoder = self.decoder.as_ref();
         let encoding = decoder.map_or((Encoding::UTF_8, 0), |(decoder, mark)| (decoder.encoding(), *mark));
         let head = match &self.shape {
-            Some(shape) => Head::of_objects(self.origin.clone(), encoding, shape),
+            Some(shape) => {
+                Head::of_objects(self.origin.clone(), self.format.unwrap_or(Format::JsonLines), encoding, shape)
+            }
             None => Head::of(self.origin.clone(), encoding, start, &shared.options),
         };
         let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES);

@@ -48,6 +48,14 @@ impl<'a> RecordSplitter<'a> {
         }
     }
 
+    /// Records over several lines each of which is one by itself; known once there are no records left.
+    pub fn swallowed(&self) -> csv::Swallowed {
+        match self {
+            Self::Delimited(splitter) => splitter.swallowed(),
+            Self::Json(_) => csv::Swallowed::default(),
+        }
+    }
+
     /// Texts behind quotes that close: how many, and where the first begins; known once there are no records left.
     pub fn strays(&self) -> (u64, u64) {
         match self {

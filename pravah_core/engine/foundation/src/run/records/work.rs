@@ -47,7 +47,7 @@ impl<T: RecordHandler> Work<T> {
     /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
     pub fn new(table: &T, head: Head, start: &[u8]) -> Result<Self> {
         let (plan, file) = table.file(&head, start)?;
-        let (file, counts) = (Some(file), RecordCounts::default());
+        let (file, counts) = (Some(file), RecordCounts { is_open: head.is_open, ..RecordCounts::default() });
         let state = FileState { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
         Ok(Self {
             head,
@@ -180,7 +180,11 @@ impl<T: RecordHandler> Work<T> {
         counts.oddities = splitter.oddities();
         let (strays, first) = splitter.strays();
         counts.strays = strays;
-        counts.first_stray = (strays > 0).then(|| lines_at + lines(&records[..first as usize]) + 1);
+        let line = |at: u64| lines_at + lines(&records[..at as usize]) + 1;
+        let swallowed = splitter.swallowed();
+        counts.swallowed = swallowed.count;
+        counts.first_swallowed = (swallowed.count > 0).then(|| line(swallowed.first));
+        counts.first_stray = (strays > 0).then(|| line(first));
         Ok(counts)
     }
 
@@ -223,11 +227,12 @@ impl<T: RecordHandler> Work<T> {
             let message = "the last record ends inside a quoted field: a quote is not closed, or the file is truncated";
             shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         }
+        self.head.notes.iter().for_each(|note| issue(note.clone()));
         if let Some((record, fields)) = counts.first_ragged {
             let (ragged, records) = (counts.ragged, counts.records);
             issue(match self.head.format {
-                Format::JsonLines => format!(
-                    "{ragged} of {records} lines are not JSON objects, or have a duplicate key; the first is record {record}"
+                Format::JsonLines | Format::Json => format!(
+                    "{ragged} of {records} values are not JSON objects, or have a duplicate key; the first is record {record}"
                 ),
                 _ => format!(
                     "{ragged} of {records} records have another number of fields than the {} columns; the first is record \
@@ -253,6 +258,13 @@ impl<T: RecordHandler> Work<T> {
             issue(format!(
                 "{halves} times a text has half of a surrogate pair, such as \\ud83d, which is not a character; it was \
                  kept as it is written"
+            ));
+        }
+        if let Some(line) = counts.first_swallowed {
+            issue(format!(
+                "{} records go over several lines, each of which would be a record by itself; the first begins in line \
+                 {line}. A quote there may have been opened by mistake: check it, or set the quote option to none",
+                counts.swallowed
             ));
         }
         let Lost { no_numbers, unshown } = counts.lost;

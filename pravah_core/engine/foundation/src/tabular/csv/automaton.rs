@@ -29,6 +29,11 @@ pub struct Automaton {
     /// The last byte was a quote inside quotes: it closes, or is the first of two.
     closes: bool,
     strays: Strays,
+    /// There was a line end inside quotes.
+    has_enclosed: bool,
+    /// The last bytes of the field, for a delimiter of several: outside quotes, none of an earlier delimiter.
+    tail: u64,
+    tail_len: u8,
 }
 
 /// Texts behind a quote that closes: no delimiter, no line end and no further quote follows it.
@@ -59,12 +64,29 @@ impl Automaton {
     pub fn new(dialect: Dialect) -> Self {
         let strays = Strays::default();
         let (inside, escaped, in_comment, closes) = (false, false, false, false);
-        Self { dialect, inside, can_open: true, escaped, in_comment, at_start: true, closes, strays }
+        Self {
+            dialect,
+            inside,
+            can_open: true,
+            escaped,
+            in_comment,
+            at_start: true,
+            closes,
+            strays,
+            has_enclosed: false,
+            tail: 0,
+            tail_len: 0,
+        }
     }
 
     /// Texts behind quotes so far.
     pub fn strays(&self) -> Strays {
         self.strays
+    }
+
+    /// True when there was a line end inside quotes.
+    pub fn has_enclosed(&self) -> bool {
+        self.has_enclosed
     }
 
     /// True in a quoted field.
@@ -75,7 +97,7 @@ impl Automaton {
     /// Go over the next 64 bytes.
     #[inline]
     pub fn step(&mut self, bytes: &[u8; STEP]) -> Marks {
-        if self.dialect.escape.is_some() || self.dialect.comment.is_some() {
+        if self.dialect.escape.is_some() || self.dialect.comment.is_some() || self.dialect.lead.len > 0 {
             return self.slowly(bytes);
         }
         let Some(quote) = self.dialect.quote else {
@@ -89,6 +111,7 @@ impl Automaton {
         if quotes == 0 {
             if self.inside {
                 self.strays.seen += STEP as u64;
+                self.has_enclosed |= ends != 0;
                 return Marks::default();
             }
             self.strays.add(u64::from(std::mem::take(&mut self.closes)) & !structural);
@@ -109,6 +132,7 @@ impl Automaton {
         let closing = quotes & before;
         self.strays.add((closing << 1 | u64::from(self.closes)) & !(quotes | structural));
         self.strays.seen += STEP as u64;
+        self.has_enclosed |= ends & before != 0;
         self.closes = closing >> 63 == 1;
         self.inside = after >> 63 == 1;
         self.can_open = opens_next >> 63 == 1;
@@ -118,10 +142,11 @@ impl Automaton {
     /// Go over at most 64 bytes, one by one.
     pub fn slowly(&mut self, bytes: &[u8]) -> Marks {
         let mut marks = Marks::default();
-        let Dialect { delimiter, quote, escape, comment, .. } = self.dialect;
+        let Dialect { quote, escape, comment, .. } = self.dialect;
+        let begins_delimiter = self.dialect.lead.first().unwrap_or(self.dialect.delimiter);
         for (place, &byte) in bytes.iter().enumerate() {
             let ends = byte == b'\n' || byte == b'\r';
-            if std::mem::take(&mut self.closes) && !ends && byte != delimiter && Some(byte) != quote {
+            if std::mem::take(&mut self.closes) && !ends && byte != begins_delimiter && Some(byte) != quote {
                 self.strays.add(1 << place);
             }
             if self.in_comment {
@@ -129,6 +154,7 @@ impl Automaton {
                 (self.at_start, self.can_open) = (ends, ends);
                 marks.ends |= u64::from(ends) << place;
             } else if self.inside {
+                self.has_enclosed |= ends;
                 if self.escaped {
                     self.escaped = false;
                 } else if Some(byte) == escape && escape != quote {
@@ -141,7 +167,7 @@ impl Automaton {
             } else if self.at_start && Some(byte) == comment {
                 (self.in_comment, self.at_start) = (true, false);
             } else {
-                let is_delimiter = byte == delimiter;
+                let is_delimiter = self.ends_delimiter(byte, ends);
                 marks.delimiters |= u64::from(is_delimiter) << place;
                 marks.ends |= u64::from(ends) << place;
                 (self.at_start, self.can_open) = (ends, ends || is_delimiter);
@@ -149,6 +175,20 @@ impl Automaton {
         }
         self.strays.seen += bytes.len() as u64;
         marks
+    }
+}
+
+impl Automaton {
+    /// True when a delimiter ends with this byte, which is outside quotes.
+    fn ends_delimiter(&mut self, byte: u8, ends: bool) -> bool {
+        let Dialect { delimiter, lead, .. } = self.dialect;
+        if lead.len == 0 {
+            return byte == delimiter;
+        }
+        let is_delimiter = byte == delimiter && self.tail_len >= lead.len && lead.ends(self.tail);
+        self.tail = self.tail << 8 | u64::from(byte);
+        self.tail_len = if is_delimiter || ends { 0 } else { self.tail_len.saturating_add(1) };
+        is_delimiter
     }
 }
 
@@ -191,6 +231,7 @@ mod tests {
             for step in text.as_chunks::<STEP>().0 {
                 assert_eq!(fast.step(step), slow.slowly(step), "{:?}", String::from_utf8_lossy(&text));
                 assert_eq!((fast.inside, fast.closes, fast.strays), (slow.inside, slow.closes, slow.strays));
+                assert_eq!(fast.has_enclosed, slow.has_enclosed);
                 assert!(fast.inside || fast.can_open == slow.can_open);
             }
         }

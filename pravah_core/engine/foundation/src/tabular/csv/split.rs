@@ -21,6 +21,16 @@ pub struct CsvSplitter<'a> {
     fields: u32,
     /// Records of a split.
     most: usize,
+    swallowed: Swallowed,
+}
+
+/// Records over several lines each of which is a record by itself: a quote that was opened by mistake makes such.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swallowed {
+    /// How many.
+    pub count: u64,
+    /// Where the first one begins.
+    pub first: u64,
 }
 
 impl<'a> CsvSplitter<'a> {
@@ -28,12 +38,48 @@ impl<'a> CsvSplitter<'a> {
     pub fn new(text: &'a [u8], dialect: Dialect, columns: usize) -> Self {
         let most = split_records(columns);
         let automaton = Automaton::new(dialect);
-        Self { text, dialect, automaton, columns, seen: 0, marks: Marks::default(), start: 0, fields: 0, most }
+        Self {
+            text,
+            dialect,
+            automaton,
+            columns,
+            seen: 0,
+            marks: Marks::default(),
+            start: 0,
+            fields: 0,
+            most,
+            swallowed: Swallowed::default(),
+        }
     }
 
     /// The next records, in `split`; false when there are none.
     pub fn next(&mut self, split: &mut Split) -> bool {
+        let is_some = self.fill(split);
+        // The automaton is ahead of the records: what it met is of these, or of later ones.
+        if self.automaton.has_enclosed() && !self.dialect.is_typed {
+            self.look_for_swallowed(split);
+        }
+        is_some
+    }
+
+    #[cold]
+    fn look_for_swallowed(&mut self, split: &Split) {
+        for record in 0..split.len() {
+            let (start, stop) = split.record(record);
+            // What does not end is told as that.
+            let is_open = stop == self.text.len() && self.automaton.is_inside();
+            if !is_open && is_swallowed(&self.text[start..stop], self.dialect, self.columns) {
+                if self.swallowed.count == 0 {
+                    self.swallowed.first = start as u64;
+                }
+                self.swallowed.count += 1;
+            }
+        }
+    }
+
+    fn fill(&mut self, split: &mut Split) -> bool {
         split.clear(self.columns);
+        split.lead = u32::from(self.dialect.lead.len);
         loop {
             while self.marks.delimiters | self.marks.ends != 0 {
                 if split.len() == self.most {
@@ -72,6 +118,11 @@ impl<'a> CsvSplitter<'a> {
         (strays.count, strays.first)
     }
 
+    /// Records over several lines each of which is one by itself; known once there are no records left.
+    pub fn swallowed(&self) -> Swallowed {
+        self.swallowed
+    }
+
     /// Where the record begins that follows those it gave, a line end without a record perhaps.
     pub fn next_start(&self) -> usize {
         self.start
@@ -88,7 +139,7 @@ impl<'a> CsvSplitter<'a> {
         delimiters &= !until;
         while now != 0 {
             if (self.fields as usize) < self.columns {
-                split.ends.push((base + now.trailing_zeros() as usize) as u32);
+                split.ends.push((base + now.trailing_zeros() as usize) as u32 - split.lead);
             }
             self.fields += 1;
             now &= now - 1;
@@ -121,6 +172,21 @@ impl<'a> CsvSplitter<'a> {
         split.starts.push(self.start as u32);
         split.stops.push(end as u32);
     }
+}
+
+/// True for a text of several lines each of which has as many fields as there are columns.
+fn is_swallowed(record: &[u8], dialect: Dialect, columns: usize) -> bool {
+    if columns < 2 || memchr::memchr2(b'\n', b'\r', record).is_none() {
+        return false;
+    }
+    let lines = record.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let mut count = 0;
+    // Its quotes are text there.
+    let fields = |line: &[u8]| {
+        let mut automaton = Automaton::new(Dialect { quote: None, ..dialect });
+        line.chunks(STEP).map(|part| automaton.slowly(part).delimiters.count_ones() as usize).sum::<usize>() + 1
+    };
+    lines.inspect(|_| count += 1).all(|line| fields(line) == columns) && count > 1
 }
 
 #[cfg(test)]

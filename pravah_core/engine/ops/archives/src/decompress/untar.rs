@@ -69,7 +69,12 @@ impl Members<'_> {
         ArchiveMember { shared, file, folder, name: &entry.name, attributes: attributes(entry), replaces }
     }
 
-    fn place(&mut self, entry: TarEntry, tar: &mut TarReader<impl Read>, meter: &UnpackMeter) -> Result<(), UnpackStop> {
+    fn place(
+        &mut self,
+        entry: TarEntry,
+        tar: &mut TarReader<impl Read>,
+        meter: &UnpackMeter,
+    ) -> Result<(), UnpackStop> {
         let hash = self.hash(&entry.name);
         if entry.what == What::HardLink
             && let Some(target) = self.hash(&entry.link)
@@ -119,8 +124,9 @@ impl Members<'_> {
         lost.sort_by(|one, other| one.name.cmp(&other.name));
         for entry in lost {
             let target = paths::escape(&entry.link);
-            self.member(&entry, false)
-                .refuse(&format!("is a hard link to {target}, which the archive does not contain, or was not unpacked"));
+            self.member(&entry, false).refuse(&format!(
+                "is a hard link to {target}, which the archive does not contain, or was not unpacked"
+            ));
         }
         Ok(())
     }
@@ -160,7 +166,11 @@ fn damaged(damaged: &Damaged) -> Option<String> {
             after => format!("after member {}", paths::escape(after)),
         };
         let how = if *is_zeroed { "is zeroed" } else { "is damaged" };
-        let headers = if *places == 1 { "the header of a member".to_owned() } else { format!("{places} headers of members, the first") };
+        let headers = if *places == 1 {
+            "the header of a member".to_owned()
+        } else {
+            format!("{places} headers of members, the first")
+        };
         format!("{headers} at byte {at} of the tar, {place}, {how}; {bytes} bytes up to the next members were skipped")
     })
 }

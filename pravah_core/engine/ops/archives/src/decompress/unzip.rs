@@ -20,8 +20,8 @@ use super::untar::ArchiveMember;
 use super::{Shared, names};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::io::codec::{self, Codec, decoder};
 use pravah_foundation::base::paths;
+use pravah_foundation::io::codec::{self, Codec, decoder};
 use pravah_foundation::io::destination::{Attributes, Time};
 
 /// The part of st_mode that tells the kind, and a symbolic link's.

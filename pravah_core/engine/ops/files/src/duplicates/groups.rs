@@ -102,9 +102,8 @@ fn group(compared: &Compared, class: &Class, store: &FileStore, roots: &Roots) -
         let files = compared.names(inode).iter().map(|&number| (store.path(&store.files[number as usize]), number));
         let mut names: Vec<(Vec<u8>, u32)> = files.collect();
         names.sort_by(|(one, first), (other, second)| {
-            let role = |&number: &u32| {
-                (!store.is_reference(&store.files[number as usize]), store.is_through_link(number))
-            };
+            let role =
+                |&number: &u32| (!store.is_reference(&store.files[number as usize]), store.is_through_link(number));
             (role(first), one).cmp(&(role(second), other))
         });
         let first = &store.files[names[0].1 as usize];

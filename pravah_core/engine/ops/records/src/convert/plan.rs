@@ -256,7 +256,7 @@ impl Convert {
         }
         let is_copied = is_own
             && options.to == To::Jsonl
-            && head.format == Format::JsonLines
+            && matches!(head.format, Format::JsonLines | Format::Json)
             && options.bad_records != BadRecords::Null
             && !options.arranges()
             && !head.names.iter().any(is_asked);

@@ -139,6 +139,7 @@ impl ProfileWorker {
         rows.text(match all {
             RecordCounts { cut_at: Some(_), .. } => "cut",
             RecordCounts { is_open: true, .. } => "open quote",
+            all if all.has_odd_quotes() => "odd quotes",
             _ => "whole",
         });
         rows.text(&schema_name(schema));
@@ -182,12 +183,7 @@ fn delimiter_name(head: &Head) -> String {
     if head.format != Format::Delimited {
         return head.format.name().into();
     }
-    match head.dialect().delimiter {
-        b'\t' => "tab".into(),
-        b' ' => "space".into(),
-        byte if byte.is_ascii_graphic() => char::from(byte).into(),
-        byte => format!("0x{byte:02x}"),
-    }
+    head.dialect().delimiter_name()
 }
 
 /// A file while its chunks come.

@@ -100,7 +100,7 @@ impl Validate {
     fn place(&self, head: &Head, fault: &Fault, before: &RecordCounts) -> ErrorPlace {
         ErrorPlace {
             record: Some(before.records + u64::from(fault.record) + 1),
-            line: head.format.is_text().then_some(before.lines + u64::from(fault.line) + 1),
+            line: head.format.has_places().then_some(before.lines + u64::from(fault.line) + 1),
             offset: head.is_plain().then_some(head.mark_bytes + before.bytes + u64::from(fault.offset)),
         }
     }
@@ -228,8 +228,9 @@ impl RecordHandler for Validate {
         self.whole(of, &mut file, all.records)?;
         self.workers.acquire().columns(&of.head.path, &columns(of))?;
         self.keys.name(&of.plan.named, of.plan.number, all.is_whole());
-        // Behind a quote that does not close all records are one value, and none of them was checked.
-        let is_unchecked = !all.is_whole() || all.is_open;
+        // Behind a quote that does not close all records are one value, and none of them was checked. What odd quotes make
+        // of a value was checked, not what it was meant to be.
+        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_quotes();
         if is_unchecked {
             self.leave_unchecked();
         }

@@ -1,0 +1,81 @@
+//! The records of a sample by their number of fields, in one dialect.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::super::{CsvSplitter, Dialect};
+use crate::tabular::split::Split;
+
+/// Records that are looked at.
+const SAMPLE_RECORDS: usize = 1000;
+/// Fields that are counted in a record.
+const MOST_COLUMNS: usize = 100_000;
+
+/// What a sample is in a dialect.
+pub(super) struct Counts {
+    pub dialect: Dialect,
+    /// By record: its fields, and where it is.
+    pub records: Vec<(u32, Range<usize>)>,
+    /// Texts behind quotes that close.
+    pub strays: u64,
+    /// The sample ends inside quotes.
+    pub is_open: bool,
+}
+
+impl Counts {
+    pub fn of(sample: &[u8], dialect: Dialect) -> Self {
+        Self::of_first(sample, dialect, SAMPLE_RECORDS)
+    }
+
+    /// Of at most so many records.
+    pub fn of_first(sample: &[u8], dialect: Dialect, most: usize) -> Self {
+        let (mut split, mut records) = (Split::default(), Vec::new());
+        // With one column every record of several fields is told as ragged, with their number.
+        let mut splitter = CsvSplitter::new(sample, dialect, 1);
+        while records.len() < most && splitter.next(&mut split) {
+            let mut ragged = split.ragged().iter().peekable();
+            for record in 0..split.len() {
+                let fields = ragged.next_if(|(at, _)| *at as usize == record).map_or(1, |&(_, fields)| fields);
+                let (start, stop) = split.record(record);
+                records.push((fields, start..stop));
+            }
+        }
+        Self { dialect, records, strays: splitter.strays().0, is_open: splitter.is_open() }
+    }
+
+    /// Numbers of fields that records have, at least two, with how many have it; the most usual first.
+    fn usual(&self) -> Vec<(u32, usize)> {
+        let mut counts = BTreeMap::<u32, usize>::new();
+        self.records.iter().for_each(|(fields, _)| *counts.entry(*fields).or_default() += 1);
+        let mut usual: Vec<_> = counts.into_iter().filter(|(fields, _)| *fields > 1).collect();
+        usual.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        usual
+    }
+
+    /// Where a table may begin, and how well the records from there on agree; the best first place there is.
+    pub fn body(&self) -> Option<Body> {
+        let (columns, _) = *self.usual().first()?;
+        let first = self.records.iter().position(|(fields, _)| *fields == columns)?;
+        let tail = &self.records[first..];
+        let alike = tail.iter().filter(|(fields, _)| *fields == columns).count();
+        let columns = (columns as usize).min(MOST_COLUMNS);
+        Some(Body { columns, first, alike, records: tail.len() })
+    }
+}
+
+/// Records that have one number of fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Body {
+    pub columns: usize,
+    /// The first of them.
+    pub first: usize,
+    /// How many have it, of so many from there on.
+    pub alike: usize,
+    pub records: usize,
+}
+
+impl Body {
+    pub fn share(self) -> f64 {
+        self.alike as f64 / self.records.max(1) as f64
+    }
+}
