@@ -268,7 +268,7 @@ def test_json_lines_become_json_lines_as_they_are_and_what_is_odd_is_told(
     assert _fetch(running, job, "a.jsonl").decode().splitlines() == good
     assert _fetch(running, job, "a.rejects.jsonl").decode().splitlines() == bad
     told = " ".join(row["message"] for row in rows(job, "issues"))
-    assert "2 of 7 lines" in told
+    assert "2 of 7 values" in told
     assert "1 keys appear twice in an object inside a list" in told
     assert "1 times a text has half of a surrogate pair" in told
 

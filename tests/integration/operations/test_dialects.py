@@ -151,8 +151,8 @@ def test_a_header_is_read_to_its_end_and_odd_quotes_are_told(
     }
     converted = run_job("convert", tree(files), options={"to": "jsonl"})
     assert _records(running, converted, "long.jsonl") == [
-        {"id": 70645, long.strip(): "a"},
-        {"id": 70646, long.strip(): "b"},
+        {"id": 70645, long: "a"},
+        {"id": 70646, long: "b"},
     ]
     told = {row["path"]: row["message"] for row in rows(converted, "issues")}
     assert set(told) == {"open.csv", "swallowed.csv", "behind.csv"}
