@@ -127,7 +127,7 @@ def _storage_error(message: str, error: BaseException) -> errors.StorageError:
     cause = error.__context__ if isinstance(error, boto3.exceptions.S3UploadFailedError) else error
     if isinstance(cause, botocore.exceptions.ClientError):
         status = cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        failure.is_passing = status >= _SERVER_ERROR or status in _BUSY or _is_no_upload(cause)
+        failure.is_passing = status >= _SERVER_ERROR or status in _BUSY or _is_no_upload(cause) or _is_no_part(cause)
     else:
         failure.is_passing = isinstance(cause, _ROAD)
     return failure
@@ -135,6 +135,11 @@ def _storage_error(message: str, error: BaseException) -> errors.StorageError:
 
 def _is_no_upload(error: botocore.exceptions.ClientError) -> bool:
     return error.response.get("Error", {}).get("Code") in {"NoSuchUpload", *_MISSING}
+
+
+def _is_no_part(error: botocore.exceptions.ClientError) -> bool:
+    # An answer that breaks off in its ETag looks whole to the client, which then names a part that there is not.
+    return error.response.get("Error", {}).get("Code") == "InvalidPart"
 
 
 class _BehindTheEndError(Exception):

@@ -1,10 +1,14 @@
 //! A file's bytes as text that can be searched and parsed: UTF-8, also where some of it is not valid.
 
+mod guess;
+
 use std::borrow::Cow;
 
 use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use self::guess::is_binary;
 
 /// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
 /// finds bytes that are not valid in a file of UTF-8 finds these too; a U+FFFD is one that the file holds itself.
@@ -89,23 +93,6 @@ impl Encoding {
         match encoding_rs::Encoding::for_bom(start) {
             Some((encoding, mark)) => (Self::Whatwg(encoding), mark),
             None => (chosen.0.unwrap_or(Self::UTF_8), 0),
-        }
-    }
-
-    /// As [`Encoding::of`]; where none is chosen, also UTF-16 without a mark, told by the zeros of its Latin letters.
-    pub fn guess(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
-        let told = Self::of(start, chosen);
-        if chosen != ChosenEncoding::AUTO || told.1 > 0 {
-            return told;
-        }
-        let (pairs, _) = start[..start.len().min(GUESSED_BYTES)].as_chunks::<2>();
-        let zeros = |side: usize| pairs.iter().filter(|pair| pair[side] == 0).count();
-        let (first, second) = (zeros(0), zeros(1));
-        let many = pairs.len().div_ceil(2).max(4);
-        match (first >= many, second >= many) {
-            (true, false) if second == 0 => (Self::Whatwg(UTF_16BE), 0),
-            (false, true) if first == 0 => (Self::Whatwg(UTF_16LE), 0),
-            _ => told,
         }
     }
 
@@ -203,9 +190,6 @@ fn room(buffer: &mut Vec<u8>, bytes: usize) {
         buffer.resize(bytes, 0);
     }
 }
-
-/// Bytes of a file's beginning by which its encoding is guessed.
-const GUESSED_BYTES: usize = 4096;
 
 /// What a text that is not UTF-8 holds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

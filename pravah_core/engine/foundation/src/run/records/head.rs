@@ -10,7 +10,7 @@ use super::format::Format;
 use super::options::{Header, ReadOptions};
 use crate::io::codec::Codec;
 use crate::tabular::csv;
-use crate::tabular::csv::{CsvSplitter, Dialect, Sniffed};
+use crate::tabular::csv::{CsvSplitter, Dialect, Fields, Sniffed};
 use crate::tabular::json::Shape;
 use crate::tabular::names::unique;
 use crate::tabular::split::Split;
@@ -176,7 +176,7 @@ impl Head {
         let mut given = Vec::new();
         let names = if has_header {
             let mut fields = first.fields.clone();
-            fit(&mut fields, sniffed.columns, &mut notes);
+            fit(&mut fields, sniffed.columns, records.get(1..).unwrap_or_default(), &mut notes);
             sniffed.columns = fields.len();
             twice(&fields, &mut notes);
             given = fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
@@ -213,18 +213,33 @@ impl Head {
     }
 }
 
-/// Make the names of a header as many as the columns of the records, where that loses none.
-fn fit(names: &mut Vec<Vec<u8>>, columns: usize, notes: &mut Vec<String>) {
+/// Make the names of a header as many as the columns of the records below it, where that loses none.
+fn fit(names: &mut Vec<Vec<u8>>, columns: usize, body: &[Fields<'_>], notes: &mut Vec<String>) {
     let count = names.len();
     while names.len() > columns && names.last().is_some_and(|name| name.trim_ascii().is_empty()) {
         names.pop();
     }
-    if count < columns {
-        notes.push(format!(
-            "the header has {count} names, most records have {columns} fields; the last columns are named by their number"
-        ));
-        names.resize(columns, Vec::new());
+    if count >= columns {
+        return;
     }
+    let which = if count + 1 == columns && are_named(body, columns) {
+        names.insert(0, Vec::new());
+        "first column is"
+    } else {
+        names.resize(columns, Vec::new());
+        "last columns are"
+    };
+    notes
+        .push(format!("the header has {count} names, most records have {columns} fields; the {which} named by number"));
+}
+
+/// True when the first field of each record is another one and the last is there: names of the records, which have no
+/// name in the header, as R writes them.
+fn are_named(body: &[Fields<'_>], columns: usize) -> bool {
+    let mut seen = HashSet::new();
+    let fits = || body.iter().filter(|record| record.len() == columns);
+    fits().count() > 1
+        && fits().all(|record| !record[columns - 1].is_empty() && !record[0].is_empty() && seen.insert(&record[0]))
 }
 
 /// Tell of names that are there more than once.
@@ -346,6 +361,7 @@ mod tests {
             "\"1\"\r\n1\r\n",
             "AB-12,x\nCD-34,y\nEF-56,z\n",
             "1,2,3\n4,5,6\n",
+            "2024-01-01 10:00:00 INFO started\n2024-01-01 10:00:01 WARN slow\n2024-01-02 9:00:00 INFO all done\n",
         ] {
             assert!(!head(text).has_header, "{text:?} {}", head(text).header_reason);
         }
@@ -355,6 +371,8 @@ mod tests {
     fn a_header_with_other_delimiters_than_the_records_is_fitted() {
         let found = head("a|b|c\n1|2|3|\n4|5|6|\n7|8|9|\n");
         assert_eq!((found.names.join("|").as_str(), found.notes.len()), ("a|b|c|column_4", 1));
+        let found = head("\"x\",\"y\"\n\"r1\",5,6\n\"r2\",7,8\n");
+        assert_eq!((found.names.join("|").as_str(), found.notes.len()), ("column_1|x|y", 1));
         let found = head("a,b,c,\n1,2,3\n4,5,6\n7,8,9\n");
         assert_eq!((found.names.join("|").as_str(), found.notes.len()), ("a|b|c", 0));
         let found = head("Sales report\nid;price\n1;2,50\n2;0,75\n");

@@ -22,7 +22,8 @@ use crate::io::unpack;
 use crate::tabular::csv::{Chunk, Cutter, Overlong};
 use crate::tabular::json::{Elements, Learner, Shape};
 use crate::tabular::split::line_end;
-use crate::tabular::text::{Decoder, Encoding};
+use crate::tabular::text;
+use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
 
 /// Keys that are looked for.
 #[derive(Default)]
@@ -89,6 +90,9 @@ impl<T: RecordHandler> Source<T> {
                 return Ok(false);
             }
             let (encoding, mark) = Encoding::guess(bytes, self.shared.options.encoding);
+            if encoding == Encoding::UTF_8 && mark == 0 && self.is_no_text(bytes) {
+                return Ok(false);
+            }
             bytes = &bytes[mark..];
             self.decoder = Some((Decoder::new(encoding), mark as u64));
         }
@@ -105,6 +109,17 @@ impl<T: RecordHandler> Source<T> {
         let Some(claim) = Claim::of(&self.origin.path).filter(|_| self.origin.codec.is_none()) else { return false };
         let kind = if claim.is_unknown_here() { IssueKind::Unsupported } else { IssueKind::Malformed };
         self.shared.control.issue("read", &self.origin.path, kind, claim.broken(start));
+        self.ended = true;
+        true
+    }
+
+    /// Bytes that are text in no encoding hold no records, whatever they are divided by.
+    fn is_no_text(&mut self, start: &[u8]) -> bool {
+        if self.shared.options.encoding != ChosenEncoding::AUTO || !text::is_binary(start) {
+            return false;
+        }
+        let message = "holds binary data, no table; if it is text in another encoding, choose that in the options";
+        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message.to_owned());
         self.ended = true;
         true
     }

@@ -53,9 +53,9 @@ impl<'a> Column<'a> {
         Self { values, kind }
     }
 
-    /// The pattern that most of the values have.
-    fn shape(&self) -> Option<Vec<u8>> {
-        let shapes: Vec<Vec<u8>> = self.values.iter().take(SHAPES).map(|value| shape(value)).collect();
+    /// The pattern that most of the values have, or most of their parts.
+    fn shape(&self, part: impl Fn(&[u8]) -> &[u8]) -> Option<Vec<u8>> {
+        let shapes: Vec<Vec<u8>> = self.values.iter().take(SHAPES).map(|value| shape(part(value))).collect();
         let first =
             shapes.iter().find(|one| shapes.iter().filter(|other| other == one).count() * 5 >= shapes.len() * 4);
         first.cloned()
@@ -97,6 +97,10 @@ fn shape(value: &[u8]) -> Vec<u8> {
 /// True for a pattern that names hardly have: that of a date, a time, a number with a unit, a code.
 fn is_telling(shape: &[u8]) -> bool {
     shape.contains(&b'9') && (shape[0] == b'9' || shape.iter().any(|sign| !matches!(sign, b'9' | b'a' | b' ' | b'_')))
+}
+
+fn first_word(value: &[u8]) -> &[u8] {
+    value.split(|byte| *byte == b' ').next().unwrap_or_default()
 }
 
 fn shown(field: &[u8]) -> String {
@@ -147,7 +151,15 @@ impl Evidence {
                 self.name.get_or_insert_with(|| (shown(field), kind));
             }
             Some(_) => {
-                let Some(usual) = column.shape() else { return };
+                let Some(usual) = column.shape(|value| value) else {
+                    // As lines of a log, which begin with a day.
+                    let usual = column.shape(first_word).filter(|usual| is_telling(usual));
+                    if usual.is_some_and(|usual| shape(first_word(field)) == usual) {
+                        self.values += 1;
+                        self.value.get_or_insert_with(|| format!("'{}' begins as the values below it", shown(field)));
+                    }
+                    return;
+                };
                 if !is_telling(&usual) {
                     return;
                 }

@@ -122,6 +122,11 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         counted.filter_map(|counts| table(sample, counts)).collect()
     };
     let mut found = tried(&USUAL);
+    // Commas that are decimal marks divide numbers, and into more columns than there are.
+    let is_other = |found: &Found| found.counts.dialect.delimiter != b',' && found.alike == found.records;
+    if found.len() > 1 && found.iter().any(is_other) && are_decimal_marks(sample) {
+        found.retain(is_other);
+    }
     if !found.iter().any(|found| found.alike == found.records && found.first == 0) {
         found.extend(tried(&OTHERS));
     }
@@ -148,6 +153,12 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         Some(next) => format!("{}; next best, {}", said(best), said(next)),
     };
     Sniffed { confidence, ..made(best, reason) }
+}
+
+/// True when each comma stands between two digits.
+fn are_decimal_marks(sample: &[u8]) -> bool {
+    let is_digit = |at: Option<usize>| at.and_then(|at| sample.get(at)).is_some_and(u8::is_ascii_digit);
+    memchr::memchr_iter(b',', sample).all(|at| is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)))
 }
 
 /// Ends the fields of text that has one column: no text holds it but by accident.

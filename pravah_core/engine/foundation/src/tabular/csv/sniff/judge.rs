@@ -167,16 +167,31 @@ impl Placed<'_> {
                     rows.iter().filter(|row| Value::of(&row[column]).kind() != ValueType::Text).count() * 5
                         >= rows.len() * 4
                 };
-                (0..columns).filter(|column| is_typed(*column)).count() * 2 <= columns
+                let typed = (0..columns).filter(|column| is_typed(*column)).count();
+                // Without names above them only numbers and their like are no words.
+                (typed * 2 <= columns || !header.is_proven && typed < columns)
                     || fits.iter().any(|record| record.iter().any(|field| field.is_empty()))
             }
-            b':' => fits.iter().all(|record| record[1..].iter().all(|field| field.starts_with(b" "))),
+            b':' => {
+                fits.iter().all(|record| record[1..].iter().all(|field| field.starts_with(b" ")))
+                    || fits.iter().filter(|record| holds_a_time(record)).count() * 5 >= fits.len() * 4
+            }
             b',' if !header.is_proven => {
                 fits.len() > 1 && fits.iter().all(|record| record[1].starts_with(b" ") && record[0].contains(&b' '))
             }
             _ => false,
         }
     }
+}
+
+/// True for a line among whose words is a time, which colons divide: `2024-01-01 10:00:00 started`.
+fn holds_a_time(record: &[Cow<'_, [u8]>]) -> bool {
+    let digits = |field: &[u8]| field.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_time = |pair: &[Cow<'_, [u8]>]| {
+        let after = pair[1].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        (1..=2).contains(&digits(&pair[0])) && after == 2
+    };
+    record.iter().any(|field| field.contains(&b' ')) && record.windows(2).any(is_time)
 }
 
 /// True for a text that is one value although it holds delimiters: a moment, a time, an address of the web or of a

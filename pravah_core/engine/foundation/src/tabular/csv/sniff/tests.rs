@@ -24,6 +24,8 @@ fn the_delimiter_that_divides_all_records_alike_is_found() {
         ("1::F::1::10\n2::M::56::16\n", "::", 4),
         ("1,,2\n3,,4\n", ",", 3),
         ("id;v\n1;[a]\n2;[b]\n", ";", 2),
+        ("1,5;2,5\n3,5;4,5\n", ";", 2),
+        ("1,2;3,4\nx,y;z,w\n", ",", 3),
     ] {
         let sniffed = of(text);
         assert_eq!((&*sniffed.dialect.delimiter_name(), sniffed.columns), (delimiter, columns), "{text:?} {sniffed:?}");
@@ -62,6 +64,7 @@ fn what_a_person_reads_as_one_column_is_one() {
         format!("text\n{}", lines(30, |at| format!("well, this is number {at}"))),
         format!("population\n{}", lines(30, |at| format!("1,234,{:03}", at + 100))),
         lines(30, |at| format!("Main Street {at}")),
+        lines(30, |at| format!("2024-01-01 10:{}:00 INFO step {at}", digit(at))),
     ] {
         let sniffed = of(&text);
         assert_eq!(sniffed.columns, 1, "{} {sniffed:?}", &text[..60.min(text.len())]);
