@@ -146,7 +146,8 @@ def _leave(directory: Path) -> None:
     server = postgres_server.PostgresServer._instances.get(directory.expanduser().resolve())
     if file is None or server is None:
         return
-    with file, contextlib.suppress(BlockingIOError):
+    # Where the directory is gone there is nothing to stop.
+    with file, contextlib.suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         server.global_process_id_list.put([os.getpid()])
         server.cleanup()
