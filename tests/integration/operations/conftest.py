@@ -44,3 +44,8 @@ def rows(running: bootstrap.Services) -> Rows:
         return page.rows
 
     return read
+
+
+def converted(running: bootstrap.Services, job: JobView, name: str) -> bytes:
+    """Return a file that a conversion without a destination has made."""
+    return b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks)

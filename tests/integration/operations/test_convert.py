@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from services import bootstrap
 from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
-from tests.integration.operations.conftest import Rows, RunJob
+from tests.integration.operations.conftest import Rows, RunJob, converted
 
 _SEED = 20261126
 _PARTS = ["a", "1", "-2.5", '"', "\n", "\r\n", ",", " x", "é", "2024-02-29", "0", "true"]
@@ -22,7 +22,7 @@ _PARTS = ["a", "1", "-2.5", '"', "\n", "\r\n", ",", " x", "é", "2024-02-29", "0
 
 def _fetch(running: bootstrap.Services, job: JobView, name: str, folder: Path) -> Path:
     path = folder / name.replace("/", "-")
-    path.write_bytes(b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks))
+    path.write_bytes(converted(running, job, name))
     return path
 
 

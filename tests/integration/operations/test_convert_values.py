@@ -17,7 +17,7 @@ import pytest
 from services import bootstrap
 from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
-from tests.integration.operations.conftest import Rows, RunJob
+from tests.integration.operations.conftest import Rows, RunJob, converted
 
 _SEED = 20261128
 _FIELDS = [
@@ -27,12 +27,8 @@ _FIELDS = [
 ]
 
 
-def _fetch(running: bootstrap.Services, job: JobView, name: str) -> bytes:
-    return b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks)
-
-
 def _parquet(running: bootstrap.Services, job: JobView, name: str) -> pa.Table:
-    return pq.read_table(io.BytesIO(_fetch(running, job, name)))
+    return pq.read_table(io.BytesIO(converted(running, job, name)))
 
 
 def _records(text: bytes) -> list[list[str]]:
@@ -59,7 +55,7 @@ def test_csv_becomes_csv_with_the_text_of_every_field(
         tables[f"{number}.csv"] = [header, *body]
     job = run_job("convert", tree(files), options={"to": "csv", **options})
     for name, table in tables.items():
-        assert _records(_fetch(running, job, name)) == table, name
+        assert _records(converted(running, job, name)) == table, name
 
 
 def test_partitions_of_csv_have_the_text_of_fields_too(
@@ -67,8 +63,8 @@ def test_partitions_of_csv_have_the_text_of_fields_too(
 ) -> None:
     root = tree({"a.csv": b"version,n\n1.10,1E5\n1.1,TRUE\n1.10,007\n"})
     job = run_job("convert", root, options={"to": "csv", "partition_by": ["version"], "sort_by": ["n"]})
-    assert _records(_fetch(running, job, "version=1.10/a.csv")) == [["n"], ["007"], ["1E5"]]
-    assert _records(_fetch(running, job, "version=1.1/a.csv")) == [["n"], ["TRUE"]]
+    assert _records(converted(running, job, "version=1.10/a.csv")) == [["n"], ["007"], ["1E5"]]
+    assert _records(converted(running, job, "version=1.1/a.csv")) == [["n"], ["TRUE"]]
 
 
 def test_numbers_of_any_length_are_the_same_numbers(
@@ -119,7 +115,7 @@ def test_numbers_of_any_length_are_the_same_numbers(
         assert same == [Decimal(value) for value in values], name
     (result,) = rows(job)
     assert result["readings"] >= 2
-    lines = _fetch(running, run_job("convert", root, options={"to": "jsonl"}), "a.jsonl").decode().splitlines()
+    lines = converted(running, run_job("convert", root, options={"to": "jsonl"}), "a.jsonl").decode().splitlines()
     for line, row in zip(lines, zip(*columns.values(), strict=True), strict=True):
         # As most readers do it, with floats.
         found = [repr(value) if isinstance(value, float) else value for value in json.loads(line).values()]
@@ -226,7 +222,7 @@ def test_parquet_becomes_json_lines_that_stay_nested(
     root = tree({})
     pq.write_table(table, root / "t.parquet")
     job = run_job("convert", root, options={"to": "jsonl"})
-    found = [json.loads(line) for line in _fetch(running, job, "t.jsonl").decode().splitlines()]
+    found = [json.loads(line) for line in converted(running, job, "t.jsonl").decode().splitlines()]
     for name in ("big", "small", "list", "structs", "struct"):
         assert [one[name] for one in found] == table[name].to_pylist(), name
     assert [one["map"] for one in found] == [{"a": 1, "b": None}, None, {}]
@@ -265,8 +261,8 @@ def test_json_lines_become_json_lines_as_they_are_and_what_is_odd_is_told(
     bad = ['{"o":{"x":1},"o":{"y":2}}', '{"o":{"x":1,"x":2}}']
     root = tree({"a.jsonl": "\n".join([good[0], bad[0], *good[1:], bad[1]]).encode()})
     job = run_job("convert", root, options={"to": "jsonl"})
-    assert _fetch(running, job, "a.jsonl").decode().splitlines() == good
-    assert _fetch(running, job, "a.rejects.jsonl").decode().splitlines() == bad
+    assert converted(running, job, "a.jsonl").decode().splitlines() == good
+    assert converted(running, job, "a.rejects.jsonl").decode().splitlines() == bad
     told = " ".join(row["message"] for row in rows(job, "issues"))
     assert "2 of 7 values" in told
     assert "1 keys appear twice in an object inside a list" in told

@@ -15,7 +15,7 @@ import pytest
 from services import bootstrap
 from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
-from tests.integration.operations.conftest import Rows, RunJob
+from tests.integration.operations.conftest import Rows, RunJob, converted
 
 _SEED = 20261128
 
@@ -61,8 +61,7 @@ _FORMS: dict[str, tuple[bytes, str, list[list[Any]]]] = {
 
 
 def _records(running: bootstrap.Services, job: JobView, name: str) -> list[dict[str, Any]]:
-    content = b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks)
-    return [json.loads(line) for line in content.splitlines()]
+    return [json.loads(line) for line in converted(running, job, name).splitlines()]
 
 
 @pytest.fixture
@@ -149,12 +148,12 @@ def test_a_header_is_read_to_its_end_and_odd_quotes_are_told(
         "behind.csv": b'id,name\n1,"a"b\n2,c\n',
         "lines.csv": b'id,name,n\n1,"Main St\nBerlin",5\n2,b,6\n',
     }
-    converted = run_job("convert", tree(files), options={"to": "jsonl"})
-    assert _records(running, converted, "long.jsonl") == [
+    job = run_job("convert", tree(files), options={"to": "jsonl"})
+    assert _records(running, job, "long.jsonl") == [
         {"id": 70645, long: "a"},
         {"id": 70646, long: "b"},
     ]
-    told = {row["path"]: row["message"] for row in rows(converted, "issues")}
+    told = {row["path"]: row["message"] for row in rows(job, "issues")}
     assert set(told) == {"open.csv", "swallowed.csv", "behind.csv"}
     assert "inside a quoted field" in told["open.csv"]
     assert "the first begins in line 3" in told["swallowed.csv"]

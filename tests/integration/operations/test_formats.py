@@ -16,16 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from services import bootstrap
-from services.models.jobs import JobView
 from tests.conftest import TreeBuilder
-from tests.integration.operations.conftest import Rows, RunJob
+from tests.integration.operations.conftest import Rows, RunJob, converted
 
 _SEED = 20261126
 _TEXTS = ["", "a", "é", "😀", '"', "\\", "\n", "\u2028", "null", "NA", "1", "007", "true", "2024-02-29x", "{}"]
-
-
-def _fetch(running: bootstrap.Services, job: JobView, name: str) -> bytes:
-    return b"".join(running.artifacts.open(job.id, f"convert/converted/{name}").chunks)
 
 
 def _value(made: random.Random, depth: int = 0) -> Any:
@@ -57,7 +52,7 @@ def test_records_of_any_shape_keep_their_values(
         tables[f"{number}.jsonl"] = records
     job = run_job("convert", tree(files), options={"to": "jsonl"})
     for name, records in tables.items():
-        found = [json.loads(line) for line in _fetch(running, job, name).decode().split("\n")[:-1]]
+        found = [json.loads(line) for line in converted(running, job, name).decode().split("\n")[:-1]]
         assert found == records, name
 
 
@@ -101,7 +96,7 @@ def test_tables_become_what_they_were(
     )
     flat = table.flatten()
     for name in ("t", "f", "s"):
-        found = pq.read_table(io.BytesIO(_fetch(running, job, f"{name}.parquet")))
+        found = pq.read_table(io.BytesIO(converted(running, job, f"{name}.parquet")))
         assert found.column_names == flat.column_names
         for column in flat.column_names:
             theirs, ours = flat[column], found[column]
@@ -140,7 +135,7 @@ def test_parquet_is_read_whatever_its_pages_are_packed_with(
     job = run_job("convert", root)
     assert rows(job, "issues") == []
     assert {row["path"]: row["records_written"] for row in rows(job)} == dict.fromkeys(names, 20_000)
-    first, *others = (_fetch(running, job, name) for name in names)
+    first, *others = (converted(running, job, name) for name in names)
     assert all(pq.read_table(io.BytesIO(one)).equals(pq.read_table(io.BytesIO(first))) for one in others)
     profiles = rows(run_job("profile", root), "files")
     assert {row["path"]: row["records"] for row in profiles} == dict.fromkeys(names, 20_000)
@@ -201,7 +196,7 @@ def test_parquet_becomes_csv_that_duckdb_reads_as_the_same(
     pq.write_table(table, root / "t.parquet")
     job = run_job("convert", root, options={"to": "csv"})
     path = tmp_path / "t.csv"
-    path.write_bytes(_fetch(running, job, "t.csv"))
+    path.write_bytes(converted(running, job, "t.csv"))
     with duckdb.connect() as connection:
         types = "{'id': 'INTEGER', 'amount': 'DOUBLE', 'word': 'VARCHAR', 'day': 'DATE', 'flag': 'BOOLEAN'}"
         csv = f"read_csv('{path}', columns={types}, force_not_null=['word'])"

@@ -33,6 +33,7 @@ mod views;
 mod weight;
 mod work;
 
+pub use batches::leaves;
 pub use cells::Lost;
 pub use format::{Format, stem};
 pub use head::{Head, lines};

@@ -22,7 +22,7 @@ mod split;
 pub use automaton::Automaton;
 pub use cutter::{Chunk, Cutter, Overlong};
 pub use header::{Fields, HeaderGuess, guess};
-pub use sniff::{Asked, Sniffed, ends_a_record, first_records, sample, sniff};
+pub use sniff::{Asked, Sniffed, first_records, said_delimiter, sample, sniff};
 pub use split::{CsvSplitter, Swallowed};
 
 /// What stands for no value in a dialect that is typed, as an empty field does.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{ArrowError, DataType, Field, Fields, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 
 use super::cells::{self, Cell, LeafValues, Lost};
 use super::format::Format;
@@ -46,6 +46,8 @@ pub struct Leaves {
 struct Leaf {
     /// The places of its field and of what it is in, the outermost first.
     path: Vec<usize>,
+    /// The names of both, `outer.inner`.
+    name: String,
     field: Arc<Field>,
 }
 
@@ -64,26 +66,11 @@ impl Batches {
             return Err((IssueKind::Unsupported, message));
         }
         let promised = reader.promised();
-        let mut all = Vec::new();
-        flatten(reader.schema().fields(), &mut Vec::new(), &mut all);
+        let all = flat(reader.schema().fields());
         if all.is_empty() {
             return Err(is_none("it has no columns".into()));
         }
-        let schema = reader.schema();
-        let name = |leaf: &Leaf| {
-            let (mut fields, mut name) = (schema.fields(), String::new());
-            for &place in &leaf.path {
-                if !name.is_empty() {
-                    name.push('.');
-                }
-                name.push_str(fields[place].name());
-                if let DataType::Struct(inner) = fields[place].data_type() {
-                    fields = inner;
-                }
-            }
-            name.into_bytes()
-        };
-        let names = names::unique(&all.iter().map(name).collect::<Vec<_>>());
+        let names = names::unique(&all.iter().map(|leaf| leaf.name.clone().into_bytes()).collect::<Vec<_>>());
         Ok(Self { format, reader, promised, rows: 0, leaves: Arc::new(Leaves { all, names }) })
     }
 
@@ -185,12 +172,26 @@ impl TableReader {
     }
 }
 
-fn flatten(fields: &Fields, above: &mut Vec<usize>, all: &mut Vec<Leaf>) {
+/// The names and types of the columns that a table has where its structures are divided.
+pub fn leaves(schema: &Schema) -> Vec<(String, DataType)> {
+    flat(schema.fields()).into_iter().map(|leaf| (leaf.name, leaf.field.data_type().clone())).collect()
+}
+
+fn flat(fields: &Fields) -> Vec<Leaf> {
+    let mut all = Vec::new();
+    flatten(fields, "", &mut Vec::new(), &mut all);
+    all
+}
+
+fn flatten(fields: &Fields, outer: &str, above: &mut Vec<usize>, all: &mut Vec<Leaf>) {
     for (place, field) in fields.iter().enumerate() {
         above.push(place);
+        let name = if outer.is_empty() { field.name().clone() } else { format!("{outer}.{}", field.name()) };
         match field.data_type() {
-            DataType::Struct(inner) if above.len() < MOST_DEPTH && !inner.is_empty() => flatten(inner, above, all),
-            _ => all.push(Leaf { path: above.clone(), field: Arc::clone(field) }),
+            DataType::Struct(inner) if above.len() < MOST_DEPTH && !inner.is_empty() => {
+                flatten(inner, &name, above, all);
+            }
+            _ => all.push(Leaf { path: above.clone(), name, field: Arc::clone(field) }),
         }
         above.pop();
     }

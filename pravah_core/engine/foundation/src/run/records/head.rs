@@ -7,7 +7,7 @@ use arrow_schema::SchemaRef;
 
 use super::LONGEST_BYTES;
 use super::format::Format;
-use super::options::{Header, ReadOptions};
+use super::options::Header;
 use crate::io::codec::Codec;
 use crate::tabular::csv;
 use crate::tabular::csv::{CsvSplitter, Dialect, Fields, Sniffed};
@@ -154,13 +154,13 @@ impl Head {
         origin: Origin,
         (encoding, mark_bytes): (Encoding, u64),
         start: &[u8],
-        options: &ReadOptions,
+        mut sniffed: Sniffed,
+        header: Header,
     ) -> Self {
-        let mut sniffed = csv::sniff(start, &options.asked());
         let table = &start[sniffed.begins..];
         let first = First::of(table, sniffed.dialect);
         let records = csv::first_records(csv::sample(table), sniffed.dialect);
-        let (is_header, header_reason) = match (options.header, records.split_first()) {
+        let (is_header, header_reason) = match (header, records.split_first()) {
             (Header::Yes, _) => (true, "set by the option".to_owned()),
             (Header::No, _) => (false, "set by the option".to_owned()),
             (Header::Auto, Some((names, body))) => {
@@ -257,9 +257,10 @@ fn twice(names: &[Vec<u8>], notes: &mut Vec<String>) {
 
 /// Tell what comes before the table.
 fn preamble(text: &[u8], notes: &mut Vec<String>) {
-    let all: Vec<&[u8]> = text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).collect();
-    let is_said = |line: &[u8]| line.len() <= 7 && line.to_ascii_lowercase().windows(4).any(|part| part == b"sep=");
-    let shown: Vec<&&[u8]> = all.iter().filter(|line| !is_said(line)).collect();
+    // What says the delimiter is followed, and needs no word.
+    let (_, said) = csv::said_delimiter(text);
+    let lines = text[said..].split(|byte| matches!(byte, b'\n' | b'\r'));
+    let shown: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
     if let Some(first) = shown.first() {
         let text = String::from_utf8_lossy(&first[..first.len().min(80)]).into_owned();
         let lines = if shown.len() == 1 { "1 line".to_owned() } else { format!("{} lines", shown.len()) };
@@ -322,7 +323,8 @@ mod tests {
 
     fn head(text: &str) -> Head {
         let origin = Origin { path: b"a.csv".to_vec(), size: text.len() as u64, codec: None };
-        Head::of(origin, (Encoding::UTF_8, 0), text.as_bytes(), &ReadOptions::default())
+        let sniffed = csv::sniff(text.as_bytes(), &csv::Asked::default());
+        Head::of(origin, (Encoding::UTF_8, 0), text.as_bytes(), sniffed, Header::Auto)
     }
 
     #[test]

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::format;
 use crate::base::error::{EngineError, Result};
-use crate::tabular::csv;
 use crate::tabular::csv::Asked;
 use crate::tabular::text::ChosenEncoding;
 
@@ -170,11 +169,6 @@ impl ReadOptions {
             )));
         }
         Ok(())
-    }
-
-    /// True when the first record of a text that begins so ends in it.
-    pub(super) fn is_whole(&self, start: &[u8]) -> bool {
-        memchr::memchr2(b'\n', b'\r', start).is_some() && csv::ends_a_record(start, &self.asked())
     }
 
     /// What is said of the dialect; the rest is to be found.

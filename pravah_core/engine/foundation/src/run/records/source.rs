@@ -19,6 +19,7 @@ use crate::base::sync::lock;
 use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::unpack;
+use crate::tabular::csv;
 use crate::tabular::csv::{Chunk, Cutter, Overlong};
 use crate::tabular::json::{Elements, Learner, Shape};
 use crate::tabular::split::line_end;
@@ -161,7 +162,7 @@ impl<T: RecordHandler> Source<T> {
         if learning.is_short {
             self.shape = Some(shape);
             let start = std::mem::take(&mut self.start);
-            return self.begin(&start, true);
+            return self.begin(&start, true).map(drop);
         }
         self.known = Some(KnownFormat::Shape(shape));
         Ok(())
@@ -184,30 +185,42 @@ impl<T: RecordHandler> Source<T> {
         if matches!(format, Format::JsonLines | Format::Json) && self.shape.is_none() {
             return self.learn(text, last);
         }
-        // A first record that is longer than a block: its columns are not known yet.
-        let is_cut = |start: &[u8]| !last && start.len() <= LONGEST_BYTES && !self.shared.options.is_whole(start);
-        if self.start.is_empty() && !is_cut(text) {
-            return self.begin(text, last);
-        }
-        self.start.extend_from_slice(text);
-        if is_cut(&self.start) {
+        if self.start.is_empty() {
+            if !self.begin(text, last)? {
+                self.start.extend_from_slice(text);
+            }
             return Ok(());
         }
+        self.start.extend_from_slice(text);
         let start = std::mem::take(&mut self.start);
-        self.begin(&start, last)
+        if !self.begin(&start, last)? {
+            self.start = start;
+        }
+        Ok(())
     }
 
-    /// The head is told by `start`.
-    fn begin(&mut self, start: &[u8], last: bool) -> Result<()> {
-        let shared = &self.shared;
+    /// The head that `start` tells; none where its first record does not end in it, and more may come.
+    fn head(&self, start: &[u8], last: bool) -> Option<Head> {
+        let options = &self.shared.options;
+        let may_wait = !last && start.len() <= LONGEST_BYTES;
+        if may_wait && memchr::memchr2(b'\n', b'\r', start).is_none() {
+            return None;
+        }
         let decoder = self.decoder.as_ref();
         let encoding = decoder.map_or((Encoding::UTF_8, 0), |(decoder, mark)| (decoder.encoding(), *mark));
-        let head = match &self.shape {
-            Some(shape) => {
-                Head::of_objects(self.origin.clone(), self.format.unwrap_or(Format::JsonLines), encoding, shape)
-            }
-            None => Head::of(self.origin.clone(), encoding, start, &shared.options),
-        };
+        let origin = self.origin.clone();
+        if let Some(shape) = &self.shape {
+            return Some(Head::of_objects(origin, self.format.unwrap_or(Format::JsonLines), encoding, shape));
+        }
+        let sniffed = csv::sniff(start, &options.asked());
+        let is_whole = !may_wait || sniffed.ends_a_record(start);
+        is_whole.then(|| Head::of(origin, encoding, start, sniffed, options.header))
+    }
+
+    /// Begin with the records, where `start` tells the head; else false.
+    fn begin(&mut self, start: &[u8], last: bool) -> Result<bool> {
+        let Some(head) = self.head(start, last) else { return Ok(false) };
+        let shared = &self.shared;
         let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES);
         let work = Arc::new(Work::new(&shared.table, head, start)?);
         if last && start.len() <= shared.chunk_bytes {
@@ -215,10 +228,10 @@ impl<T: RecordHandler> Source<T> {
             let skip = (work.head.records_at as usize).min(start.len());
             let done = work.chunk(shared, 0, start, skip);
             self.cut = Some((work, cutter));
-            return done;
+            return done.map(|()| true);
         }
         self.cut = Some((work, cutter));
-        self.push(start)
+        self.push(start).map(|()| true)
     }
 
     fn push(&mut self, text: &[u8]) -> Result<()> {

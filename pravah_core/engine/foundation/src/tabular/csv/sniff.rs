@@ -83,26 +83,26 @@ pub fn sniff(start: &[u8], asked: &Asked) -> Sniffed {
     sniffed
 }
 
-/// True when a record ends in a text that begins so: outside quotes, whichever dialect it is in.
-pub fn ends_a_record(start: &[u8], asked: &Asked) -> bool {
-    let sniffed = sniff(start, asked);
-    let mut automaton = Automaton::new(sniffed.dialect);
-    start[sniffed.begins..].chunks(STEP).any(|part| automaton.slowly(part).ends != 0)
+impl Sniffed {
+    /// True when a record ends, outside quotes, in the text that begins so.
+    pub fn ends_a_record(&self, start: &[u8]) -> bool {
+        let mut automaton = Automaton::new(self.dialect);
+        start[self.begins..].chunks(STEP).any(|part| automaton.slowly(part).ends != 0)
+    }
 }
 
 /// With a delimiter that is known.
 fn given(sample: &[u8], asked: &Asked, delimiter: u8, by: &str) -> Sniffed {
     let counts = quoted(sample, asked, Counts::of(sample, asked.dialect(delimiter)));
-    let dialect = counts.dialect;
-    let records = counts.records.len();
-    let Some(found) = table(sample, counts) else {
-        let first = Counts::of(sample, dialect);
-        let (columns, alike) = most(&first);
-        let reason = format!("{by}: {}", words(dialect, columns, alike, records));
-        return Sniffed { dialect, columns, confidence: 1.0, reason, begins: 0 };
-    };
-    let reason = format!("{by}: {}", said(&found));
-    Sniffed { confidence: 1.0, ..made(&found, reason) }
+    let (dialect, records) = (counts.dialect, counts.records.len());
+    let (columns, alike) = most(&counts);
+    match table(sample, counts) {
+        Some(found) => made(&found, 1.0, format!("{by}: {}", said(&found))),
+        None => {
+            let reason = format!("{by}: {}", words(dialect, columns, alike, records));
+            Sniffed { dialect, columns, confidence: 1.0, reason, begins: 0 }
+        }
+    }
 }
 
 /// The most usual number of fields, and how many records have it.
@@ -145,14 +145,13 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         let dialect = Dialect { delimiter: ONE_COLUMN, ..counts.dialect };
         return Sniffed { dialect, columns: 1, confidence, reason, begins: 0 };
     };
-    let share = best.share();
     let next = found.get(1);
-    let confidence = share * best.score() / (best.score() + next.map_or(0.0, Found::score));
+    let confidence = best.share() * best.score() / (best.score() + next.map_or(0.0, Found::score));
     let reason = match next {
         None => said(best),
         Some(next) => format!("{}; next best, {}", said(best), said(next)),
     };
-    Sniffed { confidence, ..made(best, reason) }
+    made(best, confidence, reason)
 }
 
 /// True when each comma stands between two digits.
@@ -164,11 +163,10 @@ fn are_decimal_marks(sample: &[u8]) -> bool {
 /// Ends the fields of text that has one column: no text holds it but by accident.
 pub(super) const ONE_COLUMN: u8 = 0x1e;
 
-fn made(found: &Found, reason: String) -> Sniffed {
-    let begins = found.counts.records[found.first].1.start;
-    let begins = if found.first == 0 { 0 } else { begins };
-    let dialect = found.counts.dialect;
-    Sniffed { dialect, columns: found.columns, confidence: 1.0, reason, begins }
+fn made(found: &Found, confidence: f64, reason: String) -> Sniffed {
+    // Empty lines before the first record are no preamble.
+    let begins = if found.first == 0 { 0 } else { found.counts.records[found.first].1.start };
+    Sniffed { dialect: found.counts.dialect, columns: found.columns, confidence, reason, begins }
 }
 
 /// The same records with other quotes, or with escapes, where these make sense of what does not without them.
@@ -181,11 +179,12 @@ fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
             best = escaped;
         }
     }
-    let is_single = asked.quote.is_none() && best.dialect.escape.is_none() && holds_single(sample, dialect.delimiter);
-    if is_single {
+    // Two fields at least are in single quotes.
+    let singles = || opened(sample, dialect.delimiter, b'\'').take(2).count();
+    if asked.quote.is_none() && best.dialect.escape.is_none() && singles() == 2 {
         let single = Counts::of(sample, Dialect { quote: Some(b'\''), ..dialect });
         let fits = single.strays == 0 && !single.is_open && uneven(&single) <= uneven(&best);
-        if fits && !holds(sample, dialect.delimiter, b'"') {
+        if fits && opened(sample, dialect.delimiter, b'"').next().is_none() {
             best = single;
         }
     }
@@ -202,15 +201,6 @@ fn uneven(counts: &Counts) -> u64 {
     (counts.records.len() - most(counts).1) as u64
 }
 
-/// Two fields at least are in single quotes.
-fn holds_single(sample: &[u8], delimiter: u8) -> bool {
-    memchr::memchr(b'\'', sample).is_some() && opened(sample, delimiter, b'\'').take(2).count() == 2
-}
-
-fn holds(sample: &[u8], delimiter: u8, quote: u8) -> bool {
-    opened(sample, delimiter, quote).next().is_some()
-}
-
 /// Where fields begin with that.
 fn opened(sample: &[u8], delimiter: u8, quote: u8) -> impl Iterator<Item = usize> + '_ {
     memchr::memchr_iter(quote, sample).filter(move |&at| {
@@ -220,7 +210,7 @@ fn opened(sample: &[u8], delimiter: u8, quote: u8) -> impl Iterator<Item = usize
 }
 
 /// A first line that spreadsheets write: `sep=;`. The delimiter, and where the next line begins.
-fn said_delimiter(sample: &[u8]) -> (Option<u8>, usize) {
+pub fn said_delimiter(sample: &[u8]) -> (Option<u8>, usize) {
     let end = memchr::memchr2(b'\n', b'\r', sample).unwrap_or(sample.len());
     let line = sample[..end].trim_ascii_end();
     // A tab as the delimiter is a blank at the end.

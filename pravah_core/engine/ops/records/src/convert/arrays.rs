@@ -132,54 +132,35 @@ impl Builder {
     pub fn add(&mut self, text: &[u8]) -> Added {
         let column = &self.column;
         match &mut self.values {
-            Values::Text(builder) if column.form == Form::Typed => builder.append_value(text),
-            Values::Text(builder) => return text::add(builder, column, text),
+            Values::Text(builder) if column.form == Form::Typed => put(Some(text), |text| builder.append_value(text)),
+            Values::Text(builder) => text::add(builder, column, text),
             Values::Float(builder) => {
                 let Some(number) = column.float(text) else { return Added::Not };
                 builder.append_value(number.value);
-                return if number.is_exact { Added::Whole } else { Added::Rounded };
+                if number.is_exact { Added::Whole } else { Added::Rounded }
             }
-            Values::Date(builder) => {
-                let Some(days) = values::day(text) else { return Added::Not };
-                builder.append_value(days);
-            }
-            Values::Integer(builder) => {
-                let Value::Integer(value) = Value::of(text) else { return Added::Not };
-                builder.append_value(value);
-            }
-            Values::Boolean(builder) => {
-                let Value::Boolean(value) = Value::of(text) else { return Added::Not };
-                builder.append_value(value);
-            }
-            Values::Micros(builder) => {
-                let Some(value) = column.moment(text) else { return Added::Not };
-                builder.append_value(value);
-            }
-            Values::Nanos(builder) => {
-                let Some(value) = column.moment(text) else { return Added::Not };
-                builder.append_value(value);
-            }
-            Values::Clock(builder) => {
-                let Some(value) = column.clock(text) else { return Added::Not };
-                builder.append_value(value);
-            }
-            Values::FineClock(builder) => {
-                let Some(value) = column.clock(text) else { return Added::Not };
-                builder.append_value(value);
-            }
+            Values::Date(builder) => put(values::day(text), |value| builder.append_value(value)),
+            Values::Integer(builder) => match Value::of(text) {
+                Value::Integer(value) => put(Some(value), |value| builder.append_value(value)),
+                _ => Added::Not,
+            },
+            Values::Boolean(builder) => match Value::of(text) {
+                Value::Boolean(value) => put(Some(value), |value| builder.append_value(value)),
+                _ => Added::Not,
+            },
+            Values::Micros(builder) => put(column.moment(text), |value| builder.append_value(value)),
+            Values::Nanos(builder) => put(column.moment(text), |value| builder.append_value(value)),
+            Values::Clock(builder) => put(column.clock(text), |value| builder.append_value(value)),
+            Values::FineClock(builder) => put(column.clock(text), |value| builder.append_value(value)),
             Values::Decimal(builder) => {
-                let Some(value) = column.decimal(text).and_then(|digits| digits.parse().ok()) else {
-                    return Added::Not;
-                };
-                builder.append_value(value);
+                let value = column.decimal(text).and_then(|digits| digits.parse().ok());
+                put(value, |value| builder.append_value(value))
             }
             Values::Wide(builder) => {
                 let value = column.decimal(text).and_then(|digits| Wide::from_string(&digits));
-                let Some(value) = value else { return Added::Not };
-                builder.append_value(value);
+                put(value, |value| builder.append_value(value))
             }
         }
-        Added::Whole
     }
 
     /// A text that stands in quotes.
@@ -211,6 +192,14 @@ impl Builder {
             Values::FineClock(builder) => Arc::new(builder.finish()),
         })
     }
+}
+
+/// Add a value where there is one.
+#[inline]
+fn put<T>(value: Option<T>, add: impl FnOnce(T)) -> Added {
+    let Some(value) = value else { return Added::Not };
+    add(value);
+    Added::Whole
 }
 
 impl TargetColumn {

@@ -153,6 +153,11 @@ impl TargetColumn {
         !self.is_fixed && matches!(self.form, Form::Field | Form::Token)
     }
 
+    /// Its name as a key of JSON.
+    pub fn json_name(&self) -> String {
+        serde_json::Value::from(self.name.as_str()).to_string()
+    }
+
     /// Its name in a file that waits for its order: keys have names of no column.
     pub fn field_name(&self) -> String {
         if self.is_key { format!("\0key\0{}", self.name) } else { self.name.clone() }
@@ -167,7 +172,7 @@ pub fn own(
     asked: &HashMap<String, ValueType>,
     to: To,
 ) -> Vec<TargetColumn> {
-    let leaves = head.schema.as_ref().map(|schema| rows::leaves(schema)).unwrap_or_default();
+    let leaves = head.schema.as_ref().map(|schema| records::leaves(schema)).unwrap_or_default();
     let given = |place: usize| match leaves.get(place) {
         Some((name, _)) => Some(name),
         None => head.given.get(place),

@@ -106,8 +106,7 @@ impl ConvertedChunk {
     ) -> std::result::Result<Lost, String> {
         self.rows += batch.num_rows() as u64;
         if to == To::Jsonl {
-            let name = |column: &TargetColumn| serde_json::Value::from(column.name.as_str()).to_string();
-            let names: Vec<String> = columns.iter().map(name).collect();
+            let names: Vec<String> = columns.iter().map(TargetColumn::json_name).collect();
             return records::objects(batch, &names, &mut self.text);
         }
         // What the library cannot write is this file's trouble, also where it panics.
@@ -174,27 +173,6 @@ pub fn told(kind: &DataType) -> Option<&'static str> {
         }
         _ => None,
     }
-}
-
-/// Structures inside each other that become columns.
-const MOST_DEPTH: usize = 16;
-
-/// The names and types of the columns that a table has where its structures are divided.
-pub fn leaves(schema: &Schema) -> Vec<(String, DataType)> {
-    fn add(fields: &Fields, above: &str, depth: usize, all: &mut Vec<(String, DataType)>) {
-        for field in fields {
-            let name = format!("{above}{}", field.name());
-            match field.data_type() {
-                DataType::Struct(inner) if depth < MOST_DEPTH && !inner.is_empty() => {
-                    add(inner, &format!("{name}."), depth + 1, all);
-                }
-                kind => all.push((name, kind.clone())),
-            }
-        }
-    }
-    let mut all = Vec::new();
-    add(schema.fields(), "", 1, &mut all);
-    all
 }
 
 /// A type in words.

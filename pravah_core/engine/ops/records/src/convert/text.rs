@@ -77,8 +77,7 @@ fn number(text: &[u8]) -> std::borrow::Cow<'_, [u8]> {
 
 /// Some records, whose values are in the form of their columns.
 pub fn rows(out: &mut Vec<u8>, columns: &[TargetColumn], arrays: &[ArrayRef], to: To) {
-    let names: Vec<String> =
-        columns.iter().map(|column| serde_json::Value::from(column.name.as_str()).to_string()).collect();
+    let names: Vec<String> = columns.iter().map(TargetColumn::json_name).collect();
     let texts: Vec<&StringArray> = arrays.iter().map(|array| array.as_string::<i32>()).collect();
     for row in 0..texts.first().map_or(0, |array| array.len()) {
         if to == To::Jsonl {

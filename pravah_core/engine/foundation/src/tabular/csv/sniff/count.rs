@@ -43,23 +43,16 @@ impl Counts {
         Self { dialect, records, strays: splitter.strays().0, is_open: splitter.is_open() }
     }
 
-    /// Numbers of fields that records have, at least two, with how many have it; the most usual first.
-    fn usual(&self) -> Vec<(u32, usize)> {
-        let mut counts = BTreeMap::<u32, usize>::new();
-        self.records.iter().for_each(|(fields, _)| *counts.entry(*fields).or_default() += 1);
-        let mut usual: Vec<_> = counts.into_iter().filter(|(fields, _)| *fields > 1).collect();
-        usual.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-        usual
-    }
-
     /// Where a table may begin, and how well the records from there on agree; the best first place there is.
     pub fn body(&self) -> Option<Body> {
-        let (columns, _) = *self.usual().first()?;
+        let mut counts = BTreeMap::<u32, usize>::new();
+        let divided = self.records.iter().filter(|(fields, _)| *fields > 1);
+        divided.for_each(|(fields, _)| *counts.entry(*fields).or_default() += 1);
+        // Of two that are as usual the one of fewer fields.
+        let (&columns, &alike) = counts.iter().rev().max_by_key(|&(_, count)| count)?;
         let first = self.records.iter().position(|(fields, _)| *fields == columns)?;
-        let tail = &self.records[first..];
-        let alike = tail.iter().filter(|(fields, _)| *fields == columns).count();
         let columns = (columns as usize).min(MOST_COLUMNS);
-        Some(Body { columns, first, alike, records: tail.len() })
+        Some(Body { columns, first, alike, records: self.records.len() - first })
     }
 }
 

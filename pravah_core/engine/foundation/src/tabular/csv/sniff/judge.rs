@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::super::{Dialect, Fields, HeaderGuess, guess};
+use super::super::{CsvSplitter, Dialect, Fields, HeaderGuess, guess};
 use super::count::{Body, Counts};
+use crate::tabular::split::Split;
 use crate::tabular::values::{Value, ValueType};
 
 /// Records that are looked at as texts.
@@ -54,10 +55,10 @@ pub(super) fn fields<'a>(sample: &'a [u8], counts: &Counts, from: usize) -> Vec<
 
 /// A record's fields.
 fn divided(record: &[u8], dialect: Dialect) -> Fields<'_> {
-    let mut split = crate::tabular::split::Split::default();
+    let mut split = Split::default();
     // More than it has fields, where the delimiter is longer.
     let columns = memchr::memchr_iter(dialect.delimiter, record).count() + 1;
-    let mut splitter = super::super::CsvSplitter::new(record, dialect, columns);
+    let mut splitter = CsvSplitter::new(record, dialect, columns);
     if !splitter.next(&mut split) {
         return vec![Cow::Borrowed(&record[..0])];
     }
@@ -95,10 +96,6 @@ struct Placed<'a> {
 }
 
 impl Placed<'_> {
-    fn fields_of(&self, record: usize) -> u32 {
-        self.counts.records[record].0
-    }
-
     fn line(&self, record: usize) -> &[u8] {
         &self.sample[self.counts.records[record].1.clone()]
     }
@@ -115,14 +112,14 @@ impl Placed<'_> {
         if first == 0 {
             return Some(0);
         }
-        let is_named = self.header(first).is_proven;
+        let header = self.header(first);
         // A header with a delimiter too few or too many is the header all the same.
-        if !is_named && self.fields_of(first - 1) > 1 {
-            return Some(if first == 1 { 0 } else { first - 1 });
+        if !header.is_proven && self.counts.records[first - 1].0 > 1 {
+            return Some(first - 1);
         }
         let weak = is_weak(self.counts.dialect.delimiter);
         let share = self.body.share() >= LEAST_SHARE && self.body.alike > 1 && first <= MOST_PREAMBLE;
-        if is_named {
+        if header.is_proven {
             return share.then_some(first);
         }
         // Only its place tells the names from a title: one word above two columns may as well name one column in which
@@ -131,7 +128,7 @@ impl Placed<'_> {
             || self.line(0).first() == Some(&b'#')
             || self.has_blank_line(first)
             || self.line(0).contains(&b' ') && self.body.columns > 2;
-        (!weak && share && is_title && self.header(first).is_header).then_some(first)
+        (!weak && share && is_title && header.is_header).then_some(first)
     }
 
     fn has_blank_line(&self, first: usize) -> bool {
