@@ -37,10 +37,8 @@ def show(services: bootstrap.Services) -> None:
         _unknown()
         return
     _head(services, job)
-    if job.is_final:
-        _ended(services, job)
-    else:
-        _live(services, job.id)
+    draw = _ended if job.is_final else _live
+    draw(services, job)
 
 
 def _unknown() -> None:
@@ -74,9 +72,10 @@ def _head(services: bootstrap.Services, job: JobView) -> None:
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
-def _live(services: bootstrap.Services, job_id: UUID) -> None:
-    job = services.jobs.get(job_id)
-    if job.is_final:
+def _live(services: bootstrap.Services, drawn: JobView) -> None:
+    job = services.jobs.get(drawn.id)
+    # The head above shows these too. Another tab, a command or a restarted server may have changed them.
+    if (job.attempt, job_actions.available(job)) != (drawn.attempt, job_actions.available(drawn)):
         st.rerun()
     status.show(job)
     progress.show(services, job)

@@ -27,6 +27,7 @@ class Dashboard:
 
     Attributes:
         root: what jobs may read, besides the sample.
+        pravah: starts commands beside it, which end with it.
     """
 
     url: str
@@ -34,6 +35,7 @@ class Dashboard:
     root: Path
     data_dir: Path
     log: Path
+    pravah: Pravah
 
     @property
     def sample(self) -> Path:
@@ -82,7 +84,7 @@ def serving(
     command = [sys.executable, "-m", "uvicorn", "--factory", factory, "--no-access-log"]
     try:
         server = pravah.serve(port=port, command=command)
-        yield Dashboard(server.url, server.process.pid, root, data, server.log)
+        yield Dashboard(server.url, server.process.pid, root, data, server.log, pravah)
         server.process.terminate()
         server.process.wait(timeout=30)
     finally:

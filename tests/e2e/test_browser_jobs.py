@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -202,9 +203,15 @@ def test_open_tab_outlives_a_restart_of_the_server(
             file.truncate(100 << 30)  # longer than a tab may take to come back; cancelled at the end
         start_job(page, first, folder, "checksum", SIX)
         expect(page.get_by_test_id("stProgress")).to_contain_text("%")
-    with serving(tmp_path, database, port=port) as second:
-        expect(page.get_by_test_id("stProgress")).to_contain_text("%", timeout=60_000)
+    with serving(tmp_path, database, "pages.server:create_web", port=port) as second:
+        # The tab comes back before a worker does: what its head shows then must not stay.
+        expect(page.get_by_text("this job starts automatically")).to_be_visible(timeout=60_000)
+        second.pravah.start("serve", "worker")
         expect(page.get_by_text("Attempt 2: the job was paused or interrupted before")).to_be_visible(timeout=60_000)
+        expect(page.get_by_test_id("stProgress")).to_contain_text("%")
+        job = f"{second.url}/api/jobs/{page.url.rpartition('id=')[2]}"
+        urllib.request.urlopen(urllib.request.Request(f"{job}/pause", method="POST"), timeout=20).close()
+        expect(page.get_by_role("button", name="Resume", exact=True)).to_be_visible()
         page.get_by_role("button", name="Cancel", exact=True).click()
         expect(page.get_by_text("This job was cancelled")).to_be_visible()
         log = second.log
