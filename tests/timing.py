@@ -60,7 +60,7 @@ class Timing:
         for name, (seconds, cpu) in slowest:
             terminalreporter.line(f"{seconds:8.1f} {cpu:8.1f}  {name}")
         if self.target:
-            self.target.write_text(json.dumps({"folders": sums, "slowest": slowest}), encoding="utf-8")
+            self.target.write_text(json.dumps({"folders": sums, "tests": self.tests}), encoding="utf-8")
 
 
 def folder_of(name: str) -> str:

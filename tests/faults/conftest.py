@@ -20,7 +20,7 @@ from tests.faults.proxy import Proxy, is_request
 from tests.faults.world import World, database_socket, make_source, opening, quick, through
 
 # `make soak` sets more; `.ci/run` sets less, and another seed each time.
-FACTOR = float(os.environ.get("PRAVAH_FAULTFACTOR", "1"))
+FACTOR = float(os.environ.get("PRAVAH_FAULT_FACTOR", "1"))
 _SEED = int(os.environ.get("PRAVAH_TEST_SEED", "0"))
 
 
