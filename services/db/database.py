@@ -17,6 +17,8 @@ from services.db.connection import PatientConnection
 from services.db.pool import Pool
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+# The name of our connections in `pg_stat_activity`.
+APPLICATION = "pravah"
 _CONNECT_TIMEOUT_SECONDS = 5
 # A server that vanished without a word is noticed within seconds, not after the kernel's two hours.
 _KEEPALIVE: dict[str, Any] = {
@@ -25,7 +27,7 @@ _KEEPALIVE: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-    "application_name": "pravah",
+    "application_name": APPLICATION,
 }
 # A statement may wait for the rows of a process that sleeps, which the server takes away from it after one lease.
 _PATIENCE_LEASES = 3

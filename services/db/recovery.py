@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services.base import identity
 from services.db import job_rows
-from services.db.database import Session
+from services.db.database import APPLICATION, Session
 from services.db.job_rows import ALONE_DEATHS
 from services.db.rows import JobRow, columns
 from services.models.jobs import JobError, Status
@@ -52,7 +52,25 @@ def abandoned(session: Session, held_tokens: Collection[int] = ()) -> list[JobRo
         FOR UPDATE SKIP LOCKED""",
         dead=dead,
     )
+    if len(rows) < len(dead):
+        _end_sleepers(session)
     return [row for row in rows if is_abandoned(session, row)]
+
+
+def _end_sleepers(session: Session) -> None:
+    """End the connections of processes that sleep inside a transaction: they may hold the rows of dead jobs.
+
+    The server does so itself after `idle_in_transaction_session_timeout`, but not always: seen on a loaded machine was
+    a connection of PostgreSQL 18 with that setting that stayed for a minute, no timer of it running.
+    """
+    session.execute(
+        """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND usename = current_user AND application_name = %(application)s
+            AND state LIKE 'idle in transaction%%' AND pid <> pg_backend_pid()
+            AND clock_timestamp() - state_change
+                > current_setting('idle_in_transaction_session_timeout')::interval + interval '1 second'""",
+        application=APPLICATION,
+    )
 
 
 def interrupt(session: Session, job_id: UUID, note: str, *, died: bool) -> None:
