@@ -29,7 +29,7 @@ from tests.asking import one_job
 from tests.integration.api.conftest import TEST_HOST
 
 IS_SOAK = os.environ.get("HYPOTHESIS_PROFILE") == "slow"
-EXAMPLES = 500 if IS_SOAK else 20
+EXAMPLES = 500 if IS_SOAK else 10
 # Each of these has the schema of a whole job in its body, for which a thousand cases of every keyword are made. A run
 # does it for one of them, `make soak` for all; the others get random cases.
 OF_JOBS = ("POST /jobs", "POST /jobs/preview", "POST /schedules", "PATCH /schedules/{schedule_id}")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from services import bootstrap
 from services.base import settings as settings_module
 from services.cli import main
+from services.models.jobs import JobView, Source, Status
+from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.processes import Pravah
 
@@ -39,6 +42,9 @@ class Done:
     def problem(self) -> Any:
         """Its stderr as one problem document."""
         return json.loads(self.err)
+
+
+Inventoried = Callable[[Path], JobView]
 
 
 class Cli(Protocol):
@@ -89,6 +95,19 @@ def pravah(environment: dict[str, str], tmp_path: Path) -> Iterator[Pravah]:
     processes = Pravah(environment, tmp_path)
     yield processes
     processes.close()
+
+
+@pytest.fixture
+def inventoried(running: bootstrap.Services) -> Inventoried:
+    """Return a function that completes an inventory here, where no start of a process is what is tested."""
+
+    def run(source: Path) -> JobView:
+        request = one_job(operation="inventory", source=Source.of_path(source))
+        done = running.jobs.wait(running.jobs.submit(request)[0].id, 60)
+        assert done.status == Status.COMPLETED, done.error
+        return done
+
+    return run
 
 
 @pytest.fixture

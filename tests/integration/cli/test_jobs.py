@@ -121,11 +121,12 @@ def test_cancel_retry_delete(cli: Cli, small: Path, services: bootstrap.Services
     assert [str(job.id) for job in services.jobs.list().items] == [retried[0]["id"]]
 
 
-def test_delete_asks_and_does_nothing_for_one_unknown_id(pravah: Pravah, small: Path) -> None:
-    job = pravah.run("submit", "inventory", str(small)).stdout.decode().strip()
+def test_delete_asks_and_does_nothing_for_one_unknown_id(cli: Cli, pravah: Pravah, small: Path) -> None:
+    job = cli("submit", "inventory", small).out.strip()
+    # Its stdin is no terminal.
     assert pravah.run("jobs", "delete", job).returncode == 2
-    assert pravah.run("jobs", "delete", job, "00000000", "--yes").returncode == 3
-    assert pravah.json("jobs", "show", job)["id"] == job
+    cli("jobs", "delete", job, "00000000", "--yes", status=3)
+    assert cli("jobs", "show", job, "--json").document["id"] == job
 
 
 def test_wait_watches_a_job_to_its_end(cli: Cli, small: Path, services: bootstrap.Services) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from services import bootstrap
 from tests.conftest import TreeBuilder
+from tests.integration.cli.conftest import Cli, Inventoried
 from tests.processes import Pravah
 
 CONTROL = "\x1b"
@@ -25,8 +27,8 @@ def many(tree: TreeBuilder) -> Path:
     return tree({f"a-rather-long-name-of-a-file-{number:05d}": b"" for number in range(4000)})
 
 
-def test_a_reader_that_leaves_early_is_no_error(pravah: Pravah, many: Path) -> None:
-    pravah.run("run", "inventory", str(many), "-q")
+def test_a_reader_that_leaves_early_is_no_error(pravah: Pravah, many: Path, inventoried: Inventoried) -> None:
+    inventoried(many)
     for form in ("csv", "jsonl"):
         process = pravah.start("jobs", "results", "latest", f"--format={form}", env={"PYTHONUNBUFFERED": ""})
         assert process.stdout is not None
@@ -49,23 +51,23 @@ def test_nobody_reads_at_all(pravah: Pravah, small: Path) -> None:
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_all_rows_stream_through_a_pipe(unbuffered: str, pravah: Pravah, many: Path) -> None:
-    pravah.run("run", "inventory", str(many), "-q")
+def test_all_rows_stream_through_a_pipe(unbuffered: str, pravah: Pravah, many: Path, inventoried: Inventoried) -> None:
+    inventoried(many)
     env = {"PYTHONUNBUFFERED": unbuffered}
     done = pravah.run("jobs", "results", "latest", "--format", "csv", "--columns", "path", env=env)
     rows = list(csv.reader(io.StringIO(done.stdout.decode())))
     assert {row[0] for row in rows[1:]} == {path.name for path in many.iterdir()}
 
 
-def test_names_of_any_bytes_are_listed_one_a_line(pravah: Pravah, tree: TreeBuilder) -> None:
+def test_names_of_any_bytes_are_listed_one_a_line(pravah: Pravah, cli: Cli, tree: TreeBuilder) -> None:
     tree({"new\nline": b"", b"latin-\xff": b"", "esc\x1b[31m": b"", "=1+2": b""})
     done = pravah.run("run", "inventory", b"source", "-q")
     assert done.returncode == 0, done.stderr
     table = pravah.run("jobs", "results", "latest", "--sort", "path", "--columns", "path").stdout.decode()
     assert table.splitlines() == ["path", "=1+2", "esc\\x1b[31m", "latin-\\xff", "new\\nline"]
-    rows = pravah.json("jobs", "results", "latest", "--sort", "path")["rows"]
+    rows = cli("jobs", "results", "latest", "--sort", "path", "--json").document["rows"]
     assert [row["path"] for row in rows] == table.splitlines()[1:]
-    exported = pravah.run("jobs", "results", "latest", "--format", "csv", "--columns", "path").stdout.decode()
+    exported = cli("jobs", "results", "latest", "--format", "csv", "--columns", "path").out
     assert "'=1+2" in exported.splitlines()  # a spreadsheet would run it
 
 
@@ -87,7 +89,7 @@ def test_any_locale_reads_any_name_and_gets_json_in_utf8(
 ) -> None:
     source = str(tree({"\u6f22": b""}, name="\u6f22\u5b57")).encode()
     env = {"LC_ALL": locale, "LANG": locale, "PYTHONUTF8": utf8_mode}
-    assert pravah.json("run", "inventory", source, env=env)["source"]["path"].endswith("\u6f22\u5b57")
+    assert pravah.json("submit", "inventory", source, env=env)["source"]["path"].endswith("\u6f22\u5b57")
     done = pravah.run("jobs", "show", "latest", env=env)
     shown = done.stdout.decode("ascii" if (locale, utf8_mode) == ("C", "0") else "utf-8")
     assert ("\\u6f22\\u5b57" if (locale, utf8_mode) == ("C", "0") else "\u6f22\u5b57") in shown
@@ -108,16 +110,15 @@ def test_a_terminal_sees_progress_and_colours(pravah: Pravah, small: Path) -> No
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1", "TERM": "xterm-256color"}, {"TERM": "dumb"}])
-def test_a_terminal_that_wants_no_colour_gets_none(env: dict[str, str], pravah: Pravah, small: Path) -> None:
-    pravah.run("run", "inventory", str(small), "-q")
+def test_a_terminal_that_wants_no_colour_gets_none(env: dict[str, str], pravah: Pravah) -> None:
     status, shown = pravah.on_terminal("jobs", "show", "nothing-such", env=env)
     assert status == 2
     assert "\x1b[31m" not in shown
     assert "\x1b[1;31m" not in shown
 
 
-def test_a_table_fits_a_narrow_terminal(pravah: Pravah, many: Path) -> None:
-    pravah.run("run", "inventory", str(many), "-q")
+def test_a_table_fits_a_narrow_terminal(pravah: Pravah, many: Path, inventoried: Inventoried) -> None:
+    inventoried(many)
     for width in ("60", "100"):
         env = {"COLUMNS": width, "TERM": "xterm", "NO_COLOR": "1"}
         _, shown = pravah.on_terminal("jobs", "results", "latest", env=env)
@@ -127,20 +128,22 @@ def test_a_table_fits_a_narrow_terminal(pravah: Pravah, many: Path) -> None:
         assert "more columns: --columns" in shown
 
 
-def test_parquet_is_not_thrown_at_a_terminal(pravah: Pravah, small: Path) -> None:
-    pravah.run("run", "inventory", str(small), "-q")
+def test_parquet_is_not_thrown_at_a_terminal(pravah: Pravah, small: Path, inventoried: Inventoried) -> None:
+    inventoried(small)
     status, shown = pravah.on_terminal("jobs", "results", "latest", "--format", "parquet")
     assert status == 2
     assert "a terminal cannot show" in shown
 
 
-def test_delete_asks_a_person(pravah: Pravah, small: Path) -> None:
-    job = pravah.run("submit", "inventory", str(small)).stdout.decode().strip()
+def test_delete_asks_a_person(
+    pravah: Pravah, small: Path, inventoried: Inventoried, services: bootstrap.Services
+) -> None:
+    job = inventoried(small).id
     script = f"printf 'n\\n' | script -qec '{sys.executable} -m services.cli.main jobs delete {job}' /dev/null"
     environment = {**os.environ, **pravah.environment, "PYTHONPATH": str(Path(__file__).parents[3])}
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, timeout=60, check=False)
     assert b"Delete this job and its result?" in done.stdout
-    assert pravah.json("jobs", "show", job)["id"] == job
+    assert services.jobs.get(job).id == job
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])

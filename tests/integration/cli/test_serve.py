@@ -41,14 +41,16 @@ def _get(url: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_all_serves_dashboard_api_and_worker(number: signal.Signals, pravah: Pravah, small: Path) -> None:
+def test_all_serves_dashboard_api_and_worker(
+    number: signal.Signals, pravah: Pravah, small: Path, services: bootstrap.Services
+) -> None:
     port = free_port()
     server = pravah.start("serve", "--port", str(port))
     assert _line(server) == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n"
     assert b"<title>" in _get(f"http://127.0.0.1:{port}/")[1]
     assert json.loads(_get(f"http://127.0.0.1:{port}/api/health/live")[1])
-    job = pravah.run("submit", "inventory", str(small)).stdout.decode().strip()
-    assert pravah.json("jobs", "wait", job)["status"] == "COMPLETED"
+    job, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
+    assert services.jobs.wait(job.id, 30).status == Status.COMPLETED
     assert _stop(server, number) == ""
 
 
