@@ -518,6 +518,28 @@ fn zeros_are_no_bomb_below_a_size_that_hurts_and_links_lead_out_when_asked() {
 }
 
 #[test]
+fn parts_of_a_split_zip_are_told_as_such() {
+    let tree = Tree::new();
+    let mut last = zip(&[zipped("a", b"hello"), zipped("b", b"world")]);
+    let end = last.windows(4).position(|window| window == b"PK\x05\x06").unwrap();
+    last[end + 4] = 2;
+    tree.file("parts.zip", &last);
+    tree.file("parts.z01", [&b"PK\x07\x08"[..], &zip(&[zipped("a", b"hello")])[..35]].concat());
+    let mut many = zip(&[zipped("a", b"hello")]);
+    let end = many.windows(4).position(|window| window == b"PK\x05\x06").unwrap();
+    many[end + 4..end + 8].fill(0xff);
+    many.splice(end..end, [&b"PK\x06\x07"[..], &[0; 12], &[3, 0, 0, 0]].concat());
+    tree.file("more than 65,535.zip", &many);
+    let done = decompress(&tree).run();
+    let issues = done.issues();
+    assert_eq!(issues.len(), 3, "{}", messages(&done));
+    for issue in issues {
+        assert_eq!(issue.text("kind"), "unsupported");
+        assert!(issue.text("message").starts_with("is one part of a split zip"), "{}", issue.text("message"));
+    }
+}
+
+#[test]
 fn deflate64_is_unpacked() {
     // The block of stored bytes that both deflates have alike (RFC 1951, 3.2.4).
     let mut content = b"\x01\x05\x00\xfa\xff".to_vec();

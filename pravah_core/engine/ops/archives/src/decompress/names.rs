@@ -100,7 +100,8 @@ pub fn link(folder: &[u8], path: &[u8], target: &[u8]) -> Result<(), &'static st
     for part in target.split(|&byte| byte == b'/') {
         match part {
             b"" | b"." => {}
-            b".." if !climbs || room == 0 => return Err("it is a link to a place outside the destination"),
+            b".." if !climbs => return Err("it is a link that goes up behind a name, which may lead anywhere"),
+            b".." if room == 0 => return Err("it is a link to a place outside the destination"),
             b".." => room -= 1,
             _ => climbs = false,
         }

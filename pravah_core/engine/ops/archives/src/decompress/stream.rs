@@ -245,6 +245,7 @@ impl CompressedFile {
         control.check()?;
         let (kind, message) = match meter.is_exceeded() {
             true => (IssueKind::TooLarge, format!("{error}; it was skipped")),
+            false if error.kind() == io::ErrorKind::Unsupported => (IssueKind::Unsupported, error.to_string()),
             false => (IssueKind::Malformed, format!("is damaged: {error}")),
         };
         control.issue("read", &self.path, kind, message);

@@ -7,7 +7,7 @@ mod listed;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 
-use rawzip::{CompressionMethod, FileReader, ZipArchive, ZipEntry};
+use rawzip::{CompressionMethod, FileReader, ReaderAt, ZipArchive, ZipEntry};
 use rayon::prelude::*;
 
 pub use self::encoding::NameEncoding;
@@ -71,7 +71,13 @@ fn members(
     let broken = |error: rawzip::Error| UnpackStop::Content(io::Error::other(error));
     let opened = File::from(shared.context.root.open_file(&file.path)?);
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
-    let archive = ZipArchive::from_file(opened, &mut buffer).map_err(broken)?;
+    let archive = match ZipArchive::from_file(opened, &mut buffer) {
+        Err(_) if begins_split(shared, &file.path) => return Err(UnpackStop::Content(split())),
+        archive => archive.map_err(broken)?,
+    };
+    if is_last_part(archive.get_ref(), archive.eocd_offset()) {
+        return Err(UnpackStop::Content(split()));
+    }
     let mut entries = archive.entries(&mut buffer);
     let mut listed = Vec::new();
     while let Some(entry) = entries.next_entry().map_err(broken)? {
@@ -109,6 +115,30 @@ fn members(
         })?;
     }
     Ok(count)
+}
+
+fn split() -> io::Error {
+    let words = "is one part of a split zip, which is not supported; join the parts, for example with zip -s 0 \
+                 parts.zip --out whole.zip";
+    io::Error::new(io::ErrorKind::Unsupported, words)
+}
+
+/// True for the first part of a split zip.
+fn begins_split(shared: &Shared, path: &[u8]) -> bool {
+    let mut start = [0; 4];
+    shared.context.root.open_file(path).is_ok_and(|file| File::from(file).read_exact(&mut start).is_ok())
+        && start == *b"PK\x07\x08"
+}
+
+/// True if the end of the central directory, which is at `end`, counts parts before this one.
+fn is_last_part(file: &impl ReaderAt, end: u64) -> bool {
+    let mut record = [0; 6];
+    // In front of it, where sizes or counts need 64 bits: how many parts there are.
+    let mut locator = [0; 20];
+    let number = file.read_exact_at(&mut record, end).map_or(0, |()| u16::from_le_bytes([record[4], record[5]]));
+    let before = end.checked_sub(20).is_some_and(|at| file.read_exact_at(&mut locator, at).is_ok());
+    let is_counted = before && locator.starts_with(b"PK\x06\x07") && locator[16..] != [1, 0, 0, 0];
+    (number != 0 && number != u16::MAX) || (is_counted && locator[16..] != [0; 4])
 }
 
 fn member_of(
