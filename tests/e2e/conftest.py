@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -10,11 +11,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError, expect
 
 from tests import databases
+from tests.conftest import wait_until
 from tests.processes import Pravah
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -98,9 +101,9 @@ def make_database(postgres: str, template_database: str) -> Iterator[Callable[[]
         yield lambda: given.enter_context(databases.copy(postgres, template_database))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dashboard(tmp_path_factory: pytest.TempPathFactory, make_database: Callable[[], str]) -> Iterator[Dashboard]:
-    """Yield a server that the tests of a module share."""
+    """Yield a server that the tests of a process share."""
     with serving(tmp_path_factory.mktemp("dashboard"), make_database()) as running:
         yield running
 
@@ -112,11 +115,12 @@ def fresh(tmp_path: Path, make_database: Callable[[], str]) -> Iterator[Dashboar
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def profile(browser: Browser) -> Iterator[BrowserContext]:
-    """Yield the profile of a module's tests: with what it has in its cache, a page loads in half the time."""
-    expect.set_options(timeout=15_000)
-    opened = browser.new_context(viewport={"width": 1280, "height": 900})
+    """Yield the profile of a process's tests: with what it has in its cache, a page loads in half the time."""
+    expect.set_options(timeout=30_000)
+    # What moves without end is drawn sixty times a second, on the processor.
+    opened = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
     opened.new_page()
     yield opened
     opened.close()
@@ -179,6 +183,24 @@ def start_job(page: Page, dashboard: Dashboard, path: Path, operation: str, form
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     return page.url
+
+
+def run_job(server: Dashboard, source: Path, operation: str, name: str | None = None, **options: Any) -> str:
+    """Complete a job over the API, where its form and its progress are not what is tested; return its address."""
+    body = {"operations": [{"operation": operation, "options": options}], "source": {"path": str(source)}, "name": name}
+    request = urllib.request.Request(
+        f"{server.url}/api/jobs", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        job = str(json.load(answer)["id"])
+
+    def status() -> str:
+        with urllib.request.urlopen(f"{server.url}/api/jobs/{job}", timeout=60) as answer:
+            return str(json.load(answer)["status"])
+
+    wait_until(lambda: status() in {"COMPLETED", "FAILED"}, f"{operation} ends", seconds=60)
+    assert status() == "COMPLETED"
+    return f"{server.url}/job?id={job}"
 
 
 def completed(page: Page) -> None:

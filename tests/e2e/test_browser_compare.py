@@ -8,18 +8,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import fill
-from tests.e2e.conftest import Dashboard, completed, settled, start_job
+from tests.e2e.conftest import Dashboard, completed, open_page, run_job, settled
 
 pytestmark = pytest.mark.browser
 
 
-def test_growth_is_seen_entered_and_kept_in_the_address(page: Page, fresh: Dashboard) -> None:
-    root = fill(fresh.root / "grows", {"logs/a.log": b"x" * 50_000, "old/b": b"x" * 20_000, "same/c": b"x" * 30_000})
-    start_job(page, fresh, root, "inventory")
-    completed(page)
+def test_growth_is_seen_entered_and_kept_in_the_address(page: Page, dashboard: Dashboard) -> None:
+    root = fill(
+        dashboard.root / "grows", {"logs/a.log": b"x" * 50_000, "old/b": b"x" * 20_000, "same/c": b"x" * 30_000}
+    )
+    run_job(dashboard, root, "inventory")
     (root / "logs/a.log").write_bytes(b"x" * 90_000)
     (root / "old/b").write_bytes(b"x" * 5_000)
-    start_job(page, fresh, root, "inventory")
+    open_page(page, run_job(dashboard, root, "inventory"))
     completed(page)
 
     page.get_by_role("tab", name="Compare").click()

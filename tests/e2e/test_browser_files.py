@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Dashboard, completed, open_page, settled, start_job
+from tests.e2e.conftest import Dashboard, completed, open_page, run_job, settled
 
 pytestmark = pytest.mark.browser
 
@@ -21,7 +21,7 @@ def metric(page: Page, label: str) -> object:
 def test_keep_rule_is_built_previewed_and_its_script_removes_what_it_said(
     dashboard: Dashboard, page: Page, tmp_path: Path
 ) -> None:
-    start_job(page, dashboard, dashboard.sample, "duplicates")
+    open_page(page, run_job(dashboard, dashboard.sample, "duplicates"))
     completed(page)
     expect(metric(page, "Redundant files")).to_contain_text("8")  # type: ignore[arg-type]
     expect(metric(page, "To be removed")).to_contain_text("8 files")  # type: ignore[arg-type]
@@ -48,8 +48,7 @@ def test_keep_rule_is_built_previewed_and_its_script_removes_what_it_said(
 
 
 def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
-    form = '{"options":{"search":{"patterns":["INFO request \\\\d+5 ","archive"]}}}'
-    start_job(page, dashboard, dashboard.sample, "search", form)
+    open_page(page, run_job(dashboard, dashboard.sample, "search", patterns=[r"INFO request \d+5 ", "archive"]))
     completed(page)
     expect(page.locator(".pravah-snippet mark").first).to_contain_text("archive")
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
@@ -62,11 +61,12 @@ def test_search_is_looked_through(dashboard: Dashboard, page: Page) -> None:
 
 
 def test_an_estimate_leads_to_a_mirror_on_the_disk(dashboard: Dashboard, page: Page) -> None:
-    start_job(page, dashboard, dashboard.sample, "compress")
+    before = set(dashboard.root.iterdir())
+    open_page(page, run_job(dashboard, dashboard.sample, "compress"))
     completed(page)
     expect(page.get_by_text("Compressing all files would take")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
-    assert list(dashboard.root.iterdir()) == []
+    assert set(dashboard.root.iterdir()) == before
     page.get_by_role("link", name="Choose destination").click()
     settled(page)
     page.get_by_role("textbox", name="Destination").fill("/etc/packed")
@@ -88,7 +88,7 @@ def test_an_estimate_leads_to_a_mirror_on_the_disk(dashboard: Dashboard, page: P
 
 
 def test_an_archive_is_downloaded_and_unpacked(dashboard: Dashboard, page: Page, tmp_path: Path) -> None:
-    start_job(page, dashboard, dashboard.sample, "archive")
+    open_page(page, run_job(dashboard, dashboard.sample, "archive"))
     completed(page)
     with page.expect_download() as download:
         page.get_by_role("link", name="archive/archive.tar.zst").click()

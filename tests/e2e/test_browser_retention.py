@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import completed, open_page, serving, settled, start_job
+from tests.e2e.conftest import completed, open_page, run_job, serving, settled
 
 pytestmark = pytest.mark.browser
 
@@ -17,13 +17,11 @@ def test_a_kept_job_outlives_the_clean_up_that_takes_an_older_one(
     tmp_path: Path, make_database: Callable[[], str], page: Page
 ) -> None:
     with serving(tmp_path, make_database(), PRAVAH_KEEP_JOBS="1") as dashboard:
-        for number in range(3):
-            start_job(page, dashboard, dashboard.sample, "inventory")
-            completed(page)
-            if number == 0:
-                kept = page.url
-                page.get_by_role("button", name="Pin", exact=True).click()
-                expect(page.get_by_text("pinned: never deleted automatically")).to_be_visible()
+        kept, *_ = (run_job(dashboard, dashboard.sample, "inventory") for _ in range(3))
+        open_page(page, kept)
+        completed(page)
+        page.get_by_role("button", name="Pin", exact=True).click()
+        expect(page.get_by_text("pinned: never deleted automatically")).to_be_visible()
         open_page(page, f"{dashboard.url}/settings")
         expect(page.get_by_text("too many jobs")).to_have_count(1)
         page.get_by_role("button", name="Clean up", exact=True).click()

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Dashboard, completed, open_page, settled, start_job
+from tests.e2e.conftest import Dashboard, completed, open_page, run_job, settled
 
 pytestmark = pytest.mark.browser
 _SEED = 20261126
@@ -42,7 +42,8 @@ def metric(page: Page, label: str) -> object:
 def test_flights_are_profiled_validated_converted_and_downloaded(
     dashboard: Dashboard, page: Page, flights: Path, tmp_path: Path
 ) -> None:
-    profile = start_job(page, dashboard, flights, "profile")
+    profile = run_job(dashboard, flights, "profile")
+    open_page(page, profile)
     completed(page)
     records = _MONTHS * _FLIGHTS + 3
     expect(metric(page, "Records")).to_contain_text(f"{records:,}")  # type: ignore[arg-type]
