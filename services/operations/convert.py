@@ -190,8 +190,8 @@ class ConvertOptions(ReadOptions):
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="Converts CSV, JSON Lines, Parquet and Arrow files to Parquet, CSV or JSON Lines. Records read = written "
-    "+ rejected.",
+    summary="Converts CSV, JSON Lines, Excel, Parquet and Arrow files to Parquet, CSV or JSON Lines. Records read = "
+    "written + rejected.",
     icon="transform",
     options=ConvertOptions,
     tables=(

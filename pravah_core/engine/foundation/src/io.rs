@@ -7,5 +7,6 @@ pub mod digest;
 pub mod holes;
 pub mod manifest;
 pub mod pack;
+pub mod package;
 pub mod unpack;
 pub mod xattrs;

@@ -4,6 +4,7 @@ pub mod contract;
 pub mod csv;
 pub mod json;
 pub mod names;
+pub mod sheets;
 pub mod sketch;
 pub mod split;
 pub mod text;

@@ -7,6 +7,7 @@ mod archive_metadata;
 mod archives;
 mod arrow_types;
 mod attempts_again;
+mod books;
 mod cancel;
 mod checksum;
 mod claims;

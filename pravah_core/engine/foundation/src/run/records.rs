@@ -10,6 +10,7 @@
 //! the reading of its file, as an issue.
 
 mod batches;
+mod books;
 mod cells;
 mod cover;
 mod deltas;

@@ -239,6 +239,8 @@ impl Operation for ConvertOperation {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, wanted, unseen, context, in_result } = *self;
+        let wanted = wanted.into_inner();
+        let tables = shared.tables(wanted);
         let convert = shared.finish()?;
         let (mut staged, mut sums, mut made) = (Vec::new(), ConversionTotals::default(), Vec::new());
         for worker in convert.workers.into_inner() {
@@ -250,13 +252,13 @@ impl Operation for ConvertOperation {
         let path = convert.destination.path().to_string_lossy().into_owned();
         convert.destination.finish()?;
         context.sink.commit(staged)?;
-        let failed = wanted.into_inner().saturating_sub(sums.files);
+        let failed = tables.saturating_sub(sums.files);
         let summary = json!({
             "verdict": sums.verdict(failed, unseen.into_inner()),
             "files": sums.files,
             "failed_files": failed,
             "partial_files": sums.partial,
-            "other_files": totals.files.saturating_sub(sums.files + failed),
+            "other_files": totals.files.saturating_sub(wanted),
             "files_written": sums.made,
             "bytes": sums.bytes,
             "output_bytes": sums.output_bytes,

@@ -270,6 +270,8 @@ impl Operation for ValidateOperation {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, wanted, context, reused, .. } = *self;
+        let wanted = wanted.into_inner();
+        let tables = shared.tables(wanted);
         let validate = shared.finish()?;
         let (mut staged, mut sums) = (Vec::<Staged>::new(), ValidationTotals::default());
         for worker in validate.workers.into_inner() {
@@ -278,7 +280,7 @@ impl Operation for ValidateOperation {
             sums.add(own);
         }
         // What could not be read has no verdict of its own; and where there was nothing, nothing is valid.
-        let unread = wanted.into_inner().saturating_sub(sums.files);
+        let unread = tables.saturating_sub(sums.files);
         let is_unchecked = unread > 0 || sums.files == 0 || validate.is_unchecked.load(Relaxed);
         let is_partial = is_unchecked || validate.is_partial.load(Relaxed);
         let (table, key) = tables::PARTIAL;
@@ -304,7 +306,7 @@ impl Operation for ValidateOperation {
             "verdict": verdict,
             "schema": if is_given { "given" } else { "of the first records" },
             "files": sums.files,
-            "other_files": totals.files.saturating_sub(sums.files + unread),
+            "other_files": totals.files.saturating_sub(wanted),
             "unread_files": unread,
             "invalid_files": sums.invalid,
             "bytes": sums.bytes,

@@ -17,10 +17,12 @@ pub enum Format {
     Parquet,
     /// Arrow's IPC format, as a file or as a stream.
     Arrow,
+    /// Sheets of a workbook, each a table.
+    Sheet,
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 13] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 15] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
@@ -34,6 +36,8 @@ const EXTENSIONS: [(&[u8], Option<Format>); 13] = [
     (b"arrow", Some(Format::Arrow)),
     (b"arrows", Some(Format::Arrow)),
     (b"feather", Some(Format::Arrow)),
+    (b"xlsx", Some(Format::Sheet)),
+    (b"xlsm", Some(Format::Sheet)),
 ];
 /// How a stream of Arrow's IPC format begins; a file of it, and one of Parquet, begin with their names.
 const CONTINUATION: &[u8] = &[0xff, 0xff, 0xff, 0xff];
@@ -76,6 +80,7 @@ impl Format {
             Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow IPC",
+            Self::Sheet => "spreadsheet",
         }
     }
 

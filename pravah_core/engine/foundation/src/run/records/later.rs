@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::RecordHandler;
 use super::batches::Batches;
+use super::books::SheetOfBook;
 use super::format::Format;
 use super::head::{Head, Origin};
 use super::reading::{FileReading, Open, Shared};
@@ -41,6 +42,8 @@ pub enum KnownFormat {
     Shape(Arc<Shape>),
     /// It is a table.
     Table(Format),
+    /// It is a sheet of a workbook.
+    Sheet(Arc<SheetOfBook>),
 }
 
 impl<T: RecordHandler> Shared<T> {
@@ -70,7 +73,9 @@ impl<T: RecordHandler> Shared<T> {
     fn read(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> Result<()> {
         let known = lock(&self.known).get(path).cloned();
         let read = match known {
+            Some(KnownFormat::Table(Format::Sheet)) => self.book(reader, path),
             Some(KnownFormat::Table(format)) => self.table(reader, path, format),
+            Some(KnownFormat::Sheet(sheet)) => self.sheet(reader, path, &sheet),
             _ => self.text(reader, path),
         };
         match read {
@@ -165,7 +170,7 @@ impl<T: RecordHandler> Shared<T> {
 }
 
 /// Why a table is not read to its end.
-enum Stop {
+pub(super) enum Stop {
     Issue(IssueKind, String),
     Ended(EngineError),
 }

@@ -1,7 +1,7 @@
 //! What all files of a job share, and the way of one from the pass to its [`Source`].
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Shared<T: RecordHandler> {
     pub(super) chunks: AtomicUsize,
     /// Buffers that chunks were in.
     pub(super) spare: Mutex<Vec<Vec<u8>>>,
+    /// Tables of workbooks beyond one a file: a sheet is one.
+    pub(super) tables: AtomicI64,
     /// Files that have not ended.
     files: Mutex<usize>,
     ended: Condvar,
@@ -53,6 +55,7 @@ impl<T: RecordHandler> Shared<T> {
             chunk_bytes: context.chunk_bytes.unwrap_or(chunk_bytes),
             chunks: AtomicUsize::new(0),
             spare: Mutex::new(Vec::new()),
+            tables: AtomicI64::new(0),
             files: Mutex::new(0),
             ended: Condvar::new(),
             later: Mutex::default(),
@@ -63,6 +66,11 @@ impl<T: RecordHandler> Shared<T> {
     /// True when the file of this name is to be read.
     pub fn wants(&self, path: &[u8]) -> bool {
         self.options.wants(path)
+    }
+
+    /// How many tables so many files are to give.
+    pub fn tables(&self, files: u64) -> u64 {
+        files.saturating_add_signed(self.tables.load(Ordering::Relaxed))
     }
 
     /// Wait until every file has ended that was begun.

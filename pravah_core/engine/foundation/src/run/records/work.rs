@@ -29,6 +29,8 @@ pub struct Work<T: RecordHandler> {
     /// Chunks that are worked on, and one for the reading.
     open: AtomicUsize,
     lost: Mutex<Lost>,
+    /// What is odd about it, known at its end.
+    notes: Mutex<Vec<String>>,
     seen: OnceLock<meta::FileState>,
     state: Mutex<FileState<T>>,
 }
@@ -54,6 +56,7 @@ impl<T: RecordHandler> Work<T> {
             plan,
             open: AtomicUsize::new(1),
             lost: Mutex::default(),
+            notes: Mutex::default(),
             seen: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -93,6 +96,11 @@ impl<T: RecordHandler> Work<T> {
         let mut lost = lock(&self.lost);
         lost.no_numbers += some.no_numbers;
         lost.unshown += some.unshown;
+    }
+
+    /// Something odd about it, in words.
+    pub fn note(&self, note: String) {
+        lock(&self.notes).push(note);
     }
 
     /// Leave it out; false when it is left out already.
@@ -227,7 +235,7 @@ impl<T: RecordHandler> Work<T> {
             let message = "the last record ends inside a quoted field: a quote is not closed, or the file is truncated";
             shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         }
-        self.head.notes.iter().for_each(|note| issue(note.clone()));
+        self.head.notes.iter().chain(&*lock(&self.notes)).for_each(|note| issue(note.clone()));
         if let Some((record, fields)) = counts.first_ragged {
             let (ragged, records) = (counts.ragged, counts.records);
             issue(match self.head.format {

@@ -1,0 +1,350 @@
+//! Workbooks: each sheet is a table called `book.xlsx#Sheet1`, read as text that is made of its rows.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::format::Format;
+use super::head::{Head, Origin};
+use super::later::{KnownFormat, Stop};
+use super::options::Header;
+use super::reading::{Open, Shared};
+use super::source::{Piece, give};
+use super::work::Work;
+use super::{LONGEST_BYTES, RecordHandler};
+use crate::base::issue::IssueKind;
+use crate::base::sync::lock;
+use crate::io::digest::{FileReader, Trouble};
+use crate::io::package::Package;
+use crate::io::unpack;
+use crate::tabular::csv::{Cutter, Dialect, Overlong};
+use crate::tabular::sheets::xml::Unreadable;
+use crate::tabular::sheets::{
+    self, Beginning, Book, Epoch, RowEnd, SheetExtent, SheetKind, SheetLines, SheetListed, SheetParts, Strings, Styles,
+};
+use crate::tabular::text::Encoding;
+use crate::tabular::values::ValueType;
+
+/// How compound files begin, in which old workbooks are, and encrypted ones.
+const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+const WORKBOOK: &str = "xl/workbook.xml";
+
+/// A sheet that is read, or read again.
+#[derive(Debug, Clone)]
+pub struct SheetOfBook {
+    /// The path of its workbook.
+    book: Vec<u8>,
+    /// Its name in messages.
+    listed: SheetListed,
+    /// Its part.
+    part: String,
+    epoch: Epoch,
+    /// Its columns, where the first rows do not tell them.
+    extent: Option<SheetExtent>,
+}
+
+/// How the reading of a sheet ends.
+enum Done {
+    /// It was given out.
+    Whole,
+    /// It holds no value.
+    Empty,
+    /// It is wider than its first rows.
+    Wider,
+}
+
+/// Text of rows that is given out at once.
+const PUSHED_BYTES: usize = 64 << 10;
+
+impl From<Unreadable> for Stop {
+    fn from((kind, message): Unreadable) -> Self {
+        Self::Issue(kind, message)
+    }
+}
+
+impl<T: RecordHandler> Shared<T> {
+    /// Read all sheets of a workbook.
+    pub(super) fn book(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> std::result::Result<(), Trouble> {
+        let opened = reader.open(path)?;
+        let file = File::from(opened.try_clone()?);
+        let mut listed = None;
+        reader.unchanged(&opened, |_| {
+            listed = Some(listed_in(path, file));
+            Ok(())
+        })?;
+        let Some(listed) = listed else { return Ok(()) };
+        let (texts, sheets) = listed.map_err(|(kind, message)| Trouble::Issue(kind, message))?;
+        // A workbook is one of the files that are wanted, each of its tables another.
+        self.tables.fetch_sub(1, Relaxed);
+        for sheet in sheets {
+            let own = [path, b"#", sheet.listed.name.as_bytes()].concat();
+            lock(&self.known).insert(own.clone(), KnownFormat::Sheet(Arc::new(sheet.clone())));
+            match self.sheet_with(reader, &own, sheet, Some(&texts)) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.control.remark("read", &own, IssueKind::Unsupported, "is an empty sheet".to_owned());
+                    continue;
+                }
+                Err(Trouble::Issue(kind, message)) => self.control.issue("read", &own, kind, message),
+                Err(ended) => return Err(ended),
+            }
+            self.tables.fetch_add(1, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Read a sheet once more.
+    pub(super) fn sheet(
+        self: &Arc<Self>,
+        reader: &FileReader,
+        path: &[u8],
+        sheet: &SheetOfBook,
+    ) -> std::result::Result<(), Trouble> {
+        self.sheet_with(reader, path, sheet.clone(), None).map(drop)
+    }
+
+    /// Read a sheet; false when it is empty.
+    fn sheet_with(
+        self: &Arc<Self>,
+        reader: &FileReader,
+        path: &[u8],
+        mut sheet: SheetOfBook,
+        texts: Option<&Texts>,
+    ) -> std::result::Result<bool, Trouble> {
+        let opened = reader.open(&sheet.book)?;
+        loop {
+            let file = File::from(opened.try_clone()?);
+            let mut reading = SheetReading { shared: self, sheet: &mut sheet, path, book_bytes: 0, giving: None };
+            let mut done = Ok(Done::Empty);
+            let read = reader.unchanged(&opened, |meta| {
+                reading.book_bytes = meta.size;
+                done = match reading.read(file, texts) {
+                    Err(Stop::Ended(error)) => return Err(error),
+                    Err(Stop::Issue(kind, message)) => Err((kind, message)),
+                    Ok(done) => Ok(done),
+                };
+                Ok(())
+            });
+            if let Some(giving) = reading.giving {
+                if read.is_err() || !matches!(done, Ok(Done::Whole)) {
+                    giving.work.give_up();
+                }
+                giving.work.leave(self).map_err(Trouble::Ended)?;
+            }
+            read?;
+            match done.map_err(|(kind, message)| Trouble::Issue(kind, message))? {
+                Done::Whole => return Ok(true),
+                Done::Empty => return Ok(false),
+                Done::Wider => {
+                    // What comes of it later is as wide, too.
+                    lock(&self.known).insert(path.to_vec(), KnownFormat::Sheet(Arc::new(sheet.clone())));
+                }
+            }
+        }
+    }
+}
+
+/// What the cells of all sheets refer to.
+struct Texts {
+    strings: Strings,
+    styles: Styles,
+}
+
+impl Texts {
+    fn read(package: &Package) -> std::result::Result<Self, Unreadable> {
+        let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
+        let strings = optional("xl/sharedStrings.xml")?.map(Strings::read).transpose()?;
+        let styles = optional("xl/styles.xml")?.map(Styles::read).transpose()?;
+        Ok(Self { strings: strings.unwrap_or_default(), styles: styles.unwrap_or_default() })
+    }
+}
+
+/// A workbook's sheets that have cells, and what these refer to.
+fn listed_in(path: &[u8], file: File) -> std::result::Result<(Texts, Vec<SheetOfBook>), Unreadable> {
+    let package = opened(file)?;
+    let Book { epoch, sheets } = sheets::book(package.part(WORKBOOK)?)?;
+    let relations = sheets::relations(package.part("xl/_rels/workbook.xml.rels")?, "xl/")?;
+    let mut tables = Vec::new();
+    for listed in sheets {
+        match relations.get(&listed.relation) {
+            Some((SheetKind::Cells, part)) => {
+                let part = part.clone();
+                tables.push(SheetOfBook { book: path.to_vec(), listed, part, epoch, extent: None });
+            }
+            Some((SheetKind::Other, _)) => {}
+            None => {
+                let message = format!("lacks the part of its sheet '{}'", listed.name);
+                return Err((IssueKind::Malformed, message));
+            }
+        }
+    }
+    Ok((Texts::read(&package)?, tables))
+}
+
+/// A file that is to be a workbook.
+fn opened(file: File) -> std::result::Result<Package, Unreadable> {
+    let mut start = [0; 8];
+    let read = file.read_at(&mut start, 0).unwrap_or_default();
+    let start = &start[..read];
+    if start == COMPOUND {
+        let message = "is encrypted, or an old Excel workbook with another name; save it as .xlsx without a password";
+        return Err((IssueKind::Unsupported, message.to_owned()));
+    }
+    if !start.starts_with(b"PK") {
+        let message = "is not a workbook, whatever its name says; rename it to what it is";
+        return Err((IssueKind::Malformed, message.to_owned()));
+    }
+    let package = Package::open(file)?;
+    if !package.has(WORKBOOK) {
+        let message = format!("is a zip, but not an Excel workbook: it has no {WORKBOOK}");
+        return Err((IssueKind::Malformed, message));
+    }
+    Ok(package)
+}
+
+/// A sheet while it is read.
+struct SheetReading<'a, T: RecordHandler> {
+    shared: &'a Arc<Shared<T>>,
+    sheet: &'a mut SheetOfBook,
+    path: &'a [u8],
+    book_bytes: u64,
+    giving: Option<Giving<T>>,
+}
+
+/// Text of rows on its way to those who work on it.
+struct Giving<T: RecordHandler> {
+    work: Arc<Work<T>>,
+    _open: Open<T>,
+    cutter: Cutter,
+    bytes: u64,
+}
+
+impl<T: RecordHandler> SheetReading<'_, T> {
+    fn read(&mut self, file: File, texts: Option<&Texts>) -> std::result::Result<Done, Stop> {
+        let package = opened(file)?;
+        let own = if texts.is_none() { Some(Texts::read(&package)?) } else { None };
+        let Some(Texts { strings, styles }) = texts.or(own.as_ref()) else { return Ok(Done::Empty) };
+        let parts = SheetParts { strings, styles, epoch: self.sheet.epoch };
+        let part = self.sheet.part.clone();
+        let packed = package.packed_bytes(&part);
+        let mut lines = SheetLines::new(self.sheet.extent);
+        let read = sheets::read(package.part(&part)?, &parts, &mut lines, |lines| self.row(lines, packed));
+        if let Ok(RowEnd::Wider) = read {
+            let mut measuring = SheetLines::measuring();
+            sheets::read(package.part(&part)?, &parts, &mut measuring, |_| {
+                Ok::<(), Stop>(self.shared.control.check()?)
+            })?;
+            self.sheet.extent = measuring.measured();
+            return Ok(Done::Wider);
+        }
+        self.end(read.map(drop), lines, packed)
+    }
+
+    /// A row is complete.
+    fn row(&mut self, lines: &mut SheetLines, packed: u64) -> std::result::Result<(), Stop> {
+        if lines.is_enough() {
+            return self.begin(lines, packed);
+        }
+        if lines.has_begun() && lines.text.len() >= PUSHED_BYTES {
+            self.shared.control.check()?;
+            return self.push(lines);
+        }
+        Ok(())
+    }
+
+    /// The first rows are there.
+    fn begin(&mut self, lines: &mut SheetLines, packed: u64) -> std::result::Result<(), Stop> {
+        let Some(beginning) = lines.begin() else { return Ok(()) };
+        let shared = self.shared;
+        let origin = Origin { path: self.path.to_vec(), size: packed, codec: None };
+        let mut head = Head::of_sheet(origin, &beginning, shared.options.header);
+        if self.sheet.listed.is_hidden {
+            head.notes.push("is a hidden sheet".to_owned());
+        }
+        let cutter = Cutter::new(head.dialect(), shared.chunk_bytes, LONGEST_BYTES);
+        let work = Arc::new(Work::new(&shared.table, head, &beginning.text)?);
+        self.giving = Some(Giving { work, _open: Open::new(shared), cutter, bytes: 0 });
+        lines.text = beginning.text;
+        self.push(lines)
+    }
+
+    /// Give out the text that there is.
+    fn push(&mut self, lines: &mut SheetLines) -> std::result::Result<(), Stop> {
+        let (shared, most) = (self.shared, unpack::limit(self.book_bytes));
+        let Some(Giving { work, cutter, bytes, .. }) = &mut self.giving else { return Ok(()) };
+        if work.is_cut() {
+            lines.clear();
+            return Ok(());
+        }
+        *bytes += lines.text.len() as u64;
+        if *bytes > most {
+            let message = format!("has rows of more than {most} bytes of text; what follows was not read");
+            return Err(Stop::Issue(IssueKind::TooLarge, message));
+        }
+        let pushed = cutter.push(&lines.text, |chunk| {
+            give(shared, work, chunk.index, Piece::Text(chunk))?;
+            Ok(lock(&shared.spare).pop().unwrap_or_default())
+        })?;
+        lines.clear();
+        if let Err(Overlong { offset, .. }) = pushed {
+            work.cut(offset);
+        }
+        Ok(())
+    }
+
+    /// The sheet's end, or what it broke off with.
+    fn end(
+        &mut self,
+        read: std::result::Result<(), Stop>,
+        mut lines: SheetLines,
+        packed: u64,
+    ) -> std::result::Result<Done, Stop> {
+        let read = read.and_then(|()| {
+            if !lines.has_begun() {
+                self.begin(&mut lines, packed)?;
+            }
+            self.push(&mut lines)
+        });
+        if self.giving.is_none() {
+            return read.map(|()| Done::Empty);
+        }
+        let broken = match read {
+            Ok(()) => None,
+            Err(Stop::Issue(kind, message)) => Some((kind, message)),
+            Err(ended) => return Err(ended),
+        };
+        if broken.is_some() {
+            // Rows before the damage are read, as those of a text that breaks off.
+            lines.forget_row();
+            if let Err(Stop::Ended(error)) = self.push(&mut lines) {
+                return Err(Stop::Ended(error));
+            }
+        }
+        let Some(giving) = &mut self.giving else { return Ok(Done::Empty) };
+        if let Some((kind, message)) = broken {
+            giving.work.break_off();
+            self.shared.control.issue("read", self.path, kind, message);
+        }
+        lines.oddness.notes().into_iter().for_each(|note| giving.work.note(note));
+        let cutter = std::mem::replace(&mut giving.cutter, Cutter::new(Dialect::TYPED, 1, 1));
+        let rest = cutter.finish();
+        if !rest.text.is_empty() && !giving.work.is_cut() {
+            give(self.shared, &giving.work, rest.index, Piece::Text(rest))?;
+        }
+        Ok(Done::Whole)
+    }
+}
+
+impl Head {
+    /// Of a sheet that begins so.
+    fn of_sheet(origin: Origin, beginning: &Beginning, header: Header) -> Self {
+        let Beginning { text, sniffed, are_texts, .. } = beginning;
+        let mut head = Self::of(origin, (Encoding::UTF_8, 0), text, sniffed.clone(), header);
+        head.format = Format::Sheet;
+        // What is a text in the sheet stays one, whatever it looks like.
+        head.declared = are_texts.iter().map(|is_text| is_text.then_some(ValueType::Text)).collect();
+        head.declared.resize(head.names.len(), None);
+        head
+    }
+}

@@ -1,0 +1,19 @@
+//! Spreadsheets as text: each sheet becomes delimited records, so that there is one way from there on.
+//!
+//! What a cell shows is not what is read, but its value: of a number its digits, of a formula what it gave when the file
+//! was saved, of a number with the format of a day that day.
+
+mod book;
+mod cells;
+mod lines;
+mod serial;
+mod strings;
+mod styles;
+pub mod xml;
+
+pub use book::{Book, SheetKind, SheetListed, book, relations};
+pub use cells::{SheetParts, read};
+pub use lines::{Beginning, Oddness, RowEnd, SheetExtent, SheetLines, place};
+pub use serial::{CellFormat, Epoch};
+pub use strings::Strings;
+pub use styles::Styles;

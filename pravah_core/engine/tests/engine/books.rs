@@ -1,0 +1,200 @@
+//! Workbooks: each sheet is a table, and no value of it changes.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use crate::common::rows::{self, Cell};
+use crate::common::run::{Done, spec};
+use crate::common::tree::Tree;
+
+/// A zip of these parts, packed.
+pub fn zip(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut archive = rawzip::ZipArchiveWriter::new(Vec::new());
+    for (name, content) in parts {
+        let path = rawzip::path::EntryPath::verbatim(name.as_bytes());
+        let file = archive.new_file(path).compression_method(rawzip::CompressionMethod::DEFLATE);
+        let (mut entry, config) = file.start().unwrap();
+        let packed = flate2::write::DeflateEncoder::new(&mut entry, flate2::Compression::fast());
+        let mut writer = config.wrap(packed);
+        writer.write_all(content).unwrap();
+        let (packed, descriptor) = writer.finish().unwrap();
+        packed.finish().unwrap();
+        entry.finish(descriptor).unwrap();
+    }
+    archive.finish().unwrap()
+}
+
+const STYLES: &str = "<styleSheet><numFmts><numFmt numFmtId=\"164\" formatCode=\"yyyy\\-mm\\-dd\"/></numFmts>\
+    <cellStyleXfs><xf numFmtId=\"22\"/></cellStyleXfs>\
+    <cellXfs><xf numFmtId=\"0\"/><xf numFmtId=\"164\"/><xf numFmtId=\"22\"/><xf numFmtId=\"46\"/></cellXfs></styleSheet>";
+
+/// A workbook of these sheets: name, what else is said of it, rows.
+fn book(properties: &str, texts: &[&str], sheets: &[(&str, &str, &str)]) -> Vec<u8> {
+    let (mut listed, mut relations, mut parts) = (String::new(), String::new(), Vec::new());
+    for (number, (name, state, cells)) in sheets.iter().enumerate() {
+        write!(listed, "<sheet name=\"{name}\" sheetId=\"{number}\" {state} r:id=\"r{number}\"/>").unwrap();
+        write!(relations, "<Relationship Id=\"r{number}\" Type=\"x/worksheet\" Target=\"s{number}.xml\"/>").unwrap();
+        let cells = format!("<worksheet><dimension ref=\"A1\"/><sheetData>{cells}</sheetData></worksheet>");
+        parts.push((format!("xl/s{number}.xml"), cells));
+    }
+    let workbook = format!("<workbook><workbookPr {properties}/><sheets>{listed}</sheets></workbook>");
+    let relations = format!("<Relationships>{relations}</Relationships>");
+    let strings: String = texts.iter().map(|text| format!("<si><t>{text}</t></si>")).collect();
+    let strings = format!("<sst>{strings}</sst>");
+    let mut all: Vec<(&str, &[u8])> = vec![
+        ("xl/workbook.xml", workbook.as_bytes()),
+        ("xl/_rels/workbook.xml.rels", relations.as_bytes()),
+        ("xl/styles.xml", STYLES.as_bytes()),
+        ("xl/sharedStrings.xml", strings.as_bytes()),
+    ];
+    all.extend(parts.iter().map(|(name, cells)| (name.as_str(), cells.as_bytes())));
+    zip(&all)
+}
+
+/// A row of texts.
+fn texts(values: &[&str]) -> String {
+    let cell = |value: &&str| format!("<c t=\"inlineStr\"><is><t>{value}</t></is></c>");
+    format!("<row>{}</row>", values.iter().map(cell).collect::<String>())
+}
+
+/// A row of numbers.
+fn numbers(values: &[&str]) -> String {
+    let cell = |value: &&str| format!("<c><v>{value}</v></c>");
+    format!("<row>{}</row>", values.iter().map(cell).collect::<String>())
+}
+
+fn csv(done: &Done, name: &str) -> String {
+    String::from_utf8(done.read(&format!("converted/{name}"))).unwrap()
+}
+
+fn told(done: &Done) -> Vec<String> {
+    let issue = |row: &rows::Row| format!("{}: {}", String::from_utf8_lossy(&row.path()), row.text("message"));
+    done.issues().iter().map(issue).collect()
+}
+
+fn balance(done: &Done) -> [u64; 3] {
+    ["records_read", "records_written", "records_rejected"].map(|name| done.summary()[name].as_u64().unwrap())
+}
+
+#[test]
+fn values_come_out_as_they_are_stored() {
+    let cells = format!(
+        "{}<row r=\"2\"><c r=\"A2\"><v>9007199254740993</v></c><c r=\"B2\"><v>0.10000000000000001</v></c>\
+         <c r=\"C2\" t=\"s\"><v>1</v></c><c r=\"D2\" s=\"1\"><v>45292</v></c><c r=\"E2\" s=\"2\"><v>45292.25</v></c>\
+         <c r=\"F2\" t=\"b\"><v>1</v></c><c r=\"G2\" s=\"3\"><v>1.5</v></c></row>\
+         <row r=\"4\"><c r=\"A4\"><v>-7</v></c><c r=\"C4\" t=\"str\"><f>A1</f><v>x_x000A_y</v></c>\
+         <c r=\"D4\" s=\"1\"><v>60</v></c></row>",
+        texts(&["whole", "part", "zip", "day", "moment", "flag", "hours"])
+    );
+    let tree = Tree::new();
+    let strings = ["a", "007, &quot;b&quot;"];
+    tree.file("b.xlsx", book("", &strings, &[("S#1", "", &cells)]));
+    tree.file("c.xlsm", book("date1904=\"1\"", &strings, &[("one", "", &cells), ("two", "", &cells)]));
+    for chunk in [7, 4 << 20] {
+        let done = spec("convert", &tree.path()).chunk_bytes(chunk).option("to", "csv").run();
+        assert_eq!(balance(&done), [6, 6, 0]);
+        let wanted = "whole,part,zip,day,moment,flag,hours\n\
+            9007199254740993,0.1,\"007, \"\"b\"\"\",2024-01-01,2024-01-01 06:00:00,true,36:00:00\n\
+            -7,,\"x\ny\",1900-02-29,,,\n";
+        assert_eq!(csv(&done, "b.xlsx#S#1.csv").replace("\r\n", "\n"), wanted);
+        let other = wanted.replace("2024-01-01", "2028-01-02").replace("1900-02-29", "1904-03-01");
+        assert_eq!(csv(&done, "c.xlsm#two.csv").replace("\r\n", "\n"), other);
+        assert_eq!((done.summary()["files"].as_u64(), told(&done)), (Some(3), vec![]));
+        assert_eq!(done.summary()["verdict"], "whole");
+    }
+    for operation in ["validate", "profile"] {
+        let done = spec(operation, &tree.path()).run();
+        assert_eq!((&done.summary()["files"], &done.summary()["records"]), (&3.into(), &6.into()), "{operation}");
+    }
+}
+
+#[test]
+fn tables_are_found_in_their_sheets() {
+    let tree = Tree::new();
+    let titled = [
+        texts(&["Sales of the year"]),
+        "<row/>".to_owned(),
+        "<row r=\"5\"><c r=\"C5\" t=\"str\"><v>id</v></c><c r=\"D5\" t=\"str\"><v>price</v></c></row>".to_owned(),
+        "<row r=\"6\"><c r=\"C6\"><v>1</v></c><c r=\"D6\"><v>2.5</v></c></row><row r=\"7\"><c r=\"C7\"><v>2</v></c></row>"
+            .to_owned(),
+    ];
+    let shifted = titled[2..].concat();
+    let small = [texts(&["a", "b"]), numbers(&["1", "2"])].concat();
+    let late = [texts(&["a", "b"]), numbers(&["1", "2"]).repeat(5000), texts(&["x", "3", "4"])].concat();
+    let rest = format!("{}<row><c t=\"e\"><v>#N/A</v></c><c><f>A1</f></c></row>", small);
+    let sheets = [
+        ("titled", "", titled.concat()),
+        ("shifted", "state=\"hidden\"", shifted),
+        ("late", "", late),
+        ("empty", "", "<row/><row r=\"9\"><c s=\"1\"/></row>".to_owned()),
+        ("odd", "", rest),
+    ];
+    let sheets: Vec<_> = sheets.iter().map(|(name, state, cells)| (*name, *state, cells.as_str())).collect();
+    tree.file("b.xlsx", book("", &[], &sheets));
+    tree.file("e.xlsx", book("", &[], &sheets[3..4]));
+    let done = spec("convert", &tree.path()).option("to", "csv").run();
+    assert_eq!(balance(&done), [2 + 2 + 5001 + 2, 2 + 2 + 5001 + 2, 0]);
+    assert_eq!(csv(&done, "b.xlsx#shifted.csv").replace("\r\n", "\n"), "id,price\n1,2.5\n2,\n");
+    assert_eq!(csv(&done, "b.xlsx#titled.csv").replace("\r\n", "\n"), "id,price\n1,2.5\n2,\n");
+    assert!(csv(&done, "b.xlsx#late.csv").trim_end().ends_with("\nx,3,4"));
+    let told = told(&done).join("\n");
+    for part in [
+        "b.xlsx#titled: 1 line before the table",
+        "b.xlsx#shifted: is a hidden sheet",
+        "b.xlsx#empty: is an empty sheet",
+        "b.xlsx#odd: errors in cells: 1 (#N/A: 1)",
+        "b.xlsx#odd: formulas without a saved result: 1, the first in B3",
+    ] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert_eq!((&done.summary()["failed_files"], &done.summary()["other_files"]), (&0.into(), &0.into()));
+    // A text far behind numbers makes the column one of texts, by a second reading.
+    let done = spec("convert", &tree.path()).run();
+    assert_eq!(balance(&done), [5007, 5007, 0]);
+    let found = rows::read(&done.own_folder().join("converted/b.xlsx#late.parquet"));
+    assert_eq!((&found[0].0["a"], &found[5000].0["a"]), (&Cell::Text("1".into()), &Cell::Text("x".into())));
+}
+
+#[test]
+fn what_is_no_workbook_or_a_damaged_one_is_an_issue_of_its_own() {
+    let tree = Tree::new();
+    let rows = [texts(&["a", "b"]), numbers(&["1", "2"]).repeat(200_000)].concat();
+    let good = book("", &[], &[("x", "", &rows)]);
+    tree.file("text.xlsx", "a,b\n1,2\n");
+    tree.file("encrypted.xlsx", [&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1][..], &[0; 600]].concat());
+    tree.file("zip.xlsx", zip(&[("a.txt", b"x")]));
+    tree.file("cut.xlsx", &good[..good.len() / 2]);
+    let mut flipped = good.clone();
+    // In the packed rows.
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 0xff;
+    tree.file("flipped.xlsx", flipped);
+    tree.file("lacks.xlsx", book("", &[], &[("x", "", "<row><c t=\"s\"><v>7</v></c></row>")]));
+    tree.file("order.xlsx", book("", &[], &[("x", "", "<row><c r=\"B1\"><v>7</v></c><c r=\"A1\"><v>7</v></c></row>")]));
+    tree.file("entity.xlsx", {
+        let bomb = "<!DOCTYPE x [<!ENTITY a \"b\">]><workbook/>";
+        zip(&[("xl/workbook.xml", bomb.as_bytes())])
+    });
+    let bomb = vec![b' '; 200 << 20];
+    tree.file("bomb.xlsx", zip(&[("xl/workbook.xml", &bomb)]));
+    tree.file("good.csv", "a,b\n1,2\n");
+    let done = spec("convert", &tree.path()).run();
+    let told = told(&done);
+    for (name, part) in [
+        ("text.xlsx", "is not a workbook"),
+        ("encrypted.xlsx", "is encrypted, or an old Excel workbook"),
+        ("zip.xlsx", "is a zip, but not an Excel workbook"),
+        ("cut.xlsx", "is a damaged zip"),
+        ("flipped.xlsx#x", ""),
+        ("lacks.xlsx#x", "refers to a text that it lacks in A1"),
+        ("order.xlsx#x", "has a cell out of order: A1"),
+        ("entity.xlsx", "declares a document type"),
+        ("bomb.xlsx", "bytes"),
+    ] {
+        let own: Vec<_> = told.iter().filter(|text| text.starts_with(&format!("{name}: "))).collect();
+        assert!(own.iter().any(|text| text.contains(part)), "{name} {told:?}");
+    }
+    let [read, written, rejected] = balance(&done);
+    assert!(read == written + rejected && read >= 1, "{read}");
+    assert_eq!(done.summary()["verdict"], "partial");
+}
