@@ -103,7 +103,7 @@ def test_the_server_may_stop_while_a_command_runs_its_job(pravah: Pravah, home: 
     assert server.stdout is not None
     server.stdout.readline()
     with (home / "large").open("wb") as file:
-        file.truncate(2 << 30)
+        file.truncate(1 << 30)
     # Whoever takes the job: the command sees its end, on the database that the worker started and left.
     command = pravah.start("run", "checksum", ".", "--extension", "", "--algorithm", "md5", "--json")
     os.killpg(server.pid, signal.SIGTERM)
