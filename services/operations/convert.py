@@ -87,7 +87,7 @@ class ConvertOptions(ReadOptions):
         title="Convert to",
         description="Format of the converted files: Parquet, CSV (RFC 4180) or JSON Lines (one object a line). No "
         "value is changed: CSV has the text of the fields, and each Parquet column a type that holds all its values. "
-        "From JSON Lines, Parquet and Arrow files, types and nesting are kept where the new format has them.",
+        "From JSON Lines, Parquet, Arrow and Avro files, types and nesting are kept where the new format has them.",
     )
     destination: Text | None = destination(
         "New or empty directory for the converted files. Without one, they are part of the result, to download.",
@@ -190,8 +190,8 @@ class ConvertOptions(ReadOptions):
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="Converts CSV, JSON Lines, Excel, Parquet and Arrow files to Parquet, CSV or JSON Lines. Records read = "
-    "written + rejected.",
+    summary="Converts CSV, JSON Lines, Excel, Parquet, Arrow and Avro files to Parquet, CSV or JSON Lines. Records "
+    "read = written + rejected.",
     icon="transform",
     options=ConvertOptions,
     tables=(
@@ -253,7 +253,7 @@ OPERATION = Operation(
                 words(
                     "type",
                     "integer, float, decimal(digits,scale), boolean, date, timestamp, time or text; ns for "
-                    "nanoseconds, UTC for values with a zone. From Parquet and Arrow also binary, list, map, structure",
+                    "nanoseconds, UTC for values with a zone. From typed tables also binary, list, map, structure",
                 ),
                 words(
                     "type_is",

@@ -104,8 +104,8 @@ _FILE_COLUMNS = (
 OPERATION = Operation(
     name="profile",
     title="Profile",
-    summary="Describes CSV, JSON Lines, Excel, Parquet and Arrow files: types, nulls, ranges, quantiles, differences "
-    "between files.",
+    summary="Describes CSV, JSON Lines, Excel, Parquet, Arrow and Avro files: types, nulls, ranges, quantiles, "
+    "differences between files.",
     icon="query_stats",
     options=ProfileOptions,
     tables=(

@@ -77,7 +77,7 @@ class ReadOptions(Options):
         Files.BY_NAME,
         title="Files",
         description="By name: csv, tsv, tab, psv, ssv, txt, json, jsonl and ndjson, also compressed (gz, zst, bz2, "
-        "xz, lz4); parquet, arrow, arrows, feather; xlsx and xlsm, where each sheet is a table called "
+        "xz, lz4); parquet, arrow, arrows, feather, avro; xlsx and xlsm, where each sheet is a table called "
         "book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
@@ -138,11 +138,11 @@ def record_columns() -> tuple[Column, ...]:
         integer(
             "line",
             "lines",
-            "First line of the record, counted from 1 and including the header row; null for Parquet and Arrow",
+            "First line of the record, counted from 1 and including the header row; null for all but text",
         ),
         integer(
             "byte_offset",
             "offset",
-            "Start of the record in the file; null if the file is compressed, not UTF-8, Parquet or Arrow",
+            "Start of the record in the file; null if the file is compressed, or not UTF-8 text",
         ),
     )

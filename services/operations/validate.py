@@ -105,8 +105,8 @@ _COLUMN = words("column", "The column, or the columns of a key; null: the whole 
 OPERATION = Operation(
     name="validate",
     title="Validate",
-    summary="Checks every record of CSV, JSON Lines, Excel, Parquet and Arrow files against a schema and lists each "
-    "error with its place.",
+    summary="Checks every record of CSV, JSON Lines, Excel, Parquet, Arrow and Avro files against a schema and lists "
+    "each error with its place.",
     icon="fact_check",
     options=ValidateOptions,
     tables=(

@@ -1,4 +1,4 @@
-//! Files that are tables already, Parquet and Arrow IPC: batches of rows, made text.
+//! Files that are tables already, Parquet, Arrow IPC and Avro: batches of rows, made text.
 //!
 //! Structures become columns of both names, `outer.inner`; lists and maps become JSON, bytes hexadecimal digits.
 
@@ -12,6 +12,7 @@ use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 
+use super::avro::AvroRows;
 use super::cells::{self, Cell, LeafValues, Lost};
 use super::format::Format;
 use super::pages::ParquetRows;
@@ -29,8 +30,6 @@ const MOST_DEPTH: usize = 16;
 pub struct Batches {
     format: Format,
     reader: TableReader,
-    /// Rows that its footer promises.
-    promised: Option<u64>,
     rows: u64,
     pub leaves: Arc<Leaves>,
 }
@@ -65,13 +64,12 @@ impl Batches {
             );
             return Err((IssueKind::Unsupported, message));
         }
-        let promised = reader.promised();
         let all = flat(reader.schema().fields());
         if all.is_empty() {
             return Err(is_none("it has no columns".into()));
         }
         let names = names::unique(&all.iter().map(|leaf| leaf.name.clone().into_bytes()).collect::<Vec<_>>());
-        Ok(Self { format, reader, promised, rows: 0, leaves: Arc::new(Leaves { all, names }) })
+        Ok(Self { format, reader, rows: 0, leaves: Arc::new(Leaves { all, names }) })
     }
 
     /// The schema of all rows.
@@ -86,7 +84,7 @@ impl Batches {
     pub fn next(&mut self) -> std::result::Result<Option<RecordBatch>, String> {
         let reader = &mut self.reader;
         let Some(batch) = quietly(|| reader.next()).map_err(|error| broken(self.format, &error))? else {
-            return match self.promised {
+            return match self.reader.promised() {
                 Some(promised) if promised != self.rows => {
                     Err(format!("should have {promised} rows, but has {}", self.rows))
                 }
@@ -122,6 +120,7 @@ pub(super) fn quietly<T, E: std::fmt::Display>(
 enum TableReader {
     Parquet(Box<ParquetRows>),
     Arrow(Box<dyn RecordBatchReader + Send>),
+    Avro(Box<AvroRows>),
 }
 
 type Failed = Box<dyn std::error::Error>;
@@ -130,6 +129,9 @@ impl TableReader {
     fn open(format: Format, mut file: File, rows: usize) -> std::result::Result<Self, Failed> {
         if format == Format::Parquet {
             return Ok(Self::Parquet(Box::new(ParquetRows::open(sizes::Parquet::new(file)?, rows)?)));
+        }
+        if format == Format::Avro {
+            return Ok(Self::Avro(Box::new(AvroRows::open(file, rows)?)));
         }
         // A copy of an open file has its place, too.
         file.rewind()?;
@@ -147,26 +149,30 @@ impl TableReader {
         match self {
             Self::Parquet(rows) => Arc::clone(rows.schema()),
             Self::Arrow(reader) => reader.schema(),
+            Self::Avro(rows) => Arc::clone(rows.schema()),
         }
     }
 
     fn unsupported(&self) -> Option<&'static str> {
         match self {
             Self::Parquet(rows) => rows.unsupported(),
-            Self::Arrow(_) => None,
+            Self::Arrow(_) | Self::Avro(_) => None,
         }
     }
 
+    /// Rows that the file says it has.
     fn promised(&self) -> Option<u64> {
         match self {
             Self::Parquet(rows) => rows.promised(),
             Self::Arrow(_) => None,
+            Self::Avro(rows) => Some(rows.promised()),
         }
     }
 
     fn next(&mut self) -> std::result::Result<Option<RecordBatch>, Failed> {
         match self {
             Self::Parquet(rows) => rows.next(),
+            Self::Avro(rows) => rows.next(),
             Self::Arrow(reader) => Ok(reader.next().transpose()?),
         }
     }

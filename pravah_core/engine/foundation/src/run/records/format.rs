@@ -1,5 +1,6 @@
 //! What kind of file holds records: told by its name, or by how it begins.
 
+use super::avro;
 use crate::base::paths;
 use crate::io::claims::Claim;
 use crate::tabular::json::{Elements, Learner};
@@ -17,12 +18,14 @@ pub enum Format {
     Parquet,
     /// Arrow's IPC format, as a file or as a stream.
     Arrow,
+    /// Apache Avro's container files.
+    Avro,
     /// Sheets of a workbook, each a table.
     Sheet,
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 15] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 16] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
@@ -36,6 +39,7 @@ const EXTENSIONS: [(&[u8], Option<Format>); 15] = [
     (b"arrow", Some(Format::Arrow)),
     (b"arrows", Some(Format::Arrow)),
     (b"feather", Some(Format::Arrow)),
+    (b"avro", Some(Format::Avro)),
     (b"xlsx", Some(Format::Sheet)),
     (b"xlsm", Some(Format::Sheet)),
 ];
@@ -56,6 +60,7 @@ impl Format {
         match start {
             [b'P', b'A', b'R', b'1', ..] => Self::Parquet,
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Self::Arrow,
+            _ if start.starts_with(&avro::MAGIC) => Self::Avro,
             _ if start.starts_with(CONTINUATION) => Self::Arrow,
             _ if begins_with_object(start) || Elements::are_in(start) => Self::JsonLines,
             _ => Self::Delimited,
@@ -80,6 +85,7 @@ impl Format {
             Self::Json => "JSON",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow IPC",
+            Self::Avro => "Avro",
             Self::Sheet => "spreadsheet",
         }
     }
@@ -148,6 +154,7 @@ mod tests {
             ("a", "PAR1x", Format::Parquet),
             ("a", "ARROW1\0\0", Format::Arrow),
             ("a.Parquet", "", Format::Parquet),
+            ("a", "Obj\x01", Format::Avro),
         ] {
             assert_eq!(Format::of(path.as_bytes(), start.as_bytes()), format, "{path}");
         }

@@ -1,0 +1,398 @@
+//! Avro's container files, checked before their reader sees them.
+//!
+//! The reader of others takes what a block unpacks to whatever it is, ends quietly where a file is cut, and believes any
+//! number of records that take no bytes. So the blocks are taken apart here: each is unpacked up to a limit, its
+//! marker compared, and handed on as a block of a file that is not compressed.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_avro::reader::{Reader, ReaderBuilder};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use serde_json::Value;
+
+use crate::io::codec::{self, Codec};
+use crate::io::unpack::limit;
+
+/// How such files begin.
+pub const MAGIC: [u8; 4] = *b"Obj\x01";
+/// The largest block, packed: usual are some dozens of KiB.
+const BLOCK_BYTES: u64 = 512 << 20;
+const SYNC_BYTES: usize = 16;
+
+type Failed = Box<dyn std::error::Error>;
+
+/// Rows of a file.
+pub struct AvroRows {
+    reader: Reader<AvroBlocks>,
+    schema: SchemaRef,
+    promised: Arc<AtomicU64>,
+}
+
+impl AvroRows {
+    /// Of an open file.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn open(mut file: File, rows: usize) -> Result<Self, Failed> {
+        file.rewind()?;
+        let promised = Arc::default();
+        let blocks = AvroBlocks::open(file, Arc::clone(&promised))?;
+        let reader = ReaderBuilder::new().with_batch_size(rows).build(blocks)?;
+        let schema = with_texts(&reader.schema());
+        Ok(Self { reader, schema, promised })
+    }
+
+    /// The schema of all rows.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Records that the blocks so far should have.
+    pub fn promised(&self) -> u64 {
+        self.promised.load(Relaxed)
+    }
+
+    /// The next rows.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn next(&mut self) -> Result<Option<RecordBatch>, Failed> {
+        let Some(batch) = self.reader.next().transpose()? else { return Ok(None) };
+        let columns: Vec<ArrayRef> = batch
+            .columns()
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(column, field)| match column.data_type() == field.data_type() {
+                true => Arc::clone(column),
+                false => uuids(column),
+            })
+            .collect();
+        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns)?))
+    }
+}
+
+/// The same, with identifiers as the texts that people write.
+fn with_texts(schema: &SchemaRef) -> SchemaRef {
+    let is_uuid = |field: &Field| field.metadata().get("logicalType").is_some_and(|name| name == "uuid");
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::FixedSizeBinary(16) if is_uuid(field) => {
+            Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable()))
+        }
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn uuids(column: &ArrayRef) -> ArrayRef {
+    let Some(bytes) = column.as_fixed_size_binary_opt() else { return Arc::clone(column) };
+    let mut texts = StringBuilder::with_capacity(bytes.len(), bytes.len() * 36);
+    for row in 0..bytes.len() {
+        if bytes.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        let hex: String = bytes.value(row).iter().map(|byte| format!("{byte:02x}")).collect();
+        let parts = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].map(|(from, to)| &hex[from..to]);
+        texts.append_value(parts.join("-"));
+    }
+    Arc::new(texts.finish())
+}
+
+/// How the blocks of a file are packed.
+#[derive(Debug, Clone, Copy)]
+enum Packing {
+    Plain,
+    Deflate,
+    Snappy,
+    Stream(Codec),
+}
+
+/// A file as one that is not compressed.
+struct AvroBlocks {
+    file: BufReader<File>,
+    /// Bytes of it that come yet.
+    left: u64,
+    packing: Packing,
+    sync: [u8; SYNC_BYTES],
+    /// What is handed on, from `at` on.
+    out: Vec<u8>,
+    at: usize,
+    blocks: u64,
+    records: Arc<AtomicU64>,
+}
+
+fn invalid(message: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, message.into())
+}
+
+impl AvroBlocks {
+    fn open(file: File, records: Arc<AtomicU64>) -> Result<Self, Failed> {
+        let left = file.metadata()?.len();
+        let (file, out) = (BufReader::with_capacity(256 << 10, file), Vec::new());
+        let sync = [0; SYNC_BYTES];
+        let mut blocks = Self { file, left, packing: Packing::Plain, sync, out, at: 0, blocks: 0, records };
+        blocks.header()?;
+        Ok(blocks)
+    }
+
+    fn header(&mut self) -> Result<(), Failed> {
+        if self.bytes(4)? != MAGIC {
+            return Err("it does not begin as one".into());
+        }
+        let mut said = HashMap::new();
+        loop {
+            let mut entries = self.number()?;
+            if entries == 0 {
+                break;
+            }
+            if entries < 0 {
+                self.number()?;
+                entries = entries.saturating_neg();
+            }
+            for _ in 0..entries {
+                let (key, value) = (self.text()?, self.text()?);
+                if said.insert(key, value).is_some() || said.len() > 1000 {
+                    return Err("its header has a key twice, or too many".into());
+                }
+            }
+        }
+        let schema = said.get(&b"avro.schema"[..]).ok_or("its header has no schema")?;
+        sized(&serde_json::from_slice(schema)?, &mut HashMap::new())
+            .and_then(|takes| if takes { Ok(()) } else { Err("its records take no bytes".to_owned()) })?;
+        self.packing = packing(said.get(&b"avro.codec"[..]).map_or(&b"null"[..], Vec::as_slice))?;
+        let sync = self.bytes(SYNC_BYTES as u64)?;
+        self.sync.copy_from_slice(&sync);
+        // The same header, with blocks that are not packed.
+        self.out.extend_from_slice(&MAGIC);
+        write_number(1, &mut self.out);
+        for text in [&b"avro.schema"[..], schema] {
+            write_number(text.len() as u64, &mut self.out);
+            self.out.extend_from_slice(text);
+        }
+        write_number(0, &mut self.out);
+        self.out.extend_from_slice(&self.sync);
+        Ok(())
+    }
+
+    /// The next block, in `out`; nothing at the end.
+    fn block(&mut self) -> io::Result<()> {
+        self.out.clear();
+        self.at = 0;
+        if self.left == 0 {
+            return Ok(());
+        }
+        let number = self.blocks;
+        let of_block = |error: io::Error| invalid(format!("block {number} is damaged: {error}"));
+        let count = self.number().map_err(of_block)?;
+        let packed = self.text().map_err(of_block)?;
+        let data = unpacked(self.packing, packed).map_err(of_block)?;
+        if self.bytes(SYNC_BYTES as u64).map_err(of_block)? != self.sync {
+            return Err(of_block(invalid("its end is not marked")));
+        }
+        let count = u64::try_from(count).map_err(|_| of_block(invalid("it has a negative number of records")))?;
+        if count > data.len() as u64 {
+            return Err(of_block(invalid(format!("it claims {count} records in {} bytes", data.len()))));
+        }
+        self.blocks += 1;
+        self.records.fetch_add(count, Relaxed);
+        write_number(count, &mut self.out);
+        write_number(data.len() as u64, &mut self.out);
+        self.out.extend_from_slice(&data);
+        self.out.extend_from_slice(&self.sync);
+        Ok(())
+    }
+
+    /// Bytes behind their length.
+    fn text(&mut self) -> io::Result<Vec<u8>> {
+        let length = u64::try_from(self.number()?).map_err(|_| invalid("a length is negative"))?;
+        if length > BLOCK_BYTES {
+            return Err(invalid(format!("it has {length} bytes, more than {BLOCK_BYTES}")));
+        }
+        self.bytes(length)
+    }
+
+    fn bytes(&mut self, length: u64) -> io::Result<Vec<u8>> {
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or_else(|| invalid(format!("{length} bytes are claimed, but the file has {} more", self.left)))?;
+        let mut bytes = vec![0; length as usize];
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A number of variable length.
+    fn number(&mut self) -> io::Result<i64> {
+        let mut number = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.bytes(1)?[0];
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
+            }
+        }
+        Err(invalid("a number has more than 64 bits"))
+    }
+}
+
+impl Read for AvroBlocks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for AvroBlocks {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at == self.out.len() {
+            self.block()?;
+        }
+        Ok(&self.out[self.at..])
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.at = (self.at + amount).min(self.out.len());
+    }
+}
+
+fn write_number(number: u64, out: &mut Vec<u8>) {
+    // Zigzag: the lowest bit is the sign.
+    let mut rest = number << 1;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn packing(name: &[u8]) -> Result<Packing, String> {
+    Ok(match name {
+        b"null" | b"" => Packing::Plain,
+        b"deflate" => Packing::Deflate,
+        b"snappy" => Packing::Snappy,
+        b"zstandard" => Packing::Stream(Codec::Zstd),
+        b"bzip2" => Packing::Stream(Codec::Bzip2),
+        b"xz" => Packing::Stream(Codec::Xz),
+        other => {
+            return Err(format!("it is compressed with {}, which is not supported", String::from_utf8_lossy(other)));
+        }
+    })
+}
+
+/// What a block holds, up to a limit that no honest one needs.
+fn unpacked(packing: Packing, packed: Vec<u8>) -> io::Result<Vec<u8>> {
+    let most = limit(packed.len() as u64);
+    let too_large = || invalid(format!("it unpacks to more than {most} bytes"));
+    let reader: Box<dyn Read + '_> = match packing {
+        Packing::Plain => return Ok(packed),
+        Packing::Snappy => return snappy(&packed, most).and_then(|data| data.ok_or_else(too_large)),
+        Packing::Deflate => Box::new(flate2::bufread::DeflateDecoder::new(&packed[..])),
+        Packing::Stream(codec) => codec::decoder(codec, &packed[..])?,
+    };
+    let mut data = Vec::new();
+    reader.take(most + 1).read_to_end(&mut data)?;
+    if data.len() as u64 > most { Err(too_large()) } else { Ok(data) }
+}
+
+/// A block of Snappy, with its checksum behind; none where it would be too large.
+fn snappy(packed: &[u8], most: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some((packed, sum)) = packed.split_last_chunk::<4>() else { return Err(invalid("it has no checksum")) };
+    if snap::raw::decompress_len(packed).map_err(io::Error::other)? as u64 > most {
+        return Ok(None);
+    }
+    let data = snap::raw::Decoder::new().decompress_vec(packed).map_err(io::Error::other)?;
+    if crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, &data) != u64::from(u32::from_be_bytes(*sum)) {
+        return Err(invalid("its checksum is another one"));
+    }
+    Ok(Some(data))
+}
+
+/// True when a value of a type takes at least a byte. `named`: the same of the types that have names, none of those that
+/// are not complete.
+///
+/// # Errors
+/// In words: the type cannot be read in bounded memory, or has no end.
+fn sized(schema: &Value, named: &mut HashMap<String, Option<bool>>) -> Result<bool, String> {
+    match schema {
+        Value::String(name) => match named.get(last(name)) {
+            Some(None) => Err(format!("its type {name} contains itself, which is not supported")),
+            Some(Some(takes)) => Ok(*takes),
+            None => Ok(name != "null"),
+        },
+        Value::Array(branches) => {
+            branches.iter().try_for_each(|branch| sized(branch, named).map(drop))?;
+            Ok(true)
+        }
+        Value::Object(object) => {
+            let inner = |key: &str| object.get(key).unwrap_or(&Value::Null);
+            let name = inner("name").as_str().map(|name| last(name).to_owned());
+            let takes = match inner("type") {
+                Value::String(kind) if kind == "record" || kind == "error" => {
+                    if let Some(name) = &name {
+                        named.insert(name.clone(), None);
+                    }
+                    let fields = inner("fields").as_array().map(Vec::as_slice).unwrap_or_default();
+                    let each = fields.iter().map(|field| sized(field.get("type").unwrap_or(&Value::Null), named));
+                    each.collect::<Result<Vec<bool>, String>>()?.contains(&true)
+                }
+                Value::String(kind) if kind == "enum" => true,
+                Value::String(kind) if kind == "fixed" => inner("size").as_u64() != Some(0),
+                Value::String(kind) if kind == "map" => sized(inner("values"), named).map(|_| true)?,
+                Value::String(kind) if kind == "array" => {
+                    if !sized(inner("items"), named)? {
+                        return Err("it has lists of values that take no bytes, which is not supported".to_owned());
+                    }
+                    true
+                }
+                other => return sized(other, named),
+            };
+            if let Some(name) = name {
+                named.insert(name, Some(takes));
+            }
+            Ok(takes)
+        }
+        _ => Err("its schema is not valid".to_owned()),
+    }
+}
+
+/// A name without its namespace.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_without_bytes_or_without_end_are_refused() {
+        let of = |text: &str| sized(&serde_json::from_str(text).unwrap(), &mut HashMap::new());
+        let record = |name: &str, kind: &str| {
+            format!("{{\"type\":\"record\",\"name\":\"{name}\",\"fields\":[{{\"name\":\"a\",\"type\":{kind}}}]}}")
+        };
+        assert_eq!(of(&record("r", "[\"null\",\"long\"]")), Ok(true));
+        assert_eq!(of(&record("r", "\"null\"")), Ok(false));
+        assert_eq!(of(&record("r", &record("x.s", "\"string\""))), Ok(true));
+        assert!(of(&record("r", "[\"null\",\"r\"]")).is_err());
+        assert!(of(&record("r", "{\"type\":\"array\",\"items\":\"null\"}")).is_err());
+        assert!(of(&record("r", "{\"type\":\"map\",\"values\":\"null\"}")).is_ok());
+        assert!(of("{\"type\":\"fixed\",\"name\":\"f\",\"size\":0}") == Ok(false) && of("7").is_err());
+    }
+
+    #[test]
+    fn numbers_have_any_length() {
+        for number in [0, 1, 63, 64, 300, 1 << 40] {
+            let mut out = Vec::new();
+            write_number(number, &mut out);
+            assert_eq!(out.len(), (65 - (number << 1).leading_zeros()).div_ceil(7).max(1) as usize, "{number}");
+        }
+    }
+}
