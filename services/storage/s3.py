@@ -142,6 +142,16 @@ def _is_no_part(error: botocore.exceptions.ClientError) -> bool:
     return error.response.get("Error", {}).get("Code") == "InvalidPart"
 
 
+def _with(answer: Any, member: str) -> Any:
+    """Return an answer that has a member which each whole one has.
+
+    Of an answer that breaks off in its head botocore makes one without members: an empty list, an empty object.
+    """
+    if member not in answer:
+        raise KeyError(member)
+    return answer
+
+
 class _BehindTheEndError(Exception):
     """A range begins behind the object's end."""
 
@@ -206,7 +216,8 @@ class S3Storage:
         wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         with self._translated(key):
             try:
-                return self._client.get_object(Bucket=self._bucket, Key=self._key(key), **wanted)["Body"]
+                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(key), **wanted)
+                return _with(answer, "ContentLength")["Body"]
             except botocore.exceptions.ClientError as error:
                 if error.response.get("Error", {}).get("Code") in {"InvalidRange", "416"}:
                     raise _BehindTheEndError from None
@@ -236,12 +247,8 @@ class S3Storage:
     def list(self, prefix: str) -> list[str]:
         """List all pages."""
         check_prefix(prefix)
-        with self._translated(prefix):
-            pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix
-            )
-            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        return sorted(key.removeprefix(self._prefix) for key in keys)
+        entries = self._pages("list_objects_v2", "Contents", prefix)
+        return sorted(str(entry["Key"]).removeprefix(self._prefix) for entry in entries)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         """List page by page."""
@@ -281,7 +288,7 @@ class S3Storage:
         with self._translated(prefix):
             pages = self._client.get_paginator(call).paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
             for page in pages:
-                yield from page.get(member, [])
+                yield from _with(page, "IsTruncated").get(member, [])
 
     def delete(self, prefix: str) -> None:
         """Delete in batches of 1,000, the most a request takes; uploads that were never finished as well."""
@@ -303,5 +310,5 @@ class S3Storage:
     def check(self) -> str:
         """Ask for one key."""
         with self._translated(""):
-            self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1)
+            _with(self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, MaxKeys=1), "IsTruncated")
         return f"s3://{self._bucket}/{self._prefix}"

@@ -6,6 +6,7 @@ import logging
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from services.base import errors
 from services.storage.s3 import S3Storage
 from tests.conftest import free_port
+from tests.faults import proxy as faults
 from tests.integration.storage.conftest import Proxy
 
 MIB = 1 << 20
@@ -46,6 +48,32 @@ def test_failing_requests_are_tried_again(through: S3Storage, proxy: Proxy, file
     through.put("key", small)
     assert b"".join(through.open("key")) == b"content"
     assert sum(method == "PUT" for method, _ in proxy.requests) == 3
+
+
+@pytest.mark.parametrize("received", [10, 20, 40, 60, 90, 120, 150, 200])
+def test_an_answer_that_breaks_off_in_its_head_is_not_an_empty_one(
+    s3: Any, s3_server: str, s3_bucket: str, tmp_path: Path, received: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    S3Storage(s3_bucket, "", s3_server).put("jobs/key", tmp_path / "file")
+    s3.create_multipart_upload(Bucket=s3_bucket, Key="jobs/begun")
+    host, _, port = s3_server.removeprefix("http://").partition(":")
+    road = faults.Proxy((host, int(port)), faults.is_request)
+    try:
+        through = S3Storage(s3_bucket, "", f"http://127.0.0.1:{road.port}")
+        for call, expected in (
+            (lambda: through.list("jobs/"), ["jobs/key"]),
+            (lambda: [entry.key for entry in through.entries("jobs/")], ["jobs/key"]),
+            (lambda: [entry.key for entry in through.unfinished("jobs/")], ["jobs/begun"]),
+            (lambda: b"".join(through.open("jobs/key")), b"content"),
+        ):
+            road.plan(faults.Fault("truncate", at=1, amount=received))
+            try:
+                assert call() == expected  # asked again
+            except errors.StorageError as error:
+                assert error.is_passing, "whoever stores or deletes tries it again"
+    finally:
+        road.close()
 
 
 def test_a_server_that_keeps_failing_is_given_up_within_seconds(through: S3Storage, proxy: Proxy) -> None:
