@@ -55,7 +55,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 TreeBuilder = Callable[..., Path]
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
     """Poll a condition; fail with `what` when it does not come true in time."""
     end = time.monotonic() + seconds
     while not condition():

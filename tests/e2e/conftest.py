@@ -89,7 +89,7 @@ def serving(
         server = pravah.serve(port=port, command=command)
         yield Dashboard(server.url, server.process.pid, root, data, server.log, pravah)
         server.process.terminate()
-        server.process.wait(timeout=30)
+        server.process.wait(timeout=90)
     finally:
         pravah.close()
 

@@ -17,6 +17,10 @@ from tests.conftest import free_port, wait_until
 from tests.e2e.conftest import AWAY, Dashboard, completed, open_page, serving, start_job
 
 FILES, FILE_BYTES = 2_000, 4 << 20
+AT_ITS_CENTRE = """element => {
+    const box = element.getBoundingClientRect();
+    return element.contains(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2));
+}"""
 FORM = json.dumps({"algorithms": ["sha256", "sha1", "md5"]})
 
 
@@ -44,7 +48,6 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
     page: Page, context: BrowserContext, tmp_path: Path, make_database: Callable[[], str]
 ) -> None:
     database, port = make_database(), free_port()
-    lease = {"PRAVAH_LEASE_SECONDS": "2", "PRAVAH_HEARTBEAT_SECONDS": "0.5"}
 
     def until_something_is_kept(server: Dashboard) -> None:
         def is_kept() -> bool:
@@ -56,19 +59,22 @@ def test_a_job_is_paused_and_resumed_and_goes_on_after_its_server_was_killed(
 
         wait_until(is_kept, "something is kept", seconds=60)
 
-    with serving(tmp_path, database, port=port, **lease) as server:
+    with serving(tmp_path, database, port=port) as server:
         start_job(page, server, _tree(server.root), "checksum", FORM)
         until_something_is_kept(server)
         page.get_by_role("button", name="Pause", exact=True).click()
         expect(page.get_by_text("This job is paused. When it is resumed, Checksum continues")).to_be_visible()
         expect(page.get_by_text("in the queue")).to_have_count(0)
+        resume = page.get_by_role("button", name="Resume", exact=True)
+        expect(resume).to_be_visible()
         # The pointer is where it was: what is told does not cover the button.
-        page.get_by_role("button", name="Resume", exact=True).click(timeout=3_000)
+        assert resume.evaluate(AT_ITS_CENTRE)
+        resume.click()
         expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
         wait_until(lambda: _job(server, page)["attempt"] == 2 and _job(server, page)["status"] == "RUNNING", "it runs")
         until_something_is_kept(server)
         os.kill(server.pid, signal.SIGKILL)
-    with serving(tmp_path, database, port=port, **lease) as server:
+    with serving(tmp_path, database, port=port) as server:
         open_page(page, page.url)
         expect(page.get_by_text("Attempt 3: the job was paused or interrupted before. Checksum")).to_be_visible()
         completed(page)

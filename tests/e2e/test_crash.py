@@ -25,7 +25,8 @@ FILE_BYTES = 32_000
 ENVIRONMENT = {
     "PRAVAH_ENGINE_THREADS": "1",
     "PRAVAH_SHARD_ROWS": "4000",
-    "PRAVAH_LEASE_SECONDS": "2",
+    # A worker that waits for the processor must not look like one that is gone.
+    "PRAVAH_LEASE_SECONDS": "5",
     "PRAVAH_HEARTBEAT_SECONDS": "0.5",
 }
 FINAL = """SELECT job_id FROM shards WHERE job_id = %s

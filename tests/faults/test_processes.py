@@ -18,7 +18,7 @@ from services.storage.local import LocalStorage
 from tests.conftest import wait_until
 from tests.faults.conftest import CalmOf, seeds
 from tests.faults.summary import Meet
-from tests.faults.world import LEASE_SECONDS, OPERATIONS, World, opening
+from tests.faults.world import OPERATIONS, World, opening
 
 POINTS = 60
 """About as many as a worker comes to from its start to the end of one job."""
@@ -64,7 +64,9 @@ class Other:
             pipe.close()
 
 
-Start = Callable[[str], Other]
+Start = Callable[..., Other]
+# Of a worker that never falls silent: longer than a busy machine keeps it waiting.
+LONG_LEASE = {"PRAVAH_LEASE_SECONDS": "30"}
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def world(config: settings_module.Settings, source: Path, database_url: str) -> 
 
 @pytest.fixture
 def start(world: World, tmp_path: Path) -> Iterator[Start]:
-    """Return a function that starts a worker with a fault."""
+    """Return a function that starts a worker with a fault, and with more variables."""
     started: list[Other] = []
     config = world.services.settings
     assert config.database_url is not None
@@ -91,8 +93,8 @@ def start(world: World, tmp_path: Path) -> Iterator[Start]:
         "PRAVAH_SHARD_ROWS": str(config.shard_rows),
     }
 
-    def run(fault: str) -> Other:
-        one = Other(fault, environment, tmp_path / f"worker-{len(started)}.log")
+    def run(fault: str, **more: str) -> Other:
+        one = Other(fault, environment | more, tmp_path / f"worker-{len(started)}.log")
         started.append(one)
         wait_until(lambda: one.said or one.process.poll() is not None, f"it starts; see {one.log}", seconds=60)
         return one
@@ -151,13 +153,13 @@ def test_a_worker_that_slept_beyond_its_lease_is_refused(
     world.check(job.id, "checksum", calm("checksum").rows)
 
 
-@pytest.mark.parametrize("jump", ["+86400", "-86400", "+4", "-4"])
+@pytest.mark.parametrize("jump", ["+86400", "-86400", "+40", "-40"])
 @pytest.mark.parametrize("seed", seeds(2))
 def test_clocks_that_jump_do_nothing(
     seed: int, jump: str, world: World, start: Start, calm: CalmOf, meet: Meet
 ) -> None:
     job = world.submit("checksum")
-    elsewhen = start(f"jump{jump}@{random.Random(seed).randint(3, POINTS // 2)}")
+    elsewhen = start(f"jump{jump}@{random.Random(seed).randint(3, POINTS // 2)}", **LONG_LEASE)
     row = world.ended(job.id)
     assert elsewhen.has_said("jump"), elsewhen.said
     meet(f"clock: a jump by {jump} s")
@@ -172,7 +174,7 @@ def test_clocks_that_jump_do_nothing(
 def test_two_workers_over_a_week_apart_share_the_jobs(
     seed: int, world: World, start: Start, calm: CalmOf, meet: Meet
 ) -> None:
-    workers = [start("jump+604800@1"), start("jump-604800@1")]
+    workers = [start(f"jump{jump}@1", **LONG_LEASE) for jump in ("+604800", "-604800")]
     jobs = [world.submit("checksum" if seed % 2 else "inventory") for _ in range(4)]
     for job in jobs:
         assert world.ended(job.id)["attempt"] == 1
@@ -182,6 +184,3 @@ def test_two_workers_over_a_week_apart_share_the_jobs(
     operation = jobs[0].operations[0].operation
     for job in jobs:
         world.check(job.id, operation, calm(operation).rows)
-
-
-assert LEASE_SECONDS < 4, "a jump by 4 s is to be longer than a lease"

@@ -46,7 +46,7 @@ def test_a_signal_cancels_the_job_and_ends_with_130(
     os.killpg(process.pid, number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 25
     job = _job(services)
     assert job is not None
     assert services.jobs.get(job.id).status == Status.CANCELLED
@@ -119,7 +119,7 @@ def test_a_second_signal_leaves_at_once_and_the_job_ends_cancelled(
         wait_until(lambda: _waits_for_a_lock(services), "the command waits for the row")
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=5) == 130
+        assert process.wait(timeout=30) == 130
     services.jobs.cancel(job.id)
     services.start_worker()
     wait_until(lambda: services.jobs.get(job.id).status == Status.CANCELLED, "the job is cancelled")

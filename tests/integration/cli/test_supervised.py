@@ -137,7 +137,7 @@ def test_kill_9_of_the_worker_under_load(pravah: Pravah, slow: Path, services: b
 def test_a_worker_that_hangs_is_told_killed_and_replaced(
     pravah: Pravah, slow: Path, services: bootstrap.Services
 ) -> None:
-    server = pravah.serve(env={"PRAVAH_LEASE_SECONDS": "3", "PRAVAH_HEARTBEAT_SECONDS": "0.5"})
+    server = pravah.serve(env={"PRAVAH_LEASE_SECONDS": "6", "PRAVAH_HEARTBEAT_SECONDS": "0.5"})
     job, _ = services.jobs.submit(slow_request(slow))
     wait_until(lambda: services.jobs.get(job.id).progress, "the worker runs it")
     hung = worker_of(server)
@@ -147,7 +147,7 @@ def test_a_worker_that_hangs_is_told_killed_and_replaced(
     wait_until(lambda: goes_on(services.jobs.get(job.id)), "its job goes on in the next one")
     assert not is_alive(hung)
     wait_until(lambda: not worker_problem(server), "the server is ready again")
-    assert worker_line(server).endswith(", restarted once (last end: killed after no sign of life for 3 s)")
+    assert worker_line(server).endswith(", restarted once (last end: killed after no sign of life for 6 s)")
     assert deaths(services, job) == 1
 
 

@@ -96,7 +96,7 @@ def spawn(settings: settings_module.Settings, tmp_path: Path) -> Iterator[Spawn]
                 pipe.close()
 
 
-def wait_for(services: bootstrap.Services, job: JobView, status: Status, seconds: float = 30) -> JobView:
+def wait_for(services: bootstrap.Services, job: JobView, status: Status, seconds: float = 60) -> JobView:
     """Return the job once it has a state."""
     wait_until(lambda: services.jobs.get(job.id).status == status, f"job is {status}", seconds)
     return services.jobs.get(job.id)

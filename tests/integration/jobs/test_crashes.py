@@ -36,11 +36,11 @@ def test_a_graceful_stop_leaves_the_job_interrupted_and_the_next_worker_takes_it
         # What it has made last is left to the next attempt.
         assert [path.name for path in settings.work_dir.iterdir()] == [str(view.id)]
         second.start_worker()
-        again = wait_for(second, view, Status.RUNNING, seconds=5)
+        again = wait_for(second, view, Status.RUNNING)
         assert again.attempt == 2
         assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
         second.jobs.cancel(view.id)
-        second.jobs.wait(view.id, 10)
+        second.jobs.wait(view.id, 60)
         wait_until(lambda: list(settings.work_dir.iterdir()) == [], "its work is removed")
 
 
@@ -73,7 +73,7 @@ def test_after_kill_9_a_restart_shows_interrupted_and_takes_the_job_up_at_once(
     again = wait_for(services, view, Status.RUNNING)
     assert statuses(again) == ["PENDING", "RUNNING", "INTERRUPTED", "PENDING", "RUNNING"]
     services.jobs.cancel(view.id)
-    assert services.jobs.wait(view.id, 10).status == Status.CANCELLED
+    assert services.jobs.wait(view.id, 60).status == Status.CANCELLED
     wait_until(lambda: not left[0].exists(), "what the attempts left is removed")
 
 

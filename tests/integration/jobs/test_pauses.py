@@ -95,7 +95,7 @@ def test_a_paused_job_outlives_a_restart_and_can_be_cancelled(
         assert second.jobs.get(view.id).status == Status.PAUSED
         assert second.jobs.cancel(view.id).status == Status.CANCELLED
         second.jobs.cancel(other.id)
-        assert second.jobs.wait(other.id, 10).status == Status.CANCELLED
+        assert second.jobs.wait(other.id, 60).status == Status.CANCELLED
 
 
 def test_a_pause_is_kept_when_the_worker_dies(services: bootstrap.Services, small_job: JobRequest) -> None:
