@@ -213,8 +213,6 @@ def test_a_killed_command_leaves_its_job_to_the_next_worker(
     rows = installation.rows(job_id)
     assert rows.count(b"\n") == FILES + 1
     assert rows == undisturbed[0]
-    # The database lived on: what the killed command had made last is used.
-    assert installation.job(job_id)["outcome"]["results"][0]["summary"]["reused_files"] > 0
 
 
 @pytest.mark.slow
