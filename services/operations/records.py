@@ -77,7 +77,7 @@ class ReadOptions(Options):
         Files.BY_NAME,
         title="Files",
         description="By name: csv, tsv, tab, psv, ssv, txt, json, jsonl and ndjson, also compressed (gz, zst, bz2, "
-        "xz, lz4); parquet, arrow, arrows, feather, avro; xlsx and xlsm, where each sheet is a table called "
+        "xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm and ods, where each sheet is a table called "
         "book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(

@@ -71,7 +71,7 @@ fn mutate(random: &mut Random, input: &mut Vec<u8>, corpus: &[Vec<u8>], words: &
     input.truncate(1 << 16);
 }
 
-fn fuzz(target: &str, part: f64, corpus: &[Vec<u8>], words: &[&[u8]], check: impl Fn(&[u8])) {
+pub fn fuzz(target: &str, part: f64, corpus: &[Vec<u8>], words: &[&[u8]], check: impl Fn(&[u8])) {
     let seconds = std::env::var("PRAVAH_FUZZ_SECONDS").map_or(2.0, |text| text.parse().unwrap());
     let by_clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = std::env::var("PRAVAH_TEST_SEED").map_or(by_clock, |text| text.parse().unwrap());

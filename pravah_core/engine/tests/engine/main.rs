@@ -23,6 +23,7 @@ mod example;
 mod faults;
 mod formats;
 mod fuzz;
+mod fuzz_tables;
 mod inventory;
 mod malformed;
 mod manifest;

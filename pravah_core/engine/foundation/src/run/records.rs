@@ -34,6 +34,7 @@ mod thrift;
 mod views;
 mod weight;
 mod work;
+mod workbook;
 
 pub use batches::leaves;
 pub use cells::Lost;

@@ -6,6 +6,7 @@
 mod book;
 mod cells;
 mod lines;
+mod open;
 mod serial;
 mod strings;
 mod styles;
@@ -14,6 +15,7 @@ pub mod xml;
 pub use book::{Book, SheetKind, SheetListed, book, relations};
 pub use cells::{SheetParts, read};
 pub use lines::{Beginning, Oddness, RowEnd, SheetExtent, SheetLines, place};
+pub use open::{open_sheets, read_open};
 pub use serial::{CellFormat, Epoch};
 pub use strings::Strings;
 pub use styles::Styles;

@@ -1,7 +1,6 @@
 //! Workbooks: each sheet is a table called `book.xlsx#Sheet1`, read as text that is made of its rows.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,37 +11,17 @@ use super::options::Header;
 use super::reading::{Open, Shared};
 use super::source::{Piece, give};
 use super::work::Work;
+use super::workbook::{BookTexts, SheetOfBook, Workbook};
 use super::{LONGEST_BYTES, RecordHandler};
 use crate::base::issue::IssueKind;
 use crate::base::sync::lock;
 use crate::io::digest::{FileReader, Trouble};
-use crate::io::package::Package;
+use crate::io::package::Unreadable;
 use crate::io::unpack;
 use crate::tabular::csv::{Cutter, Dialect, Overlong};
-use crate::tabular::sheets::xml::Unreadable;
-use crate::tabular::sheets::{
-    self, Beginning, Book, Epoch, RowEnd, SheetExtent, SheetKind, SheetLines, SheetListed, SheetParts, Strings, Styles,
-};
+use crate::tabular::sheets::{Beginning, RowEnd, SheetLines};
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
-
-/// How compound files begin, in which old workbooks are, and encrypted ones.
-const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
-const WORKBOOK: &str = "xl/workbook.xml";
-
-/// A sheet that is read, or read again.
-#[derive(Debug, Clone)]
-pub struct SheetOfBook {
-    /// The path of its workbook.
-    book: Vec<u8>,
-    /// Its name in messages.
-    listed: SheetListed,
-    /// Its part.
-    part: String,
-    epoch: Epoch,
-    /// Its columns, where the first rows do not tell them.
-    extent: Option<SheetExtent>,
-}
 
 /// How the reading of a sheet ends.
 enum Done {
@@ -70,13 +49,16 @@ impl<T: RecordHandler> Shared<T> {
         let file = File::from(opened.try_clone()?);
         let mut listed = None;
         reader.unchanged(&opened, |_| {
-            listed = Some(listed_in(path, file));
+            listed = Some(Workbook::open(file).and_then(|book| Ok((book.texts()?, book.sheets(path)?))));
             Ok(())
         })?;
         let Some(listed) = listed else { return Ok(()) };
         let (texts, sheets) = listed.map_err(|(kind, message)| Trouble::Issue(kind, message))?;
         // A workbook is one of the files that are wanted, each of its tables another.
         self.tables.fetch_sub(1, Relaxed);
+        if sheets.is_empty() {
+            self.control.remark("read", path, IssueKind::Unsupported, "has no sheet with cells".to_owned());
+        }
         for sheet in sheets {
             let own = [path, b"#", sheet.listed.name.as_bytes()].concat();
             lock(&self.known).insert(own.clone(), KnownFormat::Sheet(Arc::new(sheet.clone())));
@@ -110,7 +92,7 @@ impl<T: RecordHandler> Shared<T> {
         reader: &FileReader,
         path: &[u8],
         mut sheet: SheetOfBook,
-        texts: Option<&Texts>,
+        texts: Option<&BookTexts>,
     ) -> std::result::Result<bool, Trouble> {
         let opened = reader.open(&sheet.book)?;
         loop {
@@ -145,64 +127,6 @@ impl<T: RecordHandler> Shared<T> {
     }
 }
 
-/// What the cells of all sheets refer to.
-struct Texts {
-    strings: Strings,
-    styles: Styles,
-}
-
-impl Texts {
-    fn read(package: &Package) -> std::result::Result<Self, Unreadable> {
-        let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
-        let strings = optional("xl/sharedStrings.xml")?.map(Strings::read).transpose()?;
-        let styles = optional("xl/styles.xml")?.map(Styles::read).transpose()?;
-        Ok(Self { strings: strings.unwrap_or_default(), styles: styles.unwrap_or_default() })
-    }
-}
-
-/// A workbook's sheets that have cells, and what these refer to.
-fn listed_in(path: &[u8], file: File) -> std::result::Result<(Texts, Vec<SheetOfBook>), Unreadable> {
-    let package = opened(file)?;
-    let Book { epoch, sheets } = sheets::book(package.part(WORKBOOK)?)?;
-    let relations = sheets::relations(package.part("xl/_rels/workbook.xml.rels")?, "xl/")?;
-    let mut tables = Vec::new();
-    for listed in sheets {
-        match relations.get(&listed.relation) {
-            Some((SheetKind::Cells, part)) => {
-                let part = part.clone();
-                tables.push(SheetOfBook { book: path.to_vec(), listed, part, epoch, extent: None });
-            }
-            Some((SheetKind::Other, _)) => {}
-            None => {
-                let message = format!("lacks the part of its sheet '{}'", listed.name);
-                return Err((IssueKind::Malformed, message));
-            }
-        }
-    }
-    Ok((Texts::read(&package)?, tables))
-}
-
-/// A file that is to be a workbook.
-fn opened(file: File) -> std::result::Result<Package, Unreadable> {
-    let mut start = [0; 8];
-    let read = file.read_at(&mut start, 0).unwrap_or_default();
-    let start = &start[..read];
-    if start == COMPOUND {
-        let message = "is encrypted, or an old Excel workbook with another name; save it as .xlsx without a password";
-        return Err((IssueKind::Unsupported, message.to_owned()));
-    }
-    if !start.starts_with(b"PK") {
-        let message = "is not a workbook, whatever its name says; rename it to what it is";
-        return Err((IssueKind::Malformed, message.to_owned()));
-    }
-    let package = Package::open(file)?;
-    if !package.has(WORKBOOK) {
-        let message = format!("is a zip, but not an Excel workbook: it has no {WORKBOOK}");
-        return Err((IssueKind::Malformed, message));
-    }
-    Ok(package)
-}
-
 /// A sheet while it is read.
 struct SheetReading<'a, T: RecordHandler> {
     shared: &'a Arc<Shared<T>>,
@@ -221,20 +145,17 @@ struct Giving<T: RecordHandler> {
 }
 
 impl<T: RecordHandler> SheetReading<'_, T> {
-    fn read(&mut self, file: File, texts: Option<&Texts>) -> std::result::Result<Done, Stop> {
-        let package = opened(file)?;
-        let own = if texts.is_none() { Some(Texts::read(&package)?) } else { None };
-        let Some(Texts { strings, styles }) = texts.or(own.as_ref()) else { return Ok(Done::Empty) };
-        let parts = SheetParts { strings, styles, epoch: self.sheet.epoch };
-        let part = self.sheet.part.clone();
-        let packed = package.packed_bytes(&part);
-        let mut lines = SheetLines::new(self.sheet.extent);
-        let read = sheets::read(package.part(&part)?, &parts, &mut lines, |lines| self.row(lines, packed));
+    fn read(&mut self, file: File, texts: Option<&BookTexts>) -> std::result::Result<Done, Stop> {
+        let book = Workbook::open(file)?;
+        let own = if texts.is_none() { Some(book.texts()?) } else { None };
+        let Some(texts) = texts.or(own.as_ref()) else { return Ok(Done::Empty) };
+        let sheet = self.sheet.clone();
+        let packed = book.packed_bytes(&sheet);
+        let mut lines = SheetLines::new(sheet.extent);
+        let read = book.read(&sheet, texts, &mut lines, |lines| self.row(lines, packed));
         if let Ok(RowEnd::Wider) = read {
             let mut measuring = SheetLines::measuring();
-            sheets::read(package.part(&part)?, &parts, &mut measuring, |_| {
-                Ok::<(), Stop>(self.shared.control.check()?)
-            })?;
+            book.read(&sheet, texts, &mut measuring, |_| Ok(self.shared.control.check()?))?;
             self.sheet.extent = measuring.measured();
             return Ok(Done::Wider);
         }
@@ -323,8 +244,7 @@ impl<T: RecordHandler> SheetReading<'_, T> {
         }
         let Some(giving) = &mut self.giving else { return Ok(Done::Empty) };
         if let Some((kind, message)) = broken {
-            giving.work.break_off();
-            self.shared.control.issue("read", self.path, kind, message);
+            giving.work.break_off_with(kind, message);
         }
         lines.oddness.notes().into_iter().for_each(|note| giving.work.note(note));
         let cutter = std::mem::replace(&mut giving.cutter, Cutter::new(Dialect::TYPED, 1, 1));

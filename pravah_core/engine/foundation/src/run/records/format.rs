@@ -25,7 +25,7 @@ pub enum Format {
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 16] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 19] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
@@ -42,6 +42,10 @@ const EXTENSIONS: [(&[u8], Option<Format>); 16] = [
     (b"avro", Some(Format::Avro)),
     (b"xlsx", Some(Format::Sheet)),
     (b"xlsm", Some(Format::Sheet)),
+    (b"ods", Some(Format::Sheet)),
+    // Told as what is not supported.
+    (b"xls", Some(Format::Sheet)),
+    (b"xlsb", Some(Format::Sheet)),
 ];
 /// How a stream of Arrow's IPC format begins; a file of it, and one of Parquet, begin with their names.
 const CONTINUATION: &[u8] = &[0xff, 0xff, 0xff, 0xff];

@@ -9,13 +9,13 @@ use rayon::prelude::*;
 
 use super::RecordHandler;
 use super::batches::Batches;
-use super::books::SheetOfBook;
 use super::format::Format;
 use super::head::{Head, Origin};
 use super::reading::{FileReading, Open, Shared};
 use super::source::{Piece, give};
 use super::weight;
 use super::work::Work;
+use super::workbook::SheetOfBook;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
 use crate::base::pool::compute_pool;

@@ -31,6 +31,8 @@ pub struct Work<T: RecordHandler> {
     lost: Mutex<Lost>,
     /// What is odd about it, known at its end.
     notes: Mutex<Vec<String>>,
+    /// Why it was not read to its end.
+    broken: Mutex<Option<(IssueKind, String)>>,
     seen: OnceLock<meta::FileState>,
     state: Mutex<FileState<T>>,
 }
@@ -57,6 +59,7 @@ impl<T: RecordHandler> Work<T> {
             open: AtomicUsize::new(1),
             lost: Mutex::default(),
             notes: Mutex::default(),
+            broken: Mutex::default(),
             seen: OnceLock::new(),
             state: Mutex::new(state),
         })
@@ -96,6 +99,12 @@ impl<T: RecordHandler> Work<T> {
         let mut lost = lock(&self.lost);
         lost.no_numbers += some.no_numbers;
         lost.unshown += some.unshown;
+    }
+
+    /// What follows cannot be read, for that reason.
+    pub fn break_off_with(&self, kind: IssueKind, message: String) {
+        self.break_off();
+        *lock(&self.broken) = Some((kind, message));
     }
 
     /// Something odd about it, in words.
@@ -225,6 +234,9 @@ impl<T: RecordHandler> Work<T> {
     /// What is odd about the file.
     fn tell(&self, shared: &Shared<T>, counts: &RecordCounts) {
         let issue = |message: String| shared.control.remark("read", &self.head.path, IssueKind::Malformed, message);
+        if let Some((kind, message)) = lock(&self.broken).take() {
+            shared.control.issue("read", &self.head.path, kind, message);
+        }
         if let Some(offset) = counts.cut_at {
             let message = format!(
                 "a record that begins at byte {offset} is longer than {LONGEST_BYTES} bytes; perhaps a quote does not close. \

@@ -8,7 +8,7 @@ use super::xml::{Event, Unreadable, Xml, attribute};
 use crate::base::issue::IssueKind;
 
 /// Sheets: one that has more is none.
-const MOST_SHEETS: usize = 10_000;
+pub(super) const MOST_SHEETS: usize = 10_000;
 /// Bytes of a name; programs allow 31 characters.
 const NAME_BYTES: usize = 200;
 
@@ -74,7 +74,7 @@ pub fn book(part: impl Read) -> Result<Book, Unreadable> {
 }
 
 /// A name as it can stand in a path, unlike those of other sheets.
-fn named(name: &str, others: &[SheetListed]) -> String {
+pub(super) fn named(name: &str, others: &[SheetListed]) -> String {
     let mut end = name.len().min(NAME_BYTES);
     while !name.is_char_boundary(end) {
         end -= 1;

@@ -177,7 +177,7 @@ impl Reading<'_> {
 }
 
 /// A number of which the text is known.
-fn number(lines: &mut SheetLines, column: u32, text: &[u8], shown: CellFormat, epoch: Epoch) {
+pub(super) fn number(lines: &mut SheetLines, column: u32, text: &[u8], shown: CellFormat, epoch: Epoch) {
     let text = text.trim_ascii();
     // Days are the second part: most numbers need no look at all.
     let plain = text.len() <= 16 && text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'.'));

@@ -1,0 +1,88 @@
+//! Readers of workbooks and of Avro against mutated input: no panic, and no record that is lost.
+
+use crate::books::{book, zip};
+use crate::common::run::spec;
+use crate::common::tree::Tree;
+use crate::fuzz::fuzz;
+
+/// Convert a file that may be anything; what was read is written or rejected.
+fn balanced(name: &str, content: &[u8]) {
+    let tree = Tree::new();
+    tree.file(name, content);
+    let done = spec("convert", &tree.path()).option("to", "csv").threads(1).run();
+    let [read, written, rejected, files, failed] =
+        ["records_read", "records_written", "records_rejected", "files", "failed_files"]
+            .map(|name| done.summary()[name].as_u64().unwrap());
+    assert_eq!(read, written + rejected, "{}", done.outcome);
+    // Its tables are there, or somebody was told.
+    assert!(files > 0 || failed > 0 || done.count("issues") > 0, "{}", done.outcome);
+}
+
+const WORDS: [&[u8]; 24] = [
+    b"<row>",
+    b"</row>",
+    b"<row r=\"7\">",
+    b"<row r=\"1048576\">",
+    b"<row r=\"4294967295\">",
+    b"<c r=\"XFD1\" t=\"s\">",
+    b"<c r=\"A3\" s=\"1\">",
+    b"<c t=\"inlineStr\"><is><t>",
+    b"</c>",
+    b"<v>",
+    b"</v>",
+    b"<f>A1</f>",
+    b"0.10000000000000001",
+    b"1e999",
+    b"-60.5",
+    b"&#x10ffff;",
+    b"&amp;",
+    b"&x;",
+    b"<![CDATA[",
+    b"]]>",
+    b"<!--",
+    b"_x000D_",
+    b"<table:table-row table:number-rows-repeated=\"9\">",
+    b"<table:table-cell office:value-type=\"float\" office:value=\"1\" table:number-columns-repeated=\"16384\">",
+];
+
+#[test]
+fn sheets_of_office() {
+    let cells = "<row r=\"1\"><c r=\"A1\" t=\"str\"><v>id</v></c><c r=\"B1\" t=\"s\"><v>0</v></c></row>";
+    let body = "<row r=\"2\"><c r=\"A2\"><v>1</v></c><c r=\"B2\" s=\"1\"><v>45292.5</v></c></row>\
+                <row r=\"4\"><c r=\"B4\" t=\"e\"><v>#N/A</v></c><c r=\"C4\" t=\"b\"><v>1</v></c></row>";
+    let corpus = [format!("{cells}{body}").into_bytes(), body.repeat(3).into_bytes(), cells.as_bytes().to_vec()];
+    fuzz("sheets of Office Open XML", 1.0, &corpus, &WORDS, |input| {
+        balanced("a.xlsx", &book("", &["name"], &[("s", "", &String::from_utf8_lossy(input))]));
+    });
+}
+
+#[test]
+fn sheets_of_open_document() {
+    let sheet = "<table:table table:name=\"s\"><table:table-row><table:table-cell office:value-type=\"string\">\
+                 <text:p>id</text:p></table:table-cell><table:table-cell office:value-type=\"float\" office:value=\"2\"/>\
+                 </table:table-row><table:table-row table:number-rows-repeated=\"3\"><table:table-cell \
+                 table:number-columns-repeated=\"2\" office:value-type=\"date\" office:date-value=\"2024-01-01\"/>\
+                 </table:table-row></table:table>";
+    let corpus = [sheet.as_bytes().to_vec(), sheet.repeat(2).into_bytes()];
+    fuzz("sheets of OpenDocument", 1.0, &corpus, &WORDS, |input| {
+        let content = [b"<office:body>", input, b"</office:body>"].concat();
+        balanced("a.ods", &zip(&[("content.xml", &content)]));
+    });
+}
+
+#[test]
+fn files_of_avro() {
+    let schema = br#"{"type":"record","name":"r","fields":[{"name":"a","type":["null","long"]},{"name":"b","type":
+        {"type":"array","items":"string"}},{"name":"c","type":{"type":"bytes","logicalType":"decimal","precision":9}}]}"#;
+    let text = |text: &[u8]| {
+        let length = (text.len() as u64) << 1;
+        [&[(length & 0x7f) as u8 | 0x80, (length >> 7) as u8][..], text].concat()
+    };
+    let head = [&b"Obj\x01\x02"[..], &text(b"avro.schema"), &text(schema), b"\0", &[7; 16]].concat();
+    let record = b"\x02\x0e\x04\x02x\x04yz\0\x02\x01";
+    let block = [&b"\x04"[..], &text(&record.repeat(2)), &[7; 16]].concat();
+    let corpus = [[&head[..], &block].concat(), [&head[..], &block, &block].concat()];
+    let words: [&[u8]; 6] =
+        [b"avro.codec", b"\x0edeflate", b"snappy", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &[7; 16], b"\0\0"];
+    fuzz("files of Avro", 1.0, &corpus, &words, |input| balanced("a.avro", input));
+}
