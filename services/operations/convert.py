@@ -185,6 +185,13 @@ class ConvertOptions(ReadOptions):
         description="Auto: for columns with repeated values. Always: for all columns with few enough values. Never.",
         category="advanced",
     )
+    prove_values: bool = field(
+        False,
+        title="Prove values",
+        description="Read each converted file back with an independent reader and compare the fingerprints of all "
+        "values, column by column, with those of the source. Takes up to a third longer.",
+        category="advanced",
+    )
 
 
 OPERATION = Operation(
@@ -204,7 +211,7 @@ OPERATION = Operation(
                 words(
                     "verdict",
                     "whole; partial: records were rejected, values replaced with null, or the end is missing; failed: "
-                    "no record was written",
+                    "no record was written, or the converted file has other values than the source",
                 ),
                 words(
                     "written_as",
@@ -241,6 +248,12 @@ OPERATION = Operation(
                     "files",
                     "Number of converted files: several if records are partitioned or files are split by size",
                 ),
+                words(
+                    "proof",
+                    "Value proof (Prove values): `equal`; `different`: do not use the file; `not covered`: copied in a "
+                    "way that has no proof. Empty if it was not selected",
+                ),
+                integer("proven_values", "values", "Values in the converted files that are proven to be unchanged"),
             ),
         ),
         Table(
@@ -262,6 +275,8 @@ OPERATION = Operation(
                 ),
                 words("null_words", "Words that mean null in this column, and how often, such as `NA: 3`"),
                 words("note", "Why the column has this type, if it is an unusual one; a new name; rounded values"),
+                integer("values", "values", "Values that were read, without nulls (Prove values)"),
+                words("fingerprint", "Sum of the XXH3-64 hashes of these values, in hexadecimal (Prove values)"),
             ),
         ),
         Table(
@@ -306,6 +321,7 @@ OPERATION = Operation(
         Figure(key="records_written", title="Records written"),
         Figure(key="records_rejected", title="Records rejected"),
         Figure(key="values_nulled", title="Values replaced with null"),
+        Figure(key="value_proof", title="Value proof", optional=True),
         Figure(key="read_twice", title="Files read again (a later value widened a type)", unit="files"),
         Figure(key="full_names", title="Files that kept their full name (a.csv beside a.tsv)", unit="files"),
         Figure(key="destination", title="Written to", optional=True),
@@ -340,6 +356,12 @@ OPERATION = Operation(
             title="Digits, labels and null words",
             files={"a.csv": b"iso,version,id,n\nNA,1.1,9007199254740993,1\nDE,1.10,0.5,NA\n"},
             expect={"verdict": "whole", "records_read": 2, "records_written": 2, "values_nulled": 0},
+        ),
+        Example(
+            title="Proof that no value changed",
+            files={"a.csv": b"id,day,price\n1,2024-02-29,1.50\n2,,2.25\n"},
+            options={"prove_values": True},
+            expect={"verdict": "whole", "value_proof": "2 records, 5 values, fingerprints equal"},
         ),
         Example(
             title="JSON Lines",

@@ -171,6 +171,7 @@ def _requests() -> list[JobRequest]:
         "max_matches_per_file": 3,
         "max_matches": 4,
         "format": "gzip",
+        "prove_values": True,
         "level": 2,
         "destination": "/data/a new, empty place",
         "verify_output": False,

@@ -199,6 +199,14 @@ def test_convert_shows_the_balance_and_what_was_rejected(open_page: Open, run_jo
     assert any("1 fields instead of 2" in str(one.value) for one in app.dataframe)
 
 
+def test_convert_shows_that_no_value_changed(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    source = tree({"a.csv": b"id,x\n1,2\n2,\n"})
+    job = run_job("convert", source, prove_values=True)
+    said = texts(open_page("job", id=str(job.id)))
+    assert "**Value proof:** 2 records, 3 values, fingerprints equal." in said
+    assert "Value proof" not in texts(open_page("job", id=str(run_job("convert", source).id)))
+
+
 def test_validate_says_what_could_not_be_checked(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     key = '{"fields": "a", "reference": {"resource": "gone", "fields": "b"}}'
     schema = f'{{"fields": [{{"name": "a"}}], "foreignKeys": [{key}]}}'

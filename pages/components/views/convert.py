@@ -36,6 +36,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         )
         return
     _balance(summary)
+    _proof(summary)
     if summary["destination"]:
         st.markdown(f"Written to {text.code(summary['destination'])}.")
     else:
@@ -57,9 +58,10 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 def _verdict(summary: Mapping[str, Any]) -> None:
     failed, partial = summary["failed_files"], summary["partial_files"]
     if summary["verdict"] == "failed":
-        st.error(
-            "**Failed.** No record was written: the issues and the rejected records say why.", icon=":material/gpp_bad:"
-        )
+        words = "No record was written: the issues and the rejected records say why."
+        if summary["changed_files"]:
+            words = "Converted files have other values than their sources. Do not use them: the issues say which."
+        st.error(f"**Failed.** {words}", icon=":material/gpp_bad:")
     elif summary["verdict"] == "partial":
         parts = [f"{text.count(failed, 'file was', 'files were')} not converted"] if failed else []
         parts += [f"of {text.count(partial, 'file', 'files')} something is missing"] if partial else []
@@ -79,3 +81,15 @@ def _balance(summary: Mapping[str, Any]) -> None:
         if rejected:
             wanted = [results.Filter(column="records_rejected", operator="gt", value="0")]
             table_link.button("Show files", "convert.result", wanted, sort="-records_rejected", key="to_rejecting")
+
+
+def _proof(summary: Mapping[str, Any]) -> None:
+    if not (words := summary["value_proof"]):
+        return
+    is_equal = not summary["changed_files"]
+    color, icon = ("green", "verified") if is_equal else ("red", "gpp_bad")
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="proof"):
+        st.markdown(f":{color}[:material/{icon}:] **Value proof:** {words}.")
+        if not is_equal:
+            wanted = [results.Filter(column="proof", operator="eq", value="different")]
+            table_link.button("Show files", "convert.result", wanted, key="to_changed")

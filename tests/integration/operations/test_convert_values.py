@@ -291,3 +291,28 @@ def test_null_words_are_null_only_where_other_values_are_no_texts(
     assert {row["column"]: row["null_words"] for row in rows(profile, "by_file") if row["null_words"]} == expected
     everywhere = run_job("convert", root, options={"null_values": ["NA"]})
     assert _parquet(running, everywhere, "a.parquet")["iso"].to_pylist() == [None, "DE", "FR"]
+
+
+@pytest.mark.parametrize("to", ["parquet", "csv", "jsonl"])
+def test_the_value_proof_covers_every_value(
+    run_job: RunJob, tree: TreeBuilder, running: bootstrap.Services, rows: Rows, to: str
+) -> None:
+    print(f"seed {_SEED}")
+    made = random.Random(_SEED)
+    body = [[str(row), made.choice(_FIELDS), made.choice(["1.50", "2.25", ""])] for row in range(400)]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([["id", "any", "price"], *body])
+    job = run_job("convert", tree({"a.csv": out.getvalue().encode()}), options={"to": to, "prove_values": True})
+    assert job.outcome is not None
+    values = sum(bool(field) for record in body for field in record)
+    summary = job.outcome["results"][0]["summary"]
+    assert summary["value_proof"] == f"400 records, {values:,} values, fingerprints equal"
+    assert [one["proof"] for one in rows(job)] == ["equal"]
+    columns = rows(job, "columns")
+    assert sum(one["values"] for one in columns) == values
+    if to == "parquet":
+        file = pq.ParquetFile(io.BytesIO(converted(running, job, "a.parquet")))
+        table, kept = file.read(), json.loads(file.metadata.metadata[b"pravah.values"])
+        assert (kept["records"], kept["values"]) == (table.num_rows, values)
+        assert [one["fingerprint"] for one in kept["columns"]] == [one["fingerprint"] for one in columns]
+        assert [one["values"] for one in kept["columns"]] == [len(one) - one.null_count for one in table.columns]

@@ -14,6 +14,7 @@ mod claims;
 mod compress;
 mod convert;
 mod convert_arranged;
+mod convert_proof;
 mod decompress;
 mod destinations;
 mod duplicates;

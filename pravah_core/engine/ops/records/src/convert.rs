@@ -24,6 +24,7 @@ mod kept;
 mod names;
 mod options;
 mod plan;
+mod proof;
 mod rejects;
 mod rows;
 mod shown;
@@ -267,6 +268,9 @@ impl Operation for ConvertOperation {
             "records_written": sums.written,
             "records_rejected": sums.rejected,
             "values_nulled": sums.nulled,
+            "value_proof": sums.proof.words(),
+            "proven_values": sums.proof.values,
+            "changed_files": sums.proof.changed,
             "reused_files": convert.reused.files(),
             "reused_bytes": convert.reused.bytes(),
             "read_twice": sums.twice,

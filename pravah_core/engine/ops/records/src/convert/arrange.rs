@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::options::To;
 use super::plan::{self, ConversionPlan, TargetColumn};
+use super::proof::{ColumnAt, Fingerprints, Layout, NULL, is_covered, named};
 use super::sort::{BATCH_ROWS, RecordSorter, Target};
 use super::tables::ConvertedFile;
 use super::{Convert, failed, shown, text};
@@ -24,6 +25,9 @@ use pravah_foundation::run::records::Head;
 
 /// Files that one may become.
 const MOST_FILES: usize = 10_000;
+/// Files, and the fingerprints of what is in them, if these are wanted.
+pub type Arranged = (Vec<ConvertedFile>, Option<Fingerprints>);
+
 /// The folder of records without a value, as Hive names it.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
@@ -43,7 +47,7 @@ impl Convert {
     ///
     /// # Errors
     /// An error ends the job.
-    pub fn arrange(&self, head: &Head, plan: &ConversionPlan, typed: &Disk) -> Result<Option<Vec<ConvertedFile>>> {
+    pub fn arrange(&self, head: &Head, plan: &ConversionPlan, typed: &Disk) -> Result<Option<Arranged>> {
         let copy = typed.try_clone().map_err(failed)?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(copy).map_err(failed)?.with_batch_size(BATCH_ROWS);
         let reader = reader.build().map_err(failed)?;
@@ -88,6 +92,8 @@ struct Files<'a> {
     keys: RowConverter,
     open: Option<Open>,
     done: Vec<(Parked, ConvertedFile)>,
+    /// What is found in them, if their values are proven.
+    found: Option<Fingerprints>,
     /// Why nothing of it can be there.
     refused: Option<Refused>,
 }
@@ -99,6 +105,8 @@ struct Open {
     number: usize,
     writing: Writing,
     path: Vec<u8>,
+    /// `column=value/`, one for each column that divides.
+    folder: String,
     writer: Writer,
 }
 
@@ -128,6 +136,7 @@ impl<'a> Files<'a> {
             rest,
             open: None,
             done: Vec::new(),
+            found: plan.layout.as_ref().map(|layout| Fingerprints::new(layout.len())),
             refused: None,
         })
     }
@@ -237,12 +246,12 @@ impl<'a> Files<'a> {
             (&mut &*writing.file).write_all(&text::header(&self.columns, options.to)).map_err(failed)?;
             Writer::Text(0)
         };
-        self.open = Some(Open { key, number, writing, path, writer });
+        self.open = Some(Open { key, number, writing, path, folder, writer });
         Ok(())
     }
 
     fn close(&mut self) -> Result<()> {
-        let Some(Open { writing, path, writer, .. }) = self.open.take() else { return Ok(()) };
+        let Some(Open { writing, path, folder, writer, .. }) = self.open.take() else { return Ok(()) };
         let (records, groups) = match writer {
             Writer::Text(records) => (records, 0),
             Writer::Parquet(writer, _) => {
@@ -250,14 +259,38 @@ impl<'a> Files<'a> {
                 plan::footer(&writing.file)?
             }
         };
+        let layout = self.layout(&folder)?;
+        if let Some(found) = &mut self.found {
+            let columns: Vec<&TargetColumn> = self.columns.iter().collect();
+            found.join(&self.convert.read_back(&writing.file, &columns, &layout)?);
+        }
         let bytes = writing.file.metadata().map_err(failed)?.len();
         let parked = self.convert.destination.park(&path, writing);
         self.done.push((parked, ConvertedFile { path, bytes, records, groups }));
         Ok(())
     }
 
+    /// Where the columns are of a file in a folder.
+    fn layout(&self, folder: &str) -> Result<Layout> {
+        let mut rest = 0;
+        let divided = &self.convert.options.partition_by;
+        let own = self.all_columns.iter().filter(|column| !column.is_key);
+        let at = |column: &TargetColumn| {
+            let part = divided.iter().position(|name| *name == column.name);
+            rest += usize::from(part.is_none());
+            if !is_covered(column, &self.convert.options) {
+                return Ok(ColumnAt::Name(NULL));
+            }
+            let Some(part) = part else { return Ok(ColumnAt::Column(rest - 1)) };
+            let text = folder.split('/').nth(part).and_then(|part| part.split_once('=')).map(|(_, value)| value);
+            let value = text.filter(|text| *text != NO_VALUE).map(unescaped);
+            named(column, value.as_deref()).map(ColumnAt::Name).map_err(failed)
+        };
+        own.map(at).collect()
+    }
+
     /// All of them under their names; or none.
-    fn end(mut self, written: Result<()>) -> Result<Option<Vec<ConvertedFile>>> {
+    fn end(mut self, written: Result<()>) -> Result<Option<Arranged>> {
         let destination = &self.convert.destination;
         let whole = written.and_then(|()| {
             if self.open.is_none() && self.done.is_empty() && self.divides.is_empty() {
@@ -279,7 +312,7 @@ impl<'a> Files<'a> {
         }
         whole?;
         match refused {
-            None => Ok(Some(made)),
+            None => Ok(Some((made, self.found))),
             Some(refused) => {
                 // What is there already goes: a part of a file must not look like all of it.
                 made.iter().for_each(|file| destination.remove(&file.path));
@@ -320,6 +353,18 @@ impl Convert {
 /// About how large the rows of a slice are: what it is a slice of is not counted.
 fn slice_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|array| array.to_data().get_slice_memory_size().unwrap_or_default()).sum()
+}
+
+/// What a name of [`escaped`] stands for.
+fn unescaped(name: &str) -> String {
+    let mut parts = name.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        out.extend(code.map(char::from));
+        out.push_str(part.get(2..).unwrap_or_default());
+    }
+    out
 }
 
 /// A name as Hive writes it into a path.

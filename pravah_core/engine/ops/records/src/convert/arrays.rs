@@ -121,6 +121,11 @@ impl Builder {
         Self { column: column.clone(), values }
     }
 
+    /// The column.
+    pub fn column(&self) -> &TargetColumn {
+        &self.column
+    }
+
     /// No value.
     #[inline]
     pub fn null(&mut self) {

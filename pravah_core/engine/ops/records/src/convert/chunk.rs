@@ -9,6 +9,7 @@ use super::encoder::{ColumnEncoder, Encoded};
 use super::failed;
 use super::options::BadRecords;
 use super::plan::{ConversionPlan, Form, RecordOutput, TargetColumn, Way};
+use super::proof::{Fingerprints, NULL, canon};
 use super::rejects::{RejectReason, Rejects};
 use super::text;
 use pravah_foundation::base::error::Result;
@@ -51,6 +52,8 @@ pub struct ConvertedChunk {
     pub columns: Vec<Encoded>,
     /// Lines.
     pub text: Vec<u8>,
+    /// The values that are read, if they are to be proven.
+    pub proof: Option<Fingerprints>,
     /// By record of a split: why it is bad.
     bad: Vec<Option<RejectReason>>,
 }
@@ -85,6 +88,7 @@ impl ConvertedChunk {
             rejects: Rejects::default(),
             columns: Vec::new(),
             text: Vec::new(),
+            proof: plan.layout.as_ref().filter(|_| plan.writes()).map(|layout| Fingerprints::new(layout.len())),
             bad: Vec::new(),
         })
     }
@@ -108,7 +112,7 @@ impl ConvertedChunk {
             }
         }
         if plan.way == Way::Lines && plan.writes() {
-            self.copy(records);
+            self.copy(plan, records);
             return Ok(());
         }
         if plan.writes() && !self.build(plan, records, rules)? {
@@ -123,7 +127,16 @@ impl ConvertedChunk {
     }
 
     /// Copy objects that are good.
-    fn copy(&mut self, records: Records<'_>) {
+    fn copy(&mut self, plan: &ConversionPlan, records: Records<'_>) {
+        if let (Some(proof), Some(layout)) = (&mut self.proof, &plan.layout) {
+            let good = |record: &usize| self.bad[*record].is_none();
+            let tokens = |column: &TargetColumn| -> Vec<u64> {
+                let hash = |record: usize| column.source.map_or(NULL, |source| token(records, record, source));
+                (0..records.split.len()).filter(good).map(hash).collect()
+            };
+            let mut hashes: Vec<Vec<u64>> = plan.columns.iter().map(tokens).collect();
+            proof.batch(layout, hashes.iter_mut());
+        }
         for record in (0..records.split.len()).filter(|&record| self.bad[record].is_none()) {
             let (start, stop) = records.split.record(record);
             self.text.extend_from_slice(&records.text[start..stop]);
@@ -153,6 +166,9 @@ impl ConvertedChunk {
             self.rounded.clone_from(&rounded);
             self.nulled = nulled;
             self.words.clone_from(&words);
+        }
+        if let (Some(proof), Some(layout)) = (&mut self.proof, &plan.layout) {
+            proof.batch(layout, self.encoders.iter_mut().filter_map(ColumnEncoder::hashes));
         }
         if let RecordOutput::Text(to) = plan.output {
             let arrays = self.encoders.iter_mut().map(ColumnEncoder::array).collect::<Result<Vec<_>>>()?;
@@ -299,6 +315,15 @@ impl Tokens {
             Self { has_texts: true, has_scalars: true, .. } => Some("texts are beside numbers or truth values"),
             _ => None,
         }
+    }
+}
+
+/// The hash of a value of JSON as it stands.
+fn token(records: Records<'_>, record: usize, source: usize) -> u64 {
+    let (start, end) = records.split.field(record, source);
+    match records.text.get(start..end) {
+        None | Some(b"" | b"null") => NULL,
+        Some(token) => canon::text(token),
     }
 }
 

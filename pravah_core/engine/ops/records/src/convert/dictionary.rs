@@ -21,6 +21,7 @@ use super::arrays::{Added, Builder};
 use super::failed;
 use super::hybrid::hybrid;
 use super::plan::{Form, TargetColumn};
+use super::proof::canon;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::hash::hash;
 use pravah_foundation::tabular::values::{ColumnType, Value, day};
@@ -59,11 +60,15 @@ pub struct Dictionary {
     firsts: Vec<u32>,
     /// By row: a code, or [`NULL`].
     rows: Vec<u32>,
+    /// By entry: the hash of its value, if values are proven.
+    hashes: Option<Vec<u64>>,
+    /// The entry that was added last.
+    last: u32,
 }
 
 impl Dictionary {
     /// Of nothing yet. Truth values are better off as they are, and decimals are few.
-    pub fn new(column: &TargetColumn) -> Option<Self> {
+    pub fn new(column: &TargetColumn, proves: bool) -> Option<Self> {
         let is_other = matches!(column.kind, ColumnType::Boolean | ColumnType::Decimal(..));
         (column.form == Form::Typed && !is_other).then(|| Self {
             column: column.clone(),
@@ -73,6 +78,8 @@ impl Dictionary {
             values: HashMap::new(),
             firsts: Vec::new(),
             rows: Vec::new(),
+            hashes: proves.then(Vec::new),
+            last: 0,
         })
     }
 
@@ -84,6 +91,12 @@ impl Dictionary {
     /// True when no row has a value.
     pub fn is_empty(&self) -> bool {
         self.firsts.is_empty()
+    }
+
+    /// The hash of the value that was added last, by its own text.
+    #[inline]
+    pub fn last_hash(&self) -> u64 {
+        self.hashes.as_ref().map_or(0, |hashes| hashes[self.last as usize])
     }
 
     /// Forget what came after so many rows.
@@ -120,6 +133,7 @@ impl Dictionary {
                 && (text.len() <= 16 || &self.bytes[entry.start as usize..entry.end as usize] == text)
             {
                 self.rows.push(entry.code);
+                self.last = number;
                 return if entry.is_rounded { Added::Rounded } else { Added::Whole };
             }
             slot = (slot + 1) & mask;
@@ -147,6 +161,10 @@ impl Dictionary {
         self.entries.push(Entry { hash, ends, start, end: self.bytes.len() as u32, code, is_rounded });
         self.slots[slot] = number;
         self.rows.push(code);
+        self.last = number;
+        if let Some(hashes) = &mut self.hashes {
+            hashes.push(canon::field(&self.column, text));
+        }
         if self.entries.len() * 2 > self.slots.len() {
             self.grow();
         }

@@ -11,6 +11,7 @@ use super::arrays::{Added, Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
 use super::plan::{ConversionPlan, TargetColumn};
+use super::proof::{NULL, canon};
 use pravah_foundation::base::error::{EngineError, Result};
 
 /// A column.
@@ -18,6 +19,8 @@ pub struct ColumnEncoder {
     field: Field,
     writer: Option<ArrowColumnWriter>,
     values: Values,
+    /// The hashes of what was added since the mark, if its values are proven.
+    hashes: Option<Vec<u64>>,
 }
 
 enum Values {
@@ -34,8 +37,9 @@ pub enum Encoded {
 impl ColumnEncoder {
     /// For one of the plan's columns; without a writer its values are asked for.
     pub fn new(plan: &ConversionPlan, column: &TargetColumn, writer: Option<ArrowColumnWriter>) -> Self {
+        let proves = plan.layout.is_some() && !column.is_key;
         let few = if column.dictionary && !column.has_bloom && plan.zstd.is_some() && writer.is_some() {
-            Dictionary::new(column)
+            Dictionary::new(column, proves)
         } else {
             None
         };
@@ -43,6 +47,7 @@ impl ColumnEncoder {
             field: Field::new(column.field_name(), data_type(column), true),
             writer,
             values: few.map_or_else(|| Values::Many(Builder::new(column)), Values::Few),
+            hashes: proves.then(Vec::new),
         }
     }
 
@@ -53,21 +58,34 @@ impl ColumnEncoder {
             Values::Few(dictionary) => dictionary.null(),
             Values::Many(builder) => builder.null(),
         }
+        if let Some(hashes) = &mut self.hashes {
+            hashes.push(NULL);
+        }
     }
 
     /// A value; nothing is added when it is of another type.
     #[inline]
     pub fn add(&mut self, text: &[u8]) -> Added {
-        match &mut self.values {
+        let added = match &mut self.values {
             Values::Few(dictionary) => dictionary.add(text),
             Values::Many(builder) => builder.add(text),
+        };
+        if let (Some(hashes), Added::Whole | Added::Rounded) = (&mut self.hashes, added) {
+            hashes.push(match &self.values {
+                Values::Few(dictionary) => dictionary.last_hash(),
+                Values::Many(builder) => canon::field(builder.column(), text),
+            });
         }
+        added
     }
 
     /// A text of CSV that stands in quotes, lest it reads as no value.
     pub fn quoted(&mut self, text: &[u8]) {
         if let Values::Many(builder) = &mut self.values {
             builder.quoted(text);
+        }
+        if let Some(hashes) = &mut self.hashes {
+            hashes.push(canon::text(text));
         }
     }
 
@@ -88,7 +106,13 @@ impl ColumnEncoder {
             Values::Few(dictionary) => dictionary.truncate(mark),
             Values::Many(builder) => drop(builder.finish()?),
         }
+        self.hashes.iter_mut().for_each(Vec::clear);
         Ok(())
+    }
+
+    /// The hashes of what was added since the mark, if it is proven.
+    pub fn hashes(&mut self) -> Option<&mut Vec<u64>> {
+        self.hashes.as_mut()
     }
 
     /// What was added since the mark stays.

@@ -13,6 +13,7 @@ use super::chunk::{ConversionRules, ConvertedChunk, Tokens};
 use super::kept::ColumnAs;
 use super::options::{BadRecords, ConvertOptions, Schema, To};
 use super::plan::{self, ConversionPlan, RecordOutput, Way};
+use super::proof::{self, Fingerprints, Proof};
 use super::rejects::{Reject, RejectReason};
 use super::tables::{ConversionRow, ConversionWorker, ConvertedFile};
 use super::{Again, Convert, failed};
@@ -49,9 +50,11 @@ pub struct FileConversion {
     listed: Vec<Listed>,
     needs: Vec<Needs>,
     /// By column.
-    rounded: Vec<u64>,
+    pub rounded: Vec<u64>,
     words: Vec<Vec<u64>>,
     tokens: Vec<Tokens>,
+    /// The values that were read, if they are to be proven.
+    pub proof: Option<Fingerprints>,
     written: u64,
     rejected: u64,
     nulled: u64,
@@ -145,22 +148,29 @@ impl Convert {
                 if is_cut || file.rejected > 0 {
                     writer.append_key_value_metadata(KeyValue::new(PARTIAL.to_owned(), "true".to_owned()));
                 }
+                if let Some(found) = &file.proof {
+                    let values = found.metadata(&plan.columns);
+                    writer.append_key_value_metadata(KeyValue::new(proof::METADATA.to_owned(), values));
+                }
                 writer.close().map_err(failed)?;
                 plan::footer(&output)?.0
             }
         };
         conserved(head, all.records, written, file.rejected)?;
-        let made = if self.options.arranges() {
-            self.arrange(head, plan, &output)?
+        let (made, found) = if self.options.arranges() {
+            let (made, found) = self.arrange(head, plan, &output)?.unzip();
+            (made, found.flatten())
         } else {
+            let found = file.proof.is_some().then(|| self.read_whole(&output, &plan.columns)).transpose()?;
             // What is missing at its end nobody sees in it: its name tells.
             let cut = if all.is_whole() { "" } else { ".partial" };
             let path = self.target(&head.path, &format!("{cut}{}", self.options.to.suffix()));
             let bytes = output.metadata().map_err(failed)?.len();
-            match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
+            let made = match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
                 Ok(()) => Some(vec![ConvertedFile { path, bytes, records: written, groups: file.groups }]),
                 Err(refused) => refused.tell(control, &head.path).map(|()| None)?,
-            }
+            };
+            (made, found)
         };
         let Some(made) = made else { return Ok(()) };
         conserved(head, all.records, made.iter().map(|made| made.records).sum(), file.rejected)?;
@@ -185,6 +195,14 @@ impl Convert {
                 ColumnAs::of(column, file.rounded[place], words, file.tokens[place].note())
             })
             .collect();
+        let proof = match file.proof.zip(found) {
+            Some((read, found)) => Some(Proof {
+                rounded: file.rounded.iter().sum(),
+                uncovered: plan.uncovered(),
+                ..self.compare(&head.path, &proof::names(&plan.columns), read, &found)
+            }),
+            None => self.options.prove_values.then(Proof::missing),
+        };
         let row = ConversionRow {
             path: &head.path,
             size: head.size,
@@ -197,6 +215,7 @@ impl Convert {
             nulled: file.nulled,
             readings,
             is_cut,
+            proof,
         };
         self.tell(row, state.zip(output))
     }
@@ -243,6 +262,7 @@ impl RecordHandler for Convert {
             rounded: vec![0; plan.columns.len()],
             words: vec![Vec::new(); plan.columns.len()],
             tokens: vec![Tokens::default(); plan.columns.len()],
+            proof: plan.layout.as_ref().map(|layout| Fingerprints::new(layout.len())),
             written: 0,
             rejected: 0,
             nulled: 0,
@@ -269,7 +289,7 @@ impl RecordHandler for Convert {
         part: &mut ConvertedChunk,
         batch: &RecordBatch,
     ) -> Result<std::result::Result<Lost, String>> {
-        Ok(part.take_rows(&of.plan.columns, batch, self.options.to))
+        Ok(part.take_rows(of.plan, batch, self.options.to))
     }
 
     fn close(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk) -> Result<()> {
@@ -293,6 +313,9 @@ impl RecordHandler for Convert {
         file.rounded.iter_mut().zip(&part.rounded).for_each(|(own, new)| *own += new);
         file.words.iter_mut().zip(&part.words).for_each(|(own, new)| add_words(own, new));
         file.tokens.iter_mut().zip(&part.tokens).for_each(|(own, new)| own.join(*new));
+        if let (Some(own), Some(new)) = (&mut file.proof, &part.proof) {
+            own.join(new);
+        }
         for reject in part.rejects.all {
             if file.listed.len() < LISTED {
                 let offset = of.head.is_plain().then(|| of.head.mark_bytes + before.bytes + reject.offset);

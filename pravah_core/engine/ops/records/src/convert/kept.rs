@@ -5,8 +5,9 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Convert;
-use super::options::{ConvertOptions, Schema};
+use super::options::{ConvertOptions, Schema, To};
 use super::plan::TargetColumn;
+use super::proof::Proof;
 use super::rows;
 use super::tables::{ConversionRow, ConvertedFile};
 use pravah_foundation::base::compact::{Reader, Writer};
@@ -87,13 +88,18 @@ impl ColumnAs {
 impl ConvertOptions {
     /// True where a file becomes one file at a place that the next attempt finds again, whatever other files hold.
     pub fn keeps(&self) -> bool {
-        self.destination.is_some() && self.columns == Schema::Own && !self.arranges()
+        // What is taken over is proven by its types, which a file of text does not have.
+        let is_provable = !self.prove_values || self.to == To::Parquet;
+        self.destination.is_some() && self.columns == Schema::Own && !self.arranges() && is_provable
     }
 }
 
 /// What is kept of a file; none when it says less than all.
 pub fn encode(row: &ConversionRow<'_>) -> Option<Vec<u8>> {
     let ([made], None, 0) = (&row.made[..], &row.rejects, row.rejected) else { return None };
+    if row.proof.as_ref().is_some_and(|proof| !proof.is_kept()) {
+        return None;
+    }
     let mut out = Writer::default();
     [made.bytes, made.groups, row.written, row.nulled, row.readings].into_iter().for_each(|value| out.integer(value));
     out.integer(row.columns.len() as u64);
@@ -101,11 +107,17 @@ pub fn encode(row: &ConversionRow<'_>) -> Option<Vec<u8>> {
         [name, kind, null_words, note].into_iter().for_each(|text| out.bytes(text.as_bytes()));
         out.integer(*reason as u64);
     }
+    if let Some(proof) = &row.proof {
+        proof.encode(&mut out);
+    }
     Some(out.0)
 }
 
-/// What [`encode`] wrote: five numbers, and the columns.
-fn decode(bytes: &[u8]) -> Option<([u64; 5], Vec<ColumnAs>)> {
+/// What is kept: five numbers, the columns, and what was read of them, if it is proven.
+type Kept = ([u64; 5], Vec<ColumnAs>, Option<Proof>);
+
+/// What [`encode`] wrote.
+fn decode(bytes: &[u8]) -> Option<Kept> {
     let mut from = Reader::new(bytes);
     let mut number = || from.integer();
     let numbers = [number()?, number()?, number()?, number()?, number()?];
@@ -116,7 +128,8 @@ fn decode(bytes: &[u8]) -> Option<([u64; 5], Vec<ColumnAs>)> {
         let reason = *TypeReason::ALL.get(usize::try_from(from.integer()?).ok()?)?;
         columns.push(ColumnAs { name, kind, reason, null_words, note });
     }
-    from.is_empty().then_some((numbers, columns))
+    let proof = if from.is_empty() { None } else { Some(Proof::decode(&mut from, columns.len())?) };
+    from.is_empty().then_some((numbers, columns, proof))
 }
 
 impl Convert {
@@ -139,7 +152,13 @@ impl Convert {
         let target = || self.target(path, self.options.to.suffix());
         let known = self.known.find(path, meta, &self.destination, target);
         let known = known.and_then(|(figures, output)| Some((decode(figures)?, output)));
-        let Some((([bytes, groups, records, nulled, readings], columns), output)) = known else { return Ok(false) };
+        let Some((([bytes, groups, records, nulled, readings], columns, proof), output)) = known else {
+            return Ok(false);
+        };
+        let proof = match (self.options.prove_values, proof) {
+            (true, Some(proof)) => Some(self.prove_again(path, &target(), &columns, proof)?),
+            _ => None,
+        };
         self.reused.add(meta.size);
         let row = ConversionRow {
             path,
@@ -153,6 +172,7 @@ impl Convert {
             nulled,
             readings,
             is_cut: false,
+            proof,
         };
         self.tell(row, Some((meta.into(), output))).map(|()| true)
     }
@@ -172,6 +192,7 @@ impl Convert {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::proof::{Fingerprint, Fingerprints};
 
     #[test]
     fn what_is_kept_is_read_and_only_of_files_that_became_one_whole() {
@@ -192,9 +213,23 @@ mod tests {
             nulled: 4,
             readings: 5,
             is_cut: false,
+            proof: None,
         };
         let bytes = encode(&row(1, 0)).expect("it is one");
-        assert_eq!(decode(&bytes), Some(([1, 2, 3, 4, 5], columns.to_vec())));
+        let (numbers, found, proof) = decode(&bytes).expect("it is one");
+        assert_eq!((numbers, &found[..], proof.is_none()), ([1, 2, 3, 4, 5], &columns[..], true));
+        let proof = |uncovered, difference| {
+            let mut read = Fingerprints::new(2);
+            read.columns[1] = Fingerprint { sum: u64::MAX, values: 3 };
+            ConversionRow {
+                proof: Some(Proof { read, rounded: 7, uncovered, is_missing: false, difference }),
+                ..row(1, 0)
+            }
+        };
+        let (_, _, kept) = encode(&proof(0, None)).and_then(|bytes| decode(&bytes)).expect("it is one");
+        let kept = kept.expect("it is proven");
+        assert_eq!((kept.rounded, kept.read), (7, proof(0, None).proof.expect("it is proven").read));
+        assert!(encode(&proof(1, None)).is_none() && encode(&proof(0, Some("x".to_owned()))).is_none());
         assert!((0..bytes.len()).all(|end| decode(&bytes[..end]).is_none()));
         assert!([row(0, 0), row(2, 0), row(1, 1)].iter().all(|row| encode(row).is_none()));
         assert!(TypeReason::ALL.iter().enumerate().all(|(place, reason)| *reason as usize == place));

@@ -147,6 +147,8 @@ pub struct ConvertOptions {
     pub statistics: Statistics,
     /// Which columns have a dictionary.
     pub dictionary: Dictionaries,
+    /// Compare the values that were read with those that an independent reader finds in the converted file.
+    pub prove_values: bool,
 }
 
 impl Default for ConvertOptions {
@@ -167,6 +169,7 @@ impl Default for ConvertOptions {
             bloom_filters: Vec::new(),
             statistics: Statistics::Chunk,
             dictionary: Dictionaries::Auto,
+            prove_values: false,
         }
     }
 }

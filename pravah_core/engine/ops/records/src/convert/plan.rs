@@ -14,6 +14,7 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
 use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
+use super::proof::{self, ColumnAt, Layout};
 use super::{Convert, failed, rows};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::sync::lock;
@@ -81,6 +82,8 @@ pub struct ConversionPlan {
     pub zstd: Option<i32>,
     /// A value is not of its column's type: the file is read once more, with types that hold all.
     pub is_again: AtomicBool,
+    /// Where each column is that is written; none when values are not proven.
+    pub layout: Option<Layout>,
 }
 
 /// What is taken of a file.
@@ -107,6 +110,11 @@ pub enum RecordOutput {
 }
 
 impl ConversionPlan {
+    /// Columns whose values are not proven.
+    pub fn uncovered(&self) -> u64 {
+        self.layout.iter().flatten().filter(|at| matches!(at, ColumnAt::Name(_))).count() as u64
+    }
+
     /// True while what is encoded will be written.
     pub fn writes(&self) -> bool {
         matches!(self.output, RecordOutput::Parquet(_) | RecordOutput::Text(_)) && !self.is_again.load(Relaxed)
@@ -248,7 +256,9 @@ impl Convert {
             _ => None,
         };
         let (output, descriptors, is_again) = (RecordOutput::None, Vec::new(), AtomicBool::new(false));
-        ConversionPlan { columns, way, output, descriptors, zstd, is_again }
+        let proves = options.prove_values && proof::is_provable(way, options.to, &columns);
+        let layout = proves.then(|| proof::layout(&columns, options));
+        ConversionPlan { columns, way, output, descriptors, zstd, is_again, layout }
     }
 
     /// What is taken of a file, and the columns that it becomes.

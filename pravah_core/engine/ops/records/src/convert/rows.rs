@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use super::chunk::ConvertedChunk;
 use super::failed;
 use super::options::{ConvertOptions, To};
-use super::plan::{Form, TargetColumn};
+use super::plan::{ConversionPlan, Form, TargetColumn};
 use pravah_foundation::base::error::{Result, guarded};
 use pravah_foundation::run::records;
 use pravah_foundation::run::records::{Head, Lost};
@@ -100,13 +100,16 @@ impl ConvertedChunk {
     /// Take rows as they are.
     pub fn take_rows(
         &mut self,
-        columns: &[TargetColumn],
+        plan: &ConversionPlan,
         batch: &RecordBatch,
         to: To,
     ) -> std::result::Result<Lost, String> {
         self.rows += batch.num_rows() as u64;
+        if let (Some(found), Some(layout)) = (&mut self.proof, &plan.layout) {
+            found.rows(layout, batch).map_err(|error| error.to_string())?;
+        }
         if to == To::Jsonl {
-            let names: Vec<String> = columns.iter().map(TargetColumn::json_name).collect();
+            let names: Vec<String> = plan.columns.iter().map(TargetColumn::json_name).collect();
             return records::objects(batch, &names, &mut self.text);
         }
         // What the library cannot write is this file's trouble, also where it panics.

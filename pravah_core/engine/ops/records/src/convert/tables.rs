@@ -2,6 +2,7 @@
 
 use super::ConvertOptions;
 use super::kept::ColumnAs;
+use super::proof::{Proof, ProofTotals};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::paths;
 use pravah_foundation::run::context::Context;
@@ -29,6 +30,8 @@ const RESULT: &[Column] = &[
     Column::integer("row_groups"),
     Column::integer("readings"),
     Column::integer("files"),
+    Column::category("proof"),
+    Column::integer("proven_values"),
 ];
 const OUTPUTS: &[Column] = &[
     Column::category("path"),
@@ -47,6 +50,8 @@ const COLUMNS: &[Column] = &[
     Column::category("type_is"),
     Column::text("null_words"),
     Column::category("note"),
+    Column::integer("values"),
+    Column::text("fingerprint"),
 ];
 const REJECTS: &[Column] = &[
     Column::category("path"),
@@ -67,7 +72,7 @@ const TOLD: usize = 4;
 
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
-        "result" => &["verdict"],
+        "result" => &["verdict", "proof"],
         "columns" => &["path", "column", "type", "type_is", "note"],
         "rejects" => &["path", "column", "reason"],
         "outputs" => &["path"],
@@ -91,11 +96,14 @@ pub struct ConversionRow<'a> {
     pub readings: u64,
     /// Not all of the file was read, or its end is in doubt.
     pub is_cut: bool,
+    /// Its values, if they were to be proven.
+    pub proof: Option<Proof>,
 }
 
 impl ConversionRow<'_> {
     fn verdict(&self) -> &'static str {
         match self {
+            _ if self.proof.as_ref().is_some_and(|proof| proof.difference.is_some()) => "failed",
             ConversionRow { read: 1.., written: 0, .. } => "failed",
             ConversionRow { rejected: 1.., .. }
             | ConversionRow { nulled: 1.., .. }
@@ -132,6 +140,8 @@ pub struct ConversionTotals {
     pub twice: u64,
     /// Files of which something is missing.
     pub partial: u64,
+    /// What was proven.
+    pub proof: ProofTotals,
 }
 
 impl ConversionTotals {
@@ -140,6 +150,7 @@ impl ConversionTotals {
         match (self.files, self.read, self.written) {
             (0, ..) if failed > 0 => "failed",
             (_, 1.., 0) => "failed",
+            _ if self.proof.changed > 0 => "failed",
             _ if failed + unseen + self.partial > 0 => "partial",
             _ => "whole",
         }
@@ -156,6 +167,7 @@ impl ConversionTotals {
         self.nulled += other.nulled;
         self.twice += other.twice;
         self.partial += other.partial;
+        self.proof.add(&other.proof);
     }
 }
 
@@ -194,6 +206,9 @@ impl ConversionWorker {
         [row.columns.len() as u64, groups, row.readings, row.made.len() as u64]
             .into_iter()
             .for_each(|value| rows.integer(value));
+        let proof = row.proof.as_ref();
+        rows.optional_text(proof.map(Proof::as_str));
+        rows.optional_integer(proof.map(Proof::values));
         let columns = &mut self.sheets[1].rows;
         for (place, column) in row.columns.iter().enumerate() {
             columns.path(row.path);
@@ -204,6 +219,9 @@ impl ConversionWorker {
             for text in [&*column.null_words, &*column.note] {
                 columns.optional_text(Some(text).filter(|text| !text.is_empty()));
             }
+            let found = proof.and_then(|proof| proof.read.columns.get(place));
+            columns.optional_integer(found.map(|found| found.values));
+            columns.optional_text(found.map(|found| found.digits()).as_deref());
         }
         self.sums.add(&ConversionTotals {
             files: 1,
@@ -216,6 +234,7 @@ impl ConversionWorker {
             nulled: row.nulled,
             twice: u64::from(row.readings > 1),
             partial: u64::from(row.verdict() != "whole"),
+            proof: proof.map(Proof::totals).unwrap_or_default(),
         });
         if let Some(made) = &mut self.made {
             made.extend(row.made);

@@ -16,7 +16,7 @@ use pravah_foundation::tabular::split::Split;
 use pravah_foundation::tabular::values::{ColumnType, Value};
 
 /// What stands for no value where a column is alone: a line without a byte is no record.
-const ALONE: &str = "NULL";
+pub const ALONE: &str = "NULL";
 
 /// The header.
 pub fn header(columns: &[TargetColumn], to: To) -> Vec<u8> {
@@ -93,6 +93,8 @@ pub fn rows(out: &mut Vec<u8>, columns: &[TargetColumn], arrays: &[ArrayRef], to
                 (true, To::Jsonl) => out.extend_from_slice(b"null"),
                 (true, _) if arrays.len() == 1 => out.extend_from_slice(ALONE.as_bytes()),
                 (true, _) => {}
+                // Else it would be what stands for no value.
+                (false, To::Csv) if arrays.len() == 1 && texts.value(row) == ALONE => csv::quote(out, ALONE.as_bytes()),
                 (false, _) => out.extend_from_slice(texts.value(row).as_bytes()),
             }
         }
