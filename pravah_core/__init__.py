@@ -18,6 +18,7 @@ from pravah_core._native import (
     engine_version,
     plan,
     preview,
+    preview_records,
     start,
 )
 
@@ -39,5 +40,6 @@ __all__ = [
     "engine_version",
     "plan",
     "preview",
+    "preview_records",
     "start",
 ]

@@ -26,6 +26,7 @@ __all__ = [
     "engine_version",
     "plan",
     "preview",
+    "preview_records",
     "start",
 ]
 
@@ -77,9 +78,25 @@ def preview(spec_json: bytes, limit_files: int, limit_seconds: float, credential
     """Walk without reading any file and count what a job would touch.
 
     Returns:
-        UTF-8 JSON ``{"files", "bytes", "directories", "first_names": [str, …] (at most 20), "complete": bool}``;
-        ``files`` and ``bytes`` are of regular files; ``complete`` is false when a limit ended the walk first. The GIL
-        is released.
+        UTF-8 JSON ``{"files", "bytes", "directories", "first_names": [str, …] (at most 20), "first_tables": those of
+        files that an operation reads as tables (at most 20), "complete": bool}``; ``files`` and ``bytes`` are of
+        regular files; ``complete`` is false when a limit ended the walk first. The GIL is released.
+    """
+
+def preview_records(spec_json: bytes, path: bytes, credentials: bytes | None = None) -> bytes:
+    """Read the beginning of one file of records, as the job's first operation that reads such files would read it.
+
+    At most the first MiB is read, and of a table (Parquet, Arrow) its first rows.
+
+    Args:
+        path: relative to the source.
+
+    Returns:
+        UTF-8 JSON ``{"path", "is_whole": bool, "notes": [str, …], "table": null or {"format", "packed", "encoding",
+        "delimiter", "quote", "confidence": 0 to 1, "reason", "has_header", "header_reason", "header_lines": int,
+        "names", "columns": int, "lines", "records": [{"values": [str, …], "fields": int or null}, …]}}``; at most 20
+        lines and records, 200 columns, and 500 characters of each text. A record with another number of fields than
+        the table has columns is one value, its text, with that number in ``fields``. The GIL is released.
     """
 
 @final

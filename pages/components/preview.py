@@ -5,10 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.base import text
-from pages.components import failure
+from pages.components import failure, records_preview
 from services import bootstrap
 from services.base import errors, units
-from services.models.jobs import JobRequest, Preview
+from services.models.jobs import JobRequest
+from services.models.previews import Preview
 
 
 def show(services: bootstrap.Services, request: JobRequest) -> None:
@@ -27,6 +28,8 @@ def _counted(services: bootstrap.Services, request: JobRequest) -> None:
         failure.show(error)
         return
     _figures(found)
+    if found.first_tables:
+        records_preview.show(services, request, found.first_tables)
 
 
 @st.cache_data(ttl=20, max_entries=100, show_spinner=False)
@@ -45,7 +48,8 @@ def _figures(found: Preview) -> None:
     if not found.files:
         st.warning("No files match.", icon=":material/info:")
         return
-    names = st.expander(f"The first {len(found.first_names)} names", key="preview_names", on_change="rerun")
+    label = f"File names (first {len(found.first_names)})"
+    names = st.expander(label, key="preview_names", on_change="rerun")
     # Drawn when it is opened: what highlights code costs the browser a second.
     if names.open:
         names.code("\n".join(text.visible(name) for name in found.first_names), language=None, wrap_lines=True)

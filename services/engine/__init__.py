@@ -153,3 +153,13 @@ def preview(spec_json: bytes, limit_files: int, limit_seconds: float, keys: byte
     """
     with _translated():
         return bytes(_core().preview(spec_json, limit_files, limit_seconds, keys))
+
+
+def preview_records(spec_json: bytes, path: bytes, keys: bytes | None = None) -> bytes:
+    """Read the beginning of one file of records; see ``pravah_core/_native.pyi``.
+
+    Raises:
+        PravahError: the specification, the source or the file is not acceptable.
+    """
+    with _translated():
+        return bytes(_core().preview_records(spec_json, path, keys))

@@ -347,20 +347,6 @@ class IssueView(Model):
     message: str
 
 
-class Preview(Model):
-    """What a job would touch.
-
-    Attributes:
-        complete: false when a limit ended the count.
-    """
-
-    files: int
-    bytes: int
-    directories: int
-    first_names: list[str]
-    complete: bool
-
-
 class Artifact(Model):
     """A file of a completed job."""
 

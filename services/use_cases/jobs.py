@@ -13,14 +13,15 @@ import uuid
 from uuid import UUID
 
 from services import engine
-from services.base import errors, settings
+from services.base import errors, paths, settings
 from services.db import baselines, job_rows, job_views, pausing, recovery, removals, sums
 from services.db import job_files as file_rows
 from services.db.database import ConstraintError, Database, Session
 from services.db.rows import JobRow
 from services.engine import spec
 from services.models import request_paths
-from services.models.jobs import FINAL, IssueView, JobFilter, JobPage, JobRequest, JobView, Preview, Status
+from services.models.jobs import FINAL, IssueView, JobFilter, JobPage, JobRequest, JobView, Status
+from services.models.previews import Preview, RecordsPreview
 from services.storage import Storage
 from services.use_cases import job_files
 from services.use_cases.sources import SourceService
@@ -152,12 +153,28 @@ class JobService:
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`.
         """
+        document, keys = self._previewed(request)
+        return Preview.model_validate_json(engine.preview(document, _PREVIEW_FILES, _PREVIEW_SECONDS, keys))
+
+    def preview_records(self, request: JobRequest, path: str) -> RecordsPreview:
+        """Read the beginning of a file of records as a job would read it: its lines, records, and what was found.
+
+        Args:
+            path: relative to the source, in its shown form.
+
+        Raises:
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`; no operation of the
+                request reads files of records, or this one cannot be read.
+        """
+        document, keys = self._previewed(request)
+        return RecordsPreview.model_validate_json(engine.preview_records(document, paths.unescape(path), keys))
+
+    def _previewed(self, request: JobRequest) -> tuple[bytes, bytes | None]:
         request = self.check(request.model_copy(update={"idempotency_key": None}))
         access = self._sources.s3_access(request.source)
         work = self._config.work_dir / "preview"
         document = spec.engine_spec(request, self._config, self._sources, work, access=access)
-        keys = access.keys() if access is not None else None
-        return Preview.model_validate_json(engine.preview(document, _PREVIEW_FILES, _PREVIEW_SECONDS, keys))
+        return document, access.keys() if access is not None else None
 
     def get(self, job_id: UUID) -> JobView:
         """Return a job.

@@ -24,6 +24,7 @@ JSON = "application/json"
 PROMISED = {
     "post /jobs",
     "post /jobs/preview",
+    "post /jobs/preview/records",
     "get /jobs",
     "get /jobs/{job_id}",
     "delete /jobs/{job_id}",
@@ -90,7 +91,7 @@ def union_of(body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/preview"])
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/preview", "/jobs/preview/records"])
 def test_the_body_is_a_union_of_all_operations(path: str) -> None:
     body = route("post", path)["requestBody"]
     assert body["required"] is True

@@ -89,6 +89,24 @@ def test_mistake_stands_at_its_field(dashboard: Dashboard, page: Page) -> None:
     expect(page.get_by_test_id("stMetric").filter(has_text="Files")).to_contain_text("49")
 
 
+def test_first_records_are_seen_and_corrected_before_the_start(dashboard: Dashboard, page: Page) -> None:
+    folder = dashboard.root / "drop"
+    folder.mkdir(exist_ok=True)
+    (folder / "prices.csv").write_text("Prices of :red[May]\nid;price\n" + "1;2,50\n2;0,75\n" * 30)
+    form = '{"options":{"convert":{"to":"jsonl"}}}'
+    address = f"{dashboard.url}/new_job?path={folder}&operations=convert&form={urllib.parse.quote(form)}"
+    open_page(page, address)
+    page.get_by_text("The first records of a file").click()
+    shown = page.get_by_test_id("stExpander").filter(has_text="The first records of a file")
+    expect(shown).to_contain_text("Prices of :red[May]")
+    expect(shown).to_contain_text("yes (the values below 'id' are of type integer)")
+    expect(shown).to_contain_text("1 line before the table")
+    expect(shown.get_by_test_id("stDataFrame")).to_be_visible()
+    page.get_by_role("combobox", name=re.compile("Delimiter")).click()
+    page.get_by_role("option", name="comma").click()
+    expect(shown).to_contain_text(re.compile(r"Delimiter\W+,"))
+
+
 def test_preset_is_saved_loaded_and_deleted(dashboard: Dashboard, page: Page) -> None:
     form = '{"options":{"checksum":{"algorithms":["md5"]}},"walk":{"extensions":["csv"]}}'
     open_page(

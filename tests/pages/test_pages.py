@@ -240,7 +240,7 @@ def test_every_page_of_the_frame_exists() -> None:
 
 def test_code_is_drawn_when_its_expander_is_opened(open_page: Open, tree: TreeBuilder) -> None:
     app = open_page("new_job", path=str(tree({"a.txt": b"1"})), operations="checksum")
-    assert [one.label for one in app.expander][-2:] == ["The first 1 names", "Use the command line or API"]
+    assert [one.label for one in app.expander][-2:] == ["File names (first 1)", "Use the command line or API"]
     assert app.code == []
     app.session_state["same_as"] = True
     app.session_state["preview_names"] = True

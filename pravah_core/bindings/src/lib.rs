@@ -84,6 +84,20 @@ fn preview<'py>(
     Ok(PyBytes::new(py, counted.to_string().as_bytes()))
 }
 
+#[pyfunction]
+#[pyo3(signature = (spec_json, path, credentials = None))]
+fn preview_records<'py>(
+    py: Python<'py>,
+    spec_json: &[u8],
+    path: &[u8],
+    credentials: Option<&[u8]>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let seen = py
+        .detach(|| Job::prepare_with(spec_json, parsed(credentials)?.as_ref())?.preview_records(path))
+        .map_err(errors::to_python)?;
+    Ok(PyBytes::new(py, seen.to_string().as_bytes()))
+}
+
 /// The module `pravah_core._native`; its manual is `_native.pyi`.
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -92,6 +106,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(start, module)?)?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
     module.add_function(wrap_pyfunction!(preview, module)?)?;
+    module.add_function(wrap_pyfunction!(preview_records, module)?)?;
     module.add_class::<handle::JobHandle>()?;
     module.add_class::<handle::Progress>()?;
     module.add_class::<handle::Issue>()?;

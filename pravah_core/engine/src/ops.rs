@@ -13,6 +13,7 @@ use pravah_foundation::base::error::Result;
 use pravah_foundation::io::digest::Ranges;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::operation::{Operation, Options};
+use pravah_foundation::run::records::ReadOptions;
 use pravah_foundation::source::walk::rules::WalkOptions;
 use pravah_foundation::store::baseline::Shards;
 use pravah_foundation::store::columns::Column;
@@ -42,6 +43,11 @@ macro_rules! registry {
             /// See [`Options::reads_all`].
             pub fn reads_all(&self) -> bool {
                 match self { $(Self::$variant(options) => options.reads_all(),)+ }
+            }
+
+            /// See [`Options::reading`].
+            pub fn reading(&self) -> Option<&ReadOptions> {
+                match self { $(Self::$variant(options) => options.reading(),)+ }
             }
 
             /// See [`Options::ranges`].

@@ -11,7 +11,7 @@ from pydantic import Field
 from services import operations
 from services.api.http import access, bodies, problems
 from services.base import errors
-from services.models import findings, jobs
+from services.models import findings, jobs, previews
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
@@ -87,9 +87,25 @@ def submit(
 @router.post(
     "/preview", responses=problems.responses(*_SOURCE_ERRORS, *_BODY_ERRORS, errors.OutputError, errors.StorageError)
 )
-def preview(body: _JobBody, services: access.Services) -> jobs.Preview:
+def preview(body: _JobBody, services: access.Services) -> previews.Preview:
     """Count the files that a job would include, for at most 1.5 seconds. No file is read and no job is queued."""
     return services.jobs.preview(body.request())
+
+
+@router.post(
+    "/preview/records",
+    responses=problems.responses(*_SOURCE_ERRORS, *_BODY_ERRORS, errors.OutputError, errors.StorageError),
+)
+def preview_records(
+    body: _JobBody,
+    services: access.Services,
+    path: Annotated[str, Query(min_length=1, max_length=4096, description="Path of the file relative to the source.")],
+) -> previews.RecordsPreview:
+    """Read the beginning of one file as profile, validate or convert would read it. No job is queued.
+
+    The answer has the first 20 lines and records, what was found (encoding, delimiter, header), and why.
+    """
+    return services.jobs.preview_records(body.request(), path)
 
 
 @router.get("", responses=problems.responses(errors.InvalidOptionsError))

@@ -65,6 +65,7 @@ def test_the_configured_host_is_admitted_and_a_wildcard_admits_addresses_but_no_
 CHANGES = [
     ("POST", "/jobs"),
     ("POST", "/jobs/preview"),
+    ("POST", "/jobs/preview/records"),
     ("POST", "/jobs/00000000-0000-0000-0000-000000000000/cancel"),
     ("POST", "/jobs/00000000-0000-0000-0000-000000000000/rerun"),
     ("DELETE", "/jobs/00000000-0000-0000-0000-000000000000"),

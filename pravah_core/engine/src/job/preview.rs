@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::job::Job;
+use crate::ops::Request;
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result, guarded};
 use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::sync::lock;
+use pravah_foundation::run::records;
+use pravah_foundation::run::records::ReadOptions;
 use pravah_foundation::source::walk::{Batch, Skipped, Visitor, walk};
 
 /// Names shown to the user before a start.
@@ -26,6 +29,9 @@ struct Count {
     bytes: AtomicU64,
     directories: AtomicU64,
     names: Mutex<Vec<String>>,
+    /// Files of records, where an operation reads such, and how.
+    tables: Mutex<Vec<String>>,
+    reading: Option<ReadOptions>,
 }
 
 impl Visitor for Count {
@@ -35,8 +41,15 @@ impl Visitor for Count {
         }
         for (name, meta) in batch.iter().filter(|(_, meta)| meta.kind == EntryKind::File) {
             self.bytes.fetch_add(meta.size, Relaxed);
+            let shown = || paths::escape(&paths::join(&batch.directory.path, name)).into_owned();
             if self.files.fetch_add(1, Relaxed) < FIRST_NAMES as u64 {
-                lock(&self.names).push(paths::escape(&paths::join(&batch.directory.path, name)).into_owned());
+                lock(&self.names).push(shown());
+            }
+            if self.reading.as_ref().is_some_and(|reading| reading.wants(name)) {
+                let mut tables = lock(&self.tables);
+                if tables.len() < FIRST_NAMES {
+                    tables.push(shown());
+                }
             }
         }
         Ok(())
@@ -52,6 +65,20 @@ impl Visitor for Count {
 }
 
 impl Job {
+    /// Look at the beginning of a file of records, as the first operation that reads such files would read it.
+    ///
+    /// # Errors
+    /// No operation of the job reads files of records; the file cannot be opened or read.
+    pub fn preview_records(&self, path: &[u8]) -> Result<Value> {
+        let Some(options) = self.spec.requests.iter().find_map(Request::reading) else {
+            return Err(EngineError::invalid("operations: none of them reads files of records".to_owned()));
+        };
+        if let Some(objects) = self.root.objects() {
+            objects.find(&Arc::new(Control::new()))?;
+        }
+        records::preview(&self.root, path, options, self.threads())
+    }
+
     /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what
     /// was looked at already is told.
     ///
@@ -65,7 +92,9 @@ impl Job {
             files: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             directories: AtomicU64::new(0),
-            names: Mutex::new(Vec::new()),
+            names: Mutex::default(),
+            tables: Mutex::default(),
+            reading: self.spec.requests.iter().find_map(Request::reading).cloned(),
         });
         if let Some(objects) = self.root.objects() {
             objects.find(&control)?;
@@ -80,11 +109,14 @@ impl Job {
         };
         let mut names = lock(&count.names).clone();
         names.sort();
+        let mut tables = lock(&count.tables).clone();
+        tables.sort();
         Ok(json!({
             "files": count.files.load(Relaxed),
             "bytes": count.bytes.load(Relaxed),
             "directories": count.directories.load(Relaxed),
             "first_names": names,
+            "first_tables": tables,
             "complete": complete,
         }))
     }

@@ -10,6 +10,7 @@ use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::io::digest::{Algorithm, Digest, Digested, Parts, Ranges, Reading};
 use crate::run::context::Context;
+use crate::run::records::ReadOptions;
 use crate::source::walk::{Batch, Skipped, WalkTotals};
 use crate::store::baseline::Shards;
 use crate::store::columns::TableColumns;
@@ -29,6 +30,11 @@ pub trait Options: Serialize + Default {
     /// True when the operation reads every file whole whatever it finds.
     fn reads_all(&self) -> bool {
         false
+    }
+
+    /// How it reads files of records, when it does.
+    fn reading(&self) -> Option<&ReadOptions> {
+        None
     }
 
     /// What is left of large files, when it takes them range by range: see [`Operation::parts`].

@@ -55,7 +55,7 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Nulls, Shared};
+use pravah_foundation::run::records::{FileReading, Nulls, ReadOptions, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
@@ -72,6 +72,10 @@ impl Options for ConvertOptions {
 
     fn validate(&self) -> Result<()> {
         self.check()
+    }
+
+    fn reading(&self) -> Option<&ReadOptions> {
+        Some(&self.read)
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {

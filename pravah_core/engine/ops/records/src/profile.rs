@@ -66,6 +66,10 @@ impl Options for ProfileOptions {
         self.read.check()
     }
 
+    fn reading(&self) -> Option<&ReadOptions> {
+        Some(&self.read)
+    }
+
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let mark = partial::mark(self);
         let profile = Profile {

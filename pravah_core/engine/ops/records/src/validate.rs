@@ -145,6 +145,10 @@ impl Options for ValidateOptions {
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
 
+    fn reading(&self) -> Option<&ReadOptions> {
+        Some(&self.read)
+    }
+
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let schema = self.schema()?;
         let contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;

@@ -263,8 +263,10 @@ fn preamble(text: &[u8], notes: &mut Vec<String>) {
     let shown: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
     if let Some(first) = shown.first() {
         let text = String::from_utf8_lossy(&first[..first.len().min(80)]).into_owned();
-        let lines = if shown.len() == 1 { "1 line".to_owned() } else { format!("{} lines", shown.len()) };
-        notes.push(format!("{lines} before the table are no records of it; the first is: {text}"));
+        notes.push(match shown.len() {
+            1 => format!("1 line before the table is no record of it: {text}"),
+            lines => format!("{lines} lines before the table are no records of it; the first is: {text}"),
+        });
     }
 }
 

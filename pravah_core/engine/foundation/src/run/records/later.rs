@@ -70,7 +70,8 @@ impl<T: RecordHandler> Shared<T> {
         self.wait()
     }
 
-    fn read(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> Result<()> {
+    /// Read one file; what is wrong with it is an issue.
+    pub(super) fn read(self: &Arc<Self>, reader: &FileReader, path: &[u8]) -> Result<()> {
         let known = lock(&self.known).get(path).cloned();
         let read = match known {
             Some(KnownFormat::Table(Format::Sheet)) => self.book(reader, path),

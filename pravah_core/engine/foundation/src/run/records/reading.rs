@@ -47,12 +47,24 @@ pub struct Shared<T: RecordHandler> {
 impl<T: RecordHandler> Shared<T> {
     /// For files that are read as `options` say, in chunks of so many bytes.
     pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
+        let chunk_bytes = context.chunk_bytes.unwrap_or(chunk_bytes);
+        Self::over(table, options, &context.control, context.threads, chunk_bytes)
+    }
+
+    /// The same outside of a job.
+    pub(super) fn over(
+        table: T,
+        options: ReadOptions,
+        control: &Arc<Control>,
+        threads: usize,
+        chunk_bytes: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             table,
             options,
-            control: Arc::clone(&context.control),
-            threads: context.threads,
-            chunk_bytes: context.chunk_bytes.unwrap_or(chunk_bytes),
+            control: Arc::clone(control),
+            threads,
+            chunk_bytes,
             chunks: AtomicUsize::new(0),
             spare: Mutex::new(Vec::new()),
             tables: AtomicI64::new(0),

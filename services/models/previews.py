@@ -1,0 +1,77 @@
+"""What is known of a job before it starts."""
+
+from __future__ import annotations
+
+from services.models.jobs import Model
+
+
+class Preview(Model):
+    """What a job would touch.
+
+    Attributes:
+        first_tables: the first files that an operation of the job reads as tables.
+        complete: false when a limit ended the count.
+    """
+
+    files: int
+    bytes: int
+    directories: int
+    first_names: list[str]
+    first_tables: list[str]
+    complete: bool
+
+
+class PreviewRecord(Model):
+    """A record.
+
+    Attributes:
+        values: its values as texts; of a record that does not fit, its text as one value.
+        fields: how many it has, where these are not as many as the columns.
+    """
+
+    values: list[str]
+    fields: int | None
+
+
+class PreviewTable(Model):
+    """The beginning of a file of records, as it would be read.
+
+    Attributes:
+        packed: how it is compressed.
+        confidence: of the delimiter, 0 to 1.
+        header_lines: lines before the first record.
+        names: of the first 200 columns.
+        lines: the first 20, as they stand; none of a binary format.
+        records: the first 20.
+    """
+
+    format: str
+    packed: str | None
+    encoding: str
+    delimiter: str | None
+    quote: str | None
+    confidence: float
+    reason: str
+    has_header: bool
+    header_reason: str
+    header_lines: int
+    names: list[str]
+    columns: int
+    lines: list[str]
+    records: list[PreviewRecord]
+
+
+class RecordsPreview(Model):
+    """What the beginning of one file shows.
+
+    Attributes:
+        path: of the file, or of the first sheet in it.
+        is_whole: false when only the first MiB or the first rows were read.
+        notes: what the job would report of what was read.
+        table: none if no table was found.
+    """
+
+    path: str
+    is_whole: bool
+    notes: list[str]
+    table: PreviewTable | None
