@@ -102,6 +102,7 @@ def test_first_records_are_seen_and_corrected_before_the_start(dashboard: Dashbo
     expect(shown).to_contain_text("yes (the values below 'id' are of type integer)")
     expect(shown).to_contain_text("1 line before the table")
     expect(shown.get_by_test_id("stDataFrame")).to_be_visible()
+    settled(page)
     page.get_by_role("combobox", name=re.compile("Delimiter")).click()
     page.get_by_role("option", name="comma").click()
     expect(shown).to_contain_text(re.compile(r"Delimiter\W+,"))
