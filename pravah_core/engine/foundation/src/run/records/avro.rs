@@ -392,7 +392,7 @@ mod tests {
         for number in [0, 1, 63, 64, 300, 1 << 40] {
             let mut out = Vec::new();
             write_number(number, &mut out);
-            assert_eq!(out.len(), (65 - (number << 1).leading_zeros()).div_ceil(7).max(1) as usize, "{number}");
+            assert_eq!(out.len(), (64 - (number << 1).leading_zeros()).div_ceil(7).max(1) as usize, "{number}");
         }
     }
 }
