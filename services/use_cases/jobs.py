@@ -163,8 +163,7 @@ class JobService:
             path: relative to the source, in its shown form.
 
         Raises:
-            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`; no operation of the
-                request reads files of records, or this one cannot be read.
+            InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: as for `submit`, and of this file.
         """
         document, keys = self._previewed(request)
         return RecordsPreview.model_validate_json(engine.preview_records(document, paths.unescape(path), keys))

@@ -100,14 +100,12 @@ def test_what_is_no_table_is_said(preview: Any) -> None:
 def test_only_files_of_the_source_are_read(client: TestClient, drop: Path, path: str) -> None:
     body = asking.body("profile", drop)
     answer = client.post("/api/jobs/preview/records", params={"path": path}, json=body)
-    assert path.rpartition("/")[2] in problem(answer, 422, "invalid_options")["detail"]
+    assert path.rpartition("/")[2] in problem(answer, 404, "source_not_found")["detail"]
 
 
-def test_an_operation_that_reads_no_tables_has_no_records(client: TestClient, drop: Path) -> None:
-    answer = client.post(
-        "/api/jobs/preview/records", params={"path": "sub/odd.csv"}, json=asking.body("checksum", drop)
-    )
-    assert "operations" in problem(answer, 422, "invalid_options")["detail"]
+def test_an_operation_that_reads_no_tables_has_no_records(preview: Any) -> None:
+    found = preview("sub/odd.csv", "checksum")
+    assert (found["table"], found["notes"]) == (None, ["no operation of this job reads files of records"])
 
 
 def test_the_preview_names_the_files_that_are_read_as_tables(client: TestClient, drop: Path) -> None:

@@ -68,10 +68,11 @@ impl Job {
     /// Look at the beginning of a file of records, as the first operation that reads such files would read it.
     ///
     /// # Errors
-    /// No operation of the job reads files of records; the file cannot be opened or read.
+    /// The file cannot be opened or read.
     pub fn preview_records(&self, path: &[u8]) -> Result<Value> {
         let Some(options) = self.spec.requests.iter().find_map(Request::reading) else {
-            return Err(EngineError::invalid("operations: none of them reads files of records".to_owned()));
+            let notes = ["no operation of this job reads files of records"];
+            return Ok(json!({"path": paths::escape(path), "notes": notes, "is_whole": false, "table": null}));
         };
         if let Some(objects) = self.root.objects() {
             objects.find(&Arc::new(Control::new()))?;

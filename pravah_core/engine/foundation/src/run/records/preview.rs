@@ -1,6 +1,7 @@
 //! The beginning of one file, as it would be read: its lines beside its records.
 
 use std::mem;
+use std::path::PathBuf;
 use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -58,16 +59,20 @@ pub fn preview(root: &Arc<Root>, path: &[u8], options: &ReadOptions, threads: us
     Ok(found.told(path, is_cut, told))
 }
 
+fn no_file(path: &[u8], message: String) -> EngineError {
+    EngineError::SourceNotFound { path: PathBuf::from(paths::escape(path).into_owned()), message }
+}
+
 /// Read it; true when there is more of it.
 fn read(shared: &Arc<Shared<Previewer>>, root: &Arc<Root>, path: &[u8]) -> Result<bool> {
     let (control, table) = (&shared.control, &shared.table);
     let reader = FileReader::new(root, &[], control).uncounted();
     let trouble = |trouble: Trouble| match trouble {
         Trouble::Ended(error) => error,
-        Trouble::Issue(_, message) => EngineError::invalid(format!("{} {message}", paths::escape(path))),
+        Trouble::Issue(_, message) => no_file(path, message),
     };
     let opened = reader.open(path).map_err(trouble)?;
-    let seen = opened.state().map_err(|error| EngineError::invalid(format!("{}: {error}", paths::escape(path))))?;
+    let seen = opened.state().map_err(|error| no_file(path, error.to_string()))?;
     let inner = FileReading::new(shared, path, seen.size);
     let mut readings = Readings::new(vec![Box::new(Beginning { inner: Box::new(inner) }) as Box<dyn Reading>]);
     let digested = reader.read_open(&opened, &seen, &mut readings).map_err(trouble)?;
