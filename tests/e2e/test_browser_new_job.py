@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import urllib.parse
@@ -93,18 +94,19 @@ def test_first_records_are_seen_and_corrected_before_the_start(dashboard: Dashbo
     folder = dashboard.root / "drop"
     folder.mkdir(exist_ok=True)
     (folder / "prices.csv").write_text("Prices of :red[May]\nid;price\n" + "1;2,50\n2;0,75\n" * 30)
-    form = '{"options":{"convert":{"to":"jsonl"}}}'
-    address = f"{dashboard.url}/new_job?path={folder}&operations=convert&form={urllib.parse.quote(form)}"
-    open_page(page, address)
-    page.get_by_text("The first records of a file").click()
     shown = page.get_by_test_id("stExpander").filter(has_text="The first records of a file")
+
+    def look(**options: str) -> None:
+        form = urllib.parse.quote(json.dumps({"options": {"convert": {"to": "jsonl", **options}}}))
+        open_page(page, f"{dashboard.url}/new_job?path={folder}&operations=convert&form={form}")
+        page.get_by_text("The first records of a file").click()
+        expect(shown.get_by_test_id("stDataFrame")).to_be_visible()
+
+    look()
     expect(shown).to_contain_text("Prices of :red[May]")
     expect(shown).to_contain_text("yes (the values below 'id' are of type integer)")
     expect(shown).to_contain_text("1 line before the table")
-    expect(shown.get_by_test_id("stDataFrame")).to_be_visible()
-    settled(page)
-    page.get_by_role("combobox", name=re.compile("Delimiter")).click()
-    page.get_by_role("option", name="comma").click()
+    look(delimiter="comma")
     expect(shown).to_contain_text(re.compile(r"Delimiter\W+,"))
 
 
