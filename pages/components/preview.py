@@ -21,15 +21,17 @@ def show(services: bootstrap.Services, request: JobRequest) -> None:
 
 @st.fragment
 def _counted(services: bootstrap.Services, request: JobRequest) -> None:
+    # What does not change the answer is no part of the cache's key.
+    asked = request.model_dump_json(exclude={"name", "baseline", "idempotency_key"})
     try:
         with st.skeleton(height=120):
-            found = _preview(request.model_dump_json(exclude={"name", "baseline", "idempotency_key"}), services)
+            found = _preview(asked, services)
     except errors.PravahError as error:
         failure.show(error)
         return
     _figures(found)
     if found.first_tables:
-        records_preview.show(services, request, found.first_tables)
+        records_preview.show(services, asked, found.first_tables)
 
 
 @st.cache_data(ttl=20, max_entries=100, show_spinner=False)

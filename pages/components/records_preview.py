@@ -13,8 +13,8 @@ from services.models.jobs import JobRequest
 from services.models.previews import PreviewTable, RecordsPreview
 
 
-def show(services: bootstrap.Services, request: JobRequest, names: list[str]) -> None:
-    """Offer a look at one of some files."""
+def show(services: bootstrap.Services, request_json: str, names: list[str]) -> None:
+    """Offer a look at one of some files, as the job of a request would read it."""
     part = st.expander("The first records of a file", key="preview_records", on_change="rerun")
     if not part.open:
         return
@@ -24,9 +24,7 @@ def show(services: bootstrap.Services, request: JobRequest, names: list[str]) ->
             return
         try:
             with st.skeleton(height=200):
-                found = _preview(
-                    request.model_dump_json(exclude={"name", "baseline", "idempotency_key"}), name, services
-                )
+                found = _preview(request_json, name, services)
         except errors.PravahError as error:
             failure.show(error)
             return

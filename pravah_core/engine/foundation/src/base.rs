@@ -12,3 +12,4 @@ pub mod pool;
 pub mod regular;
 pub mod sync;
 pub mod version;
+pub mod words;

@@ -65,12 +65,17 @@ impl Visitor for Count {
 }
 
 impl Job {
+    /// How the first operation that reads files of records does so.
+    fn reading(&self) -> Option<&ReadOptions> {
+        self.spec.requests.iter().find_map(Request::reading)
+    }
+
     /// Look at the beginning of a file of records, as the first operation that reads such files would read it.
     ///
     /// # Errors
     /// The file cannot be opened or read.
     pub fn preview_records(&self, path: &[u8]) -> Result<Value> {
-        let Some(options) = self.spec.requests.iter().find_map(Request::reading) else {
+        let Some(options) = self.reading() else {
             let notes = ["no operation of this job reads files of records"];
             return Ok(json!({"path": paths::escape(path), "notes": notes, "is_whole": false, "table": null}));
         };
@@ -95,7 +100,7 @@ impl Job {
             directories: AtomicU64::new(0),
             names: Mutex::default(),
             tables: Mutex::default(),
-            reading: self.spec.requests.iter().find_map(Request::reading).cloned(),
+            reading: self.reading().cloned(),
         });
         if let Some(objects) = self.root.objects() {
             objects.find(&control)?;

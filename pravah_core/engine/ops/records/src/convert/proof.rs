@@ -23,6 +23,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub use self::check::{is_covered, is_provable, layout, named, names};
 
 use super::plan::TargetColumn;
+use pravah_foundation::base::words::grouped;
 
 /// The name in the metadata of a Parquet file under which the fingerprints of its source are.
 pub const METADATA: &str = "pravah.values";
@@ -285,17 +286,4 @@ impl ProofTotals {
 
 fn files(count: u64) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{} files", grouped(count)) }
-}
-
-/// A number with commas between thousands.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

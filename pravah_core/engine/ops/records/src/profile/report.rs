@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::many::Many;
-use super::tables::{BINS, counted, evidence, nature, top_values};
+use super::tables::{BINS, evidence, nature, top_values};
 use super::total::Total;
 use super::{patterns, schemas};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::words::grouped;
 use pravah_foundation::store::report::OutputFile;
 use pravah_foundation::store::sink::Sink;
 use pravah_foundation::tabular::values;
@@ -109,7 +110,7 @@ fn cut(text: &str) -> String {
 }
 
 fn page(summary: &Value, columns: &[(Total, Many)]) -> String {
-    let number = |key: &str| counted(summary[key].as_u64().unwrap_or(0));
+    let number = |key: &str| grouped(summary[key].as_u64().unwrap_or(0));
     let mut out = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Profile</title><style>{STYLE}</style><h1>Profile</h1><p>{} records in {} files, {} columns; {:.1} % of \
@@ -127,7 +128,7 @@ fn page(summary: &Value, columns: &[(Total, Many)]) -> String {
     );
     columns.iter().take(MOST_COLUMNS).for_each(|(total, figures)| column(&mut out, total, figures));
     if columns.len() > MOST_COLUMNS {
-        let more = counted((columns.len() - MOST_COLUMNS) as u64);
+        let more = grouped((columns.len() - MOST_COLUMNS) as u64);
         let _ = write!(out, "<p>{more} more columns are in profile.json.</p>");
     }
     out.push_str("</html>\n");
@@ -143,9 +144,9 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
         "<details><summary><b>{}</b> {} <small>{} values, {} null, {about}{} distinct{}</small></summary><div class=g><table>",
         cut(&total.name),
         schemas::shown(figures.kind()),
-        counted(figures.count()),
-        counted(total.column.nulls),
-        counted(distinct),
+        grouped(figures.count()),
+        grouped(total.column.nulls),
+        grouped(distinct),
         nature(total, figures).map(|nature| format!(", {nature}")).unwrap_or_default(),
     );
     let mut row = |name: &str, value: Option<String>| {
@@ -175,7 +176,7 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
             out,
             "<tr><td>{}<td class=n>{}<td><div class=b style=\"width:{:.1}rem\"></div>",
             cut(&value),
-            counted(count),
+            grouped(count),
             share / 10.0
         );
     }

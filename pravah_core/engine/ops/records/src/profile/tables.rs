@@ -7,6 +7,7 @@ use super::schemas::{Schemas, changes, shown};
 use super::total::Total;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::paths;
+use pravah_foundation::base::words::grouped;
 use pravah_foundation::run::partials;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::columns::{Column, Columns};
@@ -172,19 +173,6 @@ pub fn text_of(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
 }
 
-/// With a separator between thousands.
-pub fn counted(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 /// What a column is good for, when that is told by its figures.
 pub fn nature(total: &Total, figures: &Many) -> Option<&'static str> {
     let (distinct, is_exact) = total.column.distinct(figures);
@@ -211,13 +199,13 @@ pub fn evidence(total: &Total, figures: &Many) -> String {
     }
     parts.sort_by_key(|(count, kind, _)| (std::cmp::Reverse(*count), *kind));
     let words = parts.iter().enumerate().map(|(rank, (count, kind, met))| match rank {
-        0 => format!("{} {}", counted(*count), kind.as_str()),
+        0 => format!("{} {}", grouped(*count), kind.as_str()),
         _ => format!(
             "{} {}, the first '{}' in record {} of {}",
-            counted(*count),
+            grouped(*count),
             kind.as_str(),
             text_of(&met.value),
-            counted(met.record),
+            grouped(met.record),
             paths::escape(&met.path)
         ),
     });
