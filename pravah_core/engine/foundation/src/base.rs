@@ -7,6 +7,7 @@ pub mod hash;
 pub mod issue;
 pub mod lasting;
 pub mod meta;
+pub mod nameless;
 pub mod paths;
 pub mod pool;
 pub mod regular;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, NullArray, RecordBatch};
+use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, NullArray, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use parquet::basic::{Compression, Encoding};
@@ -91,6 +91,30 @@ fn a_batch_of_nulls_that_claims_more_rows_than_anybody_reads() {
     writer.write(&batch).unwrap();
     writer.finish().unwrap();
     all_but_one_are_told(&tree, "a batch of 1099511627776 rows");
+}
+
+#[test]
+fn dictionaries_of_more_bytes_than_are_kept() {
+    let tree = Tree::new();
+    tree.file("whole.csv", "n\n1\n");
+    // Two of 96 MiB each, of zeros: a hole in the file would do as well.
+    let values: ArrayRef = Arc::new(StringArray::from_iter_values((0..96).map(|_| "\0".repeat(1 << 20))));
+    let column = || -> ArrayRef {
+        let keys = Int32Array::from_iter_values(0..96);
+        Arc::new(DictionaryArray::try_new(keys, Arc::clone(&values)).unwrap())
+    };
+    for (name, columns) in [("one", 1), ("two", 2)] {
+        let batch = RecordBatch::try_from_iter((0..columns).map(|place| (format!("c{place}"), column()))).unwrap();
+        let file = File::create(tree.path().join(format!("{name}.arrow"))).unwrap();
+        let mut writer = FileWriter::try_new(file, &batch.schema()).unwrap();
+        writer.write(&batch).unwrap();
+        writer.finish().unwrap();
+    }
+    let done = spec("profile", &tree.path()).run();
+    let issues = done.issues();
+    assert_eq!(issues.len(), 1, "{issues:?}");
+    assert_eq!((issues[0].path(), issues[0].text("kind")), (b"two.arrow".to_vec(), "malformed"));
+    assert!(issues[0].text("message").contains("it claims dictionaries of 2"), "{issues:?}");
 }
 
 fn varint(mut value: u64, out: &mut Vec<u8>) {

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::builder::{Int64Builder, ListBuilder};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding};
@@ -111,6 +114,47 @@ fn one_long_text_of_a_dictionary_in_many_rows() {
     parquet(&tree, properties, &batch.schema(), std::iter::once(batch.clone()));
     for outcome in measured("one text of 8 MiB in 128 rows", MOST_MIB, &tree, readers(&tree)) {
         assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (128, Some(0)), "{outcome}");
+    }
+}
+
+/// One record batch of 440 MB: numbers, texts and lists.
+fn large_batch() -> RecordBatch {
+    let rows = 4_000_000_i64;
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    for row in 0..rows {
+        (0..row % 4).for_each(|item| lists.values().append_value(row * item));
+        lists.append(row % 5 != 0);
+    }
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|row| (row % 7 != 0).then_some(row))));
+    let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| format!("{row:090}"))));
+    RecordBatch::try_from_iter([("n", numbers), ("t", texts), ("l", Arc::new(lists.finish()) as ArrayRef)]).unwrap()
+}
+
+#[test]
+fn one_record_batch_of_440_mb_in_an_arrow_file_and_in_a_stream() {
+    let batch = large_batch();
+    for (codec, name) in [
+        (None, "one batch of 440 MB"),
+        (Some(CompressionType::LZ4_FRAME), "the same with LZ4"),
+        (Some(CompressionType::ZSTD), "the same with zstd"),
+    ] {
+        let tree = Tree::new();
+        let options = IpcWriteOptions::default().try_with_compression(codec).unwrap();
+        let file = BufWriter::new(File::create(tree.at("a.arrow")).unwrap());
+        // What is packed is a stream here, what is not a file.
+        if codec.is_some() {
+            let mut writer = StreamWriter::try_new_with_options(file, &batch.schema(), options).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+        } else {
+            let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options).unwrap();
+            writer.write(&batch).unwrap();
+            writer.finish().unwrap();
+            assert!(std::fs::metadata(tree.at("a.arrow")).unwrap().len() > 440_000_000);
+        }
+        for outcome in measured(name, MOST_MIB, &tree, readers(&tree)) {
+            assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (4_000_000, Some(0)), "{outcome}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 //! What is a table already is made text, batch by batch, so that there is one way from there on. A record longer than [`LONGEST_BYTES`] ends
 //! the reading of its file, as an issue.
 
+mod arrow;
 mod avro;
 mod batches;
 mod books;

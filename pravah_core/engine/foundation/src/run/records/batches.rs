@@ -3,15 +3,17 @@
 //! Structures become columns of both names, `outer.inner`; lists and maps become JSON, bytes hexadecimal digits.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{Read, Seek};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch, RecordBatchReader};
+use arrow_array::{Array, RecordBatch};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field, Fields, Schema, SchemaRef};
 
+use super::arrow::{ArrowRows, LongRow, NoRoom};
 use super::avro::AvroRows;
 use super::cells::{self, Cell, LeafValues, Lost};
 use super::format::Format;
@@ -51,13 +53,18 @@ struct Leaf {
 }
 
 impl Batches {
-    /// Of an open file, some rows at a time.
+    /// Of an open file, some rows at a time; what has to be unpacked whole is put into `directory`, without a name.
     ///
     /// # Errors
     /// In words: what is wrong with it.
-    pub fn open(format: Format, file: File, rows: usize) -> std::result::Result<Self, (IssueKind, String)> {
+    pub fn open(
+        format: Format,
+        file: File,
+        rows: usize,
+        directory: &Path,
+    ) -> std::result::Result<Self, (IssueKind, String)> {
         let is_none = |error: String| (IssueKind::Malformed, broken(format, &error));
-        let reader = quietly(|| TableReader::open(format, file, rows)).map_err(is_none)?;
+        let reader = quietly(|| TableReader::open(format, file, rows, directory)).map_err(is_none)?;
         if let Some(codec) = reader.unsupported() {
             let message = format!(
                 "has columns that are compressed with {codec}, which is not supported; write it again with zstd, for example"
@@ -81,12 +88,16 @@ impl Batches {
     ///
     /// # Errors
     /// In words: what is wrong with the file.
-    pub fn next(&mut self) -> std::result::Result<Option<RecordBatch>, String> {
-        let reader = &mut self.reader;
-        let Some(batch) = quietly(|| reader.next()).map_err(|error| broken(self.format, &error))? else {
+    pub fn next(&mut self) -> std::result::Result<Option<RecordBatch>, (IssueKind, String)> {
+        let (format, reader) = (self.format, &mut self.reader);
+        let malformed = |error: String| (IssueKind::Malformed, broken(format, &error));
+        let read = quietly(|| Ok::<_, String>(reader.next())).map_err(malformed)?;
+        let Some(batch) = read.map_err(|error| why(error.as_ref()).unwrap_or_else(|| malformed(error.to_string())))?
+        else {
             return match self.reader.promised() {
                 Some(promised) if promised != self.rows => {
-                    Err(format!("should have {promised} rows, but has {}", self.rows))
+                    let message = format!("should have {promised} rows, but has {}", self.rows);
+                    Err((IssueKind::Malformed, message))
                 }
                 _ => Ok(None),
             };
@@ -104,6 +115,14 @@ fn broken(format: Format, error: &str) -> String {
     format!("cannot be read as {}: {error}", format.name())
 }
 
+/// Why a file is not read that is whole.
+fn why(error: &(dyn std::error::Error + 'static)) -> Option<(IssueKind, String)> {
+    if error.is::<LongRow>() {
+        return Some((IssueKind::TooLarge, error.to_string()));
+    }
+    error.is::<NoRoom>().then(|| (IssueKind::Unreadable, error.to_string()))
+}
+
 /// What a reader of others says, or its panic.
 pub(super) fn quietly<T, E: std::fmt::Display>(
     read: impl FnOnce() -> std::result::Result<T, E>,
@@ -119,14 +138,15 @@ pub(super) fn quietly<T, E: std::fmt::Display>(
 /// Where batches come from.
 enum TableReader {
     Parquet(Box<ParquetRows>),
-    Arrow(Box<dyn RecordBatchReader + Send>),
+    Arrow(Box<ArrowRows>),
     Avro(Box<AvroRows>),
 }
 
-type Failed = Box<dyn std::error::Error>;
+/// Why rows are not read.
+pub(super) type Failed = Box<dyn std::error::Error>;
 
 impl TableReader {
-    fn open(format: Format, mut file: File, rows: usize) -> std::result::Result<Self, Failed> {
+    fn open(format: Format, mut file: File, rows: usize, directory: &Path) -> std::result::Result<Self, Failed> {
         if format == Format::Parquet {
             return Ok(Self::Parquet(Box::new(ParquetRows::open(sizes::Parquet::new(file)?, rows)?)));
         }
@@ -138,17 +158,13 @@ impl TableReader {
         let mut magic = [0; 6];
         let is_file = file.read_exact(&mut magic).is_ok() && magic == *b"ARROW1";
         file.rewind()?;
-        sizes::arrow(&file, !is_file)?;
-        if is_file {
-            return Ok(Self::Arrow(Box::new(arrow_ipc::reader::FileReader::try_new_buffered(file, None)?)));
-        }
-        Ok(Self::Arrow(Box::new(arrow_ipc::reader::StreamReader::try_new(BufReader::new(file), None)?)))
+        Ok(Self::Arrow(Box::new(ArrowRows::open(file, !is_file, rows, directory)?)))
     }
 
     fn schema(&self) -> SchemaRef {
         match self {
             Self::Parquet(rows) => Arc::clone(rows.schema()),
-            Self::Arrow(reader) => reader.schema(),
+            Self::Arrow(rows) => Arc::clone(rows.schema()),
             Self::Avro(rows) => Arc::clone(rows.schema()),
         }
     }
@@ -173,7 +189,7 @@ impl TableReader {
         match self {
             Self::Parquet(rows) => rows.next(),
             Self::Avro(rows) => rows.next(),
-            Self::Arrow(reader) => Ok(reader.next().transpose()?),
+            Self::Arrow(rows) => rows.next(),
         }
     }
 }

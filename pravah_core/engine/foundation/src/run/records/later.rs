@@ -2,6 +2,7 @@
 //! those that are not read from their beginning to their end.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
@@ -137,7 +138,7 @@ impl<T: RecordHandler> Shared<T> {
         let copy = || file.try_clone().map_err(|error| EngineError::internal(error.to_string()));
         // Some rows of the beginning tell how many are a chunk, and what most values are.
         let mut start = Vec::new();
-        let (rows, columns, schema) = match first(format, copy()?, &mut start) {
+        let (rows, columns, schema) = match first(format, copy()?, &self.directory, &mut start) {
             Ok(first) => first,
             Err(message) => return failed(message),
         };
@@ -149,9 +150,9 @@ impl<T: RecordHandler> Shared<T> {
         let most = (2 * self.chunk_bytes).max(LEAST_BYTES);
         let mut index = 0;
         let mut read = || {
-            let batches = Batches::open(format, copy()?, rows_of_chunk);
-            let mut batches = batches.map_err(|(kind, message)| Stop::Issue(kind, message))?;
-            while let Some(batch) = batches.next().map_err(malformed)? {
+            let stop = |(kind, message)| Stop::Issue(kind, message);
+            let mut batches = Batches::open(format, copy()?, rows_of_chunk, &self.directory).map_err(stop)?;
+            while let Some(batch) = batches.next().map_err(stop)? {
                 for part in weight::parts(batch, rows_of_chunk, most) {
                     let part = part.map_err(|message| Stop::Issue(IssueKind::TooLarge, message))?;
                     self.control.check()?;
@@ -182,22 +183,19 @@ impl From<EngineError> for Stop {
     }
 }
 
-fn malformed(message: String) -> Stop {
-    Stop::Issue(IssueKind::Malformed, message)
-}
-
 type Columns = Vec<(String, Option<ValueType>)>;
 
 /// The text of the first rows, how many these are, the columns, and the schema.
 fn first(
     format: Format,
     file: File,
+    directory: &Path,
     start: &mut Vec<u8>,
 ) -> std::result::Result<(usize, Columns, SchemaRef), (IssueKind, String)> {
     let malformed = |message| (IssueKind::Malformed, message);
-    let mut batches = Batches::open(format, file, FIRST_ROWS)?;
+    let mut batches = Batches::open(format, file, FIRST_ROWS, directory)?;
     let (columns, schema) = (batches.leaves.columns(), batches.schema());
-    let Some(batch) = batches.next().map_err(malformed)? else { return Ok((0, columns, schema)) };
+    let Some(batch) = batches.next()? else { return Ok((0, columns, schema)) };
     let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns, schema)) };
     let part = part.map_err(|message| (IssueKind::TooLarge, message))?;
     let (rows, _) = batches.leaves.text(&part, FIRST_BYTES, start).map_err(malformed)?;

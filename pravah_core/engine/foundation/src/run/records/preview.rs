@@ -34,7 +34,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 pub fn preview(root: &Arc<Root>, path: &[u8], options: &ReadOptions, threads: usize) -> Result<Value> {
     let control = Arc::new(Control::new());
     let table = Previewer { found: Mutex::default(), control: Arc::clone(&control) };
-    let shared = Shared::over(table, options.clone(), &control, threads, BLOCK_BYTES);
+    let shared = Shared::over(table, options.clone(), &control, threads, BLOCK_BYTES, std::env::temp_dir());
     // Nobody else holds this control: a reading that was cancelled has seen enough.
     let (done, is_done) = mpsc::channel::<()>();
     let watch = thread::spawn(move || {

@@ -1,6 +1,7 @@
 //! What all files of a job share, and the way of one from the pass to its [`Source`].
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -30,6 +31,8 @@ pub struct Shared<T: RecordHandler> {
     pub(super) control: Arc<Control>,
     pub(super) threads: usize,
     pub(super) chunk_bytes: usize,
+    /// Where files without a name are made.
+    pub(super) directory: PathBuf,
     pub(super) chunks: AtomicUsize,
     /// Buffers that chunks were in.
     pub(super) spare: Mutex<Vec<Vec<u8>>>,
@@ -48,7 +51,8 @@ impl<T: RecordHandler> Shared<T> {
     /// For files that are read as `options` say, in chunks of so many bytes.
     pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
         let chunk_bytes = context.chunk_bytes.unwrap_or(chunk_bytes);
-        Self::over(table, options, &context.control, context.threads, chunk_bytes)
+        let directory = context.sink.directory().to_owned();
+        Self::over(table, options, &context.control, context.threads, chunk_bytes, directory)
     }
 
     /// The same outside of a job.
@@ -58,6 +62,7 @@ impl<T: RecordHandler> Shared<T> {
         control: &Arc<Control>,
         threads: usize,
         chunk_bytes: usize,
+        directory: PathBuf,
     ) -> Arc<Self> {
         Arc::new(Self {
             table,
@@ -65,6 +70,7 @@ impl<T: RecordHandler> Shared<T> {
             control: Arc::clone(control),
             threads,
             chunk_bytes,
+            directory,
             chunks: AtomicUsize::new(0),
             spare: Mutex::new(Vec::new()),
             tables: AtomicI64::new(0),

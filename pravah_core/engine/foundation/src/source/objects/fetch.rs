@@ -13,10 +13,11 @@ use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3;
 use object_store::path::Path as Location;
 use object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore};
-use rustix::fs::{MemfdFlags, Mode, OFlags};
+use rustix::fs::MemfdFlags;
 use tokio::sync::Semaphore;
 
 use super::client::io_error;
+use crate::base::nameless::nameless;
 
 /// Bytes of a request on a large object.
 const PART_BYTES: u64 = 8 << 20;
@@ -38,7 +39,7 @@ pub async fn fetch(
     let permit = gate.acquire().await.map_err(io::Error::other)?;
     let whole = store.get_opts(&location, GetOptions::default()).await.map_err(|error| io_error(&error))?;
     let object = whole.meta.clone();
-    let file = Arc::new(nameless(&directory, object.size)?);
+    let file = Arc::new(made_for(&directory, object.size)?);
     write(whole, &file, 0..object.size.min(PART_BYTES)).await?;
     drop(permit);
     let starts = (PART_BYTES..object.size).step_by(PART_BYTES as usize);
@@ -71,7 +72,7 @@ pub async fn fetch_some(
     ranges: Vec<Range<u64>>,
 ) -> io::Result<(OwnedFd, ObjectMeta)> {
     let replaced = || io::Error::new(io::ErrorKind::StaleNetworkFileHandle, "changed since it was listed");
-    let file = nameless(&directory, ranges.iter().map(|range| range.end - range.start).sum())?;
+    let file = made_for(&directory, ranges.iter().map(|range| range.end - range.start).sum())?;
     rustix::fs::ftruncate(&file, size)?;
     let (store, location, gate, to) = (&store, &location, &gate, &file);
     let requests = ranges.into_iter().flat_map(|Range { start, end }| {
@@ -113,29 +114,10 @@ async fn write(response: GetResult, file: &OwnedFd, range: Range<u64>) -> io::Re
     Ok(())
 }
 
-/// A file without a name: gone with its last reader, however that ends.
-fn nameless(directory: &Path, size: u64) -> io::Result<OwnedFd> {
+/// A file without a name, in memory when it is small.
+fn made_for(directory: &Path, size: u64) -> io::Result<OwnedFd> {
     if size <= MEMORY_BYTES {
         return Ok(rustix::fs::memfd_create("pravah-object", MemfdFlags::CLOEXEC)?);
     }
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let mode = Mode::RUSR | Mode::WUSR;
-    match rustix::fs::open(directory, flags, mode) {
-        // Some file systems know no such file.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR) => {
-            let path = directory.join(format!(".object-{:x}.tmp", next_number()));
-            let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-            let file = rustix::fs::open(&path, flags, mode)?;
-            rustix::fs::unlink(&path)?;
-            Ok(file)
-        }
-        opened => Ok(opened?),
-    }
-}
-
-/// A number that no other file of this process has.
-fn next_number() -> u64 {
-    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Relaxed)
+    nameless(directory)
 }
