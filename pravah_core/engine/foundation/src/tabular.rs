@@ -1,9 +1,10 @@
-//! Bytes as text, text as records, fields as typed values, values as figures. Reads and writes no file.
+//! Bytes as text, text as records, fields as typed values, values as figures. Reads no file but Parquet, page by page.
 
 pub mod contract;
 pub mod csv;
 pub mod json;
 pub mod names;
+pub mod pages;
 pub mod sheets;
 pub mod sketch;
 pub mod split;

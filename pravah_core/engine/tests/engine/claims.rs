@@ -283,6 +283,34 @@ fn lengths_of_texts_that_a_page_has_no_room_for() {
 }
 
 #[test]
+fn a_manifest_that_claims_what_it_has_no_room_for() {
+    let tree = Tree::new();
+    tree.file("a", "");
+    let (far, text) = (1 << 40, [b'x'; 64]);
+    let column = "required binary blake3 (UTF8);";
+    // Pages as they are, whose lengths of texts claim 2^40, and one that claims to unpack to 2 GiB.
+    let of = |encoding, values: &[u8]| {
+        let page = texts(encoding, 8, values);
+        let end = page.windows(text.len()).rposition(|window| window == text).unwrap() + text.len();
+        footer(page[..end].to_vec(), column, Compression::UNCOMPRESSED, 8, 4, None)
+    };
+    let page = parquet(false, i64::from(i32::MAX), 64, 8);
+    let end = page.windows(64).position(|window| window == [7; 64]).unwrap() + 64;
+    let unpacked = footer(page[..end].to_vec(), column, Compression::SNAPPY, 8, 4, None);
+    for (content, words) in [
+        (of(6, &[&lengths(far, 1)[..], &text].concat()), "lengths of a page are damaged"),
+        (of(7, &[&lengths(far, 0)[..], &text].concat()), "lengths of a page are damaged"),
+        (unpacked, "it claims that 64 bytes unpack to 2147483647"),
+    ] {
+        let manifest = tree.beside("manifest.parquet");
+        std::fs::write(&manifest, content).unwrap();
+        let error = spec("verify", &tree.path()).option("manifest", manifest.to_str().unwrap()).fails();
+        let told = error.to_string();
+        assert!(told.contains("is not a checksum result") && told.contains(words), "{told}");
+    }
+}
+
+#[test]
 fn chunks_of_parquet_that_are_elsewhere() {
     let tree = Tree::new();
     tree.file("whole.csv", "n\n1\n");

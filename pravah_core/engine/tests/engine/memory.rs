@@ -159,6 +159,24 @@ fn one_record_batch_of_440_mb_in_an_arrow_file_and_in_a_stream() {
 }
 
 #[test]
+fn one_long_path_in_many_rows_of_a_manifest() {
+    let tree = Tree::new();
+    let column = |text: String| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..128).map(|_| text.clone()))) };
+    let batch = RecordBatch::try_from_iter([("path", column("x".repeat(8 << 20))), ("blake3", column("0".repeat(64)))]);
+    let batch = batch.unwrap();
+    let properties = WriterProperties::builder().set_dictionary_page_size_limit(64 << 20);
+    parquet(&tree, properties, &batch.schema(), std::iter::once(batch.clone()));
+    let manifest = tree.at("a.parquet");
+    assert!(std::fs::metadata(&manifest).unwrap().len() < 8 << 10);
+    let job = spec("verify", &tree.path()).option("manifest", manifest.to_str().unwrap());
+    let job = job.threads(2).output("directory", tree.beside("verify").to_str().unwrap());
+    let told = String::from_utf8(run(&["--peak"], &job.json()).stderr).unwrap();
+    let (peak, error) = told.split_once('\n').unwrap();
+    assert!(error.contains("invalid_options") && error.contains("a path of 8388608 bytes"), "{error}");
+    assert!(peak.parse::<u64>().unwrap() / 1024 <= MOST_MIB, "{peak} KiB");
+}
+
+#[test]
 fn many_faults_of_many_columns() {
     let tree = Tree::new();
     let names: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();

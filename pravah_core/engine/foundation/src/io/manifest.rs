@@ -10,8 +10,8 @@ use std::num::NonZeroU32;
 
 use crate::io::digest::{Algorithm, Digest};
 
-/// A longer line is malformed: it bounds memory, and no tool opens a path of that length.
-const LINE_BYTES: u64 = 1 << 20;
+/// A longer line, or path, is malformed: it bounds memory, and no tool opens a path of that length.
+pub const LONGEST_LINE: usize = 1 << 20;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -218,12 +218,12 @@ pub fn read<E: From<io::Error>>(
     let mut number = 0;
     loop {
         line.clear();
-        let read = io::Read::take(&mut reader, LINE_BYTES).read_until(b'\n', &mut line)?;
+        let read = io::Read::take(&mut reader, LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(());
         }
         number += 1;
-        if read as u64 == LINE_BYTES && line.last() != Some(&b'\n') {
+        if read as u64 == LONGEST_LINE as u64 && line.last() != Some(&b'\n') {
             skip_line(&mut reader)?;
             visit(number, Err("is longer than 1 MiB"))?;
             continue;

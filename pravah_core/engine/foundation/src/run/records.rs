@@ -15,7 +15,6 @@ mod batches;
 mod books;
 mod cells;
 mod cover;
-mod deltas;
 mod direct;
 mod format;
 mod head;
@@ -24,16 +23,11 @@ mod nested;
 mod nulls;
 mod objects;
 mod options;
-mod packed;
-mod pages;
 mod preview;
 mod reading;
 mod sample;
-mod sizes;
 mod source;
 mod split;
-mod thrift;
-mod views;
 mod weight;
 mod work;
 mod workbook;
@@ -61,8 +55,6 @@ use crate::tabular::text::Odd;
 
 /// The longest record.
 pub const LONGEST_BYTES: usize = 16 << 20;
-/// The longest row of a table: its text is longer than what it is made of.
-const LONGEST_ROW_BYTES: usize = 32 << 20;
 
 /// What an operation does with the records of files.
 pub trait RecordHandler: Send + Sync + 'static {

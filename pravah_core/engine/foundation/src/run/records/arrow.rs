@@ -25,8 +25,8 @@ use self::columns::BatchColumn;
 use self::messages::{MessagePlace, Messages, bytes, messages};
 pub use self::stretch::NoRoom;
 use self::stretch::Scratch;
-use super::LONGEST_ROW_BYTES;
 use super::batches::Failed;
+use crate::tabular::pages::LONGEST_ROW_BYTES;
 
 /// Most batches take no more memory than this.
 const WHOLE_BYTES: u64 = 16 << 20;

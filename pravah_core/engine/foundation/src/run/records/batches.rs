@@ -17,12 +17,12 @@ use super::arrow::{ArrowRows, LongRow, NoRoom};
 use super::avro::AvroRows;
 use super::cells::{self, Cell, LeafValues, Lost};
 use super::format::Format;
-use super::pages::ParquetRows;
-use super::{nested, sizes};
+use super::nested;
 use crate::base::error::{EngineError, guarded};
 use crate::base::issue::IssueKind;
 use crate::tabular::csv::NULL;
 use crate::tabular::names;
+use crate::tabular::pages::{Parquet, ParquetRows};
 use crate::tabular::values::ValueType;
 
 /// Structures inside each other that become columns.
@@ -148,7 +148,7 @@ pub(super) type Failed = Box<dyn std::error::Error>;
 impl TableReader {
     fn open(format: Format, mut file: File, rows: usize, directory: &Path) -> std::result::Result<Self, Failed> {
         if format == Format::Parquet {
-            return Ok(Self::Parquet(Box::new(ParquetRows::open(sizes::Parquet::new(file)?, rows)?)));
+            return Ok(Self::Parquet(Box::new(ParquetRows::open(Parquet::new(file)?, rows, None)?)));
         }
         if format == Format::Avro {
             return Ok(Self::Avro(Box::new(AvroRows::open(file, rows)?)));
@@ -187,7 +187,7 @@ impl TableReader {
 
     fn next(&mut self) -> std::result::Result<Option<RecordBatch>, Failed> {
         match self {
-            Self::Parquet(rows) => rows.next(),
+            Self::Parquet(rows) => rows.next_rows(),
             Self::Avro(rows) => rows.next(),
             Self::Arrow(rows) => rows.next(),
         }

@@ -9,7 +9,7 @@ use arrow_array::{
 use arrow_buffer::ArrowNativeType;
 use arrow_schema::DataType;
 
-use super::LONGEST_ROW_BYTES;
+use crate::tabular::pages::LONGEST_ROW_BYTES;
 
 /// What a value of a fixed width takes as text, about.
 const VALUE_BYTES: usize = 16;

@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
-use arrow_array::{Array, BinaryArray, RecordBatch, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, BinaryViewArray, RecordBatch, StringViewArray};
 use foldhash::fast::RandomState;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::VerifyOptions;
 use super::etag::Sum;
@@ -20,6 +20,7 @@ use pravah_foundation::base::regular::{self, Links};
 use pravah_foundation::io::digest::{Algorithm, Digest};
 use pravah_foundation::io::manifest;
 use pravah_foundation::run::context::Context;
+use pravah_foundation::tabular::pages::{Parquet, ParquetRows};
 
 /// The listed paths with their sums.
 pub struct Expected {
@@ -40,6 +41,9 @@ struct Entry {
     /// Why its file is not compared, if it is not.
     fault: Option<&'static str>,
 }
+
+/// Rows of a checksum result that are in memory at once.
+const BATCH_ROWS: usize = 8 << 10;
 
 const OUTSIDE: &str = "points outside the source; it was not verified";
 const CONTRADICTED: &str = "is listed twice with different digests; it was not verified";
@@ -181,8 +185,9 @@ impl Expected {
                 EngineError::invalid(format!("options.manifest {path:?} is not a checksum result: {error}"))
             };
             let file = regular::open(path, Links::Follow).map_err(|error| refused(&error))?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| refused(&error))?;
-            let has = |algorithm: &Algorithm| builder.schema().field_with_name(algorithm.name()).is_ok();
+            let file = Parquet::new(file).map_err(|error| refused(&error))?;
+            let schema = ParquetRows::schema_of(&file).map_err(|error| refused(&error))?;
+            let has = |algorithm: &Algorithm| schema.field_with_name(algorithm.name()).is_ok();
             let algorithm = match chosen {
                 Some(DigestForm::Digest(algorithm)) if has(&algorithm) => algorithm,
                 Some(form) => return Err(refused(&format!("it has no column {}", form.name()))),
@@ -190,9 +195,14 @@ impl Expected {
             };
             self.form = DigestForm::Digest(algorithm);
             chosen = Some(self.form);
-            for batch in builder.build().map_err(|error| refused(&error))? {
+            let columns = ["path", "path_raw", algorithm.name()];
+            let rows = ParquetRows::open(file, BATCH_ROWS, Some(&columns)).map_err(|error| refused(&error))?;
+            if let Some(codec) = rows.unsupported() {
+                return Err(refused(&format!("it is compressed with {codec}, which is not supported")));
+            }
+            let mut rows = rows;
+            while let Some(batch) = rows.next_rows().map_err(|error| refused(&error))? {
                 context.control.check()?;
-                let batch = batch.map_err(|error| refused(&error))?;
                 let columns =
                     ResultColumns::of(&batch, algorithm).ok_or_else(|| refused(&"its columns have the wrong types"))?;
                 self.add_batch(&columns, algorithm, context)?;
@@ -204,9 +214,16 @@ impl Expected {
     fn add_batch(&mut self, columns: &ResultColumns<'_>, algorithm: Algorithm, context: &Context) -> Result<()> {
         for row in 0..columns.shown.len() {
             let shown = if columns.shown.is_valid(row) { columns.shown.value(row) } else { "" };
-            let bytes = match columns.raw {
-                Some(raw) if raw.is_valid(row) => Some(raw.value(row).to_vec()),
-                _ => paths::unescape(shown),
+            let raw = columns.raw.filter(|raw| raw.is_valid(row)).map(|raw| raw.value(row));
+            let length = raw.map_or(shown.len(), <[u8]>::len).max(shown.len());
+            if length > manifest::LONGEST_LINE {
+                return Err(EngineError::invalid(format!(
+                    "options.manifest is a checksum result with a path of {length} bytes; no path is that long"
+                )));
+            }
+            let bytes = match raw {
+                Some(raw) => Some(raw.to_vec()),
+                None => paths::unescape(shown),
             };
             let digest = columns.digests.is_valid(row).then(|| columns.digests.value(row).as_bytes());
             let digest = digest.and_then(Digest::from_hex);
@@ -226,15 +243,15 @@ impl Expected {
 }
 
 struct ResultColumns<'a> {
-    shown: &'a StringArray,
-    raw: Option<&'a BinaryArray>,
-    digests: &'a StringArray,
+    shown: &'a StringViewArray,
+    raw: Option<&'a BinaryViewArray>,
+    digests: &'a StringViewArray,
 }
 
 impl<'a> ResultColumns<'a> {
     fn of(batch: &'a RecordBatch, algorithm: Algorithm) -> Option<Self> {
-        let text = |name: &str| batch.column_by_name(name)?.as_any().downcast_ref::<StringArray>();
-        let raw = batch.column_by_name("path_raw").and_then(|column| column.as_any().downcast_ref::<BinaryArray>());
+        let text = |name: &str| batch.column_by_name(name)?.as_string_view_opt();
+        let raw = batch.column_by_name("path_raw").and_then(|column| column.as_binary_view_opt());
         Some(Self { shown: text("path")?, raw, digests: text(algorithm.name())? })
     }
 }

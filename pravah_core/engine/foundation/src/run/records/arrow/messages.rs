@@ -9,7 +9,7 @@ use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::{Block, Message, MessageHeader, MetadataVersion, root_as_footer, root_as_message};
 use arrow_schema::SchemaRef;
 
-use super::super::sizes::{self, Checked};
+use crate::tabular::pages::sizes::{self, Checked};
 
 /// How an Arrow file ends: the length of its footer, and its name.
 const END_BYTES: u64 = 10;

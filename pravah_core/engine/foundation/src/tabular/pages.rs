@@ -1,10 +1,17 @@
 //! Parquet, some rows at a time, as many as the pages allow that they are in.
 //!
 //! The reader of the library takes as many rows as it is told, whatever they hold. So each page is weighed before it is
-//! decoded: rows that need more than [`MOST_BYTES`] of further pages are read again, fewer at a time. Texts stay in
+//! decoded: rows that need too many bytes of further pages are read again, fewer at a time. Texts stay in
 //! their pages or dictionaries (views), however many rows have them.
 
-use std::sync::{Arc, Mutex};
+mod budget;
+mod deltas;
+mod packed;
+pub mod sizes;
+mod thrift;
+mod views;
+
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -18,17 +25,14 @@ use parquet::file::properties::ReaderProperties;
 use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::schema::types::ColumnDescriptor;
 
-use super::packed::PagePacking;
-use super::sizes::{self, Parquet};
-use super::views::viewed;
-use super::{LONGEST_ROW_BYTES, deltas};
-use crate::base::sync::lock;
+use self::budget::PageBudget;
+use self::packed::PagePacking;
+pub use self::sizes::Parquet;
+use self::views::viewed;
 
-/// Pages that some rows may need behind the first new one of each column.
-const MOST_BYTES: u64 = 8 << 20;
-/// Pages of all columns that may be in memory at once: so much, or so many times the file.
-const HELD_BYTES: u64 = 128 << 20;
-const HELD_TIMES: u64 = 16;
+/// The longest row of a table: its text is longer than what it is made of.
+pub const LONGEST_ROW_BYTES: usize = 32 << 20;
+
 /// Values without a length of their own, of one batch.
 const FIXED_BYTES: u64 = 32 << 20;
 /// Rows become fewer by this factor.
@@ -44,7 +48,7 @@ pub struct ParquetRows {
     metadata: Arc<ParquetMetaData>,
     levels: FieldLevels,
     schema: SchemaRef,
-    budget: Arc<Budget>,
+    budget: Arc<PageBudget>,
     /// Rows at a time: as asked for, and now. Both are powers of two: the smaller one divides what was read.
     whole: usize,
     rows: usize,
@@ -56,15 +60,27 @@ pub struct ParquetRows {
 }
 
 impl ParquetRows {
+    /// The columns of a file, before it is opened for some of them.
+    ///
     /// # Errors
     /// The file is damaged.
-    pub fn open(file: Parquet, rows: usize) -> Result<Self> {
+    pub fn schema_of(file: &Parquet) -> Result<SchemaRef> {
+        Ok(Arc::clone(ArrowReaderMetadata::load(file, Default::default())?.schema()))
+    }
+
+    /// Some rows at a time, of all columns, or of those that are named.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn open(file: Parquet, rows: usize, columns: Option<&[&str]>) -> Result<Self> {
         let file = Arc::new(file);
         let read = ArrowReaderMetadata::load(&*file, Default::default())?;
         let fields = viewed(read.schema().fields());
         let metadata = Arc::clone(read.metadata());
         let description = metadata.file_metadata().schema_descr();
-        let levels = parquet_to_arrow_field_levels(description, ProjectionMask::all(), Some(&fields))?;
+        let mask = columns
+            .map_or_else(ProjectionMask::all, |names| ProjectionMask::columns(description, names.iter().copied()));
+        let levels = parquet_to_arrow_field_levels(description, mask, Some(&fields))?;
         let fixed = description.columns().iter().map(|column| width(column)).fold(0, u64::saturating_add);
         if fixed > LONGEST_ROW_BYTES as u64 {
             return Err(ParquetError::General(format!("its rows have {fixed} bytes each")));
@@ -72,7 +88,7 @@ impl ParquetRows {
         let most = usize::try_from(FIXED_BYTES / fixed.max(1)).unwrap_or(usize::MAX).max(1);
         let whole = rows.clamp(1, most);
         let whole = 1 << whole.ilog2();
-        let budget = Arc::new(Budget::new(description.num_columns(), parquet::file::reader::Length::len(&*file)));
+        let budget = Arc::new(PageBudget::new(description.num_columns(), parquet::file::reader::Length::len(&*file)));
         let schema = Arc::new(Schema::new(fields));
         Ok(Self {
             file,
@@ -89,6 +105,7 @@ impl ParquetRows {
         })
     }
 
+    /// All columns of the file, their texts as views.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -111,7 +128,7 @@ impl ParquetRows {
     ///
     /// # Errors
     /// The file is damaged, or a row is too long.
-    pub fn next(&mut self) -> std::result::Result<Option<RecordBatch>, Box<dyn std::error::Error>> {
+    pub fn next_rows(&mut self) -> std::result::Result<Option<RecordBatch>, Box<dyn std::error::Error>> {
         while self.group < self.metadata.num_row_groups() {
             let reader = match &mut self.reader {
                 Some(reader) => reader,
@@ -156,70 +173,12 @@ fn width(column: &ColumnDescriptor) -> u64 {
     }
 }
 
-/// What the pages in memory take.
-struct Budget {
-    state: Mutex<Held>,
-    held: u64,
-}
-
-struct Held {
-    /// By column: bytes of its page and of its dictionary, and whether the batch has needed a new page.
-    columns: Vec<([u64; 2], bool)>,
-    all: u64,
-    /// Bytes of further pages, and how many there may be.
-    further: u64,
-    most: u64,
-    is_exceeded: bool,
-}
-
-impl Budget {
-    fn new(columns: usize, size: u64) -> Self {
-        let columns = vec![([0; 2], false); columns];
-        let state = Mutex::new(Held { columns, all: 0, further: 0, most: 0, is_exceeded: false });
-        Self { state, held: size.saturating_mul(HELD_TIMES).max(HELD_BYTES) }
-    }
-
-    /// So many rows come.
-    fn begin(&self, rows: usize) {
-        let mut state = lock(&self.state);
-        state.columns.iter_mut().for_each(|(_, is_new)| *is_new = false);
-        state.further = 0;
-        state.most = if rows == 1 { LONGEST_ROW_BYTES as u64 } else { MOST_BYTES };
-        state.is_exceeded = false;
-    }
-
-    fn is_exceeded(&self) -> bool {
-        lock(&self.state).is_exceeded
-    }
-
-    fn page(&self, column: usize, bytes: u64, is_dictionary: bool) -> Result<()> {
-        let mut guard = lock(&self.state);
-        let state = &mut *guard;
-        let (held, is_new) = &mut state.columns[column];
-        let before = std::mem::replace(&mut held[usize::from(is_dictionary)], bytes);
-        state.all = state.all - before + bytes;
-        if !is_dictionary && std::mem::replace(is_new, true) {
-            state.further = state.further.saturating_add(bytes);
-        }
-        if state.all > self.held {
-            let all = state.all;
-            return Err(ParquetError::General(format!("it needs {all} bytes of pages in memory at once")));
-        }
-        if state.further > state.most {
-            state.is_exceeded = true;
-            let most = state.most;
-            return Err(ParquetError::General(format!("a row is longer than {most} bytes")));
-        }
-        Ok(())
-    }
-}
-
 /// A row group whose pages are weighed.
 struct Group<'a> {
     file: &'a Arc<Parquet>,
     metadata: &'a Arc<ParquetMetaData>,
     group: usize,
-    budget: &'a Arc<Budget>,
+    budget: &'a Arc<PageBudget>,
 }
 
 impl RowGroups for Group<'_> {
@@ -280,7 +239,7 @@ struct Pages {
     column: Arc<ColumnDescriptor>,
     place: usize,
     packing: Option<PagePacking>,
-    budget: Arc<Budget>,
+    budget: Arc<PageBudget>,
 }
 
 impl Pages {
