@@ -18,6 +18,7 @@ mod arrays;
 mod chunk;
 mod dictionary;
 mod encoder;
+mod factories;
 mod file;
 mod hybrid;
 mod kept;

@@ -99,24 +99,28 @@ macro_rules! each {
 }
 
 impl Builder {
-    /// Of nothing yet.
-    pub fn new(column: &TargetColumn) -> Self {
+    /// Of nothing yet, with room for so many values.
+    pub fn new(column: &TargetColumn, room: usize) -> Self {
         let kind = if column.form == Form::Typed { column.kind } else { ColumnType::Text };
         let of = data_type(column);
         let values = match kind {
-            ColumnType::Integer => Values::Integer(Int64Builder::new()),
-            ColumnType::Float => Values::Float(Float64Builder::new()),
-            ColumnType::Decimal(..=NARROW, _) => Values::Decimal(Decimal128Builder::new().with_data_type(of)),
-            ColumnType::Decimal(..) => Values::Wide(Decimal256Builder::new().with_data_type(of)),
-            ColumnType::Boolean => Values::Boolean(BooleanBuilder::new()),
-            ColumnType::Date => Values::Date(Date32Builder::new()),
-            ColumnType::Timestamp(clock) if clock.is_nano => {
-                Values::Nanos(TimestampNanosecondBuilder::new().with_data_type(of))
+            ColumnType::Integer => Values::Integer(Int64Builder::with_capacity(room)),
+            ColumnType::Float => Values::Float(Float64Builder::with_capacity(room)),
+            ColumnType::Decimal(..=NARROW, _) => {
+                Values::Decimal(Decimal128Builder::with_capacity(room).with_data_type(of))
             }
-            ColumnType::Timestamp(_) => Values::Micros(TimestampMicrosecondBuilder::new().with_data_type(of)),
-            ColumnType::Time(clock) if clock.is_nano => Values::FineClock(Time64NanosecondBuilder::new()),
-            ColumnType::Time(_) => Values::Clock(Time64MicrosecondBuilder::new()),
-            ColumnType::Text => Values::Text(BinaryBuilder::new()),
+            ColumnType::Decimal(..) => Values::Wide(Decimal256Builder::with_capacity(room).with_data_type(of)),
+            ColumnType::Boolean => Values::Boolean(BooleanBuilder::with_capacity(room)),
+            ColumnType::Date => Values::Date(Date32Builder::with_capacity(room)),
+            ColumnType::Timestamp(clock) if clock.is_nano => {
+                Values::Nanos(TimestampNanosecondBuilder::with_capacity(room).with_data_type(of))
+            }
+            ColumnType::Timestamp(_) => {
+                Values::Micros(TimestampMicrosecondBuilder::with_capacity(room).with_data_type(of))
+            }
+            ColumnType::Time(clock) if clock.is_nano => Values::FineClock(Time64NanosecondBuilder::with_capacity(room)),
+            ColumnType::Time(_) => Values::Clock(Time64MicrosecondBuilder::with_capacity(room)),
+            ColumnType::Text => Values::Text(BinaryBuilder::with_capacity(room, room)),
         };
         Self { column: column.clone(), values }
     }

@@ -64,9 +64,8 @@ impl ConvertedChunk {
         let known = plan.columns.iter().filter_map(|column| Some((column.source?, column.known)));
         known.for_each(|(place, known)| needs[place] = known);
         let writers: Vec<Option<_>> = match &plan.output {
-            RecordOutput::Parquet(factory) if plan.writes() => {
-                factory.create_column_writers(0).map_err(failed)?.into_iter().map(Some).collect()
-            }
+            RecordOutput::Parquet(_) if plan.waiting().is_some() => plan.columns.iter().map(|_| None).collect(),
+            RecordOutput::Parquet(factories) if plan.writes() => factories.writers(0)?.into_iter().map(Some).collect(),
             RecordOutput::Text(_) => plan.columns.iter().map(|_| None).collect(),
             _ => Vec::new(),
         };
@@ -273,11 +272,24 @@ impl ConvertedChunk {
     pub fn close(&mut self, plan: &ConversionPlan) -> Result<()> {
         let encoders = std::mem::take(&mut self.encoders);
         if plan.writes() && self.rows > 0 && matches!(plan.output, RecordOutput::Parquet(_)) {
-            let columns = encoders.into_iter().enumerate().map(|(place, encoder)| encoder.close(plan, place));
-            self.columns = columns.collect::<Result<_>>()?;
+            self.close_columns(plan, encoders)?;
             for writer in std::mem::take(&mut self.writers) {
                 self.columns.push(Encoded::Many(writer.close().map_err(failed)?));
             }
+        }
+        Ok(())
+    }
+}
+
+impl ConvertedChunk {
+    fn close_columns(&mut self, plan: &ConversionPlan, encoders: Vec<ColumnEncoder>) -> Result<()> {
+        let factories = plan.waiting();
+        let mut writers = Vec::new().into_iter();
+        for (place, encoder) in encoders.into_iter().enumerate() {
+            if let Some(factories) = factories.filter(|factories| place % factories.each() == 0) {
+                writers = factories.writers(place)?.into_iter();
+            }
+            self.columns.push(encoder.close(plan, place, writers.next())?);
         }
         Ok(())
     }
@@ -325,6 +337,12 @@ fn token(records: Records<'_>, record: usize, source: usize) -> u64 {
         None | Some(b"" | b"null") => NULL,
         Some(token) => canon::text(token),
     }
+}
+
+/// How often each null word is no value, in all.
+pub fn add_words(own: &mut Vec<u64>, new: &[u64]) {
+    own.resize(own.len().max(new.len()), 0);
+    own.iter_mut().zip(new).for_each(|(own, new)| *own += new);
 }
 
 /// One more of the null words.

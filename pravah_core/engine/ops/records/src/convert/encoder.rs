@@ -1,7 +1,8 @@
 //! One column of a row group on its way to its encoded form.
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::Field;
+use arrow_select::concat::concat;
 use bytes::Bytes;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::column::writer::ColumnCloseResult;
@@ -14,11 +15,19 @@ use super::plan::{ConversionPlan, TargetColumn};
 use super::proof::{NULL, canon};
 use pravah_foundation::base::error::{EngineError, Result};
 
+/// Values that a column has room for from the start.
+const ROOM: usize = 1024;
+
+/// Arrays that become one: of very many columns each has a few values only.
+const KEPT: usize = 8;
+
 /// A column.
 pub struct ColumnEncoder {
     field: Field,
     writer: Option<ArrowColumnWriter>,
     values: Values,
+    /// What stays, while there is no writer.
+    kept: Vec<ArrayRef>,
     /// The hashes of what was added since the mark, if its values are proven.
     hashes: Option<Vec<u64>>,
 }
@@ -35,9 +44,10 @@ pub enum Encoded {
 }
 
 impl ColumnEncoder {
-    /// For one of the plan's columns; without a writer its values are asked for.
+    /// For one of the plan's columns; without a writer its values are asked for, or wait.
     pub fn new(plan: &ConversionPlan, column: &TargetColumn, writer: Option<ArrowColumnWriter>) -> Self {
         let proves = plan.layout.is_some() && !column.is_key;
+        let room = if plan.waiting().is_some() { 0 } else { ROOM };
         let few = if column.dictionary && !column.has_bloom && plan.zstd.is_some() && writer.is_some() {
             Dictionary::new(column, proves)
         } else {
@@ -46,7 +56,8 @@ impl ColumnEncoder {
         Self {
             field: Field::new(column.field_name(), data_type(column), true),
             writer,
-            values: few.map_or_else(|| Values::Many(Builder::new(column)), Values::Few),
+            values: few.map_or_else(|| Values::Many(Builder::new(column, room)), Values::Few),
+            kept: Vec::new(),
             hashes: proves.then(Vec::new),
         }
     }
@@ -142,39 +153,56 @@ impl ColumnEncoder {
     /// There are too many values for a dictionary of ours.
     fn spill(&mut self, column: &TargetColumn) {
         if let Values::Few(dictionary) = &self.values {
-            let mut builder = Builder::new(column);
+            let mut builder = Builder::new(column, ROOM);
             dictionary.spill(&mut builder);
             self.values = Values::Many(builder);
         }
     }
 
     fn write(&mut self) -> Result<()> {
-        let (Values::Many(builder), Some(writer)) = (&mut self.values, &mut self.writer) else { return Ok(()) };
-        let array = builder.finish()?;
-        for leaf in compute_leaves(&self.field, &array).map_err(failed)? {
+        let Values::Many(builder) = &mut self.values else { return Ok(()) };
+        let mut array = builder.finish()?;
+        if self.writer.is_none() {
+            Array::shrink_to_fit(&mut array);
+            self.kept.push(array);
+            if self.kept.len() >= KEPT {
+                let kept: Vec<&dyn Array> = self.kept.iter().map(AsRef::as_ref).collect();
+                self.kept = vec![concat(&kept).map_err(failed)?];
+            }
+            return Ok(());
+        }
+        self.encode(&array)
+    }
+
+    fn encode(&mut self, array: &ArrayRef) -> Result<()> {
+        let writer = self.writer.as_mut().ok_or_else(|| EngineError::internal("a column without a writer"))?;
+        for leaf in compute_leaves(&self.field, array).map_err(failed)? {
             writer.write(&leaf).map_err(failed)?;
         }
         Ok(())
     }
 
-    /// The column chunk.
+    /// The column chunk; `writer` is for values that waited for it.
     ///
     /// # Errors
     /// What the Parquet library says.
-    pub fn close(mut self, plan: &ConversionPlan, place: usize) -> Result<Encoded> {
-        match (&self.values, plan.zstd, plan.descriptors.get(place)) {
-            (Values::Few(dictionary), Some(level), Some(column)) if !dictionary.is_empty() => {
-                dictionary.encode(column, level).map(|(bytes, close)| Encoded::Few(bytes, close))
-            }
-            _ => {
-                if matches!(self.values, Values::Few(_)) {
-                    self.spill(&plan.columns[place]);
-                    self.write()?;
-                }
-                let writer = self.writer.ok_or_else(|| EngineError::internal("a column without a writer"))?;
-                writer.close().map(Encoded::Many).map_err(failed)
-            }
+    pub fn close(mut self, plan: &ConversionPlan, place: usize, writer: Option<ArrowColumnWriter>) -> Result<Encoded> {
+        if let (Values::Few(dictionary), Some(level), Some(column)) =
+            (&self.values, plan.zstd, plan.descriptors.get(place))
+            && !dictionary.is_empty()
+        {
+            return dictionary.encode(column, level).map(|(bytes, close)| Encoded::Few(bytes, close));
         }
+        self.writer = self.writer.or(writer);
+        for array in std::mem::take(&mut self.kept) {
+            self.encode(&array)?;
+        }
+        if matches!(self.values, Values::Few(_)) {
+            self.spill(&plan.columns[place]);
+            self.write()?;
+        }
+        let writer = self.writer.ok_or_else(|| EngineError::internal("a column without a writer"))?;
+        writer.close().map(Encoded::Many).map_err(failed)
     }
 }
 

@@ -9,7 +9,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::chunk::{ConversionRules, ConvertedChunk, Tokens};
+use super::chunk::{self, ConversionRules, ConvertedChunk, Tokens};
+use super::factories::Factories;
 use super::kept::ColumnAs;
 use super::options::{BadRecords, ConvertOptions, Schema, To};
 use super::plan::{self, ConversionPlan, RecordOutput, Way};
@@ -93,13 +94,17 @@ impl Convert {
             plan::properties(&plan.columns, &self.options)?
         };
         let file = Arc::clone(&writing.file);
+        let schema = match plan.way {
+            Way::Rows => rows::schema(head, &plan.columns),
+            _ => plan::schema(&plan.columns),
+        };
         let arrow = match plan.way {
-            Way::Rows => rows::writer(file, head, &plan.columns, properties)?,
-            _ => ArrowWriter::try_new(file, plan::schema(&plan.columns), Some(properties)).map_err(failed)?,
+            Way::Rows => rows::writer(file, &schema, &plan.columns, properties)?,
+            _ => ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties)).map_err(failed)?,
         };
         let (writer, factory) = arrow.into_serialized_writer().map_err(failed)?;
         plan.descriptors = writer.schema_descr().columns().to_vec();
-        plan.output = RecordOutput::Parquet(factory);
+        plan.output = RecordOutput::Parquet(Factories::new(&writer, &schema, factory)?);
         Ok(Some((Writer::Parquet(Box::new(writer)), writing)))
     }
 
@@ -221,11 +226,6 @@ impl Convert {
     }
 }
 
-fn add_words(own: &mut Vec<u64>, new: &[u64]) {
-    own.resize(own.len().max(new.len()), 0);
-    own.iter_mut().zip(new).for_each(|(own, new)| *own += new);
-}
-
 /// # Errors
 /// [`EngineError::Internal`] when a record is neither written nor rejected, or both.
 fn conserved(head: &Head, read: u64, written: u64, rejected: u64) -> Result<()> {
@@ -311,7 +311,7 @@ impl RecordHandler for Convert {
         file.rejected += part.rejects.all.len() as u64;
         file.nulled += part.nulled;
         file.rounded.iter_mut().zip(&part.rounded).for_each(|(own, new)| *own += new);
-        file.words.iter_mut().zip(&part.words).for_each(|(own, new)| add_words(own, new));
+        file.words.iter_mut().zip(&part.words).for_each(|(own, new)| chunk::add_words(own, new));
         file.tokens.iter_mut().zip(&part.tokens).for_each(|(own, new)| own.join(*new));
         if let (Some(own), Some(new)) = (&mut file.proof, &part.proof) {
             own.join(new);

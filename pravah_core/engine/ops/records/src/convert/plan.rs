@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use arrow_schema::{Field, FieldRef, Schema as ArrowSchema, SchemaRef};
-use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use parquet::basic::Encoding;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
+use super::factories::Factories;
 use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 use super::proof::{self, ColumnAt, Layout};
 use super::{Convert, failed, rows};
@@ -104,7 +104,7 @@ pub enum RecordOutput {
     /// They cannot be written, which is an issue already.
     Refused,
     /// Columns, whose encoders this makes.
-    Parquet(ArrowRowGroupWriterFactory),
+    Parquet(Factories),
     /// Lines.
     Text(To),
 }
@@ -113,6 +113,14 @@ impl ConversionPlan {
     /// Columns whose values are not proven.
     pub fn uncovered(&self) -> u64 {
         self.layout.iter().flatten().filter(|at| matches!(at, ColumnAt::Name(_))).count() as u64
+    }
+
+    /// What makes the writers of columns whose values wait for the end of their chunk, since they are very many.
+    pub fn waiting(&self) -> Option<&Factories> {
+        match &self.output {
+            RecordOutput::Parquet(factories) => Some(factories).filter(|factories| factories.is_wide()),
+            _ => None,
+        }
     }
 
     /// True while what is encoded will be written.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_row::{RowConverter, SortField};
 use arrow_schema::{DataType, Field, FieldRef, Fields, IntervalUnit, Schema, SchemaRef};
-use parquet::arrow::arrow_writer::{ArrowWriterOptions, compute_leaves};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowWriterOptions, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, add_encoded_arrow_schema_to_metadata};
 use parquet::file::properties::WriterProperties;
 
 use super::chunk::ConvertedChunk;
+use super::encoder::Encoded;
+use super::factories::Factories;
 use super::failed;
 use super::options::{ConvertOptions, To};
 use super::plan::{ConversionPlan, Form, TargetColumn};
@@ -82,18 +84,22 @@ fn is_arranged(fields: &[Field], options: &ConvertOptions) -> bool {
 /// What the Parquet library says.
 pub fn writer<W: std::io::Write + Send>(
     file: W,
-    head: &Head,
+    schema: &SchemaRef,
     columns: &[TargetColumn],
     mut properties: WriterProperties,
 ) -> Result<ArrowWriter<W>> {
     let plain: Fields = columns.iter().filter_map(|column| column.field.clone()).collect();
     // Readers are told the types of the source; the arrays at hand may be views of texts.
     add_encoded_arrow_schema_to_metadata(&Schema::new(plain), &mut properties);
+    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+    ArrowWriter::try_new_with_options(file, Arc::clone(schema), options).map_err(failed)
+}
+
+/// The columns of the source under the names that they get.
+pub fn schema(head: &Head, columns: &[TargetColumn]) -> SchemaRef {
     let fields = head.schema.iter().flat_map(|schema| schema.fields());
     let own = |(field, column): (&FieldRef, &TargetColumn)| Field::clone(field).with_name(&column.name);
-    let schema = Arc::new(Schema::new(fields.zip(columns).map(own).collect::<Vec<_>>()));
-    let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
-    ArrowWriter::try_new_with_options(file, schema, options).map_err(failed)
+    Arc::new(Schema::new(fields.zip(columns).map(own).collect::<Vec<_>>()))
 }
 
 impl ConvertedChunk {
@@ -113,19 +119,42 @@ impl ConvertedChunk {
             return records::objects(batch, &names, &mut self.text);
         }
         // What the library cannot write is this file's trouble, also where it panics.
-        guarded(|| Ok(self.encode_rows(batch))).unwrap_or_else(|panic| Err(panic.to_string()))
+        guarded(|| {
+            Ok(match plan.waiting() {
+                Some(factories) => self.encode_wide_rows(factories, batch),
+                None => encode(&mut self.writers.iter_mut(), batch.schema().fields(), batch.columns()),
+            })
+        })
+        .unwrap_or_else(|panic| Err(panic.to_string()))
     }
 
-    fn encode_rows(&mut self, batch: &RecordBatch) -> std::result::Result<Lost, String> {
-        let mut writers = self.writers.iter_mut();
-        for (field, array) in batch.schema().fields().iter().zip(batch.columns()) {
-            for leaf in compute_leaves(field, array).map_err(|error| error.to_string())? {
-                let writer = writers.next().ok_or("it has more columns than its schema says")?;
-                writer.write(&leaf).map_err(|error| error.to_string())?;
+    /// Rows of very many columns, some columns after the others; a chunk has no other rows.
+    fn encode_wide_rows(&mut self, factories: &Factories, batch: &RecordBatch) -> std::result::Result<Lost, String> {
+        let (schema, each) = (batch.schema(), factories.each());
+        for (group, arrays) in batch.columns().chunks(each).enumerate() {
+            let first = group * each;
+            let mut writers = factories.writers(first).map_err(|error| error.to_string())?;
+            encode(&mut writers.iter_mut(), &schema.fields()[first..first + arrays.len()], arrays)?;
+            for writer in writers {
+                self.columns.push(Encoded::Many(writer.close().map_err(|error| error.to_string())?));
             }
         }
         Ok(Lost::default())
     }
+}
+
+fn encode<'a>(
+    writers: &mut impl Iterator<Item = &'a mut ArrowColumnWriter>,
+    fields: &[FieldRef],
+    arrays: &[ArrayRef],
+) -> std::result::Result<Lost, String> {
+    for (field, array) in fields.iter().zip(arrays) {
+        for leaf in compute_leaves(field, array).map_err(|error| error.to_string())? {
+            let writer = writers.next().ok_or("it has more columns than its schema says")?;
+            writer.write(&leaf).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(Lost::default())
 }
 
 /// With texts and bytes of their own, where they were views of others.
