@@ -658,6 +658,41 @@ fn hard_links_may_come_before_what_they_lead_to() {
 }
 
 #[test]
+fn of_late_hard_links_of_one_name_the_last_wins() {
+    let link = |name, link| Member { link, ..member(b'1', name, b"") };
+    let tree = Tree::new();
+    let members = [
+        link("x", "one"),
+        link("x", "two"),
+        link("x", "three"),
+        // A link that comes behind a file of its name, and before one.
+        member(b'0', "y", b"earlier"),
+        link("y", "two"),
+        link("z", "one"),
+        member(b'0', "one", b"1"),
+        member(b'0', "three", b"3"),
+        member(b'0', "two", b"2"),
+        member(b'0', "z", b"later"),
+    ];
+    tree.file("links.tar", tar(&members));
+    // Hashes have another seed each time.
+    for attempt in 0..12 {
+        let done = decompress(&tree).output("job", "one job").run();
+        assert_eq!(messages(&done), "", "attempt {attempt}");
+        let content = |name: &str| fs::read_to_string(out(&tree).join("links").join(name)).unwrap();
+        assert_eq!(["x", "y", "z"].map(content), ["3", "2", "later"], "attempt {attempt}");
+        assert_eq!(done.summary()["replaced_members"], 4);
+        let members = done.table("members");
+        let told = members.iter().filter(|row| !row.is_null("note"));
+        let mut told: Vec<_> = told.map(|row| (row.text("member").to_owned(), row.text("note").to_owned())).collect();
+        told.sort();
+        let (before, after) = ("not unpacked: a later member has this name", "replaces an earlier member of this name");
+        let expected = [("x", before), ("x", before), ("y", after), ("z", before)];
+        assert_eq!(told, expected.map(|(name, note)| (name.to_owned(), note.to_owned())), "attempt {attempt}");
+    }
+}
+
+#[test]
 fn what_members_lose_is_counted() {
     let tree = Tree::new();
     let with = |mode, kind, name| Member { mode, ..member(kind, name, b"") };

@@ -132,6 +132,27 @@ fn what_is_not_to_be_kept_is_not_and_special_files_are_issues() {
 }
 
 #[test]
+fn times_beyond_2262_and_before_1677_are_kept_where_the_file_system_has_them() {
+    let tree = Tree::new();
+    tree.dir("folder").file("folder/far", "x").file("old", "y");
+    for (path, seconds, part) in
+        [("folder/far", 9_300_000_000, 5), ("old", -9_400_000_000, 7), ("folder", 9_400_000_000, 0)]
+    {
+        tree.modified(path, seconds, part);
+    }
+    let time = |path: &Path| fs::metadata(path).map(|meta| (meta.mtime(), meta.mtime_nsec())).unwrap();
+    let has = ["folder/far", "old", "folder"].map(|path| time(&tree.at(path)));
+    assert_eq!(compress(&tree, "gzip").run().summary()["times_cut"], 0);
+    let packed = tree.beside("packed");
+    let given = ["folder/far.gz", "old.gz", "folder"].map(|path| time(&packed.join(path)));
+    assert_eq!(has, given);
+    let back = tree.beside("back");
+    let job = spec("decompress", &packed).option("destination", back.to_str().unwrap());
+    assert_eq!(job.run().summary()["times_cut"], 0);
+    assert_eq!(["folder/far", "old"].map(|path| time(&back.join(path))), [has[0], has[1]]);
+}
+
+#[test]
 fn a_destination_that_is_used_near_or_no_path_is_refused_before_anything_is_written() {
     let tree = Tree::new();
     tree.file("a", "x").dir("below");

@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, Gid, Mode, Timespec, Timestamps, Uid};
 
 use super::time::Time;
 use crate::base::meta::Meta;
+use crate::source::walk::open::Root;
 
 /// What is kept of a file.
 #[derive(Debug, Clone, Copy)]
@@ -33,10 +34,9 @@ impl Attributes {
     /// Nothing is kept.
     pub const NONE: Self = Self { mode: None, mtime: None, owner: None };
 
-    /// Those of a file of the source.
-    pub fn of(meta: &Meta) -> Self {
-        let is_known = meta.mtime_ns != i64::MIN;
-        let mtime = Time::of_nanoseconds(meta.mtime_ns.into()).filter(|_| is_known);
+    /// Those of the entry at `path` of the source.
+    pub fn of(root: &Root, path: &[u8], meta: &Meta) -> Self {
+        let mtime = root.modified(path, meta).map(|(seconds, nanoseconds)| Time { seconds, nanoseconds });
         let owner = Some((meta.uid, meta.gid)).filter(|_| !meta.is_object());
         Self { mode: Some(meta.mode), mtime, owner }
     }

@@ -1,5 +1,7 @@
 //! Opening the source and what lies below it, without following a link that was not asked for.
 
+mod modified;
+
 use std::io;
 use std::ops::{Deref, Range};
 use std::os::fd::{AsFd, OwnedFd};

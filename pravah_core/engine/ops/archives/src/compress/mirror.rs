@@ -82,8 +82,8 @@ impl Mirror {
         })
     }
 
-    fn attributes(&self, meta: &Meta) -> Attributes {
-        if self.keep_metadata { Attributes::of(meta) } else { Attributes::NONE }
+    fn attributes(&self, path: &[u8], meta: &Meta) -> Attributes {
+        if self.keep_metadata { Attributes::of(&self.context.root, path, meta) } else { Attributes::NONE }
     }
 
     fn codec(&self) -> Codec {
@@ -129,7 +129,7 @@ impl Mirror {
         }
         match self.context.root.read_link(path) {
             Err(error) => control.io_issue("read", path, &error),
-            Ok(target) => match self.destination.symlink(path, &target, self.attributes(meta)) {
+            Ok(target) => match self.destination.symlink(path, &target, self.attributes(path, meta)) {
                 Err(refused) => refused.tell(control, path)?,
                 Ok(()) => drop(self.links.fetch_add(1, Relaxed)),
             },
@@ -144,7 +144,7 @@ impl Mirror {
             return Ok(());
         }
         let output = Arc::clone(&writing.file);
-        if let Err(refused) = self.destination.publish(&self.target(path), writing, self.attributes(meta)) {
+        if let Err(refused) = self.destination.publish(&self.target(path), writing, self.attributes(path, meta)) {
             return refused.tell(&self.context.control, path);
         }
         // A size that is not that of the content says nothing of it.
@@ -291,7 +291,9 @@ impl Operation for Mirror {
         others.into_iter().try_for_each(|(name, meta)| self.other(&paths::join(&batch.directory.path, name), meta))?;
         if batch.last && (batch.empty_directory || !batch.is_empty()) {
             let directory = &batch.directory;
-            if let Err(refused) = self.destination.directory(&directory.path, self.attributes(&directory.meta)) {
+            if let Err(refused) =
+                self.destination.directory(&directory.path, self.attributes(&directory.path, &directory.meta))
+            {
                 refused.tell(&self.context.control, &directory.path)?;
             }
         }

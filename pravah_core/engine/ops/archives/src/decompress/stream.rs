@@ -227,7 +227,8 @@ impl CompressedFile {
             let format = format!("tar in {}", codec.name());
             return Ok(Done { format, unpacked: meter.unpacked(), members: Some(members), target, behind });
         }
-        let came = shared.output.file(&target, MemberContent::of(&mut content), Attributes::of(&self.meta))?;
+        let attributes = Attributes::of(&shared.context.root, &self.path, &self.meta);
+        let came = shared.output.file(&target, MemberContent::of(&mut content), attributes)?;
         Ok(Done { format: codec.name().into(), unpacked: came.length, members: None, target, behind: came.behind })
     }
 

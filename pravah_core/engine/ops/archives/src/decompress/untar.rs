@@ -1,6 +1,6 @@
 //! The members of a tar, one after the other.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -31,14 +31,14 @@ pub fn unpack(
     meter: &UnpackMeter,
 ) -> Result<u64, UnpackStop> {
     let mut tar = TarReader::new(reader);
-    let mut members = Members { shared, file, folder, made: HashSet::new(), waiting: HashMap::new() };
+    let mut members = Members { shared, file, folder, made: HashMap::new(), waiting: HashMap::new() };
     let mut count = 0;
     while let Some(entry) = tar.next()? {
         count += 1;
         if count > shared.limits.members {
             return Err(shared.limits.too_many_members(meter));
         }
-        members.place(entry, &mut tar, meter)?;
+        members.place((count, entry), &mut tar, meter)?;
     }
     members.late()?;
     let stream = tar.behind.stream.take();
@@ -53,10 +53,10 @@ struct Members<'a> {
     shared: &'a Shared,
     file: &'a CompressedFile,
     folder: &'a [u8],
-    /// What members became files and links, by hashes of their paths.
-    made: HashSet<u128>,
-    /// Hard links that came before what they lead to, by the hash of its path.
-    waiting: HashMap<u128, Vec<TarEntry>>,
+    /// Which members became files and links, by hashes of their paths: their places in the archive.
+    made: HashMap<u128, u64>,
+    /// Hard links that came before what they lead to, by the hash of its path, with their places.
+    waiting: HashMap<u128, Vec<(u64, TarEntry)>>,
 }
 
 impl Members<'_> {
@@ -71,7 +71,7 @@ impl Members<'_> {
 
     fn place(
         &mut self,
-        entry: TarEntry,
+        (place, entry): (u64, TarEntry),
         tar: &mut TarReader<impl Read>,
         meter: &UnpackMeter,
     ) -> Result<(), UnpackStop> {
@@ -79,12 +79,12 @@ impl Members<'_> {
         if entry.what == What::HardLink
             && let Some(target) = self.hash(&entry.link)
             && hash != Some(target)
-            && !self.made.contains(&target)
+            && !self.made.contains_key(&target)
         {
-            self.waiting.entry(target).or_default().push(entry);
+            self.waiting.entry(target).or_default().push((place, entry));
             return Ok(());
         }
-        let replaces = hash.is_some_and(|hash| self.made.contains(&hash));
+        let replaces = hash.is_some_and(|hash| self.made.contains_key(&hash));
         let member = self.member(&entry, replaces);
         if let Some(trouble) = &entry.trouble {
             member.tell(IssueKind::Malformed, trouble);
@@ -92,7 +92,7 @@ impl Members<'_> {
         let Some((kind, length)) = member_of(&member, &entry, tar, meter)? else { return Ok(()) };
         let is_replacing = replaces && kind != MemberKind::Directory;
         self.row(&entry, (kind, length), is_replacing.then_some(REPLACES))?;
-        self.made.extend(hash.filter(|_| kind != MemberKind::Directory));
+        self.made.extend(hash.filter(|_| kind != MemberKind::Directory).map(|hash| (hash, place)));
         Ok(())
     }
 
@@ -104,25 +104,29 @@ impl Members<'_> {
         Ok(rows.member(&self.file.path, &entry.name, placed, replaced)?)
     }
 
-    /// Make the hard links that came before their targets.
+    /// Make the hard links that came before their targets. Of members of one name the last in the archive wins, as if
+    /// each link had been made in its place.
     fn late(&mut self) -> Result<(), UnpackStop> {
-        let met: Vec<u128> = self.waiting.keys().copied().filter(|target| self.made.contains(target)).collect();
-        let mut ready: Vec<TarEntry> = met.iter().filter_map(|target| self.waiting.remove(target)).flatten().collect();
-        while let Some(entry) = ready.pop() {
+        let met: Vec<u128> = self.waiting.keys().copied().filter(|target| self.made.contains_key(target)).collect();
+        let mut ready: BTreeMap<u64, TarEntry> =
+            met.iter().filter_map(|target| self.waiting.remove(target)).flatten().collect();
+        while let Some((place, entry)) = ready.pop_last() {
             self.shared.context.control.check()?;
             let hash = self.hash(&entry.name);
-            if hash.is_some_and(|hash| self.made.contains(&hash)) {
+            let earlier = hash.and_then(|hash| self.made.get(&hash).copied());
+            if earlier.is_some_and(|earlier| earlier > place) {
                 self.row(&entry, (MemberKind::HardLink, 0), Some(REPLACED))?;
                 continue;
             }
-            let Some(placed) = self.member(&entry, false).hard_link(&entry.link)? else { continue };
-            self.row(&entry, placed, None)?;
-            self.made.extend(hash);
+            let replaces = earlier.is_some();
+            let Some(placed) = self.member(&entry, replaces).hard_link(&entry.link)? else { continue };
+            self.row(&entry, placed, replaces.then_some(REPLACES))?;
+            self.made.extend(hash.map(|hash| (hash, place)));
             ready.extend(hash.and_then(|hash| self.waiting.remove(&hash)).into_iter().flatten());
         }
-        let mut lost: Vec<TarEntry> = self.waiting.drain().flat_map(|(_, entries)| entries).collect();
-        lost.sort_by(|one, other| one.name.cmp(&other.name));
-        for entry in lost {
+        let mut lost: Vec<(u64, TarEntry)> = self.waiting.drain().flat_map(|(_, entries)| entries).collect();
+        lost.sort_by(|(place, one), (other_place, other)| (&one.name, place).cmp(&(&other.name, other_place)));
+        for (_, entry) in lost {
             let target = paths::escape(&entry.link);
             self.member(&entry, false).refuse(&format!(
                 "is a hard link to {target}, which the archive does not contain, or was not unpacked"
