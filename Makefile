@@ -20,6 +20,8 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 STEP = printf '[%s] %s\n' "$$(date +%T)"
 DIST ?= dist
 CORPORA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pravah/corpora
+# Before make compares times itself.
+SOURCE_TIMES := $(shell $(PYTHON) .ci/source_times.py $(CARGO_TARGET_DIR))
 RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 # Twice the cores of a small machine: a test waits half of its time, for a browser or for another process.
 WORKERS ?= 4
