@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks import (
     again_cases,
+    drop_cases,
     engine_cases,
     file_cases,
     page_cases,
@@ -36,6 +37,7 @@ def _cases(corpora: Path, scratch: Path, runs: int) -> dict[str, Callable[[], It
         "profile": lambda: table_cases.profile(corpora, scratch, runs),
         "validate": lambda: table_cases.validate(corpora, scratch, runs),
         "convert": lambda: table_cases.convert(corpora, scratch, runs),
+        "drops": lambda: drop_cases.drops(scratch),
         "table-memory": lambda: table_cases.memory(corpora, scratch),
         "small-tables": lambda: table_cases.small_tables(corpora, scratch, runs),
         "rerun": lambda: again_cases.rerun(corpora, scratch, runs),
