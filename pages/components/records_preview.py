@@ -43,7 +43,7 @@ def _found(found: RecordsPreview) -> None:
         st.info(text.plain(note), icon=":material/info:")
     if found.table is None:
         return
-    st.caption(_words(found.table))
+    st.caption(text.plain(f"{found.table.found} To correct this, change the options of the operation."))
     left, right = st.columns(2) if found.table.lines else (None, st.container())
     if left is not None:
         left.markdown("**Lines of the file**")
@@ -52,16 +52,6 @@ def _found(found: RecordsPreview) -> None:
     _records(right, found.table)
     if not found.is_whole:
         st.caption("Only the beginning of the file was read.")
-
-
-def _words(table: PreviewTable) -> str:
-    kind = table.format if table.packed is None else f"{table.format} in {table.packed}"
-    parts = [f"{kind}, {table.encoding}"]
-    if table.delimiter is not None:
-        parts.append(f"delimiter: {table.delimiter}, confidence {table.confidence:.0%} ({table.reason})")
-    parts.append(f"header row: {'yes' if table.has_header else 'no'} ({table.header_reason})")
-    parts.append("To correct this, change the options of the operation.")
-    return text.plain(". ".join(part[0].upper() + part[1:].rstrip(".") for part in parts) + ".")
 
 
 def _records(place: st.delta_generator.DeltaGenerator, table: PreviewTable) -> None:

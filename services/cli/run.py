@@ -67,6 +67,16 @@ Baseline: TypeAlias = Annotated[
 ]
 
 
+Look: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--preview",
+        help="Start nothing: show how many files would be read, and the first records of the first table.",
+        rich_help_panel=RESULT,
+    ),
+]
+
+
 def run_arguments(  # noqa: PLR0913 - its options
     directory: Directory,
     output: Output = None,
@@ -77,6 +87,7 @@ def run_arguments(  # noqa: PLR0913 - its options
     name: Name = None,
     baseline: Baseline = None,
     idempotency_key: Key = None,
+    preview: Look = False,
 ) -> None:
     """Declare what every ``run`` takes beside an operation's own options."""
 
@@ -147,7 +158,13 @@ def run(chosen: declared.Chosen, values: dict[str, Any]) -> int:
 
     request = declared.request(chosen, values["directory"], values)
     with session.opened() as services:
-        return in_foreground(services, with_job_ids(services, request, values["baseline"]), values)
+        request = with_job_ids(services, request, values["baseline"])
+        if values["preview"]:
+            from services.cli import preview
+
+            preview.show(services, request, as_json=values["json"])
+            return 0
+        return in_foreground(services, request, values)
 
 
 def in_foreground(services: Services, request: JobRequest, values: dict[str, Any], show: Any = None) -> int:

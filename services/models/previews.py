@@ -60,6 +60,15 @@ class PreviewTable(Model):
     lines: list[str]
     records: list[PreviewRecord]
 
+    @property
+    def found(self) -> str:
+        """What was found, with its reasons, as sentences."""
+        parts = [f"{self.format if self.packed is None else f'{self.format} in {self.packed}'}, {self.encoding}"]
+        if self.delimiter is not None:
+            parts.append(f"delimiter: {self.delimiter} (confidence {self.confidence:.0%}: {self.reason})")
+        parts.append(f"header row: {'yes' if self.has_header else 'no'} ({self.header_reason})")
+        return ". ".join(part[0].upper() + part[1:].rstrip(".") for part in parts) + "."
+
 
 class RecordsPreview(Model):
     """What the beginning of one file shows.

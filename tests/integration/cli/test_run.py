@@ -196,6 +196,22 @@ def test_an_s3_prefix_is_a_source(cli: Cli, s3_server: str, s3_bucket: str, monk
     assert document["source"]["s3_uri"] == f"s3://{s3_bucket}/in"
 
 
+def test_a_preview_shows_the_first_records_and_starts_nothing(
+    cli: Cli, tree: TreeBuilder, services: bootstrap.Services
+) -> None:
+    source = tree({"a/t.csv": b"sep=;\nid;name\n1;\x1b[2J\n2;two\n3\n", "b.bin": b"\0" * 2048})
+    done = cli("run", "profile", source, "--preview")
+    assert "To be read, files: 2, directories: 2, size: 2.0 KiB. Nothing was started." in done.out
+    assert "a/t.csv" in done.out and "the first line says so" in done.out and "\x1b" not in done.out
+    assert done.out.splitlines()[-3:] == ["1   \\x1b[2J", "2   two", "3"]
+    found = cli("run", "convert", source, "--delimiter", "comma", "--preview", "--json").document
+    assert found["preview"]["files"] == 2
+    assert found["records"]["table"]["names"] == ["id;name"]
+    assert cli("run", "checksum", source, "--preview", "--json").document["records"] is None
+    assert cli("run", "checksum", source / "away", "--preview", status=3).out == ""
+    assert services.jobs.list().items == []
+
+
 def test_submit_prints_the_id_and_runs_nothing(cli: Cli, small: Path, services: bootstrap.Services) -> None:
     job_id = cli("submit", "inventory", small).out.strip()
     job = services.jobs.list().items[0]
