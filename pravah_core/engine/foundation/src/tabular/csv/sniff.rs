@@ -143,7 +143,7 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         let confidence = if counts.records.is_empty() { 0.0 } else { 0.5 };
         // Values of one column are not divided, whatever they hold.
         let dialect = Dialect { delimiter: ONE_COLUMN, ..counts.dialect };
-        return Sniffed { dialect, columns: 1, confidence, reason, begins: 0 };
+        return Sniffed { dialect, columns: 1, confidence, reason, begins: heading_end(sample) };
     };
     let next = found.get(1);
     let confidence = best.share() * best.score() / (best.score() + next.map_or(0.0, Found::score));
@@ -152,6 +152,28 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         Some(next) => format!("{}; next best, {}", said(best), said(next)),
     };
     made(best, confidence, reason)
+}
+
+/// Where the only column of a text begins behind what is set apart from it: lines of comments, or up to three lines
+/// before the only empty one.
+fn heading_end(sample: &[u8]) -> usize {
+    let lines: Vec<&[u8]> = sample.split_inclusive(|byte| *byte == b'\n').take(judge::LOOKED_AT).collect();
+    let is_empty = |line: &[u8]| line.trim_ascii().is_empty();
+    let comments = lines.iter().take_while(|line| line.starts_with(b"# ")).count();
+    let (above, below) = lines.split_at(comments);
+    let blank = lines.iter().position(|line| is_empty(line)).unwrap_or_default();
+    let is_set_apart =
+        (1..=3).contains(&blank) && lines.len() > blank + 2 && !lines[blank + 1..].iter().any(|line| is_empty(line));
+    let end =
+        if comments > 0 && below.iter().any(|line| !is_empty(line)) && !below.iter().any(|line| line.starts_with(b"#"))
+        {
+            above.len()
+        } else if is_set_apart {
+            blank + 1
+        } else {
+            0
+        };
+    lines[..end].iter().map(|line| line.len()).sum()
 }
 
 /// True when each comma stands between two digits.

@@ -112,23 +112,27 @@ impl Placed<'_> {
         if first == 0 {
             return Some(0);
         }
+        let weak = is_weak(self.counts.dialect.delimiter);
+        let share = self.body.share() >= LEAST_SHARE && self.body.alike > 1 && first <= MOST_PREAMBLE;
+        // What is set apart is no part of the table, whether that has names or not.
+        let is_comment = |record: usize| self.line(record).first() == Some(&b'#');
+        if !weak && share && ((0..first).all(is_comment) || self.has_blank_line(first)) {
+            return Some(first);
+        }
         let header = self.header(first);
         // A header with a delimiter too few or too many is the header all the same.
         if !header.is_proven && self.counts.records[first - 1].0 > 1 {
             return Some(first - 1);
         }
-        let weak = is_weak(self.counts.dialect.delimiter);
-        let share = self.body.share() >= LEAST_SHARE && self.body.alike > 1 && first <= MOST_PREAMBLE;
         if header.is_proven {
             return share.then_some(first);
         }
         // Only its place tells the names from a title: one word above two columns may as well name one column in which
         // the delimiter is a part of the values.
-        let is_title = first > 1
-            || self.line(0).first() == Some(&b'#')
-            || self.has_blank_line(first)
-            || self.line(0).contains(&b' ') && self.body.columns > 2;
-        (!weak && share && is_title && header.is_header).then_some(first)
+        let is_title = first > 1 || is_comment(0) || self.line(0).contains(&b' ') && self.body.columns > 2;
+        // Nor are lines without a delimiter records of three columns and more.
+        let is_alone = || self.body.columns > 2 && (0..first).all(|record| self.counts.records[record].0 == 1);
+        (!weak && share && is_title && (header.is_header || is_alone())).then_some(first)
     }
 
     fn has_blank_line(&self, first: usize) -> bool {

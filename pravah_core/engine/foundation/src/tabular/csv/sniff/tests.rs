@@ -81,6 +81,15 @@ fn lines_before_a_table_are_no_records_of_it() {
         ("sep=;\r\nid;name\r\n1;2,5\r\n", 7),
         ("\"sep=|\"\nid|name\n1|a,b\n", 8),
         ("SEP=,\nid,name\n1,a\n", 6),
+        // Set apart, so that no header has to tell where the table begins.
+        ("Report of the month\n\n1|2024-01-01|x\n2|2024-01-02|y\n", 21),
+        ("Exported 2024-03-01\nSource: ministry\n\"/a\"|\"4\"|\"x y\"\n\"\"|\"2\"|\"z\"\n", 37),
+        ("# made by a tool\n# version 3\n1;2024-01-01\n2;2024-01-02\n", 29),
+        ("# made by a tool\n# version 3\nname\nAnna\nBo\n", 29),
+        ("Report\nof May\n\nname\nAnna\nBo\n", 15),
+        ("name\n\nAnna\n\nBo\nEve\n", 0),
+        ("#tag\n#other\nplain\n", 0),
+        ("# one\n# two\n", 0),
     ] {
         let sniffed = of(text);
         assert_eq!(sniffed.begins, begins, "{text:?} {sniffed:?}");
