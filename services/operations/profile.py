@@ -81,7 +81,7 @@ _FILE_COLUMNS = (
     integer("size_bytes", "bytes", "Size of the file, as stored"),
     words(
         "encoding",
-        "utf-8, utf-16le, utf-16be or the encoding option; not utf-8, not shift_jis, …: some bytes are not valid",
+        "Encoding in which the file was read; not utf-8, not shift_jis, …: some bytes are not valid",
     ),
     words("packed", "Compression of the file"),
     words("delimiter", "Character between two fields"),

@@ -104,8 +104,8 @@ class ReadOptions(Options):
     encoding: Encoding = field(
         Encoding.AUTO,
         title="Encoding",
-        description="Encoding of files without a byte order mark. Auto: UTF-8, or UTF-16 if it is detected; files with "
-        f"bytes that are not valid in their encoding are reported. {ENCODING_NAMES}",
+        description="Encoding of files without a byte order mark. Auto: UTF-8; for a file that is not UTF-8, the "
+        f"encoding that its letters suggest, which is reported. {ENCODING_NAMES}",
         category="advanced",
     )
     quote: Quote = field(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from services import bootstrap
 from services.operations._spec import Encoding
 from tests.conftest import TreeBuilder
-from tests.integration.operations.conftest import Rows, RunJob
+from tests.integration.operations.conftest import Rows, RunJob, converted
 
 # Python's name, where it is another one.
 CODECS = {
@@ -94,11 +95,68 @@ def test_tables_are_read_in_their_encoding_and_what_is_not_valid_is_rejected(
     profiled = run_job("profile", source, options=options)
     assert [row["column"] for row in rows(profiled)] == ["名前", "値"]
     assert [row["encoding"] for row in rows(profiled, "files")] == ["not shift_jis"]
-    converted = run_job("convert", source, options=options)
-    (row,) = rows(converted)
+    written = run_job("convert", source, options=options)
+    (row,) = rows(written)
     assert (row["records_read"], row["records_written"], row["records_rejected"]) == (5, 3, 2)
-    rejects = [(row["record"], row["reason"]) for row in rows(converted, "rejects")]
+    rejects = [(row["record"], row["reason"]) for row in rows(written, "rejects")]
     assert rejects == [(3, "not valid Shift_JIS"), (4, "not valid Shift_JIS")]
     validated = run_job("validate", source, options=options)
     errors = rows(validated, "errors")
     assert [(row["record"], row["rule"]) for row in errors] == [(3, "encoding"), (4, "encoding")]
+
+
+# Of each script, words that everybody who writes it knows.
+WORDS = {
+    "windows-1252": "Müller Größe café naïve señor Zürich Åse Ørsted déjà façade",
+    "cp1250": "Łódź Kraków święto źródło żółty dąb Dvořák příliš žluťoučký",
+    "cp1251": "Москва привет улица название город сумма дата имя",
+    "koi8-r": "Москва привет улица название город сумма дата имя",
+    "cp1253": "Αθήνα καλημέρα όνομα πόλη ημερομηνία ποσό δρόμος",
+    "cp1255": "שלום ירושלים רחוב תאריך סכום עיר",
+    "cp1256": "السلام القاهرة شارع التاريخ المبلغ مدينة",
+    "cp932": "東京 大阪 名前 日付 株式会社 カタカナ ありがとう",
+    "euc-jp": "東京 大阪 名前 日付 株式会社 カタカナ ありがとう",
+    "gbk": "北京 上海 名称 日期 金额 城市 有限公司",
+    "big5": "台北 高雄 名稱 日期 金額 城市 有限公司",
+    "cp949": "서울 부산 이름 날짜 금액 도시 주식회사",
+}
+
+
+@pytest.mark.parametrize("plain", [0, 60_000], ids=["from the start", "first letters behind 1.5 MB"])
+def test_what_is_not_utf8_is_read_as_its_letters_say(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: TreeBuilder, plain: int
+) -> None:
+    files, expected = {}, {}
+    for codec, words in WORDS.items():
+        names = words.split()
+        lines = [f"{number},plain text {number}\n" for number in range(plain)]
+        lines += [f"{number},{names[number % len(names)]}\n" for number in range(40)]
+        files[f"{codec}.csv"] = "".join(["id,name\n", *lines]).encode(codec)
+        expected[codec] = names
+    view = run_job("convert", tree(files), options={"to": "csv"})
+    found = {row["path"].removesuffix(".csv"): row for row in rows(view)}
+    assert {(row["records_written"], row["records_rejected"]) for row in found.values()} == {(plain + 40, 0)}
+    for codec, names in expected.items():
+        written = converted(running, view, f"{codec}.csv").decode().splitlines()
+        assert [line.split(",")[1] for line in written[-40:]] == [names[n % len(names)] for n in range(40)], codec
+    told = {row["path"]: row["message"] for row in rows(view, "issues")}
+    assert set(told) == {f"{codec}.csv" for codec in WORDS}
+    assert all("is not UTF-8; it is read as" in message for message in told.values())
+
+
+def test_some_broken_bytes_do_not_make_another_encoding(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    files = {
+        "broken.csv": "id,name\n1,Größe\n2,Ωmega\n".encode() + b"3,caf\xe9\n",
+        "noise.csv": b"id,name\n1,\xff\xfe\n2,x\n",
+        "chosen.csv": b"id,name\n1,caf\xe9\n",
+    }
+    source = tree(files)
+    view = run_job("convert", source)
+    assert {row["path"]: row["records_rejected"] for row in rows(view)} == {
+        "broken.csv": 1,
+        "noise.csv": 1,
+        "chosen.csv": 0,
+    }
+    assert [row["records_rejected"] for row in rows(run_job("convert", source, options={"encoding": "utf-8"}))] == [
+        1
+    ] * 3

@@ -128,11 +128,12 @@ fn other_options_and_files_with_an_issue_are_read() {
     tree.file("ragged.csv", few(300, 2) + "1,2\n").file("latin.csv", few(300, 2).replace("some", "caf\u{e9}"));
     let latin: Vec<u8> = fs::read_to_string(tree.at("latin.csv")).unwrap().chars().map(|one| one as u8).collect();
     tree.file("latin.csv", latin).file("torn.csv.gz", &gzip(few(3000, 2).as_bytes())[..100]);
+    tree.file("titled.csv", "Report of the month\n\n".to_owned() + &few(300, 2));
     let first = profile(&tree).run();
     let known = baselines(&[&first], &TABLES);
     let (again, opened) = watched(&profile(&tree).baselines(known.clone()), &tree.path());
-    assert_eq!(opened, names(&["ragged.csv", "latin.csv", "torn.csv.gz"]));
-    assert!(again.count("issues") >= 3 && reused(&again) > 45);
+    assert_eq!(opened, names(&["ragged.csv", "latin.csv", "torn.csv.gz", "titled.csv"]));
+    assert!(again.count("issues") >= 4 && reused(&again) > 45);
     same(&again, &first);
     let other = profile(&tree).option("null_values", json!(["some words"]));
     let again = other.clone().baselines(known).run();

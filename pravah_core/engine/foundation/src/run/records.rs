@@ -23,6 +23,7 @@ mod nested;
 mod nulls;
 mod objects;
 mod options;
+mod piece;
 mod preview;
 mod reading;
 mod sample;
@@ -157,6 +158,8 @@ pub struct Records<'a> {
 /// What is counted of a file, or of its first chunks.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct RecordCounts {
+    /// What is said of its beginning.
+    pub notes: u64,
     /// Records, without the header.
     pub records: u64,
     /// Records of another number of fields than the file has columns.
@@ -211,6 +214,7 @@ impl RecordCounts {
             && self.oddities == Oddities::default()
             && self.lost == Lost::default()
             && self.not_utf8 == 0
+            && self.notes == 0
     }
 
     fn add(&mut self, next: &Self) {

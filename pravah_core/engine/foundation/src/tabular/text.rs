@@ -8,7 +8,7 @@ use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use self::guess::is_binary;
+pub use self::guess::{is_binary, is_telling};
 
 /// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
 /// finds bytes that are not valid in a file of UTF-8 finds these too; a U+FFFD is one that the file holds itself.
@@ -29,7 +29,7 @@ pub enum Encoding {
 pub struct ChosenEncoding(Option<Encoding>);
 
 impl ChosenEncoding {
-    /// UTF-8, or UTF-16 where the first bytes show it. Bytes that are not valid are kept.
+    /// What the bytes speak for. Those that are not valid are kept.
     pub const AUTO: Self = Self(None);
 }
 

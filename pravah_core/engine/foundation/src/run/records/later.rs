@@ -12,8 +12,8 @@ use super::RecordHandler;
 use super::batches::Batches;
 use super::format::Format;
 use super::head::{Head, Origin};
+use super::piece::{Piece, give};
 use super::reading::{FileReading, Open, Shared};
-use super::source::{Piece, give};
 use super::weight;
 use super::work::Work;
 use super::workbook::SheetOfBook;
@@ -24,6 +24,7 @@ use crate::base::sync::lock;
 use crate::io::digest::{End, FileReader, Reading, Readings, Trouble};
 use crate::run::context::Context;
 use crate::tabular::json::Shape;
+use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
 
 /// The name of the stage in which they are read.
@@ -41,6 +42,8 @@ const LEAST_BYTES: usize = 1 << 20;
 pub enum KnownFormat {
     /// The keys of its objects.
     Shape(Arc<Shape>),
+    /// The encoding of its text, which its beginning did not tell.
+    Encoding(Encoding),
     /// It is a table.
     Table(Format),
     /// It is a sheet of a workbook.

@@ -1,18 +1,15 @@
 //! The reading side of a file: bytes in, chunks of whole records out.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use arrow_array::RecordBatch;
-
-use super::batches::Leaves;
 use super::format::Format;
 use super::head::{Head, Origin};
 use super::later::KnownFormat;
-use super::reading::{CHUNKS_PER_THREAD, Open, Shared};
+use super::piece::{Piece, give};
+use super::reading::{Open, Shared};
 use super::work::Work;
 use super::{LONGEST_BYTES, RecordHandler};
-use crate::base::error::{Result, guarded};
+use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::sync::lock;
@@ -20,7 +17,7 @@ use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::unpack;
 use crate::tabular::csv;
-use crate::tabular::csv::{Chunk, Cutter, Overlong};
+use crate::tabular::csv::{Cutter, Overlong};
 use crate::tabular::json::{Elements, Learner, Shape};
 use crate::tabular::split::line_end;
 use crate::tabular::text;
@@ -38,7 +35,7 @@ struct Learning {
 }
 
 /// Text of objects that is kept until its keys are known: what is longer is read twice.
-const KEPT_BYTES: usize = 4 << 20;
+pub(super) const KEPT_BYTES: usize = 4 << 20;
 
 /// The reading side of a file.
 pub(super) struct Source<T: RecordHandler> {
@@ -54,6 +51,10 @@ pub(super) struct Source<T: RecordHandler> {
     known: Option<KnownFormat>,
     /// With the bytes of the byte order mark.
     pub decoder: Option<(Decoder, u64)>,
+    /// The encoding that an earlier reading told.
+    encoding: Option<Encoding>,
+    /// All of it was ASCII: other bytes may still tell another encoding than UTF-8.
+    is_ascii: bool,
     /// Text that came before the head could be told.
     start: Vec<u8>,
     cut: Option<(Arc<Work<T>>, Cutter)>,
@@ -64,9 +65,10 @@ pub(super) struct Source<T: RecordHandler> {
 impl<T: RecordHandler> Source<T> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
-        let shape = match lock(&shared.known).get(path) {
-            Some(KnownFormat::Shape(shape)) => Some(Arc::clone(shape)),
-            _ => None,
+        let (shape, encoding) = match lock(&shared.known).get(path) {
+            Some(KnownFormat::Shape(shape)) => (Some(Arc::clone(shape)), None),
+            Some(KnownFormat::Encoding(encoding)) => (None, Some(*encoding)),
+            _ => (None, None),
         };
         Self {
             _open: Open::new(shared),
@@ -78,6 +80,8 @@ impl<T: RecordHandler> Source<T> {
             learning: None,
             known: None,
             decoder: None,
+            encoding,
+            is_ascii: true,
             start: Vec::new(),
             cut: None,
             ended: false,
@@ -90,12 +94,16 @@ impl<T: RecordHandler> Source<T> {
             if self.is_no_stream(bytes) || self.is_table(bytes) {
                 return Ok(false);
             }
-            let (encoding, mark) = Encoding::guess(bytes, self.shared.options.encoding);
+            let guessed = || Encoding::guess(bytes, self.shared.options.encoding);
+            let (encoding, mark) = self.encoding.map_or_else(guessed, |known| (known, 0));
             if encoding == Encoding::UTF_8 && mark == 0 && self.is_no_text(bytes) {
                 return Ok(false);
             }
             bytes = &bytes[mark..];
             self.decoder = Some((Decoder::new(encoding), mark as u64));
+        }
+        if self.is_ascii && self.is_late(bytes) {
+            return Ok(false);
         }
         let mut buffer = Vec::new();
         let Some((decoder, _)) = &mut self.decoder else { return Ok(false) };
@@ -103,6 +111,25 @@ impl<T: RecordHandler> Source<T> {
         self.ended |= last;
         self.text(text, last)?;
         Ok(!self.ended)
+    }
+
+    /// The first bytes that are not ASCII may come after records that were read as UTF-8, and tell another encoding: then
+    /// it is read again with that. What is known of JSON is its keys, and its standard knows no other encoding.
+    fn is_late(&mut self, bytes: &[u8]) -> bool {
+        if bytes.is_ascii() {
+            return false;
+        }
+        self.is_ascii = false;
+        let is_guessed = self.shared.options.encoding == ChosenEncoding::AUTO
+            && self.decoder.as_ref().is_some_and(|(decoder, mark)| decoder.encoding() == Encoding::UTF_8 && *mark == 0);
+        let Some(work) = self.cut.as_ref().map(|(work, _)| work).filter(|_| is_guessed && self.shape.is_none()) else {
+            return false;
+        };
+        let Some(encoding) = Encoding::of_letters(bytes) else { return false };
+        work.give_up();
+        self.known = Some(KnownFormat::Encoding(encoding));
+        self.ended = true;
+        true
     }
 
     /// A file whose name says that it is packed, and which begins as none that is, holds no text, whatever it looks like.
@@ -214,7 +241,14 @@ impl<T: RecordHandler> Source<T> {
         }
         let sniffed = csv::sniff(start, &options.asked());
         let is_whole = !may_wait || sniffed.ends_a_record(start);
-        is_whole.then(|| Head::of(origin, encoding, start, sniffed, options.header))
+        let is_guessed = options.encoding == ChosenEncoding::AUTO && encoding.1 == 0;
+        is_whole.then(|| {
+            let mut head = Head::of(origin, encoding, start, sniffed, options.header);
+            if let (true, Some(note)) = (is_guessed, encoding.0.told_by_letters()) {
+                head.notes.push(note);
+            }
+            head
+        })
     }
 
     /// Begin with the records, where `start` tells the head; else false.
@@ -268,6 +302,9 @@ impl<T: RecordHandler> Source<T> {
             self.take(&[], true)?;
         }
         if let Some(known) = self.known.take().filter(|_| whole.is_some()) {
+            if let Some((work, _)) = self.cut.take() {
+                work.leave(&self.shared)?;
+            }
             lock(&self.shared.known).insert(self.origin.path.clone(), known);
             lock(&self.shared.later).push(std::mem::take(&mut self.origin.path));
             return Ok(());
@@ -305,89 +342,5 @@ impl Learning {
         self.rest.clear();
         self.rest.extend_from_slice(&text[whole..]);
         Ok(())
-    }
-}
-
-/// A chunk on its way.
-pub(super) enum Piece {
-    /// Records.
-    Text(Chunk),
-    /// Rows of a table, to be made records.
-    Rows(RecordBatch, Arc<Leaves>),
-}
-
-impl Piece {
-    /// Work on it here.
-    fn work<T: RecordHandler>(self, shared: &Shared<T>, work: &Work<T>, index: u32) -> Result<()> {
-        let text = match self {
-            Self::Text(chunk) => {
-                let skip = (work.head.records_at.saturating_sub(chunk.offset) as usize).min(chunk.text.len());
-                work.chunk(shared, index, &chunk.text, skip)?;
-                chunk.text
-            }
-            Self::Rows(batch, leaves) => {
-                let fail = |message: String| {
-                    if work.give_up() {
-                        shared.control.issue("read", &work.head.path, IssueKind::Malformed, message);
-                    }
-                    Ok(())
-                };
-                match work.rows(shared, index, &batch)? {
-                    Ok(true) => return Ok(()),
-                    Ok(false) => {}
-                    Err(message) => return fail(message),
-                }
-                let mut text = lock(&shared.spare).pop().unwrap_or_default();
-                let made = leaves.text(&batch, usize::MAX, &mut text);
-                drop(batch);
-                match made {
-                    Ok((_, lost)) => {
-                        work.lose(lost);
-                        work.chunk(shared, index, &text, 0)?;
-                    }
-                    Err(message) => fail(message)?,
-                }
-                text
-            }
-        };
-        take_back(shared, text);
-        Ok(())
-    }
-}
-
-/// Have a chunk worked on, here or elsewhere.
-pub(super) fn give<T: RecordHandler>(
-    shared: &Arc<Shared<T>>,
-    work: &Arc<Work<T>>,
-    index: u32,
-    piece: Piece,
-) -> Result<()> {
-    // Outside the pool there is nobody to hand it to: a stream that is unpacked keeps its thread busy anyway.
-    let is_here = rayon::current_thread_index().is_none()
-        || shared.threads == 1
-        || shared.chunks.load(Ordering::Relaxed) >= shared.threads * CHUNKS_PER_THREAD;
-    if is_here {
-        return piece.work(shared, work, index);
-    }
-    shared.chunks.fetch_add(1, Ordering::Relaxed);
-    work.enter();
-    let (open, work) = (Open::new(shared), Arc::clone(work));
-    rayon::spawn(move || {
-        let shared = &open.0;
-        let done = guarded(|| piece.work(shared, &work, index));
-        shared.chunks.fetch_sub(1, Ordering::Relaxed);
-        if let Err(error) = done.and_then(|()| guarded(|| work.leave(shared))) {
-            shared.control.fail(error);
-        }
-    });
-    Ok(())
-}
-
-fn take_back<T: RecordHandler>(shared: &Shared<T>, mut text: Vec<u8>) {
-    let is_usual = text.capacity() <= shared.chunk_bytes.max(KEPT_BYTES) * 2;
-    let mut spare = lock(&shared.spare);
-    if is_usual && spare.len() <= shared.threads * CHUNKS_PER_THREAD {
-        text.clear();
-        spare.push(text);
     }
 }

@@ -221,7 +221,8 @@ impl<T: RecordHandler> Work<T> {
         }
         let mut state = lock(&self.state);
         let counts = std::mem::take(&mut state.counts);
-        let counts = RecordCounts { lost: *lock(&self.lost), ..counts };
+        let notes = (self.head.notes.len() + lock(&self.notes).len()) as u64;
+        let counts = RecordCounts { lost: *lock(&self.lost), notes, ..counts };
         let file = state.file.take().filter(|_| !state.is_broken);
         drop(state);
         let Some(file) = file else { return Ok(()) };

@@ -1,11 +1,13 @@
 //! What bytes may be that say nothing of it themselves.
 
-use encoding_rs::{UTF_16BE, UTF_16LE};
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::{ChosenEncoding, Encoding};
+use super::{ChosenEncoding, Encoding, Odd};
 
 impl Encoding {
-    /// As [`Encoding::of`]; where none is chosen, also UTF-16 without a mark, told by the zeros of its Latin letters.
+    /// As [`Encoding::of`]; where none is chosen, also what the bytes speak for: UTF-16 without a mark, told by the zeros
+    /// of its Latin letters, and other encodings where they are no UTF-8.
     pub fn guess(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
         let told = Self::of(start, chosen);
         if chosen != ChosenEncoding::AUTO || told.1 > 0 {
@@ -26,9 +28,78 @@ impl Encoding {
                     _ => told,
                 }
             }
-            _ => told,
+            _ => (Self::of_letters(start).unwrap_or(told.0), 0),
         }
     }
+
+    /// The encoding of text that is no UTF-8, told by the letters that it makes of the bytes; none where the bytes are
+    /// UTF-8 but for some, or speak for nothing.
+    pub fn of_letters(text: &[u8]) -> Option<Self> {
+        if !is_no_utf8(text) || is_binary(text) {
+            return None;
+        }
+        let odd = Odd::of(text);
+        if odd.whole >= odd.broken {
+            return None;
+        }
+        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+        detector.feed(text, false);
+        let guessed = detector.guess(None, Utf8Detection::Deny);
+        // Hardly anybody writes the last letter of the Latin ones.
+        let is_likely = 2 * (memchr::memchr_iter(0xff, text).count() as u64) < odd.broken;
+        let found = match letters(guessed, text) {
+            Some(Letters::Others) => Some(guessed),
+            Some(Letters::Latin) if guessed != WINDOWS_1252 => is_likely.then_some(guessed),
+            // Nobody writes the bytes that it has no character for.
+            _ => (is_likely && odd.undefined == 0).then_some(WINDOWS_1252),
+        };
+        found.map(Self::Whatwg)
+    }
+}
+
+impl Encoding {
+    /// What to say of a file that was found to be in it without a word of the file itself.
+    pub fn told_by_letters(self) -> Option<String> {
+        let title = self.title();
+        (self != Self::UTF_8).then(|| {
+            format!(
+                "is not UTF-8; it is read as {title}, which makes words of it. If they are wrong, choose the encoding"
+            )
+        })
+    }
+}
+
+/// What letters an encoding makes of bytes.
+enum Letters {
+    /// Latin ones; a lone one with an accent may be any of them.
+    Latin,
+    /// Words of another script: two letters side by side, since a lone accented letter of the West would make one.
+    Others,
+}
+
+/// The letters that an encoding makes of bytes; none where they are no text in it.
+fn letters(known: &'static encoding_rs::Encoding, text: &[u8]) -> Option<Letters> {
+    // The last line may be cut inside a character.
+    let whole = memchr::memrchr(b'\n', text).map_or(text, |end| &text[..end]);
+    let (text, is_bad) = known.decode_without_bom_handling(whole);
+    let (mut last, mut has_words, mut is_latin) = (false, false, true);
+    for character in text.chars() {
+        let is_other = is_telling(character);
+        has_words |= last && is_other;
+        is_latin &= matches!(character, ..'\u{250}' | '\u{2000}'..='\u{22ff}');
+        last = is_other;
+    }
+    match (is_bad, has_words, is_latin) {
+        (false, true, _) => Some(Letters::Others),
+        (false, false, true) => Some(Letters::Latin),
+        _ => None,
+    }
+}
+
+/// Letters of scripts that are not Latin: Greek, Cyrillic, Hebrew, Arabic, Thai, kana, Han and Hangul.
+pub fn is_telling(character: char) -> bool {
+    matches!(character, '\u{370}'..='\u{45f}' | '\u{5d0}'..='\u{6ff}' | '\u{e01}'..='\u{e4e}' | '\u{3041}'..='\u{30ff}'
+        | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}')
 }
 
 /// True when pairs of bytes are lines of text in UTF-16 of that order.

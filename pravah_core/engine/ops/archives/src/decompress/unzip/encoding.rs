@@ -46,7 +46,7 @@ impl NameEncoding {
         let guessed = detector.guess(None, Utf8Detection::Deny);
         let is_plausible = |name: &[u8]| {
             let (text, _, is_bad) = guessed.decode(name);
-            let alike: Vec<bool> = text.chars().map(is_telling).collect();
+            let alike: Vec<bool> = text.chars().map(text::is_telling).collect();
             (!is_bad).then(|| alike.windows(2).any(|pair| pair == [true, true]))
         };
         let found: Vec<Option<bool>> = names.map(is_plausible).collect();
@@ -67,11 +67,6 @@ impl NameEncoding {
             }
         }
     }
-}
-
-/// Cyrillic, kana, Han and Hangul.
-fn is_telling(character: char) -> bool {
-    matches!(character, '\u{400}'..='\u{45f}' | '\u{3041}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}')
 }
 
 #[cfg(test)]

@@ -1,0 +1,100 @@
+//! Chunks on their way to who works on them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow_array::RecordBatch;
+
+use super::RecordHandler;
+use super::batches::Leaves;
+use super::reading::{CHUNKS_PER_THREAD, Open, Shared};
+use super::source::KEPT_BYTES;
+use super::work::Work;
+use crate::base::error::{Result, guarded};
+use crate::base::issue::IssueKind;
+use crate::base::sync::lock;
+use crate::tabular::csv::Chunk;
+
+/// A chunk on its way.
+pub(super) enum Piece {
+    /// Records.
+    Text(Chunk),
+    /// Rows of a table, to be made records.
+    Rows(RecordBatch, Arc<Leaves>),
+}
+
+impl Piece {
+    /// Work on it here.
+    fn work<T: RecordHandler>(self, shared: &Shared<T>, work: &Work<T>, index: u32) -> Result<()> {
+        let text = match self {
+            Self::Text(chunk) => {
+                let skip = (work.head.records_at.saturating_sub(chunk.offset) as usize).min(chunk.text.len());
+                work.chunk(shared, index, &chunk.text, skip)?;
+                chunk.text
+            }
+            Self::Rows(batch, leaves) => {
+                let fail = |message: String| {
+                    if work.give_up() {
+                        shared.control.issue("read", &work.head.path, IssueKind::Malformed, message);
+                    }
+                    Ok(())
+                };
+                match work.rows(shared, index, &batch)? {
+                    Ok(true) => return Ok(()),
+                    Ok(false) => {}
+                    Err(message) => return fail(message),
+                }
+                let mut text = lock(&shared.spare).pop().unwrap_or_default();
+                let made = leaves.text(&batch, usize::MAX, &mut text);
+                drop(batch);
+                match made {
+                    Ok((_, lost)) => {
+                        work.lose(lost);
+                        work.chunk(shared, index, &text, 0)?;
+                    }
+                    Err(message) => fail(message)?,
+                }
+                text
+            }
+        };
+        take_back(shared, text);
+        Ok(())
+    }
+}
+
+/// Have a chunk worked on, here or elsewhere.
+pub(super) fn give<T: RecordHandler>(
+    shared: &Arc<Shared<T>>,
+    work: &Arc<Work<T>>,
+    index: u32,
+    piece: Piece,
+) -> Result<()> {
+    // Outside the pool there is nobody to hand it to: a stream that is unpacked keeps its thread busy anyway.
+    let is_here = rayon::current_thread_index().is_none()
+        || shared.threads == 1
+        || shared.chunks.load(Ordering::Relaxed) >= shared.threads * CHUNKS_PER_THREAD;
+    if is_here {
+        return piece.work(shared, work, index);
+    }
+    shared.chunks.fetch_add(1, Ordering::Relaxed);
+    work.enter();
+    let (open, work) = (Open::new(shared), Arc::clone(work));
+    rayon::spawn(move || {
+        let shared = &open.0;
+        let done = guarded(|| piece.work(shared, &work, index));
+        shared.chunks.fetch_sub(1, Ordering::Relaxed);
+        if let Err(error) = done.and_then(|()| guarded(|| work.leave(shared))) {
+            shared.control.fail(error);
+        }
+    });
+    Ok(())
+}
+
+fn take_back<T: RecordHandler>(shared: &Shared<T>, mut text: Vec<u8>) {
+    let is_usual = text.capacity() <= shared.chunk_bytes.max(KEPT_BYTES) * 2;
+    let mut spare = lock(&shared.spare);
+    if is_usual && spare.len() <= shared.threads * CHUNKS_PER_THREAD {
+        text.clear();
+        spare.push(text);
+    }
+}
