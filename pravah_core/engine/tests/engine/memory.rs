@@ -176,6 +176,54 @@ fn one_long_path_in_many_rows_of_a_manifest() {
     assert!(peak.parse::<u64>().unwrap() / 1024 <= MOST_MIB, "{peak} KiB");
 }
 
+/// A length or a number as Avro has it.
+fn avro_number(number: usize) -> Vec<u8> {
+    let (mut rest, mut out) = (number << 1, Vec::new());
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+    out
+}
+
+/// Write blocks of texts as an Avro file.
+fn avro(tree: &Tree, blocks: impl Iterator<Item = Vec<String>>) {
+    let text = |text: &[u8]| [avro_number(text.len()), text.to_vec()].concat();
+    let schema = br#"{"type": "record", "name": "r", "fields": [{"name": "t", "type": "string"}]}"#;
+    let pairs = [text(b"avro.schema"), text(schema), text(b"avro.codec"), text(b"deflate")].concat();
+    let mut file = BufWriter::new(File::create(tree.at("a.avro")).unwrap());
+    file.write_all(&[&b"Obj\x01\x04"[..], &pairs, b"\0", &[7; 16]].concat()).unwrap();
+    for block in blocks {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::new(6));
+        block.iter().for_each(|one| encoder.write_all(&text(one.as_bytes())).unwrap());
+        let packed = encoder.finish().unwrap();
+        file.write_all(&[avro_number(block.len()), text(&packed), vec![7; 16]].concat()).unwrap();
+    }
+    file.into_inner().unwrap();
+}
+
+#[test]
+fn blocks_of_avro_that_are_large_or_become_so() {
+    // 2,048 short rows, and as many of 512 KiB: 1 GiB, 8 MiB a block.
+    let tree = Tree::new();
+    let narrow = (0..2048).map(|number| number.to_string()).collect();
+    let wide = (0..128).map(|block| (0..16).map(|row| "x".repeat((512 << 10) + block * 16 + row)).collect());
+    avro(&tree, std::iter::once(narrow).chain(wide));
+    for outcome in measured("1 GiB of wide rows in Avro", MOST_MIB, &tree, readers(&tree)) {
+        assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (4096, Some(0)), "{outcome}");
+    }
+    // A block that unpacks to 640 MB, and one of 40 MB.
+    for (rows, issues) in [(4_000_000, 1), (250_000, 0)] {
+        let tree = Tree::new();
+        avro(&tree, std::iter::once((0..rows).map(|row| format!("{row:0160}")).collect()));
+        for outcome in measured("a large block of Avro", MOST_MIB, &tree, readers(&tree)) {
+            assert_eq!(outcome["counts"]["issues"].as_u64(), Some(issues), "{outcome}");
+            assert_eq!(records(&outcome), if issues == 0 { rows } else { 0 });
+        }
+    }
+}
+
 #[test]
 fn many_faults_of_many_columns() {
     let tree = Tree::new();

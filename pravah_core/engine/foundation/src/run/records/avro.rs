@@ -6,9 +6,8 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
@@ -22,17 +21,21 @@ use crate::io::unpack::limit;
 
 /// How such files begin.
 pub const MAGIC: [u8; 4] = *b"Obj\x01";
-/// The largest block, packed: usual are some dozens of KiB.
-const BLOCK_BYTES: u64 = 512 << 20;
+/// The largest block, packed or not: usual are some dozens of KiB. Its reader holds it more than once.
+const BLOCK_BYTES: u64 = 48 << 20;
+/// Blocks that are read together: the rows of a batch are of no others, however many it may have.
+const TOGETHER_BYTES: usize = 8 << 20;
 const SYNC_BYTES: usize = 16;
 
 type Failed = Box<dyn std::error::Error>;
 
 /// Rows of a file.
 pub struct AvroRows {
-    reader: Reader<AvroBlocks>,
+    blocks: AvroBlocks,
+    /// Of some blocks.
+    reader: Reader<Cursor<Vec<u8>>>,
     schema: SchemaRef,
-    promised: Arc<AtomicU64>,
+    rows: usize,
 }
 
 impl AvroRows {
@@ -42,11 +45,11 @@ impl AvroRows {
     /// What is wrong with it.
     pub fn open(mut file: File, rows: usize) -> Result<Self, Failed> {
         file.rewind()?;
-        let promised = Arc::default();
-        let blocks = AvroBlocks::open(file, Arc::clone(&promised))?;
-        let reader = ReaderBuilder::new().with_batch_size(rows).build(blocks)?;
+        let mut blocks = AvroBlocks::open(file)?;
+        let some = blocks.some()?.unwrap_or_else(|| blocks.header.clone());
+        let reader = ReaderBuilder::new().with_batch_size(rows).build(Cursor::new(some))?;
         let schema = with_texts(&reader.schema());
-        Ok(Self { reader, schema, promised })
+        Ok(Self { blocks, reader, schema, rows })
     }
 
     /// The schema of all rows.
@@ -56,7 +59,7 @@ impl AvroRows {
 
     /// Records that the blocks so far should have.
     pub fn promised(&self) -> u64 {
-        self.promised.load(Relaxed)
+        self.blocks.records
     }
 
     /// The next rows.
@@ -64,7 +67,15 @@ impl AvroRows {
     /// # Errors
     /// What is wrong with the file.
     pub fn next(&mut self) -> Result<Option<RecordBatch>, Failed> {
-        let Some(batch) = self.reader.next().transpose()? else { return Ok(None) };
+        let batch = loop {
+            match self.reader.next().transpose()? {
+                Some(batch) => break batch,
+                None => {
+                    let Some(some) = self.blocks.some()? else { return Ok(None) };
+                    self.reader = ReaderBuilder::new().with_batch_size(self.rows).build(Cursor::new(some))?;
+                }
+            }
+        };
         let columns: Vec<ArrayRef> = batch
             .columns()
             .iter()
@@ -121,23 +132,25 @@ struct AvroBlocks {
     left: u64,
     packing: Packing,
     sync: [u8; SYNC_BYTES],
-    /// What is handed on, from `at` on.
-    out: Vec<u8>,
-    at: usize,
+    /// The header of a file with blocks that are not packed.
+    header: Vec<u8>,
     blocks: u64,
-    records: Arc<AtomicU64>,
+    records: u64,
 }
 
 fn invalid(message: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, message.into())
 }
 
+fn too_large(message: String) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, message)
+}
+
 impl AvroBlocks {
-    fn open(file: File, records: Arc<AtomicU64>) -> Result<Self, Failed> {
+    fn open(file: File) -> Result<Self, Failed> {
         let left = file.metadata()?.len();
-        let (file, out) = (BufReader::with_capacity(256 << 10, file), Vec::new());
-        let sync = [0; SYNC_BYTES];
-        let mut blocks = Self { file, left, packing: Packing::Plain, sync, out, at: 0, blocks: 0, records };
+        let (file, sync) = (BufReader::with_capacity(256 << 10, file), [0; SYNC_BYTES]);
+        let mut blocks = Self { file, left, packing: Packing::Plain, sync, header: Vec::new(), blocks: 0, records: 0 };
         blocks.header()?;
         Ok(blocks)
     }
@@ -170,26 +183,33 @@ impl AvroBlocks {
         let sync = self.bytes(SYNC_BYTES as u64)?;
         self.sync.copy_from_slice(&sync);
         // The same header, with blocks that are not packed.
-        self.out.extend_from_slice(&MAGIC);
-        write_number(1, &mut self.out);
+        self.header.extend_from_slice(&MAGIC);
+        write_number(1, &mut self.header);
         for text in [&b"avro.schema"[..], schema] {
-            write_number(text.len() as u64, &mut self.out);
-            self.out.extend_from_slice(text);
+            write_number(text.len() as u64, &mut self.header);
+            self.header.extend_from_slice(text);
         }
-        write_number(0, &mut self.out);
-        self.out.extend_from_slice(&self.sync);
+        write_number(0, &mut self.header);
+        self.header.extend_from_slice(&self.sync);
         Ok(())
     }
 
-    /// The next block, in `out`; nothing at the end.
-    fn block(&mut self) -> io::Result<()> {
-        self.out.clear();
-        self.at = 0;
-        if self.left == 0 {
-            return Ok(());
+    /// The next blocks, as a file; none at the end.
+    fn some(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut out = self.header.clone();
+        while self.left > 0 && out.len() < TOGETHER_BYTES {
+            self.block(&mut out)?;
         }
+        Ok(Some(out).filter(|out| out.len() > self.header.len()))
+    }
+
+    /// Append the next block to those before it.
+    fn block(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         let number = self.blocks;
-        let of_block = |error: io::Error| invalid(format!("block {number} is damaged: {error}"));
+        let of_block = |error: io::Error| match error.kind() {
+            io::ErrorKind::FileTooLarge => invalid(format!("block {number} is too large: {error}")),
+            _ => invalid(format!("block {number} is damaged: {error}")),
+        };
         let count = self.number().map_err(of_block)?;
         let packed = self.text().map_err(of_block)?;
         let data = unpacked(self.packing, packed).map_err(of_block)?;
@@ -201,11 +221,11 @@ impl AvroBlocks {
             return Err(of_block(invalid(format!("it claims {count} records in {} bytes", data.len()))));
         }
         self.blocks += 1;
-        self.records.fetch_add(count, Relaxed);
-        write_number(count, &mut self.out);
-        write_number(data.len() as u64, &mut self.out);
-        self.out.extend_from_slice(&data);
-        self.out.extend_from_slice(&self.sync);
+        self.records = self.records.saturating_add(count);
+        write_number(count, out);
+        write_number(data.len() as u64, out);
+        out.extend_from_slice(&data);
+        out.extend_from_slice(&self.sync);
         Ok(())
     }
 
@@ -213,7 +233,7 @@ impl AvroBlocks {
     fn text(&mut self) -> io::Result<Vec<u8>> {
         let length = u64::try_from(self.number()?).map_err(|_| invalid("a length is negative"))?;
         if length > BLOCK_BYTES {
-            return Err(invalid(format!("it has {length} bytes, more than {BLOCK_BYTES}")));
+            return Err(too_large(format!("it has {length} bytes, more than {BLOCK_BYTES}")));
         }
         self.bytes(length)
     }
@@ -239,27 +259,6 @@ impl AvroBlocks {
             }
         }
         Err(invalid("a number has more than 64 bits"))
-    }
-}
-
-impl Read for AvroBlocks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.fill_buf()?.read(buffer)?;
-        self.consume(read);
-        Ok(read)
-    }
-}
-
-impl BufRead for AvroBlocks {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.at == self.out.len() {
-            self.block()?;
-        }
-        Ok(&self.out[self.at..])
-    }
-
-    fn consume(&mut self, amount: usize) {
-        self.at = (self.at + amount).min(self.out.len());
     }
 }
 
@@ -289,8 +288,8 @@ fn packing(name: &[u8]) -> Result<Packing, String> {
 
 /// What a block holds, up to a limit that no honest one needs.
 fn unpacked(packing: Packing, packed: Vec<u8>) -> io::Result<Vec<u8>> {
-    let most = limit(packed.len() as u64);
-    let too_large = || invalid(format!("it unpacks to more than {most} bytes"));
+    let most = limit(packed.len() as u64).min(BLOCK_BYTES);
+    let too_large = || too_large(format!("it unpacks to more than {most} bytes"));
     let reader: Box<dyn Read + '_> = match packing {
         Packing::Plain => return Ok(packed),
         Packing::Snappy => return snappy(&packed, most).and_then(|data| data.ok_or_else(too_large)),
