@@ -71,7 +71,9 @@ _RESULT = (
     number("mean_length", "bytes", "Mean length of the values"),
     integer("spaced", "values", "Texts with leading or trailing white space"),
     integer("leading_zeros", "values", "Numbers with leading zeros, such as 007"),
-    words("pattern", "Format of at least 90 % of the texts: e-mail, uuid, url, ipv4, currency, a date format, …"),
+    words(
+        "pattern", "What at least 90 % of the texts are: e-mail, uuid, url, ipv4, …; or the format, see table formats"
+    ),
     words("suspicious", "Values that probably mean null, with their counts"),
     _FILES,
     words("first_file", "The first file with it, in the order of names"),
@@ -120,6 +122,35 @@ OPERATION = Operation(
                 *path_columns(),
                 integer("record", "records", "The first record with such a value, counted from 1"),
                 words("value", "The first such value, at most 128 bytes"),
+            ),
+        ),
+        Table(
+            name="formats",
+            title="Formats",
+            columns=(
+                _COLUMN,
+                words(
+                    "format",
+                    "Format of at least 95 % of the values, if it is not the one of a type: a date, timestamp or time "
+                    "with its strptime pattern, a number as 1234.56 is written, or the words for true and false. "
+                    "Convert and validate take it in their option formats",
+                ),
+                words(
+                    "verdict",
+                    "proven; ambiguous: the column does not tell whether it is day/month or month/day, a decimal comma "
+                    "or a thousands comma, or which century",
+                ),
+                integer("values", "values", "Fields with a value, without words such as NA"),
+                integer("conforming", "values", "Values in the format"),
+                number("share", "%", "Percentage of the values in the format"),
+                words("example", "The first value in the format, at most 128 bytes"),
+                integer("exceptions", "values", "Values that are not in the format"),
+                words("first_exception", "The first value that is not in the format, at most 128 bytes"),
+                *path_columns(),
+                integer("record", "records", "The record with the first exception, counted from 1"),
+                words("other_format", "The other format that the values may have, if the verdict is ambiguous"),
+                integer("other_conforming", "values", "Values in the other format"),
+                words("note", "What else to know before you use the format"),
             ),
         ),
         Table(
@@ -218,6 +249,7 @@ OPERATION = Operation(
         Figure(key="constant_columns", title="Constant columns"),
         Figure(key="empty_columns", title="Empty columns"),
         Figure(key="key_columns", title="Possible keys"),
+        Figure(key="ambiguous_formats", title="Ambiguous formats", unit="columns"),
         Figure(key="ragged_records", title="Ragged records"),
         Figure(key="broken_files", title="Broken files", unit="files"),
         Figure(key="files_malformed", title="Not valid in encoding", unit="files"),
@@ -244,6 +276,18 @@ OPERATION = Operation(
                 "mixed_columns": 1,
                 "key_columns": 1,
                 "files_without_header": 0,
+            },
+        ),
+        Example(
+            title="Dates, numbers and words as people write them",
+            files={
+                "a.csv": (
+                    "day;due;price;paid\n31.12.2024;1/2/2025;1.234,50 €;ja\n01.02.2025;3/4/2025;7,25 €;nein\n"
+                ).encode()
+            },
+            expect={
+                "formats": ["day=date:%d.%m.%Y", "price=number:1.234,56 €", "paid=boolean:ja/nein"],
+                "ambiguous_formats": 1,
             },
         ),
     ),

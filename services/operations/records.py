@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import pydantic
 
@@ -68,6 +68,26 @@ class Comment(StrEnum):
 
 
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
+
+
+ColumnFormat = Annotated[
+    str,
+    pydantic.Field(max_length=2000, pattern=r"^[^\u0000]+=(date|timestamp|time|number|boolean):[^\u0000]+$"),
+]
+
+
+def formats(effect: str) -> Any:
+    """Return the option ``formats``; ``effect`` says what happens to a value that does not conform."""
+    return field(
+        [],
+        title="Formats",
+        description="How the values of columns are written, each as name=format: a date, timestamp or time with a "
+        "strptime pattern (day=date:%d.%m.%Y), a number as you write 1234.56 (price=number:1.234,56 €), or the words "
+        f"for true and false (paid=boolean:yes,y/no,n). {effect}",
+        widget="verbatim",
+        placeholder="as the types have them, such as 2024-12-31 and 1234.56",
+        max_length=10_000,
+    )
 
 
 class ReadOptions(Options):

@@ -18,7 +18,7 @@ from services.operations._spec import (
     path_columns,
     words,
 )
-from services.operations.records import ReadOptions, record_columns
+from services.operations.records import ColumnFormat, ReadOptions, formats, record_columns
 
 _KEYS = (
     '{"fields": [{"name": "order", "type": "integer"}, {"name": "line", "type": "integer"}, {"name": "customer"}],'
@@ -56,6 +56,7 @@ class ValidateOptions(ReadOptions):
         placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
         max_length=1_000_000,
     )
+    formats: list[ColumnFormat] = formats("A value that is not in the format is an error.")
     extra_columns: ExtraColumns = field(
         ExtraColumns.ERROR,
         title="Extra columns",
@@ -217,6 +218,12 @@ OPERATION = Operation(
                 "rules": {"unique": 1, "foreign_key": 1},
                 "partial": False,
             },
+        ),
+        Example(
+            title="Dates and numbers as people write them",
+            files={"a.csv": b"day;price\n31.12.2024;1.234,50\n2025-02-01;7,25\n"},
+            options={"delimiter": "semicolon", "formats": ["day=date:%d.%m.%Y", "price=number:1.234,56"]},
+            expect={"verdict": "invalid", "errors": 1, "rules": {"type": 1}},
         ),
         Example(
             title="A file that matches the schema inferred from its first records",

@@ -196,6 +196,7 @@ def _requests() -> list[JobRequest]:
         "to": "jsonl",
         "bad_records": "null",
         "column_types": ["id=text", "a=b=date"],
+        "formats": ["day=date:%d.%m.%Y", "a=b=number:1.234,56 €"],
         "partition_by": ["day", "a, b"],
         "sort_by": ["day=desc", "id"],
         "file_bytes": 4 << 20,

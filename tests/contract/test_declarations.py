@@ -156,6 +156,8 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("duplicates", {"only_against_reference": True}),
     ("convert", {"column_types": ["id=number"]}),
     ("convert", {"column_types": ["=text"]}),
+    ("convert", {"formats": ["day=%d.%m.%Y"]}),
+    ("validate", {"formats": ["=date:%d.%m.%Y"]}),
     ("convert", {"level": 0}),
     ("convert", {"to": "xlsx"}),
     ("convert", {"row_group_bytes": 1000}),

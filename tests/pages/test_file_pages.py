@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
+
+import pytest
 
 from pages.components.views import validate
 from services import bootstrap
@@ -185,6 +189,35 @@ def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_j
     assert "1 text, the first 'oops' in record 2 of a" in texts(app).replace("\\", "")
     matrix = next(one.value for one in app.dataframe if "Column" in one.value)
     assert set(matrix["Column"]) == {"id", "x", "y"}
+
+
+def test_profile_shows_formats_and_new_jobs_use_them(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree({"a.csv": b"day;due;price\n31.12.2024;1/2/2025;1.234,50\n01.02.2025;3/4/2025;7,25\nsoon;;\n"})
+    job = run_job("profile", root, delimiter="semicolon")
+    app = open_page("job", id=str(job.id))
+    shown = texts(app).replace("\\", "").replace("\u2060", "")
+    assert "due: date:%d/%m/%Y (2 values) or date:%m/%d/%Y (2 values)" in shown
+    assert job.result("profile")["summary"]["formats"] == ["price=number:1.234,56"]
+    links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
+    for operation in ("convert", "validate"):
+        form = json.loads(parse_qs(links[f"Use these formats to {operation}"])["form"][0])
+        options = form["options"][operation]
+        assert (options["delimiter"], options["formats"]) == ("semicolon", ["price=number:1.234,56"])
+    table = next(one.value for one in app.dataframe if "Format" in one.value or "format" in one.value)
+    assert len(table) == 2
+
+
+def test_convert_says_that_a_value_is_not_the_one_that_was_read(
+    open_page: Open, run_job: RunJob, tree: TreeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree({"a.csv": b"id,x\n1,2\n3,4\n"})
+    monkeypatch.setenv("PRAVAH_FAULT", "spoil")
+    job = run_job("convert", root, to="csv", prove_values=True)
+    app = open_page("job", id=str(job.id))
+    assert "**Value proof:** 1 file with other values than the source." in texts(app)
+    assert job.verdict == "failed"
+    monkeypatch.delenv("PRAVAH_FAULT")
+    assert run_job("convert", root, to="csv", prove_values=True).verdict == "whole"
 
 
 def test_profile_of_no_table_says_what_to_do(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:

@@ -9,12 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from pages.base import text
-from pages.components import draft, grid, linked, reused, table_link
+from pages.components import grid, linked, reused, table_link
 from pages.components.charts import bars
+from pages.components.views import profile_formats
 from services import bootstrap, operations
 from services.base import units
 from services.models import results
-from services.models.jobs import JobView, OperationRequest
+from services.models.jobs import JobView
 
 _BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
 _TABLE = "profile.result"
@@ -88,19 +89,11 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     reused.show(summary, summary["files"])
     _odd(summary)
     _columns(services, job, summary)
+    profile_formats.show(services, job, summary)
     _drift(services, job, summary)
-    _next(job)
-
-
-def _next(job: JobView) -> None:
-    read = next(one for one in job.request.operations if one.operation == "profile").options
     with st.container(horizontal=True, key="profile_next"):
         for operation, label in (("validate", "Validate files"), ("convert", "Convert to Parquet")):
-            request = job.request.model_copy(
-                update={"operations": (OperationRequest(operation=operation, options=dict(read)),), "name": None}
-            )
-            icon = f":material/{operations.get(operation).icon}:"
-            st.page_link("pages/new_job.py", label=label, icon=icon, query_params=draft.encode(request))
+            profile_formats.link(job, operation, label, {})
 
 
 def _odd(summary: Mapping[str, Any]) -> None:

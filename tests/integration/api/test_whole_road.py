@@ -93,3 +93,17 @@ def test_two_clients_at_once_each_get_their_own_job(running: bootstrap.Services,
 def test_the_same_job_again_downloads_the_same_table(client: TestClient, run_job: RunJob, form: str) -> None:
     address = f"/api/jobs/{run_job()['id']}/results?format={form}&sort=path"
     assert client.get(address).content == client.get(address).content != b""
+
+
+def test_a_converted_file_with_another_value_is_told(
+    client: TestClient, run_job: RunJob, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (source / "t.csv").write_bytes(b"id,x\n1,2\n3,4\n")
+    monkeypatch.setenv("PRAVAH_FAULT", "spoil")
+    view = run_job("convert", to="csv", prove_values=True)
+    outcome = view["outcome"]["results"][0]["summary"]
+    assert (outcome["verdict"], outcome["changed_files"], outcome["proven_values"]) == ("failed", 1, 0)
+    rows = client.get(f"/api/jobs/{view['id']}/results", params={"filter": "proof:eq:different"}).json()["rows"]
+    assert [(row["path"], row["verdict"]) for row in rows] == [("t.csv", "failed")]
+    issues = client.get(f"/api/jobs/{view['id']}/results", params={"table": "issues"}).json()["rows"]
+    assert any('column "x" has other values than were read' in issue["message"] for issue in issues)

@@ -11,7 +11,7 @@ import pytest
 from services import bootstrap
 from services.base import errors
 from services.use_cases.jobs import JobService
-from tests.conftest import free_port
+from tests.conftest import TreeBuilder, free_port
 from tests.integration.cli.conftest import Cli, Done
 
 RUN = ("run", "inventory", "small")
@@ -128,3 +128,15 @@ def test_wrong_use_ends_with_2_and_says_what_is_right(args: list[str], expected:
 
 def test_after_two_dashes_json_is_no_option(cli: Cli) -> None:
     assert cli("jobs", "show", "--", "--json", status=2).err.startswith("pravah: '--json' is not a valid job ID")
+
+
+def test_a_converted_file_with_another_value_ends_with_1(
+    cli: Cli, tree: TreeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tree({"a.csv": b"id,x\n1,2\n3,4\n"})
+    args = ("run", "convert", root, "--to", "csv", "--prove-values")
+    assert "fingerprints equal" in cli(*args).out
+    monkeypatch.setenv("PRAVAH_FAULT", "spoil")
+    assert "1 file with other values than the source" in cli(*args, status=1).out
+    summary = cli(*args, "--json", status=1).document["outcome"]["results"][0]["summary"]
+    assert (summary["verdict"], summary["changed_files"], summary["proven_values"]) == ("failed", 1, 0)

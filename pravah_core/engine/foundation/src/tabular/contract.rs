@@ -3,6 +3,7 @@
 //!
 //! What is not understood is refused, not passed over: a rule that is not checked must not look as if it held.
 
+mod formats;
 mod keys;
 mod parse;
 mod patterns;
@@ -11,10 +12,12 @@ pub use keys::{Key, Reference};
 pub use parse::parse;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use regex::bytes::Regex;
 use serde_json::{Value as Json, json};
 
+use crate::tabular::formats::ValueFormat;
 use crate::tabular::values::{Value, ValueType};
 
 /// What one column has to be.
@@ -24,6 +27,8 @@ pub struct Field {
     pub name: String,
     /// The type of its values; none = any.
     pub kind: Option<ValueType>,
+    /// How its values are written, if it is not as its type has them.
+    pub format: Option<Arc<ValueFormat>>,
     /// Every record has a value.
     pub required: bool,
     /// No value is there twice.
@@ -138,9 +143,20 @@ impl Field {
         Self { name, kind, ..Self::default() }
     }
 
-    /// What is wrong with a value, the first thing only.
+    /// What is wrong with a value, the first thing only; `usual` is overwritten.
     #[inline]
-    pub fn check(&self, text: &[u8]) -> Option<Rule> {
+    pub fn check(&self, text: &[u8], usual: &mut Vec<u8>) -> Option<Rule> {
+        let found = match &self.format {
+            None => text,
+            Some(format) if format.read(text, usual) => usual,
+            Some(_) => return Some(Rule::Type),
+        };
+        self.check_as(found, text)
+    }
+
+    /// What is wrong with a value that stands for `text`, and is written in another way.
+    #[inline]
+    fn check_as(&self, text: &[u8], written: &[u8]) -> Option<Rule> {
         let is_typed = match self.kind {
             None | Some(ValueType::Text) => false,
             Some(kind) => {
@@ -163,7 +179,7 @@ impl Field {
                 return Some(rule);
             }
         }
-        if self.has_form() { self.form(text) } else { None }
+        if self.has_form() { self.form(written) } else { None }
     }
 
     #[inline]
@@ -208,7 +224,10 @@ impl Field {
             bound.map(|(value, is_allowed)| format!("{} {}", if is_allowed { at } else { beyond }, value.shown()))
         };
         let words = match rule {
-            Rule::Type => Some(self.kind.map_or("a number", ValueType::as_str).to_owned()),
+            Rule::Type => match &self.format {
+                Some(format) => Some(format.to_string()),
+                None => Some(self.kind.map_or("a number", ValueType::as_str).to_owned()),
+            },
             Rule::Minimum => bound(self.minimum, "at least", "more than"),
             Rule::Maximum => bound(self.maximum, "at most", "less than"),
             Rule::MinLength => self.min_length.map(|length| format!("at least {length} characters")),
@@ -235,7 +254,10 @@ impl Field {
             (self.pattern.is_some(), Rule::Pattern),
             (self.values.is_some(), Rule::Values),
         ];
-        asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, rule)| self.expectation(rule)).collect()
+        let format = self.format.iter().map(|format| format!("in the format {format}"));
+        format
+            .chain(asked.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, rule)| self.expectation(rule)))
+            .collect()
     }
 
     /// As a field of a Table Schema.
@@ -281,10 +303,16 @@ impl Field {
             Some(ValueType::Text) => "string",
             Some(other) => other.as_str(),
         };
-        match constraints.is_empty() {
-            true => json!({"name": self.name, "type": kind}),
-            false => json!({"name": self.name, "type": kind, "constraints": constraints}),
+        let mut field = serde_json::Map::new();
+        field.insert("name".to_owned(), self.name.clone().into());
+        field.insert("type".to_owned(), kind.into());
+        if let Some(format) = &self.format {
+            format.describe(self.kind, &mut field);
         }
+        if !constraints.is_empty() {
+            field.insert("constraints".to_owned(), constraints.into());
+        }
+        field.into()
     }
 }
 
@@ -344,7 +372,7 @@ mod tests {
             (r#""type": "string", "constraints": {"enum": ["x"]}"#, "y", Some(Rule::Values)),
             (r#""type": "any""#, "whatever", None),
         ] {
-            assert_eq!(field(constraints).check(text.as_bytes()), rule, "{constraints} {text}");
+            assert_eq!(field(constraints).check(text.as_bytes(), &mut Vec::new()), rule, "{constraints} {text}");
         }
     }
 }

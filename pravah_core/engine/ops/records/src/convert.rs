@@ -32,6 +32,7 @@ mod shown;
 mod sort;
 mod tables;
 mod text;
+mod tokens;
 mod union;
 
 use std::collections::HashMap;
@@ -56,7 +57,7 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Nulls, ReadOptions, Shared};
+use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
@@ -88,6 +89,7 @@ impl Options for ConvertOptions {
         let convert = Convert {
             nulls: Nulls::of(&self.read),
             types: self.types()?,
+            formats: records::formats(&self.formats)?,
             known: EarlierOutputs::open(&context, self, &destination),
             reused: Reused::default(),
             destination,
@@ -127,6 +129,7 @@ struct Convert {
     options: ConvertOptions,
     nulls: Nulls,
     types: HashMap<String, ValueType>,
+    formats: Formats,
     destination: Destination,
     /// What an earlier attempt has made.
     known: EarlierOutputs,

@@ -15,11 +15,13 @@
 
 mod column;
 mod file;
+mod formats;
 mod many;
 mod partial;
 mod patterns;
 mod report;
 mod schemas;
+mod shapes;
 mod tables;
 mod total;
 
@@ -199,12 +201,14 @@ impl Operation for ProfileOperation {
         let columns: Vec<(Total, Many)> = columns
             .ordered()
             .into_iter()
-            .map(|total| {
+            .map(|mut total| {
                 let figures = total.column.figures_in_order();
+                total.finding = total.shapes.find();
                 (total, figures)
             })
             .collect();
         staged.extend(tables::write_columns(&context, &columns)?);
+        staged.push(formats::write(&context, &columns)?);
         let (tables, changes) = tables::write_schemas(&context, &schemas)?;
         staged.extend(tables);
         context.sink.commit(staged)?;
@@ -217,6 +221,9 @@ impl Operation for ProfileOperation {
             summary.insert("schemas".into(), groups.into());
             summary.insert("changes".into(), changes.into());
             summary.insert("columns_left_out".into(), beyond.into());
+            let (ready, ambiguous) = formats::summary(&columns);
+            summary.insert("formats".into(), ready);
+            summary.insert("ambiguous_formats".into(), ambiguous.into());
         }
         let files = report::write(&context.sink, &summary, &columns)?;
         Ok(Report { not_covered: None, files, summary })

@@ -45,7 +45,7 @@ use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::run::partials::KnownPartials;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Nulls, ReadOptions, Shared};
+use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
@@ -53,6 +53,7 @@ use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
 use pravah_foundation::tabular::contract;
 use pravah_foundation::tabular::contract::Contract;
+use pravah_foundation::tabular::values::ValueType;
 
 /// What a column is that the schema does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +76,8 @@ pub struct ValidateOptions {
     pub schema_file: Option<String>,
     /// The schema itself; goes before `schema_file`.
     pub schema_text: Option<String>,
+    /// How the values of columns are written, each as `name=format`; goes before the schema.
+    pub formats: Vec<String>,
     /// What a column is that the schema does not have.
     pub extra_columns: ExtraColumns,
     /// Records that a file has at least.
@@ -93,6 +96,7 @@ impl Default for ValidateOptions {
             read: ReadOptions::default(),
             schema_file: None,
             schema_text: None,
+            formats: Vec::new(),
             extra_columns: ExtraColumns::Error,
             min_records: None,
             max_records: None,
@@ -139,8 +143,9 @@ impl Options for ValidateOptions {
         if !(1..=MOST_ERRORS).contains(&self.max_errors) {
             return Err(EngineError::invalid("options.max_errors must be between 1 and 1,000,000,000"));
         }
+        let formats = records::formats(&self.formats)?;
         if let Some(text) = &self.schema_text {
-            parse("schema_text", text)?;
+            formatted(&mut parse("schema_text", text)?, &formats)?;
         }
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
@@ -151,7 +156,11 @@ impl Options for ValidateOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let schema = self.schema()?;
-        let contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let mut contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let formats = records::formats(&self.formats)?;
+        if let Some(contract) = &mut contract {
+            formatted(contract, &formats)?;
+        }
         let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
         let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
         let destination = self
@@ -170,6 +179,7 @@ impl Options for ValidateOptions {
             kept: AtomicU32::new(0),
             inferred: Mutex::default(),
             options: self.clone(),
+            formats,
             contract,
             destination,
             context: context.clone(),
@@ -182,9 +192,30 @@ impl Options for ValidateOptions {
     }
 }
 
+/// Give the fields of a schema the formats that are asked for.
+fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
+    for field in &mut contract.fields {
+        let Some(format) = formats.get(&field.name) else { continue };
+        match field.kind {
+            None | Some(ValueType::Text) => field.kind = Some(format.widest()),
+            Some(kind) if format.is_of(kind) => {}
+            Some(kind) => {
+                return Err(EngineError::invalid(format!(
+                    "options.formats: the column {:?} has the type {} in the schema, which {format} is not a format of",
+                    field.name,
+                    kind.as_str()
+                )));
+            }
+        }
+        field.format = Some(Arc::clone(format));
+    }
+    Ok(())
+}
+
 /// What all threads share.
 struct Validate {
     options: ValidateOptions,
+    formats: Formats,
     /// None: that of each file's first records.
     contract: Option<Contract>,
     nulls: Nulls,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::format;
 use crate::base::error::{EngineError, Result};
 use crate::tabular::csv::Asked;
+use crate::tabular::formats::NULL_WORDS;
 use crate::tabular::text::ChosenEncoding;
 
 /// Make an enum of an option from one line for each of its values.
@@ -148,9 +149,6 @@ impl Default for ReadOptions {
         }
     }
 }
-
-/// Words for no value, as programs write them. They may be values, too: see [`super::Nulls::of`].
-const NULL_WORDS: [&str; 10] = ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N"];
 
 /// Values that stand for none.
 const MOST_NULL_VALUES: usize = 100;

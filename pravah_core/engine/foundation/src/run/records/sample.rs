@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::{Head, Nulls, RecordSplitter};
+use super::{Formats, Head, Nulls, RecordSplitter};
 use crate::base::hash::hash;
+use crate::tabular::formats::ValueFormat;
 use crate::tabular::split::Split;
 use crate::tabular::values::Needs;
 
@@ -28,8 +29,11 @@ impl Sample {
     }
 }
 
-/// Look at the first records of a file whose text begins with `start`.
-pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
+/// Look at the first records of a file whose text begins with `start`. Of columns with a format, what conforms to it
+/// counts by what it stands for.
+pub fn sample(head: &Head, start: &[u8], nulls: &Nulls, formats: &Formats) -> Vec<Sample> {
+    let formats: Vec<Option<&ValueFormat>> =
+        head.names.iter().map(|name| formats.get(name).map(|format| &**format)).collect();
     let is_all = head.format.has_places() && head.codec.is_none() && start.len() as u64 + head.mark_bytes >= head.size;
     let mut samples = vec![Sample { is_all, ..Sample::default() }; head.names.len()];
     let dialect = head.dialect();
@@ -39,7 +43,7 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
     let from = (head.records_at as usize).min(whole);
     let records = &start[from..whole];
     let (mut split, mut splitter) = (Split::default(), RecordSplitter::new(records, head));
-    let (mut seen, mut buffer) = (0, Vec::new());
+    let (mut seen, mut buffer, mut usual) = (0, Vec::new(), Vec::new());
     let most = if is_all { usize::MAX } else { SAMPLE_RECORDS };
     while seen < most && splitter.next(&mut split) {
         seen += split.len();
@@ -50,13 +54,20 @@ pub fn sample(head: &Head, start: &[u8], nulls: &Nulls) -> Vec<Sample> {
                 let Some(value) = nulls.value(&records[begin..end], &dialect, false, &mut buffer) else { continue };
                 sample.values += 1;
                 sample.distinct.insert(hash(value));
-                sample.needs = sample.needs.join(Needs::of(value, !dialect.is_typed));
+                let needs = match formats[column] {
+                    None => Needs::of(value, !dialect.is_typed),
+                    Some(format) if format.read(value, &mut usual) => Needs::of(&usual, false),
+                    Some(_) => continue,
+                };
+                sample.needs = sample.needs.join(needs);
             }
         }
     }
     // What the file says itself is sure.
-    samples.iter_mut().zip(&head.declared).for_each(|(sample, declared)| {
-        sample.needs.kind = declared.or(sample.needs.kind);
+    samples.iter_mut().zip(head.declared.iter().zip(&formats)).for_each(|(sample, (declared, format))| {
+        if format.is_none() {
+            sample.needs.kind = declared.or(sample.needs.kind);
+        }
     });
     samples
 }

@@ -1,9 +1,11 @@
 //! Schemas as people write them.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::patterns::Budget;
-use super::{Contract, Field, keys};
+use super::{Contract, Field, formats, keys};
 use crate::base::error::{EngineError, Result};
 use crate::tabular::values::{Value, ValueType};
 
@@ -62,12 +64,11 @@ fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contrac
     for field in fields {
         let Json::Object(field) = field else { return Err(invalid("has a field that is not an object")) };
         let name = field.get("name").and_then(Json::as_str).ok_or_else(|| invalid("has a field without a name"))?;
-        refuse(field, &["name", "type", "format", "constraints"], &format!("in the field {name:?}"))?;
-        if field.get("format").is_some_and(|format| format != "default" && format != "any") {
-            return Err(invalid(&format!("has a format in the field {name:?}; only the default format is supported")));
-        }
         let kind = field.get("type").map_or(Ok(None), |kind| table_kind(kind, name))?;
-        let mut made = Field::of(name.to_owned(), kind);
+        let format = formats::parse(field, kind, name)?.map(Arc::new);
+        let known = [&["name", "type", "format", "constraints"], formats::known(kind)].concat();
+        refuse(field, &known, &format!("in the field {name:?}"))?;
+        let mut made = Field { format, ..Field::of(name.to_owned(), kind) };
         match field.get("constraints") {
             None => {}
             Some(Json::Object(constraints)) => constrain(&mut made, constraints, &budget)?,
@@ -294,7 +295,11 @@ mod tests {
         ] {
             let text = format!(r#"{{"properties": {{"a": {{"type": "integer", {constraints}}}}}}}"#);
             let field = parse(&text).unwrap().fields.remove(0);
-            assert_eq!((field.check(good.as_bytes()), field.check(bad.as_bytes()).is_some()), (None, true), "{text}");
+            assert_eq!(
+                (field.check(good.as_bytes(), &mut Vec::new()), field.check(bad.as_bytes(), &mut Vec::new()).is_some()),
+                (None, true),
+                "{text}"
+            );
         }
     }
 

@@ -9,9 +9,10 @@ use super::encoder::{ColumnEncoder, Encoded};
 use super::failed;
 use super::options::BadRecords;
 use super::plan::{ConversionPlan, Form, RecordOutput, TargetColumn, Way};
-use super::proof::{Fingerprints, NULL, canon};
+use super::proof::{Fingerprints, NULL};
 use super::rejects::{RejectReason, Rejects};
 use super::text;
+use super::tokens::{Tokens, token};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::run::records::{Nulls, Records};
 use pravah_foundation::tabular::csv::Dialect;
@@ -38,6 +39,8 @@ pub struct ConvertedChunk {
     pub needs: Vec<Needs>,
     /// By column: values that are rounded, since their type was asked for.
     pub rounded: Vec<u64>,
+    /// By column: values that are not in the format that was asked for.
+    pub misfits: Vec<u64>,
     /// By column: how often each null word is no value.
     pub words: Vec<Vec<u64>>,
     /// By column: the kinds of JSON values that are in it as text.
@@ -80,6 +83,7 @@ impl ConvertedChunk {
             encoders: each.map(|(column, writer)| ColumnEncoder::new(plan, column, writer)).collect(),
             needs,
             rounded: vec![0; plan.columns.len()],
+            misfits: vec![0; plan.columns.len()],
             words: vec![Vec::new(); plan.columns.len()],
             tokens: vec![Tokens::default(); plan.columns.len()],
             rows: 0,
@@ -118,7 +122,7 @@ impl ConvertedChunk {
             plan.is_again.store(true, Relaxed);
         }
         if !plan.writes() {
-            self.scan(records, rules);
+            self.scan(plan, records, rules);
             return Ok(());
         }
         self.rejects.add(records, &mut self.bad);
@@ -192,6 +196,9 @@ impl ConvertedChunk {
         let column = &plan.columns[place];
         let builder = &mut self.encoders[place];
         let Records { text, split, .. } = records;
+        // Null words are words in texts only.
+        let of_texts = column.kind == ColumnType::Text && column.format.is_none();
+        let mut usual = Vec::new();
         for record in 0..split.len() {
             if self.bad[record].is_some() {
                 continue;
@@ -204,7 +211,7 @@ impl ConvertedChunk {
                 builder.null();
                 continue;
             };
-            let Some(value) = rules.nulls.value(field, rules.dialect, column.kind == ColumnType::Text, buffer) else {
+            let Some(value) = rules.nulls.value(field, rules.dialect, of_texts, buffer) else {
                 builder.null();
                 if !field.is_empty() && !rules.dialect.is_typed {
                     count(&mut self.words[place], rules.nulls.place(field));
@@ -224,18 +231,17 @@ impl ConvertedChunk {
                 builder.quoted(value);
                 continue;
             }
-            if !column.is_unknown && is_text {
-                match builder.add(if column.form == Form::Token { field } else { value }) {
-                    Added::Whole => continue,
-                    Added::Rounded => {
-                        self.rounded[place] += 1;
-                        continue;
-                    }
-                    Added::Not => {}
+            let taken =
+                if is_text { add(builder, column, (field, value), rules.dialect, &mut usual) } else { Taken::Bad };
+            match taken {
+                Taken::Whole => continue,
+                Taken::Rounded => {
+                    self.rounded[place] += 1;
+                    continue;
                 }
-            }
-            if is_text && (!column.is_fixed || column.could_take(value, rules.dialect)) {
-                return false;
+                Taken::Wider => return false,
+                Taken::Misfit => self.misfits[place] += 1,
+                Taken::Bad => {}
             }
             if rules.bad == BadRecords::Null {
                 builder.null();
@@ -252,10 +258,12 @@ impl ConvertedChunk {
     }
 
     /// Look for types only.
-    fn scan(&mut self, records: Records<'_>, rules: ConversionRules<'_>) {
-        let mut buffer = Vec::new();
+    fn scan(&mut self, plan: &ConversionPlan, records: Records<'_>, rules: ConversionRules<'_>) {
+        let (mut buffer, mut usual) = (Vec::new(), Vec::new());
         let has_labels = !rules.dialect.is_typed;
         for (column, needs) in self.needs.iter_mut().enumerate() {
+            let target = plan.columns.iter().find(|target| target.source == Some(column));
+            let format = target.and_then(|target| target.format.as_deref());
             for record in 0..records.split.len() {
                 if needs.kind == Some(ValueType::Text) {
                     break;
@@ -263,7 +271,11 @@ impl ConvertedChunk {
                 let (start, end) = records.split.field(record, column);
                 let Some(field) = records.text.get(start..end).filter(|_| self.bad[record].is_none()) else { continue };
                 let Some(value) = rules.nulls.value(field, rules.dialect, false, &mut buffer) else { continue };
-                *needs = needs.join(Needs::of(value, has_labels));
+                match format {
+                    None => *needs = needs.join(Needs::of(value, has_labels)),
+                    Some(format) if format.read(value, &mut usual) => *needs = needs.join(Needs::of(&usual, false)),
+                    Some(_) => {}
+                }
             }
         }
     }
@@ -295,47 +307,46 @@ impl ConvertedChunk {
     }
 }
 
-/// Kinds of JSON values.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Tokens {
-    has_texts: bool,
-    has_scalars: bool,
-    is_nested: bool,
+/// What becomes of a value.
+enum Taken {
+    /// It is added.
+    Whole,
+    /// It is added, rounded.
+    Rounded,
+    /// The column needs a wider type.
+    Wider,
+    /// It is not in the format that was asked for.
+    Misfit,
+    /// It is not of the type that was asked for.
+    Bad,
 }
 
-impl Tokens {
-    fn add(&mut self, token: &[u8]) {
-        match token.first() {
-            Some(b'"') => self.has_texts = true,
-            Some(b'[' | b'{') => self.is_nested = true,
-            _ => self.has_scalars = true,
+/// Add a value of a field to its column.
+#[inline]
+fn add(
+    builder: &mut ColumnEncoder,
+    column: &TargetColumn,
+    (field, value): (&[u8], &[u8]),
+    dialect: &Dialect,
+    usual: &mut Vec<u8>,
+) -> Taken {
+    let text = match &column.format {
+        None if column.form == Form::Token => field,
+        None => value,
+        Some(format) if format.read(value, usual) => &usual[..],
+        Some(_) => return Taken::Misfit,
+    };
+    let added = if column.is_unknown { Added::Not } else { builder.add(text) };
+    match added {
+        Added::Whole => {
+            if column.format.is_some() {
+                builder.written(column, value);
+            }
+            Taken::Whole
         }
-    }
-
-    /// Those of both.
-    pub fn join(&mut self, other: Self) {
-        self.has_texts |= other.has_texts;
-        self.has_scalars |= other.has_scalars;
-        self.is_nested |= other.is_nested;
-    }
-
-    /// What is not told by the text of the values, in words.
-    pub fn note(self) -> Option<&'static str> {
-        match self {
-            Self { is_nested: true, has_texts: true, .. } => Some("texts are beside lists or objects, written as JSON"),
-            Self { is_nested: true, .. } => Some("lists and objects are written as JSON"),
-            Self { has_texts: true, has_scalars: true, .. } => Some("texts are beside numbers or truth values"),
-            _ => None,
-        }
-    }
-}
-
-/// The hash of a value of JSON as it stands.
-fn token(records: Records<'_>, record: usize, source: usize) -> u64 {
-    let (start, end) = records.split.field(record, source);
-    match records.text.get(start..end) {
-        None | Some(b"" | b"null") => NULL,
-        Some(token) => canon::text(token),
+        Added::Rounded => Taken::Rounded,
+        Added::Not if !column.is_fixed || column.could_take(value, dialect) => Taken::Wider,
+        Added::Not => Taken::Bad,
     }
 }
 

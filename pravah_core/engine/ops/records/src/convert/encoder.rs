@@ -12,7 +12,7 @@ use super::arrays::{Added, Builder, data_type};
 use super::dictionary::Dictionary;
 use super::failed;
 use super::plan::{ConversionPlan, TargetColumn};
-use super::proof::{NULL, canon};
+use super::proof::{NULL, canon, written};
 use pravah_foundation::base::error::{EngineError, Result};
 
 /// Values that a column has room for from the start.
@@ -88,6 +88,18 @@ impl ColumnEncoder {
             });
         }
         added
+    }
+
+    /// How the last value was written, if its column has a format: it is hashed by a reading of its own.
+    #[inline(never)]
+    pub fn written(&mut self, column: &TargetColumn, value: &[u8]) {
+        if let (Some(format), Some(last)) = (&column.format, self.hashes.as_mut().and_then(|hashes| hashes.last_mut()))
+        {
+            *last = match written::usual(format, value) {
+                Some(text) => canon::field(column, text.as_bytes()),
+                None => canon::unreadable(value),
+            };
+        }
     }
 
     /// A text of CSV that stands in quotes, lest it reads as no value.

@@ -9,14 +9,15 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use super::chunk::{self, ConversionRules, ConvertedChunk, Tokens};
+use super::chunk::{self, ConversionRules, ConvertedChunk};
 use super::factories::Factories;
 use super::kept::ColumnAs;
 use super::options::{BadRecords, ConvertOptions, Schema, To};
 use super::plan::{self, ConversionPlan, RecordOutput, Way};
 use super::proof::{self, Fingerprints, Proof};
-use super::rejects::{Reject, RejectReason};
+use super::rejects::{Reject, words};
 use super::tables::{ConversionRow, ConversionWorker, ConvertedFile};
+use super::tokens::Tokens;
 use super::{Again, Convert, failed};
 use super::{rows, text};
 use pravah_foundation::base::error::{EngineError, Result};
@@ -24,7 +25,6 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::destination::{Attributes, Writing, state_of};
 use pravah_foundation::run::records::{Head, Lost, Of, RecordCounts, RecordHandler, Records};
-use pravah_foundation::tabular::json::NO_OBJECT;
 use pravah_foundation::tabular::values::Needs;
 
 /// Rejects of a file that the table lists; the file of rejects has all.
@@ -52,6 +52,8 @@ pub struct FileConversion {
     needs: Vec<Needs>,
     /// By column.
     pub rounded: Vec<u64>,
+    /// By column: values that are not in its format.
+    pub misfits: Vec<u64>,
     words: Vec<Vec<u64>>,
     tokens: Vec<Tokens>,
     /// The values that were read, if they are to be proven.
@@ -197,7 +199,7 @@ impl Convert {
         let columns: Vec<ColumnAs> = columns
             .map(|(place, column)| {
                 let words = self.nulls.shown(file.words[place].iter().copied());
-                ColumnAs::of(column, file.rounded[place], words, file.tokens[place].note())
+                ColumnAs::of(column, (file.rounded[place], file.misfits[place]), words, file.tokens[place].note())
             })
             .collect();
         let proof = match file.proof.zip(found) {
@@ -260,6 +262,7 @@ impl RecordHandler for Convert {
             listed: Vec::new(),
             needs: vec![Needs::default(); head.names.len()],
             rounded: vec![0; plan.columns.len()],
+            misfits: vec![0; plan.columns.len()],
             words: vec![Vec::new(); plan.columns.len()],
             tokens: vec![Tokens::default(); plan.columns.len()],
             proof: plan.layout.as_ref().map(|layout| Fingerprints::new(layout.len())),
@@ -311,6 +314,7 @@ impl RecordHandler for Convert {
         file.rejected += part.rejects.all.len() as u64;
         file.nulled += part.nulled;
         file.rounded.iter_mut().zip(&part.rounded).for_each(|(own, new)| *own += new);
+        file.misfits.iter_mut().zip(&part.misfits).for_each(|(own, new)| *own += new);
         file.words.iter_mut().zip(&part.words).for_each(|(own, new)| chunk::add_words(own, new));
         file.tokens.iter_mut().zip(&part.tokens).for_each(|(own, new)| own.join(*new));
         if let (Some(own), Some(new)) = (&mut file.proof, &part.proof) {
@@ -370,19 +374,6 @@ impl RecordHandler for Convert {
         let readings = 1 + known.map_or(0, |known| known.readings);
         again.insert(of.head.path.clone(), Again { needs: file.needs, readings });
         Ok(())
-    }
-}
-
-/// Why, in words.
-pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Option<String>, String) {
-    match reason {
-        RejectReason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
-        RejectReason::Fields(fields) => (None, format!("{fields} fields instead of {}", head.names.len())),
-        RejectReason::Encoding => (None, format!("not valid {}", head.encoding.title())),
-        RejectReason::Type { column, .. } => {
-            let column = &plan.columns[column as usize];
-            (Some(column.name.clone()), format!("not of type {}", column.kind))
-        }
     }
 }
 

@@ -55,11 +55,18 @@ pub struct ColumnAs {
 }
 
 impl ColumnAs {
-    /// A column of which so many values were rounded, in which these words are null, and whose values of JSON are told.
-    pub fn of(column: &TargetColumn, rounded: u64, null_words: Option<String>, told: Option<&str>) -> Self {
+    /// A column of which so many values were rounded and so many are not in its format, in which these words are null, and
+    /// whose values of JSON are told.
+    pub fn of(
+        column: &TargetColumn,
+        (rounded, misfits): (u64, u64),
+        null_words: Option<String>,
+        told: Option<&str>,
+    ) -> Self {
         let reason = match (column.is_fixed, column.source) {
             _ if column.field.is_some() => TypeReason::Source,
             (true, _) => TypeReason::Asked,
+            _ if column.format.is_some() => TypeReason::Asked,
             (false, None) => TypeReason::OfOthers,
             (false, Some(_)) if column.is_copied() => TypeReason::Copied,
             (false, Some(_)) => TypeReason::Found,
@@ -70,6 +77,14 @@ impl ColumnAs {
         }
         if rounded > 0 {
             notes.push(format!("{rounded} numbers have more digits than a float holds; they were rounded"));
+        }
+        if let Some(format) = &column.format {
+            notes.push(format!("read as {format}"));
+            notes.extend(format.left_out());
+            notes.extend((misfits > 0).then(|| format!("values that are not in the format: {misfits}")));
+        }
+        if column.lacks_type {
+            notes.push("text: no type holds all values of the format that was asked for".to_owned());
         }
         notes.extend(column.told.or(told).map(str::to_owned));
         notes.extend(column.given.as_deref().map(|given| match given {

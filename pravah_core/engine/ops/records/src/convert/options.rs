@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination;
+use pravah_foundation::run::records;
 use pravah_foundation::run::records::ReadOptions;
 use pravah_foundation::tabular::values::{KINDS, ValueType};
 
@@ -129,6 +130,8 @@ pub struct ConvertOptions {
     pub bad_records: BadRecords,
     /// Types that columns have to have, each as `name=type`; those of others are found.
     pub column_types: Vec<String>,
+    /// How the values of columns are written, each as `name=format`.
+    pub formats: Vec<String>,
     /// How pages are compressed.
     pub compression: Compress,
     /// The level of zstd.
@@ -160,6 +163,7 @@ impl Default for ConvertOptions {
             columns: Schema::Own,
             bad_records: BadRecords::Reject,
             column_types: Vec::new(),
+            formats: Vec::new(),
             compression: Compress::Zstd,
             level: 1,
             row_group_bytes: 8 << 20,
@@ -197,7 +201,12 @@ impl ConvertOptions {
         if self.column_types.len() > MOST_TYPES {
             return Err(EngineError::invalid("options.column_types lists more than 10,000 columns"));
         }
-        self.types()?;
+        let (types, formats) = (self.types()?, records::formats(&self.formats)?);
+        if let Some(name) = formats.keys().filter(|name| types.contains_key(*name)).min() {
+            return Err(EngineError::invalid(format!(
+                "options.formats and options.column_types both list the column {name:?}; a format has a type already"
+            )));
+        }
         let lists =
             [("partition_by", &self.partition_by), ("sort_by", &self.sort_by), ("bloom_filters", &self.bloom_filters)];
         for (option, list) in lists {

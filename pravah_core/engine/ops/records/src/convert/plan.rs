@@ -19,7 +19,8 @@ use super::{Convert, failed, rows};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Format, Head, Sample};
+use pravah_foundation::run::records::{Format, Formats, Head, Sample};
+use pravah_foundation::tabular::formats;
 use pravah_foundation::tabular::values::{ColumnType, Needs, Scales, ValueType};
 
 /// How a column's values are written.
@@ -60,6 +61,10 @@ pub struct TargetColumn {
     pub is_unknown: bool,
     /// Its type was asked for: what does not fit is bad.
     pub is_fixed: bool,
+    /// How its values are written in the source: what does not conform is bad.
+    pub format: Option<Arc<formats::ValueFormat>>,
+    /// A format was asked for, but no type holds all of the values: they are copied.
+    pub lacks_type: bool,
     /// Records are only sorted or divided by it: it is not written.
     pub is_key: bool,
     /// Worth a dictionary.
@@ -130,21 +135,25 @@ impl ConversionPlan {
 }
 
 impl TargetColumn {
-    /// One whose values need that, and which has the type that was asked for.
-    fn new(head: &Head, name: &str, known: Needs, asked: Option<ValueType>, to: To) -> Self {
+    /// One whose values need that, and which has the type or the format that was asked for.
+    fn new(head: &Head, name: &str, known: Needs, asked: &AskedColumns<'_>, to: To) -> Self {
+        let (format, asked) = (asked.formats.get(name), asked.types.get(name).copied());
+        let known = format.map_or(known, |format| known.join(Needs::of_kind(Some(format.kind()))));
+        let lacks_type = format.is_some() && known.column() == ColumnType::Text;
+        let format = format.filter(|_| !lacks_type).cloned();
         let (is_fixed, is_json) = (asked.is_some(), head.dialect().is_json);
         let form = match to {
             To::Parquet => Form::Typed,
             To::Csv => Form::Field,
-            To::Jsonl if is_json && !is_fixed => Form::Token,
+            To::Jsonl if is_json && !is_fixed && format.is_none() => Form::Token,
             To::Jsonl => Form::Json,
         };
         let kind = match (asked, form) {
             (Some(asked), _) => known.asked(asked),
             // It is copied, whatever it is.
-            (None, Form::Field | Form::Token) => ColumnType::Text,
+            (None, Form::Field | Form::Token) if format.is_none() => ColumnType::Text,
             // Nothing but nulls is text that is not there.
-            (None, Form::Typed | Form::Json) => known.column(),
+            (None, _) => known.column(),
         };
         Self {
             name: name.to_owned(),
@@ -153,11 +162,13 @@ impl TargetColumn {
             kind,
             told: None,
             form,
-            scales: if head.dialect().is_typed { Scales::Any } else { known.scales() },
+            scales: if head.dialect().is_typed || format.is_some() { Scales::Any } else { known.scales() },
             source: None,
             known,
             is_unknown: false,
             is_fixed,
+            format,
+            lacks_type,
             is_key: false,
             dictionary: true,
             has_bloom: false,
@@ -166,7 +177,7 @@ impl TargetColumn {
 
     /// True when it is copied as it stands, and has no type.
     pub fn is_copied(&self) -> bool {
-        !self.is_fixed && matches!(self.form, Form::Field | Form::Token)
+        !self.is_fixed && self.format.is_none() && matches!(self.form, Form::Field | Form::Token)
     }
 
     /// Its name as a key of JSON.
@@ -180,12 +191,20 @@ impl TargetColumn {
     }
 }
 
+/// What is asked for by the names of columns.
+pub struct AskedColumns<'a> {
+    /// Types.
+    pub types: &'a HashMap<String, ValueType>,
+    /// Formats.
+    pub formats: &'a Formats,
+}
+
 /// The columns of a file that becomes one of its own.
 pub fn own(
     head: &Head,
     samples: &[Sample],
     needs: Option<&[Needs]>,
-    asked: &HashMap<String, ValueType>,
+    asked: &AskedColumns<'_>,
     to: To,
 ) -> Vec<TargetColumn> {
     let leaves = head.schema.as_ref().map(|schema| records::leaves(schema)).unwrap_or_default();
@@ -195,14 +214,14 @@ pub fn own(
     };
     let column = |(place, (name, sample)): (usize, (&String, &Sample))| {
         let known = needs.map_or(sample.needs, |needs| needs[place]);
-        let column = TargetColumn::new(head, name, known, asked.get(name).copied(), to);
+        let column = TargetColumn::new(head, name, known, asked, to);
         TargetColumn {
             source: Some(place),
             given: given(place).filter(|given| *given != name).cloned(),
             told: leaves.get(place).and_then(|(_, kind)| rows::told(kind)),
             is_unknown: !column.is_fixed
                 && !column.is_copied()
-                && known.kind.is_none()
+                && column.known.kind.is_none()
                 && needs.is_none()
                 && !sample.is_all,
             dictionary: sample.is_repeated(),
@@ -216,7 +235,7 @@ pub fn own(
 pub fn keys(columns: &[TargetColumn], options: &ConvertOptions) -> Vec<TargetColumn> {
     let key = |name: &String, kind: Option<ColumnType>| {
         let column = columns.iter().find(|column| column.name == *name)?.clone();
-        let found = if column.is_fixed { column.kind } else { column.known.column() };
+        let found = if column.is_fixed || column.format.is_some() { column.kind } else { column.known.column() };
         let kind = kind.unwrap_or(found);
         let is_unknown = kind != ColumnType::Text && column.is_unknown;
         Some(TargetColumn { kind, form: Form::Typed, is_key: true, is_unknown, ..column })
@@ -232,7 +251,7 @@ pub fn united(
     head: &Head,
     samples: &[Sample],
     all: &[(String, Needs)],
-    asked: &HashMap<String, ValueType>,
+    asked: &AskedColumns<'_>,
     to: To,
 ) -> Vec<TargetColumn> {
     let places: HashMap<&String, usize> = head.names.iter().enumerate().map(|(place, name)| (name, place)).collect();
@@ -241,7 +260,7 @@ pub fn united(
         TargetColumn {
             source,
             dictionary: source.is_none_or(|place| samples[place].is_repeated()),
-            ..TargetColumn::new(head, name, *known, asked.get(name).copied(), to)
+            ..TargetColumn::new(head, name, *known, asked, to)
         }
     };
     all.iter().map(column).collect()
@@ -273,7 +292,7 @@ impl Convert {
     fn columns(&self, head: &Head, start: &[u8]) -> (Way, Vec<TargetColumn>) {
         let options = &self.options;
         let is_own = options.columns == Schema::Own;
-        let is_asked = |name: &String| self.types.contains_key(name);
+        let is_asked = |name: &String| self.types.contains_key(name) || self.formats.contains_key(name);
         if let Some(columns) = rows::columns(head, options, is_asked).filter(|_| is_own) {
             return (Way::Rows, columns);
         }
@@ -284,13 +303,14 @@ impl Convert {
             && !options.arranges()
             && !head.names.iter().any(is_asked);
         let way = if is_copied { Way::Lines } else { Way::Fields };
-        let samples = records::sample(head, start, &self.nulls);
+        let samples = records::sample(head, start, &self.nulls, &self.formats);
+        let asked = AskedColumns { types: &self.types, formats: &self.formats };
         if let Some(all) = self.united.get() {
-            return (way, united(head, &samples, all, &self.types, options.to));
+            return (way, united(head, &samples, all, &asked, options.to));
         }
         let again = lock(&self.again);
         let needs = again.get(&head.path).map(|again| &again.needs[..]);
-        (way, own(head, &samples, needs, &self.types, options.to))
+        (way, own(head, &samples, needs, &asked, options.to))
     }
 }
 

@@ -14,9 +14,11 @@ pub mod canon;
 mod check;
 mod columns;
 mod kept;
+mod spoil;
 #[cfg(test)]
 mod tests;
 mod text;
+pub mod written;
 
 use xxhash_rust::xxh3::xxh3_64;
 

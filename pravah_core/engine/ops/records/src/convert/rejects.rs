@@ -1,6 +1,8 @@
 //! Records that are not converted: their bytes as they stand, and why.
 
-use pravah_foundation::run::records::{Records, lines};
+use super::plan::ConversionPlan;
+use pravah_foundation::run::records::{Head, Records, lines};
+use pravah_foundation::tabular::json::NO_OBJECT;
 
 /// Why a record is not converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,23 @@ impl Rejects {
             });
             self.bytes.extend_from_slice(&records.text[start..stop]);
             self.bytes.push(b'\n');
+        }
+    }
+}
+
+/// Why, in words.
+pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Option<String>, String) {
+    match reason {
+        RejectReason::Fields(NO_OBJECT) => (None, "not a JSON object, or a key appears twice".to_owned()),
+        RejectReason::Fields(fields) => (None, format!("{fields} fields instead of {}", head.names.len())),
+        RejectReason::Encoding => (None, format!("not valid {}", head.encoding.title())),
+        RejectReason::Type { column, .. } => {
+            let column = &plan.columns[column as usize];
+            let reason = match &column.format {
+                Some(format) => format!("not in the format {format}"),
+                None => format!("not of type {}", column.kind),
+            };
+            (Some(column.name.clone()), reason)
         }
     }
 }

@@ -52,6 +52,8 @@ pub fn columns(head: &Head, options: &ConvertOptions, is_asked: impl Fn(&String)
         known: Needs::default(),
         is_unknown: false,
         is_fixed: false,
+        format: None,
+        lacks_type: false,
         is_key: false,
         dictionary: true,
         has_bloom: false,

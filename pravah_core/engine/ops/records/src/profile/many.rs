@@ -2,6 +2,8 @@
 
 mod bytes;
 
+use super::shapes::Shapes;
+
 use pravah_foundation::tabular::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
 use pravah_foundation::tabular::values::{KINDS, Value, ValueType};
 
@@ -87,6 +89,8 @@ pub struct Many {
     pub zeros: u64,
     /// All of them are texts, whatever they look like.
     is_text: bool,
+    /// What they look like.
+    pub shapes: Shapes,
     /// Numbers that are not in `moments` and `quantiles` yet.
     waiting: Vec<f64>,
 }
@@ -108,6 +112,7 @@ impl Default for Many {
             spaced: 0,
             zeros: 0,
             is_text: false,
+            shapes: Shapes::default(),
             waiting: Vec::new(),
         }
     }
@@ -125,6 +130,7 @@ impl Many {
         self.distinct.add(hash);
         let value = if self.is_text { Value::Text } else { Value::of(text) };
         self.kinds[value.kind() as usize].note((text, value), 1, place);
+        self.shapes.note((text, value), self.is_text, 1, place);
         match value.number() {
             Some(number) => {
                 self.waiting.push(number);
@@ -148,6 +154,7 @@ impl Many {
         self.distinct.add(hash);
         let value = if self.is_text || text.len() < length { Value::Text } else { Value::of(text) };
         self.kinds[value.kind() as usize].note((text, value), count, place);
+        self.shapes.note((text, value), self.is_text, count, place);
         match value.number() {
             Some(number) => {
                 self.moments.merge(Moments::of(number, count));
@@ -211,6 +218,7 @@ impl Many {
     /// Add what another has seen, whose records come `place` records later.
     pub fn merge(&mut self, other: &Self, place: u64) {
         self.kinds.iter_mut().zip(&other.kinds).for_each(|(own, other)| own.merge(other, place));
+        self.shapes.merge(&other.shapes, place);
         if let Some((least, greatest)) = &other.texts {
             self.text(least);
             self.text(greatest);

@@ -77,7 +77,13 @@ fn described(total: &Total, figures: &Many) -> Value {
         "longest": if figures.count() > 0 { Some(figures.lengths.1) } else { None },
         "spaced": figures.spaced,
         "leading_zeros": figures.zeros,
-        "pattern": patterns::class(&total.column.values).map(|(class, _)| class),
+        "pattern": patterns::of(total, figures.kind()),
+        "format": total.finding.as_ref().map(|finding| json!({
+            "format": finding.format,
+            "verdict": if finding.is_ambiguous { "ambiguous" } else { "proven" },
+            "conforming": finding.conforming,
+            "other_format": finding.other.as_ref().map(|(format, _)| format),
+        })),
         "suspicious": patterns::suspicious(&total.column.values, figures),
         "files": total.files,
         "top_values": tops.collect::<Vec<_>>(),
@@ -166,7 +172,7 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
         row(name, value.map(values::Value::shown));
     }
     row("Length", (figures.count() > 0).then(|| format!("{} to {} bytes", figures.lengths.0, figures.lengths.1)));
-    row("Pattern", patterns::class(&total.column.values).map(|(class, _)| class.to_owned()));
+    row("Pattern", patterns::of(total, figures.kind()).map(str::to_owned));
     row("Suspicious", Some(patterns::suspicious(&total.column.values, figures)));
     out.push_str("</table>");
     bars(out, &figures.histogram(BINS));

@@ -57,6 +57,23 @@ const TYPES: &[Column] = &[
     Column::integer("record"),
     Column::text("value"),
 ];
+pub const FORMATS: &[Column] = &[
+    Column::text("column"),
+    Column::text("format"),
+    Column::category("verdict"),
+    Column::integer("values"),
+    Column::integer("conforming"),
+    Column::number("share"),
+    Column::text("example"),
+    Column::integer("exceptions"),
+    Column::text("first_exception"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("record"),
+    Column::text("other_format"),
+    Column::integer("other_conforming"),
+    Column::category("note"),
+];
 const TOP_VALUES: &[Column] = &[
     Column::category("column"),
     Column::integer("rank"),
@@ -135,6 +152,7 @@ const CHANGES: &[Column] = &[
 pub const TABLES: &[TableColumns] = &[
     ("result", RESULT),
     ("types", TYPES),
+    ("formats", FORMATS),
     ("top_values", TOP_VALUES),
     ("histogram", HISTOGRAM),
     ("lengths", LENGTHS),
@@ -151,6 +169,7 @@ pub fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["type", "nature", "distinct_is", "pattern"],
         "types" => &["type"],
+        "formats" => &["verdict", "note"],
         "top_values" | "histogram" | "lengths" => &["column"],
         "files" => &["encoding", "packed", "delimiter", "header", "read", "schema"],
         "by_file" => &["path", "column", "type"],
@@ -244,8 +263,7 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     rows.optional_number((values > 0).then(|| figures.bytes as f64 / values as f64));
     rows.integer(figures.spaced);
     rows.integer(figures.zeros);
-    let class = if kind == Some(ValueType::Text) { patterns::class(&column.values) } else { None };
-    rows.optional_text(class.map(|(class, _)| class));
+    rows.optional_text(patterns::of(total, kind));
     let suspicious = patterns::suspicious(&column.values, figures);
     rows.optional_text(Some(suspicious.as_str()).filter(|text| !text.is_empty()));
     rows.integer(total.files);

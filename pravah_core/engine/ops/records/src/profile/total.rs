@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::column::{ColumnProfile, limit};
 use super::file::FileFigures;
+use super::formats::TotalShapes;
 use super::many::Many;
+use pravah_foundation::tabular::formats::Finding;
 use pravah_foundation::tabular::values::KINDS;
 
 /// Where a type was met first: in the first of all files by name that has it.
@@ -34,6 +36,10 @@ pub struct Total {
     pub column: ColumnProfile,
     /// By type, in the order of [`KINDS`].
     pub met: [Option<Met>; KINDS.len()],
+    /// What its values look like.
+    pub shapes: TotalShapes,
+    /// The format of nearly all of them, once all files are in.
+    pub finding: Option<Finding>,
 }
 
 /// Columns of many files.
@@ -60,11 +66,17 @@ impl ColumnTotals {
                     value: seen.value.clone(),
                 })
             });
-            let name = told.names[place].clone();
-            self.put(
-                Total { name, position: place + 1, files: 1, first: Arc::clone(&path), column, met },
-                Some(figures),
-            );
+            let new = Total {
+                name: told.names[place].clone(),
+                position: place + 1,
+                files: 1,
+                first: Arc::clone(&path),
+                column,
+                met,
+                shapes: TotalShapes::of(&path, figures),
+                finding: None,
+            };
+            self.put(new, Some(figures));
         }
     }
 
@@ -103,6 +115,7 @@ impl Total {
             self.first = other.first;
         }
         self.column.merge(&other.column, figures, 0, limit);
+        self.shapes.merge(other.shapes);
         for (own, other) in self.met.iter_mut().zip(other.met) {
             let is_earlier = match (&own, &other) {
                 (Some(own), Some(other)) => (&other.path, other.record) < (&own.path, own.record),

@@ -142,6 +142,7 @@ impl ValidatedChunk {
         buffer: &mut Vec<u8>,
     ) {
         let of_texts = matches!(field.kind, None | Some(ValueType::Text));
+        let mut usual = Vec::new();
         let key = rules.plan.unique(column).filter(|_| !rules.plan.is_again);
         for record in 0..records.split.len() {
             let (start, end) = records.split.field(record, column);
@@ -155,7 +156,7 @@ impl ValidatedChunk {
             };
             if !records.is_utf8 && std::str::from_utf8(value).is_err() {
                 self.fault(records, record, column as u32, Rule::Encoding, Some(value));
-            } else if let Some(rule) = field.check(value) {
+            } else if let Some(rule) = field.check(value, &mut usual) {
                 self.fault(records, record, column as u32, rule, Some(value));
             } else if let Some(key) = key {
                 let record = u64::from(records.first) + record as u64 + 1;

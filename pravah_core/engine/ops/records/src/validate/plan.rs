@@ -3,7 +3,7 @@
 use super::Validate;
 use super::rows::Hash;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Head, Nulls};
+use pravah_foundation::run::records::{Head, Nulls, Sample};
 use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::split::Split;
@@ -167,13 +167,13 @@ impl Validate {
             extra: Vec::new(),
         };
         let Some(contract) = &self.contract else {
-            let samples = records::sample(head, start, &self.nulls);
-            plan.fields = head
-                .names
-                .iter()
-                .zip(samples)
-                .map(|(name, sample)| Some(Field::of(name.clone(), sample.needs.kind)))
-                .collect();
+            let samples = records::sample(head, start, &self.nulls, &self.formats);
+            let field = |(name, sample): (&String, Sample)| {
+                let format = self.formats.get(name);
+                let kind = format.map_or(sample.needs.kind, |format| Some(format.widest()));
+                Some(Field { format: format.cloned(), ..Field::of(name.clone(), kind) })
+            };
+            plan.fields = head.names.iter().zip(samples).map(field).collect();
             return plan;
         };
         for (place, key) in self.keys.all.iter().enumerate() {

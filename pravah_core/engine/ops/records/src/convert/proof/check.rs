@@ -16,7 +16,7 @@ use super::super::failed;
 use super::super::kept::ColumnAs;
 use super::super::options::{ConvertOptions, To};
 use super::super::plan::{Form, TargetColumn, Way};
-use super::{ColumnAt, Fingerprints, Layout, NULL, Proof, canon, columns, text};
+use super::{ColumnAt, Fingerprints, Layout, NULL, Proof, canon, columns, spoil, text};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 
@@ -69,6 +69,7 @@ impl Convert {
     /// An error ends the job: the file cannot be read back, or the job was cancelled.
     pub fn read_back(&self, file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout) -> Result<Fingerprints> {
         let control = &self.context.control;
+        spoil::spoil(file).map_err(failed)?;
         match self.options.to {
             To::Parquet => columns::read(file, layout, control),
             To::Csv => text::csv(file, columns, layout, control),

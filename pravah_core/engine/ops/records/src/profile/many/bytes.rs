@@ -1,5 +1,6 @@
 //! Figures as bytes, for a later run.
 
+use super::super::shapes::Shapes;
 use super::{KINDS, Many, TypedValues};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::tabular::sketch::{Hll, Lengths, Moments, Quantiles};
@@ -22,6 +23,7 @@ impl Many {
         for text in self.texts.iter().flat_map(|(least, greatest)| [least, greatest]) {
             out.bytes(text);
         }
+        self.shapes.write(out);
         self.moments.write(out);
         self.quantiles.write(out);
         self.distinct.write(out);
@@ -43,6 +45,7 @@ impl Many {
             kinds,
             texts,
             is_text: flags & 1 == 1,
+            shapes: Shapes::read(from)?,
             moments: Moments::read(from)?,
             quantiles: Quantiles::read(from)?,
             distinct: Hll::read(from)?,
