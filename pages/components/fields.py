@@ -76,6 +76,8 @@ def _widget(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Any, dict
         return _bytes
     if kind in {"integer", "number"}:
         return _number
+    if schema.get("suggestions"):
+        return _suggested
     return _time if schema.get("format") == "date-time" else _text
 
 
@@ -151,4 +153,11 @@ def _time(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> s
 def _text(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str | None:
     arguments["placeholder"] = schema.get("placeholder")
     typed = st.text_input(value=value or "", max_chars=schema.get("maxLength"), **arguments)
-    return typed.strip() or None
+    return (typed if schema.get("widget") == "verbatim" else typed.strip()) or None
+
+
+def _suggested(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str:
+    options = list(dict.fromkeys([*schema["suggestions"], *([value] if value else [])]))
+    index = options.index(value) if value else 0
+    typed = st.selectbox(options=options, index=index, accept_new_options=True, format_func=text.visible, **arguments)
+    return str(typed)

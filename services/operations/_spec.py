@@ -148,7 +148,7 @@ class Operation(Record):
         return self.resumes and self.again
 
 
-_HINTS = ("unit", "widget", "placeholder", "result_of")
+_HINTS = ("unit", "widget", "placeholder", "suggestions", "result_of")
 
 
 def field(default: Any = ..., *, title: str, description: str, category: Category = "basic", **more: Any) -> Any:
@@ -158,7 +158,8 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
         more: bounds as pydantic takes them, and hints:
             ``unit`` of a number;
             ``widget`` where the type does not tell: ``path`` (something to read), ``destination`` (a directory to
-            write), ``globs``, ``verbatim`` (a list of texts with commas in them);
+            write), ``globs``, ``verbatim`` (texts with commas in them, or with spaces that count);
+            ``suggestions``, values to choose from besides those that are typed;
             ``placeholder``, what stands where nothing is typed: by default that there is no limit, or nothing;
             ``result_of``, an operation whose earlier jobs may be named here as ``job:<id>``.
     """

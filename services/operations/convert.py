@@ -21,7 +21,14 @@ from services.operations._spec import (
     path_columns,
     words,
 )
-from services.operations.records import ColumnFormat, ReadOptions, formats, record_columns
+from services.operations.records import (
+    ColumnFormat,
+    ReadOptions,
+    formats,
+    outside_columns,
+    outside_figures,
+    record_columns,
+)
 
 
 class To(StrEnum):
@@ -232,6 +239,7 @@ OPERATION = Operation(
                     "Records that could not be converted; read = written + rejected, always",
                 ),
                 integer("values_nulled", "values", "Bad values that were replaced with null (Bad records: null)"),
+                *outside_columns(),
                 words(
                     "rejects",
                     "File with the rejected records, byte for byte (as UTF-8 if "
@@ -322,6 +330,7 @@ OPERATION = Operation(
         Figure(key="records_written", title="Records written"),
         Figure(key="records_rejected", title="Records rejected"),
         Figure(key="values_nulled", title="Values replaced with null"),
+        *outside_figures(),
         Figure(key="value_proof", title="Value proof", optional=True),
         Figure(key="read_twice", title="Files read again (a later value widened a type)", unit="files"),
         Figure(key="full_names", title="Files that kept their full name (a.csv beside a.tsv)", unit="files"),

@@ -14,7 +14,7 @@ from services.operations._spec import (
     path_columns,
     words,
 )
-from services.operations.records import ReadOptions
+from services.operations.records import ReadOptions, outside_columns, outside_figures
 
 
 class ProfileOptions(ReadOptions):
@@ -95,6 +95,8 @@ _FILE_COLUMNS = (
     integer("records", "records", "Number of records, without the header row"),
     integer("ragged", "records", "Records with too many or too few fields"),
     integer("first_ragged", "records", "Number of the first ragged record, counted from 1"),
+    integer("odd_quotes", "values", "Values with a quote that is not around the whole value, or not doubled in it"),
+    *outside_columns(),
     words(
         "read",
         "whole; open quote: the file ends inside a quoted field; odd quotes: text follows a closing quote, or a quoted "
@@ -241,6 +243,7 @@ OPERATION = Operation(
         Figure(key="other_files", title="Skipped: not a table", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),
+        *outside_figures(),
         Figure(key="columns", title="Columns"),
         Figure(key="null_share", title="Fields without a value", unit="%"),
         Figure(key="schemas", title="Schemas"),

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import pydantic
 
-from services.operations._spec import ENCODING_NAMES, Column, Encoding, Options, Text, field, integer, path_columns
+from services.operations._spec import (
+    ENCODING_NAMES,
+    Column,
+    Encoding,
+    Figure,
+    Options,
+    Text,
+    field,
+    integer,
+    path_columns,
+)
 
 
 class Files(StrEnum):
@@ -17,56 +27,52 @@ class Files(StrEnum):
     ALL = "all"
 
 
-class Delimiter(StrEnum):
-    """The character between two fields."""
-
-    AUTO = "auto"
-    COMMA = "comma"
-    TAB = "tab"
-    SEMICOLON = "semicolon"
-    PIPE = "pipe"
-    COLON = "colon"
-    SPACE = "space"
-    CARET = "caret"
-    TILDE = "tilde"
-    SOH = "soh"
-    US = "us"
-
-
-class Header(StrEnum):
-    """Whether the first record is a header row."""
+class InitialSpace(StrEnum):
+    """Whether spaces before a field are left out."""
 
     AUTO = "auto"
     YES = "yes"
     NO = "no"
 
 
-class Quote(StrEnum):
-    """The character around quoted fields."""
-
-    AUTO = "auto"
-    DOUBLE = "double"
-    SINGLE = "single"
-    NONE = "none"
+_NO_LINE_ENDING = r"^[^\u0000\r\n]*$"
+DELIMITERS = ("auto", "comma", "tab", "semicolon", "pipe", "colon", "space", "caret", "tilde", "soh", "us")
+"""Names that the delimiter option has for characters that are hard to type."""
+QUOTES = ("auto", "double", "single", "none")
+ESCAPES = ("auto", "none", "backslash")
 
 
-class Escape(StrEnum):
-    """The escape character inside quotes."""
-
-    AUTO = "auto"
-    NONE = "none"
-    BACKSLASH = "backslash"
+def _delimiter(value: str) -> str:
+    if value not in DELIMITERS and len(value.encode()) > 8:
+        raise ValueError("a delimiter has at most 8 bytes")
+    return value
 
 
-class Comment(StrEnum):
-    """The first character of a comment line."""
-
-    NONE = "none"
-    HASH = "hash"
-    SEMICOLON = "semicolon"
-    PERCENT = "percent"
+def _quote(value: str) -> str:
+    return _one_of(value, QUOTES)
 
 
+def _escape(value: str) -> str:
+    return _one_of(value, ESCAPES)
+
+
+def _one_of(value: str, names: tuple[str, ...]) -> str:
+    if value not in names and not (len(value) == 1 and value.isascii()):
+        raise ValueError(f"must be one ASCII character or one of {', '.join(names)}")
+    return value
+
+
+def _comment(value: str) -> str:
+    if len(value.encode()) > 16 or value.startswith(('"', "'")):
+        raise ValueError("a comment string has at most 16 bytes and does not begin with a quote")
+    return value
+
+
+_LINE = pydantic.Field(min_length=1, pattern=_NO_LINE_ENDING)
+Delimiter = Annotated[Text, _LINE, pydantic.AfterValidator(_delimiter)]
+Quote = Annotated[Text, _LINE, pydantic.AfterValidator(_quote)]
+Escape = Annotated[Text, _LINE, pydantic.AfterValidator(_escape)]
+Comment = Annotated[Text, _LINE, pydantic.AfterValidator(_comment)]
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
@@ -101,16 +107,42 @@ class ReadOptions(Options):
         "book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
-        Delimiter.AUTO,
+        "auto",
         title="Delimiter",
-        description="Characters between two fields. Auto: those that split most records into the same number of "
-        "fields, also several such as ||; values such as times and URLs are not split. soh = 0x01, us = 0x1f.",
+        description="Characters between two fields: at most eight bytes such as ; or ||, or one of the names. Auto: "
+        "those that split most records into the same number of fields; values such as times and URLs are not split. "
+        "soh = 0x01, us = 0x1f.",
+        widget="verbatim",
+        suggestions=DELIMITERS,
     )
-    header: Header = field(
-        Header.AUTO,
-        title="Header row",
-        description="Whether the first record has the column names. Auto: yes, if it differs from the records after "
-        "it, or if all its values are texts and different. Lines before the header row are reported as an issue.",
+    header_rows: int | None = field(
+        None,
+        title="Header rows",
+        description="Number of records with the column names, from 0 to 10. Names in several rows are joined with a "
+        "space. Without a number: one, if the first record differs from those after it, or if all its values are texts "
+        "and different; more, if rows of units or names follow.",
+        placeholder="detected",
+        ge=0,
+        le=10,
+    )
+    skip_lines: int | None = field(
+        None,
+        title="Lines before the table",
+        description="Number of lines to skip before the header row; they are counted and reported. Without a number: "
+        "the start of the table is detected.",
+        placeholder="detected",
+        ge=0,
+        le=10_000,
+    )
+    footer: int | None = field(
+        None,
+        title="Lines after the table",
+        description="Number of lines at the end of the file that are not records, such as totals and notes; empty "
+        "lines do not count. They are counted and reported. Without a number: notes are detected, and a total if it is "
+        "the sum of the records.",
+        placeholder="detected",
+        ge=0,
+        le=1000,
     )
     null_values: list[NullValue] = field(
         ["NA", "N/A", "n/a", "#N/A", "NULL", "null", "None", "NaN", "nan", "\\N"],
@@ -129,24 +161,55 @@ class ReadOptions(Options):
         category="advanced",
     )
     quote: Quote = field(
-        Quote.AUTO,
+        "auto",
         title="Quotes",
-        description="Quote character around fields that contain delimiters or line endings. Auto: double quotes, or "
-        "single quotes if the fields show them. None: quotes are ordinary characters.",
+        description="Quote character around fields that contain delimiters or line endings: a character or one of the "
+        "names. Auto: double quotes, or single quotes if the fields show them. None: quotes are ordinary characters.",
         category="advanced",
+        widget="verbatim",
+        suggestions=QUOTES,
     )
     escape: Escape = field(
-        Escape.AUTO,
+        "auto",
         title="Escapes",
-        description="How a quote inside quotes is written. Backslash: after a backslash. None: doubled. Auto: the one "
-        "with which the first records are well-formed.",
+        description="Character before a quote inside quotes; without quotes, before a delimiter or line ending. "
+        "None: a quote is doubled. Auto: the one with which the first records are well-formed.",
+        category="advanced",
+        widget="verbatim",
+        suggestions=ESCAPES,
+    )
+    comment: Comment | None = field(
+        None,
+        title="Comment lines",
+        description="Skip records that begin with these characters, such as # or //. They are counted.",
+        category="advanced",
+        widget="verbatim",
+        placeholder="none",
+    )
+    skip_initial_space: InitialSpace = field(
+        InitialSpace.AUTO,
+        title="Spaces before fields",
+        description="Whether spaces before a field are left out. Auto: yes, if quotes follow them and all records have "
+        'them, as in: 1, "a, b".',
         category="advanced",
     )
-    comment: Comment = field(
-        Comment.NONE,
-        title="Comment lines",
-        description="Skip records that begin with this character.",
-        category="advanced",
+
+
+def outside_columns() -> tuple[Column, ...]:
+    """Return the columns that count the lines of a file that are not records."""
+    return (
+        integer("preamble_lines", "lines", "Lines before the table"),
+        integer("comment_lines", "lines", "Comment lines"),
+        integer("footer_lines", "lines", "Lines after the table that are not records"),
+    )
+
+
+def outside_figures() -> tuple[Figure, ...]:
+    """Return the figures that count the lines of all files that are not records."""
+    return (
+        Figure(key="preamble_lines", title="Lines before tables"),
+        Figure(key="comment_lines", title="Comment lines"),
+        Figure(key="footer_lines", title="Lines after tables"),
     )
 
 

@@ -18,7 +18,7 @@ from services.operations._spec import (
     path_columns,
     words,
 )
-from services.operations.records import ColumnFormat, ReadOptions, formats, record_columns
+from services.operations.records import ColumnFormat, ReadOptions, formats, outside_figures, record_columns
 
 _KEYS = (
     '{"fields": [{"name": "order", "type": "integer"}, {"name": "line", "type": "integer"}, {"name": "customer"}],'
@@ -99,7 +99,8 @@ class ValidateOptions(ReadOptions):
 _RULE = words(
     "rule",
     "type, required, unique, foreign_key, minimum, maximum, min_length, max_length, pattern, enum, encoding; fields: "
-    "too many or too few fields; missing_column, extra_column and records: the whole file",
+    "too many or too few fields; missing_column, extra_column and records: the whole file; quotes: a "
+    "quote that is not around the whole value",
 )
 _COLUMN = words("column", "The column, or the columns of a key; null: the whole record or file")
 
@@ -174,6 +175,7 @@ OPERATION = Operation(
         Figure(key="other_files", title="Skipped: not a table", unit="files"),
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="records", title="Records"),
+        *outside_figures(),
         Figure(key="good_records", title="Good records"),
         Figure(key="bad_records", title="Bad records"),
         Figure(key="errors", title="Errors"),

@@ -66,7 +66,7 @@ def test_lines_stand_beside_the_records_made_of_them(preview: Any) -> None:
 
 
 def test_an_option_corrects_what_was_found(preview: Any) -> None:
-    found = preview("large.csv", delimiter="pipe", header="no")
+    found = preview("large.csv", delimiter="pipe", header_rows=0)
     assert (found["table"]["has_header"], found["table"]["columns"]) == (False, 1)
     assert values(found)[0] == ["Sales report"]
 

@@ -41,7 +41,7 @@ def test_values_are_those_of_pythons_reader(
         files[f"{number}.csv"] = out.getvalue().encode()
         tables[f"{number}"] = records
     types = [f"c{place}=text" for place in range(6)]
-    options = {"delimiter": "comma", "header": "yes", "column_types": types}
+    options = {"delimiter": "comma", "header_rows": 1, "column_types": types}
     job = run_job("convert", tree(files), options=options)
     for name, records in tables.items():
         table = pq.read_table(_fetch(running, job, f"{name}.parquet", tmp_path))

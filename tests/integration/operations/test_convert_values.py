@@ -240,7 +240,7 @@ def test_columns_of_one_name_are_renamed_and_told(
     root = tree({"a.csv": b"a,a,\n1,x,y\n"})
     table = pa.table([pa.array([1, 2]), pa.array(["x", "y"])], names=["a", "a"])
     pq.write_table(table, root / "t.parquet")
-    job = run_job("convert", root, options={"header": "yes"})
+    job = run_job("convert", root, options={"header_rows": 1})
     assert _parquet(running, job, "t.parquet").column_names == ["a", "a_2"]
     notes = {(row["path"], row["column"]): row["note"] for row in rows(job, "columns")}
     assert notes["t.parquet", "a_2"] == notes["a.csv", "a_2"] == "renamed: the file has two columns of the name a"

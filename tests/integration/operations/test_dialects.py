@@ -161,3 +161,60 @@ def test_a_header_is_read_to_its_end_and_odd_quotes_are_told(
     validated = run_job("validate", tree(files), options={})
     verdicts = {row["path"]: row["verdict"] for row in rows(validated)}
     assert {name for name, verdict in verdicts.items() if verdict == "valid"} == {"long.csv", "lines.csv"}
+
+
+_ODD = b'id,size\n1,5" pipe\n2,"x"y\n3,"a" b\n4,"5" pipe"\n5,"fine ""one"""\n6,plain\n'
+
+
+def test_quotes_that_no_writer_makes_are_never_silent(
+    run_job: RunJob, tree: TreeBuilder, running: bootstrap.Services, rows: Rows
+) -> None:
+    root = tree({"odd.csv": _ODD, "fine.csv": b'id,size\n1,"a ""b"""\n2,x\n'})
+    validated = run_job("validate", root)
+    verdicts = {row["path"]: row["verdict"] for row in rows(validated)}
+    assert verdicts == {"odd.csv": "invalid", "fine.csv": "valid"}
+    errors_of = [(row["rule"], row["column"], row["line"], row["value"]) for row in rows(validated, "errors")]
+    expected = [("quotes", "size", 2, '5" pipe'), ("quotes", "size", 3, '"x"y'), ("quotes", "size", 4, '"a" b')]
+    assert errors_of == [*expected, ("quotes", "size", 5, '"5" pipe"')]
+
+    profiled = {row["path"]: row for row in rows(run_job("profile", root), "files")}
+    assert (profiled["odd.csv"]["odd_quotes"], profiled["fine.csv"]["odd_quotes"]) == (4, 0)
+
+    job = run_job("convert", root, options={"to": "jsonl"})
+    assert _records(running, job, "odd.jsonl")[0] == {"id": 1, "size": '5" pipe'}
+    told = "; ".join(row["message"] for row in rows(job, "issues"))
+    assert "1 values contain a quote but have none around them" in told
+    assert "in the record in line 2" in told
+    assert "3 quoted values are followed by more text" in told
+    # Where quotes are said to be text, they are.
+    plain = run_job("validate", root, options={"quote": "none"})
+    assert {row["verdict"] for row in rows(plain)} == {"valid"}
+
+
+def test_blanks_before_quotes_are_left_out_where_all_records_have_them(
+    run_job: RunJob, tree: TreeBuilder, running: bootstrap.Services, rows: Rows
+) -> None:
+    files = {
+        "all.csv": b'id,name,n\n1, "b, c", 5\n2, "d", 6\n3, e, 7\n',
+        "some.csv": b'id,name,n\n1, "b",5\n2,"d", 6\n3,e,7\n',
+        "none.csv": b"id, name\n1, a\n2, b\n",
+    }
+    job = run_job("convert", tree(files), options={"to": "jsonl"})
+    found = _records(running, job, "all.jsonl")
+    assert found == [{"id": 1, "name": "b, c", "n": 5}, {"id": 2, "name": "d", "n": 6}, {"id": 3, "name": "e", "n": 7}]
+    assert _records(running, job, "none.jsonl") == [{"id": 1, " name": " a"}, {"id": 2, " name": " b"}]
+    assert _records(running, job, "some.jsonl")[0]["name"] == ' "b"'
+    told = {row["path"]: row["message"] for row in rows(job, "issues")}
+    assert "blanks before fields were left out" in told["all.csv"]
+    assert "contain a quote" in told["some.csv"]
+    assert "none.csv" not in told
+
+
+def test_quotes_of_a_header_are_told_as_those_of_records(run_job: RunJob, tree: TreeBuilder, rows: Rows) -> None:
+    root = tree({"odd.csv": b'id,"na"me\n1,a\n2,b\n', "bare.csv": b'id,5" pipe\n1,2\n2,3\n'})
+    job = run_job("validate", root)
+    assert {row["path"]: row["verdict"] for row in rows(job)} == {"odd.csv": "partial", "bare.csv": "valid"}
+    told = {row["path"]: row["message"] for row in rows(job, "issues")}
+    assert "1 quoted values are followed by more text" in told["odd.csv"]
+    assert "1 values contain a quote" in told["bare.csv"]
+    assert "in line 1" in told["odd.csv"]

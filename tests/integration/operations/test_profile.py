@@ -42,7 +42,7 @@ def test_values_are_those_of_pythons_reader(run_job: RunJob, rows: Rows, tree: T
         tables[path] = [
             list(column) for column in zip(*csv.reader(io.StringIO(out.getvalue(), newline="")), strict=True)
         ]
-    found = rows(run_job("profile", tree(files), options={"delimiter": "comma", "header": "yes"}), "by_file")
+    found = rows(run_job("profile", tree(files), options={"delimiter": "comma", "header_rows": 1}), "by_file")
     columns = {(row["path"], row["column"]): row for row in found}
     assert len(columns) == sum(len(table) for table in tables.values())
     for path, table in tables.items():

@@ -69,7 +69,7 @@ def test_errors_are_those_of_a_naive_reading(run_job: RunJob, rows: Rows, tree: 
         expected += [(f"{number:02}.csv", *one) for one in _expected(records)]
     schema = tmp_path / "schema.json"
     schema.write_text(json.dumps({"fields": _FIELDS}))
-    job = run_job("validate", tree(files), options={"schema_file": str(schema), "header": "yes", "delimiter": "comma"})
+    job = run_job("validate", tree(files), options={"schema_file": str(schema), "header_rows": 1, "delimiter": "comma"})
     found = rows(job, "errors")
     assert sorted((row["path"], row["record"], row["column"], row["rule"]) for row in found) == sorted(expected)
     counts = rows(job, "counts")

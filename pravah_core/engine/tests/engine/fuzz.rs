@@ -17,7 +17,7 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::paths;
 use pravah_foundation::io::digest::Algorithm;
 use pravah_foundation::io::manifest;
-use pravah_foundation::tabular::csv::{Asked, CsvSplitter, Cutter, Dialect};
+use pravah_foundation::tabular::csv::{Asked, CsvSplitter, Cutter, Dialect, Marker};
 use pravah_foundation::tabular::json;
 use pravah_foundation::tabular::json::Learner;
 use pravah_foundation::tabular::split::Split;
@@ -256,13 +256,16 @@ fn naive(text: &[u8], dialect: Dialect, delimiter: &[u8]) -> Vec<Vec<Vec<u8>>> {
             at += 1;
             continue;
         }
-        if dialect.comment == Some(text[at]) {
+        if dialect.comment.is_some_and(|comment| comment.begins(&text[at..])) {
             at += text[at..].iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(text.len() - at);
             continue;
         }
         let mut fields = vec![Vec::new()];
         'record: loop {
             let field = fields.last_mut().unwrap();
+            while dialect.skips_blanks && text.get(at) == Some(&b' ') {
+                at += 1;
+            }
             if at < text.len() && dialect.quote == Some(text[at]) {
                 at += 1;
                 while at < text.len() {
@@ -284,6 +287,10 @@ fn naive(text: &[u8], dialect: Dialect, delimiter: &[u8]) -> Vec<Vec<Vec<u8>>> {
             }
             loop {
                 match text.get(at) {
+                    Some(&byte) if dialect.escape_without_quotes() == Some(byte) => {
+                        fields.last_mut().unwrap().extend(text.get(at + 1));
+                        at += 2;
+                    }
                     None | Some(b'\n' | b'\r') => {
                         at += 1;
                         break 'record;
@@ -347,7 +354,7 @@ fn records_of_delimited_text() {
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
-    let words: [&[u8]; 13] = [
+    let words: [&[u8]; 15] = [
         b",;,",
         b"\"",
         b"\"\"",
@@ -357,17 +364,22 @@ fn records_of_delimited_text() {
         b"\r\n",
         b"\r",
         b"#",
+        b"#;a",
+        b" \"",
         b"\\\"",
         b"\",\"",
         b"\"\n",
         b"aaaaaaaaaaaaaaaaaaaaaaaa",
     ];
-    let dialects: [(Dialect, &[u8]); 5] = [
+    let dialects: [(Dialect, &[u8]); 8] = [
         (Dialect::of(b','), b","),
-        (Dialect { comment: Some(b'#'), escape: Some(b'\\'), ..Dialect::of(b';') }, b";"),
+        (Dialect { comment: Marker::of(b"#"), escape: Some(b'\\'), ..Dialect::of(b';') }, b";"),
         (Dialect { quote: None, ..Dialect::of(b',') }, b","),
         (Dialect { quote: Some(b'\''), ..Dialect::of(b'\t') }, b"\t"),
         (Dialect::of(b',').divided_by(b",;,"), b",;,"),
+        (Dialect { skips_blanks: true, ..Dialect::of(b',') }, b","),
+        (Dialect { quote: None, escape: Some(b'\\'), ..Dialect::of(b',') }, b","),
+        (Dialect { comment: Marker::of(b"#;a"), ..Dialect::of(b';') }, b";"),
     ];
     fuzz("records of delimited text", 1.0, &corpus, &words, |input| {
         for (dialect, delimiter) in dialects {

@@ -15,6 +15,11 @@ fn text_behind_a_quote_that_closes_is_told_with_its_line() {
             let mut told: Vec<_> =
                 done.issues().iter().map(|row| (row.text("path").to_owned(), row.text("message").to_owned())).collect();
             told.retain(|(_, message)| !message.contains("number of fields"));
+            let bares = told.extract_if(.., |(_, message)| message.contains("none around them"));
+            let bares: Vec<_> = bares.map(|(path, message)| format!("{path}: {message}")).collect();
+            let expected = ["odd.csv: 1 values", "plain.csv: 1 values"];
+            assert!(bares.len() == 2, "{bares:?}");
+            assert!(expected.iter().all(|one| bares.iter().any(|told| told.starts_with(one))), "{bares:?}");
             told.sort();
             let places: Vec<_> =
                 told.iter().map(|(path, message)| (path.as_str(), message.split(". ").next().unwrap())).collect();

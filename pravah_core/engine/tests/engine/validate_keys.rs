@@ -59,7 +59,7 @@ fn schema(names: &[&str], rest: Value) -> String {
 }
 
 fn job(tree: &Tree, schema: &str, (chunk, keys): (usize, usize)) -> Spec {
-    let mut job = spec("validate", &tree.path()).option("schema_text", schema).option("header", "yes");
+    let mut job = spec("validate", &tree.path()).option("schema_text", schema).option("header_rows", 1);
     job.0["key_bytes"] = keys.into();
     job.option("delimiter", "comma").option("extra_columns", "allow").chunk_bytes(chunk)
 }

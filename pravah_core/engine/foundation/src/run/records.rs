@@ -16,6 +16,8 @@ mod books;
 mod cells;
 mod cover;
 mod direct;
+mod first;
+mod footer;
 mod format;
 mod formats;
 mod head;
@@ -36,13 +38,14 @@ mod workbook;
 
 pub use batches::leaves;
 pub use cells::Lost;
+pub use first::lines;
 pub use format::{Format, stem};
 pub use formats::{Formats, formats};
-pub use head::{Head, lines};
+pub use head::Head;
 pub use later::STAGE;
 pub use nulls::Nulls;
 pub use objects::objects;
-pub use options::{Comment, Delimiter, Escape, Files, Header, Quote, ReadOptions};
+pub use options::{Files, ReadOptions};
 pub use preview::preview;
 pub use reading::{FileReading, Shared};
 pub use sample::{Sample, sample};
@@ -168,6 +171,12 @@ pub struct RecordCounts {
     pub ragged: u64,
     /// The first of them: its number, from 1, and its fields.
     pub first_ragged: Option<(u64, u32)>,
+    /// Lines before the table, after it, and comments in it: no records.
+    pub preamble: u64,
+    /// See there.
+    pub footer: u64,
+    /// See there.
+    pub comments: u64,
     /// Lines.
     pub lines: u64,
     /// Bytes of text.
@@ -180,6 +189,10 @@ pub struct RecordCounts {
     pub strays: u64,
     /// The line of the first of them, from 1.
     pub first_stray: Option<u64>,
+    /// Values that hold a quote and have none around them.
+    pub bares: u64,
+    /// The line of the record of the first of them, from 1.
+    pub first_bare: Option<u64>,
     /// Records over several lines each of which is one by itself.
     pub swallowed: u64,
     /// The line of the first of them, from 1.
@@ -202,6 +215,11 @@ impl RecordCounts {
         self.cut_at.is_none() && !self.is_broken_off
     }
 
+    /// Lines before the table, comments, and lines after the table.
+    pub fn outside(&self) -> [u64; 3] {
+        [self.preamble, self.comments, self.footer]
+    }
+
     /// True when quotes are where no writer puts them, so that its values may be others than were meant.
     pub fn has_odd_quotes(&self) -> bool {
         self.strays > 0 || self.swallowed > 0
@@ -212,11 +230,13 @@ impl RecordCounts {
         self.is_whole()
             && !self.is_open
             && !self.has_odd_quotes()
+            && self.bares == 0
             && self.ragged == 0
             && self.oddities == Oddities::default()
             && self.lost == Lost::default()
             && self.not_utf8 == 0
             && self.notes == 0
+            && self.outside() == [0; 3]
     }
 
     fn add(&mut self, next: &Self) {
@@ -224,9 +244,14 @@ impl RecordCounts {
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
         self.first_stray = self.first_stray.or_else(|| next.first_stray.map(|line| line + self.lines));
         self.strays += next.strays;
+        self.first_bare = self.first_bare.or_else(|| next.first_bare.map(|line| line + self.lines));
+        self.bares += next.bares;
         self.first_swallowed = self.first_swallowed.or_else(|| next.first_swallowed.map(|line| line + self.lines));
         self.swallowed += next.swallowed;
         self.records += next.records;
+        self.preamble += next.preamble;
+        self.footer += next.footer;
+        self.comments += next.comments;
         self.ragged += next.ragged;
         self.lines += next.lines;
         self.bytes += next.bytes;

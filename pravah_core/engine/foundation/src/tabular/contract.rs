@@ -93,11 +93,13 @@ pub enum Rule {
     ExtraColumn,
     /// The file has too few or too many records.
     Records,
+    /// A quote is not around all of the value, or not doubled in it.
+    Quotes,
 }
 
 impl Rule {
     /// All of them, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Fields,
         Self::Encoding,
         Self::Required,
@@ -113,6 +115,7 @@ impl Rule {
         Self::MissingColumn,
         Self::ExtraColumn,
         Self::Records,
+        Self::Quotes,
     ];
 
     /// Its name in every output.
@@ -133,6 +136,7 @@ impl Rule {
             Self::MissingColumn => "missing_column",
             Self::ExtraColumn => "extra_column",
             Self::Records => "records",
+            Self::Quotes => "quotes",
         }
     }
 }

@@ -5,8 +5,9 @@
 //! 2. A quote opens only as the first byte of a field. Inside, a doubled quote stands for one; a single one closes.
 //!    What follows it up to the field's end belongs to the field, as every quote in a field that does not begin with
 //!    one. (RFC 4180 and what is written outside it; Python's `csv` reads the same.)
-//! 3. With an escape character the byte after it, inside quotes, stands for itself.
-//! 4. With a comment character a record that begins with it is none, and its quotes are text.
+//! 3. With an escape character the byte after it, inside quotes, stands for itself; everywhere, if there are no quotes.
+//! 4. With a comment string a record that begins with it is none, and its quotes are text.
+//! 5. Where blanks before a field are no part of it, a quote behind them opens it.
 //!
 //! The [`Automaton`] of these rules has a few bits of state, so that it runs over the whole file on one thread far
 //! faster than the records are worked on: pieces are cut at record ends that are known, not guessed.
@@ -15,15 +16,20 @@ use crate::tabular::json;
 
 mod automaton;
 mod cutter;
+mod footer;
 mod header;
+mod marker;
+mod remarks;
 mod sniff;
 mod split;
 
 pub use automaton::Automaton;
 pub use cutter::{Chunk, Cutter, Overlong};
-pub use header::{Fields, HeaderGuess, guess};
+pub use footer::{FoundFooter, find_footer};
+pub use header::{Fields, HeaderGuess, guess, guess_rows};
+pub use marker::Marker;
 pub use sniff::{Asked, Sniffed, first_records, said_delimiter, sample, sniff};
-pub use split::{CsvSplitter, Swallowed};
+pub use split::{Bares, CsvSplitter, Swallowed};
 
 /// What stands for no value in a dialect that is typed, as an empty field does.
 pub const NULL: &[u8] = b"null";
@@ -37,10 +43,12 @@ pub struct Dialect {
     pub lead: Lead,
     /// Encloses a field that holds delimiters or line ends.
     pub quote: Option<u8>,
-    /// Takes the meaning from the next byte, inside quotes.
+    /// Takes the meaning from the next byte: inside quotes, and everywhere where there are no quotes.
     pub escape: Option<u8>,
     /// Begins a record that is none.
-    pub comment: Option<u8>,
+    pub comment: Option<Marker>,
+    /// Blanks before a field are no part of it.
+    pub skips_blanks: bool,
     /// Fields are values of JSON, records lines: see [`crate::tabular::json`].
     pub is_json: bool,
     /// Texts are always in quotes; [`NULL`] without them is no value, and nothing else is.
@@ -109,6 +117,7 @@ impl Dialect {
             quote: Some(b'"'),
             escape: None,
             comment: None,
+            skips_blanks: false,
             is_json: false,
             is_typed: false,
         }
@@ -127,7 +136,9 @@ impl Dialect {
 
     /// A field's text without its quotes, in `buffer` where it is not there as it stands; and whether it had any.
     pub fn unquoted<'a>(&self, field: &'a [u8], buffer: &'a mut Vec<u8>) -> (&'a [u8], bool) {
-        let Some(quote) = self.quote.filter(|quote| field.first() == Some(quote)) else { return (field, false) };
+        let Some(quote) = self.quote.filter(|quote| field.first() == Some(quote)) else {
+            return (self.unescaped(field, buffer), false);
+        };
         let inner = &field[1..];
         if self.is_json {
             return (json::unescaped(inner.strip_suffix(b"\"").unwrap_or(inner), buffer), true);
@@ -161,6 +172,49 @@ impl Dialect {
             }
         }
         (buffer, true)
+    }
+}
+
+impl Dialect {
+    /// True for a field that no writer makes: it holds a quote, but not around all of it.
+    pub fn is_oddly_quoted(&self, field: &[u8]) -> bool {
+        let Some(quote) = self.quote else { return false };
+        let Some((_, inner)) = field.split_first().filter(|(first, _)| **first == quote) else {
+            return memchr::memchr(quote, field).is_some();
+        };
+        let mut bytes = inner.iter().copied();
+        while let Some(byte) = bytes.next() {
+            if Some(byte) == self.escape {
+                bytes.next();
+            } else if byte == quote {
+                match bytes.next() {
+                    None => return false,
+                    Some(next) if next == quote => {}
+                    Some(_) => return true,
+                }
+            }
+        }
+        // It does not end, which is told as that.
+        false
+    }
+
+    /// What escapes a field that has no quotes.
+    #[inline]
+    pub fn escape_without_quotes(&self) -> Option<u8> {
+        // Most dialects have quotes: the first question is the last.
+        if self.quote.is_some() { None } else { self.escape }
+    }
+
+    /// A field that has no quotes, without its escapes.
+    #[inline]
+    fn unescaped<'a>(&self, field: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
+        let Some(escape) = self.escape_without_quotes().filter(|escape| field.contains(escape)) else { return field };
+        buffer.clear();
+        let mut bytes = field.iter().copied();
+        while let Some(byte) = bytes.next() {
+            buffer.extend(if byte == escape { bytes.next() } else { Some(byte) });
+        }
+        buffer
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Split {
     pub(super) stops: Vec<u32>,
     /// Records that have another number of fields: which one, and how many.
     pub(super) ragged: Vec<(u32, u32)>,
+    /// Values that are oddly quoted: record and column.
+    pub(super) odd: Vec<(u32, u32)>,
 }
 
 impl Split {
@@ -55,6 +57,11 @@ impl Split {
         &self.ragged
     }
 
+    /// Values that are oddly quoted: record and column, in their order.
+    pub fn odd(&self) -> &[(u32, u32)] {
+        &self.odd
+    }
+
     /// Add a record whose fields are where `fields` says; `ragged`: it does not fit, and has none of them.
     pub fn push(&mut self, (start, stop): (u32, u32), fields: &[(u32, u32)], ragged: Option<u32>) {
         if let Some(count) = ragged {
@@ -77,6 +84,7 @@ impl Split {
         self.starts.clear();
         self.stops.clear();
         self.ragged.clear();
+        self.odd.clear();
     }
 }
 

@@ -250,6 +250,7 @@ impl Operation for ConvertOperation {
         let Self { shared, wanted, unseen, context, in_result } = *self;
         let wanted = wanted.into_inner();
         let tables = shared.tables(wanted);
+        let outside = shared.outside().collect::<Vec<_>>();
         let convert = shared.finish()?;
         let (mut staged, mut sums, mut made) = (Vec::new(), ConversionTotals::default(), Vec::new());
         for worker in convert.workers.into_inner() {
@@ -262,7 +263,7 @@ impl Operation for ConvertOperation {
         convert.destination.finish()?;
         context.sink.commit(staged)?;
         let failed = tables.saturating_sub(sums.files);
-        let summary = json!({
+        let mut summary = json!({
             "verdict": sums.verdict(failed, unseen.into_inner()),
             "files": sums.files,
             "failed_files": failed,
@@ -285,6 +286,9 @@ impl Operation for ConvertOperation {
             "full_names": convert.full_names.load(Relaxed),
             "destination": if in_result { None } else { Some(path) },
         });
+        if let Some(summary) = summary.as_object_mut() {
+            summary.extend(outside);
+        }
         Ok(Report { not_covered: None, files: files(made)?, summary })
     }
 }

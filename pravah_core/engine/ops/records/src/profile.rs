@@ -187,6 +187,7 @@ impl Operation for ProfileOperation {
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, context, reused, .. } = *self;
         let all_tables = shared.tables(totals.files);
+        let outside = shared.outside().collect::<Vec<_>>();
         let profile = shared.finish()?;
         let (mut staged, mut columns, mut schemas, mut figures) =
             (Vec::new(), ColumnTotals::default(), Schemas::default(), Figures::default());
@@ -218,6 +219,7 @@ impl Operation for ProfileOperation {
             summary.insert("reused_files".into(), reused.files().into());
             summary.insert("reused_bytes".into(), reused.bytes().into());
             summary.insert("other_files".into(), all_tables.saturating_sub(figures.files).into());
+            summary.extend(outside);
             summary.insert("schemas".into(), groups.into());
             summary.insert("changes".into(), changes.into());
             summary.insert("columns_left_out".into(), beyond.into());

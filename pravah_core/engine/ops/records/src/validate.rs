@@ -307,6 +307,7 @@ impl Operation for ValidateOperation {
         let Self { shared, wanted, context, reused, .. } = *self;
         let wanted = wanted.into_inner();
         let tables = shared.tables(wanted);
+        let outside = shared.outside().collect::<Vec<_>>();
         let validate = shared.finish()?;
         let (mut staged, mut sums) = (Vec::<Staged>::new(), ValidationTotals::default());
         for worker in validate.workers.into_inner() {
@@ -337,7 +338,7 @@ impl Operation for ValidateOperation {
             (0, true) => "partial",
             (0, false) => "valid",
         };
-        let summary = json!({
+        let mut summary = json!({
             "verdict": verdict,
             "schema": if is_given { "given" } else { "of the first records" },
             "files": sums.files,
@@ -356,6 +357,9 @@ impl Operation for ValidateOperation {
             "rules": sums.rules,
             "destination": destination,
         });
+        if let Some(summary) = summary.as_object_mut() {
+            summary.extend(outside);
+        }
         Ok(Report { not_covered: None, files: vec![file], summary })
     }
 }

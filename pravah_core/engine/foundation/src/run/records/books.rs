@@ -4,11 +4,11 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::footer::Footer;
 use super::format::Format;
 use super::head::{Head, Origin};
 use super::later::{KnownFormat, Stop};
-use super::options::Header;
-use super::piece::{Piece, give};
+use super::piece::{Piece, give, give_last};
 use super::reading::{Open, Shared};
 use super::work::Work;
 use super::workbook::{BookTexts, SheetOfBook, Workbook};
@@ -165,7 +165,7 @@ impl<T: RecordHandler> SheetReading<'_, T> {
     /// A row is complete.
     fn row(&mut self, lines: &mut SheetLines, packed: u64) -> std::result::Result<(), Stop> {
         if lines.is_enough() {
-            return self.begin(lines, packed);
+            return self.begin(lines, packed, false);
         }
         if lines.has_begun() && lines.text.len() >= PUSHED_BYTES {
             self.shared.control.check()?;
@@ -174,19 +174,25 @@ impl<T: RecordHandler> SheetReading<'_, T> {
         Ok(())
     }
 
-    /// The first rows are there.
-    fn begin(&mut self, lines: &mut SheetLines, packed: u64) -> std::result::Result<(), Stop> {
-        let Some(beginning) = lines.begin() else { return Ok(()) };
+    /// The first rows are there; `last`: all of them.
+    fn begin(&mut self, lines: &mut SheetLines, packed: u64, last: bool) -> std::result::Result<(), Stop> {
+        let Some(beginning) = lines.begin(self.shared.options.skip_lines) else { return Ok(()) };
         let shared = self.shared;
         let origin = Origin { path: self.path.to_vec(), size: packed, codec: None };
-        let mut head = Head::of_sheet(origin, &beginning, shared.options.header);
+        let mut head = Head::of_sheet(origin, &beginning, shared.options.header_rows);
         if self.sheet.listed.is_hidden {
             head.notes.push("is a hidden sheet".to_owned());
         }
-        let cutter = Cutter::new(head.dialect(), shared.chunk_bytes, LONGEST_BYTES);
-        let work = Arc::new(Work::new(&shared.table, head, &beginning.text)?);
+        let begins = head.sniffed.begins;
+        let cutter = Cutter::new(head.dialect(), shared.chunk_bytes, LONGEST_BYTES)
+            .holding(begins as u64, shared.held_bytes(&head));
+        let from = (head.records_at as usize).min(beginning.text.len());
+        let footer = last.then(|| Footer::of(&beginning.text[from..], &head, shared.options.footer, true)).flatten();
+        let end = footer.map_or(beginning.text.len(), |footer| from + footer.at);
+        let work = Arc::new(Work::new(&shared.table, head, &beginning.text[..end])?);
         self.giving = Some(Giving { work, _open: Open::new(shared), cutter, bytes: 0 });
-        lines.text = beginning.text;
+        // What comes before the table is no record.
+        lines.text = beginning.text[begins..].to_vec();
         self.push(lines)
     }
 
@@ -223,7 +229,7 @@ impl<T: RecordHandler> SheetReading<'_, T> {
     ) -> std::result::Result<Done, Stop> {
         let read = read.and_then(|()| {
             if !lines.has_begun() {
-                self.begin(&mut lines, packed)?;
+                self.begin(&mut lines, packed, true)?;
             }
             self.push(&mut lines)
         });
@@ -248,19 +254,16 @@ impl<T: RecordHandler> SheetReading<'_, T> {
         }
         lines.oddness.notes().into_iter().for_each(|note| giving.work.note(note));
         let cutter = std::mem::replace(&mut giving.cutter, Cutter::new(Dialect::TYPED, 1, 1));
-        let rest = cutter.finish();
-        if !rest.text.is_empty() && !giving.work.is_cut() {
-            give(self.shared, &giving.work, rest.index, Piece::Text(rest))?;
-        }
+        give_last(self.shared, &giving.work, cutter)?;
         Ok(Done::Whole)
     }
 }
 
 impl Head {
     /// Of a sheet that begins so.
-    fn of_sheet(origin: Origin, beginning: &Beginning, header: Header) -> Self {
+    fn of_sheet(origin: Origin, beginning: &Beginning, header_rows: Option<u64>) -> Self {
         let Beginning { text, sniffed, are_texts, .. } = beginning;
-        let mut head = Self::of(origin, (Encoding::UTF_8, 0), text, sniffed.clone(), header);
+        let mut head = Self::of(origin, (Encoding::UTF_8, 0), text, sniffed.clone(), header_rows);
         head.format = Format::Sheet;
         // What is a text in the sheet stays one, whatever it looks like.
         head.declared = are_texts.iter().map(|is_text| is_text.then_some(ValueType::Text)).collect();

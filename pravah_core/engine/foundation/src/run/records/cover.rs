@@ -46,7 +46,7 @@ impl<'a> Cover<'a> {
                 let Dialect { comment, is_json, .. } = self.dialect;
                 let is_none = |line: &&[u8]| {
                     line.is_empty()
-                        || comment.is_some() && line.first() == comment.as_ref()
+                        || comment.is_some_and(|comment| comment.begins(line))
                         || is_json && line.trim_ascii().is_empty()
                 };
                 let mut at = self.at;
@@ -67,7 +67,7 @@ impl<'a> Cover<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tabular::csv::CsvSplitter;
+    use crate::tabular::csv::{CsvSplitter, Marker};
 
     fn covered(text: &str, dialect: Dialect, reader: impl Fn(&[u8]) -> Vec<u8>) -> Result<(), usize> {
         // What a reader sees of the text, and what there is.
@@ -85,7 +85,7 @@ mod tests {
         let comma = Dialect::of(b',');
         let text = "a,b\n\n\"x\ny\",z\r\nc\r\rd,e,f\n";
         assert_eq!(covered(text, comma, <[u8]>::to_vec), Ok(()));
-        let with_comments = Dialect { comment: Some(b'#'), ..comma };
+        let with_comments = Dialect { comment: Marker::of(b"#"), ..comma };
         assert_eq!(covered("#x,y\na,b\n# z\n", with_comments, <[u8]>::to_vec), Ok(()));
         // It ends early, takes a record for a line end, or takes bytes twice.
         assert_eq!(covered(text, comma, |bytes| bytes[..15].to_vec()), Err(17));

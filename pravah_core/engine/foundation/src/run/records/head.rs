@@ -6,14 +6,13 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use super::LONGEST_BYTES;
+use super::first::{First, lines};
 use super::format::Format;
-use super::options::Header;
 use crate::io::codec::Codec;
 use crate::tabular::csv;
-use crate::tabular::csv::{CsvSplitter, Dialect, Fields, Sniffed};
+use crate::tabular::csv::{Dialect, Fields, Sniffed};
 use crate::tabular::json::Shape;
 use crate::tabular::names::unique;
-use crate::tabular::split::Split;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
 
@@ -54,10 +53,16 @@ pub struct Head {
     pub records_at: u64,
     /// How many lines come before them.
     pub header_lines: u64,
+    /// How many of these come before the table.
+    pub preamble_lines: u64,
+    /// Records that hold names.
+    pub header_rows: u64,
     /// What is odd about its beginning, in words.
     pub notes: Vec<String>,
     /// Its header ends inside quotes.
     pub is_open: bool,
+    /// Names of its header that are not quoted as any writer does: with quotes around them, and without.
+    pub odd_names: (u64, u64),
 }
 
 /// What is known of a file before its text.
@@ -144,8 +149,11 @@ impl Head {
             header: Vec::new(),
             records_at: 0,
             header_lines: 0,
+            preamble_lines: 0,
+            header_rows: 0,
             notes: Vec::new(),
             is_open: false,
+            odd_names: (0, 0),
         }
     }
 
@@ -155,30 +163,29 @@ impl Head {
         (encoding, mark_bytes): (Encoding, u64),
         start: &[u8],
         mut sniffed: Sniffed,
-        header: Header,
+        header_rows: Option<u64>,
     ) -> Self {
         let table = &start[sniffed.begins..];
-        let first = First::of(table, sniffed.dialect);
         let records = csv::first_records(csv::sample(table), sniffed.dialect);
-        let (is_header, header_reason) = match (header, records.split_first()) {
-            (Header::Yes, _) => (true, "set by the option".to_owned()),
-            (Header::No, _) => (false, "set by the option".to_owned()),
-            (Header::Auto, Some((names, body))) => {
-                let guess = csv::guess(names, body);
-                (guess.is_header, guess.reason)
-            }
-            (Header::Auto, None) => (false, "the file has no records".to_owned()),
+        let (rows, header_reason) = match header_rows {
+            Some(rows) => (rows as usize, "set by the option".to_owned()),
+            None => csv::guess_rows(&records),
         };
+        let first = First::of(table, sniffed.dialect, rows);
         // A header that does not end is none: the reading tells that, and what it holds names nothing.
         let is_endless = first.is_open && table.len() > LONGEST_BYTES;
-        let has_header = is_header && !first.fields.is_empty() && !is_endless;
+        let has_header = rows > 0 && !first.fields.is_empty() && !is_endless;
         let mut notes = Vec::new();
         let mut given = Vec::new();
         let names = if has_header {
             let mut fields = first.fields.clone();
-            fit(&mut fields, sniffed.columns, records.get(1..).unwrap_or_default(), &mut notes);
+            fit(&mut fields, sniffed.columns, records.get(rows..).unwrap_or_default(), &mut notes);
             sniffed.columns = fields.len();
             twice(&fields, &mut notes);
+            if rows > 1 && header_rows.is_none() {
+                let name = String::from_utf8_lossy(&fields[0]);
+                notes.push(format!("the first {rows} rows name the columns and were joined, as in '{name}'"));
+            }
             given = fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
             unique(&fields)
         } else {
@@ -207,8 +214,11 @@ impl Head {
             header: if has_header { first.bytes } else { Vec::new() },
             records_at,
             header_lines,
+            preamble_lines: lines(&start[..begins]),
+            header_rows: if has_header { rows as u64 } else { 0 },
             notes,
             is_open: has_header && first.is_open,
+            odd_names: if has_header { first.odd } else { (0, 0) },
         }
     }
 }
@@ -270,55 +280,6 @@ fn preamble(text: &[u8], notes: &mut Vec<String>) {
     }
 }
 
-/// The first record.
-struct First {
-    fields: Vec<Vec<u8>>,
-    bytes: Vec<u8>,
-    /// Where the next one begins.
-    end: usize,
-    /// It ends inside quotes, with the text.
-    is_open: bool,
-}
-
-/// Columns of a file; a line of text may be cut into more by a delimiter that is none.
-const MOST_COLUMNS: usize = 100_000;
-
-impl First {
-    fn of(start: &[u8], dialect: Dialect) -> Self {
-        let mut split = Split::default();
-        let mut splitter = CsvSplitter::new(start, dialect, MOST_COLUMNS);
-        if !splitter.next(&mut split) {
-            return Self { fields: Vec::new(), bytes: Vec::new(), end: 0, is_open: false };
-        }
-        let count = split.ragged().first().map_or(MOST_COLUMNS, |&(_, fields)| (fields as usize).min(MOST_COLUMNS));
-        let mut buffer = Vec::new();
-        let field = |column| {
-            let (from, to) = split.field(0, column);
-            dialect.unquoted(&start[from..to], &mut buffer).0.to_vec()
-        };
-        let fields = (0..count).map(field).collect();
-        let mut end = splitter.next_start().min(start.len());
-        if start[..end].ends_with(b"\r") && start.get(end) == Some(&b'\n') {
-            end += 1;
-        }
-        let (from, to) = split.record(0);
-        let is_open = to == start.len() && splitter.is_open();
-        Self { fields, bytes: start[from..to].to_vec(), end, is_open }
-    }
-}
-
-/// Lines that end in some text.
-pub fn lines(text: &[u8]) -> u64 {
-    let feeds = memchr::memchr_iter(b'\n', text).count() as u64;
-    match memchr::memchr(b'\r', text) {
-        None => feeds,
-        // "\r\n" is one.
-        Some(_) => {
-            feeds + memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count() as u64
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,7 +287,7 @@ mod tests {
     fn head(text: &str) -> Head {
         let origin = Origin { path: b"a.csv".to_vec(), size: text.len() as u64, codec: None };
         let sniffed = csv::sniff(text.as_bytes(), &csv::Asked::default());
-        Head::of(origin, (Encoding::UTF_8, 0), text.as_bytes(), sniffed, Header::Auto)
+        Head::of(origin, (Encoding::UTF_8, 0), text.as_bytes(), sniffed, None)
     }
 
     #[test]
@@ -383,10 +344,5 @@ mod tests {
         assert_eq!((found.names.join("|").as_str(), found.records_at, found.header_lines), ("id|price", 22, 2));
         assert!(found.notes[0].contains("1 line before the table"), "{:?}", found.notes);
         assert!(head("id,\"name\n1,a\n2,b\n").is_open);
-    }
-
-    #[test]
-    fn a_carriage_return_with_a_line_feed_is_one_line_end() {
-        assert_eq!((lines(b"a\r\nb\rc\n\n"), lines(b"")), (4, 0));
     }
 }

@@ -48,6 +48,9 @@ impl Nulls {
         if dialect.is_typed {
             return (!field.is_empty() && field != NULL).then_some(field);
         }
+        if dialect.escape_without_quotes().is_some() {
+            return (!self.holds(field)).then(|| dialect.unquoted(field, buffer).0);
+        }
         let is_word = of_texts && !self.is_everywhere && !field.is_empty();
         (is_word || !self.holds(field)).then_some(field)
     }

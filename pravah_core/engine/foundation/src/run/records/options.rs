@@ -3,103 +3,28 @@
 use serde::{Deserialize, Serialize};
 
 use super::format;
+use super::format::Format;
 use crate::base::error::{EngineError, Result};
-use crate::tabular::csv::Asked;
+use crate::tabular::csv::{Asked, Lead, Marker};
 use crate::tabular::formats::NULL_WORDS;
 use crate::tabular::text::ChosenEncoding;
 
-/// Make an enum of an option from one line for each of its values.
-macro_rules! choice {
-    ($(#[$doc:meta])* $name:ident: $value:ty { $($(#[$each:meta])* $variant:ident = $byte:expr,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$each])* $variant,)+ }
-
-        impl $name {
-            /// The byte that is chosen, when one is.
-            fn value(self) -> $value {
-                match self { $(Self::$variant => $byte,)+ }
-            }
-        }
-    };
-}
-
-choice! {
-    /// What ends a field.
-    Delimiter: Option<u8> {
-        /// It is found.
-        Auto = None,
-        /// `,`
-        Comma = Some(b','),
-        /// A tab.
-        Tab = Some(b'\t'),
-        /// `;`
-        Semicolon = Some(b';'),
-        /// `|`
-        Pipe = Some(b'|'),
-        /// `:`
-        Colon = Some(b':'),
-        /// A space.
-        Space = Some(b' '),
-        /// `^`
-        Caret = Some(b'^'),
-        /// `~`
-        Tilde = Some(b'~'),
-        /// 0x01, as Hive writes it.
-        Soh = Some(0x01),
-        /// 0x1f, the unit separator of ASCII.
-        Us = Some(0x1f),
-    }
-}
-choice! {
-    /// What encloses fields.
-    Quote: Option<Option<u8>> {
-        /// It is found.
-        Auto = None,
-        /// `"`
-        Double = Some(Some(b'"')),
-        /// `'`
-        Single = Some(Some(b'\'')),
-        /// Nothing: quotes are text.
-        None = Some(None),
-    }
-}
-choice! {
-    /// What takes the meaning from the next byte, inside quotes.
-    Escape: Option<Option<u8>> {
-        /// It is found.
-        Auto = None,
-        /// Nothing: a quote is doubled.
-        None = Some(None),
-        /// A backslash.
-        Backslash = Some(Some(b'\\')),
-    }
-}
-choice! {
-    /// What begins a record that is none.
-    Comment: Option<u8> {
-        /// Nothing.
-        None = None,
-        /// `#`
-        Hash = Some(b'#'),
-        /// `;`
-        Semicolon = Some(b';'),
-        /// `%`
-        Percent = Some(b'%'),
-    }
-}
-
-/// What the first record is.
+/// Whether blanks before a field are no part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Header {
+pub enum InitialSpace {
     /// That is found.
     Auto,
-    /// The names of the columns.
+    /// They are none.
     Yes,
-    /// Values.
+    /// They are.
     No,
+}
+
+impl InitialSpace {
+    fn value(self) -> Option<bool> {
+        (self != Self::Auto).then_some(self == Self::Yes)
+    }
 }
 
 /// Which files hold records.
@@ -118,16 +43,22 @@ pub enum Files {
 pub struct ReadOptions {
     /// Which files.
     pub files: Files,
-    /// What ends a field.
-    pub delimiter: Delimiter,
-    /// What the first record is.
-    pub header: Header,
-    /// What encloses fields.
-    pub quote: Quote,
-    /// What takes the meaning from the next byte.
-    pub escape: Escape,
+    /// What ends a field: its characters or its name; `auto`: it is found.
+    pub delimiter: String,
+    /// Records that hold the names of the columns; none: that is found.
+    pub header_rows: Option<u64>,
+    /// Lines before the table; none: where it begins is found.
+    pub skip_lines: Option<u64>,
+    /// Lines after the table.
+    pub footer: Option<u64>,
+    /// What encloses fields: a character or its name; `none`, or `auto`: it is found.
+    pub quote: String,
+    /// What takes the meaning from the next byte: a character or its name; `none`, or `auto`: it is found.
+    pub escape: String,
     /// What begins a record that is none.
-    pub comment: Comment,
+    pub comment: Option<String>,
+    /// Blanks before a field are no part of it.
+    pub skip_initial_space: InitialSpace,
     /// Values that stand for no value, as an empty field does; not in quotes. The default ones do only in columns whose
     /// other values are no texts.
     pub null_values: Vec<String>,
@@ -139,16 +70,38 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             files: Files::ByName,
-            delimiter: Delimiter::Auto,
-            header: Header::Auto,
-            quote: Quote::Auto,
-            escape: Escape::Auto,
-            comment: Comment::None,
+            delimiter: AUTO.to_owned(),
+            header_rows: None,
+            skip_lines: None,
+            footer: None,
+            quote: AUTO.to_owned(),
+            escape: AUTO.to_owned(),
+            comment: None,
+            skip_initial_space: InitialSpace::Auto,
             null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
         }
     }
 }
+
+/// What is not set.
+const AUTO: &str = "auto";
+/// Delimiters that have names.
+const DELIMITERS: [(&str, u8); 10] = [
+    ("comma", b','),
+    ("tab", b'\t'),
+    ("semicolon", b';'),
+    ("pipe", b'|'),
+    ("colon", b':'),
+    ("space", b' '),
+    ("caret", b'^'),
+    ("tilde", b'~'),
+    ("soh", 0x01),
+    ("us", 0x1f),
+];
+const MOST_LINES: u64 = 10_000;
+const MOST_FOOTER: u64 = 1000;
+const MOST_HEADER_ROWS: u64 = 10;
 
 /// Values that stand for none.
 const MOST_NULL_VALUES: usize = 100;
@@ -166,17 +119,98 @@ impl ReadOptions {
                 "options.null_values must have at most {MOST_NULL_VALUES} values, each with 1 to {LONGEST_NULL_VALUE} characters"
             )));
         }
+        self.dialect()?;
+        for (name, value, most) in [
+            ("skip_lines", self.skip_lines, MOST_LINES),
+            ("header_rows", self.header_rows, MOST_HEADER_ROWS),
+            ("footer", self.footer, MOST_FOOTER),
+        ] {
+            if value.is_some_and(|value| value > most) {
+                return Err(EngineError::invalid(format!("options.{name} must be at most {most}")));
+            }
+        }
         Ok(())
     }
 
     /// What is said of the dialect; the rest is to be found.
     pub(super) fn asked(&self) -> Asked {
-        Asked {
-            delimiter: self.delimiter.value(),
-            quote: self.quote.value(),
-            escape: self.escape.value(),
-            comment: self.comment.value(),
+        self.dialect().unwrap_or_default()
+    }
+
+    fn dialect(&self) -> Result<Asked> {
+        let invalid = |name: &str, what: &str| EngineError::invalid(format!("options.{name} must {what}"));
+        let ends_no_line = |text: &str| !text.contains(['\n', '\r']);
+        let delimiter = match self.delimiter.as_str() {
+            AUTO => None,
+            text => {
+                let named = DELIMITERS.iter().find(|(name, _)| *name == text);
+                let bytes = named.map_or(text.as_bytes(), |(_, byte)| std::slice::from_ref(byte));
+                let fits = bytes.len() <= Lead::LONGEST && ends_no_line(text);
+                let marker = Marker::of(bytes).filter(|_| fits);
+                Some(marker.ok_or_else(|| invalid("delimiter", "have 1 to 8 bytes, none of them a line ending"))?)
+            }
+        };
+        let byte = |name: &str, text: &str, named: &[(&str, u8)]| match text {
+            AUTO => Ok(None),
+            "none" => Ok(Some(None)),
+            text => {
+                let named = named.iter().find(|(name, _)| *name == text).map(|(_, byte)| *byte);
+                let single =
+                    || Some(text.as_bytes()).filter(|bytes| bytes.len() == 1 && bytes.is_ascii() && ends_no_line(text));
+                let found = named.or_else(|| single().map(|bytes| bytes[0]));
+                let what = "be auto, none, a name of the list or one ASCII character";
+                found.map(|byte| Some(Some(byte))).ok_or_else(|| invalid(name, what))
+            }
+        };
+        let quote = byte("quote", &self.quote, &[("double", b'"'), ("single", b'\'')])?;
+        let escape = byte("escape", &self.escape, &[("backslash", b'\\')])?;
+        let comment = match &self.comment {
+            None => None,
+            Some(text) => {
+                let is_quote = text.starts_with(['"', '\''])
+                    || quote.flatten().is_some_and(|quote| text.as_bytes().starts_with(&[quote]));
+                let marker = Marker::of(text.as_bytes()).filter(|_| ends_no_line(text) && !is_quote);
+                let what = "have 1 to 16 bytes, not begin with a quote and contain no line ending";
+                Some(marker.ok_or_else(|| invalid("comment", what))?)
+            }
+        };
+        let single = |byte: Option<Option<u8>>| byte.flatten().and_then(|byte| Marker::of(&[byte]));
+        if delimiter.is_some() && (delimiter == single(quote) || delimiter == single(escape)) {
+            return Err(invalid("delimiter", "differ from the quote and from the escape character"));
         }
+        if quote.flatten().is_some() && quote == escape {
+            return Err(invalid("escape", "differ from the quote; a quote that is doubled needs no escape character"));
+        }
+        if self.skip_initial_space == InitialSpace::Yes && delimiter == Marker::of(b" ") {
+            return Err(invalid("skip_initial_space", "not be set if the delimiter is a space"));
+        }
+        Ok(Asked {
+            delimiter,
+            quote,
+            escape,
+            comment,
+            skips_blanks: self.skip_initial_space.value(),
+            skipped: self.skip_lines,
+        })
+    }
+
+    /// Options that are set and say nothing of files of that format.
+    pub(super) fn unfit(&self, format: Format) -> Vec<&'static str> {
+        let characters = [
+            ("delimiter", self.delimiter != AUTO),
+            ("quote", self.quote != AUTO),
+            ("escape", self.escape != AUTO),
+            ("comment", self.comment.is_some()),
+            ("skip_initial_space", self.skip_initial_space != InitialSpace::Auto),
+        ];
+        let rows = [
+            ("skip_lines", self.skip_lines.is_some()),
+            ("header_rows", self.header_rows.is_some()),
+            ("footer", self.footer.is_some()),
+        ];
+        let characters = characters.into_iter().filter(|_| format != Format::Delimited);
+        let rows = rows.into_iter().filter(|_| !matches!(format, Format::Delimited | Format::Sheet));
+        characters.chain(rows).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }
 
     /// True when the file of this name is to be read.

@@ -13,7 +13,7 @@ use super::work::Work;
 use crate::base::error::{Result, guarded};
 use crate::base::issue::IssueKind;
 use crate::base::sync::lock;
-use crate::tabular::csv::Chunk;
+use crate::tabular::csv::{Chunk, Cutter};
 
 /// A chunk on its way.
 pub(super) enum Piece {
@@ -88,6 +88,18 @@ pub(super) fn give<T: RecordHandler>(
         }
     });
     Ok(())
+}
+
+/// Have the last chunk worked on, without what follows the table.
+pub(super) fn give_last<T: RecordHandler>(shared: &Arc<Shared<T>>, work: &Arc<Work<T>>, cutter: Cutter) -> Result<()> {
+    let mut rest = cutter.finish();
+    if work.is_cut() || rest.text.is_empty() {
+        return Ok(());
+    }
+    let skip = (work.head.records_at.saturating_sub(rest.offset) as usize).min(rest.text.len());
+    let end = work.cut_footer(shared, &rest.text, skip, rest.index == 0);
+    rest.text.truncate(end);
+    give(shared, work, rest.index, Piece::Text(rest))
 }
 
 fn take_back<T: RecordHandler>(shared: &Shared<T>, mut text: Vec<u8>) {

@@ -1,15 +1,16 @@
 //! What all files of a job share, and the way of one from the pass to its [`Source`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::RecordHandler;
+use super::format::Format;
 use super::later::KnownFormat;
 use super::options::ReadOptions;
 use super::source::Source;
+use super::{Head, RecordHandler};
 use crate::base::control::Control;
 use crate::base::error::Result;
 use crate::base::pool::feed::Feed;
@@ -20,6 +21,12 @@ use crate::run::context::Context;
 
 /// Chunks in work, per thread, above which the reading thread takes one itself.
 pub(super) const CHUNKS_PER_THREAD: usize = 2;
+/// Lines that are no records.
+const OUTSIDE: [&str; 3] = ["preamble_lines", "comment_lines", "footer_lines"];
+/// Of a footer that is looked for.
+const FOUND_BYTES: usize = 32 << 10;
+/// Of a footer that is asked for.
+const FOOTER_BYTES: usize = 1 << 20;
 /// Between two looks at the cancel flag.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -45,6 +52,10 @@ pub struct Shared<T: RecordHandler> {
     pub(super) later: Mutex<Vec<Vec<u8>>>,
     /// What is known of them.
     pub(super) known: Mutex<HashMap<Vec<u8>, KnownFormat>>,
+    /// Formats of which it is told that options do not apply to them.
+    pub(super) told_unfit: Mutex<HashSet<&'static str>>,
+    /// Lines before tables, comments, and lines after tables.
+    pub(super) outside: [AtomicU64; 3],
 }
 
 impl<T: RecordHandler> Shared<T> {
@@ -78,12 +89,30 @@ impl<T: RecordHandler> Shared<T> {
             ended: Condvar::new(),
             later: Mutex::default(),
             known: Mutex::default(),
+            told_unfit: Mutex::default(),
+            outside: Default::default(),
         })
+    }
+
+    /// Bytes at the end of a file that are not worked on before what follows its table is known.
+    pub(super) fn held_bytes(&self, head: &Head) -> usize {
+        match (head.format, self.options.footer) {
+            (Format::Delimited | Format::Sheet, Some(1..)) => FOOTER_BYTES,
+            // Small chunks are cut, too.
+            (Format::Delimited | Format::Sheet, None) if head.names.len() > 1 => FOUND_BYTES.min(self.chunk_bytes),
+            _ => 0,
+        }
     }
 
     /// True when the file of this name is to be read.
     pub fn wants(&self, path: &[u8]) -> bool {
         self.options.wants(path)
+    }
+
+    /// Lines of all files that are no records, by their names in a summary.
+    pub fn outside(&self) -> impl Iterator<Item = (String, serde_json::Value)> {
+        let all = self.outside.each_ref().map(|lines| lines.load(Ordering::Relaxed));
+        OUTSIDE.iter().zip(all).map(|(name, lines)| ((*name).to_owned(), lines.into()))
     }
 
     /// How many tables so many files are to give.

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::first::lines;
+use super::footer::Footer;
 use super::format::Format;
 use super::head::{Head, Origin};
 use super::later::KnownFormat;
-use super::piece::{Piece, give};
+use super::piece::{Piece, give, give_last};
 use super::reading::{Open, Shared};
 use super::work::Work;
 use super::{LONGEST_BYTES, RecordHandler};
@@ -241,11 +243,16 @@ impl<T: RecordHandler> Source<T> {
         }
         let sniffed = csv::sniff(start, &options.asked());
         let is_whole = !may_wait || sniffed.ends_a_record(start);
+        let is_skipped = !may_wait || lines(start) > options.skip_lines.unwrap_or_default();
         let is_guessed = options.encoding == ChosenEncoding::AUTO && encoding.1 == 0;
-        is_whole.then(|| {
-            let mut head = Head::of(origin, encoding, start, sniffed, options.header);
+        (is_whole && is_skipped).then(|| {
+            let mut head = Head::of(origin, encoding, start, sniffed, options.header_rows);
             if let (true, Some(note)) = (is_guessed, encoding.0.told_by_letters()) {
                 head.notes.push(note);
+            }
+            if head.dialect().skips_blanks && options.asked().skips_blanks.is_none() {
+                let note = "blanks before fields were left out: they stand before quotes, and behind each delimiter";
+                head.notes.push(note.to_owned());
             }
             head
         })
@@ -255,17 +262,24 @@ impl<T: RecordHandler> Source<T> {
     fn begin(&mut self, start: &[u8], last: bool) -> Result<bool> {
         let Some(head) = self.head(start, last) else { return Ok(false) };
         let shared = &self.shared;
-        let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES);
-        let work = Arc::new(Work::new(&shared.table, head, start)?);
+        let begins = head.sniffed.begins;
+        let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES)
+            .holding(begins as u64, shared.held_bytes(&head));
+        // What the columns are is told without what follows the table.
+        let skip = (head.records_at as usize - begins).min(start.len() - begins);
+        let table = &start[begins..];
+        let footer = last.then(|| Footer::of(&table[skip..], &head, shared.options.footer, true)).flatten();
+        let end = footer.as_ref().map_or(start.len(), |footer| begins + skip + footer.at);
+        let work = Arc::new(Work::new(&shared.table, head, &start[..end])?);
         if last && start.len() <= shared.chunk_bytes {
             // Small: no copy, and no other thread.
-            let skip = (work.head.records_at as usize).min(start.len());
-            let done = work.chunk(shared, 0, start, skip);
+            let end = work.end_with(footer, table, skip);
+            let done = work.chunk(shared, 0, &table[..end], skip);
             self.cut = Some((work, cutter));
             return done.map(|()| true);
         }
         self.cut = Some((work, cutter));
-        self.push(start).map(|()| true)
+        self.push(table).map(|()| true)
     }
 
     fn push(&mut self, text: &[u8]) -> Result<()> {
@@ -315,10 +329,7 @@ impl<T: RecordHandler> Source<T> {
             return work.leave(&self.shared);
         };
         work.read_as(meta);
-        let rest = cutter.finish();
-        if !work.is_cut() && !rest.text.is_empty() {
-            give(&self.shared, &work, rest.index, Piece::Text(rest))?;
-        }
+        give_last(&self.shared, &work, cutter)?;
         work.leave(&self.shared)
     }
 }

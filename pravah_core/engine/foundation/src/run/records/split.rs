@@ -56,6 +56,22 @@ impl<'a> RecordSplitter<'a> {
         }
     }
 
+    /// Values that hold a quote and have none around them; known once there are no records left.
+    pub fn bares(&self) -> csv::Bares {
+        match self {
+            Self::Delimited(splitter) => splitter.bares(),
+            Self::Json(_) => csv::Bares::default(),
+        }
+    }
+
+    /// Comments so far.
+    pub fn comments(&self) -> u64 {
+        match self {
+            Self::Delimited(splitter) => splitter.comments(),
+            Self::Json(_) => 0,
+        }
+    }
+
     /// Texts behind quotes that close: how many, and where the first begins; known once there are no records left.
     pub fn strays(&self) -> (u64, u64) {
         match self {

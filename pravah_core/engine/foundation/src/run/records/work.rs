@@ -8,7 +8,9 @@ use arrow_array::RecordBatch;
 
 use super::cells::Lost;
 use super::cover::Cover;
-use super::head::{Head, lines};
+use super::first::lines;
+use super::footer::Footer;
+use super::head::Head;
 use super::reading::Shared;
 use super::{Format, LONGEST_BYTES, Of, RecordCounts, RecordHandler, RecordSplitter, Records};
 use crate::base::error::{EngineError, Result};
@@ -43,6 +45,8 @@ struct FileState<T: RecordHandler> {
     waiting: BTreeMap<u32, (T::Part, RecordCounts)>,
     file: Option<T::File>,
     counts: RecordCounts,
+    /// What follows the table.
+    tail: RecordCounts,
     /// It is left out: it could not be read, or changed meanwhile.
     is_broken: bool,
 }
@@ -51,8 +55,16 @@ impl<T: RecordHandler> Work<T> {
     /// A file of which nothing is read yet; the reading has to [`Work::leave`] it.
     pub fn new(table: &T, head: Head, start: &[u8]) -> Result<Self> {
         let (plan, file) = table.file(&head, start)?;
-        let (file, counts) = (Some(file), RecordCounts { is_open: head.is_open, ..RecordCounts::default() });
-        let state = FileState { next: 0, waiting: BTreeMap::new(), file, counts, is_broken: false };
+        let file = Some(file);
+        let counts = before(&head, start);
+        let state = FileState {
+            next: 0,
+            waiting: BTreeMap::new(),
+            file,
+            counts,
+            tail: RecordCounts::default(),
+            is_broken: false,
+        };
         Ok(Self {
             head,
             plan,
@@ -195,11 +207,15 @@ impl<T: RecordHandler> Work<T> {
         table.close(&self.of(), part)?;
         counts.is_open = splitter.is_open();
         counts.oddities = splitter.oddities();
+        counts.comments = splitter.comments();
+        let bares = splitter.bares();
+        counts.bares = bares.count;
         let (strays, first) = splitter.strays();
         counts.strays = strays;
         let line = |at: u64| lines_at + lines(&records[..at as usize]) + 1;
         let swallowed = splitter.swallowed();
         counts.swallowed = swallowed.count;
+        counts.first_bare = (bares.count > 0).then(|| line(bares.first));
         counts.first_swallowed = (swallowed.count > 0).then(|| line(swallowed.first));
         counts.first_stray = (strays > 0).then(|| line(first));
         Ok(counts)
@@ -220,7 +236,8 @@ impl<T: RecordHandler> Work<T> {
             return Ok(());
         }
         let mut state = lock(&self.state);
-        let counts = std::mem::take(&mut state.counts);
+        let mut counts = std::mem::take(&mut state.counts);
+        counts.add(&std::mem::take(&mut state.tail));
         let notes = (self.head.notes.len() + lock(&self.notes).len()) as u64;
         let counts = RecordCounts { lost: *lock(&self.lost), notes, ..counts };
         let file = state.file.take().filter(|_| !state.is_broken);
@@ -248,6 +265,10 @@ impl<T: RecordHandler> Work<T> {
             let message = "the last record ends inside a quoted field: a quote is not closed, or the file is truncated";
             shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         }
+        self.tell_unfit(shared);
+        for (sum, lines) in shared.outside.iter().zip(counts.outside()) {
+            sum.fetch_add(lines, Ordering::Relaxed);
+        }
         self.head.notes.iter().chain(&*lock(&self.notes)).for_each(|note| issue(note.clone()));
         if let Some((record, fields)) = counts.first_ragged {
             let (ragged, records) = (counts.ragged, counts.records);
@@ -267,6 +288,13 @@ impl<T: RecordHandler> Work<T> {
                 "{} quoted values are followed by more text, which was read as part of them; the first is in line {line}. \
                  Check the quotes, or set the quote option to none",
                 counts.strays
+            ));
+        }
+        if let Some(line) = counts.first_bare {
+            issue(format!(
+                "{} values contain a quote but have none around them, and were kept as they are; the first is in the \
+                 record in line {line}. Check the quotes, or set the quote option to none",
+                counts.bares
             ));
         }
         let Oddities { twice, halves } = counts.oddities;
@@ -299,5 +327,62 @@ impl<T: RecordHandler> Work<T> {
             let encoding = self.head.encoding;
             issue(format!("contains bytes that are not valid {}: {}", encoding.title(), counts.odd.advice(encoding)));
         }
+    }
+}
+
+impl<T: RecordHandler> Work<T> {
+    /// Options that say nothing of files of this format, once for all of them.
+    fn tell_unfit(&self, shared: &Shared<T>) {
+        let (format, unfit) = (self.head.format, shared.options.unfit(self.head.format));
+        if !unfit.is_empty() && lock(&shared.told_unfit).insert(format.name()) {
+            let message = format!("the options {} do not apply to {} files", unfit.join(", "), format.name());
+            shared.control.remark("read", &self.head.path, IssueKind::Unsupported, message);
+        }
+    }
+
+    /// Of the last chunk of a file, what follows its table is no record: it is counted, and the table's end given.
+    pub fn cut_footer(&self, shared: &Shared<T>, text: &[u8], skip: usize, is_all: bool) -> usize {
+        if lock(&self.state).counts.is_broken_off {
+            return text.len();
+        }
+        let footer = Footer::of(&text[skip..], &self.head, shared.options.footer, is_all);
+        self.end_with(footer, text, skip)
+    }
+
+    /// The table ends with that, which stands behind `skip` bytes of the text.
+    pub fn end_with(&self, footer: Option<Footer>, text: &[u8], skip: usize) -> usize {
+        let Some(Footer { at, lines: count, note }) = footer else { return text.len() };
+        let (table, after) = text.split_at(skip + at);
+        note.into_iter().for_each(|note| self.note(note));
+        let is_odd = std::str::from_utf8(after).is_err();
+        let tail = RecordCounts {
+            footer: count,
+            bytes: after.len() as u64,
+            lines: lines(after),
+            not_utf8: u64::from(is_odd),
+            odd: if is_odd { Odd::of(after) } else { Odd::default() },
+            ..RecordCounts::default()
+        };
+        lock(&self.state).tail = tail;
+        table.len()
+    }
+}
+
+/// What comes before the table.
+fn before(head: &Head, start: &[u8]) -> RecordCounts {
+    let preamble = &start[..head.sniffed.begins.min(start.len())];
+    let (is_odd, header_line) = (std::str::from_utf8(preamble).is_err(), head.preamble_lines + 1);
+    RecordCounts {
+        is_open: head.is_open,
+        strays: head.odd_names.0,
+        first_stray: (head.odd_names.0 > 0).then_some(header_line),
+        bares: head.odd_names.1,
+        first_bare: (head.odd_names.1 > 0).then_some(header_line),
+        preamble: head.preamble_lines,
+        lines: head.preamble_lines,
+        bytes: preamble.len() as u64,
+        not_utf8: u64::from(is_odd),
+        odd: if is_odd { Odd::of(preamble) } else { Odd::default() },
+        ..RecordCounts::default()
     }
 }

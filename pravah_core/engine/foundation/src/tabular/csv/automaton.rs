@@ -16,21 +16,29 @@ pub struct Marks {
     pub ends: u64,
 }
 
+/// A record that is none of the comments.
+const NO_COMMENT: u8 = u8::MAX;
+
 /// The state between two bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Automaton {
     dialect: Dialect,
+    /// It takes more than the marks of a step to know what they mean.
+    is_slow: bool,
     inside: bool,
     /// A quote as the next byte opens: a field begins, or a quote has just closed (which makes it a doubled one).
     can_open: bool,
     escaped: bool,
     in_comment: bool,
-    at_start: bool,
+    /// Bytes of the comment string that the record begins with; [`NO_COMMENT`] once it begins otherwise.
+    matched: u8,
     /// The last byte was a quote inside quotes: it closes, or is the first of two.
     closes: bool,
     strays: Strays,
     /// There was a line end inside quotes.
     has_enclosed: bool,
+    /// A field without quotes around it holds one.
+    has_bare: bool,
     /// The last bytes of the field, for a delimiter of several: outside quotes, none of an earlier delimiter.
     tail: u64,
     tail_len: u8,
@@ -66,14 +74,19 @@ impl Automaton {
         let (inside, escaped, in_comment, closes) = (false, false, false, false);
         Self {
             dialect,
+            is_slow: dialect.escape.is_some()
+                || dialect.comment.is_some()
+                || dialect.skips_blanks
+                || dialect.lead.len > 0,
             inside,
             can_open: true,
             escaped,
             in_comment,
-            at_start: true,
+            matched: 0,
             closes,
             strays,
             has_enclosed: false,
+            has_bare: false,
             tail: 0,
             tail_len: 0,
         }
@@ -89,6 +102,11 @@ impl Automaton {
         self.has_enclosed
     }
 
+    /// True when a quote was met that encloses nothing, or text behind one that closes.
+    pub fn has_odd_quotes(&self) -> bool {
+        self.has_bare || self.strays.count > 0
+    }
+
     /// True in a quoted field.
     pub fn is_inside(&self) -> bool {
         self.inside
@@ -97,7 +115,7 @@ impl Automaton {
     /// Go over the next 64 bytes.
     #[inline]
     pub fn step(&mut self, bytes: &[u8; STEP]) -> Marks {
-        if self.dialect.escape.is_some() || self.dialect.comment.is_some() || self.dialect.lead.len > 0 {
+        if self.is_slow {
             return self.slowly(bytes);
         }
         let Some(quote) = self.dialect.quote else {
@@ -142,39 +160,57 @@ impl Automaton {
     /// Go over at most 64 bytes, one by one.
     pub fn slowly(&mut self, bytes: &[u8]) -> Marks {
         let mut marks = Marks::default();
-        let Dialect { quote, escape, comment, .. } = self.dialect;
+        let Dialect { quote, escape, .. } = self.dialect;
         let begins_delimiter = self.dialect.lead.first().unwrap_or(self.dialect.delimiter);
         for (place, &byte) in bytes.iter().enumerate() {
             let ends = byte == b'\n' || byte == b'\r';
-            if std::mem::take(&mut self.closes) && !ends && byte != begins_delimiter && Some(byte) != quote {
+            let closed = std::mem::take(&mut self.closes);
+            if closed && !ends && byte != begins_delimiter && Some(byte) != quote {
                 self.strays.add(1 << place);
             }
             if self.in_comment {
                 self.in_comment = !ends;
-                (self.at_start, self.can_open) = (ends, ends);
+                (self.matched, self.can_open) = (0, ends);
                 marks.ends |= u64::from(ends) << place;
+            } else if self.escaped {
+                self.escaped = false;
+                self.has_enclosed |= ends;
+            } else if Some(byte) == escape && escape != quote && (self.inside || quote.is_none()) {
+                (self.escaped, self.tail_len) = (true, 0);
+                self.matched = NO_COMMENT;
             } else if self.inside {
                 self.has_enclosed |= ends;
-                if self.escaped {
-                    self.escaped = false;
-                } else if Some(byte) == escape && escape != quote {
-                    self.escaped = true;
-                } else if Some(byte) == quote {
+                if Some(byte) == quote {
                     (self.inside, self.can_open, self.closes) = (false, true, true);
                 }
             } else if Some(byte) == quote && self.can_open {
-                (self.inside, self.at_start) = (true, false);
-            } else if self.at_start && Some(byte) == comment {
-                (self.in_comment, self.at_start) = (true, false);
+                (self.inside, self.matched) = (true, NO_COMMENT);
             } else {
+                self.has_bare |= Some(byte) == quote;
                 let is_delimiter = self.ends_delimiter(byte, ends);
                 marks.delimiters |= u64::from(is_delimiter) << place;
                 marks.ends |= u64::from(ends) << place;
-                (self.at_start, self.can_open) = (ends, ends || is_delimiter);
+                let is_skipped = self.dialect.skips_blanks && byte == b' ' && self.can_open && !closed;
+                self.can_open = ends || is_delimiter || is_skipped;
+                self.match_comment(byte, ends);
             }
         }
         self.strays.seen += bytes.len() as u64;
         marks
+    }
+
+    /// Whether the record begins as comments do.
+    #[inline]
+    fn match_comment(&mut self, byte: u8, ends: bool) {
+        let Some(comment) = &self.dialect.comment else { return };
+        if ends {
+            self.matched = 0;
+        } else if self.matched != NO_COMMENT {
+            let comment = comment.bytes();
+            let is_next = comment.get(usize::from(self.matched)) == Some(&byte);
+            self.matched = if is_next { self.matched + 1 } else { NO_COMMENT };
+            self.in_comment = usize::from(self.matched) == comment.len();
+        }
     }
 }
 

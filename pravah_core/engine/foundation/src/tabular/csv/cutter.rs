@@ -37,13 +37,23 @@ pub struct Cutter {
     chunks: u32,
     chunk_bytes: usize,
     longest_bytes: usize,
+    /// Bytes at the end of the text that are in no chunk before the last.
+    held_bytes: usize,
 }
 
 impl Cutter {
     /// Chunks of about `chunk_bytes`, more where a record is longer, up to `longest_bytes`.
     pub fn new(dialect: Dialect, chunk_bytes: usize, longest_bytes: usize) -> Self {
         let (buffer, automaton) = (Vec::new(), Automaton::new(dialect));
-        Self { automaton, buffer, seen: 0, border: 0, offset: 0, chunks: 0, chunk_bytes, longest_bytes }
+        let (offset, held_bytes) = (0, 0);
+        Self { automaton, buffer, seen: 0, border: 0, offset, chunks: 0, chunk_bytes, longest_bytes, held_bytes }
+    }
+
+    /// What it cuts begins there in the text, and at least so many bytes at the end are the last chunk's, or as many as
+    /// there are.
+    #[must_use]
+    pub fn holding(self, offset: u64, held_bytes: usize) -> Self {
+        Self { offset, held_bytes, ..self }
     }
 
     /// Add some bytes; `give` is called with every chunk that is complete, and gives an empty buffer for the next: one
@@ -58,7 +68,8 @@ impl Cutter {
     ) -> Result<std::result::Result<(), Overlong>> {
         for part in bytes.chunks(self.chunk_bytes) {
             self.buffer.extend_from_slice(part);
-            for step in self.buffer[self.seen..].as_chunks::<STEP>().0 {
+            let upto = self.buffer.len().saturating_sub(self.held_bytes).max(self.seen);
+            for step in self.buffer[self.seen..upto].as_chunks::<STEP>().0 {
                 let marks = self.automaton.step(step);
                 if marks.ends != 0 {
                     self.border = self.seen + 64 - marks.ends.leading_zeros() as usize;
@@ -79,7 +90,7 @@ impl Cutter {
                 let text = std::mem::take(&mut self.buffer);
                 self.buffer = give(self.chunk(text))?;
                 self.buffer.extend_from_slice(&rest);
-            } else if self.buffer.len() - self.border > self.longest_bytes {
+            } else if self.buffer.len() - self.border > self.longest_bytes + self.held_bytes {
                 return Ok(Err(Overlong {
                     offset: self.offset + self.border as u64,
                     in_quotes: self.automaton.is_inside(),

@@ -245,3 +245,113 @@ pub fn guess(first: &Fields<'_>, body: &[Fields<'_>]) -> HeaderGuess {
         },
     }
 }
+
+/// Header rows, at most.
+const MOST_ROWS: usize = 3;
+
+/// How many of the first records name the columns of those behind them, and why.
+pub fn guess_rows(records: &[Fields<'_>]) -> (usize, String) {
+    let Some((first, body)) = records.split_first() else { return (0, "the file has no records".to_owned()) };
+    let found = guess(first, body);
+    if !found.is_header && !is_group_row(first) {
+        return (0, found.reason);
+    }
+    let is_next =
+        |rows: usize| records.len() > rows + 2 && is_lower_row(&records[rows], &records[..rows], &records[rows + 1..]);
+    let rows = (1..MOST_ROWS).find(|rows| !is_next(*rows)).unwrap_or(MOST_ROWS);
+    match (rows, found.is_header) {
+        (1, is_header) => (usize::from(is_header), found.reason),
+        (rows, _) => {
+            let shown =
+                records[rows - 1].iter().find(|field| is_value(field)).map(|field| shown(field)).unwrap_or_default();
+            (rows, format!("'{shown}' stands above values of other types, too: {rows} header rows"))
+        }
+    }
+}
+
+/// Names that stand for several columns: some are empty or come again, and none is a value but perhaps a year.
+fn is_group_row(first: &Fields<'_>) -> bool {
+    let mut seen = HashSet::new();
+    let has_gaps = first.iter().any(|field| field.trim_ascii().is_empty() || !seen.insert(field.trim_ascii()));
+    let is_name = |field: &Cow<'_, [u8]>| Value::of(field).kind() == ValueType::Text || is_year(field);
+    has_gaps && first.len() > 2 && first.iter().filter(|field| is_value(field)).count() > 1 && first.iter().all(is_name)
+}
+
+/// True for a row of units or of further names: texts, each in brackets or above values that are none.
+fn is_lower_row(row: &Fields<'_>, above: &[Fields<'_>], body: &[Fields<'_>]) -> bool {
+    let fits = body.iter().filter(|record| record.len() == row.len()).count();
+    if fits < 2 || above.iter().any(|other| other.len() != row.len() || other == row) {
+        return false;
+    }
+    let is_below_groups = is_group_row(&above[0]);
+    let mut typed = 0;
+    for (place, field) in row.iter().enumerate() {
+        let field = field.trim_ascii();
+        if field.is_empty() {
+            continue;
+        }
+        if !is_value(field) || Value::of(field).kind() != ValueType::Text || !(is_below_groups || is_unit(field)) {
+            return false;
+        }
+        let kind = Column::of(body, place, row.len()).kind;
+        typed += usize::from(kind.is_some_and(|kind| kind != ValueType::Text));
+    }
+    typed > usize::from(is_below_groups)
+}
+
+/// What stands below names: units, and the names of types.
+const UNITS: [&str; 56] = [
+    "s", "ms", "min", "h", "d", "m", "km", "cm", "mm", "ft", "mi", "kg", "g", "mg", "lb", "t", "l", "ml", "°c", "°f",
+    "k", "c", "f", "%", "pa", "hpa", "kpa", "bar", "v", "a", "w", "kw", "kwh", "mwh", "hz", "m/s", "km/h", "eur",
+    "usd", "gbp", "chf", "€", "$", "m2", "m²", "m3", "m³", "deg", "integer", "number", "string", "text", "float",
+    "double", "int", "date",
+];
+
+/// True for a unit: one of the usual ones, or any text in brackets as `(m/s)`, `[%]`.
+fn is_unit(field: &[u8]) -> bool {
+    is_bracketed(field) || UNITS.contains(&String::from_utf8_lossy(field).to_lowercase().as_str())
+}
+
+fn is_bracketed(field: &[u8]) -> bool {
+    matches!((field.first(), field.last()), (Some(b'('), Some(b')')) | (Some(b'['), Some(b']'))) && field.len() > 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(text: &str) -> usize {
+        let records: Vec<Fields<'_>> =
+            text.lines().map(|line| line.split(',').map(|field| Cow::Borrowed(field.as_bytes())).collect()).collect();
+        guess_rows(&records).0
+    }
+
+    #[test]
+    fn rows_of_units_and_of_further_names_are_header_rows() {
+        for (text, count) in [
+            ("time,speed\n(s),(m/s)\n1,2.5\n2,2.6\n", 2),
+            ("place,speed\n,[m/s]\nA,2.5\nB,2.6\n", 2),
+            ("time,speed\ns,m/s\n1,2.5\n2,2.6\n3,2.7\n", 2),
+            (",2019,,2020,\ncountry,min,max,min,max\nA,1,2,3,4\nB,1,2,3,4\n", 2),
+            ("a,b\ninteger,number\n(m),(s)\n1,2\n3,4\n5,6\n7,8\n", 3),
+        ] {
+            assert_eq!(rows(text), count, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_record_is_no_header_row() {
+        for (text, count) in [
+            ("id,name\n1,a\n2,b\n3,c\n", 1),
+            ("name,city\nAnna,Berlin\nBo,Paris\nChi,Rome\n", 1),
+            ("age,height\nNA,NA\n1,2\n3,4\n5,6\n", 1),
+            ("age,height\nunknown,unknown\n1,2\n3,4\n5,6\n", 1),
+            ("id,age\nx1,unknown\nx2,5\nx3,6\nx4,7\n", 1),
+            ("id,name\nid,name\n1,a\n2,b\n", 1),
+            ("5,9\n(a),(b)\n3,4\n7,6\n", 0),
+            ("time,speed\n(s),(m/s)\n1,2\n", 1),
+        ] {
+            assert_eq!(rows(text), count, "{text:?}");
+        }
+    }
+}

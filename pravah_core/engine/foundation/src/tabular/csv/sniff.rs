@@ -7,7 +7,7 @@ mod wide;
 use self::count::Counts;
 use self::judge::{Found, LOOKED_AT, fields, table};
 use super::automaton::{Automaton, STEP};
-use super::{Dialect, Fields};
+use super::{Dialect, Fields, Marker};
 
 /// A dialect that was found, with what speaks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,25 +28,30 @@ pub struct Sniffed {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asked {
     /// What ends a field.
-    pub delimiter: Option<u8>,
+    pub delimiter: Option<Marker>,
     /// What encloses fields, or that nothing does.
     pub quote: Option<Option<u8>>,
     /// What takes the meaning from the next byte inside quotes, or that nothing does.
     pub escape: Option<Option<u8>>,
     /// What begins a record that is none.
-    pub comment: Option<u8>,
+    pub comment: Option<Marker>,
+    /// Blanks before a field are no part of it, or that they are one.
+    pub skips_blanks: Option<bool>,
+    /// Lines before the table: it begins there, whatever it looks like.
+    pub skipped: Option<u64>,
 }
 
 impl Asked {
     /// The dialect with that delimiter; what is not asked for is that of RFC 4180.
-    fn dialect(&self, delimiter: u8) -> Dialect {
+    fn dialect(&self, delimiter: &[u8]) -> Dialect {
         // Of two meanings of one byte the delimiter's wins.
-        let other = |byte: Option<u8>| byte.filter(|&byte| byte != delimiter);
+        let other = |byte: Option<u8>| byte.filter(|byte| delimiter != [*byte]);
         Dialect {
             quote: other(self.quote.unwrap_or(Some(b'"'))),
             escape: other(self.escape.unwrap_or_default()),
-            comment: other(self.comment),
-            ..Dialect::of(delimiter)
+            comment: self.comment,
+            skips_blanks: self.skips_blanks.unwrap_or_default(),
+            ..Dialect::of(b',').divided_by(delimiter)
         }
     }
 }
@@ -69,17 +74,19 @@ pub fn sample(start: &[u8]) -> &[u8] {
 
 /// Find the dialect of a text that begins with `start`, but for what is `asked` for.
 pub fn sniff(start: &[u8], asked: &Asked) -> Sniffed {
-    let whole = sample(start);
+    let skipped = lines_end(start, asked.skipped.unwrap_or_default());
+    let whole = sample(&start[skipped..]);
     let (said, begins) = said_delimiter(whole);
     let sample = &whole[begins..];
-    let mut sniffed = match asked.delimiter.or(said) {
-        Some(delimiter) => {
-            let by = if asked.delimiter.is_some() { "set by the option" } else { "the first line says so" };
-            given(sample, asked, delimiter, by)
-        }
-        None => found(sample, asked),
+    let mut sniffed = match (asked.delimiter, said) {
+        (Some(delimiter), _) => given(sample, asked, delimiter.bytes(), "set by the option"),
+        (None, Some(said)) => given(sample, asked, &[said], "the first line says so"),
+        (None, None) => found(sample, asked),
     };
-    sniffed.begins += begins;
+    if asked.skipped.is_some() {
+        sniffed.begins = 0;
+    }
+    sniffed.begins += skipped + begins;
     sniffed
 }
 
@@ -91,8 +98,18 @@ impl Sniffed {
     }
 }
 
+/// Where so many lines end.
+pub(super) fn lines_end(text: &[u8], lines: u64) -> usize {
+    let mut at = 0;
+    for _ in 0..lines {
+        let Some(end) = memchr::memchr2(b'\n', b'\r', &text[at..]) else { return text.len() };
+        at += end + 1 + usize::from(text[at + end..].starts_with(b"\r\n"));
+    }
+    at
+}
+
 /// With a delimiter that is known.
-fn given(sample: &[u8], asked: &Asked, delimiter: u8, by: &str) -> Sniffed {
+fn given(sample: &[u8], asked: &Asked, delimiter: &[u8], by: &str) -> Sniffed {
     let counts = quoted(sample, asked, Counts::of(sample, asked.dialect(delimiter)));
     let (dialect, records) = (counts.dialect, counts.records.len());
     let (columns, alike) = most(&counts);
@@ -118,7 +135,7 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
     // What is not there divides nothing; of 40,000 small files this took a third of the time.
     let tried = |delimiters: &[u8]| -> Vec<Found> {
         let there = delimiters.iter().filter(|delimiter| memchr::memchr(**delimiter, sample).is_some());
-        let counted = there.map(|&delimiter| quoted(sample, asked, Counts::of(sample, asked.dialect(delimiter))));
+        let counted = there.map(|&delimiter| quoted(sample, asked, Counts::of(sample, asked.dialect(&[delimiter]))));
         counted.filter_map(|counts| table(sample, counts)).collect()
     };
     let mut found = tried(&USUAL);
@@ -138,7 +155,7 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         found = better.filter(|wide| wide.share() >= found[0].share()).map_or(found, |wide| vec![wide]);
     }
     let Some(best) = found.first() else {
-        let counts = quoted(sample, asked, Counts::of(sample, asked.dialect(b',')));
+        let counts = quoted(sample, asked, Counts::of(sample, asked.dialect(b",")));
         let reason = "no delimiter splits most of the records: one column".to_owned();
         let confidence = if counts.records.is_empty() { 0.0 } else { 0.5 };
         // Values of one column are not divided, whatever they hold.
@@ -201,6 +218,15 @@ fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
             best = escaped;
         }
     }
+    if let Some(quote) = best.dialect.quote.filter(|_| asked.skips_blanks.is_none() && dialect.delimiter != b' ')
+        && memchr::memmem::find(sample, &[dialect.delimiter, b' ', quote]).is_some()
+    {
+        let spaced = Dialect { skips_blanks: true, ..best.dialect };
+        let counts = Counts::of(sample, spaced);
+        if are_spaced(sample, &counts) && trouble(&counts) <= trouble(&best) {
+            best = counts;
+        }
+    }
     // Two fields at least are in single quotes.
     let singles = || opened(sample, dialect.delimiter, b'\'').take(2).count();
     if asked.quote.is_none() && best.dialect.escape.is_none() && singles() == 2 {
@@ -211,6 +237,25 @@ fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
         }
     }
     best
+}
+
+/// True when a blank stands behind each delimiter of the records, but for those of the first.
+fn are_spaced(sample: &[u8], counts: &Counts) -> bool {
+    let (mut spaced, mut others) = (0, 0);
+    for (_, place) in counts.records.iter().skip(1) {
+        let (record, mut automaton) = (&sample[place.clone()], Automaton::new(counts.dialect));
+        for (step, part) in record.chunks(STEP).enumerate() {
+            let delimiters = automaton.slowly(part).delimiters;
+            for bit in (0..STEP).filter(|bit| delimiters >> bit & 1 == 1) {
+                match record.get(step * STEP + bit + 1) {
+                    Some(b' ') => spaced += 1,
+                    Some(next) if *next != counts.dialect.delimiter => others += 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    spaced > 0 && others == 0
 }
 
 /// How much of a sample a reading cannot be right about.

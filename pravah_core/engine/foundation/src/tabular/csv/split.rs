@@ -22,6 +22,17 @@ pub struct CsvSplitter<'a> {
     /// Records of a split.
     most: usize,
     swallowed: Swallowed,
+    comments: u64,
+    bares: Bares,
+}
+
+/// Values that hold a quote and have none around them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Bares {
+    /// How many.
+    pub count: u64,
+    /// Where the record of the first one begins.
+    pub first: u64,
 }
 
 /// Records over several lines each of which is a record by itself: a quote that was opened by mistake makes such.
@@ -49,6 +60,8 @@ impl<'a> CsvSplitter<'a> {
             fields: 0,
             most,
             swallowed: Swallowed::default(),
+            comments: 0,
+            bares: Bares::default(),
         }
     }
 
@@ -59,7 +72,51 @@ impl<'a> CsvSplitter<'a> {
         if self.automaton.has_enclosed() && !self.dialect.is_typed {
             self.look_for_swallowed(split);
         }
+        if self.dialect.skips_blanks {
+            self.skip_blanks(split);
+        }
+        if self.automaton.has_odd_quotes() && !self.dialect.is_typed {
+            self.look_for_odd_quotes(split);
+        }
         is_some
+    }
+
+    /// Values that are not quoted as any writer does.
+    #[cold]
+    fn look_for_odd_quotes(&mut self, split: &mut Split) {
+        let mut ragged = split.ragged.iter().map(|(record, _)| *record as usize).peekable();
+        let mut odd = Vec::new();
+        for record in 0..split.len() {
+            if ragged.next_if_eq(&record).is_some() {
+                continue;
+            }
+            for column in 0..self.columns {
+                let (from, to) = split.field(record, column);
+                let field = &self.text[from..to];
+                if !self.dialect.is_oddly_quoted(field) {
+                    continue;
+                }
+                odd.push((record as u32, column as u32));
+                if field.first() != self.dialect.quote.as_ref() {
+                    if self.bares.count == 0 {
+                        self.bares.first = split.record(record).0 as u64;
+                    }
+                    self.bares.count += 1;
+                }
+            }
+        }
+        split.odd = odd;
+    }
+
+    /// Blanks before fields are no part of them.
+    fn skip_blanks(&self, split: &mut Split) {
+        let places = (0..split.len()).flat_map(|record| (0..self.columns).map(move |column| (record, column)));
+        let begin = |(record, column)| {
+            let (from, to) = split.field(record, column);
+            let field = self.text.get(from..to).unwrap_or_default();
+            (from + field.iter().take_while(|byte| **byte == b' ').count()) as u32
+        };
+        split.begins = places.map(begin).collect();
     }
 
     #[cold]
@@ -123,6 +180,16 @@ impl<'a> CsvSplitter<'a> {
         self.swallowed
     }
 
+    /// Values that hold a quote and have none around them; known once there are no records left.
+    pub fn bares(&self) -> Bares {
+        self.bares
+    }
+
+    /// Comments so far.
+    pub fn comments(&self) -> u64 {
+        self.comments
+    }
+
     /// Where the record begins that follows those it gave, a line end without a record perhaps.
     pub fn next_start(&self) -> usize {
         self.start
@@ -155,8 +222,13 @@ impl<'a> CsvSplitter<'a> {
     #[inline]
     fn end_record(&mut self, split: &mut Split, end: usize) {
         let fields = std::mem::take(&mut self.fields);
-        let is_comment = || self.dialect.comment.is_some_and(|comment| self.text.get(self.start) == Some(&comment));
-        if end == self.start || is_comment() {
+        if end == self.start {
+            return;
+        }
+        if self.dialect.comment.is_some_and(|comment| comment.begins(&self.text[self.start..end])) {
+            // It may hold delimiters before it is known to be one.
+            split.ends.truncate(split.starts.len() * self.columns);
+            self.comments += 1;
             return;
         }
         // The last field ends with the record.
@@ -192,6 +264,7 @@ fn is_swallowed(record: &[u8], dialect: Dialect, columns: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tabular::csv::Marker;
 
     fn records(text: &str, dialect: Dialect, columns: usize) -> Vec<Vec<Option<String>>> {
         let (mut split, mut found, mut buffer) = (Split::default(), Vec::new(), Vec::new());
@@ -224,7 +297,7 @@ mod tests {
 
     #[test]
     fn comments_and_escapes() {
-        let dialect = Dialect { comment: Some(b'#'), escape: Some(b'\\'), ..Dialect::of(b';') };
+        let dialect = Dialect { comment: Marker::of(b"#"), escape: Some(b'\\'), ..Dialect::of(b';') };
         let text = "# it's \"so\na;\"b\\\";\nc\"\n#\n\"#d\";e\n";
         assert_eq!(records(text, dialect, 2), [row(&["a", "b\";\nc"]), row(&["#d", "e"])]);
         let without = Dialect { quote: None, ..Dialect::of(b'\t') };

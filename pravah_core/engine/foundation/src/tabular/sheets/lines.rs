@@ -316,8 +316,8 @@ impl SheetLines {
         self.has_begun
     }
 
-    /// What the first rows tell; none when they hold no value.
-    pub fn begin(&mut self) -> Option<Beginning> {
+    /// What the first rows tell, so many of which are skipped; none when they hold no value.
+    pub fn begin(&mut self, skipped: Option<u64>) -> Option<Beginning> {
         let left = lefts(&self.first)?;
         let right = self.first.iter().map(|row| row.right).max()?;
         let extent = self.extent.unwrap_or(SheetExtent { left, right });
@@ -326,7 +326,14 @@ impl SheetLines {
         // A title fills fewer columns than a table: what comes before the first whole row is looked at as it is.
         let whole = rows.iter().position(|row| row.right == right).unwrap_or_default();
         let (text, starts) = padded(&unpadded, &rows, extent, whole);
-        let asked = csv::Asked { delimiter: Some(b','), quote: Some(Some(b'"')), escape: Some(None), comment: None };
+        let asked = csv::Asked {
+            delimiter: csv::Marker::of(b","),
+            quote: Some(Some(b'"')),
+            escape: Some(None),
+            skips_blanks: Some(false),
+            skipped,
+            ..csv::Asked::default()
+        };
         let mut sniffed = csv::sniff(&text, &asked);
         let first = starts.partition_point(|start| *start < sniffed.begins);
         let extent = match self.extent {

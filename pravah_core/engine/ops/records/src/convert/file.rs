@@ -220,6 +220,7 @@ impl Convert {
             written,
             rejected: file.rejected,
             nulled: file.nulled,
+            outside: all.outside(),
             readings,
             is_cut,
             proof,

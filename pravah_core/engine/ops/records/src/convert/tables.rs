@@ -25,6 +25,9 @@ const RESULT: &[Column] = &[
     Column::integer("records_written"),
     Column::integer("records_rejected"),
     Column::integer("values_nulled"),
+    Column::integer("preamble_lines"),
+    Column::integer("comment_lines"),
+    Column::integer("footer_lines"),
     Column::text("rejects"),
     Column::integer("columns"),
     Column::integer("row_groups"),
@@ -93,6 +96,8 @@ pub struct ConversionRow<'a> {
     pub written: u64,
     pub rejected: u64,
     pub nulled: u64,
+    /// Lines before the table, comments, and lines after the table.
+    pub outside: [u64; 3],
     pub readings: u64,
     /// Not all of the file was read, or its end is in doubt.
     pub is_cut: bool,
@@ -201,7 +206,8 @@ impl ConversionWorker {
         rows.integer(row.size);
         rows.text(row.verdict());
         rows.optional_text(row.made.first().map(|made| paths::escape(&made.path)).as_deref());
-        [bytes, row.read, row.written, row.rejected, row.nulled].into_iter().for_each(|value| rows.integer(value));
+        let counts = [bytes, row.read, row.written, row.rejected, row.nulled];
+        counts.into_iter().chain(row.outside).for_each(|value| rows.integer(value));
         rows.optional_text(row.rejects.as_ref().map(|(name, _)| paths::escape(name)).as_deref());
         [row.columns.len() as u64, groups, row.readings, row.made.len() as u64]
             .into_iter()

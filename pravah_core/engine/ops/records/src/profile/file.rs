@@ -136,6 +136,8 @@ impl ProfileWorker {
         rows.integer(all.records);
         rows.integer(all.ragged);
         rows.optional_integer(all.first_ragged.map(|(record, _)| record));
+        rows.integer(all.strays + all.bares);
+        all.outside().into_iter().for_each(|lines| rows.integer(lines));
         rows.text(match all {
             RecordCounts { cut_at: Some(_), .. } => "cut",
             RecordCounts { is_open: true, .. } => "open quote",

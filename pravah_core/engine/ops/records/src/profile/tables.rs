@@ -109,6 +109,10 @@ pub const FILES: &[Column] = &[
     Column::integer("records"),
     Column::integer("ragged"),
     Column::integer("first_ragged"),
+    Column::integer("odd_quotes"),
+    Column::integer("preamble_lines"),
+    Column::integer("comment_lines"),
+    Column::integer("footer_lines"),
     Column::category("read"),
     Column::category("schema"),
 ];

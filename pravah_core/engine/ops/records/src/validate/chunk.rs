@@ -107,6 +107,10 @@ impl ValidatedChunk {
         for &(record, _) in records.split.ragged() {
             self.fault(records, record as usize, RECORD, Rule::Fields, None);
         }
+        for &(record, column) in records.split.odd() {
+            let (from, to) = records.split.field(record as usize, column as usize);
+            self.fault(records, record as usize, column, Rule::Quotes, Some(&records.text[from..to]));
+        }
         let mut buffer = Vec::new();
         for (column, field) in rules.plan.fields.iter().enumerate() {
             if let Some(field) = field {
@@ -214,7 +218,8 @@ impl ValidatedChunk {
 
     /// Bring the faults of these records into their order, and count lines up to each.
     fn order(&mut self, begun: usize, records: Records<'_>) {
-        self.faults[begun..].sort_unstable_by_key(|fault| (fault.record, fault.column.wrapping_add(1)));
+        self.faults[begun..]
+            .sort_unstable_by_key(|fault| (fault.record, fault.column.wrapping_add(1), fault.rule as u8));
         for fault in &mut self.faults[begun..] {
             let start = fault.offset as usize - records.at;
             fault.line = (records.lines_at + self.counted.before(records.text, start)) as u32;

@@ -63,6 +63,7 @@ impl Validate {
         let expected = match (key, rule, field) {
             (Some(key), ..) => self.keys.all[usize::from(key)].expectation(),
             (_, Rule::Fields, _) => format!("{} fields", of.head.names.len()),
+            (_, Rule::Quotes, _) => "quotes around the whole value, and doubled or escaped in it".to_owned(),
             (_, _, Some(field)) => field.expectation(rule),
             _ => String::new(),
         };

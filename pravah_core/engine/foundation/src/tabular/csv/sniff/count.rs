@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::super::footer::is_empty_line;
 use super::super::{CsvSplitter, Dialect};
 use crate::tabular::split::Split;
 
@@ -44,15 +45,34 @@ impl Counts {
     }
 
     /// Where a table may begin, and how well the records from there on agree; the best first place there is.
-    pub fn body(&self) -> Option<Body> {
+    pub fn body(&self, sample: &[u8]) -> Option<Body> {
         let mut counts = BTreeMap::<u32, usize>::new();
         let divided = self.records.iter().filter(|(fields, _)| *fields > 1);
         divided.for_each(|(fields, _)| *counts.entry(*fields).or_default() += 1);
         // Of two that are as usual the one of fewer fields.
         let (&columns, &alike) = counts.iter().rev().max_by_key(|&(_, count)| count)?;
         let first = self.records.iter().position(|(fields, _)| *fields == columns)?;
+        let after = self.after(sample, columns, alike);
         let columns = (columns as usize).min(MOST_COLUMNS);
-        Some(Body { columns, first, alike, records: self.records.len() - first })
+        Some(Body { columns, first, alike, records: self.records.len() - first - after })
+    }
+}
+
+/// Lines after a table, at most.
+const MOST_AFTER: usize = 10;
+
+impl Counts {
+    /// How many records at the end are notes below a table, not records of it.
+    fn after(&self, sample: &[u8], columns: u32, alike: usize) -> usize {
+        let after = self.records.iter().rev().take_while(|(fields, _)| *fields != columns).count();
+        if after == 0 || after > MOST_AFTER.min(alike * 2) {
+            return 0;
+        }
+        let first = self.records.len() - after;
+        let is_parted =
+            || first > 0 && is_empty_line(&sample[self.records[first - 1].1.end..self.records[first].1.start]);
+        let is_table = columns > 2 && alike > 2 || alike > 1 && is_parted();
+        if is_table { after } else { 0 }
     }
 }
 

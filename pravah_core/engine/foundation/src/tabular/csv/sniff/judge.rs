@@ -77,14 +77,14 @@ fn divided(record: &[u8], dialect: Dialect) -> Fields<'_> {
 
 /// A sample as a table in a dialect; none where it is better taken as one column.
 pub(super) fn table(sample: &[u8], counts: Counts) -> Option<Found> {
-    let body = counts.body()?;
+    let body = counts.body(sample)?;
     let at = Placed { sample, counts: &counts, body };
     let first = at.start()?;
     if at.is_one_column() || at.is_prose(first) {
         return None;
     }
     let Body { columns, alike, .. } = body;
-    let records = counts.records.len() - first;
+    let records = body.records + body.first - first;
     // Where most records are no such ones, the delimiter divides nothing.
     (alike * 2 >= records || counts.records.len() == 1).then_some(Found { counts, columns, first, alike, records })
 }
