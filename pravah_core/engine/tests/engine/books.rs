@@ -246,9 +246,12 @@ fn sheets_of_open_document_are_tables() {
     let manifest: &[u8] = b"<m><manifest:encryption-data/></m>";
     tree.file("e.ods", zip(&[("content.xml", b"x"), ("META-INF/manifest.xml", manifest)]));
     // Equal cells told once are no way to make much of little.
-    let bomb = "<table:table-row table:number-rows-repeated=\"1048576\"><table:table-cell office:value-type=\"float\" \
-                office:value=\"1\" table:number-columns-repeated=\"16384\"/></table:table-row>";
-    let bomb = format!("<table:table table:name=\"s\">{bomb}</table:table>");
+    let bomb = format!(
+        "<table:table table:name=\"s\"><table:table-row table:number-rows-repeated=\"1048576\"><table:table-cell \
+         office:value-type=\"string\" table:number-columns-repeated=\"1000\"><text:p>{}</text:p></table:table-cell>\
+         </table:table-row></table:table>",
+        "x".repeat(1000)
+    );
     tree.file("bomb.ods", zip(&[("content.xml", bomb.as_bytes())]));
     let done = spec("convert", &tree.path()).option("to", "csv").run();
     let row = "9007199254740993,0.1,2024-02-29,10:30:00,true,\"a  b\nc & d\"\n";
