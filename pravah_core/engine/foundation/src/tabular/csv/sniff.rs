@@ -227,9 +227,10 @@ fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
             best = counts;
         }
     }
-    // Two fields at least are in single quotes.
-    let singles = || opened(sample, dialect.delimiter, b'\'').take(2).count();
-    if asked.quote.is_none() && best.dialect.escape.is_none() && singles() == 2 {
+    // Two fields at least are in single quotes, or one with its own ones doubled.
+    let singles = opened(sample, dialect.delimiter, b'\'').take(2).count();
+    let is_quoted = singles == 2 || singles == 1 && memchr::memmem::find(sample, b"\'\'").is_some();
+    if asked.quote.is_none() && best.dialect.escape.is_none() && is_quoted {
         let single = Counts::of(sample, Dialect { quote: Some(b'\''), ..dialect });
         let fits = single.strays == 0 && !single.is_open && uneven(&single) <= uneven(&best);
         if fits && opened(sample, dialect.delimiter, b'"').next().is_none() {

@@ -21,6 +21,8 @@ pub(super) struct Found {
     pub columns: usize,
     /// Its first record.
     pub first: usize,
+    /// Only the number of its fields tells that it begins there.
+    is_guess: bool,
     /// Records that have so many fields, of so many.
     pub alike: usize,
     pub records: usize,
@@ -37,7 +39,11 @@ impl Found {
     pub fn score(&self) -> f64 {
         let share = self.share();
         let usual = if is_weak(self.counts.dialect.delimiter) { 0.5 } else { 1.0 };
-        let whole = if self.first > 0 { 0.9 } else { 1.0 };
+        let whole = match (self.first, self.is_guess) {
+            (0, _) => 1.0,
+            (_, false) => 0.9,
+            (_, true) => 0.6,
+        };
         share * share * usual * whole * (1.0 - 0.5 / self.columns as f64)
     }
 }
@@ -79,14 +85,21 @@ fn divided(record: &[u8], dialect: Dialect) -> Fields<'_> {
 pub(super) fn table(sample: &[u8], counts: Counts) -> Option<Found> {
     let body = counts.body(sample)?;
     let at = Placed { sample, counts: &counts, body };
-    let first = at.start()?;
+    let (first, is_guess) = at.start()?;
     if at.is_one_column() || at.is_prose(first) {
         return None;
     }
     let Body { columns, alike, .. } = body;
     let records = body.records + body.first - first;
     // Where most records are no such ones, the delimiter divides nothing.
-    (alike * 2 >= records || counts.records.len() == 1).then_some(Found { counts, columns, first, alike, records })
+    (alike * 2 >= records || counts.records.len() == 1).then_some(Found {
+        counts,
+        columns,
+        first,
+        is_guess,
+        alike,
+        records,
+    })
 }
 
 struct Placed<'a> {
@@ -106,33 +119,33 @@ impl Placed<'_> {
         guess(&records[0], &records[1..])
     }
 
-    /// The record with which the table begins.
-    fn start(&self) -> Option<usize> {
+    /// The record with which the table begins, and whether that is a guess.
+    fn start(&self) -> Option<(usize, bool)> {
         let first = self.body.first;
         if first == 0 {
-            return Some(0);
+            return Some((0, false));
         }
         let weak = is_weak(self.counts.dialect.delimiter);
         let share = self.body.share() >= LEAST_SHARE && self.body.alike > 1 && first <= MOST_PREAMBLE;
         // What is set apart is no part of the table, whether that has names or not.
         let is_comment = |record: usize| self.line(record).first() == Some(&b'#');
         if !weak && share && ((0..first).all(is_comment) || self.has_blank_line(first)) {
-            return Some(first);
+            return Some((first, false));
         }
         let header = self.header(first);
         // A header with a delimiter too few or too many is the header all the same.
         if !header.is_proven && self.counts.records[first - 1].0 > 1 {
-            return Some(first - 1);
+            return Some((first - 1, false));
         }
         if header.is_proven {
-            return share.then_some(first);
+            return share.then_some((first, false));
         }
         // Only its place tells the names from a title: one word above two columns may as well name one column in which
         // the delimiter is a part of the values.
         let is_title = first > 1 || is_comment(0) || self.line(0).contains(&b' ') && self.body.columns > 2;
         // Nor are lines without a delimiter records of three columns and more.
         let is_alone = || self.body.columns > 2 && (0..first).all(|record| self.counts.records[record].0 == 1);
-        (!weak && share && is_title && (header.is_header || is_alone())).then_some(first)
+        (!weak && share && is_title && (header.is_header || is_alone())).then_some((first, !header.is_header))
     }
 
     fn has_blank_line(&self, first: usize) -> bool {

@@ -84,6 +84,8 @@ fn lines_before_a_table_are_no_records_of_it() {
         // Set apart, so that no header has to tell where the table begins.
         ("Report of the month\n\n1|2024-01-01|x\n2|2024-01-02|y\n", 21),
         ("Exported 2024-03-01\nSource: ministry\n\"/a\"|\"4\"|\"x y\"\n\"\"|\"2\"|\"z\"\n", 37),
+        // A delimiter that divides all lines is better than one that divides all but the first into more.
+        ("flag (kg)|score (km)\n2.1|{a, b, c}\n1.3|{d, e, f}\n", 0),
         ("# made by a tool\n# version 3\n1;2024-01-01\n2;2024-01-02\n", 29),
         ("# made by a tool\n# version 3\nname\nAnna\nBo\n", 29),
         ("Report\nof May\n\nname\nAnna\nBo\n", 15),
@@ -100,6 +102,8 @@ fn lines_before_a_table_are_no_records_of_it() {
 fn quotes_and_escapes_are_found() {
     let escaped = of("id,text,n\n1,\"He said \\\"hi\\\", she left\",5\n2,\"plain\",6\n");
     assert_eq!((escaped.dialect.escape, escaped.columns), (Some(b'\\'), 3), "{escaped:?}");
+    let lone = of("id,text\n1,'Bo O''Brien'\n2,plain\n");
+    assert_eq!((lone.dialect.quote, lone.columns), (Some(b'\''), 2), "{lone:?}");
     let path = of("id,path\n1,\"C:\\dir\\\"\n2,\"D:\\\"\n");
     assert_eq!((path.dialect.escape, path.columns), (None, 2), "{path:?}");
     let single = of("id,text\n1,'a, b'\n2,'it''s'\n");
