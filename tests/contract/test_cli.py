@@ -131,7 +131,7 @@ def test_help_has_a_section_for_each_panel(capsys: pytest.CaptureFixture[str]) -
 
 def test_verify_has_the_options_of_run_verify() -> None:
     own = {one.name for one in verify.command().params}
-    assert own == {one.name for one in _command("run verify").params} - {"idempotency_key", "baseline"}
+    assert own == {one.name for one in _command("run verify").params} - {"idempotency_key", "baseline", "preview"}
 
 
 @pytest.mark.parametrize("factory", serve._FACTORIES.values())
