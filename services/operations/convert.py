@@ -7,6 +7,7 @@ from typing import Annotated
 
 import pydantic
 
+from services.operations import records
 from services.operations._spec import (
     REUSED,
     Example,
@@ -20,14 +21,6 @@ from services.operations._spec import (
     made,
     path_columns,
     words,
-)
-from services.operations.records import (
-    ColumnFormat,
-    ReadOptions,
-    formats,
-    outside_columns,
-    outside_figures,
-    record_columns,
 )
 
 
@@ -86,7 +79,7 @@ ColumnType = Annotated[
 ]
 
 
-class ConvertOptions(ReadOptions):
+class ConvertOptions(records.ReadOptions):
     """Options of convert."""
 
     to: To = field(
@@ -121,7 +114,7 @@ class ConvertOptions(ReadOptions):
         placeholder="all detected",
         max_length=10_000,
     )
-    formats: list[ColumnFormat] = formats("A value that is not in the format is a bad record.")
+    formats: list[records.ColumnFormat] = records.formats("A value that is not in the format is a bad record.")
     compression: Compression = field(
         Compression.ZSTD,
         title="Compression",
@@ -239,12 +232,8 @@ OPERATION = Operation(
                     "Records that could not be converted; read = written + rejected, always",
                 ),
                 integer("values_nulled", "values", "Bad values that were replaced with null (Bad records: null)"),
-                *outside_columns(),
-                words(
-                    "rejects",
-                    "File with the rejected records, byte for byte (as UTF-8 if "
-                    "the file is in another encoding), if there are any",
-                ),
+                *records.outside_columns(),
+                words("rejects", "File with the rejected records, byte for byte (from another encoding: as UTF-8)"),
                 integer("columns", "columns", "Number of columns"),
                 integer("row_groups", "row groups", "Number of row groups"),
                 integer(
@@ -292,7 +281,7 @@ OPERATION = Operation(
             name="rejects",
             title="Rejected records",
             columns=(
-                *record_columns(),
+                *records.record_columns(),
                 words("column", "The column, if one value is the cause"),
                 words("value", "The bad value, at most 256 bytes"),
                 words(
@@ -330,7 +319,7 @@ OPERATION = Operation(
         Figure(key="records_written", title="Records written"),
         Figure(key="records_rejected", title="Records rejected"),
         Figure(key="values_nulled", title="Values replaced with null"),
-        *outside_figures(),
+        *records.outside_figures(),
         Figure(key="value_proof", title="Value proof", optional=True),
         Figure(key="read_twice", title="Files read again (a later value widened a type)", unit="files"),
         Figure(key="full_names", title="Files that kept their full name (a.csv beside a.tsv)", unit="files"),

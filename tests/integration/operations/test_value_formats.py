@@ -88,7 +88,7 @@ def test_every_value_of_random_formats_is_found_and_read_back(
     made = random.Random(f"{_SEED} {to}")
     columns = _columns(made)
     root = tree({"a.csv": _csv(columns)})
-    options = {"delimiter": "comma", "header": "yes"}
+    options = {"delimiter": "comma", "header_rows": 1}
     ready = run_job("profile", root, options=options).result("profile")["summary"]["formats"]
     assert sorted(ready) == sorted(f"{name}={written}" for name, (_, _, written) in columns.items())
     job = run_job("convert", root, options={**options, "formats": ready, "to": to, "prove_values": True})
@@ -154,13 +154,13 @@ def test_codes_have_no_format_and_exceptions_have_their_place(run_job: RunJob, t
     root = tree(
         {"codes.csv": out.getvalue().encode(), "days.csv": "\n".join(["day,no", *(f"{d},1" for d in days)]).encode()}
     )
-    job = run_job("profile", root, options={"header": "yes", "delimiter": "comma"})
+    job = run_job("profile", root, options={"header_rows": 1, "delimiter": "comma"})
     assert job.result("profile")["summary"]["formats"] == ["day=date:%d.%m.%Y"]
     [found] = rows(job, "formats")
     assert (found["verdict"], found["values"], found["conforming"], found["exceptions"]) == ("proven", 288, 286, 2)
     assert (found["example"], found["first_exception"]) == ("01.01.2024", "soon")
     assert (found["path"], found["record"]) == ("days.csv", 101)
-    options: dict[str, Any] = {"header": "yes", "delimiter": "comma", "formats": ["day=date:%d.%m.%Y"]}
+    options: dict[str, Any] = {"header_rows": 1, "delimiter": "comma", "formats": ["day=date:%d.%m.%Y"]}
     job = run_job("convert", root, options=options)
     summary = job.result("convert")["summary"]
     assert (summary["verdict"], summary["records_rejected"]) == ("partial", 2)
@@ -203,7 +203,7 @@ def test_files_are_converted_to_the_types_that_hold_the_values_of_all(
     run_job: RunJob, tree: TreeBuilder, running: bootstrap.Services
 ) -> None:
     root = tree({"a.csv": b"n\n1.234\n7\n", "b.csv": b'n\n"1.234,5"\n', "c.csv": b"n\n12\nx\n"})
-    options = {"columns": "union", "header": "yes", "formats": ["n=number:1.234,56"], "prove_values": True}
+    options = {"columns": "union", "header_rows": 1, "formats": ["n=number:1.234,56"], "prove_values": True}
     job = run_job("convert", root, options=options)
     found = {name: pq.read_table(io.BytesIO(converted(running, job, f"{name}.parquet"))) for name in "abc"}
     assert {name: table.column("n").to_pylist() for name, table in found.items()} == {

@@ -11,7 +11,6 @@ use crate::tabular::csv;
 
 /// Columns and rows that a sheet may have.
 pub const MOST_COLUMNS: u32 = 16_384;
-/// Rows.
 pub const MOST_ROWS: u32 = 1 << 20;
 /// Rows and text of the beginning that tell how wide the table is.
 const FIRST_ROWS: usize = 4096;
