@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -35,44 +36,52 @@ class InitialSpace(StrEnum):
     NO = "no"
 
 
-_NO_LINE_ENDING = r"^[^\u0000\r\n]*$"
 DELIMITERS = ("auto", "comma", "tab", "semicolon", "pipe", "colon", "space", "caret", "tilde", "soh", "us")
 """Names that the delimiter option has for characters that are hard to type."""
 QUOTES = ("auto", "double", "single", "none")
 ESCAPES = ("auto", "none", "backslash")
 
 
-def _delimiter(value: str) -> str:
-    if value not in DELIMITERS and len(value.encode()) > 8:
-        raise ValueError("a delimiter has at most 8 bytes")
-    return value
+# The engine counts bytes, which a pattern cannot: one to eight, of characters that have one, or four at most.
+_ASCII = r"[\u0001-\u0009\u000b\u000c\u000e-\u007f]"
+_ANY = r"[^\u0000\r\n]"
 
 
-def _quote(value: str) -> str:
-    return _one_of(value, QUOTES)
+_NO_QUOTE = r"[^\u0000\r\n\"']"
+_OF_DELIMITERS = f"^({'|'.join(DELIMITERS)}|{_ASCII}{{1,8}}|{_ANY}{{1,2}})$"
+_OF_QUOTES = f"^({'|'.join(QUOTES)}|{_ASCII})$"
+_OF_ESCAPES = f"^({'|'.join(ESCAPES)}|{_ASCII})$"
+_OF_COMMENTS = rf"^([!#-&(-\u007e]{_ASCII}{{0,15}}|{_NO_QUOTE}{_ANY}{{0,3}})$"
 
 
-def _escape(value: str) -> str:
-    return _one_of(value, ESCAPES)
+def _told(pattern: str, words: str) -> pydantic.BeforeValidator:
+    """Say in words what a pattern demands."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and not re.search(pattern, value):
+            raise ValueError(f"must be {words}")
+        return value
+
+    return pydantic.BeforeValidator(check)
 
 
-def _one_of(value: str, names: tuple[str, ...]) -> str:
-    if value not in names and not (len(value) == 1 and value.isascii()):
-        raise ValueError(f"must be one ASCII character or one of {', '.join(names)}")
-    return value
-
-
-def _comment(value: str) -> str:
-    if len(value.encode()) > 16 or value.startswith(('"', "'")):
-        raise ValueError("a comment string has at most 16 bytes and does not begin with a quote")
-    return value
-
-
-_LINE = pydantic.Field(min_length=1, pattern=_NO_LINE_ENDING)
-Delimiter = Annotated[Text, _LINE, pydantic.AfterValidator(_delimiter)]
-Quote = Annotated[Text, _LINE, pydantic.AfterValidator(_quote)]
-Escape = Annotated[Text, _LINE, pydantic.AfterValidator(_escape)]
-Comment = Annotated[Text, _LINE, pydantic.AfterValidator(_comment)]
+_ONE_OF = "one ASCII character or one of "
+Delimiter = Annotated[
+    Text,
+    pydantic.Field(min_length=1, pattern=_OF_DELIMITERS),
+    _told(_OF_DELIMITERS, "at most eight bytes without a line ending, or one of " + ", ".join(DELIMITERS)),
+]
+Quote = Annotated[
+    Text, pydantic.Field(min_length=1, pattern=_OF_QUOTES), _told(_OF_QUOTES, _ONE_OF + ", ".join(QUOTES))
+]
+Escape = Annotated[
+    Text, pydantic.Field(min_length=1, pattern=_OF_ESCAPES), _told(_OF_ESCAPES, _ONE_OF + ", ".join(ESCAPES))
+]
+Comment = Annotated[
+    Text,
+    pydantic.Field(min_length=1, pattern=_OF_COMMENTS),
+    _told(_OF_COMMENTS, "at most 16 bytes without a line ending, and not begin with a quote"),
+]
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
