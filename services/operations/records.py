@@ -54,34 +54,25 @@ _OF_ESCAPES = f"^({'|'.join(ESCAPES)}|{_ASCII})$"
 _OF_COMMENTS = rf"^([!#-&(-\u007e]{_ASCII}{{0,15}}|{_NO_QUOTE}{_ANY}{{0,3}})$"
 
 
-def _told(pattern: str, words: str) -> pydantic.BeforeValidator:
-    """Say in words what a pattern demands."""
+def _of(pattern: str, words: str) -> tuple[Any, Any]:
+    """Demand a pattern, which the schema shows, and say in words what it demands."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and not re.search(pattern, value):
             raise ValueError(f"must be {words}")
         return value
 
-    return pydantic.BeforeValidator(check)
+    # Not as Pydantic's own pattern: that of `Text` would be shown in its place.
+    return pydantic.BeforeValidator(check), pydantic.Field(min_length=1, json_schema_extra={"pattern": pattern})
 
 
 _ONE_OF = "one ASCII character or one of "
 Delimiter = Annotated[
-    Text,
-    pydantic.Field(min_length=1, pattern=_OF_DELIMITERS),
-    _told(_OF_DELIMITERS, "at most eight bytes without a line ending, or one of " + ", ".join(DELIMITERS)),
+    Text, *_of(_OF_DELIMITERS, "at most eight bytes without a line ending, or one of " + ", ".join(DELIMITERS))
 ]
-Quote = Annotated[
-    Text, pydantic.Field(min_length=1, pattern=_OF_QUOTES), _told(_OF_QUOTES, _ONE_OF + ", ".join(QUOTES))
-]
-Escape = Annotated[
-    Text, pydantic.Field(min_length=1, pattern=_OF_ESCAPES), _told(_OF_ESCAPES, _ONE_OF + ", ".join(ESCAPES))
-]
-Comment = Annotated[
-    Text,
-    pydantic.Field(min_length=1, pattern=_OF_COMMENTS),
-    _told(_OF_COMMENTS, "at most 16 bytes without a line ending, and not begin with a quote"),
-]
+Quote = Annotated[Text, *_of(_OF_QUOTES, _ONE_OF + ", ".join(QUOTES))]
+Escape = Annotated[Text, *_of(_OF_ESCAPES, _ONE_OF + ", ".join(ESCAPES))]
+Comment = Annotated[Text, *_of(_OF_COMMENTS, "at most 16 bytes without a line ending, and not begin with a quote")]
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
