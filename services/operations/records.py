@@ -58,7 +58,7 @@ def _of(pattern: str, words: str) -> tuple[Any, Any]:
     """Demand a pattern, which the schema shows, and say in words what it demands."""
 
     def check(value: Any) -> Any:
-        if isinstance(value, str) and not re.search(pattern, value):
+        if isinstance(value, str) and not re.fullmatch(pattern, value):
             raise ValueError(f"must be {words}")
         return value
 
