@@ -19,8 +19,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show the first issues; the table "Issues" of a completed job has all of them."""
     if not job.issues_count:
         return
-    count = text.count(job.issues_count, "path", "paths")
-    with st.expander(f"{count} with an issue", icon=":material/warning:", expanded=True, key="issues"):
+    with st.expander(_counted(job), icon=":material/warning:", expanded=True, key="issues"):
         found = services.results.issues(job.id, limit=_SHOWN)
         rows = (
             [issue.model_dump() for issue in reversed(found)] if not job.is_final else [i.model_dump() for i in found]
@@ -39,6 +38,10 @@ def banner(job: JobView) -> None:
     if incomplete := findings.incomplete(job.outcome):
         words = f"**Incomplete.** {findings.not_read(incomplete)}."
     else:
-        count = text.count(job.issues_count, "path", "paths")
-        words = f"**{count} with an issue.** Each issue says what is wrong."
+        words = f"**{_counted(job)}.** Each says what is wrong and where."
     table_link.warning(words, "Show issues", "issues")
+
+
+def _counted(job: JobView) -> str:
+    # A path may have several.
+    return text.count(job.issues_count, "issue", "issues")
