@@ -59,9 +59,7 @@ def _records(place: st.delta_generator.DeltaGenerator, table: PreviewTable) -> N
         place.caption("None.")
         return
     names = [text.visible(name) for name in table.names]
-    # What does not fit is shown whole in the first column.
-    rows = [record.values + [""] * (len(names) - len(record.values)) for record in table.records]
-    frame = pd.DataFrame([[text.visible(value) for value in row[: len(names)]] for row in rows], columns=names)
+    frame = pd.DataFrame([[text.visible(value) for value in row] for row in table.rows], columns=names)
     place.dataframe(frame, hide_index=True, key="preview_rows")
     odd = sum(record.fields is not None for record in table.records)
     if odd:

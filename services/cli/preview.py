@@ -56,8 +56,7 @@ def _records(found: RecordsPreview) -> None:
 
 
 def _table(table: PreviewTable) -> None:
-    # What does not fit is shown whole in the first column.
-    rows = [[*one.values, *[""] * len(table.names)][: len(table.names)] for one in table.records[:_RECORDS]]
+    rows = table.rows[:_RECORDS]
     shown = output.columns_that_fit([table.names, *rows])
     output.table(table.names[:shown], [row[:shown] for row in rows])
     if shown < table.columns:

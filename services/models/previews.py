@@ -69,6 +69,12 @@ class PreviewTable(Model):
         parts.append(f"header row: {'yes' if self.has_header else 'no'} ({self.header_reason})")
         return ". ".join(part[0].upper() + part[1:].rstrip(".") for part in parts) + "."
 
+    @property
+    def rows(self) -> list[list[str]]:
+        """The values of the records by column; what does not fit is whole in the first."""
+        width = len(self.names)
+        return [[*record.values, *[""] * width][:width] for record in self.records]
+
 
 class RecordsPreview(Model):
     """What the beginning of one file shows.

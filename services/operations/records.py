@@ -41,12 +41,9 @@ DELIMITERS = ("auto", "comma", "tab", "semicolon", "pipe", "colon", "space", "ca
 QUOTES = ("auto", "double", "single", "none")
 ESCAPES = ("auto", "none", "backslash")
 
-
 # The engine counts bytes, which a pattern cannot: one to eight, of characters that have one, or four at most.
 _ASCII = r"[\u0001-\u0009\u000b\u000c\u000e-\u007f]"
 _ANY = r"[^\u0000\r\n]"
-
-
 _NO_QUOTE = r"[^\u0000\r\n\"']"
 _OF_DELIMITERS = f"^({'|'.join(DELIMITERS)}|{_ASCII}{{1,8}}|{_ANY}{{1,2}})$"
 _OF_QUOTES = f"^({'|'.join(QUOTES)}|{_ASCII})$"

@@ -8,7 +8,7 @@ use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use self::guess::{is_binary, is_telling};
+pub use self::guess::{has_words, is_binary};
 
 /// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
 /// finds bytes that are not valid in a file of UTF-8 finds these too; a U+FFFD is one that the file holds itself.

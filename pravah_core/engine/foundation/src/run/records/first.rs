@@ -1,4 +1,4 @@
-//! The header rows of a table, and lines.
+//! The header rows of a table, and lines around it.
 
 use crate::tabular::csv::{CsvSplitter, Dialect};
 use crate::tabular::split::Split;
@@ -95,6 +95,26 @@ pub fn lines(text: &[u8]) -> u64 {
             feeds + memchr::memchr_iter(b'\r', text).filter(|at| text.get(at + 1) != Some(&b'\n')).count() as u64
         }
     }
+}
+
+/// Bytes of a line that are shown.
+const SHOWN_BYTES: usize = 80;
+
+/// Lines that stand `before` or `after` a table: how many are not empty, and what is to be told of them.
+pub(super) fn around(text: &[u8], place: &str) -> (u64, Option<String>) {
+    let mut filled = text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty());
+    let Some(first) = filled.next() else { return (0, None) };
+    let (lines, shown) = (1 + filled.count() as u64, shown(first));
+    let note = match lines {
+        1 => format!("1 line {place} the table is no record of it: {shown}"),
+        lines => format!("{lines} lines {place} the table are no records of it; the first is: {shown}"),
+    };
+    (lines, Some(note))
+}
+
+/// The beginning of a line, as text.
+pub(super) fn shown(line: &[u8]) -> String {
+    String::from_utf8_lossy(&line[..line.len().min(SHOWN_BYTES)]).into_owned()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Lines after a table, which are no records of it.
 
+use super::first::{around, shown};
 use super::{Format, Head};
 use crate::tabular::csv::find_footer;
 
@@ -13,9 +14,6 @@ pub(super) struct Footer {
     /// What is to be told of it.
     pub note: Option<String>,
 }
-
-/// Bytes of a line that are shown.
-const SHOWN_BYTES: usize = 80;
 
 impl Footer {
     /// Of the last chunk of a file, behind its header: so many lines as are wanted, else what is found there. `is_all`:
@@ -39,9 +37,8 @@ impl Footer {
             return Some(Self { at: text.len(), lines: 0, note: Some(note) });
         }
         let at = found.at?;
-        let lines =
-            text[at..].split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).count() as u64;
-        Some(Self { at, lines, note: note(&text[at..], lines) })
+        let (lines, note) = around(&text[at..], "after");
+        Some(Self { at, lines, note })
     }
 
     /// The last lines that are not empty.
@@ -52,26 +49,13 @@ impl Footer {
             lines += u64::from(end > 0);
             at = memchr::memrchr2(b'\n', b'\r', &text[..end]).map_or(0, |before| before + 1);
         }
-        let mut note = note(&text[at..], lines);
+        let (_, mut note) = around(&text[at..], "after");
         if lines < wanted {
             let fewer = format!("the footer option asks for {wanted} lines, and there are {lines}");
             note = Some(note.map_or(fewer.clone(), |note| format!("{note}; {fewer}")));
         }
         Self { at, lines, note }
     }
-}
-
-fn note(text: &[u8], lines: u64) -> Option<String> {
-    let first = text.split(|byte| matches!(byte, b'\n' | b'\r')).find(|line| !line.is_empty())?;
-    let shown = shown(first);
-    Some(match lines {
-        1 => format!("1 line after the table is no record of it: {shown}"),
-        lines => format!("{lines} lines after the table are no records of it; the first is: {shown}"),
-    })
-}
-
-fn shown(text: &[u8]) -> String {
-    String::from_utf8_lossy(&text[..text.len().min(SHOWN_BYTES)]).into_owned()
 }
 
 #[cfg(test)]

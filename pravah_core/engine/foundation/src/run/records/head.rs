@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use super::LONGEST_BYTES;
-use super::first::{First, lines};
+use super::first::{First, around, lines};
 use super::format::Format;
 use crate::io::codec::Codec;
 use crate::tabular::csv;
@@ -269,15 +269,7 @@ fn twice(names: &[Vec<u8>], notes: &mut Vec<String>) {
 fn preamble(text: &[u8], notes: &mut Vec<String>) {
     // What says the delimiter is followed, and needs no word.
     let (_, said) = csv::said_delimiter(text);
-    let lines = text[said..].split(|byte| matches!(byte, b'\n' | b'\r'));
-    let shown: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
-    if let Some(first) = shown.first() {
-        let text = String::from_utf8_lossy(&first[..first.len().min(80)]).into_owned();
-        notes.push(match shown.len() {
-            1 => format!("1 line before the table is no record of it: {text}"),
-            lines => format!("{lines} lines before the table are no records of it; the first is: {text}"),
-        });
-    }
+    notes.extend(around(&text[said..], "before").1);
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use self::count::Counts;
 use self::judge::{Found, LOOKED_AT, fields, table};
 use super::automaton::{Automaton, STEP};
 use super::{Dialect, Fields, Marker};
+use crate::tabular::split::line_end;
 
 /// A dialect that was found, with what speaks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,11 +100,12 @@ impl Sniffed {
 }
 
 /// Where so many lines end.
-pub(super) fn lines_end(text: &[u8], lines: u64) -> usize {
+fn lines_end(text: &[u8], lines: u64) -> usize {
     let mut at = 0;
     for _ in 0..lines {
-        let Some(end) = memchr::memchr2(b'\n', b'\r', &text[at..]) else { return text.len() };
-        at += end + 1 + usize::from(text[at + end..].starts_with(b"\r\n"));
+        let end = line_end(text, at);
+        let ends = if text[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        at = (end + ends).min(text.len());
     }
     at
 }
@@ -177,19 +179,17 @@ fn heading_end(sample: &[u8]) -> usize {
     let lines: Vec<&[u8]> = sample.split_inclusive(|byte| *byte == b'\n').take(judge::LOOKED_AT).collect();
     let is_empty = |line: &[u8]| line.trim_ascii().is_empty();
     let comments = lines.iter().take_while(|line| line.starts_with(b"# ")).count();
-    let (above, below) = lines.split_at(comments);
+    let below = &lines[comments..];
+    let are_comments =
+        comments > 0 && below.iter().any(|line| !is_empty(line)) && !below.iter().any(|line| line.starts_with(b"#"));
     let blank = lines.iter().position(|line| is_empty(line)).unwrap_or_default();
     let is_set_apart =
         (1..=3).contains(&blank) && lines.len() > blank + 2 && !lines[blank + 1..].iter().any(|line| is_empty(line));
-    let end =
-        if comments > 0 && below.iter().any(|line| !is_empty(line)) && !below.iter().any(|line| line.starts_with(b"#"))
-        {
-            above.len()
-        } else if is_set_apart {
-            blank + 1
-        } else {
-            0
-        };
+    let end = match (are_comments, is_set_apart) {
+        (true, _) => comments,
+        (false, true) => blank + 1,
+        (false, false) => 0,
+    };
     lines[..end].iter().map(|line| line.len()).sum()
 }
 

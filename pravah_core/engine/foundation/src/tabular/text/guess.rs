@@ -73,7 +73,7 @@ impl Encoding {
 enum Letters {
     /// Latin ones; a lone one with an accent may be any of them.
     Latin,
-    /// Words of another script: two letters side by side, since a lone accented letter of the West would make one.
+    /// Words of another script.
     Others,
 }
 
@@ -82,22 +82,23 @@ fn letters(known: &'static encoding_rs::Encoding, text: &[u8]) -> Option<Letters
     // The last line may be cut inside a character.
     let whole = memchr::memrchr(b'\n', text).map_or(text, |end| &text[..end]);
     let (text, is_bad) = known.decode_without_bom_handling(whole);
-    let (mut last, mut has_words, mut is_latin) = (false, false, true);
-    for character in text.chars() {
-        let is_other = is_telling(character);
-        has_words |= last && is_other;
-        is_latin &= matches!(character, ..'\u{250}' | '\u{2000}'..='\u{22ff}');
-        last = is_other;
-    }
-    match (is_bad, has_words, is_latin) {
-        (false, true, _) => Some(Letters::Others),
-        (false, false, true) => Some(Letters::Latin),
-        _ => None,
+    let is_latin = |character: char| matches!(character, ..'\u{250}' | '\u{2000}'..='\u{22ff}');
+    match is_bad {
+        true => None,
+        false if has_words(&text) => Some(Letters::Others),
+        false => text.chars().all(is_latin).then_some(Letters::Latin),
     }
 }
 
-/// Letters of scripts that are not Latin: Greek, Cyrillic, Hebrew, Arabic, Thai, kana, Han and Hangul.
-pub fn is_telling(character: char) -> bool {
+/// True when two letters of scripts that are not Latin stand side by side: read wrongly, a lone accented letter of the
+/// West makes one.
+pub fn has_words(text: &str) -> bool {
+    let after = text.chars().skip(1);
+    text.chars().zip(after).any(|(one, next)| is_telling(one) && is_telling(next))
+}
+
+/// Greek, Cyrillic, Hebrew, Arabic, Thai, kana, Han and Hangul.
+fn is_telling(character: char) -> bool {
     matches!(character, '\u{370}'..='\u{45f}' | '\u{5d0}'..='\u{6ff}' | '\u{e01}'..='\u{e4e}' | '\u{3041}'..='\u{30ff}'
         | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}')
 }

@@ -46,8 +46,7 @@ impl NameEncoding {
         let guessed = detector.guess(None, Utf8Detection::Deny);
         let is_plausible = |name: &[u8]| {
             let (text, _, is_bad) = guessed.decode(name);
-            let alike: Vec<bool> = text.chars().map(text::is_telling).collect();
-            (!is_bad).then(|| alike.windows(2).any(|pair| pair == [true, true]))
+            (!is_bad).then(|| text::has_words(&text))
         };
         let found: Vec<Option<bool>> = names.map(is_plausible).collect();
         let is_whole = found.iter().all(Option::is_some) && found.contains(&Some(true));
@@ -80,6 +79,10 @@ mod tests {
         let western: &[&[u8]] = &[b"brosch\x81re.pdf", b"na\x8bve.txt"];
         assert_eq!(guess(western), NameEncoding::Cp437);
         assert_eq!(NameEncoding::Cp437.decode(western[0]), "brosch\u{fc}re.pdf".as_bytes());
+        // Their lone letters are those of other scripts, too.
+        for name in [&b"Gr\x94\xe1e.txt"[..], b"pr\x82f\x82r\x82e \x85 la carte"] {
+            assert_eq!(guess(&[name]), NameEncoding::Cp437, "{name:?}");
+        }
         let japanese: &[&[u8]] = &[b"\x90V\x82\xb5\x82\xa2\x83t\x83H\x83\x8b\x83_/\x83\\.txt", b"\x83e\x83X\x83g.txt"];
         let encoding = guess(japanese);
         assert_eq!(encoding.name(), "Shift_JIS");
