@@ -78,6 +78,8 @@ def _widget(schema: Mapping[str, Any]) -> Callable[[Mapping[str, Any], Any, dict
         return _number
     if schema.get("suggestions"):
         return _suggested
+    if schema.get("widget") == "document":
+        return _document
     return _time if schema.get("format") == "date-time" else _text
 
 
@@ -154,6 +156,13 @@ def _text(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> s
     arguments["placeholder"] = schema.get("placeholder")
     typed = st.text_input(value=value or "", max_chars=schema.get("maxLength"), **arguments)
     return (typed if schema.get("widget") == "verbatim" else typed.strip()) or None
+
+
+def _document(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str | None:
+    arguments |= {"placeholder": schema.get("placeholder"), "max_chars": schema.get("maxLength")}
+    # Empty it is one line high, as a text; a document is there to be read and changed.
+    typed = st.text_area(value=value or "", height=320 if value else 68, **arguments)
+    return typed.strip() or None
 
 
 def _suggested(schema: Mapping[str, Any], value: Any, arguments: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""``pravah jobs results`` and ``pravah jobs issues``: rows of a result, on the terminal or through a pipe."""
+"""``pravah jobs results``, ``issues`` and ``schema``: what a result says, on the terminal or through a pipe."""
 
 from __future__ import annotations
 
@@ -115,6 +115,30 @@ def question(
         search=search,
         offset=offset,
     )
+
+
+def schema(job: arguments.JobId, json: arguments.Json = False) -> int:
+    """Print what the files of a profile have in common.
+
+    With --json it is a Table Schema: edit it for `pravah run validate --schema-file FILE`, or use it as it is with
+    --schema-file job:ID.
+    """
+    with session.opened() as services:
+        found = services.results.table_schema(services.jobs.find(job))
+    if json:
+        output.data(found.document())
+        return 0
+    rows = []
+    for field in found.fields:
+        kind = str(field.described()["type"])
+        rows.append((field.name, field.form or kind, "yes" if field.is_required else ""))
+    output.table(("COLUMN", "TYPE", "REQUIRED"), rows)
+    for field in found.fields:
+        for note in (*field.exceptions, *field.notes):
+            output.line(output.plain(f"{field.name}: {note}"))
+    for name in found.left_out:
+        output.line(output.plain(f"Left out, because most files do not have it: {name}"))
+    return 0
 
 
 def issues(

@@ -24,12 +24,14 @@ class PathOption:
         field: where in the request it stands.
         value: the path, or a reference to an earlier job.
         result_of: the operation whose results may be referred to.
+        result_as: what of such a result is meant; ``None``: its main table.
         is_destination: it is written, not read.
     """
 
     field: str
     value: str
     result_of: str | None = None
+    result_as: str | None = None
     is_destination: bool = False
 
     @property
@@ -61,12 +63,12 @@ def _replaced(prefix: str, wanted: OperationRequest, replace: Callable[[PathOpti
         widget = extra.get("widget")
         if widget not in {"path", "destination"} or not options.get(name):
             continue
-        value, result_of = options[name], extra.get("result_of")
+        value = options[name]
         if isinstance(value, list):
             options[name] = [replace(PathOption(f"{prefix}.{name}.{place}", one)) for place, one in enumerate(value)]
         else:
-            reference = str(result_of) if result_of else None
-            options[name] = replace(PathOption(f"{prefix}.{name}", value, reference, widget == "destination"))
+            of, what = (str(extra[hint]) if hint in extra else None for hint in ("result_of", "result_as"))
+            options[name] = replace(PathOption(f"{prefix}.{name}", value, of, what, widget == "destination"))
     return options
 
 

@@ -148,7 +148,7 @@ class Operation(Record):
         return self.resumes and self.again
 
 
-_HINTS = ("unit", "widget", "placeholder", "suggestions", "result_of")
+_HINTS = ("unit", "widget", "placeholder", "suggestions", "result_of", "result_as")
 
 
 def field(default: Any = ..., *, title: str, description: str, category: Category = "basic", **more: Any) -> Any:
@@ -158,10 +158,13 @@ def field(default: Any = ..., *, title: str, description: str, category: Categor
         more: bounds as pydantic takes them, and hints:
             ``unit`` of a number;
             ``widget`` where the type does not tell: ``path`` (something to read), ``destination`` (a directory to
-            write), ``globs``, ``verbatim`` (texts with commas in them, or with spaces that count);
+            write), ``globs``, ``verbatim`` (texts with commas in them, or with spaces that count), ``document`` (a
+            text of many lines);
             ``suggestions``, values to choose from besides those that are typed;
             ``placeholder``, what stands where nothing is typed: by default that there is no limit, or nothing;
-            ``result_of``, an operation whose earlier jobs may be named here as ``job:<id>``.
+            ``result_of``, an operation whose earlier jobs may be named here as ``job:<id>``;
+            ``result_as``, what of such a job is meant: by default its main table; ``schema``: the Table Schema of a
+            profile.
     """
     extra = {"category": category, **{hint: more.pop(hint) for hint in _HINTS if hint in more}}
     if isinstance(default, (list, tuple)):

@@ -44,15 +44,18 @@ class ValidateOptions(ReadOptions):
     schema_file: Text | None = field(
         None,
         title="Schema",
-        description="Path of a Table Schema (Frictionless) or JSON Schema file. Without one, the schema is inferred "
-        "from the first records of each file.",
+        description="Path of a Table Schema (Frictionless) or JSON Schema file, or job:ID for what the files of an "
+        "earlier profile have in common. Without one, the schema is inferred from the first records of each file.",
         widget="path",
+        result_of="profile",
+        result_as="schema",
         placeholder="inferred from the first records",
     )
     schema_text: Text | None = field(
         None,
         title="Schema as text",
         description="The schema as JSON text. It takes precedence over the file.",
+        widget="document",
         placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
         max_length=1_000_000,
     )

@@ -13,7 +13,7 @@ from services.base import errors, settings
 from services.models.jobs import IssueView, JobView, Status
 from services.models.results import KeepRule, PlanForm, RemovalPreview, ResultPage, ResultQuery, TableInfo
 from services.results import export as exporter
-from services.results import reading, removal, treemap
+from services.results import reading, removal, table_schema, treemap
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.sql import Schema
@@ -23,6 +23,7 @@ from services.use_cases.jobs import JobService
 _TREEMAP_CHILDREN = 60
 _TREE = "inventory"
 _DUPLICATES = "duplicates.result"
+_PROFILE = "profile"
 ISSUES = "issues"
 
 T = TypeVar("T")
@@ -179,6 +180,25 @@ class ResultService:
                 field="folder",
             )
         return plan
+
+    def table_schema(self, job_id: UUID) -> table_schema.CommonSchema:
+        """Return what the files of a profile have in common, as a Table Schema has it.
+
+        Cost: a scan of the columns of each file.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such profile.
+        """
+        options = self.completed(job_id).result(_PROFILE)["options"]
+        defaults = operations.get(_PROFILE).options().model_dump(mode="json")
+        null_values = None if options["null_values"] == defaults["null_values"] else options["null_values"]
+
+        def ask(_: Schema) -> table_schema.CommonSchema:
+            tables = {name: self.schema(job_id, f"{_PROFILE}.{name}") for name in table_schema.TABLES}
+            asked = table_schema.statements(tables)
+            return table_schema.common({name: self._duck.fetch(one) for name, one in asked.items()}, null_values)
+
+        return self._ask(job_id, f"{_PROFILE}.{operations.MAIN_TABLE}", ask)
 
     def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first); of a job that is not completed, its first 1,000 only.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ class Inputs:
             return self._sources.resolve_destination(option.value, source, option.field)
         if option.job_id is None:
             return self._sources.resolve_path(option.value, option.field)
+        if option.result_as == "schema":
+            return self._fetch_schema(option.job_id, work)
         return self._fetch_result(option.job_id, f"{option.result_of}.{operations.MAIN_TABLE}", work)
 
     def baselines(self, wanted: JobRequest, work: Path) -> dict[str, list[Path]]:
@@ -83,6 +86,21 @@ class Inputs:
                     found[name] += sorted(self._fetch_result(baseline, table, work).glob("*.parquet"))
             found[name] += baselines.left_by_attempts(work, name)
         return found
+
+    def _fetch_schema(self, job_id: UUID, work: Path) -> Path:
+        # DuckDB is imported by the jobs that need it.
+        from services.use_cases.results import ResultService
+
+        results = ResultService(self._files, self._jobs, self._config)
+        try:
+            document = results.table_schema(job_id).document()
+        finally:
+            results.close()
+        folder = work / COPIES / str(job_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "schema.json"
+        path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+        return path
 
     def _fetch_result(self, job_id: UUID, table: str, work: Path) -> Path:
         names = stored_files.shards_of(table, self._files.list(job_id))

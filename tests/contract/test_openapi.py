@@ -30,6 +30,7 @@ PROMISED = {
     "delete /jobs/{job_id}",
     "get /jobs/{job_id}/results",
     "get /jobs/{job_id}/removal",
+    "get /jobs/{job_id}/schema",
     "get /jobs/{job_id}/compare/{operation}",
     "get /jobs/{job_id}/artifacts",
     "get /jobs/{job_id}/artifacts/{name}",

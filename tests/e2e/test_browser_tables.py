@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -54,17 +55,26 @@ def test_flights_are_profiled_validated_converted_and_downloaded(
     expect(page.get_by_text(re.compile("Rows 1 to 1 of 1"))).to_be_visible()
     page.get_by_role("tab", name="Overview").click()
     settled(page)
-    page.get_by_role("link", name="Validate files").click()
+    page.get_by_role("link", name="Use as schema to validate").click()
+    settled(page)
+    document = page.get_by_role("textbox", name="Schema as text")
+    schema = json.loads(document.input_value())
+    assert [one["type"] for one in schema["fields"]] == ["string", "integer", "date"]
+    # A rule is added by hand, which one record violates.
+    schema["fields"][0]["constraints"]["enum"] = ["UA", "AA", "DL"]
+    document.fill(json.dumps(schema, indent=1))
+    document.blur()
+    page.wait_for_url(re.compile("enum"))
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))
     completed(page)
-    expect(page.get_by_text("Invalid. Some records violate the schema inferred")).to_be_visible()
-    expect(metric(page, "Bad records")).to_contain_text("2")  # type: ignore[arg-type]
+    expect(page.get_by_text("Invalid. Some records violate the schema.")).to_be_visible()
+    expect(metric(page, "Bad records")).to_contain_text("3")  # type: ignore[arg-type]
     page.get_by_text("Schema", exact=True).click()
     expect(page.get_by_label("Table Schema")).to_have_value(re.compile('"integer"'))
     open_page(page, profile)
-    page.get_by_role("link", name="Convert to Parquet").click()
+    page.get_by_role("link", name="Use as schema to convert").click()
     settled(page)
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/job\?id="))

@@ -191,7 +191,7 @@ def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_j
     assert set(matrix["Column"]) == {"id", "x", "y"}
 
 
-def test_profile_shows_formats_and_new_jobs_use_them(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+def test_profile_shows_formats_and_its_schema_is_used(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
     root = tree({"a.csv": b"day;due;price\n31.12.2024;1/2/2025;1.234,50\n01.02.2025;3/4/2025;7,25\nsoon;;\n"})
     job = run_job("profile", root, delimiter="semicolon")
     app = open_page("job", id=str(job.id))
@@ -199,12 +199,31 @@ def test_profile_shows_formats_and_new_jobs_use_them(open_page: Open, run_job: R
     assert "due: date:%d/%m/%Y (2 values) or date:%m/%d/%Y (2 values)" in shown
     assert job.result("profile")["summary"]["formats"] == ["price=number:1.234,56"]
     links = {link.proto.label: link.proto.query_string for link in app.get("page_link")}
-    for operation in ("convert", "validate"):
-        form = json.loads(parse_qs(links[f"Use these formats to {operation}"])["form"][0])
-        options = form["options"][operation]
-        assert (options["delimiter"], options["formats"]) == ("semicolon", ["price=number:1.234,56"])
+    forms = {
+        operation: json.loads(parse_qs(links[f"Use as schema to {operation}"])["form"][0])["options"][operation]
+        for operation in ("convert", "validate")
+    }
+    assert [one["delimiter"] for one in forms.values()] == ["semicolon"] * 2
+    assert forms["convert"]["formats"] == ["price=number:1.234,56"]
+    fields = json.loads(forms["validate"]["schema_text"])["fields"]
+    assert [(one["name"], one["type"], one.get("format")) for one in fields] == [
+        ("day", "string", None),
+        ("due", "string", None),
+        ("price", "number", "1.234,56"),
+    ]
+    form = open_page("new_job", **{name: one[0] for name, one in parse_qs(links["Use as schema to validate"]).items()})
+    assert json.loads(next(one.value for one in form.text_area if one.label == "Schema as text"))["fields"] == fields
     table = next(one.value for one in app.dataframe if "Format" in one.value or "format" in one.value)
     assert len(table) == 2
+
+
+def test_profile_names_what_deviates_from_the_schema(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    files = {f"{place}.csv": b"day,x\n2024-01-31,1\n2024-02-29,2\n" for place in range(4)}
+    job = run_job("profile", tree(files | {"wrong.csv": b"day,z\n31/01/2024,3\n"}))
+    said = texts(open_page("job", id=str(job.id))).replace("\\", "").replace("\u2060", "")
+    assert "2 columns, 2 of them without a missing value" in said
+    assert '**day**: 1 of 9 values is of type text; it is "31/01/2024" in wrong.csv, record 1.' in said
+    assert "**z (in 1 of 5 files)** is left out" in said
 
 
 def test_convert_says_that_a_value_is_not_the_one_that_was_read(

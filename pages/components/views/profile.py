@@ -11,7 +11,7 @@ import streamlit as st
 from pages.base import text
 from pages.components import grid, linked, reused, table_link
 from pages.components.charts import bars
-from pages.components.views import profile_formats
+from pages.components.views import profile_formats, profile_schema
 from services import bootstrap, operations
 from services.base import units
 from services.models import results
@@ -91,9 +91,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _columns(services, job, summary)
     profile_formats.show(services, job, summary)
     _drift(services, job, summary)
-    with st.container(horizontal=True, key="profile_next"):
-        for operation, label in (("validate", "Validate files"), ("convert", "Convert to Parquet")):
-            profile_formats.link(job, operation, label, {})
+    profile_schema.show(services, job)
 
 
 def _odd(summary: Mapping[str, Any]) -> None:

@@ -127,6 +127,15 @@ def file_headers(name: str, media_type: str) -> dict[str, str]:
     return {"Content-Disposition": ranges.attachment(name), "Content-Type": media_type, **streams.AS_IT_IS}
 
 
+@router.get("/schema", responses=problems.responses(*_ERRORS))
+def get_schema(job_id: access.JobId, services: access.Services) -> dict[str, Any]:
+    """Return what the files of a profile have in common, as a Table Schema (Frictionless).
+
+    Edit it and pass it to validate as `schema_text`, or pass `job:<id>` as `schema_file`.
+    """
+    return services.results.table_schema(job_id).document()
+
+
 class PlanQuery(jobs.Model):
     """Which file of each group of duplicates stays, and how the rest is listed."""
 

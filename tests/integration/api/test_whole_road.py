@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from services import bootstrap
 from tests import asking
-from tests.integration.api.conftest import FILES, RunJob, ended, mounted
+from tests.integration.api.conftest import FILES, RunJob, completed, ended, mounted
 
 
 def test_checksum_from_post_to_bytes(client: TestClient, run_job: RunJob) -> None:
@@ -110,3 +110,27 @@ def test_a_converted_file_with_another_value_is_told(
     assert [(row["path"], row["verdict"]) for row in rows] == [("t.csv", "failed")]
     issues = client.get(f"/api/jobs/{view['id']}/results", params={"table": "issues"}).json()["rows"]
     assert any('column "x" has other values than were read' in issue["message"] for issue in issues)
+
+
+def test_the_schema_of_a_profile_is_what_validate_takes(client: TestClient, run_job: RunJob, source: Path) -> None:
+    drop = source / "drop"
+    drop.mkdir()
+    for name, day in (("x", "2024-02-29"), ("y", "2024-03-01"), ("z", "2024-04-30"), ("wrong", "1/31/24")):
+        (drop / f"{name}.csv").write_text(f"id,day\n{len(name)},{day}\n")
+    inventory = run_job("inventory")
+    profile = completed(client, drop, "profile")
+
+    answer = client.get(f"/api/jobs/{profile['id']}/schema")
+
+    assert answer.status_code == 200
+    assert [(one["name"], one["type"]) for one in answer.json()["fields"]] == [("id", "integer"), ("day", "date")]
+    given: tuple[dict[str, str], ...] = (
+        {"schema_file": f"job:{profile['id']}"},
+        {"schema_text": json.dumps(answer.json())},
+    )
+    for options in given:
+        view = completed(client, drop, "validate", **options)
+        rows = client.get(f"/api/jobs/{view['id']}/results", params={"filter": "verdict:eq:invalid"}).json()["rows"]
+        assert [row["path"] for row in rows] == ["wrong.csv"]
+    missing = client.get(f"/api/jobs/{inventory['id']}/schema")
+    assert (missing.status_code, missing.json()["code"]) == (404, "artifact_not_found")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -218,3 +219,26 @@ def test_submit_prints_the_id_and_runs_nothing(cli: Cli, small: Path, services: 
     assert str(job.id) == job_id
     assert (job.status, job.queue_position) == (Status.PENDING, 1)
     assert cli("submit", "checksum", small, "--json").document["queue_position"] == 2
+
+
+def test_the_schema_of_a_profile_is_printed_and_used(cli: Cli, tree: TreeBuilder, tmp_path: Path) -> None:
+    good = b"id,day\n1,2024-02-29\n2,2024-03-01\n"
+    source = tree({"a.csv": good, "b.csv": good, "c.csv": good, "wrong.csv": b"id,day\n3,29.02.2024\n"})
+    cli("run", "profile", source, "--quiet")
+    schema = cli("jobs", "schema", "latest", "--json").document
+    assert [(one["name"], one["type"]) for one in schema["fields"]] == [("id", "integer"), ("day", "date")]
+    shown = cli("jobs", "schema", "latest").out
+    assert re.search(r"^day +date +yes$", shown, re.MULTILINE)
+    assert 'day: 1 of 7 values is of type text; it is "29.02.2024" in wrong.csv, record 1.' in shown
+    done = cli("run", "validate", source, "--schema-file", "job:latest", "--json", status=1)
+    assert done.document["outcome"]["results"][0]["summary"]["invalid_files"] == 1
+    # What is printed is a file for the same option.
+    (tmp_path / "schema.json").write_bytes(cli("jobs", "schema", schema_job(done.document), "--json").raw)
+    again = cli("run", "validate", source, "--schema-file", tmp_path / "schema.json", "--json", status=1)
+    assert again.document["outcome"]["results"][0]["summary"]["invalid_files"] == 1
+    assert "no result of profile" in cli("jobs", "schema", "latest", status=3).err
+
+
+def schema_job(job: dict[str, Any]) -> str:
+    """Return the job whose schema a validation used."""
+    return str(job["operations"][0]["options"]["schema_file"]).removeprefix("job:")
