@@ -23,19 +23,26 @@ class ProfileOptions(ReadOptions):
 
 _COLUMN = words("column", "Name of the column in the header row; without one column_1, column_2, …")
 _POSITION = integer("position", "columns", "Position in the file, counted from 1; over all files the lowest one")
-_TYPE = words("type", "The narrowest type that fits every value: integer, float, boolean, date, timestamp, time, text")
+_TYPE = words(
+    "type",
+    "The narrowest type that holds nearly all values: integer, float, boolean, date, timestamp, time; otherwise text. "
+    "At least 99 % of the values have to conform to it. An exception that looks like a code, such as 00123 or 12A, "
+    "makes a column text",
+)
+_EXCEPTIONS = integer("exceptions", "values", "Values that the type does not hold")
 _VALUES = integer("values", "values", "Fields with a value")
 _NULLS = integer(
     "nulls", "fields", "Fields without a value: empty fields, null values, and fields missing from short records"
 )
 _NULL_WORDS = words("null_words", "Words that mean null in this column, and how often, such as `NA: 3`")
-_DISTINCT = integer("distinct", "values", "Number of distinct values")
+_DISTINCT = integer("distinct", "values", "Number of distinct values, without exceptions")
 _LEAST = words(
     "least",
-    "The smallest value, exact. Texts are compared byte by byte; if a column has texts and numbers, the smallest text",
+    "The smallest value without exceptions, exact. Texts are compared byte by byte; if the type is text but most "
+    "values are of another type, the smallest of those",
 )
-_GREATEST = words("greatest", "The largest value, exact")
-_MEAN = number("mean", "values", "Mean of the numbers, exact")
+_GREATEST = words("greatest", "The largest value without exceptions, exact")
+_MEAN = number("mean", "values", "Mean of the numbers without exceptions, exact")
 _SCHEMA = words("schema", "Identifier of the schema: names, order and types of the columns")
 _FILES = integer("files", "files", "Number of files with it")
 
@@ -43,6 +50,9 @@ _RESULT = (
     _COLUMN,
     _POSITION,
     _TYPE,
+    number("conformity", "%", "Percentage of the values that the type holds"),
+    _EXCEPTIONS,
+    words("lossless_type", "The narrowest type that holds every value, exceptions included"),
     words("evidence", "Number of values of each type, and the place of the first value of each rare type"),
     words(
         "nature",
@@ -60,8 +70,8 @@ _RESULT = (
     _LEAST,
     _GREATEST,
     _MEAN,
-    number("deviation", "values", "Sample standard deviation of the numbers"),
-    words("p05", "5th percentile; the rank of every quantile is accurate to 1 %"),
+    number("deviation", "values", "Sample standard deviation of the numbers without exceptions"),
+    words("p05", "5th percentile of the values without exceptions; the rank of every quantile is accurate to 1 %"),
     words("p25", "25th percentile"),
     words("median", "50th percentile"),
     words("p75", "75th percentile"),
@@ -114,6 +124,18 @@ OPERATION = Operation(
     options=ProfileOptions,
     tables=(
         Table(name="result", title="Columns", columns=_RESULT),
+        Table(
+            name="exceptions",
+            title="Exceptions",
+            columns=(
+                _COLUMN,
+                words("type", "Type of the column"),
+                integer("exceptions", "values", "Number of values in the column that the type does not hold"),
+                words("value", "One of the first five different exceptions, at most 128 bytes"),
+                *path_columns(),
+                integer("record", "records", "The first record with this value, counted from 1"),
+            ),
+        ),
         Table(
             name="types",
             title="Types of values",
@@ -174,7 +196,7 @@ OPERATION = Operation(
                 integer("bin", "values", "Number of the range, counted from 1"),
                 words("low", "Lower limit of the range"),
                 words("high", "Upper limit of the range"),
-                integer("values", "values", "Number of values in the range, accurate to 1 % of all values"),
+                integer("values", "values", "Values in the range, without exceptions; accurate to 1 % of all values"),
             ),
         ),
         Table(
@@ -197,6 +219,7 @@ OPERATION = Operation(
                 _POSITION,
                 _TYPE,
                 _VALUES,
+                _EXCEPTIONS,
                 _NULLS,
                 _NULL_WORDS,
                 _DISTINCT,
@@ -248,6 +271,8 @@ OPERATION = Operation(
         Figure(key="null_share", title="Fields without a value", unit="%"),
         Figure(key="schemas", title="Schemas"),
         Figure(key="changes", title="Changes between schemas"),
+        Figure(key="columns_with_exceptions", title="Columns with exceptions"),
+        Figure(key="exceptions", title="Exceptions", unit="values"),
         Figure(key="mixed_columns", title="Columns with several types"),
         Figure(key="constant_columns", title="Constant columns"),
         Figure(key="empty_columns", title="Empty columns"),

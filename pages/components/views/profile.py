@@ -17,12 +17,31 @@ from services.base import units
 from services.models import results
 from services.models.jobs import JobView
 
-_BARS, _LIST, _SCHEMAS, _MATRIX_ROWS = 12, 200, 12, 200
+_BARS, _LIST, _EXCEPTIONS, _SCHEMAS, _MATRIX_ROWS = 12, 200, 5, 12, 200
 _TABLE = "profile.result"
 _ORDER = "first_file,position"
-_SHOWN = ("column", "type", "values", "null_share", "distinct", "least", "greatest", "nature", "suspicious")
+_SHOWN = (
+    "column",
+    "type",
+    "exceptions",
+    "values",
+    "null_share",
+    "distinct",
+    "least",
+    "greatest",
+    "nature",
+    "suspicious",
+)
 # Figure of the summary, what one and several of it mean, and the rows that it counts.
 _ODD = (
+    (
+        "columns_with_exceptions",
+        ("column has", "columns have"),
+        "values that the type of the column does not hold",
+        "profile.exceptions",
+        (),
+        "column",
+    ),
     ("mixed_columns", ("column holds", "columns hold"), "values of several types", "profile.types", (), "column"),
     ("empty_columns", ("column has", "columns have"), "no value", _TABLE, (("nature", "eq", "empty"),), "position"),
     (
@@ -140,6 +159,8 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
         return
     row = found[0]
     st.markdown(f"Type **{row['type']}**: {text.plain(row['evidence'] or 'no value')}.")
+    if row["exceptions"]:
+        _exceptions(services, job, row, of)
     with st.grid(6, min_column_width=140):
         about = "" if row["distinct_is"] == "exact" else "≈ "
         st.metric("Values", units.format_count(row["values"]))
@@ -164,6 +185,21 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
         with st.container():
             st.markdown("**Frequent values**")
             _frequent(services, job, of)
+
+
+def _exceptions(
+    services: bootstrap.Services, job: JobView, row: Mapping[str, Any], of: Sequence[results.Filter]
+) -> None:
+    """Show how many values the type does not hold, and the first of them."""
+    st.caption(
+        f":material/warning: {text.count(row['exceptions'], 'value is', 'values are')} not of type {row['type']} and "
+        f"left out of the figures and the distribution. The lossless type, which holds every value, is "
+        f"{row['lossless_type']}. The first exceptions:"
+    )
+    rows = linked.rows(services, job.id, "profile.exceptions", "path,record", _EXCEPTIONS, of)
+    declared = next(one for one in operations.get("profile").tables if one.name == "exceptions").columns
+    shown = [one.model_dump() for one in declared if one.name in ("value", "path", "record")]
+    grid.show(rows, shown, key="profile_exceptions")
 
 
 def _order(row: Mapping[str, Any]) -> None:

@@ -50,6 +50,7 @@ _COLUMNS = (
     Column(name="what", dtype="text", meaning="What is different"),
     *_texts("type"),
     *before_after("values", "values", "Fields with a value"),
+    *before_after("exceptions", "values", "Values that the type does not hold"),
     *_numbers("null_share", "%", "Percentage of fields without a value"),
     *before_after("distinct", "values", "Number of distinct values"),
     *_texts("least", "greatest"),
@@ -84,6 +85,7 @@ def _columns(pair: Pair, make: Make) -> str:
     facts = (
         _said("type", "type"),
         _said("values", "values"),
+        _said("exceptions", "exceptions"),
         _said("nulls", "nulls"),
         _said("least", "least"),
         _said("greatest", "greatest"),
@@ -96,7 +98,7 @@ def _columns(pair: Pair, make: Make) -> str:
     )
     shown = [
         _both("type"),
-        *(f"{_both(name)}, {_changed(name)}" for name in ("values", "null_share", "distinct")),
+        *(f"{_both(name)}, {_changed(name)}" for name in ("values", "exceptions", "null_share", "distinct")),
         *(_both(name) for name in ("least", "greatest")),
         f"{_both('mean')}, {_changed('mean')}",
         *(_both(name) for name in _QUANTILES),

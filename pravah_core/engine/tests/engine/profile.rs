@@ -88,7 +88,8 @@ fn many_values_are_told_within_the_stated_errors_and_alike_in_every_run() {
     assert_eq!((columns["word"].integer("distinct"), columns["word"].text("distinct_is")), (10, "exact"));
     assert_eq!(columns["when"].text("type"), "date");
     let mixed = &columns["mixed"];
-    assert_eq!(mixed.text("type"), "text");
+    assert_eq!((mixed.text("type"), mixed.text("lossless_type"), mixed.integer("exceptions")), ("integer", "text", 1));
+    assert_eq!(mixed.text("greatest"), "199999");
     assert_eq!(mixed.text("evidence"), "199,999 integer; 1 text, the first 'oops' in record 150,001 of many.csv");
     let tops: Vec<Row> = done.table("top_values").into_iter().filter(|row| row.text("column") == "word").collect();
     assert!(tops.len() == 10 && tops.iter().all(|row| row.integer("count") == 20_000));
@@ -176,4 +177,68 @@ fn ten_thousand_columns_work() {
     assert_eq!((columns.len(), columns["c9999"].text("greatest")), (10_000, "1189881"));
     assert_eq!(columns["c1"].integer("values"), 120);
     assert!(done.read("profile.html").len() < 3 << 20);
+}
+
+#[test]
+fn few_bad_values_do_not_change_a_columns_type() {
+    let tree = Tree::new();
+    // 64,002 values of two files, 63 of them bad: three different ones.
+    let bad = ["oops", "n.a.", "2024-01-31"];
+    let line = |at: u64| match at % 1000 {
+        17 => format!("{at},{},{at}\n", bad[(at / 1000 % 3) as usize]),
+        _ => format!("{at},{}.5,{}\n", at % 100, if at == 777 { "12A".to_owned() } else { at.to_string() }),
+    };
+    let text = |range: std::ops::Range<u64>| "id,amount,code\n".to_owned() + &range.map(line).collect::<String>();
+    tree.file("b.csv", text(0..40_000)).file("a.csv", text(40_000..64_002));
+    let run = |threads, bytes| spec("profile", &tree.path()).threads(threads).chunk_bytes(bytes).run();
+    let done = run(2, 4 << 20);
+    let amount = &by_column(&done)["amount"];
+    assert_eq!((amount.text("type"), amount.text("lossless_type")), ("float", "text"));
+    assert_eq!((amount.integer("values"), amount.integer("exceptions")), (64_002, 64));
+    assert!((amount.number("conformity") - 63_938.0 * 100.0 / 64_002.0).abs() < 1e-9);
+    // Of the values that conform, and exact.
+    let numbers: Vec<f64> = (0..64_002).filter(|at| at % 1000 != 17).map(|at| (at % 100) as f64 + 0.5).collect();
+    let mean = numbers.iter().sum::<f64>() / numbers.len() as f64;
+    let spread = numbers.iter().map(|one| (one - mean).powi(2)).sum::<f64>() / (numbers.len() - 1) as f64;
+    assert!((amount.number("mean") - mean).abs() < 1e-9);
+    assert!((amount.number("deviation") - spread.sqrt()).abs() < 1e-9);
+    assert_eq!((amount.text("least"), amount.text("greatest"), amount.integer("distinct")), ("0.5", "99.5", 100));
+    let median = amount.text("median").parse::<f64>().unwrap();
+    assert!((48.0..52.0).contains(&median), "{median}");
+    let exceptions = |done: &Done| -> Vec<String> {
+        let shown = |row: &Row| {
+            format!("{} {} {} {}", row.text("column"), row.text("value"), row.text("path"), row.integer("record"))
+        };
+        done.table("exceptions").iter().map(shown).collect()
+    };
+    let expected = ["amount n.a. a.csv 18", "amount 2024-01-31 a.csv 1018", "amount oops a.csv 2018"];
+    assert_eq!(exceptions(&done), expected);
+    // A code among digits makes a column of codes.
+    assert_eq!((by_column(&done)["code"].text("type"), done.summary()["exceptions"].as_u64()), ("text", Some(64)));
+    assert_eq!(done.summary()["columns_with_exceptions"], 1);
+    // The files have one schema: a bad value is no drift.
+    let types: Vec<Row> = done.table("by_file").into_iter().filter(|row| row.text("column") == "amount").collect();
+    assert!(types.iter().all(|row| row.text("type") == "float" && row.integer("exceptions") > 0), "{types:?}");
+    for bytes in [1000, 70_000] {
+        let again = run(1, bytes);
+        assert_eq!(exceptions(&again), expected, "{bytes}");
+        let row = &by_column(&again)["amount"];
+        for name in ["type", "least", "greatest", "conformity", "exceptions", "evidence"] {
+            assert_eq!(row.0[name], amount.0[name], "{name} {bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_null_word_is_null_where_nearly_all_other_values_are_numbers() {
+    let tree = Tree::new();
+    let line = |at: u64| match at {
+        at if at % 10 == 3 => "NA\n".to_owned(),
+        500 => "oops\n".to_owned(),
+        at => format!("{at}\n"),
+    };
+    tree.file("a.csv", "amount\n".to_owned() + &(0..1000).map(line).collect::<String>());
+    let row = &by_column(&spec("profile", &tree.path()).run())["amount"];
+    assert_eq!((row.text("type"), row.integer("exceptions"), row.integer("nulls")), ("integer", 1, 100));
+    assert_eq!((row.text("null_words"), row.text("greatest")), ("NA: 100", "999"));
 }

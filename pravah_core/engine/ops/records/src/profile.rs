@@ -1,7 +1,8 @@
 //! profile: what is in files of records, column by column, and whether the files agree.
 //!
-//! 1. Each file's dialect and header are found ([`pravah_foundation::run::records`]), its records split, its fields typed: the type of a
-//!    column is the narrowest that holds every value of it, seen, not sampled.
+//! 1. Each file's dialect and header are found ([`pravah_foundation::run::records`]), its records split, its fields
+//!    typed: the type of a column is the narrowest that holds nearly every value of it, seen, not sampled. What it does
+//!    not hold is an exception ([`many`]); figures are of the others.
 //! 2. A column of few distinct values is counted by value, and its figures follow from these counts; one of many by
 //!    sketches: distinct values by HyperLogLog (standard error 1.6 %), quantiles by KLL (ranks within 1 % with 99 %
 //!    probability). Least, greatest, mean and deviation are exact.
@@ -14,6 +15,7 @@
 //! all files, and a row for each schema.
 
 mod column;
+mod drift;
 mod file;
 mod formats;
 mod many;
@@ -210,7 +212,7 @@ impl Operation for ProfileOperation {
             .collect();
         staged.extend(tables::write_columns(&context, &columns)?);
         staged.push(formats::write(&context, &columns)?);
-        let (tables, changes) = tables::write_schemas(&context, &schemas)?;
+        let (tables, changes) = drift::write_schemas(&context, &schemas)?;
         staged.extend(tables);
         context.sink.commit(staged)?;
         let groups = schemas.len();
@@ -252,6 +254,8 @@ fn summary(columns: &[(Total, Many)], figures: &Figures) -> Value {
         "empty_columns": of("empty"),
         "constant_columns": of("constant"),
         "key_columns": of("key") + of("likely key"),
+        "columns_with_exceptions": columns.iter().filter(|(_, figures)| figures.conforming().1 > 0).count(),
+        "exceptions": columns.iter().map(|(_, figures)| figures.conforming().1).sum::<u64>(),
         "mixed_columns": columns.iter().filter(|(_, figures)| mixed(figures)).count(),
         "distinct_error": Hll::ERROR * 100.0,
         "quantile_error": Quantiles::ERROR * 100.0,

@@ -20,6 +20,10 @@ pub enum ValueShape {
     Word(u8),
     /// A word that may mean that there is no value.
     Null,
+    /// Digits and marks that are no number and no moment, as labels have them: `00123`, `1.2.3`, `12345-6789`.
+    Digits,
+    /// Letters and digits, as codes have them: `12A`, `K1A 0B1`.
+    Code,
     /// Anything else.
     Other,
 }
@@ -30,6 +34,7 @@ pub const WORDS: [[&str; 2]; 6] =
 /// Longer values are of no format.
 const LONGEST: usize = 48;
 const LONGEST_WORD: usize = 5;
+const LONGEST_CODE: usize = 24;
 
 impl ValueShape {
     /// That of a text.
@@ -44,14 +49,32 @@ impl ValueShape {
         }
         // Most texts begin with a small letter.
         let is_prose = first.is_ascii_lowercase() && !trimmed.last().is_some_and(u8::is_ascii_digit);
-        if is_prose || !trimmed.iter().any(u8::is_ascii_digit) {
+        let has_digits = (!is_prose || trimmed.len() <= LONGEST_CODE) && trimmed.iter().any(u8::is_ascii_digit);
+        if is_prose && has_digits {
+            return Self::label(trimmed, 0);
+        }
+        if !has_digits {
             let is_null = text.len() <= LONGEST_WORD && NULL_WORDS.iter().any(|word| text == word.as_bytes());
             return if is_null { Self::Null } else { Self::Other };
         }
         match MomentShape::of(trimmed) {
             Some(shape) => Self::Moment(shape),
-            None => NumberShape::of(trimmed, trimmed.len() < text.len()).map_or(Self::Other, Self::Number),
+            None => NumberShape::of(trimmed, trimmed.len() < text.len())
+                .map_or_else(|| Self::label(trimmed, 1), Self::Number),
         }
+    }
+
+    /// Of a text with digits: what labels are made of, with at most so many blanks among letters.
+    fn label(text: &[u8], blanks: usize) -> Self {
+        let is_mark = |byte: &u8| matches!(byte, b'-' | b'.' | b'/' | b':' | b'_' | b',' | b'+' | b' ');
+        if !text.iter().all(|byte| byte.is_ascii_alphanumeric() || is_mark(byte)) {
+            return Self::Other;
+        }
+        if !text.iter().any(u8::is_ascii_alphabetic) {
+            return Self::Digits;
+        }
+        let is_code = text.len() <= LONGEST_CODE && text.iter().filter(|byte| **byte == b' ').count() <= blanks;
+        if is_code { Self::Code } else { Self::Other }
     }
 
     /// That of a value of a column of texts, which may look like another type.
@@ -87,6 +110,8 @@ impl ValueShape {
             Self::Word(word) => 4 | u64::from(word) << 8,
             Self::Moment(shape) => 5 | shape.code() << 8,
             Self::Number(shape) => 6 | shape.code() << 8,
+            Self::Digits => 7,
+            Self::Code => 8,
         }
     }
 
@@ -101,6 +126,8 @@ impl ValueShape {
             4 => Self::Word(u8::try_from(of).ok().filter(|word| usize::from(*word) < 2 * WORDS.len())?),
             5 => Self::Moment(MomentShape::of_code(of)?),
             6 => Self::Number(NumberShape::of_code(of)?),
+            7 => Self::Digits,
+            8 => Self::Code,
             _ => return None,
         };
         (shape.code() == code).then_some(shape)

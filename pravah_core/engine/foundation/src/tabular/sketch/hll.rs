@@ -76,6 +76,11 @@ impl Hll {
         }
     }
 
+    /// True if nothing was added.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.registers, Registers::Few(few) if few.is_empty())
+    }
+
     /// Add what another has seen.
     pub fn merge(&mut self, other: &Self) {
         match (&mut self.registers, &other.registers) {

@@ -12,7 +12,7 @@ use pravah_foundation::run::records::{Nulls, Records};
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::sketch;
 use pravah_foundation::tabular::sketch::Frequent;
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::tabular::values::{Value, ValueType};
 
 /// When a column has many distinct values, one of so many values is counted.
 const SAMPLED: u64 = 16;
@@ -128,7 +128,7 @@ impl ColumnProfile {
         *met = (met.0 + count, met.1.min(place));
     }
 
-    /// A file's end: words are no values where all others are of one type that is not text.
+    /// A file's end: words are no values where nearly all others are of one type that is not text.
     pub fn settle(&mut self, nulls: &Nulls, limit: usize) {
         let words = std::mem::take(&mut self.words);
         if words.is_empty() {
@@ -205,11 +205,19 @@ impl ColumnProfile {
         }
     }
 
-    /// Distinct values, and true when that is no estimate.
-    pub fn distinct(&self, figures: &Many) -> (u64, bool) {
+    /// Distinct values, and true when that is no estimate; of all values, or of those that conform to the type.
+    pub fn distinct(&self, figures: &Many, is_conforming: bool) -> (u64, bool) {
+        let entries = self.values.entries();
         match self.many {
-            None => (self.values.entries().len() as u64, true),
-            Some(_) => ((figures.distinct.estimate().round() as u64).min(figures.count()), false),
+            Some(_) => (figures.distinct(is_conforming), false),
+            None if !is_conforming || figures.conforming().1 == 0 => (entries.len() as u64, true),
+            None => {
+                let conforms = |entry: &&sketch::FrequentValue| {
+                    let value = self.values.value(entry);
+                    value.len() == Frequent::length(entry) && figures.conforms(Value::of(value))
+                };
+                (entries.iter().filter(conforms).count() as u64, true)
+            }
         }
     }
 

@@ -149,13 +149,14 @@ impl ProfileWorker {
 
     fn column_row(&mut self, told: &FileFigures, place: usize, column: &ColumnProfile, figures: &Many) {
         let rows = &mut self.by_file.rows;
-        let (distinct, _) = column.distinct(figures);
+        let (distinct, _) = column.distinct(figures, true);
         let (least, greatest) = figures.shown_range();
         rows.path(&told.path);
         rows.text(&told.names[place]);
         rows.integer(place as u64 + 1);
         rows.text(shown(figures.kind()));
         rows.integer(figures.count());
+        rows.integer(figures.conforming().1);
         rows.integer(column.nulls);
         rows.optional_text(column.null_words().as_deref());
         rows.integer(distinct);

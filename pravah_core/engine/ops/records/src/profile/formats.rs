@@ -33,7 +33,8 @@ impl Many {
         for kind in KINDS.into_iter().filter(|kind| *kind != ValueType::Text) {
             let typed = &self.kinds[kind as usize];
             let (shaped, first) = self.shapes.plain_of(kind);
-            let (first, value) = first.unwrap_or((typed.first, &typed.value));
+            let own = typed.firsts.first().map(|(first, value)| (*first, &**value));
+            let Some((first, value)) = first.or(own) else { continue };
             let are_bits = matches!(typed.range, Some((Value::Integer(0 | 1), Value::Integer(0 | 1))));
             let shape = if are_bits { ValueShape::Bit } else { ValueShape::Plain(kind) };
             if typed.count > shaped {

@@ -1,68 +1,22 @@
 //! Figures of values, each of which is looked at.
 
 mod bytes;
+mod nearly;
+mod ordered;
+mod typed;
 
+use self::nearly::{ORDERS, ValueOrder};
+use self::ordered::Ordered;
+use self::typed::{TypedValues, kept};
 use super::shapes::Shapes;
 
-use pravah_foundation::tabular::sketch::{Hll, KEPT_BYTES, Lengths, Moments, Quantiles};
+use pravah_foundation::tabular::sketch::{Hll, Lengths};
 use pravah_foundation::tabular::values::{KINDS, Value, ValueType};
 
-/// A value, at most [`KEPT_BYTES`] of it.
+pub use self::typed::FIRSTS;
+
+/// A value, or the beginning of it.
 type Kept = Box<[u8]>;
-
-/// Values of one type.
-#[derive(Debug, Clone, Default)]
-pub struct TypedValues {
-    /// How many.
-    pub count: u64,
-    /// Which record the first of them is in, counted from 0.
-    pub first: u64,
-    /// The first of them, at most [`KEPT_BYTES`] of it.
-    pub value: Box<[u8]>,
-    /// The least and the greatest; none of texts.
-    pub range: Option<(Value, Value)>,
-}
-
-impl TypedValues {
-    fn note(&mut self, (text, value): (&[u8], Value), count: u64, place: u64) {
-        if self.count == 0 || place < self.first {
-            self.first = place;
-            self.value = kept(text).into();
-        }
-        self.count += count;
-        let Some((least, greatest)) = &mut self.range else {
-            self.range = Some((value, value)).filter(|_| value != Value::Text);
-            return;
-        };
-        if value.is_less(*least) {
-            *least = value;
-        }
-        if greatest.is_less(value) {
-            *greatest = value;
-        }
-    }
-
-    fn merge(&mut self, other: &Self, place: u64) {
-        if other.count == 0 {
-            return;
-        }
-        if self.count == 0 || other.first + place < self.first {
-            (self.first, self.value) = (other.first + place, other.value.clone());
-        }
-        self.count += other.count;
-        self.range = match (self.range, other.range) {
-            (Some((least, greatest)), Some((low, high))) => Some((
-                if low.is_less(least) { low } else { least },
-                if greatest.is_less(high) { high } else { greatest },
-            )),
-            (one, other) => one.or(other),
-        };
-    }
-}
-
-fn kept(text: &[u8]) -> &[u8] {
-    &text[..text.len().min(KEPT_BYTES)]
-}
 
 /// Figures.
 #[derive(Debug, Clone)]
@@ -71,12 +25,10 @@ pub struct Many {
     pub kinds: [TypedValues; KINDS.len()],
     /// The least and the greatest as texts.
     pub texts: Option<(Kept, Kept)>,
-    /// Of what is a number, a day or a time.
-    pub moments: Moments,
-    /// Of the same.
-    pub quantiles: Quantiles,
-    /// Distinct values.
-    pub distinct: Hll,
+    /// By order: figures of what is a number, a day or a time. Values of one order are no part of those of another.
+    ordered: [Ordered; ORDERS - 1],
+    /// By order: distinct values.
+    distinct: [Hll; ORDERS],
     /// The shortest and the longest value, in bytes.
     pub lengths: (u64, u64),
     /// How many are how long.
@@ -91,21 +43,15 @@ pub struct Many {
     is_text: bool,
     /// What they look like.
     pub shapes: Shapes,
-    /// Numbers that are not in `moments` and `quantiles` yet.
-    waiting: Vec<f64>,
 }
-
-/// Numbers that are added at once.
-const WAITING: usize = 1024;
 
 impl Default for Many {
     fn default() -> Self {
         Self {
             kinds: Default::default(),
             texts: None,
-            moments: Moments::default(),
-            quantiles: Quantiles::default(),
-            distinct: Hll::default(),
+            ordered: Default::default(),
+            distinct: Default::default(),
             lengths: (u64::MAX, 0),
             spread: Lengths::default(),
             bytes: 0,
@@ -113,7 +59,6 @@ impl Default for Many {
             zeros: 0,
             is_text: false,
             shapes: Shapes::default(),
-            waiting: Vec::new(),
         }
     }
 }
@@ -121,23 +66,19 @@ impl Default for Many {
 impl Many {
     /// Of a part that draws one of 2^`base` numbers for the quantiles; `is_text`: of texts, whatever they look like.
     pub fn drawing(base: u32, is_text: bool) -> Self {
-        Self { quantiles: Quantiles::drawing(base), is_text, ..Self::default() }
+        Self { ordered: std::array::from_fn(|_| Ordered::drawing(base)), is_text, ..Self::default() }
     }
 
     /// Add one value.
     #[inline]
     pub fn add(&mut self, text: &[u8], hash: u64, place: u64) {
-        self.distinct.add(hash);
         let value = if self.is_text { Value::Text } else { Value::of(text) };
+        let order = ValueOrder::of(value.kind()) as usize;
+        self.distinct[order].add(hash);
         self.kinds[value.kind() as usize].note((text, value), 1, place);
         self.shapes.note((text, value), self.is_text, 1, place);
         match value.number() {
-            Some(number) => {
-                self.waiting.push(number);
-                if self.waiting.len() == WAITING {
-                    self.flush();
-                }
-            }
+            Some(number) => self.ordered[order].add(number),
             None => self.text(text),
         }
         let length = text.len() as u64;
@@ -151,15 +92,13 @@ impl Many {
 
     /// Add a value of which at most [`KEPT_BYTES`] are there, `count` times.
     pub fn add_times(&mut self, (text, length): (&[u8], usize), hash: u64, count: u64, place: u64) {
-        self.distinct.add(hash);
         let value = if self.is_text || text.len() < length { Value::Text } else { Value::of(text) };
+        let order = ValueOrder::of(value.kind()) as usize;
+        self.distinct[order].add(hash);
         self.kinds[value.kind() as usize].note((text, value), count, place);
         self.shapes.note((text, value), self.is_text, count, place);
         match value.number() {
-            Some(number) => {
-                self.moments.merge(Moments::of(number, count));
-                self.quantiles.add_times(number, count);
-            }
+            Some(number) => self.ordered[order].add_times(number, count),
             None => self.text(text),
         }
         let length = length as u64;
@@ -195,24 +134,9 @@ impl Many {
         }
     }
 
-    /// Add what waits.
-    pub fn flush(&mut self) {
-        let Some(&origin) = self.waiting.first() else { return };
-        let (mut sum, mut squares) = (0.0, 0.0);
-        for &number in &self.waiting {
-            let distance = number - origin;
-            sum += distance;
-            squares += distance * distance;
-        }
-        self.moments.merge(Moments::from_sums(origin, self.waiting.len() as u64, sum, squares));
-        self.waiting.iter().for_each(|&number| self.quantiles.add(number));
-        self.waiting.clear();
-    }
-
     /// Add what waits; nothing more comes.
     pub fn close(&mut self) {
-        self.flush();
-        self.waiting = Vec::new();
+        self.ordered.iter_mut().for_each(Ordered::close);
     }
 
     /// Add what another has seen, whose records come `place` records later.
@@ -223,9 +147,8 @@ impl Many {
             self.text(least);
             self.text(greatest);
         }
-        self.moments.merge(other.moments);
-        self.quantiles.merge(&other.quantiles);
-        self.distinct.merge(&other.distinct);
+        self.ordered.iter_mut().zip(&other.ordered).for_each(|(own, other)| own.merge(other));
+        self.distinct.iter_mut().zip(&other.distinct).for_each(|(own, other)| own.merge(other));
         self.lengths = (self.lengths.0.min(other.lengths.0), self.lengths.1.max(other.lengths.1));
         self.bytes += other.bytes;
         self.spread.merge(&other.spread);
@@ -238,18 +161,30 @@ impl Many {
         self.kinds.iter().map(|seen| seen.count).sum()
     }
 
-    /// The type that holds all values; none without one.
-    pub fn kind(&self) -> Option<ValueType> {
-        let there = KINDS.into_iter().filter(|kind| self.kinds[*kind as usize].count > 0);
-        there.reduce(ValueType::join)
+    /// Distinct values, about; of those that conform, or of all.
+    pub fn distinct(&self, is_conforming: bool) -> u64 {
+        let order = self.kind().filter(|kind| is_conforming && *kind != ValueType::Text).map(ValueOrder::of);
+        let estimate = match order {
+            Some(order) => self.distinct[order as usize].estimate(),
+            None => {
+                let mut all = self.distinct[ValueOrder::Texts as usize].clone();
+                self.distinct[..ValueOrder::Texts as usize].iter().for_each(|other| all.merge(other));
+                all.estimate()
+            }
+        };
+        (estimate.round() as u64).min(if is_conforming { self.conforming().0 } else { self.count() })
     }
 
-    /// The least and the greatest value of the type that holds all, of numbers and moments; text is in `texts`.
+    /// The least and the greatest of the values that conform, of numbers and moments; text is in `texts`.
     pub fn range(&self) -> Option<(Value, Value)> {
-        let kind = self.kind().filter(|kind| *kind != ValueType::Text)?;
-        let as_kind = |value: Value| value.widened(kind).unwrap_or(value);
+        self.range_of(self.kind()?)
+    }
+
+    /// The least and the greatest value that a type holds.
+    fn range_of(&self, kind: ValueType) -> Option<(Value, Value)> {
         let ranges = self.kinds.iter().filter_map(|seen| seen.range);
-        ranges.map(|(least, greatest)| (as_kind(least), as_kind(greatest))).reduce(|(least, greatest), (low, high)| {
+        let held = ranges.filter_map(|(least, greatest)| Some((least.widened(kind)?, greatest.widened(kind)?)));
+        held.reduce(|(least, greatest), (low, high)| {
             (if low.is_less(least) { low } else { least }, if greatest.is_less(high) { high } else { greatest })
         })
     }
@@ -274,25 +209,26 @@ impl Many {
         }
     }
 
-    fn is_number(&self) -> bool {
-        matches!(self.kind(), Some(ValueType::Integer | ValueType::Float))
+    fn numbers(&self) -> Option<&Ordered> {
+        let is_number = matches!(self.kind(), Some(ValueType::Integer | ValueType::Float));
+        is_number.then_some(&self.ordered[ValueOrder::Numbers as usize])
     }
 
-    /// The mean of numbers.
+    /// The mean of the numbers that conform.
     pub fn mean(&self) -> Option<f64> {
-        self.moments.mean().filter(|_| self.is_number())
+        self.numbers()?.moments.mean()
     }
 
-    /// The standard deviation of numbers, as of a sample.
+    /// Their standard deviation, as of a sample.
     pub fn deviation(&self) -> Option<f64> {
-        self.moments.deviation().filter(|_| self.is_number())
+        self.numbers()?.moments.deviation()
     }
 
-    /// Values below which these shares of all lie; of numbers, days and times. They lie within the range, which is
+    /// Values below which these shares of those that conform lie; of numbers, days and times. They lie within the range, which is
     /// exact.
     pub fn quantiles_at<const N: usize>(&self, shares: [f64; N]) -> [Option<Value>; N] {
         let Some(kind) = self.ordered_kind() else { return [None; N] };
-        let weighted = self.quantiles.weighted();
+        let weighted = self.ordered[ValueOrder::of(kind) as usize].quantiles.weighted();
         let all: u64 = weighted.iter().map(|(_, weight)| weight).sum();
         shares.map(|share| {
             let wanted = share * all as f64;
@@ -310,22 +246,23 @@ impl Many {
         self.kind().filter(|kind| !matches!(kind, ValueType::Text | ValueType::Boolean))
     }
 
-    /// Values by range: so many of equal width between the least and the greatest value.
+    /// Values that conform by range: so many of equal width between the least and the greatest value.
     pub fn histogram(&self, bins: usize) -> Vec<(Value, Value, u64)> {
         let (Some(kind), Some((least, greatest))) = (self.ordered_kind(), self.range()) else { return Vec::new() };
         let (Some(low), Some(high)) = (least.number(), greatest.number()) else { return Vec::new() };
         let width = (high - low) / bins as f64;
         if width.is_nan() || width <= 0.0 || !width.is_finite() {
-            return vec![(least, greatest, self.count())];
+            return vec![(least, greatest, self.conforming().0)];
         }
-        let weighted = self.quantiles.weighted();
+        let weighted = self.ordered[ValueOrder::of(kind) as usize].quantiles.weighted();
         let all: u64 = weighted.iter().map(|(_, weight)| weight).sum();
         let mut counts = vec![0u64; bins];
         weighted.iter().for_each(|(number, weight)| {
             counts[(((number - low) / width) as usize).min(bins - 1)] += weight;
         });
         let edge = |bin: usize| Value::from_number(low + width * bin as f64, kind);
-        let scaled = |count: u64| (count as f64 * self.count() as f64 / all.max(1) as f64).round() as u64;
+        let values = self.conforming().0 as f64;
+        let scaled = |count: u64| (count as f64 * values / all.max(1) as f64).round() as u64;
         let end = |bin: usize| if bin + 1 == bins { greatest } else { edge(bin + 1) };
         counts.iter().enumerate().map(|(bin, &count)| (edge(bin), end(bin), scaled(count))).collect()
     }

@@ -13,7 +13,7 @@ use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::run::records::RecordCounts;
 
 /// How figures are written; to be raised with every change of that.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// What figures are true for.
 pub fn mark(options: &ProfileOptions) -> String {
     serde_json::json!({"engine": pravah_foundation::base::version::VERSION, "format": FORMAT, "options": options})

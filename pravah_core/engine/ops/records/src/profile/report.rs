@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::many::Many;
-use super::tables::{BINS, evidence, nature, top_values};
+use super::tables::{BINS, evidence, nature, text_of, top_values};
 use super::total::Total;
 use super::{patterns, schemas};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::paths;
 use pravah_foundation::base::words::grouped;
 use pravah_foundation::store::report::OutputFile;
 use pravah_foundation::store::sink::Sink;
@@ -48,17 +49,25 @@ pub fn write(sink: &Sink, summary: &Value, columns: &[(Total, Many)]) -> Result<
 }
 
 fn described(total: &Total, figures: &Many) -> Value {
-    let (distinct, is_exact) = total.column.distinct(figures);
+    let (distinct, is_exact) = total.column.distinct(figures, true);
     let (least, greatest) = figures.shown_range();
     let shown = |value: Option<values::Value>| value.map(values::Value::shown);
     let [p05, p25, median, p75, p95] = figures.quantiles_at([0.05, 0.25, 0.5, 0.75, 0.95]).map(shown);
     let tops = top_values(total, figures).into_iter().map(|(value, count, _)| json!({"value": value, "count": count}));
+    let exceptions = total
+        .exceptions(figures)
+        .into_iter()
+        .map(|met| json!({"value": text_of(&met.value), "path": paths::escape(&met.path), "record": met.record}));
     let bins = figures.histogram(BINS).into_iter();
     let bins = bins.map(|(low, high, count)| json!({"low": low.shown(), "high": high.shown(), "values": count}));
     json!({
         "column": total.name,
         "position": total.position,
         "type": schemas::shown(figures.kind()),
+        "conformity": figures.conformity(),
+        "exceptions": figures.conforming().1,
+        "first_exceptions": exceptions.collect::<Vec<_>>(),
+        "lossless_type": schemas::shown(figures.lossless()),
         "evidence": evidence(total, figures),
         "nature": nature(total, figures),
         "values": figures.count(),
@@ -142,7 +151,7 @@ fn page(summary: &Value, columns: &[(Total, Many)]) -> String {
 }
 
 fn column(out: &mut String, total: &Total, figures: &Many) {
-    let (distinct, is_exact) = total.column.distinct(figures);
+    let (distinct, is_exact) = total.column.distinct(figures, true);
     let about = if is_exact { "" } else { "≈ " };
     let (least, greatest) = figures.shown_range();
     let _ = write!(
@@ -161,6 +170,16 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
         }
     };
     row("Types", Some(evidence(total, figures)));
+    let exceptions = figures.conforming().1;
+    let conformity = figures.conformity().unwrap_or_default();
+    let words = || {
+        let (kind, lossless) = (schemas::shown(figures.kind()), schemas::shown(figures.lossless()));
+        let count = grouped(exceptions);
+        format!(
+            "{conformity:.4} % are {kind}. The figures leave out {count} exceptions. Only {lossless} holds all values."
+        )
+    };
+    row("Conformity", (exceptions > 0).then(words));
     row("Null words", total.column.null_words());
     row("Least", least.map(|text| cut_plain(&text)));
     row("Greatest", greatest.map(|text| cut_plain(&text)));

@@ -62,7 +62,8 @@ impl Shapes {
         if self.seen.get(self.last).is_none_or(|seen| seen.shape != shape) {
             self.last = match self.seen.iter().position(|seen| seen.shape == shape) {
                 Some(at) => at,
-                None if self.seen.len() >= MOST && shape != ValueShape::Other => {
+                // Shapes without parts are few.
+                None if self.seen.len() >= MOST && matches!(shape, ValueShape::Moment(_) | ValueShape::Number(_)) => {
                     return self.add(ValueShape::Other, text, count, place);
                 }
                 None => {

@@ -1,9 +1,8 @@
 //! The result's tables.
 
-use super::file::schema_name;
 use super::many::Many;
 use super::patterns;
-use super::schemas::{Schemas, changes, shown};
+use super::schemas::shown;
 use super::total::Total;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::paths;
@@ -19,6 +18,9 @@ pub const RESULT: &[Column] = &[
     Column::text("column"),
     Column::integer("position"),
     Column::category("type"),
+    Column::number("conformity"),
+    Column::integer("exceptions"),
+    Column::category("lossless_type"),
     Column::text("evidence"),
     Column::category("nature"),
     Column::integer("values"),
@@ -56,6 +58,15 @@ const TYPES: &[Column] = &[
     Column::raw("path_raw"),
     Column::integer("record"),
     Column::text("value"),
+];
+const EXCEPTIONS: &[Column] = &[
+    Column::text("column"),
+    Column::category("type"),
+    Column::integer("exceptions"),
+    Column::text("value"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::integer("record"),
 ];
 pub const FORMATS: &[Column] = &[
     Column::text("column"),
@@ -123,6 +134,7 @@ pub const BY_FILE: &[Column] = &[
     Column::integer("position"),
     Column::category("type"),
     Column::integer("values"),
+    Column::integer("exceptions"),
     Column::integer("nulls"),
     Column::text("null_words"),
     Column::integer("distinct"),
@@ -130,7 +142,7 @@ pub const BY_FILE: &[Column] = &[
     Column::text("greatest"),
     Column::number("mean"),
 ];
-const SCHEMAS: &[Column] = &[
+pub const SCHEMAS: &[Column] = &[
     Column::text("schema"),
     Column::integer("files"),
     Column::integer("columns"),
@@ -139,9 +151,9 @@ const SCHEMAS: &[Column] = &[
     Column::integer("changes"),
     Column::text("names"),
 ];
-const SCHEMA_COLUMNS: &[Column] =
+pub const SCHEMA_COLUMNS: &[Column] =
     &[Column::category("schema"), Column::text("column"), Column::integer("position"), Column::category("type")];
-const CHANGES: &[Column] = &[
+pub const CHANGES: &[Column] = &[
     Column::category("schema"),
     Column::text("column"),
     Column::category("change"),
@@ -155,6 +167,7 @@ const CHANGES: &[Column] = &[
 /// All tables.
 pub const TABLES: &[TableColumns] = &[
     ("result", RESULT),
+    ("exceptions", EXCEPTIONS),
     ("types", TYPES),
     ("formats", FORMATS),
     ("top_values", TOP_VALUES),
@@ -171,8 +184,8 @@ pub const TABLES: &[TableColumns] = &[
 /// A table with its columns of few values.
 pub fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
-        "result" => &["type", "nature", "distinct_is", "pattern"],
-        "types" => &["type"],
+        "result" => &["type", "lossless_type", "nature", "distinct_is", "pattern"],
+        "exceptions" | "types" => &["type"],
         "formats" => &["verdict", "note"],
         "top_values" | "histogram" | "lengths" => &["column"],
         "files" => &["encoding", "packed", "delimiter", "header", "read", "schema"],
@@ -188,8 +201,6 @@ pub fn table(name: &'static str) -> Table {
 const TOP: usize = 20;
 /// Bars of a histogram.
 pub const BINS: usize = 12;
-/// Names of columns that a schema's row spells out.
-const SPELT: usize = 50;
 
 /// Text that was kept of a value.
 pub fn text_of(value: &[u8]) -> String {
@@ -198,7 +209,7 @@ pub fn text_of(value: &[u8]) -> String {
 
 /// What a column is good for, when that is told by its figures.
 pub fn nature(total: &Total, figures: &Many) -> Option<&'static str> {
-    let (distinct, is_exact) = total.column.distinct(figures);
+    let (distinct, is_exact) = total.column.distinct(figures, false);
     let (values, nulls) = (figures.count(), total.column.nulls);
     match (values, distinct) {
         (0, _) => Some("empty"),
@@ -216,7 +227,7 @@ pub fn evidence(total: &Total, figures: &Many) -> String {
     let mut parts = Vec::new();
     for kind in KINDS {
         let count = figures.kinds[kind as usize].count;
-        if let Some(met) = total.met[kind as usize].as_ref().filter(|_| count > 0) {
+        if let Some(met) = total.met[kind as usize].first().filter(|_| count > 0) {
             parts.push((count, kind, met));
         }
     }
@@ -239,12 +250,15 @@ pub fn evidence(total: &Total, figures: &Many) -> String {
 pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     let column = &total.column;
     let kind = figures.kind();
-    let (distinct, is_exact) = column.distinct(figures);
+    let (distinct, is_exact) = column.distinct(figures, true);
     let (least, greatest) = figures.shown_range();
     let values = figures.count();
     rows.text(&total.name);
     rows.integer(total.position as u64);
     rows.text(shown(kind));
+    rows.optional_number(figures.conformity());
+    rows.integer(figures.conforming().1);
+    rows.text(shown(figures.lossless()));
     rows.text(&evidence(total, figures));
     rows.optional_text(nature(total, figures));
     rows.integer(values);
@@ -283,14 +297,23 @@ pub fn write_columns(
     totals: &[(Total, Many)],
 ) -> Result<Vec<Staged>> {
     let mut result = Sheet::new(&context.sink, table("result"), RESULT);
+    let mut exceptions = Sheet::new(&context.sink, table("exceptions"), EXCEPTIONS);
     let mut types = Sheet::new(&context.sink, table("types"), TYPES);
     let mut tops = Sheet::new(&context.sink, table("top_values"), TOP_VALUES);
     let mut histogram = Sheet::new(&context.sink, table("histogram"), HISTOGRAM);
     let mut lengths = Sheet::new(&context.sink, table("lengths"), LENGTHS);
     for (total, figures) in totals {
         result_row(&mut result.rows, total, figures);
+        for met in total.exceptions(figures) {
+            exceptions.rows.text(&total.name);
+            exceptions.rows.text(shown(figures.kind()));
+            exceptions.rows.integer(figures.conforming().1);
+            exceptions.rows.text(&text_of(&met.value));
+            exceptions.rows.path(&met.path);
+            exceptions.rows.integer(met.record);
+        }
         for kind in KINDS {
-            if let Some(met) = &total.met[kind as usize] {
+            if let Some(met) = total.met[kind as usize].first() {
                 types.rows.text(&total.name);
                 types.rows.text(kind.as_str());
                 types.rows.integer(figures.kinds[kind as usize].count);
@@ -320,11 +343,11 @@ pub fn write_columns(
             lengths.rows.text(&total.name);
             [low, high, count].into_iter().for_each(|value| lengths.rows.integer(value));
         }
-        [&mut result, &mut types, &mut tops, &mut histogram, &mut lengths]
+        [&mut result, &mut exceptions, &mut types, &mut tops, &mut histogram, &mut lengths]
             .into_iter()
             .try_for_each(Sheet::write_if_full)?;
     }
-    [result, types, tops, histogram, lengths].into_iter().map(Sheet::stage).collect()
+    [result, exceptions, types, tops, histogram, lengths].into_iter().map(Sheet::stage).collect()
 }
 
 /// The most frequent values with their counts and shares of all values in percent.
@@ -336,52 +359,4 @@ pub fn top_values(total: &Total, figures: &Many) -> Vec<(String, u64, f64)> {
         (text_of(values.value(entry)), entry.count, (entry.count as f64 * 100.0 / all).min(100.0))
     };
     ranked.map(row).collect()
-}
-
-/// Write the tables of schemas; how many changes they have.
-///
-/// # Errors
-/// [`pravah_foundation::base::error::EngineError::Output`], [`pravah_foundation::base::error::EngineError::Cancelled`].
-pub fn write_schemas(
-    context: &pravah_foundation::run::context::Context,
-    schemas: &Schemas,
-) -> Result<(Vec<Staged>, u64)> {
-    let mut rows = Sheet::new(&context.sink, table("schemas"), SCHEMAS);
-    let mut columns = Sheet::new(&context.sink, table("schema_columns"), SCHEMA_COLUMNS);
-    let mut differences = Sheet::new(&context.sink, table("changes"), CHANGES);
-    let ranked = schemas.ranked();
-    let mut all = 0;
-    for (id, group) in &ranked {
-        let name = schema_name(*id);
-        // What most files have is the reference.
-        let found = changes(&ranked[0].1.columns, &group.columns);
-        all += found.len() as u64;
-        rows.rows.text(&name);
-        rows.rows.integer(group.files);
-        rows.rows.integer(group.columns.len() as u64);
-        rows.rows.path(&group.first);
-        rows.rows.integer(found.len() as u64);
-        let spelt: Vec<&str> = group.columns.iter().take(SPELT).map(|(name, _)| name.as_str()).collect();
-        rows.rows.text(&spelt.join(", "));
-        for (place, (column, kind)) in group.columns.iter().enumerate() {
-            columns.rows.text(&name);
-            columns.rows.text(column);
-            columns.rows.integer(place as u64 + 1);
-            columns.rows.text(shown(*kind));
-            columns.write_if_full()?;
-        }
-        for change in found {
-            differences.rows.text(&name);
-            differences.rows.text(&change.column);
-            differences.rows.text(change.what);
-            differences.rows.text(&change.before);
-            differences.rows.text(&change.after);
-            differences.rows.integer(group.files);
-            differences.rows.path(&group.first);
-            differences.write_if_full()?;
-        }
-        rows.write_if_full()?;
-    }
-    let staged = [rows, columns, differences].into_iter().map(Sheet::stage).collect::<Result<Vec<_>>>()?;
-    Ok((staged, all))
 }

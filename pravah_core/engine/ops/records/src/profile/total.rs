@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::column::{ColumnProfile, limit};
 use super::file::FileFigures;
 use super::formats::TotalShapes;
-use super::many::Many;
+use super::many::{FIRSTS, Many};
 use pravah_foundation::tabular::formats::Finding;
 use pravah_foundation::tabular::values::KINDS;
 
-/// Where a type was met first: in the first of all files by name that has it.
+/// Where a value was met first: in the first of all files by name that has it.
 #[derive(Debug, Clone)]
 pub struct Met {
     /// The file.
@@ -34,8 +34,8 @@ pub struct Total {
     pub first: Arc<[u8]>,
     /// Its figures.
     pub column: ColumnProfile,
-    /// By type, in the order of [`KINDS`].
-    pub met: [Option<Met>; KINDS.len()],
+    /// By type, in the order of [`KINDS`]: the first values that differ, at most [`FIRSTS`], in order.
+    pub met: [Vec<Met>; KINDS.len()],
     /// What its values look like.
     pub shapes: TotalShapes,
     /// The format of nearly all of them, once all files are in.
@@ -60,11 +60,13 @@ impl ColumnTotals {
         let path: Arc<[u8]> = told.path.as_slice().into();
         for (place, (column, figures)) in columns.into_iter().zip(figures).enumerate() {
             let met = figures.kinds.each_ref().map(|seen| {
-                (seen.count > 0).then(|| Met {
+                let firsts = seen.firsts.iter();
+                let met = |(first, value): &(u64, Box<[u8]>)| Met {
                     path: Arc::clone(&path),
-                    record: seen.first + 1,
-                    value: seen.value.clone(),
-                })
+                    record: first + 1,
+                    value: value.clone(),
+                };
+                firsts.map(met).collect()
             });
             let new = Total {
                 name: told.names[place].clone(),
@@ -117,14 +119,32 @@ impl Total {
         self.column.merge(&other.column, figures, 0, limit);
         self.shapes.merge(other.shapes);
         for (own, other) in self.met.iter_mut().zip(other.met) {
-            let is_earlier = match (&own, &other) {
-                (Some(own), Some(other)) => (&other.path, other.record) < (&own.path, own.record),
-                (None, Some(_)) => true,
-                (_, None) => false,
-            };
-            if is_earlier {
-                *own = other;
+            merge_met(own, other);
+        }
+    }
+
+    /// The first exceptions, in order.
+    pub fn exceptions(&self, figures: &Many) -> Vec<&Met> {
+        let mut all: Vec<&Met> = figures.exceptional().flat_map(|kind| &self.met[kind as usize]).collect();
+        all.sort_by_key(|met| (&met.path, met.record));
+        all.truncate(FIRSTS);
+        all
+    }
+}
+
+fn merge_met(own: &mut Vec<Met>, other: Vec<Met>) {
+    for met in other {
+        let is_earlier = |than: &Met| (&met.path, met.record) < (&than.path, than.record);
+        if let Some(at) = own.iter().position(|one| one.value == met.value) {
+            if !is_earlier(&own[at]) {
+                continue;
             }
+            own.remove(at);
+        }
+        let at = own.partition_point(|one| !is_earlier(one));
+        if at < FIRSTS {
+            own.insert(at, met);
+            own.truncate(FIRSTS);
         }
     }
 }

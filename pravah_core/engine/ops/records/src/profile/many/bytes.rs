@@ -1,9 +1,9 @@
 //! Figures as bytes, for a later run.
 
 use super::super::shapes::Shapes;
-use super::{KINDS, Many, TypedValues};
+use super::{FIRSTS, KINDS, Many, ORDERS, Ordered, TypedValues};
 use pravah_foundation::base::compact::{Reader, Writer};
-use pravah_foundation::tabular::sketch::{Hll, Lengths, Moments, Quantiles};
+use pravah_foundation::tabular::sketch::{Hll, Lengths};
 use pravah_foundation::tabular::values::Value;
 
 impl Many {
@@ -15,7 +15,7 @@ impl Many {
 
     /// Write it; none while some of its values wait.
     pub fn write(&self, out: &mut Writer) -> Option<()> {
-        if !self.waiting.is_empty() {
+        if self.ordered.iter().any(Ordered::is_waiting) {
             return None;
         }
         self.kinds.iter().for_each(|seen| seen.write(out));
@@ -24,9 +24,13 @@ impl Many {
             out.bytes(text);
         }
         self.shapes.write(out);
-        self.moments.write(out);
-        self.quantiles.write(out);
-        self.distinct.write(out);
+        self.ordered.iter().for_each(|ordered| ordered.write(out));
+        for distinct in &self.distinct {
+            out.integer(u64::from(!distinct.is_empty()));
+            if !distinct.is_empty() {
+                distinct.write(out);
+            }
+        }
         self.spread.write(out);
         let (shortest, longest) = self.lengths;
         [shortest, longest, self.bytes, self.spaced, self.zeros].into_iter().for_each(|value| out.integer(value));
@@ -41,20 +45,28 @@ impl Many {
         }
         let flags = from.integer()?;
         let texts = if flags & 2 == 2 { Some((from.bytes()?.into(), from.bytes()?.into())) } else { None };
+        let shapes = Shapes::read(from)?;
+        let (mut ordered, mut distinct): ([Ordered; ORDERS - 1], [Hll; ORDERS]) = Default::default();
+        for one in &mut ordered {
+            *one = Ordered::read(from)?;
+        }
+        for one in &mut distinct {
+            if from.integer()? == 1 {
+                *one = Hll::read(from)?;
+            }
+        }
         Some(Self {
             kinds,
             texts,
             is_text: flags & 1 == 1,
-            shapes: Shapes::read(from)?,
-            moments: Moments::read(from)?,
-            quantiles: Quantiles::read(from)?,
-            distinct: Hll::read(from)?,
+            shapes,
+            ordered,
+            distinct,
             spread: Lengths::read(from)?,
             lengths: (from.integer()?, from.integer()?),
             bytes: from.integer()?,
             spaced: from.integer()?,
             zeros: from.integer()?,
-            waiting: Vec::new(),
         })
     }
 }
@@ -65,8 +77,11 @@ impl TypedValues {
         if self.count == 0 {
             return;
         }
-        out.integer(self.first);
-        out.bytes(&self.value);
+        out.integer(self.firsts.len() as u64);
+        for (first, value) in &self.firsts {
+            out.integer(*first);
+            out.bytes(value);
+        }
         match self.range {
             None => out.integer(0),
             Some((least, greatest)) => {
@@ -81,9 +96,10 @@ impl TypedValues {
         if count == 0 {
             return Some(Self::default());
         }
-        let (first, value) = (from.integer()?, from.bytes()?.into());
+        let firsts = (0..from.count()?).map(|_| Some((from.integer()?, from.bytes()?.into())));
+        let firsts = firsts.collect::<Option<Vec<_>>>().filter(|firsts| firsts.len() <= FIRSTS)?;
         let range = if from.integer()? == 1 { Some((read_value(from)?, read_value(from)?)) } else { None };
-        Some(Self { count, first, value, range })
+        Some(Self::of(count, firsts, range))
     }
 }
 
