@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from services.results.sql import Schema, Statement
 
-TABLES = ("result", "types", "formats", "by_file")
+TABLES = ("result", "types", "formats", "exceptions", "by_file", "files")
 """The tables of profile that it is made from."""
 
 _NAMES = {"float": "number", "timestamp": "datetime", "text": "string", None: "any"}
-# The types whose values a type holds besides its own, the narrowest first.
-_HOLDS = {
+HOLDS = {
     "integer": {"integer"},
     "float": {"integer", "float"},
     "boolean": {"boolean"},
@@ -23,8 +23,38 @@ _HOLDS = {
     "timestamp": {"date", "timestamp"},
     "time": {"time"},
 }
-# A type holds what so many values have, or the files of which so many have nothing else. Formats have the same share.
-_VALUES_SHARE, _FILES_SHARE = 0.95, 2 / 3
+"""The types whose values a type holds, the narrowest first."""
+
+_CLOCK = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?"
+_PATTERNS = {
+    "integer": "-?(0|[1-9][0-9]*)",
+    "float": r"-?[0-9]+[.][0-9]+",
+    "boolean": "true|false",
+    "date": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+    "timestamp": f"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T]{_CLOCK}(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?",
+    "time": _CLOCK,
+}
+_LOOKS = " ".join(
+    f"WHEN regexp_full_match(b.least, '{one}') AND regexp_full_match(b.greatest, '{one}') THEN '{kind}'"
+    for kind, one in _PATTERNS.items()
+)
+_DECLARING = "f.delimiter IN ('Parquet', 'Arrow', 'Avro', 'spreadsheet', 'JSON', 'JSON Lines')"
+
+
+def looks(by_file: Schema, files: Schema) -> str:
+    """Return the SELECT of the columns of each file, with the type that their values look like.
+
+    JSON has no dates, and some files declare as text what others have as numbers: such texts look like the type that
+    their smallest and their largest value have.
+    """
+    kind = f"CASE WHEN b.type = 'text' AND {_DECLARING} THEN CASE {_LOOKS} ELSE b.type END ELSE b.type END"
+    return f"SELECT b.*, {kind} AS looks FROM {by_file.source} b LEFT JOIN {files.source} f ON f.path = b.path"
+
+
+# Of the files that have values, so many look like the type of a column whose values are of several types.
+_FILES_SHARE = 2 / 3
+# Beside a label, whole numbers may be labels.
+_LABEL = re.compile(r"[^ ]*[0-9][^ ]*")
 _SHOWN_VALUE, _SHOWN_COLUMNS = 60, 20
 
 
@@ -38,6 +68,7 @@ class Field:
         exceptions: what some values are that are not of the type or not in the format.
         notes: what else a person should know before using the field.
         is_label: numbers with leading zeros, which a type for numbers would change.
+        is_rarely_missing: values are missing, but in few of the files.
     """
 
     name: str
@@ -47,10 +78,15 @@ class Field:
     exceptions: tuple[str, ...]
     notes: tuple[str, ...]
     is_label: bool
+    is_rarely_missing: bool = False
 
-    def noted(self, note: str | None) -> Field:
-        """Return the field with one more note, if there is one."""
-        return self if note is None else dataclasses.replace(self, notes=(*self.notes, note))
+    def with_gaps(self, some: int, first: str, files: int) -> Field:
+        """Return the field with a note, if values are missing in few of its files."""
+        if files < 3 or some / files > 1 - _FILES_SHARE:
+            return self
+        where = f"in {some:,} of {files:,} files: {'' if some == 1 else 'the first is '}{first}"
+        note = f'Values are missing only {where}. To make this an error, add "required": true.'
+        return dataclasses.replace(self, notes=(*self.notes, note), is_rarely_missing=True)
 
     def described(self) -> dict[str, Any]:
         """Return the field as a Table Schema has it."""
@@ -77,13 +113,18 @@ class CommonSchema:
     left_out: tuple[str, ...]
     null_values: tuple[str, ...] | None
 
+    @property
+    def omission(self) -> str:
+        """The columns that are left out, in a sentence."""
+        more = len(self.left_out) - _SHOWN_COLUMNS
+        listed = ", ".join(self.left_out[:_SHOWN_COLUMNS]) + (f" and {more:,} more" if more > 0 else "")
+        return f"Left out, because most files do not have them: {listed}."
+
     def document(self) -> dict[str, Any]:
         """Return the Table Schema."""
         document: dict[str, Any] = {}
         if self.left_out:
-            more = len(self.left_out) - _SHOWN_COLUMNS
-            listed = ", ".join(self.left_out[:_SHOWN_COLUMNS]) + (f" and {more} more" if more > 0 else "")
-            document["description"] = f"Left out, because most files do not have them: {listed}."
+            document["description"] = self.omission
         document["fields"] = [one.described() for one in self.fields]
         if self.null_values is not None:
             document["missingValues"] = ["", *self.null_values]
@@ -110,16 +151,21 @@ def statements(tables: Mapping[str, Schema]) -> dict[str, Statement]:
     by_file = tables["by_file"].source
     return {
         "columns": Statement(
-            'SELECT "column", nulls, missing, nature, leading_zeros, files, position '
+            'SELECT "column", type, nulls, missing, nature, leading_zeros, files, position '
             f"FROM {tables['result'].source} ORDER BY first_file, position"
         ),
-        "types": Statement(f'SELECT "column", type, "values", path, record, value FROM {tables["types"].source}'),
+        "types": Statement(
+            f'SELECT "column", type, path, record, value FROM {tables["types"].source} '
+            f'UNION ALL SELECT "column", NULL, path, record, value FROM {tables["exceptions"].source}'
+        ),
         "formats": Statement(
             'SELECT "column", format, verdict, "values", exceptions, first_exception, path, record, other_format '
             f"FROM {tables['formats'].source}"
         ),
         "kinds": Statement(
-            f'SELECT "column", type, count(*) FROM {by_file} WHERE type IS NOT NULL GROUP BY "column", type'
+            'SELECT "column", looks, count(*), min(path), count(*) FILTER (exceptions > 0), '
+            f"min(path) FILTER (exceptions > 0) FROM ({looks(tables['by_file'], tables['files'])}) "
+            'WHERE "values" > 0 GROUP BY "column", looks'
         ),
         "gaps": Statement(f'SELECT "column", count(*), min(path) FROM {by_file} WHERE nulls > 0 GROUP BY "column"'),
         "files": Statement(f"SELECT count(DISTINCT path) FROM {by_file}"),
@@ -135,21 +181,21 @@ def common(rows: Mapping[str, Sequence[tuple[Any, ...]]], null_values: Sequence[
     files = int(rows["files"][0][0])
     columns = rows["columns"]
     # Half of the files and more; where the files are of several kinds, the columns that the most files have.
-    needed = min(files / 2, max((row[5] for row in columns), default=0) - 0.5)
+    needed = min(files / 2, max((row[6] for row in columns), default=0) - 0.5)
     types, formats, kinds, gaps = (_by_column(rows[name]) for name in ("types", "formats", "kinds", "gaps"))
     fields: list[Field] = []
     left_out = []
-    for name, nulls, missing, nature, zeros, with_it, _ in columns:
+    for name, kind, nulls, missing, nature, zeros, with_it, _ in columns:
         if with_it <= needed:
             left_out.append(f"{name} (in {with_it:,} of {files:,} files)")
             continue
         # A record that is too short is an error of its own.
         is_required = nulls <= missing
-        found = _Column(types.get(name, []), formats.get(name, []), dict(kinds.get(name, [])), bool(zeros))
+        found = _Column(kind, types.get(name, []), formats.get(name, []), kinds.get(name, []), bool(zeros))
         field = found.field(name, nature, is_required=is_required)
         if not is_required:
             ((some, first),) = gaps[name]
-            field = field.noted(_gaps(some, with_it, first))
+            field = field.with_gaps(some, first, with_it)
         fields.append(field)
     return CommonSchema(tuple(fields), tuple(left_out), None if null_values is None else tuple(null_values))
 
@@ -166,13 +212,16 @@ class _Column:
     """What a profile says of a column.
 
     Attributes:
-        types: of its values: type, values, and the file, record and value of the first.
-        kinds: the number of files whose values have a type.
+        type: of nearly all its values.
+        types: of its values: type, and the file, record and value of the first; without a type: an exception.
+        kinds: what the values of files look like: type, number of files, and the first of them; the same of those
+            with exceptions.
     """
 
+    type: str | None
     types: list[tuple[Any, ...]]
     formats: list[tuple[Any, ...]]
-    kinds: dict[str, int]
+    kinds: list[tuple[Any, ...]]
     is_label: bool
 
     def field(self, name: str, nature: str | None, *, is_required: bool) -> Field:
@@ -202,40 +251,45 @@ class _Column:
     def _kind(self) -> str | None:
         if not self.types:
             return None
-        met = {kind: count for kind, count, *_ in self.types}
-        values, files = sum(met.values()), sum(self.kinds.values())
-        best, most = "text", 0.0
-        for kind, held in _HOLDS.items():
-            of_values = sum(met.get(one, 0) for one in held) / values
-            of_files = sum(self.kinds.get(one, 0) for one in held) / max(files, 1)
-            holds_all = of_values == 1
-            is_common = of_values >= _VALUES_SHARE or (files > 2 and of_files >= _FILES_SHARE)
-            # Labels such as 007 are not numbers once other texts are among them.
-            if (holds_all or (is_common and not self.is_label)) and of_values > most:
-                best, most = kind, of_values
+        if self.type != "text":
+            return self.type
+        files = sum(count for _, count, *_ in self.kinds)
+        best, most = "text", 0
+        for kind, held in HOLDS.items():
+            fitting = sum(count for one, count, *_ in self.kinds if one in held)
+            if files > 2 and fitting / files >= _FILES_SHARE and fitting > most and not self._has_labels(kind, held):
+                best, most = kind, fitting
         return best
 
+    def _has_labels(self, kind: str, held: set[str]) -> bool:
+        if kind not in {"integer", "float"}:
+            return False
+        return self.is_label or any(one not in held and _LABEL.fullmatch(value) for one, *_, value in self.types)
+
     def _exceptions(self, kind: str | None) -> list[str]:
-        held = _HOLDS.get(kind or "text")
+        held = HOLDS.get(kind or "text")
         if held is None:
             return []
-        values = sum(count for _, count, *_ in self.types)
-        return [
-            _exception(count, values, f"of type {other}", path, record, value)
-            for other, count, path, record, value in self.types
-            if other not in held
+        odd = [
+            (count, first) if one not in held else (some, first_some)
+            for one, count, first, some, first_some in self.kinds
+            if one not in held or some
         ]
+        if not odd:
+            return []
+        files = sum(count for _, count, *_ in self.kinds)
+        some, first = sum(count for count, _ in odd), min(path for _, path in odd)
+        told = min((row[2:] for row in self.types if row[0] not in held and row[1] == first), default=None)
+        value = "" if told is None else f", such as {_shown(told[1])} in record {told[0]:,}"
+        where = f"{'' if some == 1 else 'the first is '}{first}{value}"
+        return [f"{some:,} of {files:,} files {'has' if some == 1 else 'have'} other values: {where}."]
 
 
-def _gaps(some: int, files: int, first: str) -> str | None:
-    if files < 3 or some / files > 1 - _FILES_SHARE:
-        return None
-    where = f"in {some:,} of {files:,} files: {'' if some == 1 else 'the first is '}{first}"
-    return f'Values are missing only {where}. To make this an error, add "required": true.'
+def _shown(value: str) -> str:
+    return json.dumps(value if len(value) <= _SHOWN_VALUE else f"{value[:_SHOWN_VALUE]}…", ensure_ascii=False)
 
 
 def _exception(count: int, values: int, what: str, path: str, record: int, value: str) -> str:
-    shown = value if len(value) <= _SHOWN_VALUE else f"{value[:_SHOWN_VALUE]}…"
     verb = "is" if count == 1 else "are"
-    place = f"{'it is' if count == 1 else 'the first is'} {json.dumps(shown, ensure_ascii=False)} in {path}"
+    place = f"{'it is' if count == 1 else 'the first is'} {_shown(value)} in {path}"
     return f"{count:,} of {values:,} values {verb} {what}; {place}, record {record:,}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,10 +13,11 @@ from services.base import errors, settings
 from services.models.jobs import IssueView, JobView, Status
 from services.models.results import KeepRule, PlanForm, RemovalPreview, ResultPage, ResultQuery, TableInfo
 from services.results import export as exporter
-from services.results import reading, removal, table_schema, treemap
+from services.results import first_errors, profile_problems, reading, removal, table_schema, treemap
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.sql import Schema
+from services.results.table_schema import CommonSchema
 from services.use_cases.artifacts import ArtifactService
 from services.use_cases.jobs import JobService
 
@@ -181,7 +182,7 @@ class ResultService:
             )
         return plan
 
-    def table_schema(self, job_id: UUID) -> table_schema.CommonSchema:
+    def table_schema(self, job_id: UUID) -> CommonSchema:
         """Return what the files of a profile have in common, as a Table Schema has it.
 
         Cost: a scan of the columns of each file.
@@ -193,12 +194,42 @@ class ResultService:
         defaults = operations.get(_PROFILE).options().model_dump(mode="json")
         null_values = None if options["null_values"] == defaults["null_values"] else options["null_values"]
 
-        def ask(_: Schema) -> table_schema.CommonSchema:
+        def ask(_: Schema) -> CommonSchema:
             tables = {name: self.schema(job_id, f"{_PROFILE}.{name}") for name in table_schema.TABLES}
             asked = table_schema.statements(tables)
             return table_schema.common({name: self._duck.fetch(one) for name, one in asked.items()}, null_values)
 
         return self._ask(job_id, f"{_PROFILE}.{operations.MAIN_TABLE}", ask)
+
+    def profile_problems(self, job_id: UUID, schema: CommonSchema, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return what is odd about the files of a profile: file, place and problem; and how many problems there are.
+
+        Args:
+            schema: what the files have in common.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such profile.
+        """
+
+        def ask(issues: Schema) -> list[tuple[Any, ...]]:
+            tables = {name: self.schema(job_id, f"{_PROFILE}.{name}") for name in profile_problems.TABLES}
+            return self._duck.fetch(profile_problems.statement(tables, issues, schema, limit))
+
+        return _counted(self._ask(job_id, ISSUES, ask), profile_problems.COLUMNS)
+
+    def first_errors(self, job_id: UUID, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return the first error of each rule, column and file of a validation, and how many such errors there are.
+
+        Cost: one scan of the listed errors.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such validation.
+        """
+
+        def ask(errors: Schema) -> list[tuple[Any, ...]]:
+            return self._duck.fetch(first_errors.statement(errors, limit))
+
+        return _counted(self._ask(job_id, "validate.errors", ask), first_errors.COLUMNS)
 
     def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first); of a job that is not completed, its first 1,000 only.
@@ -253,3 +284,9 @@ class ResultService:
         with self._lock:
             reading.remember(self._schemas, (job_id, table), schema)
         return schema
+
+
+def _counted(rows: list[tuple[Any, ...]], columns: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """Return rows by the names of their columns, and the number of all rows, which stands behind them."""
+    found = [dict(zip(columns, row, strict=False)) for row in rows]
+    return found, int(rows[0][-1]) if rows else 0

@@ -222,8 +222,8 @@ def test_profile_names_what_deviates_from_the_schema(open_page: Open, run_job: R
     job = run_job("profile", tree(files | {"wrong.csv": b"day,z\n31/01/2024,3\n"}))
     said = texts(open_page("job", id=str(job.id))).replace("\\", "").replace("\u2060", "")
     assert "2 columns, 2 of them without a missing value" in said
-    assert '**day**: 1 of 9 values is of type text; it is "31/01/2024" in wrong.csv, record 1.' in said
-    assert "**z (in 1 of 5 files)** is left out" in said
+    assert '**day**: 1 of 5 files has other values: wrong.csv, such as "31/01/2024" in record 1.' in said
+    assert "Left out, because most files do not have them: z (in 1 of 5 files)." in said
 
 
 def test_convert_says_that_a_value_is_not_the_one_that_was_read(

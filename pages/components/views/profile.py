@@ -11,7 +11,7 @@ import streamlit as st
 from pages.base import text
 from pages.components import grid, linked, reused, table_link
 from pages.components.charts import bars
-from pages.components.views import profile_formats, profile_schema
+from pages.components.views import profile_formats, profile_problems, profile_schema
 from services import bootstrap, operations
 from services.base import units
 from services.models import results
@@ -107,10 +107,12 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         return
     reused.show(summary, summary["files"])
     _odd(summary)
+    schema = services.results.table_schema(job.id)
+    profile_problems.show(services, job, schema)
     _columns(services, job, summary)
     profile_formats.show(services, job, summary)
     _drift(services, job, summary)
-    profile_schema.show(services, job)
+    profile_schema.show(job, schema)
 
 
 def _odd(summary: Mapping[str, Any]) -> None:

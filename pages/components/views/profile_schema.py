@@ -10,17 +10,17 @@ import streamlit as st
 
 from pages.base import text
 from pages.components import draft
-from services import bootstrap, operations
+from services import operations
 from services.models.jobs import JobView, OperationRequest
+from services.results.table_schema import CommonSchema
 
 # What a URL holds without trouble; a longer schema is named by its job instead.
 _URL_CHARACTERS, _NOTES = 20_000, 12
 
 
-def show(services: bootstrap.Services, job: JobView) -> None:
+def show(job: JobView, schema: CommonSchema) -> None:
     """Show what most files have in common, what deviates, and links to jobs with it as their editable schema."""
     st.subheader("Schema", anchor=False)
-    schema = services.results.table_schema(job.id)
     required = sum(one.is_required for one in schema.fields)
     st.caption(
         f"What most files and nearly all values have in common: "
@@ -28,11 +28,12 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         "edit the schema before you start a job with it."
     )
     notes = [f"**{text.plain(one.name)}**: {text.plain(note)}" for one in schema.fields for note in one.exceptions]
-    notes += [f"**{text.plain(one)}** is left out: most files do not have it." for one in schema.left_out]
     for note in notes[:_NOTES]:
         st.markdown(f":material/rule: {note}")
     if len(notes) > _NOTES:
         st.caption(f"{len(notes) - _NOTES:,} more are in the descriptions of the schema.")
+    if schema.left_out:
+        st.caption(text.plain(schema.omission))
     whole = json.dumps(schema.document(), ensure_ascii=False, indent=1)
     fits = len(whole) <= _URL_CHARACTERS
     found = schema.options() if fits else {}

@@ -1,4 +1,4 @@
-"""validate: the verdict, errors by rule and column, then examples; and the schema, to be changed and used again."""
+"""validate: the verdict, errors by rule and column, then the first of each file, and the schema to use again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from typing import Any
 import streamlit as st
 
 from pages.base import text
-from pages.components import draft, linked, reused, table_link
+from pages.components import draft, grid, linked, reused, table_link
 from pages.components.charts import bars
-from services import bootstrap
+from services import bootstrap, operations
 from services.base import units
 from services.models import results
 from services.models.jobs import JobView
 
-_BARS, _FILES, _ERRORS = 12, 12, 20
+_BARS, _FILES, _ERRORS, _TALL, _ROW_PIXELS = 12, 12, 200, 24, 32
+_FILE = {"name": "file", "dtype": "text", "unit": None, "meaning": "The file"}
 _LARGEST_SCHEMA_BYTES = 20_000
 
 
@@ -84,9 +85,22 @@ def _errors(services: bootstrap.Services, job: JobView) -> None:
             columns = ("path", "records", "bad_records", "errors")
             some = [results.Filter(column="errors", operator="gt", value="0")]
             linked.top(services, job.id, "validate.result", columns, sort="-errors", limit=_FILES, filters=some)
-    st.subheader("Errors", anchor=False)
-    shown = ("path", "line", "column", "rule", "value", "expected")
-    linked.top(services, job.id, "validate.errors", shown, sort="path,record", limit=_ERRORS)
+    _first(services, job)
+
+
+def _first(services: bootstrap.Services, job: JobView) -> None:
+    """Show each kind of error of each file once: of a thousand equal ones, the first says all."""
+    rows, total = services.results.first_errors(job.id, _ERRORS)
+    st.subheader("First errors of each file", anchor=False)
+    more = f" The first {len(rows):,} of {total:,} are shown." if total > len(rows) else ""
+    st.caption(f"For each file, column and rule: the number of errors and the first of them.{more}")
+    tables = {one.name: one for one in operations.get("validate").tables}
+    declared = {one.name: one.model_dump() for name in ("counts", "errors") for one in tables[name].columns}
+    names = ("file", "line", "column", "rule", "errors", "value", "expected")
+    columns = [declared.get(name, _FILE) for name in names]
+    height = _ROW_PIXELS * (1 + min(len(rows), _TALL)) + 3
+    grid.show([{**row, "file": row["path"]} for row in rows], columns, key="first_errors", height=height)
+    table_link.button("All errors", "validate.errors", sort="path,record", key="to_errors")
 
 
 def _rules(services: bootstrap.Services, job: JobView) -> None:

@@ -116,7 +116,7 @@ def test_files_are_valid_by_what_they_have_in_common_and_those_that_deviate_are_
         assert _FAULTS[fault][1] in counts[f"{place:02}.csv"], fault
     told = {one.name: " ".join(one.exceptions) for one in running.results.table_schema(dirty.id).fields}
     of_day = next(place for place, fault in wrong.items() if fault == "all dates in another format")
-    assert f"{of_day:02}.csv, record 1." in told["day"]
+    assert f"1 of 30 files has other values: {of_day:02}.csv, such as " in told["day"]
     options = running.results.table_schema(dirty.id).options()
     assert options["column_types"] == ["day=date"]
     assert set(options["formats"]) == {
@@ -161,3 +161,25 @@ def test_only_a_profile_has_a_schema(running: bootstrap.Services, run_job: RunJo
     with pytest.raises(errors.InvalidOptionsError, match="no result of profile") as refused:
         run_job("validate", source, options={"schema_file": f"job:{job.id}"})
     assert refused.value.details["field"] == "operations.0.options.schema_file"
+
+
+def test_codes_stay_text_and_what_a_file_does_not_have_does_not_vote(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: Any
+) -> None:
+    codes = {f"{place}.csv": b"code,day,n\n%d,2024-01-31,1\n12,2024-02-29,2\n" % (place + 20) for place in range(8)}
+    empty = b"code,day,n\n1,,3\n2,,4\n"
+    many = b"code,day,n\n" + b"".join(b"%d,2024-03-01,%d\n" % (place, place) for place in range(400))
+    files = {"labels.csv": b"code,day,n\n12A,2024-03-03,5\n", "empty.csv": empty}
+    job = run_job("profile", tree(codes | files | {"many.csv": many + b"7,2024-03-02,many\n"}))
+    schema = running.results.table_schema(job.id)
+    assert [(one.name, one.kind, one.exceptions) for one in schema.fields] == [
+        ("code", "text", ()),
+        ("day", "date", ()),
+        ("n", "integer", ('1 of 11 files has other values: many.csv, such as "many" in record 401.',)),
+    ]
+    found, count = running.results.profile_problems(job.id, schema, 100)
+    assert count == len(found) == 2
+    assert [tuple(one.values()) for one in found] == [
+        ("empty.csv", None, "day: 2 of 2 fields without a value, in most files none"),
+        ("many.csv", 401, 'n: 1 of 401 values not integer; the first is "many"'),
+    ]
