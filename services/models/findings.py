@@ -56,11 +56,12 @@ def verdicts(outcome: Mapping[str, Any] | None) -> list[str]:
 
 
 def drifts(outcome: Mapping[str, Any] | None) -> list[str]:
-    """Return where files of one kind have several schemas, e.g. ``profile drift: schemas 2, changes 3``."""
+    """Return where files of one dataset have several schemas, e.g. ``profile drift: schemas 2, changes 3``."""
     found = []
     for result in (outcome or {}).get("results", []):
         changes, schemas = (result["summary"].get(key) for key in ("changes", "schemas"))
-        if (isinstance(changes, int) and changes > 0) or (isinstance(schemas, int) and schemas > 1):
+        expected = result["summary"].get("datasets", 1)
+        if (isinstance(changes, int) and changes > 0) or (isinstance(schemas, int) and schemas > expected):
             found.append(f"{result['operation']} drift: schemas {schemas or 0:,}, changes {changes or 0:,}")
     return found
 

@@ -21,6 +21,12 @@ class ProfileOptions(ReadOptions):
     """Options of profile: how the files are read."""
 
 
+_DATASET = words(
+    "dataset",
+    "The dataset: files of one table, found by their columns. At least two of three columns have the same name; files "
+    "without column names have as many columns of the same types. It is called after the common part of the names of "
+    "its files or their folder, else after its first columns",
+)
 _COLUMN = words("column", "Name of the column in the header row; without one column_1, column_2, …")
 _POSITION = integer("position", "columns", "Position in the file, counted from 1; over all files the lowest one")
 _TYPE = words(
@@ -47,6 +53,7 @@ _SCHEMA = words("schema", "Identifier of the schema: names, order and types of t
 _FILES = integer("files", "files", "Number of files with it")
 
 _RESULT = (
+    _DATASET,
     _COLUMN,
     _POSITION,
     _TYPE,
@@ -125,9 +132,24 @@ OPERATION = Operation(
     tables=(
         Table(name="result", title="Columns", columns=_RESULT),
         Table(
+            name="datasets",
+            title="Datasets",
+            columns=(
+                _DATASET,
+                _FILES,
+                integer("records", "records", "Number of records in its files"),
+                integer("columns", "columns", "Number of different column names in its files"),
+                integer("schemas", "schemas", "Number of different schemas of its files"),
+                integer("changes", "changes", "Differences of its schemas from the most common one"),
+                *path_columns(),
+                words("names", "Names of the first 50 columns"),
+            ),
+        ),
+        Table(
             name="exceptions",
             title="Exceptions",
             columns=(
+                _DATASET,
                 _COLUMN,
                 words("type", "Type of the column"),
                 integer("exceptions", "values", "Number of values in the column that the type does not hold"),
@@ -140,6 +162,7 @@ OPERATION = Operation(
             name="types",
             title="Types of values",
             columns=(
+                _DATASET,
                 _COLUMN,
                 words("type", "A type that some values have"),
                 integer("values", "values", "Number of values with this type"),
@@ -152,6 +175,7 @@ OPERATION = Operation(
             name="formats",
             title="Formats",
             columns=(
+                _DATASET,
                 _COLUMN,
                 words(
                     "format",
@@ -181,6 +205,7 @@ OPERATION = Operation(
             name="top_values",
             title="Frequent values",
             columns=(
+                _DATASET,
                 _COLUMN,
                 integer("rank", "values", "1 for the most frequent"),
                 words("value", "The value, at most 128 bytes"),
@@ -192,6 +217,7 @@ OPERATION = Operation(
             name="histogram",
             title="Distribution",
             columns=(
+                _DATASET,
                 _COLUMN,
                 integer("bin", "values", "Number of the range, counted from 1"),
                 words("low", "Lower limit of the range"),
@@ -203,6 +229,7 @@ OPERATION = Operation(
             name="lengths",
             title="Lengths of texts",
             columns=(
+                _DATASET,
                 _COLUMN,
                 integer("from_bytes", "bytes", "Smallest length in the range"),
                 integer("to_bytes", "bytes", "Largest length in the range"),
@@ -233,10 +260,11 @@ OPERATION = Operation(
             title="Schemas",
             columns=(
                 _SCHEMA,
+                _DATASET,
                 _FILES,
                 integer("columns", "columns", "Number of columns"),
                 *path_columns(),
-                integer("changes", "changes", "Number of differences from the most common schema"),
+                integer("changes", "changes", "Number of differences from the most common schema of the dataset"),
                 words("names", "Names of the first 50 columns"),
             ),
         ),
@@ -249,9 +277,13 @@ OPERATION = Operation(
             name="changes",
             title="Drift",
             columns=(
+                _DATASET,
                 _SCHEMA,
                 _COLUMN,
-                words("change", "appeared, vanished, renamed, moved or type, compared with the most common schema"),
+                words(
+                    "change",
+                    "appeared, vanished, renamed, moved or type, compared with the most common schema of the dataset",
+                ),
                 words("before", "Type, name or position in the most common schema"),
                 words("after", "Type, name or position in this schema"),
                 _FILES,
@@ -269,6 +301,8 @@ OPERATION = Operation(
         *outside_figures(),
         Figure(key="columns", title="Columns"),
         Figure(key="null_share", title="Fields without a value", unit="%"),
+        Figure(key="datasets", title="Datasets"),
+        Figure(key="left_out_files", title="Files of too many kinds", unit="files"),
         Figure(key="schemas", title="Schemas"),
         Figure(key="changes", title="Changes between schemas"),
         Figure(key="columns_with_exceptions", title="Columns with exceptions"),
@@ -299,6 +333,7 @@ OPERATION = Operation(
                 "files": 3,
                 "records": 6,
                 "columns": 4,
+                "datasets": 1,
                 "schemas": 3,
                 "ragged_records": 1,
                 "mixed_columns": 1,

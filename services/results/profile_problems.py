@@ -1,7 +1,7 @@
 """What is odd about the files of a profile: for each problem its file, its place and what to see there.
 
-Columns and types are compared with the schema that the files have in common. Issues are part of the list: whoever reads
-it need not look elsewhere.
+Columns and types of the largest dataset are compared with the schema that its files have in common. Issues are part of
+the list: whoever reads it need not look elsewhere.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.results.sql import Schema, Statement
-from services.results.table_schema import HOLDS, CommonSchema, looks
+from services.results.table_schema import HOLDS, CommonSchema, largest, looks
 
-TABLES = ("by_file", "files", "types", "exceptions")
+TABLES = ("by_file", "files", "types", "exceptions", "schemas", "datasets")
 """The tables of profile that it is made from, besides the issues."""
 
 COLUMNS = ("path", "record", "problem")
@@ -22,24 +22,26 @@ _TYPED = "('Parquet', 'Arrow', 'Avro', 'spreadsheet')"
 def statement(tables: Mapping[str, Schema], issues: Schema, schema: CommonSchema, limit: int) -> Statement:
     """Return the question for the problems: `COLUMNS` and the number of all of them, by file."""
     files, types, exceptions = (tables[name].source for name in ("files", "types", "exceptions"))
-    by_file = looks(tables["by_file"], tables["files"])
+    by_file = looks(tables["by_file"].source, files)
+    compared = f"schema IN (SELECT schema FROM {tables['schemas'].source} WHERE dataset = {largest(tables)})"
     held = ", ".join(f"('{kind}', '{one}')" for kind, kinds in HOLDS.items() for one in sorted(kinds))
     text = f"""
         WITH field AS (
             SELECT unnest($names) AS "column", unnest($kinds) AS kind, unnest($gaps) AS is_rarely_missing
         ), held(kind, type) AS (VALUES {held}), file AS (
             SELECT *, coalesce(header = 'no' AND delimiter NOT LIKE 'JSON%', false) AS is_unnamed,
-                delimiter IN {_TYPED} AS is_typed, delimiter LIKE 'JSON%' AS is_json FROM {files}
+                {compared} AS is_compared, delimiter IN {_TYPED} AS is_typed, delimiter LIKE 'JSON%' AS is_json
+            FROM {files}
         ), met AS (
             SELECT b.*, f.kind, f."column" AS wanted, f.is_rarely_missing
-            FROM ({by_file}) b LEFT JOIN field f ON f."column" = b."column"
+            FROM ({by_file}) b JOIN file o USING (path) LEFT JOIN field f ON f."column" = b."column" AND o.is_compared
         ), missing AS (
             SELECT path, string_agg("column", ', ') AS names
             FROM (SELECT f.path, w."column" FROM file f CROSS JOIN field w WHERE f.columns > 0 AND f.records > 0
-                AND NOT f.is_unnamed EXCEPT SELECT path, "column" FROM met) GROUP BY path
+                AND NOT f.is_unnamed AND f.is_compared EXCEPT SELECT path, "column" FROM met) GROUP BY path
         ), extra AS (
             SELECT m.path, string_agg(m."column", ', ' ORDER BY m.position) AS names FROM met m JOIN file f USING (path)
-            WHERE m.wanted IS NULL AND NOT f.is_unnamed GROUP BY m.path
+            WHERE m.wanted IS NULL AND NOT f.is_unnamed AND f.is_compared GROUP BY m.path
         ), odd AS (
             SELECT m.path, m."column", m.type, m.kind,
                 EXISTS (FROM held h WHERE h.kind = m.kind AND h.type = m.looks) AS is_stored_as_text

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.results.sql import Schema, Statement
 
-TABLES = ("result", "types", "formats", "exceptions", "by_file", "files")
+TABLES = ("result", "types", "formats", "exceptions", "by_file", "files", "schemas", "datasets")
 """The tables of profile that it is made from."""
 
 _NAMES = {"float": "number", "timestamp": "datetime", "text": "string", None: "any"}
@@ -41,14 +41,19 @@ _LOOKS = " ".join(
 _DECLARING = "f.delimiter IN ('Parquet', 'Arrow', 'Avro', 'spreadsheet', 'JSON', 'JSON Lines')"
 
 
-def looks(by_file: Schema, files: Schema) -> str:
+def largest(tables: Mapping[str, Schema]) -> str:
+    """Return the SELECT of the dataset with the most files."""
+    return f"(SELECT dataset FROM {tables['datasets'].source} ORDER BY files DESC, path LIMIT 1)"
+
+
+def looks(by_file: str, files: str) -> str:
     """Return the SELECT of the columns of each file, with the type that their values look like.
 
     JSON has no dates, and some files declare as text what others have as numbers: such texts look like the type that
     their smallest and their largest value have.
     """
     kind = f"CASE WHEN b.type = 'text' AND {_DECLARING} THEN CASE {_LOOKS} ELSE b.type END ELSE b.type END"
-    return f"SELECT b.*, {kind} AS looks FROM {by_file.source} b LEFT JOIN {files.source} f ON f.path = b.path"
+    return f"SELECT b.*, {kind} AS looks FROM {by_file} b LEFT JOIN {files} f ON f.path = b.path"
 
 
 # Of the files that have values, so many look like the type of a column whose values are of several types.
@@ -147,24 +152,32 @@ class CommonSchema:
 
 
 def statements(tables: Mapping[str, Schema]) -> dict[str, Statement]:
-    """Return the questions whose answers `common` takes."""
-    by_file = tables["by_file"].source
+    """Return the questions whose answers `common` takes: about the dataset with the most files."""
+    dataset = largest(tables)
+    result, types, formats, exceptions = (
+        f"(SELECT * FROM {tables[name].source} WHERE dataset = {dataset})"
+        for name in ("result", "types", "formats", "exceptions")
+    )
+    by_file = (
+        f"(SELECT c.* FROM {tables['by_file'].source} c JOIN {tables['files'].source} f USING (path) "
+        f"JOIN {tables['schemas'].source} s USING (schema) WHERE s.dataset = {dataset})"
+    )
     return {
         "columns": Statement(
             'SELECT "column", type, nulls, missing, nature, leading_zeros, files, position '
-            f"FROM {tables['result'].source} ORDER BY first_file, position"
+            f"FROM {result} ORDER BY first_file, position"
         ),
         "types": Statement(
-            f'SELECT "column", type, path, record, value FROM {tables["types"].source} '
-            f'UNION ALL SELECT "column", NULL, path, record, value FROM {tables["exceptions"].source}'
+            f'SELECT "column", type, path, record, value FROM {types} '
+            f'UNION ALL SELECT "column", NULL, path, record, value FROM {exceptions}'
         ),
         "formats": Statement(
             'SELECT "column", format, verdict, "values", exceptions, first_exception, path, record, other_format '
-            f"FROM {tables['formats'].source}"
+            f"FROM {formats}"
         ),
         "kinds": Statement(
             'SELECT "column", looks, count(*), min(path), count(*) FILTER (exceptions > 0), '
-            f"min(path) FILTER (exceptions > 0) FROM ({looks(tables['by_file'], tables['files'])}) "
+            f"min(path) FILTER (exceptions > 0) FROM ({looks(by_file, tables['files'].source)}) "
             'WHERE "values" > 0 GROUP BY "column", looks'
         ),
         "gaps": Statement(f'SELECT "column", count(*), min(path) FROM {by_file} WHERE nulls > 0 GROUP BY "column"'),

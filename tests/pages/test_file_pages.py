@@ -178,17 +178,44 @@ def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_
 
 
 def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
-    root = tree({"a.csv": b"id,x\n1,2\n2,oops\n", "b.csv": b"id,y\n3,4\n", "c.csv": b"id,x\n4\n", "d.png": b"\x89PNG"})
+    root = tree(
+        {
+            "a.csv": b"id,x,k\n1,2,3\n2,oops,4\n",
+            "b.csv": b"id,y,k\n3,4,5\n",
+            "c.csv": b"id,x,k\n4\n",
+            "d.png": b"\x89PNG",
+        }
+    )
     job = run_job("profile", root)
     app = open_page("job", id=str(job.id))
     shown = figures(app)
-    assert (shown["Files"], shown["Records"], shown["Columns"], shown["Schemas"]) == ("3", "4", "3", "3")
+    assert (shown["Files"], shown["Records"], shown["Columns"], shown["Schemas"]) == ("3", "4", "4", "3")
     assert "1 column holds values of several types." in texts(app)
     assert "1 record has too many or too few fields." in texts(app)
     app = open_page("job", id=str(job.id), profile_column="x")
     assert "1 text, the first 'oops' in record 2 of a" in texts(app).replace("\\", "")
     matrix = next(one.value for one in app.dataframe if "Column" in one.value)
-    assert set(matrix["Column"]) == {"id", "x", "y"}
+    assert set(matrix["Column"]) == {"id", "x", "y", "k"}
+
+
+def test_profile_shows_one_dataset_after_the_other(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    rows = b"".join(b"%d,%d.5,x\n" % (place, place) for place in range(500))
+    orders = {f"orders-{place}.csv": b"id,amount,note\n" + rows for place in range(2)}
+    wrong = b"id,amount,note\n" + rows.replace(b",7.5,", b",oops,")
+    job = run_job("profile", tree({**orders, "orders-3.csv": wrong, "customers.csv": b"id,name,city\nc1,a,b\n"}))
+    app = open_page("job", id=str(job.id), profile_column="amount")
+    assert figures(app)["Columns"] == "6"
+    datasets = next(one.value for one in app.dataframe if "schemas" in one.value and "records" in one.value)
+    assert list(datasets["dataset"]) == ["orders", "customers"]
+    said = texts(app)
+    assert "1 column has values that the type of the column does not hold." in said
+    assert "1 value is not of type float and left out of the figures" in said
+    exceptions = next(one.value for one in app.dataframe if list(one.value) == ["value", "path", "record"])
+    assert exceptions.to_numpy().tolist() == [["oops", "orders-3.csv", "8"]]
+    assert "All files of this dataset have the same columns" in said
+    app = open_page("job", id=str(job.id), profile_dataset="customers")
+    columns = next(one.value for one in app.dataframe if "type" in one.value)
+    assert list(columns["column"]) == ["id", "name", "city"]
 
 
 def test_profile_shows_formats_and_its_schema_is_used(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
@@ -218,10 +245,10 @@ def test_profile_shows_formats_and_its_schema_is_used(open_page: Open, run_job: 
 
 
 def test_profile_names_what_deviates_from_the_schema(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
-    files = {f"{place}.csv": b"day,x\n2024-01-31,1\n2024-02-29,2\n" for place in range(4)}
-    job = run_job("profile", tree(files | {"wrong.csv": b"day,z\n31/01/2024,3\n"}))
+    files = {f"{place}.csv": b"day,x,k\n2024-01-31,1,3\n2024-02-29,2,4\n" for place in range(4)}
+    job = run_job("profile", tree(files | {"wrong.csv": b"day,z,k\n31/01/2024,3,5\n"}))
     said = texts(open_page("job", id=str(job.id))).replace("\\", "").replace("\u2060", "")
-    assert "2 columns, 2 of them without a missing value" in said
+    assert "3 columns, 3 of them without a missing value" in said
     assert '**day**: 1 of 5 files has other values: wrong.csv, such as "31/01/2024" in record 1.' in said
     assert "Left out, because most files do not have them: z (in 1 of 5 files)." in said
 

@@ -48,6 +48,15 @@ def test_the_worst_verdict_is_the_jobs() -> None:
     assert findings.verdicts(outcome("valid", "verified", "whole")) == []
 
 
+def test_several_datasets_are_no_drift_but_several_schemas_of_one_are() -> None:
+    def outcome(**summary: int) -> dict[str, Any]:
+        return {"results": [{"operation": "profile", "summary": summary}]}
+
+    assert findings.drifts(outcome(datasets=3, schemas=3, changes=0)) == []
+    assert findings.drifts(outcome(datasets=2, schemas=3, changes=0)) == ["profile drift: schemas 3, changes 0"]
+    assert findings.drifts(outcome(datasets=2, schemas=3, changes=1)) == ["profile drift: schemas 3, changes 1"]
+
+
 def test_a_job_that_is_not_complete_says_so_whatever_its_operations_say() -> None:
     def outcome(incomplete: int, *verdicts: str) -> dict[str, Any]:
         results = [{"operation": "x", "summary": {"verdict": word}} for word in verdicts]

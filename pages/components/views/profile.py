@@ -18,7 +18,7 @@ from services.models import results
 from services.models.jobs import JobView
 
 _BARS, _LIST, _EXCEPTIONS, _SCHEMAS, _MATRIX_ROWS = 12, 200, 5, 12, 200
-_TABLE = "profile.result"
+_TABLE, _DATASETS = "profile.result", "profile.datasets"
 _ORDER = "first_file,position"
 _SHOWN = (
     "column",
@@ -109,9 +109,10 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     _odd(summary)
     schema = services.results.table_schema(job.id)
     profile_problems.show(services, job, schema)
-    _columns(services, job, summary)
+    of = _dataset(services, job, summary)
+    _columns(services, job, of)
     profile_formats.show(services, job, summary)
-    _drift(services, job, summary)
+    _drift(services, job, summary, of)
     profile_schema.show(job, schema)
 
 
@@ -132,18 +133,41 @@ def _odd(summary: Mapping[str, Any]) -> None:
                 table_link.button("Show rows", table, wanted, sort=sort, key=f"to_{name}")
 
 
-def _columns(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+def _dataset(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> list[results.Filter]:
+    """Show the datasets, and return a filter for the one that is chosen."""
+    if summary["left_out_files"]:
+        st.caption(
+            f":material/warning: {text.count(summary['left_out_files'], 'file is', 'files are')} left out of the "
+            "columns below: there are more than 10,000 kinds of files or 100,000 columns."
+        )
+    rows = linked.rows(services, job.id, _DATASETS, "-files", _LIST)
+    if len(rows) == 1:
+        return [results.Filter(column="dataset", operator="eq", value=rows[0]["dataset"])]
+    st.subheader("Datasets", anchor=False)
+    st.caption("Files with similar columns are one dataset. Figures and drift are those of one dataset.")
+    declared = next(one for one in operations.get("profile").tables if one.name == "datasets").columns
+    grid.show(rows, [one.model_dump() for one in declared if one.name != "path_raw"], key="profile_datasets")
+    if summary["datasets"] > len(rows):
+        table_link.button(f"All {summary['datasets']:,} datasets", _DATASETS, sort="-files", key="to_datasets")
+    name = st.selectbox(
+        "Dataset", [row["dataset"] for row in rows], key="profile_dataset", bind="query-params", width=320
+    )
+    return [results.Filter(column="dataset", operator="eq", value=name or rows[0]["dataset"])]
+
+
+def _columns(services: bootstrap.Services, job: JobView, of: Sequence[results.Filter]) -> None:
     st.subheader("Columns", anchor=False)
     declared = [one.model_dump() for one in operations.get("profile").tables[0].columns if one.name in _SHOWN]
-    rows = linked.rows(services, job.id, _TABLE, _ORDER, _LIST)
+    rows = linked.rows(services, job.id, _TABLE, _ORDER, _LIST, of)
     grid.show(rows, sorted(declared, key=lambda one: _SHOWN.index(one["name"])), key="profile_columns")
-    more = summary["columns"] - len(rows)
-    table_link.button(f"All columns ({more:,} more)" if more else "All figures", _TABLE, sort=_ORDER, key="to_columns")
-    _column(services, job, [row["column"] for row in rows])
+    table_link.button("All columns and figures", _TABLE, sort=_ORDER, key="to_columns")
+    _column(services, job, [row["column"] for row in rows], of)
 
 
 @st.fragment
-def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) -> None:
+def _column(
+    services: bootstrap.Services, job: JobView, names: Sequence[str], dataset: Sequence[results.Filter]
+) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Details of a column",
@@ -155,7 +179,7 @@ def _column(services: bootstrap.Services, job: JobView, names: Sequence[str]) ->
         )
     if name is None:
         return
-    of = [results.Filter(column="column", operator="eq", value=name)]
+    of = [*dataset, results.Filter(column="column", operator="eq", value=name)]
     found = linked.rows(services, job.id, _TABLE, "position", 1, of)
     if not found:
         return
@@ -259,15 +283,21 @@ def _frequent(services: bootstrap.Services, job: JobView, of: Sequence[results.F
     bars.show(names, [row["count"] for row in rows], units.format_count, key="frequent", alt="Frequent values")
 
 
-def _drift(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:
+def _drift(
+    services: bootstrap.Services, job: JobView, summary: Mapping[str, Any], of: Sequence[results.Filter]
+) -> None:
     st.subheader("Schema drift", anchor=False)
-    if summary["schemas"] == 1:
-        st.caption(":material/check_circle: All files have the same columns in the same order with the same types.")
+    where = "" if summary["datasets"] == 1 else " of this dataset"
+    found = linked.rows(services, job.id, _DATASETS, "dataset", 1, of)
+    if not found or found[0]["schemas"] == 1:
+        st.caption(
+            f":material/check_circle: All files{where} have the same columns in the same order with the same types."
+        )
         return
-    schemas = linked.rows(services, job.id, "profile.schemas", "-files", _SCHEMAS)
+    schemas = linked.rows(services, job.id, "profile.schemas", "-files", _SCHEMAS, of)
     st.caption(
-        f"{text.count(summary['schemas'], 'schema', 'schemas')}. Each is compared with the most common one, shown "
-        f"first. A dash means that the column is missing."
+        f"{text.count(found[0]['schemas'], 'schema', 'schemas')}{where}. Each is compared with the most common one, "
+        f"shown first. A dash means that the column is missing."
     )
     _matrix(services, job, schemas)
     with st.container(horizontal=True):

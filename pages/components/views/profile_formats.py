@@ -13,7 +13,18 @@ from services import bootstrap, operations
 from services.models.jobs import JobView
 
 _TABLE, _LIST = "profile.formats", 200
-_SHOWN = ("column", "format", "verdict", "conforming", "share", "example", "exceptions", "first_exception", "record")
+_SHOWN = (
+    "dataset",
+    "column",
+    "format",
+    "verdict",
+    "conforming",
+    "share",
+    "example",
+    "exceptions",
+    "first_exception",
+    "record",
+)
 
 
 def show(services: bootstrap.Services, job: JobView, summary: Mapping[str, Any]) -> None:

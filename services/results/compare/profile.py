@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.operations import Column, Table
 from services.results.compare.parts import Compared, Make, Pair, Plan, Side, before_after, kind_column, rank
 
-_RESULT, _SCHEMAS = "result", "schemas"
+_RESULT, _SCHEMAS, _DATASETS = "result", "schemas", "datasets"
 _COLUMN_KINDS = {
     "retyped": "different type",
     "vanished": "only in the earlier job",
@@ -46,6 +46,7 @@ def _numbers(name: str, unit: str, what: str) -> tuple[Column, ...]:
 
 _COLUMNS = (
     kind_column(_COLUMN_KINDS),
+    Column(name="dataset", dtype="text", meaning="The dataset; columns of different datasets are not compared"),
     Column(name="column", dtype="text", meaning="Name of the column"),
     Column(name="what", dtype="text", meaning="What is different"),
     *_texts("type"),
@@ -104,11 +105,11 @@ def _columns(pair: Pair, make: Make) -> str:
         *(_both(name) for name in _QUANTILES),
     ]
     return f"""
-        WITH met AS (
+        WITH renamed AS ({_renamed(pair)}), met AS (
             SELECT b, a, concat_ws(', ', {", ".join(facts)}) AS fact,
                 concat_ws(', ', {", ".join(estimates)}) AS estimate
-            FROM ({_named(pair.before)}) b FULL JOIN ({_named(pair.after)}) a
-                ON a."column" = b."column" AND a.turn = b.turn
+            FROM ({_under_new_names(_named(pair.before))}) b FULL JOIN ({_named(pair.after)}) a
+                ON a.dataset = b.dataset AND a."column" = b."column" AND a.turn = b.turn
         ), told AS (
             SELECT *, CASE WHEN a."column" IS NULL THEN 'vanished'
                 WHEN b."column" IS NULL THEN 'appeared'
@@ -116,16 +117,32 @@ def _columns(pair: Pair, make: Make) -> str:
                 WHEN estimate <> '' THEN 'estimated' END AS kind
             FROM met
         )
-        SELECT kind, coalesce(a."column", b."column") AS "column",
+        SELECT kind, coalesce(a.dataset, b.dataset) AS dataset, coalesce(a."column", b."column") AS "column",
             if(kind IN ('vanished', 'appeared'), kind, concat_ws(', ', nullif(fact, ''), nullif(estimate, ''))) AS what,
             {", ".join(shown)}
-        FROM told WHERE kind IS NOT NULL ORDER BY {rank(_COLUMN_KINDS)}, "column" """
+        FROM told WHERE kind IS NOT NULL ORDER BY {rank(_COLUMN_KINDS)}, dataset, "column" """
 
 
 def _named(side: Side) -> str:
     """Return the SELECT of the columns; of several with one name each keeps its turn."""
-    turn = 'row_number() OVER (PARTITION BY "column" ORDER BY position)'
+    turn = 'row_number() OVER (PARTITION BY dataset, "column" ORDER BY position)'
     return f"SELECT *, {turn} AS turn FROM {side.tables[_RESULT].source}"
+
+
+def _renamed(pair: Pair) -> str:
+    """Return the SELECT of datasets that have the same columns, but another name, since their files have others."""
+    before, after = (side.tables[_DATASETS].source for side in (pair.before, pair.after))
+    return f"""
+        SELECT b.dataset AS old, a.dataset AS new FROM {before} b JOIN {after} a ON a.names = b.names
+        WHERE b.dataset NOT IN (SELECT dataset FROM {after}) AND a.dataset NOT IN (SELECT dataset FROM {before})
+        QUALIFY count(*) OVER (PARTITION BY old) = 1 AND count(*) OVER (PARTITION BY new) = 1"""
+
+
+def _under_new_names(columns: str) -> str:
+    return (
+        "SELECT c.* REPLACE (coalesce(r.new, c.dataset) AS dataset) "
+        f"FROM ({columns}) c LEFT JOIN renamed r ON r.old = c.dataset"
+    )
 
 
 def _schemas(pair: Pair, make: Make) -> str:
@@ -144,7 +161,7 @@ def _schemas(pair: Pair, make: Make) -> str:
 
 PLAN = Plan(
     operation="profile",
-    reads=(_RESULT, _SCHEMAS),
+    reads=(_RESULT, _SCHEMAS, _DATASETS),
     tables=(
         Compared(
             table=Table(name="columns", title="Changed columns", columns=_COLUMNS),

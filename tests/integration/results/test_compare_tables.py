@@ -163,6 +163,17 @@ def test_each_column_drifts_in_its_own_way(services: bootstrap.Services, tree: T
     assert services.comparisons.compare(after.id, "profile", before.id).differs
 
 
+def test_datasets_are_compared_with_themselves(services: bootstrap.Services, tree: TreeBuilder) -> None:
+    customers = b"id,city,name\nx1,Ulm,a\nx2,Bonn,b\n"
+    before = run(services, tree({"orders-ulm.csv": JAN, "customers.csv": customers}, name="jan"), "profile")
+    files = {"orders-ulm.csv": JAN, "orders-bonn.csv": JAN, "customers.csv": customers}
+    after = run(services, tree(files, name="feb"), "profile")
+    found = rows(services, before, after)
+    # With a second file, the dataset has another name; its columns are the same.
+    assert {(row["dataset"], row["kind"]) for row in found} == {("orders", "changed")}
+    assert {row["column"]: row["change_values"] for row in found} == {"id": 3, "price": 3, "note": 2, "old": 3}
+
+
 def test_the_same_records_do_not_drift(services: bootstrap.Services, tree: TreeBuilder) -> None:
     lines = b"".join(b"%d,%d,%s\n" % (n, n * 7919 % 1013, b"ab"[n % 2 : n % 2 + 1] * 5) for n in range(20_000))
     root = tree({f"{n}.csv": b"id,hash,word\n" + lines for n in range(4)})

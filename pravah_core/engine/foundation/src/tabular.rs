@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod csv;
+pub mod datasets;
 pub mod formats;
 pub mod json;
 pub mod names;

@@ -15,6 +15,7 @@ mod compress;
 mod convert;
 mod convert_arranged;
 mod convert_proof;
+mod datasets;
 mod decompress;
 mod destinations;
 mod duplicates;

@@ -102,17 +102,21 @@ fn many_values_are_told_within_the_stated_errors_and_alike_in_every_run() {
 fn files_merge_by_name_and_schemas_that_differ_are_told() {
     let tree = Tree::new();
     for number in 0..10 {
-        tree.file(format!("a{number}.csv"), format!("id;name\n{number};x{number}\n"));
+        tree.file(format!("a{number}.csv"), format!("id;name;day\n{number};x{number};2026-01-01\n"));
     }
-    tree.file("b.tsv", "id\tname\textra\n10\tx\t\n");
-    tree.file("c.csv", "name,id\nx,n/a\n");
-    tree.file("d.csv", "id,title\n11,x\n");
+    tree.file("b.tsv", "id\tname\tday\textra\n10\tx\t2026-01-01\t\n");
+    tree.file("c.csv", "name,id,day\nx,n/a,2026-01-01\n");
+    tree.file("d.csv", "id,title,day\n11,x,2026-01-01\n");
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all("\u{feff}id,name\n12,x\n".as_bytes()).unwrap();
+    packed.write_all("\u{feff}id,name,day\n12,x,2026-01-01\n".as_bytes()).unwrap();
     tree.file("e.csv.gz", packed.finish().unwrap());
     tree.file(
         "utf16.csv",
-        [&b"\xff\xfe"[..], &"id,name\n13,é\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat(),
+        [
+            &b"\xff\xfe"[..],
+            &"id,name,day\n13,é,2026-01-01\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>(),
+        ]
+        .concat(),
     );
     tree.file("empty.csv", "");
     tree.file("image.png", "\u{89}PNG");
@@ -125,6 +129,8 @@ fn files_merge_by_name_and_schemas_that_differ_are_told() {
     assert_eq!(columns["extra"].text("nature"), "empty");
     let schemas = done.table("schemas");
     assert_eq!((schemas.len(), schemas[0].integer("files")), (5, 12));
+    // An empty file is of no table.
+    assert_eq!(summary["datasets"], 2);
     let changes: Vec<String> = done
         .table("changes")
         .iter()

@@ -6,7 +6,8 @@
 //! 2. A column of few distinct values is counted by value, and its figures follow from these counts; one of many by
 //!    sketches: distinct values by HyperLogLog (standard error 1.6 %), quantiles by KLL (ranks within 1 % with 99 %
 //!    probability). Least, greatest, mean and deviation are exact.
-//! 3. Files merge by the names of their columns, without a second read.
+//! 3. Files are grouped into datasets by their columns, and those of one merge by the names of their columns, without a
+//!    second read.
 //!
 //! What is merged of a file is kept for a later run, which takes it over where the file is as it was. Figures of columns
 //! of many values depend, within their errors, on the order in which files are merged.
@@ -15,6 +16,7 @@
 //! all files, and a row for each schema.
 
 mod column;
+mod datasets;
 mod drift;
 mod file;
 mod formats;
@@ -32,10 +34,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::datasets::Pools;
 use self::file::{FileFigures, ProfileWorker};
 use self::many::Many;
 use self::schemas::Schemas;
-use self::total::{ColumnTotals, Total};
+use self::total::Total;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
@@ -192,7 +195,7 @@ impl Operation for ProfileOperation {
         let outside = shared.outside().collect::<Vec<_>>();
         let profile = shared.finish()?;
         let (mut staged, mut columns, mut schemas, mut figures) =
-            (Vec::new(), ColumnTotals::default(), Schemas::default(), Figures::default());
+            (Vec::new(), Pools::default(), Schemas::default(), Figures::default());
         for worker in profile.workers.into_inner() {
             let (tables, totals, others, sums) = worker.finish()?;
             staged.extend(tables);
@@ -200,10 +203,12 @@ impl Operation for ProfileOperation {
             schemas.merge(others);
             figures.merge(&sums);
         }
-        let beyond = columns.beyond;
-        let columns: Vec<(Total, Many)> = columns
-            .ordered()
-            .into_iter()
+        let left_out = columns.left_out;
+        let mut datasets = columns.finish();
+        let columns: Vec<(Total, Many)> = datasets
+            .all
+            .iter_mut()
+            .flat_map(|(_, pool)| std::mem::take(&mut pool.columns))
             .map(|mut total| {
                 let figures = total.column.figures_in_order();
                 total.finding = total.shapes.find();
@@ -212,7 +217,7 @@ impl Operation for ProfileOperation {
             .collect();
         staged.extend(tables::write_columns(&context, &columns)?);
         staged.push(formats::write(&context, &columns)?);
-        let (tables, changes) = drift::write_schemas(&context, &schemas)?;
+        let (tables, changes) = drift::write(&context, &schemas, &datasets)?;
         staged.extend(tables);
         context.sink.commit(staged)?;
         let groups = schemas.len();
@@ -224,7 +229,8 @@ impl Operation for ProfileOperation {
             summary.extend(outside);
             summary.insert("schemas".into(), groups.into());
             summary.insert("changes".into(), changes.into());
-            summary.insert("columns_left_out".into(), beyond.into());
+            summary.insert("datasets".into(), datasets.all.len().into());
+            summary.insert("left_out_files".into(), left_out.into());
             let (ready, ambiguous) = formats::summary(&columns);
             summary.insert("formats".into(), ready);
             summary.insert("ambiguous_formats".into(), ambiguous.into());

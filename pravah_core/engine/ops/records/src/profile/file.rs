@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use super::column::{ColumnProfile, CountingRules, base, limit};
+use super::datasets::Pools;
 use super::many::Many;
 use super::partial;
 use super::schemas::{Schemas, Signature, shown};
 use super::tables::{BY_FILE, FILES, table};
-use super::total::ColumnTotals;
 use super::{Figures, Profile};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::FileState;
@@ -77,7 +77,7 @@ pub struct ProfileWorker {
     files: Sheet,
     by_file: Sheet,
     /// Figures of all files it ended.
-    pub totals: ColumnTotals,
+    pub totals: Pools,
     /// Their schemas.
     pub schemas: Schemas,
     /// Sums for the summary.
@@ -90,7 +90,7 @@ impl ProfileWorker {
             partials: Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark),
             files: Sheet::new(&context.sink, table("files"), FILES),
             by_file: Sheet::new(&context.sink, table("by_file"), BY_FILE),
-            totals: ColumnTotals::default(),
+            totals: Pools::default(),
             schemas: Schemas::default(),
             figures: Figures::default(),
         }
@@ -117,7 +117,7 @@ impl ProfileWorker {
             self.by_file.write_if_full()?;
         }
         self.figures.add_file(told);
-        self.totals.add(told, columns, &figures);
+        self.totals.add(told, columns, &figures, &signature);
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl ProfileWorker {
     }
 
     /// Close what it wrote.
-    pub fn finish(self) -> Result<(Vec<Staged>, ColumnTotals, Schemas, Figures)> {
+    pub fn finish(self) -> Result<(Vec<Staged>, Pools, Schemas, Figures)> {
         let staged = vec![self.files.stage()?, self.by_file.stage()?, self.partials.stage()?];
         Ok((staged, self.totals, self.schemas, self.figures))
     }

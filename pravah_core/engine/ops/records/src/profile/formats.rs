@@ -1,7 +1,7 @@
 //! The format that the values of a column have, in all files.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -110,6 +110,7 @@ pub fn write(context: &Context, totals: &[(Total, Many)]) -> Result<Staged> {
 
 fn row(rows: &mut Columns, total: &Total, finding: &Finding) {
     let (example, exception) = (total.shapes.first(finding, true), total.shapes.first(finding, false));
+    rows.text(&total.dataset);
     rows.text(&total.name);
     rows.text(&finding.format);
     rows.text(if finding.is_ambiguous { "ambiguous" } else { "proven" });
@@ -132,9 +133,19 @@ fn row(rows: &mut Columns, total: &Total, finding: &Finding) {
 }
 
 /// The formats that columns prove, as convert and validate take them, and how many columns do not tell theirs.
+///
+/// An option holds for all files with a column of that name: only what is the same in all datasets is offered.
 pub fn summary(totals: &[(Total, Many)]) -> (Json, u64) {
     let found = || totals.iter().filter_map(|(total, _)| Some((&total.name, total.finding.as_ref()?)));
-    let proven = found().filter(|(_, finding)| !finding.is_ambiguous);
-    let ready: Vec<String> = proven.take(MOST).map(|(name, finding)| format!("{name}={}", finding.format)).collect();
+    let mut by_name: HashMap<&str, Option<&str>> = HashMap::new();
+    for (total, _) in totals {
+        let own = total.finding.as_ref().filter(|finding| !finding.is_ambiguous).map(|finding| &*finding.format);
+        let all = by_name.entry(&total.name).or_insert(own);
+        *all = all.filter(|all| Some(*all) == own);
+    }
+    let mut names: HashSet<&str> = HashSet::new();
+    let ready = totals.iter().filter(|(total, _)| names.insert(&total.name));
+    let ready = ready.filter_map(|(total, _)| Some(format!("{}={}", total.name, by_name.get(&*total.name).copied()??)));
+    let ready: Vec<String> = ready.take(MOST).collect();
     (json!(ready), found().filter(|(_, finding)| finding.is_ambiguous).count() as u64)
 }

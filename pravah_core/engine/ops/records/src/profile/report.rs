@@ -61,6 +61,7 @@ fn described(total: &Total, figures: &Many) -> Value {
     let bins = figures.histogram(BINS).into_iter();
     let bins = bins.map(|(low, high, count)| json!({"low": low.shown(), "high": high.shown(), "values": count}));
     json!({
+        "dataset": &*total.dataset,
         "column": total.name,
         "position": total.position,
         "type": schemas::shown(figures.kind()),
@@ -156,9 +157,10 @@ fn column(out: &mut String, total: &Total, figures: &Many) {
     let (least, greatest) = figures.shown_range();
     let _ = write!(
         out,
-        "<details><summary><b>{}</b> {} <small>{} values, {} null, {about}{} distinct{}</small></summary><div class=g><table>",
+        "<details><summary><b>{}</b> {} <small>of {}: {} values, {} null, {about}{} distinct{}</small></summary><div class=g><table>",
         cut(&total.name),
         schemas::shown(figures.kind()),
+        cut(&total.dataset),
         grouped(figures.count()),
         grouped(total.column.nulls),
         grouped(distinct),

@@ -15,6 +15,7 @@ use pravah_foundation::store::sink::{Staged, Table};
 use pravah_foundation::tabular::values::{KINDS, Value, ValueType};
 
 pub const RESULT: &[Column] = &[
+    Column::category("dataset"),
     Column::text("column"),
     Column::integer("position"),
     Column::category("type"),
@@ -51,6 +52,7 @@ pub const RESULT: &[Column] = &[
     Column::text("first_file"),
 ];
 const TYPES: &[Column] = &[
+    Column::category("dataset"),
     Column::text("column"),
     Column::category("type"),
     Column::integer("values"),
@@ -60,6 +62,7 @@ const TYPES: &[Column] = &[
     Column::text("value"),
 ];
 const EXCEPTIONS: &[Column] = &[
+    Column::category("dataset"),
     Column::text("column"),
     Column::category("type"),
     Column::integer("exceptions"),
@@ -69,6 +72,7 @@ const EXCEPTIONS: &[Column] = &[
     Column::integer("record"),
 ];
 pub const FORMATS: &[Column] = &[
+    Column::category("dataset"),
     Column::text("column"),
     Column::text("format"),
     Column::category("verdict"),
@@ -86,6 +90,7 @@ pub const FORMATS: &[Column] = &[
     Column::category("note"),
 ];
 const TOP_VALUES: &[Column] = &[
+    Column::category("dataset"),
     Column::category("column"),
     Column::integer("rank"),
     Column::text("value"),
@@ -93,6 +98,7 @@ const TOP_VALUES: &[Column] = &[
     Column::number("share"),
 ];
 const HISTOGRAM: &[Column] = &[
+    Column::category("dataset"),
     Column::category("column"),
     Column::integer("bin"),
     Column::text("low"),
@@ -100,6 +106,7 @@ const HISTOGRAM: &[Column] = &[
     Column::integer("values"),
 ];
 const LENGTHS: &[Column] = &[
+    Column::category("dataset"),
     Column::category("column"),
     Column::integer("from_bytes"),
     Column::integer("to_bytes"),
@@ -142,8 +149,20 @@ pub const BY_FILE: &[Column] = &[
     Column::text("greatest"),
     Column::number("mean"),
 ];
+pub const DATASETS: &[Column] = &[
+    Column::text("dataset"),
+    Column::integer("files"),
+    Column::integer("records"),
+    Column::integer("columns"),
+    Column::integer("schemas"),
+    Column::integer("changes"),
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::text("names"),
+];
 pub const SCHEMAS: &[Column] = &[
     Column::text("schema"),
+    Column::category("dataset"),
     Column::integer("files"),
     Column::integer("columns"),
     Column::text("path"),
@@ -154,6 +173,7 @@ pub const SCHEMAS: &[Column] = &[
 pub const SCHEMA_COLUMNS: &[Column] =
     &[Column::category("schema"), Column::text("column"), Column::integer("position"), Column::category("type")];
 pub const CHANGES: &[Column] = &[
+    Column::category("dataset"),
     Column::category("schema"),
     Column::text("column"),
     Column::category("change"),
@@ -167,6 +187,7 @@ pub const CHANGES: &[Column] = &[
 /// All tables.
 pub const TABLES: &[TableColumns] = &[
     ("result", RESULT),
+    ("datasets", DATASETS),
     ("exceptions", EXCEPTIONS),
     ("types", TYPES),
     ("formats", FORMATS),
@@ -184,14 +205,15 @@ pub const TABLES: &[TableColumns] = &[
 /// A table with its columns of few values.
 pub fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
-        "result" => &["type", "lossless_type", "nature", "distinct_is", "pattern"],
-        "exceptions" | "types" => &["type"],
-        "formats" => &["verdict", "note"],
-        "top_values" | "histogram" | "lengths" => &["column"],
+        "result" => &["dataset", "type", "lossless_type", "nature", "distinct_is", "pattern"],
+        "exceptions" | "types" => &["dataset", "type"],
+        "formats" => &["dataset", "verdict", "note"],
+        "top_values" | "histogram" | "lengths" => &["dataset", "column"],
         "files" => &["encoding", "packed", "delimiter", "header", "read", "schema"],
         "by_file" => &["path", "column", "type"],
         "schema_columns" => &["schema", "type"],
-        "changes" => &["schema", "change"],
+        "schemas" => &["dataset"],
+        "changes" => &["dataset", "schema", "change"],
         _ => &[],
     };
     Table { name, dictionary }
@@ -253,6 +275,7 @@ pub fn result_row(rows: &mut Columns, total: &Total, figures: &Many) {
     let (distinct, is_exact) = column.distinct(figures, true);
     let (least, greatest) = figures.shown_range();
     let values = figures.count();
+    rows.text(&total.dataset);
     rows.text(&total.name);
     rows.integer(total.position as u64);
     rows.text(shown(kind));
@@ -305,6 +328,7 @@ pub fn write_columns(
     for (total, figures) in totals {
         result_row(&mut result.rows, total, figures);
         for met in total.exceptions(figures) {
+            exceptions.rows.text(&total.dataset);
             exceptions.rows.text(&total.name);
             exceptions.rows.text(shown(figures.kind()));
             exceptions.rows.integer(figures.conforming().1);
@@ -314,6 +338,7 @@ pub fn write_columns(
         }
         for kind in KINDS {
             if let Some(met) = total.met[kind as usize].first() {
+                types.rows.text(&total.dataset);
                 types.rows.text(&total.name);
                 types.rows.text(kind.as_str());
                 types.rows.integer(figures.kinds[kind as usize].count);
@@ -323,6 +348,7 @@ pub fn write_columns(
             }
         }
         for (rank, (value, count, share)) in top_values(total, figures).into_iter().enumerate() {
+            tops.rows.text(&total.dataset);
             tops.rows.text(&total.name);
             tops.rows.integer(rank as u64 + 1);
             tops.rows.text(&value);
@@ -330,6 +356,7 @@ pub fn write_columns(
             tops.rows.optional_number(Some(share));
         }
         for (bin, (low, high, count)) in figures.histogram(BINS).into_iter().enumerate() {
+            histogram.rows.text(&total.dataset);
             histogram.rows.text(&total.name);
             histogram.rows.integer(bin as u64 + 1);
             histogram.rows.text(&low.shown());
@@ -340,6 +367,7 @@ pub fn write_columns(
         for (low, high, count) in
             figures.spread.ranges().into_iter().filter(|_| figures.kind() == Some(ValueType::Text))
         {
+            lengths.rows.text(&total.dataset);
             lengths.rows.text(&total.name);
             [low, high, count].into_iter().for_each(|value| lengths.rows.integer(value));
         }

@@ -1,10 +1,8 @@
-//! The columns of all files, by name.
+//! A column of all files of a dataset.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::column::{ColumnProfile, limit};
-use super::file::FileFigures;
+use super::column::ColumnProfile;
 use super::formats::TotalShapes;
 use super::many::{FIRSTS, Many};
 use pravah_foundation::tabular::formats::Finding;
@@ -21,9 +19,11 @@ pub struct Met {
     pub value: Box<[u8]>,
 }
 
-/// A column of all files.
+/// A column of all files of a dataset.
 #[derive(Debug)]
 pub struct Total {
+    /// The dataset's name, once all files are in.
+    pub dataset: Arc<str>,
     /// Its name.
     pub name: String,
     /// The least of its places, from 1.
@@ -42,75 +42,33 @@ pub struct Total {
     pub finding: Option<Finding>,
 }
 
-/// Columns of many files.
-#[derive(Debug, Default)]
-pub struct ColumnTotals {
-    places: HashMap<String, usize>,
-    columns: Vec<Total>,
-    /// Columns of files that are not in: their names are too many.
-    pub beyond: u64,
-}
-
-/// Different names of columns of which figures over all files are kept.
-const MOST: usize = 100_000;
-
-impl ColumnTotals {
-    /// Add a file.
-    pub fn add(&mut self, told: &FileFigures, columns: Vec<ColumnProfile>, figures: &[Many]) {
-        let path: Arc<[u8]> = told.path.as_slice().into();
-        for (place, (column, figures)) in columns.into_iter().zip(figures).enumerate() {
-            let met = figures.kinds.each_ref().map(|seen| {
-                let firsts = seen.firsts.iter();
-                let met = |(first, value): &(u64, Box<[u8]>)| Met {
-                    path: Arc::clone(&path),
-                    record: first + 1,
-                    value: value.clone(),
-                };
-                firsts.map(met).collect()
-            });
-            let new = Total {
-                name: told.names[place].clone(),
-                position: place + 1,
-                files: 1,
-                first: Arc::clone(&path),
-                column,
-                met,
-                shapes: TotalShapes::of(&path, figures),
-                finding: None,
-            };
-            self.put(new, Some(figures));
-        }
-    }
-
-    fn put(&mut self, new: Total, figures: Option<&Many>) {
-        let limit = limit(self.columns.len());
-        match self.places.get(&new.name) {
-            Some(&place) => self.columns[place].merge(new, figures, limit),
-            None if self.columns.len() >= MOST => self.beyond += 1,
-            None => {
-                self.places.insert(new.name.clone(), self.columns.len());
-                self.columns.push(new);
-            }
-        }
-    }
-
-    /// Add others.
-    pub fn merge(&mut self, other: Self) {
-        self.beyond += other.beyond;
-        other.columns.into_iter().for_each(|column| self.put(column, None));
-    }
-
-    /// In the order in which files have them: those of the first file by name, then what others add.
-    pub fn ordered(mut self) -> Vec<Total> {
-        self.columns.sort_by(|one, other| {
-            (&one.first, one.position, &one.name).cmp(&(&other.first, other.position, &other.name))
-        });
-        self.columns
-    }
-}
-
 impl Total {
-    fn merge(&mut self, other: Self, figures: Option<&Many>, limit: usize) {
+    /// That of one file: its name, and its place from 0.
+    pub fn of(path: &Arc<[u8]>, (name, place): (&str, usize), column: ColumnProfile, figures: &Many) -> Self {
+        let met = figures.kinds.each_ref().map(|seen| {
+            let firsts = seen.firsts.iter();
+            let met = |(first, value): &(u64, Box<[u8]>)| Met {
+                path: Arc::clone(path),
+                record: first + 1,
+                value: value.clone(),
+            };
+            firsts.map(met).collect()
+        });
+        Self {
+            dataset: Arc::default(),
+            name: name.to_owned(),
+            position: place + 1,
+            files: 1,
+            first: Arc::clone(path),
+            column,
+            met,
+            shapes: TotalShapes::of(path, figures),
+            finding: None,
+        }
+    }
+
+    /// Add the same column of other files, with its figures where they are known already.
+    pub fn merge(&mut self, other: Self, figures: Option<&Many>, limit: usize) {
         self.position = self.position.min(other.position);
         self.files += other.files;
         if other.first < self.first {
