@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from services.bootstrap import Services
     from services.models.jobs import IssueView
     from services.models.results import ResultPage, ResultQuery, TableInfo
+    from services.results.table_schema import CommonSchema
 
 _ROWS = 20
 
@@ -120,14 +121,23 @@ def question(
 def schema(job: arguments.JobId, json: arguments.Json = False) -> int:
     """Print what the files of a profile have in common.
 
-    With --json it is a Table Schema: edit it for `pravah run validate --schema-file FILE`, or use it as it is with
-    --schema-file job:ID.
+    With --json it is a Table Schema, or a Data Package for several datasets. Edit it for
+    `pravah run validate --schema-file FILE`, or use it as it is with --schema-file job:ID.
     """
     with session.opened() as services:
-        found = services.results.table_schema(services.jobs.find(job))
-    if json:
-        output.data(found.document())
-        return 0
+        job_id = services.jobs.find(job)
+        if json:
+            output.data(services.results.schema_document(job_id))
+            return 0
+        found = services.results.table_schemas(job_id)
+    for dataset, schema in found.items():
+        if len(found) > 1:
+            output.line(output.plain(f"Dataset {dataset}"))
+        _schema(schema)
+    return 0
+
+
+def _schema(found: CommonSchema) -> None:
     rows = []
     for field in found.fields:
         kind = str(field.described()["type"])
@@ -138,7 +148,6 @@ def schema(job: arguments.JobId, json: arguments.Json = False) -> int:
             output.line(output.plain(f"{field.name}: {note}"))
     for name in found.left_out:
         output.line(output.plain(f"Left out, because most files do not have it: {name}"))
-    return 0
 
 
 def issues(

@@ -30,6 +30,12 @@ _SCHEMA = (
     ' {"name": "price", "type": "number", "constraints": {"minimum": 0}}]}'
 )
 
+_PACKAGE = (
+    '{"resources": [{"name": "orders", "schema": {"fields": [{"name": "id", "type": "integer"}, '
+    '{"name": "amount", "type": "number"}]}}, {"name": "customers", "schema": {"fields": [{"name": "id"}, '
+    '{"name": "name"}]}}]}'
+)
+
 
 class ExtraColumns(StrEnum):
     """What to do with columns that are not in the schema."""
@@ -54,7 +60,8 @@ class ValidateOptions(ReadOptions):
     schema_text: Text | None = field(
         None,
         title="Schema as text",
-        description="The schema as JSON text. It takes precedence over the file.",
+        description="The schema as JSON text. It takes precedence over the file. A Data Package (Frictionless) has a "
+        "schema for each dataset: a file is checked against the schema whose columns are the most similar.",
         widget="document",
         placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
         max_length=1_000_000,
@@ -120,6 +127,10 @@ OPERATION = Operation(
             title="Files",
             columns=(
                 *path_columns(),
+                words(
+                    "dataset",
+                    "Resource of the Data Package whose schema the file was checked against; null for a single schema",
+                ),
                 integer("size_bytes", "bytes", "Size"),
                 words(
                     "verdict",
@@ -223,6 +234,16 @@ OPERATION = Operation(
                 "rules": {"unique": 1, "foreign_key": 1},
                 "partial": False,
             },
+        ),
+        Example(
+            title="A schema for each dataset",
+            files={
+                "orders-1.csv": b"id,amount\n1,2.5\n2,3\n",
+                "orders-2.csv": b"amount,id\n2,x\n",
+                "customers.csv": b"id,name\nc1,Ada\n",
+            },
+            options={"schema_text": _PACKAGE},
+            expect={"verdict": "invalid", "files": 3, "invalid_files": 1, "errors": 1, "rules": {"type": 1}},
         ),
         Example(
             title="Dates and numbers as people write them",

@@ -41,9 +41,14 @@ _LOOKS = " ".join(
 _DECLARING = "f.delimiter IN ('Parquet', 'Arrow', 'Avro', 'spreadsheet', 'JSON', 'JSON Lines')"
 
 
-def largest(tables: Mapping[str, Schema]) -> str:
-    """Return the SELECT of the dataset with the most files."""
-    return f"(SELECT dataset FROM {tables['datasets'].source} ORDER BY files DESC, path LIMIT 1)"
+def largest(tables: Mapping[str, Schema], rank: int = 0) -> str:
+    """Return the SELECT of the dataset with the most files, or of the next ones by their rank."""
+    return f"(SELECT dataset FROM {tables['datasets'].source} ORDER BY files DESC, path LIMIT 1 OFFSET {rank:d})"
+
+
+def names(tables: Mapping[str, Schema]) -> Statement:
+    """Return the question for the names of the datasets in the order of their ranks."""
+    return Statement(f"SELECT dataset FROM {tables['datasets'].source} ORDER BY files DESC, path LIMIT {_DATASETS}")
 
 
 def looks(by_file: str, files: str) -> str:
@@ -61,6 +66,8 @@ _FILES_SHARE = 2 / 3
 # Beside a label, whole numbers may be labels.
 _LABEL = re.compile(r"[^ ]*[0-9][^ ]*")
 _SHOWN_VALUE, _SHOWN_COLUMNS = 60, 20
+# Datasets that get a schema.
+_DATASETS = 100
 
 
 @dataclass(frozen=True)
@@ -151,9 +158,35 @@ class CommonSchema:
         return {name: values for name, values in found.items() if values}
 
 
-def statements(tables: Mapping[str, Schema]) -> dict[str, Statement]:
-    """Return the questions whose answers `common` takes: about the dataset with the most files."""
-    dataset = largest(tables)
+def document(schemas: Mapping[str, CommonSchema]) -> dict[str, Any]:
+    """Return the Table Schema of the only dataset, or a Data Package with one for each of several."""
+    found = {name: schema for name, schema in schemas.items() if schema.fields}
+    if len(found) == 1:
+        return next(iter(found.values())).document()
+    if not found:
+        return {"fields": []}
+    return {"resources": [{"name": name, "schema": schema.document()} for name, schema in found.items()]}
+
+
+def options(schemas: Mapping[str, CommonSchema]) -> dict[str, list[str]]:
+    """Return the options of convert that the schemas ask for; one that another dataset contradicts is left out."""
+    found: dict[str, list[str]] = {}
+    for schema in schemas.values():
+        for name, values in schema.options().items():
+            own = found.setdefault(name, [])
+            own += [value for value in values if value not in own and _agree(schemas, name, value)]
+    return {name: values for name, values in found.items() if values}
+
+
+def _agree(schemas: Mapping[str, CommonSchema], option: str, value: str) -> bool:
+    column = value.partition("=")[0]
+    with_it = [one for one in schemas.values() if any(field.name == column for field in one.fields)]
+    return all(value in one.options().get(option, []) for one in with_it)
+
+
+def statements(tables: Mapping[str, Schema], rank: int = 0) -> dict[str, Statement]:
+    """Return the questions whose answers `common` takes: about a dataset, by its rank."""
+    dataset = largest(tables, rank)
     result, types, formats, exceptions = (
         f"(SELECT * FROM {tables[name].source} WHERE dataset = {dataset})"
         for name in ("result", "types", "formats", "exceptions")

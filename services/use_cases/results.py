@@ -183,9 +183,25 @@ class ResultService:
         return plan
 
     def table_schema(self, job_id: UUID) -> CommonSchema:
-        """Return what the files of a profile have in common, as a Table Schema has it.
+        """Return what the files of a profile's largest dataset have in common, as a Table Schema has it.
 
-        Cost: a scan of the columns of each file.
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such profile.
+        """
+        return next(iter(self.table_schemas(job_id).values()), CommonSchema((), (), None))
+
+    def schema_document(self, job_id: UUID) -> dict[str, Any]:
+        """Return what the files of a profile have in common: a Table Schema, or a Data Package of several datasets.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such profile.
+        """
+        return table_schema.document(self.table_schemas(job_id))
+
+    def table_schemas(self, job_id: UUID) -> dict[str, CommonSchema]:
+        """Return what the files of each dataset of a profile have in common; the largest 100 datasets, in order.
+
+        Cost: for each dataset a scan of the columns of each file.
 
         Raises:
             JobNotFoundError, ArtifactNotFoundError: there is no such profile.
@@ -194,10 +210,14 @@ class ResultService:
         defaults = operations.get(_PROFILE).options().model_dump(mode="json")
         null_values = None if options["null_values"] == defaults["null_values"] else options["null_values"]
 
-        def ask(_: Schema) -> CommonSchema:
+        def ask(_: Schema) -> dict[str, CommonSchema]:
             tables = {name: self.schema(job_id, f"{_PROFILE}.{name}") for name in table_schema.TABLES}
-            asked = table_schema.statements(tables)
-            return table_schema.common({name: self._duck.fetch(one) for name, one in asked.items()}, null_values)
+            found = {}
+            for rank, (dataset,) in enumerate(self._duck.fetch(table_schema.names(tables))):
+                asked = table_schema.statements(tables, rank)
+                answers = {name: self._duck.fetch(one) for name, one in asked.items()}
+                found[str(dataset)] = table_schema.common(answers, null_values)
+            return found
 
         return self._ask(job_id, f"{_PROFILE}.{operations.MAIN_TABLE}", ask)
 

@@ -93,7 +93,7 @@ class Inputs:
 
         results = ResultService(self._files, self._jobs, self._config)
         try:
-            document = results.table_schema(job_id).document()
+            document = results.schema_document(job_id)
         finally:
             results.close()
         folder = work / COPIES / str(job_id)

@@ -107,13 +107,13 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         return
     reused.show(summary, summary["files"])
     _odd(summary)
-    schema = services.results.table_schema(job.id)
-    profile_problems.show(services, job, schema)
+    schemas = services.results.table_schemas(job.id)
+    profile_problems.show(services, job, next(iter(schemas.values())))
     of = _dataset(services, job, summary)
     _columns(services, job, of)
     profile_formats.show(services, job, summary)
     _drift(services, job, summary, of)
-    profile_schema.show(job, schema)
+    profile_schema.show(job, schemas)
 
 
 def _odd(summary: Mapping[str, Any]) -> None:

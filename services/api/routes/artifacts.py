@@ -131,9 +131,11 @@ def file_headers(name: str, media_type: str) -> dict[str, str]:
 def get_schema(job_id: access.JobId, services: access.Services) -> dict[str, Any]:
     """Return what the files of a profile have in common, as a Table Schema (Frictionless).
 
+    If the files are of several datasets, it is a Data Package with a schema for each.
+
     Edit it and pass it to validate as `schema_text`, or pass `job:<id>` as `schema_file`.
     """
-    return services.results.table_schema(job_id).document()
+    return services.results.schema_document(job_id)
 
 
 class PlanQuery(jobs.Model):

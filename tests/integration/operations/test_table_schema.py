@@ -14,6 +14,7 @@ import pytest
 
 from services import bootstrap
 from services.base import errors
+from services.results import table_schema
 from tests.integration.operations.conftest import Rows, RunJob
 
 Make = Callable[[random.Random], str]
@@ -183,3 +184,30 @@ def test_codes_stay_text_and_what_a_file_does_not_have_does_not_vote(
         ("empty.csv", None, "day: 2 of 2 fields without a value, in most files none"),
         ("many.csv", 401, 'n: 1 of 401 values not integer; the first is "many"'),
     ]
+
+
+def test_each_dataset_has_a_schema_and_its_files_are_checked_against_it(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: Any
+) -> None:
+    orders = b"id,amount,day\n" + b"".join(b"%d,%d.5,2024-01-31\n" % (place, place) for place in range(9))
+    people = b"id,name,city,day\n" + b"".join(b"c%d,x,y,31.01.2024\n" % place for place in range(9))
+    files = {**{f"orders-{place}.csv": orders for place in range(4)}, "people-1.csv": people, "people-2.csv": people}
+    clean = run_job("profile", tree(files, "clean"))
+    found = running.results.table_schemas(clean.id)
+    assert {name: [one.kind for one in schema.fields] for name, schema in found.items()} == {
+        "orders": ["integer", "float", "date"],
+        "people": ["text", "text", "text", "date"],
+    }
+    # Their days are not written alike: an option holds for both.
+    assert "formats" not in table_schema.options(found)
+    source = tree(
+        {**files, "orders-9.csv": b"day,id,amount\n31.01.2024,1,2\n", "people-3.csv": b"id,name,city\n1,x,y\n"}, "dirty"
+    )
+    checked = run_job("validate", source, options={"schema_file": f"job:{clean.id}"})
+    told = {row["path"]: (row["dataset"], row["verdict"], row["errors"]) for row in rows(checked)}
+    assert told == {
+        **{f"orders-{place}.csv": ("orders", "valid", 0) for place in range(4)},
+        **{f"people-{place}.csv": ("people", "valid", 0) for place in (1, 2)},
+        "orders-9.csv": ("orders", "invalid", 1),
+        "people-3.csv": ("people", "invalid", 1),
+    }

@@ -133,3 +133,48 @@ fn files_of_too_many_kinds_are_left_out_and_told() {
     assert_eq!(summary["left_out_files"].as_u64(), Some(kinds - 10_000));
     assert_eq!((done.table("result").len(), done.table("files").len()), (10_000, kinds as usize));
 }
+
+#[test]
+fn each_file_is_checked_against_the_schema_of_its_dataset() {
+    let tree = Tree::in_memory();
+    tree.file("o1.csv", "id,customer,amount\n1,c1,1.5\n").file("o2.csv", "amount,id,customer\n1,x,c9\n");
+    tree.file("customers.csv", "id,name\nc1,n\nc2,\n").file("z.csv", "a,b\n1,2\n");
+    let schema = serde_json::json!({"resources": [
+        {"name": "orders", "schema": {
+            "fields": [{"name": "id", "type": "integer"}, {"name": "customer"}, {"name": "amount", "type": "number"}],
+            "foreignKeys": [{"fields": "customer", "reference": {"resource": "customers", "fields": "id"}}]}},
+        {"name": "customers", "schema": {"fields": [
+            {"name": "id", "constraints": {"unique": true}}, {"name": "name", "constraints": {"required": true}}]}},
+    ]});
+    let run = spec("validate", &tree.path()).option("schema_text", schema.to_string());
+    let done = run.clone().run();
+    let found: Vec<(String, String, String, i64)> = done
+        .table("result")
+        .iter()
+        .map(|row| {
+            let [path, dataset, verdict] = ["path", "dataset", "verdict"].map(|name| row.text(name).to_owned());
+            (path, dataset, verdict, row.integer("errors"))
+        })
+        .collect();
+    let expected = [
+        ("customers.csv", "customers", "invalid", 1),
+        ("o1.csv", "orders", "valid", 0),
+        ("o2.csv", "orders", "invalid", 2),
+        // Of no dataset: what it lacks of the first one, and what that lacks of it.
+        ("z.csv", "orders", "invalid", 5),
+    ];
+    let expected = expected
+        .map(|(path, dataset, verdict, errors)| (path.to_owned(), dataset.to_owned(), verdict.to_owned(), errors));
+    assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected.into_iter().collect());
+    let errors: BTreeSet<String> = done
+        .table("errors")
+        .iter()
+        .filter(|row| row.text("path") != "z.csv")
+        .map(|row| ["path", "column", "rule"].map(|name| row.text(name)).join(" "))
+        .collect();
+    let expected = ["customers.csv name required", "o2.csv customer foreign_key", "o2.csv id type"];
+    assert_eq!(errors, expected.map(str::to_owned).into());
+    let written: serde_json::Value = serde_json::from_slice(&done.read("schema.json")).unwrap();
+    assert_eq!(written["resources"][1]["schema"]["fields"][1]["name"], "name");
+    same(&run.baselines(baselines(&[&done], &["partials"])).run(), &done);
+}

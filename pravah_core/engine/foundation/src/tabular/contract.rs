@@ -5,10 +5,12 @@
 
 mod formats;
 mod keys;
+mod package;
 mod parse;
 mod patterns;
 
 pub use keys::{Key, Reference};
+pub use package::{Resource, described, parse_all};
 pub use parse::parse;
 
 use std::collections::HashSet;

@@ -52,7 +52,8 @@ use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
 use pravah_foundation::tabular::contract;
-use pravah_foundation::tabular::contract::Contract;
+use pravah_foundation::tabular::contract::{Contract, Resource};
+use pravah_foundation::tabular::datasets::ColumnLayout;
 use pravah_foundation::tabular::values::ValueType;
 
 /// What a column is that the schema does not have.
@@ -111,6 +112,8 @@ const CHUNK_BYTES: usize = 4 << 20;
 const MOST_ERRORS: u64 = 1_000_000_000;
 /// Bytes of a schema.
 const MOST_SCHEMA: u64 = 16 << 20;
+/// A row of the sorter has 16 bits for its key.
+const MOST_KEYS: usize = 1 << 16;
 
 impl ValidateOptions {
     /// The schema's text, with the option that gives it.
@@ -128,8 +131,8 @@ impl ValidateOptions {
     }
 }
 
-fn parse(option: &str, text: &str) -> Result<Contract> {
-    contract::parse(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
+fn parse(option: &str, text: &str) -> Result<Vec<Resource>> {
+    contract::parse_all(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
 }
 
 impl Options for ValidateOptions {
@@ -145,7 +148,9 @@ impl Options for ValidateOptions {
         }
         let formats = records::formats(&self.formats)?;
         if let Some(text) = &self.schema_text {
-            formatted(&mut parse("schema_text", text)?, &formats)?;
+            for resource in &mut parse("schema_text", text)? {
+                formatted(&mut resource.schema, &formats)?;
+            }
         }
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
@@ -156,21 +161,30 @@ impl Options for ValidateOptions {
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
         let schema = self.schema()?;
-        let mut contract = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let given = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
+        let mut schemas = given.unwrap_or_default();
         let formats = records::formats(&self.formats)?;
-        if let Some(contract) = &mut contract {
-            formatted(contract, &formats)?;
-        }
+        schemas.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, &formats))?;
         let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
-        let nulls = contract.as_ref().and_then(|contract| contract.null_values.as_ref());
+        let of_schema = |schema: &Contract| schema.null_values.as_ref().map(|nulls| Nulls::new(nulls));
+        let nulls = schemas.iter().map(|one| of_schema(&one.schema).unwrap_or_else(|| Nulls::of(&self.read)));
         let destination = self
             .destination
             .as_deref()
             .map(|path| Destination::open(path, &context.root, context.job.as_deref(), &context.control))
             .transpose()?;
-        let keys = contract.as_ref().map(Contract::all_keys).unwrap_or_default();
+        let (mut keys, mut owners) = (Vec::new(), Vec::new());
+        for (place, resource) in schemas.iter().enumerate() {
+            keys.extend(resource.schema.all_keys());
+            owners.resize(keys.len(), place);
+        }
+        if keys.len() > MOST_KEYS {
+            return Err(EngineError::invalid("the schemas have more than 65,536 keys"));
+        }
         let validate = Validate {
-            nulls: nulls.map_or_else(|| Nulls::of(&self.read), |nulls| Nulls::new(nulls)),
+            nulls: if schemas.is_empty() { vec![Nulls::of(&self.read)] } else { nulls.collect() },
+            layouts: schemas.iter().map(|one| layout(&one.schema)).collect(),
+            owners,
             workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),
@@ -180,7 +194,7 @@ impl Options for ValidateOptions {
             inferred: Mutex::default(),
             options: self.clone(),
             formats,
-            contract,
+            schemas,
             destination,
             context: context.clone(),
         };
@@ -190,6 +204,10 @@ impl Options for ValidateOptions {
         let shared = Shared::new(validate, self.read.clone(), &context, CHUNK_BYTES);
         Ok(Box::new(ValidateOperation { shared, wanted: AtomicU64::new(0), known, reused: Reused::default(), context }))
     }
+}
+
+fn layout(schema: &Contract) -> ColumnLayout {
+    ColumnLayout::of(schema.fields.iter().map(|field| (field.name.as_str(), None)))
 }
 
 /// Give the fields of a schema the formats that are asked for.
@@ -216,9 +234,14 @@ fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
 struct Validate {
     options: ValidateOptions,
     formats: Formats,
-    /// None: that of each file's first records.
-    contract: Option<Contract>,
-    nulls: Nulls,
+    /// By dataset; none: that of each file's first records.
+    schemas: Vec<Resource>,
+    /// Their columns.
+    layouts: Vec<ColumnLayout>,
+    /// Of each key the dataset that has it.
+    owners: Vec<usize>,
+    /// By dataset; of all files, if there is no schema.
+    nulls: Vec<Nulls>,
     destination: Option<Destination>,
     workers: Slots<ValidationWorker>,
     /// Errors that were to be listed.
@@ -328,10 +351,12 @@ impl Operation for ValidateOperation {
         let destination = destination.transpose()?;
         context.sink.commit(staged)?;
         let inferred = validate.inferred.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let is_given = validate.contract.is_some();
-        let schema = validate.contract.or(inferred.map(|(_, contract)| contract)).unwrap_or_default();
-        let text =
-            serde_json::to_vec_pretty(&schema.described()).map_err(|error| EngineError::internal(error.to_string()))?;
+        let is_given = !validate.schemas.is_empty();
+        let schema = match is_given {
+            true => contract::described(&validate.schemas),
+            false => inferred.map(|(_, contract)| contract).unwrap_or_default().described(),
+        };
+        let text = serde_json::to_vec_pretty(&schema).map_err(|error| EngineError::internal(error.to_string()))?;
         let file = context.sink.write_file("schema.json", &text, "application/json")?;
         let verdict = match (sums.errors, is_unchecked) {
             (1.., _) => "invalid",

@@ -14,11 +14,23 @@ use crate::tabular::values::{Value, ValueType};
 /// # Errors
 /// [`EngineError::InvalidOptions`] naming what is wrong or not understood.
 pub fn parse(text: &str) -> Result<Contract> {
+    of(&object(text)?)
+}
+
+/// The object that a text is.
+pub(super) fn object(text: &str) -> Result<Map<String, Json>> {
     let document: Json = serde_json::from_str(text).map_err(|error| invalid(&format!("is not valid JSON: {error}")))?;
-    let Json::Object(document) = document else { return Err(invalid("is not a JSON object")) };
+    match document {
+        Json::Object(document) => Ok(document),
+        _ => Err(invalid("is not a JSON object")),
+    }
+}
+
+/// Read one schema.
+pub(super) fn of(document: &Map<String, Json>) -> Result<Contract> {
     let contract = match (document.get("fields"), document.get("properties")) {
-        (Some(Json::Array(fields)), _) => table_schema(&document, fields)?,
-        (_, Some(Json::Object(properties))) => json_schema(&document, properties)?,
+        (Some(Json::Array(fields)), _) => table_schema(document, fields)?,
+        (_, Some(Json::Object(properties))) => json_schema(document, properties)?,
         _ => return Err(invalid("has neither `fields` (Table Schema) nor `properties` (JSON Schema)")),
     };
     let mut names: Vec<&str> = contract.fields.iter().map(|field| field.name.as_str()).collect();

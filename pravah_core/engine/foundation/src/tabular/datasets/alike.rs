@@ -29,6 +29,12 @@ impl ColumnLayout {
         }
     }
 
+    /// How many columns have a name that the other has, too.
+    pub fn common(&self, other: &Self) -> usize {
+        let of_other: HashSet<&str> = other.words.iter().map(String::as_str).collect();
+        self.words.iter().filter(|word| of_other.contains(word.as_str())).count()
+    }
+
     fn has_names_of(&self, other: &Self) -> bool {
         let (small, large) = if self.len() <= other.len() { (self, other) } else { (other, self) };
         let of_large: HashSet<&str> = large.words.iter().map(String::as_str).collect();

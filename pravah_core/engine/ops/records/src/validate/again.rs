@@ -160,7 +160,7 @@ impl Validate {
             _ => KEYS | u32::from(key),
         };
         let dialect = of.head.dialect();
-        let at = At { text, split: &split, record: 0, nulls: &self.nulls, dialect: &dialect };
+        let at = At { text, split: &split, record: 0, nulls: self.nulls_of(of.plan), dialect: &dialect };
         let (mut value, mut buffer, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         let mut is_first = true;
         holding.each(at, &mut buffer, |one| {

@@ -151,7 +151,7 @@ impl RecordHandler for Validate {
 
     fn file(&self, head: &Head, start: &[u8]) -> Result<(ValidationPlan, FileValidation)> {
         let plan = self.plan(head, start);
-        if self.contract.is_none() {
+        if self.schemas.is_empty() {
             let fields = || plan.fields.iter().flatten().cloned().collect();
             self.infer(&head.path, || Contract { fields: fields(), ..Contract::default() });
         }
@@ -178,7 +178,7 @@ impl RecordHandler for Validate {
     fn records(&self, of: &Of<'_, Self>, part: &mut ValidatedChunk, records: Records<'_>) -> Result<()> {
         let rules = ValidationRules {
             plan: of.plan,
-            nulls: &self.nulls,
+            nulls: self.nulls_of(of.plan),
             dialect: &of.head.dialect(),
             keeps_records: self.destination.is_some() || of.plan.is_again,
         };
@@ -247,6 +247,7 @@ impl RecordHandler for Validate {
         };
         let verdict = Verdict {
             path: of.head.path.clone(),
+            dataset: of.plan.dataset.map(|place| self.schemas[place].name.clone()).filter(|name| !name.is_empty()),
             size: of.head.size,
             records: all.records,
             bad: file.bad,

@@ -18,7 +18,7 @@ use pravah_foundation::tabular::contract::{Contract, Field, Rule};
 use pravah_foundation::tabular::values::ValueType;
 
 /// How it is written; to be raised with every change of that.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// It is in memory while its file is read.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -102,6 +102,7 @@ impl PendingFile {
             return None;
         }
         let mut out = Writer::default();
+        out.bytes(verdict.dataset.as_deref().unwrap_or_default().as_bytes());
         out.integer(verdict.records);
         out.integer(verdict.bad);
         out.integer(self.columns.len() as u64);
@@ -162,6 +163,7 @@ pub fn decode<'a>(
     bytes: &'a [u8],
 ) -> Option<(Verdict, Vec<ColumnRules>, Vec<ListedError<'a>>)> {
     let mut from = Reader::new(bytes);
+    let dataset = Some(text(&mut from)?.to_owned()).filter(|name| !name.is_empty());
     let (records, bad) = (from.integer()?, from.integer()?);
     let (mut columns, mut counts) = (Vec::new(), Vec::new());
     for _ in 0..from.count()? {
@@ -179,8 +181,17 @@ pub fn decode<'a>(
         counts.push(Counted { column, rule, errors, first });
     }
     let errors = errors(&mut from)?;
-    let verdict =
-        Verdict { path: path.to_vec(), size, records, bad, listed: 0, counts, is_reference: false, is_partial: false };
+    let verdict = Verdict {
+        path: path.to_vec(),
+        dataset,
+        size,
+        records,
+        bad,
+        listed: 0,
+        counts,
+        is_reference: false,
+        is_partial: false,
+    };
     (verdict.errors() == errors.len() as u64).then_some((verdict, columns, errors))
 }
 
@@ -188,7 +199,7 @@ impl Validate {
     /// Tell of a file what an earlier run kept of it; false when that cannot be read.
     pub fn restore(&self, path: &[u8], state: FileState, figures: &[u8]) -> Result<bool> {
         let Some((mut verdict, columns, errors)) = decode(path, state.size, figures) else { return Ok(false) };
-        if self.contract.is_none() {
+        if self.schemas.is_empty() {
             let fields = columns.iter().map(|column| Field::of(column.name.clone(), column.kind)).collect();
             self.infer(path, || Contract { fields, ..Contract::default() });
         }
@@ -229,6 +240,7 @@ mod tests {
         let counted = |errors| Counted { column: Some("a".into()), rule: Rule::Type, errors, first: Some(0) };
         let verdict = |errors| Verdict {
             path: b"p".to_vec(),
+            dataset: Some("d".to_owned()),
             size: 9,
             records: 5,
             bad: 2,

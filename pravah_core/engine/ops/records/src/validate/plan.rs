@@ -1,11 +1,14 @@
 //! What a file is checked for: told by its columns and by the schema.
 
+use std::cmp::Reverse;
+
 use super::Validate;
 use super::rows::Hash;
 use pravah_foundation::run::records;
 use pravah_foundation::run::records::{Head, Nulls, Sample};
-use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference};
+use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference, Resource};
 use pravah_foundation::tabular::csv::Dialect;
+use pravah_foundation::tabular::datasets::ColumnLayout;
 use pravah_foundation::tabular::split::Split;
 use pravah_foundation::tabular::values::ValueType;
 
@@ -13,6 +16,8 @@ use pravah_foundation::tabular::values::ValueType;
 pub struct ValidationPlan {
     /// The file's number.
     pub number: u32,
+    /// The dataset whose schema it is checked against, by its place.
+    pub dataset: Option<usize>,
     /// It was read before: its errors are listed but for those of keys, which are known now.
     pub is_again: bool,
     /// A foreign key names it, and it lacks columns of the schema: only its keys are looked at.
@@ -153,11 +158,27 @@ impl ValidationPlan {
 }
 
 impl Validate {
+    /// The dataset that a file is of: the one with the most columns of the same names, best one that is alike.
+    fn dataset(&self, head: &Head) -> Option<usize> {
+        if self.schemas.len() < 2 {
+            return self.schemas.len().checked_sub(1);
+        }
+        let own = ColumnLayout::of(head.names.iter().map(|name| (name.as_str(), None)));
+        let key = |(place, other): &(usize, &ColumnLayout)| (other.is_alike(&own), own.common(other), Reverse(*place));
+        self.layouts.iter().enumerate().max_by_key(key).map(|(place, _)| place)
+    }
+
+    /// What stands for no value in a file.
+    pub fn nulls_of(&self, plan: &ValidationPlan) -> &Nulls {
+        &self.nulls[plan.dataset.unwrap_or(0)]
+    }
+
     /// What a file is checked for, whose text begins with `start`.
     pub fn plan(&self, head: &Head, start: &[u8]) -> ValidationPlan {
         let again = self.keys.again(&head.path);
         let mut plan = ValidationPlan {
             number: again.unwrap_or_else(|| self.keys.number()),
+            dataset: self.dataset(head),
             is_again: again.is_some(),
             is_reference: false,
             fields: Vec::new(),
@@ -166,8 +187,8 @@ impl Validate {
             missing: Vec::new(),
             extra: Vec::new(),
         };
-        let Some(contract) = &self.contract else {
-            let samples = records::sample(head, start, &self.nulls, &self.formats);
+        let Some(dataset) = plan.dataset else {
+            let samples = records::sample(head, start, self.nulls_of(&plan), &self.formats);
             let field = |(name, sample): (&String, Sample)| {
                 let format = self.formats.get(name);
                 let kind = format.map_or(sample.needs.kind, |format| Some(format.widest()));
@@ -176,11 +197,16 @@ impl Validate {
             plan.fields = head.names.iter().zip(samples).map(field).collect();
             return plan;
         };
-        for (place, key) in self.keys.all.iter().enumerate() {
-            plan.take(head, contract, place as u16, key);
+        let Resource { name, schema: contract } = &self.schemas[dataset];
+        for ((place, key), &owner) in self.keys.all.iter().enumerate().zip(&self.owners) {
+            if owner == dataset {
+                plan.take_own(head, contract, place as u16, key);
+            }
+            plan.take_referenced(head, self.schemas.get(dataset), place as u16, key);
         }
         let missing = || contract.fields.iter().filter(|field| !head.names.contains(&field.name));
-        if !plan.named.is_empty() && missing().next().is_some() {
+        // Files of a package have a schema of their own.
+        if name.is_empty() && !plan.named.is_empty() && missing().next().is_some() {
             plan.is_reference = true;
             plan.keys.retain(|holding| !matches!(holding.role, Role::UniqueColumn | Role::Unique));
             plan.fields = vec![None; head.names.len()];
@@ -196,8 +222,8 @@ impl Validate {
 }
 
 impl ValidationPlan {
-    /// Whatever the file is to a key.
-    fn take(&mut self, head: &Head, contract: &Contract, place: u16, key: &Key) {
+    /// What the file is to a key of its schema.
+    fn take_own(&mut self, head: &Head, contract: &Contract, place: u16, key: &Key) {
         let holding = |columns: &[String], role| Holding::new(head, contract, place, columns, role);
         let Some(Reference { resource, columns }) = &key.reference else {
             let is_column = key.columns.len() == 1;
@@ -213,9 +239,17 @@ impl ValidationPlan {
             return;
         }
         self.keys.extend(holding(&key.columns, Role::Refers(Scope::Files)));
-        let is_exact = head.path == resource.as_bytes();
+    }
+
+    /// What the file is to a key that may refer to it: by its path, or as one of the dataset that the key names.
+    fn take_referenced(&mut self, head: &Head, own: Option<&Resource>, place: u16, key: &Key) {
+        let (Some(Reference { resource, columns }), Some(own)) = (&key.reference, own) else { return };
+        if resource.is_empty() {
+            return;
+        }
+        let is_exact = head.path == resource.as_bytes() || own.name == *resource;
         if is_exact || records::stem(&head.path) == resource.as_bytes() {
-            let referenced = holding(columns, Role::Referenced(Scope::Files));
+            let referenced = Holding::new(head, &own.schema, place, columns, Role::Referenced(Scope::Files));
             self.named.push(Named { key: place, is_exact, has_columns: referenced.is_some() });
             self.keys.extend(referenced);
         }

@@ -16,6 +16,7 @@ use pravah_foundation::tabular::values::ValueType;
 const RESULT: &[Column] = &[
     Column::text("path"),
     Column::raw("path_raw"),
+    Column::category("dataset"),
     Column::integer("size_bytes"),
     Column::category("verdict"),
     Column::integer("records"),
@@ -71,7 +72,7 @@ pub const PARTIAL: (&str, &str) = ("errors", "pravah.partial");
 
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
-        "result" => &["verdict"],
+        "result" => &["dataset", "verdict"],
         "counts" => &["column", "rule"],
         "errors" => &["path", "column", "rule", "expected"],
         partials::TABLE => &[],
@@ -153,6 +154,8 @@ pub struct Counted {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub path: Vec<u8>,
+    /// The dataset whose schema it was checked against.
+    pub dataset: Option<String>,
     pub size: u64,
     pub records: u64,
     pub bad: u64,
@@ -239,6 +242,7 @@ impl ValidationWorker {
     pub fn verdict(&mut self, verdict: &Verdict) -> Result<()> {
         let rows = &mut self.sheets[0].rows;
         rows.path(&verdict.path);
+        rows.optional_text(verdict.dataset.as_deref());
         rows.integer(verdict.size);
         rows.text(verdict.word());
         let good = verdict.records.saturating_sub(verdict.bad);
