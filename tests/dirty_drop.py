@@ -1,4 +1,4 @@
-"""A delivery of one table in 40 files of eight kinds, 20 of them with a fault that somebody has to find."""
+"""A delivery of one table in 40 files of eight kinds, 22 of them with a fault that somebody has to find."""
 
 from __future__ import annotations
 
@@ -195,6 +195,7 @@ _FAULTS: list[tuple[str, str, int | None, Callable[[Table], bytes]]] = [
     ("csv", "mixed delimiters", 41, _mixed),
     ("csv", "bytes that are not UTF-8", 22, _bad_bytes),
     ("jsonl", "a broken line", 18, _broken_line),
+    ("csv", "a record that is too long", 30, lambda t: _csv(_set(30, "city", "x" * _LONG_BYTES)(t))),
 ]
 
 

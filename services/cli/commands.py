@@ -21,7 +21,14 @@ To start: pravah run inventory DIR, or pravah serve for the dashboard."""
 def _jobs() -> Any:
     from services.cli import compare, jobs, removal, results
 
-    for command in (results.results, results.issues, results.schema, removal.removal, compare.compare):
+    for command in (
+        results.results,
+        results.issues,
+        results.schema,
+        results.problems,
+        removal.removal,
+        compare.compare,
+    ):
         jobs.app.command(cls=arguments.Sectioned)(command)
     return typer.main.get_command(jobs.app)
 

@@ -1,4 +1,4 @@
-"""``pravah jobs results``, ``issues`` and ``schema``: what a result says, on the terminal or through a pipe."""
+"""``pravah jobs results``, ``issues``, ``schema`` and ``problems``: a result on the terminal or through a pipe."""
 
 from __future__ import annotations
 
@@ -148,6 +148,29 @@ def _schema(found: CommonSchema) -> None:
             output.line(output.plain(f"{field.name}: {note}"))
     for name in found.left_out:
         output.line(output.plain(f"Left out, because most files do not have it: {name}"))
+
+
+def problems(
+    job: arguments.JobId,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Maximum number of problems.")] = 500,
+    json: arguments.Json = False,
+) -> int:
+    """List what is odd about the files of a profile, with file and place.
+
+    These are issues, columns and types that differ from most files, null words, and numbers stored as text.
+    """
+    with session.opened() as services:
+        rows, total = services.results.profile_problems(services.jobs.find(job), limit)
+    if json:
+        output.data({"items": rows, "total": total})
+        return 0
+    cells = [(row["path"], "" if row["record"] is None else f"{row['record']:,}", row["problem"]) for row in rows]
+    output.table(("FILE", "RECORD", "PROBLEM"), cells, frozenset({1}))
+    if total > len(rows):
+        output.line(f"… {total - len(rows):,} more: use --limit", error=True)
+    if not total:
+        output.line("No problems.", error=True)
+    return 0
 
 
 def issues(

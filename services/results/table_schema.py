@@ -63,8 +63,8 @@ def looks(by_file: str, files: str) -> str:
 
 # Of the files that have values, so many look like the type of a column whose values are of several types.
 _FILES_SHARE = 2 / 3
-# Beside a label, whole numbers may be labels.
-_LABEL = re.compile(r"[^ ]*[0-9][^ ]*")
+# Beside such a text, numbers may be labels: whole ones beside 12A, those with decimals beside 1.2.3.
+_LABELS = {"integer": re.compile(r"[^ ]*[0-9][^ ]*"), "float": re.compile(r"0[0-9].*|[0-9]+([.-][0-9]+){2,}")}
 _SHOWN_VALUE, _SHOWN_COLUMNS = 60, 20
 # Datasets that get a schema.
 _DATASETS = 100
@@ -76,6 +76,7 @@ class Field:
 
     Attributes:
         kind: Pravah's name of its type; ``None`` if it has no value.
+        usual: the type that its values have in most files; text, if they have a format that is not the one of a type.
         form: the format in which its values are written, if it is not the one of its type.
         exceptions: what some values are that are not of the type or not in the format.
         notes: what else a person should know before using the field.
@@ -85,6 +86,7 @@ class Field:
 
     name: str
     kind: str | None
+    usual: str | None
     form: str | None
     is_required: bool
     exceptions: tuple[str, ...]
@@ -272,13 +274,14 @@ class _Column:
 
     def field(self, name: str, nature: str | None, *, is_required: bool) -> Field:
         form, exceptions = self._form()
-        kind = form.partition(":")[0].replace("number", "float") if form else self._kind()
+        usual = self._kind()
+        kind = form.partition(":")[0].replace("number", "float") if form else usual
         if form is None:
             exceptions = self._exceptions(kind)
         notes = self._ambiguous()
         if nature in {"key", "likely key"}:
             notes.append('Possible key: all values are different. To check this, add "unique": true.')
-        return Field(name, kind, form, is_required, tuple(exceptions), tuple(notes), self.is_label)
+        return Field(name, kind, usual, form, is_required, tuple(exceptions), tuple(notes), self.is_label)
 
     def _form(self) -> tuple[str | None, list[str]]:
         for form, verdict, values, exceptions, first, path, record, _ in self.formats:
@@ -308,9 +311,10 @@ class _Column:
         return best
 
     def _has_labels(self, kind: str, held: set[str]) -> bool:
-        if kind not in {"integer", "float"}:
+        if kind not in _LABELS:
             return False
-        return self.is_label or any(one not in held and _LABEL.fullmatch(value) for one, *_, value in self.types)
+        label = _LABELS["float" if any(one == "float" for one, *_ in self.kinds) else "integer"]
+        return self.is_label or any(one not in held and label.fullmatch(value) for one, *_, value in self.types)
 
     def _exceptions(self, kind: str | None) -> list[str]:
         held = HOLDS.get(kind or "text")

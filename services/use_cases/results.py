@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -221,19 +221,24 @@ class ResultService:
 
         return self._ask(job_id, f"{_PROFILE}.{operations.MAIN_TABLE}", ask)
 
-    def profile_problems(self, job_id: UUID, schema: CommonSchema, limit: int) -> tuple[list[dict[str, Any]], int]:
+    def profile_problems(
+        self, job_id: UUID, limit: int, schemas: Mapping[str, CommonSchema] | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
         """Return what is odd about the files of a profile: file, place and problem; and how many problems there are.
 
         Args:
-            schema: what the files have in common.
+            schemas: what the files of each dataset have in common, if it is known already.
 
         Raises:
             JobNotFoundError, ArtifactNotFoundError: there is no such profile.
         """
+        common = self.table_schemas(job_id) if schemas is None else schemas
+        are_compared = _DUPLICATES.partition(".")[0] in self.completed(job_id).names
 
         def ask(issues: Schema) -> list[tuple[Any, ...]]:
             tables = {name: self.schema(job_id, f"{_PROFILE}.{name}") for name in profile_problems.TABLES}
-            return self._duck.fetch(profile_problems.statement(tables, issues, schema, limit))
+            tables |= {"issues": issues} | ({"copies": self.schema(job_id, _DUPLICATES)} if are_compared else {})
+            return self._duck.fetch(profile_problems.statement(tables, common, limit))
 
         return _counted(self._ask(job_id, ISSUES, ask), profile_problems.COLUMNS)
 

@@ -31,6 +31,7 @@ PROMISED = {
     "get /jobs/{job_id}/results",
     "get /jobs/{job_id}/removal",
     "get /jobs/{job_id}/schema",
+    "get /jobs/{job_id}/problems",
     "get /jobs/{job_id}/compare/{operation}",
     "get /jobs/{job_id}/artifacts",
     "get /jobs/{job_id}/artifacts/{name}",

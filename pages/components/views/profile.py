@@ -108,7 +108,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     reused.show(summary, summary["files"])
     _odd(summary)
     schemas = services.results.table_schemas(job.id)
-    profile_problems.show(services, job, next(iter(schemas.values())))
+    profile_problems.show(services, job, schemas)
     of = _dataset(services, job, summary)
     _columns(services, job, of)
     profile_formats.show(services, job, summary)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from pages.base import text
@@ -10,7 +12,7 @@ from services import bootstrap
 from services.models.jobs import JobView
 from services.results.table_schema import CommonSchema
 
-_LIST, _TALL, _ROW_PIXELS = 500, 24, 32
+_LIST, _TALL, _ROW_PIXELS = 500, 40, 32
 _COLUMNS = (
     {"name": "file", "dtype": "text", "unit": None, "meaning": "The file"},
     {
@@ -23,16 +25,16 @@ _COLUMNS = (
 )
 
 
-def show(services: bootstrap.Services, job: JobView, schema: CommonSchema) -> None:
+def show(services: bootstrap.Services, job: JobView, schemas: Mapping[str, CommonSchema]) -> None:
     """Show the problems by file: whoever reads the list need not open a file to find them."""
-    rows, total = services.results.profile_problems(job.id, schema, _LIST)
+    rows, total = services.results.profile_problems(job.id, _LIST, schemas)
     if not rows:
         return
     st.subheader("Files to check", anchor=False)
     files = len({row["path"] for row in rows})
     st.caption(
         f"{text.count(total, 'problem', 'problems')} in {text.count(files, 'file', 'files')}. Columns and types are "
-        "compared with what most files have in common."
+        "compared with what most files of a dataset have in common."
         + (f" The first {len(rows):,} are shown." if total > len(rows) else "")
     )
     shown = [{**row, "file": row["path"]} for row in rows]

@@ -156,6 +156,21 @@ class IssueList(jobs.Model):
     next_after: int | None
 
 
+class FileProblem(jobs.Model):
+    """What is odd about a file of a profile, and where."""
+
+    path: str
+    record: int | None
+    problem: str
+
+
+class ProblemList(jobs.Model):
+    """The problems of files, by file; ``total`` counts also those beyond the limit."""
+
+    items: list[FileProblem]
+    total: int
+
+
 class ResultList(jobs.Model):
     """What a completed job has: tables to ask for rows, files to download."""
 

@@ -138,6 +138,20 @@ def get_schema(job_id: access.JobId, services: access.Services) -> dict[str, Any
     return services.results.schema_document(job_id)
 
 
+@router.get("/problems", responses=problems.responses(*_ERRORS))
+def list_problems(
+    job_id: access.JobId,
+    services: access.Services,
+    limit: Annotated[int, Query(ge=1, le=100_000, description="Maximum number of problems.")] = 500,
+) -> bodies.ProblemList:
+    """List what is odd about the files of a profile, with file and place.
+
+    These are issues, columns and types that differ from most files, null words, and numbers stored as text.
+    """
+    rows, total = services.results.profile_problems(job_id, limit)
+    return bodies.ProblemList(items=[bodies.FileProblem(**row) for row in rows], total=total)
+
+
 class PlanQuery(jobs.Model):
     """Which file of each group of duplicates stays, and how the rest is listed."""
 

@@ -124,6 +124,8 @@ def test_the_schema_of_a_profile_is_what_validate_takes(client: TestClient, run_
 
     assert answer.status_code == 200
     assert [(one["name"], one["type"]) for one in answer.json()["fields"]] == [("id", "integer"), ("day", "date")]
+    found = client.get(f"/api/jobs/{profile['id']}/problems").json()
+    assert [(one["path"], one["record"]) for one in found["items"]] == [("wrong.csv", 1)] and found["total"] == 1
     given: tuple[dict[str, str], ...] = (
         {"schema_file": f"job:{profile['id']}"},
         {"schema_text": json.dumps(answer.json())},

@@ -230,6 +230,12 @@ def test_the_schema_of_a_profile_is_printed_and_used(cli: Cli, tree: TreeBuilder
     shown = cli("jobs", "schema", "latest").out
     assert re.search(r"^day +date +yes$", shown, re.MULTILINE)
     assert 'day: 1 of 4 files has other values: wrong.csv, such as "29.02.2024" in record 1.' in shown
+    odd = 'day: text, in most files date; the first is "29.02.2024"'
+    assert cli("jobs", "problems", "latest", "--json").document == {
+        "items": [{"path": "wrong.csv", "record": 1, "problem": odd}],
+        "total": 1,
+    }
+    assert re.search(rf"^wrong.csv +1 +{re.escape(odd)}$", cli("jobs", "problems", "latest").out, re.MULTILINE)
     done = cli("run", "validate", source, "--schema-file", "job:latest", "--json", status=1)
     assert done.document["outcome"]["results"][0]["summary"]["invalid_files"] == 1
     # What is printed is a file for the same option.

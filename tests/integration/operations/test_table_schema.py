@@ -118,6 +118,9 @@ def test_files_are_valid_by_what_they_have_in_common_and_those_that_deviate_are_
     told = {one.name: " ".join(one.exceptions) for one in running.results.table_schema(dirty.id).fields}
     of_day = next(place for place, fault in wrong.items() if fault == "all dates in another format")
     assert f"1 of 30 files has other values: {of_day:02}.csv, such as " in told["day"]
+    found, _ = running.results.profile_problems(dirty.id, 1000)
+    assert {one["path"] for one in found} == {f"{place:02}.csv" for place in wrong}
+    assert running.results.profile_problems(clean.id, 1000) == ([], 0)
     options = running.results.table_schema(dirty.id).options()
     assert options["column_types"] == ["day=date"]
     assert set(options["formats"]) == {
@@ -178,7 +181,7 @@ def test_codes_stay_text_and_what_a_file_does_not_have_does_not_vote(
         ("day", "date", ()),
         ("n", "integer", ('1 of 11 files has other values: many.csv, such as "many" in record 401.',)),
     ]
-    found, count = running.results.profile_problems(job.id, schema, 100)
+    found, count = running.results.profile_problems(job.id, 100)
     assert count == len(found) == 2
     assert [tuple(one.values()) for one in found] == [
         ("empty.csv", None, "day: 2 of 2 fields without a value, in most files none"),
@@ -211,3 +214,19 @@ def test_each_dataset_has_a_schema_and_its_files_are_checked_against_it(
         "orders-9.csv": ("orders", "invalid", 1),
         "people-3.csv": ("people", "invalid", 1),
     }
+
+
+def test_files_are_compared_with_those_of_their_dataset(
+    running: bootstrap.Services, run_job: RunJob, tree: Any
+) -> None:
+    files: dict[str, bytes] = {}
+    for place in range(4):
+        files[f"orders/{place}.csv"] = b"id,day,amount\n1,2024-01-31,1.5\n2,2024-02-29,2.5\n"
+        files[f"people/{place}.csv"] = b"id,name,city,born\nx%d,Ada,Rome,1990-01-01\ny,Bo,Oslo,1991-01-01\n" % place
+    files["orders/3.csv"] = b"id,day,amount\n1,31/01/2024,1.5\n"
+    files["people/3.csv"] = b"id,name,city,born\nx,Ada,Rome,n/k\n"
+    found, _ = running.results.profile_problems(run_job("profile", tree(files)).id, 100)
+    assert [(one["path"], one["problem"].partition(":")[0]) for one in found] == [
+        ("orders/3.csv", "day"),
+        ("people/3.csv", "born"),
+    ]
