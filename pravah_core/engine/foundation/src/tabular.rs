@@ -12,3 +12,4 @@ pub mod sketch;
 pub mod split;
 pub mod text;
 pub mod values;
+pub mod weight;

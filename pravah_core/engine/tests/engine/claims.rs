@@ -1,6 +1,7 @@
 //! What a file claims of its sizes is no reason to take that much memory: such a file is an issue, and no other one is.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, NullArray, RecordBatch, StringArray};
@@ -190,16 +191,22 @@ fn lengths(count: u64, first: i64) -> Vec<u8> {
     out
 }
 
-/// A Parquet file of one column of texts in one page, with its values as they are given.
+/// A page of such values as they are, without nulls.
+fn page(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
+    let mut page = Vec::new();
+    field(0x15, 0, &mut page);
+    [values.len() as i64; 2].iter().for_each(|&length| field(0x15, length, &mut page));
+    page.push(0x2c);
+    field(0x15, count, &mut page);
+    [encoding, 3, 3].iter().for_each(|&encoding| field(0x15, encoding, &mut page));
+    page.extend([0, 0]);
+    page.extend(values);
+    page
+}
+
+/// A Parquet file of one column of texts in one page.
 fn texts(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
-    let mut file = b"PAR1".to_vec();
-    field(0x15, 0, &mut file);
-    [values.len() as i64; 2].iter().for_each(|&length| field(0x15, length, &mut file));
-    file.push(0x2c);
-    field(0x15, count, &mut file);
-    [encoding, 3, 3].iter().for_each(|&encoding| field(0x15, encoding, &mut file));
-    file.extend([0, 0]);
-    file.extend(values);
+    let file = [b"PAR1", &page(encoding, count, values)[..]].concat();
     footer(file, "required binary s (UTF8);", Compression::UNCOMPRESSED, count, 4, None)
 }
 
@@ -307,6 +314,71 @@ fn a_manifest_that_claims_what_it_has_no_room_for() {
         let error = spec("verify", &tree.path()).option("manifest", manifest.to_str().unwrap()).fails();
         let told = error.to_string();
         assert!(told.contains("is not a checksum result") && told.contains(words), "{told}");
+    }
+}
+
+/// A file of columns of one page each, as they are: what is said of a column in the schema, and its page.
+fn pages(columns: &[(&str, Vec<u8>)], rows: i64) -> Vec<u8> {
+    let (mut file, mut places) = (b"PAR1".to_vec(), Vec::new());
+    for (_, page) in columns {
+        places.push((file.len() as i64, page.len() as i64));
+        file.extend(page);
+    }
+    let fields: String = columns.iter().map(|(column, _)| *column).collect();
+    let schema = parse_message_type(&format!("message m {{ {fields} }}")).unwrap();
+    let schema = Arc::new(SchemaDescriptor::new(Arc::new(schema)));
+    let chunks = places.iter().enumerate().map(|(place, &(at, length))| {
+        let chunk = ColumnChunkMetaData::builder(schema.column(place)).set_encodings(vec![Encoding::PLAIN]);
+        let chunk = chunk.set_num_values(rows).set_data_page_offset(at);
+        chunk.set_total_compressed_size(length).set_total_uncompressed_size(length).build().unwrap()
+    });
+    let group = RowGroupMetaData::builder(Arc::clone(&schema)).set_num_rows(rows).set_column_metadata(chunks.collect());
+    let metadata = FileMetaData::new(1, rows, None, None, Arc::clone(&schema), None);
+    let metadata = ParquetMetaData::new(metadata, vec![group.build().unwrap()]);
+    ParquetMetaDataWriter::new(&mut file, &metadata).finish().unwrap();
+    file
+}
+
+#[test]
+fn shards_of_earlier_runs_that_claim_what_they_have_no_room_for() {
+    let tree = Tree::new();
+    tree.file("a", "");
+    let meta = std::fs::metadata(tree.at("a")).unwrap();
+    let number = |number: i64| page(0, 1, &number.to_le_bytes());
+    let text = |text: &str| page(0, 1, &[&(text.len() as u32).to_le_bytes(), text.as_bytes()].concat());
+    let time = |seconds: i64, nanoseconds: i64| number(seconds * 1_000_000_000 + nanoseconds);
+    let planted = |path: Vec<u8>, digest: Vec<u8>| {
+        let moment = |name: &str| format!("required int64 {name} (TIMESTAMP(NANOS,true));");
+        let (modified, changed) = (moment("modified"), moment("changed"));
+        let columns = [
+            ("required binary path (UTF8);", path),
+            ("required int64 size_bytes;", number(0)),
+            (&modified, time(meta.mtime(), meta.mtime_nsec())),
+            (&changed, time(meta.ctime(), meta.ctime_nsec())),
+            ("required int64 inode (INTEGER(64,false));", number(meta.ino() as i64)),
+            ("required binary blake3 (UTF8);", digest),
+            ("required binary path_raw;", text("a")),
+        ];
+        let shard = tree.beside("earlier/result/part-00000.parquet");
+        std::fs::create_dir_all(shard.parent().unwrap()).unwrap();
+        std::fs::write(&shard, pages(&columns, 1)).unwrap();
+        let job = spec("checksum", &tree.path()).option("algorithms", serde_json::json!(["blake3"]));
+        job.baselines(serde_json::json!({"checksum": [shard]})).run()
+    };
+    let digest = "0".repeat(64);
+    let done = planted(text("a"), text(&digest));
+    assert_eq!(done.summary()["reused_files"], 1, "what claims nothing false is taken over: {}", done.outcome);
+    // Lengths of 2^40 texts, a page that unpacks to 2 GiB, one that is longer than its file, and one that has no end.
+    let far = [&lengths(1 << 40, 1)[..], &[b'x'; 64]].concat();
+    let mut header = Vec::new();
+    [0, i64::from(i32::MAX), 64].iter().for_each(|&number| field(0x15, number, &mut header));
+    header.extend([0x2c, 0x15, 2, 0x15, 0, 0x15, 6, 0x15, 6, 0, 0]);
+    for hostile in [page(6, 1, &far), page(7, 1, &far), header.clone(), [&header[..], &[7; 64]].concat(), vec![7; 64]] {
+        for done in [planted(hostile.clone(), text(&digest)), planted(text("a"), hostile)] {
+            assert_eq!(done.summary()["reused_files"], 0, "{}", done.outcome);
+            assert_eq!(done.by_path("result")[&b"a"[..]].text("blake3"), blake3::hash(b"").to_hex().as_str());
+            assert!(done.issues().is_empty(), "{:?}", done.issues());
+        }
     }
 }
 

@@ -32,7 +32,6 @@ mod reading;
 mod sample;
 mod source;
 mod split;
-mod weight;
 mod work;
 mod workbook;
 

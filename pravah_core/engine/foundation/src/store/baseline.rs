@@ -8,38 +8,35 @@
 //! left out. Where what was found of a file stands in several tables, only those of one [`Run`] belong together: a file
 //! that was begun by an attempt and ended by the next one has rows in both.
 //!
-//! Memory: the shards' columns that are asked for, and 16 bytes a row.
+//! Memory: the shards' columns that are asked for, 16 bytes for each of their texts, and 16 bytes a row.
 
 mod reused;
+mod shard;
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int32Type, Int64Type, TimestampNanosecondType, UInt64Type};
+use arrow_array::types::{Int64Type, TimestampNanosecondType, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int64Array, RecordBatch, StringArray, TimestampNanosecondArray, UInt64Array,
+    Array, ArrayRef, BinaryViewArray, Int64Array, RecordBatch, StringViewArray, TimestampNanosecondArray, UInt64Array,
 };
 use arrow_schema::{Schema, SchemaRef};
 use foldhash::fast::RandomState;
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use rayon::prelude::*;
 
 pub use self::reused::Reused;
+pub use self::shard::{ShardRows, columns_of};
+use self::shard::{all_parts, parts};
 use crate::base::error::Result;
 use crate::base::hash::hash;
 use crate::base::meta::FileState;
 use crate::base::meta::Meta;
-use crate::base::pool::compute_pool;
 use crate::base::sync::lock;
 use crate::store::columns::Columns;
 
 /// Columns by which a file is known; a table that may be a baseline has them all.
 const KNOWN_BY: [&str; 6] = ["path", "path_raw", "size_bytes", "modified", "changed", "inode"];
-const BATCH_ROWS: usize = 64 << 10;
 
 /// The columns of a table that may be a baseline: those of [`known_by`], and its own.
 #[macro_export]
@@ -127,60 +124,6 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Some columns of a shard that is true for `mark`, so many rows at once; none when it is not, lacks one, or is no
-/// shard.
-pub fn columns_of(
-    path: &Path,
-    mark: Option<&str>,
-    columns: &[&str],
-    batch_rows: usize,
-) -> Option<ParquetRecordBatchReader> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).ok()?).ok()?;
-    let schema = builder.schema();
-    if columns.iter().any(|name| schema.field_with_name(name).is_err())
-        || mark.is_some_and(|mark| schema.metadata().get(MARK).is_none_or(|found| found != mark))
-    {
-        return None;
-    }
-    let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
-    builder.with_projection(mask).with_batch_size(batch_rows).build().ok()
-}
-
-/// The parts of some shards in their order, read side by side: nothing else of a job can begin before its baseline is
-/// there.
-fn all_parts(shards: &[&Path], (run, mark): (u32, Option<&str>), values: &[&str]) -> Vec<Part> {
-    let batches = |path: &Path, columns: &[&str]| -> Vec<RecordBatch> {
-        let read = columns_of(path, mark, columns, BATCH_ROWS);
-        read.into_iter().flatten().map_while(std::result::Result::ok).collect()
-    };
-    let read = |path: &&Path| -> Vec<Part> {
-        if values.is_empty() {
-            return parts(path, (run, mark), values, BATCH_ROWS).collect();
-        }
-        // One shard may be most of all.
-        let (known, of_values) = rayon::join(|| batches(path, &KNOWN_BY), || batches(path, values));
-        known.iter().zip(&of_values).map_while(|(known, of)| Part::of(run, known, of, values)).collect()
-    };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let all: Vec<Vec<Part>> = match compute_pool(threads) {
-        Ok(pool) => pool.install(|| shards.par_iter().map(read).collect()),
-        Err(_) => shards.iter().map(read).collect(),
-    };
-    all.into_iter().flatten().collect()
-}
-
-fn parts(
-    path: &Path,
-    (run, mark): (u32, Option<&str>),
-    values: &[&str],
-    batch_rows: usize,
-) -> impl Iterator<Item = Part> {
-    let wanted: Vec<&str> = KNOWN_BY.iter().chain(values).copied().collect();
-    let batches = columns_of(path, mark, &wanted, batch_rows).into_iter().flatten();
-    // What came before a part that is broken is whole.
-    batches.map_while(std::result::Result::ok).map_while(move |batch| Part::of(run, &batch, &batch, values))
-}
-
 /// Do something with each row of a shard of run number `run` that is true for `mark`, so many in memory at once.
 ///
 /// # Errors
@@ -228,8 +171,8 @@ pub struct Baseline {
 struct Part {
     /// Number of the run that it is of.
     run: u32,
-    path: StringArray,
-    raw: BinaryArray,
+    path: StringViewArray,
+    raw: BinaryViewArray,
     size: Int64Array,
     modified: TimestampNanosecondArray,
     changed: TimestampNanosecondArray,
@@ -245,8 +188,8 @@ impl Part {
         let time = |name: &str| Some(column(name)?.as_primitive_opt::<TimestampNanosecondType>()?.clone());
         Some(Self {
             run,
-            path: column("path")?.as_string_opt()?.clone(),
-            raw: column("path_raw")?.as_binary_opt()?.clone(),
+            path: column("path")?.as_string_view_opt()?.clone(),
+            raw: column("path_raw")?.as_binary_view_opt()?.clone(),
             size: column("size_bytes")?.as_primitive_opt::<Int64Type>()?.clone(),
             modified: time("modified")?,
             changed: time("changed")?,
@@ -355,23 +298,14 @@ impl<'a> Row<'a> {
 
     /// A value that is bytes; none where there are none.
     pub fn bytes(&self, value: usize) -> Option<&'a [u8]> {
-        let column = self.part.values.get(value)?.as_binary_opt::<i32>()?;
+        let column = self.part.values.get(value)?.as_binary_view_opt()?;
         column.is_valid(self.row).then(|| column.value(self.row))
     }
 
     /// A value that is a text; none where there is none.
     pub fn text(&self, value: usize) -> Option<&'a str> {
-        let column = self.part.values.get(value)?;
-        if column.is_null(self.row) {
-            return None;
-        }
-        match column.as_string_opt::<i32>() {
-            Some(texts) => Some(texts.value(self.row)),
-            None => {
-                let few = column.as_dictionary_opt::<Int32Type>()?;
-                Some(few.values().as_string_opt::<i32>()?.value(few.key(self.row)?))
-            }
-        }
+        let column = self.part.values.get(value)?.as_string_view_opt()?;
+        column.is_valid(self.row).then(|| column.value(self.row))
     }
 
     /// A value that is an integer; none where there is none.

@@ -14,7 +14,6 @@ use super::format::Format;
 use super::head::{Head, Origin};
 use super::piece::{Piece, give};
 use super::reading::{FileReading, Open, Shared};
-use super::weight;
 use super::work::Work;
 use super::workbook::SheetOfBook;
 use crate::base::error::{EngineError, Result};
@@ -26,6 +25,7 @@ use crate::run::context::Context;
 use crate::tabular::json::Shape;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
+use crate::tabular::weight;
 
 /// The name of the stage in which they are read.
 pub const STAGE: &str = "reread";

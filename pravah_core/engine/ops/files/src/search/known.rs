@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{BooleanArray, RecordBatch};
+use arrow_array::{ArrayRef, BinaryArray, BooleanArray, RecordBatch, StringArray};
 use arrow_select::filter::filter_record_batch;
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
@@ -28,6 +29,7 @@ use pravah_foundation::store::baseline::{Baseline, Paths, Row, Run, Shards, Take
 use pravah_foundation::store::columns::{Column, Columns, schema};
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::Staged;
+use pravah_foundation::tabular::weight;
 
 /// The columns of `searched`.
 pub const SEARCHED: &[Column] = kept![
@@ -43,8 +45,9 @@ const VALUES: [&str; 7] = ["packed", "binary", "left_early", "read_bytes", "line
 /// Where [`VALUES`] has the matches.
 const MATCHES: usize = 5;
 
-/// Rows that are copied at once.
+/// Rows that are copied at once, and bytes of text where a row has no more.
 const COPIED_ROWS: usize = 8192;
+const COPIED_BYTES: usize = 8 << 20;
 
 /// What a file's counts and lines are true for.
 pub fn mark(options: &SearchOptions) -> String {
@@ -155,8 +158,10 @@ impl KnownMatches {
             let mut sheet = Sheet::kept(&shared.context.sink, table("result"), RESULT, &self.mark);
             for batch in reader {
                 shared.context.control.check()?;
-                let rows = batch.map_err(|error| error.to_string()).and_then(|batch| those_of(&batch, paths));
-                sheet.write(&rows.map_err(|message| lost(shard, &message))?)?;
+                let rows = batch.and_then(|batch| those_of(&batch, paths));
+                for rows in rows.map_err(|message| lost(shard, &message))? {
+                    sheet.write(&rows)?;
+                }
             }
             sheet.stage()
         });
@@ -185,14 +190,30 @@ fn lines_of(run: &Run<'_>, mark: &str) -> HashMap<u64, u64, RandomState> {
 
 /// Each row's path.
 fn paths(batch: &RecordBatch) -> Option<impl Iterator<Item = &[u8]>> {
-    let path = batch.column_by_name("path")?.as_string_opt::<i32>()?;
-    let raw = batch.column_by_name("path_raw")?.as_binary_opt::<i32>()?;
+    let path = batch.column_by_name("path")?.as_string_view_opt()?;
+    let raw = batch.column_by_name("path_raw")?.as_binary_view_opt()?;
     Some(path.iter().zip(raw).map(|(path, raw)| raw.or(path.map(str::as_bytes)).unwrap_or_default()))
 }
 
-fn those_of(batch: &RecordBatch, taken: &Paths) -> std::result::Result<RecordBatch, String> {
+/// Those rows, some at a time: many may share one long text.
+fn those_of(batch: &RecordBatch, taken: &Paths) -> std::result::Result<Vec<RecordBatch>, String> {
     let paths = paths(batch).ok_or("it has no paths")?;
     let is_taken: BooleanArray = paths.map(|path| Some(taken.contains(path))).collect();
     let rows = filter_record_batch(batch, &is_taken).map_err(|error| error.to_string())?;
-    RecordBatch::try_new(schema(RESULT), rows.columns().to_vec()).map_err(|error| error.to_string())
+    weight::parts(rows, COPIED_ROWS, COPIED_BYTES).map(|part| written_out(&part?)).collect()
+}
+
+/// Rows of views as the table has them.
+fn written_out(rows: &RecordBatch) -> std::result::Result<RecordBatch, String> {
+    let plain = |column: &ArrayRef| -> ArrayRef {
+        if let Some(texts) = column.as_string_view_opt() {
+            return Arc::new(texts.iter().collect::<StringArray>());
+        }
+        match column.as_binary_view_opt() {
+            Some(bytes) => Arc::new(bytes.iter().collect::<BinaryArray>()),
+            None => Arc::clone(column),
+        }
+    };
+    let columns = rows.columns().iter().map(plain).collect();
+    RecordBatch::try_new(schema(RESULT), columns).map_err(|error| error.to_string())
 }
