@@ -8,5 +8,6 @@ pub mod holes;
 pub mod manifest;
 pub mod pack;
 pub mod package;
+pub mod spool;
 pub mod unpack;
 pub mod xattrs;

@@ -14,6 +14,7 @@ use parquet::basic::{Compression, Encoding};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use serde_json::Value;
 
+use crate::books;
 use crate::common::run::{Spec, spec};
 use crate::common::tree::Tree;
 use crate::example::run;
@@ -220,6 +221,60 @@ fn blocks_of_avro_that_are_large_or_become_so() {
         for outcome in measured("a large block of Avro", MOST_MIB, &tree, readers(&tree)) {
             assert_eq!(outcome["counts"]["issues"].as_u64(), Some(issues), "{outcome}");
             assert_eq!(records(&outcome), if issues == 0 { rows } else { 0 });
+        }
+    }
+}
+
+/// A row of a workbook with so many cells of its shared text of that number.
+fn shared(text: usize, cells: usize) -> String {
+    format!("<row>{}</row>", format!("<c t=\"s\"><v>{text}</v></c>").repeat(cells))
+}
+
+#[test]
+fn a_workbook_of_many_texts() {
+    let tree = Tree::new();
+    let text = |number: usize| format!("{:0>125}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).repeat(8);
+    let texts: Vec<String> = (0..200_000).map(text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let rows: String = (0..texts.len()).map(|row| shared(row * 7919 % texts.len(), 1)).collect();
+    tree.file("a.xlsx", books::book("", &texts, &[("S", "", &rows)]));
+    for outcome in measured("workbook with 200 MB of texts", MOST_MIB, &tree, readers(&tree)) {
+        assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (200_000, Some(0)), "{outcome}");
+    }
+}
+
+#[test]
+fn one_long_text_in_many_cells_of_a_workbook() {
+    let long = "x".repeat(1 << 20);
+    let row = shared(0, 16_384);
+    let spreadsheet = |rows: &str| {
+        let content = format!(
+            "<office:document-content><office:spreadsheet><table:table table:name=\"S\">{rows}</table:table>\
+             </office:spreadsheet></office:document-content>"
+        );
+        books::zip(&[("content.xml", content.as_bytes())])
+    };
+    let cell = |content: &str| {
+        let cell = "<table:table-cell office:value-type=\"string\" table:number-columns-repeated=\"16384\">";
+        format!("<table:table-row>{cell}{content}</table:table-cell></table:table-row>")
+    };
+    for (name, content) in [
+        ("a.xlsx", books::book("", &[&long], &[("S", "", &row)])),
+        ("a.ods", spreadsheet(&cell(&format!("<text:p>{long}</text:p>")))),
+        (
+            "blanks.ods",
+            spreadsheet(&cell(&format!("<text:p>{}</text:p>", "<text:s text:c=\"32768\"/>".repeat(1 << 17)))),
+        ),
+        ("pieces.xlsx", {
+            let pieces = format!("<t>{}</t>", "x".repeat(1 << 20)).repeat(200);
+            let row = format!("<row><c t=\"inlineStr\"><is>{pieces}</is></c></row>");
+            books::book("", &[], &[("S", "", &row)])
+        }),
+    ] {
+        let tree = Tree::new();
+        tree.file(name, content);
+        for outcome in measured(name, MOST_MIB, &tree, readers(&tree)) {
+            assert_eq!((records(&outcome), outcome["counts"]["issues"].as_u64()), (0, Some(1)), "{outcome}");
         }
     }
 }

@@ -6,6 +6,7 @@
 mod book;
 mod cells;
 mod lines;
+mod oddness;
 mod open;
 mod serial;
 mod strings;
@@ -14,7 +15,8 @@ pub mod xml;
 
 pub use book::{Book, SheetKind, SheetListed, book, relations};
 pub use cells::{SheetParts, read};
-pub use lines::{Beginning, Oddness, RowEnd, SheetExtent, SheetLines, place};
+pub use lines::{Beginning, RowEnd, SheetExtent, SheetLines, place};
+pub use oddness::Oddness;
 pub use open::{open_sheets, read_open};
 pub use serial::{CellFormat, Epoch};
 pub use strings::Strings;

@@ -49,7 +49,7 @@ impl<T: RecordHandler> Shared<T> {
         let file = File::from(opened.try_clone()?);
         let mut listed = None;
         reader.unchanged(&opened, |_| {
-            listed = Some(Workbook::open(file).and_then(|book| Ok((book.texts()?, book.sheets(path)?))));
+            listed = Some(Workbook::open(file).and_then(|book| Ok((book.texts(&self.directory)?, book.sheets(path)?))));
             Ok(())
         })?;
         let Some(listed) = listed else { return Ok(()) };
@@ -147,7 +147,7 @@ struct Giving<T: RecordHandler> {
 impl<T: RecordHandler> SheetReading<'_, T> {
     fn read(&mut self, file: File, texts: Option<&BookTexts>) -> std::result::Result<Done, Stop> {
         let book = Workbook::open(file)?;
-        let own = if texts.is_none() { Some(book.texts()?) } else { None };
+        let own = if texts.is_none() { Some(book.texts(&self.shared.directory)?) } else { None };
         let Some(texts) = texts.or(own.as_ref()) else { return Ok(Done::Empty) };
         let sheet = self.sheet.clone();
         let packed = book.packed_bytes(&sheet);

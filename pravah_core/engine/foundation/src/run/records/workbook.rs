@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use super::later::Stop;
 use crate::base::issue::IssueKind;
@@ -87,17 +88,17 @@ impl Workbook {
         Ok(Self { package, is_open: true })
     }
 
-    /// What the cells of its sheets refer to.
+    /// What the cells of its sheets refer to; much of it is put into `directory`, without a name.
     ///
     /// # Errors
     /// In words: why that cannot be read.
-    pub fn texts(&self) -> Result<BookTexts, Unreadable> {
+    pub fn texts(&self, directory: &Path) -> Result<BookTexts, Unreadable> {
         if self.is_open {
             return Ok(BookTexts::default());
         }
         let package = &self.package;
         let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
-        let strings = optional("xl/sharedStrings.xml")?.map(Strings::read).transpose()?;
+        let strings = optional("xl/sharedStrings.xml")?.map(|part| Strings::read(part, directory)).transpose()?;
         let styles = optional("xl/styles.xml")?.map(Styles::read).transpose()?;
         Ok(BookTexts { strings: strings.unwrap_or_default(), styles: styles.unwrap_or_default() })
     }

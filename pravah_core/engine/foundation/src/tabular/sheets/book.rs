@@ -12,6 +12,28 @@ pub(super) const MOST_SHEETS: usize = 10_000;
 /// Bytes of a name; programs allow 31 characters.
 const NAME_BYTES: usize = 200;
 
+/// Bytes of all names that something is found by, and what each one takes besides.
+const NAMES_BYTES: usize = 16 << 20;
+const NAME_OWN_BYTES: usize = 64;
+
+/// What all names so far take.
+#[derive(Debug, Default)]
+pub(super) struct NameBytes(usize);
+
+impl NameBytes {
+    /// One more, of so many bytes.
+    ///
+    /// # Errors
+    /// In words: these are too many.
+    pub fn add(&mut self, bytes: usize) -> Result<(), Unreadable> {
+        self.0 = self.0.saturating_add(bytes).saturating_add(NAME_OWN_BYTES);
+        if self.0 > NAMES_BYTES {
+            return Err((IssueKind::TooLarge, format!("has names of more than {NAMES_BYTES} bytes")));
+        }
+        Ok(())
+    }
+}
+
 /// What a workbook says of itself.
 #[derive(Debug, Default)]
 pub struct Book {
@@ -46,7 +68,7 @@ pub enum SheetKind {
 /// # Errors
 /// In words: why it cannot be read.
 pub fn book(part: impl Read) -> Result<Book, Unreadable> {
-    let (mut book, mut xml) = (Book::default(), Xml::new(part));
+    let (mut book, mut xml, mut names) = (Book::default(), Xml::new(part), NameBytes::default());
     loop {
         match xml.event()? {
             Event::Start(start) => match start.local_name().as_ref() {
@@ -59,9 +81,11 @@ pub fn book(part: impl Read) -> Result<Book, Unreadable> {
                     }
                     let name = attribute(&start, b"name").unwrap_or_default();
                     let state = attribute(&start, b"state");
+                    let relation = attribute(&start, b"id").unwrap_or_default();
+                    names.add(relation.len())?;
                     book.sheets.push(SheetListed {
                         name: named(&name, &book.sheets),
-                        relation: attribute(&start, b"id").unwrap_or_default(),
+                        relation,
                         is_hidden: matches!(state.as_deref(), Some("hidden" | "veryHidden")),
                     });
                 }
@@ -99,7 +123,7 @@ pub(super) fn named(name: &str, others: &[SheetListed]) -> String {
 /// # Errors
 /// In words: why it cannot be read.
 pub fn relations(part: impl Read, folder: &str) -> Result<HashMap<String, (SheetKind, String)>, Unreadable> {
-    let (mut relations, mut xml) = (HashMap::new(), Xml::new(part));
+    let (mut relations, mut xml, mut names) = (HashMap::new(), Xml::new(part), NameBytes::default());
     loop {
         match xml.event()? {
             Event::Start(start) if start.local_name().as_ref() == b"Relationship" => {
@@ -113,6 +137,7 @@ pub fn relations(part: impl Read, folder: &str) -> Result<HashMap<String, (Sheet
                     None => format!("{folder}{target}"),
                 };
                 let id = attribute(&start, b"Id").unwrap_or_default();
+                names.add(id.len() + target.len())?;
                 relations.insert(id, (if is_other { SheetKind::Other } else { SheetKind::Cells }, target));
             }
             Event::Eof => return Ok(relations),

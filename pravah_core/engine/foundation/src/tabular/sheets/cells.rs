@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::lines::{RowEnd, SheetLines};
 use super::serial::{self, CellFormat, Epoch};
-use super::strings::{self, Strings};
+use super::strings::{self, Strings, StringsWindow};
 use super::styles::Styles;
 use super::xml::{BytesStart, Event, Unreadable, Xml, push_text};
 
@@ -55,8 +55,9 @@ pub fn read<E: From<Unreadable>>(
     lines: &mut SheetLines,
     mut row: impl FnMut(&mut SheetLines) -> Result<(), E>,
 ) -> Result<RowEnd, E> {
+    let window = StringsWindow::default();
     let mut reading =
-        Reading { parts, cell: Cell::default(), next: 0, in_cell: false, is_text: false, phonetic: false };
+        Reading { parts, cell: Cell::default(), next: 0, in_cell: false, is_text: false, phonetic: false, window };
     let mut xml = Xml::new(part);
     loop {
         match xml.event()? {
@@ -88,6 +89,7 @@ struct Reading<'a> {
     in_cell: bool,
     is_text: bool,
     phonetic: bool,
+    window: StringsWindow,
 }
 
 impl Reading<'_> {
@@ -152,13 +154,15 @@ impl Reading<'_> {
         }
         match kind {
             Kind::Number => number(lines, column, value, self.parts.styles.shown(style), self.parts.epoch),
-            Kind::Shared => match decimal(value).and_then(|number| self.parts.strings.get(number as usize)) {
-                Some(text) => lines.text(column, text),
-                None => {
-                    let message = format!("refers to a text that it lacks in {}", lines.place(column));
-                    return Err((crate::base::issue::IssueKind::Malformed, message));
+            Kind::Shared => {
+                match self.parts.strings.get(decimal(value).map_or(u64::MAX, u64::from), &mut self.window)? {
+                    Some(text) => lines.text(column, text),
+                    None => {
+                        let message = format!("refers to a text that it lacks in {}", lines.place(column));
+                        return Err((crate::base::issue::IssueKind::Malformed, message));
+                    }
                 }
-            },
+            }
             Kind::Text if memchr::memmem::find(value, b"_x").is_some() => {
                 let mut text = Vec::new();
                 strings::unescape(value, &mut text);

@@ -3,9 +3,8 @@
 //! How wide the table is, the first rows tell: what follows is written as it comes. Where a later row is wider, the
 //! sheet has to be read again with an extent that is known.
 
-use std::collections::BTreeMap;
-
-use super::xml::Unreadable;
+use super::oddness::Oddness;
+use super::xml::{LONGEST_TEXT_BYTES, Unreadable};
 use crate::base::issue::IssueKind;
 use crate::tabular::csv;
 
@@ -23,23 +22,6 @@ pub struct SheetExtent {
     pub left: u32,
     /// Behind the last.
     pub right: u32,
-}
-
-/// What is odd about a sheet.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Oddness {
-    /// Cells that hold an error, by the error.
-    pub errors: BTreeMap<String, u64>,
-    /// The first of them.
-    pub first_error: Option<String>,
-    /// Formulas of which the file does not say what they give.
-    pub uncomputed: u64,
-    /// The first of them.
-    pub first_uncomputed: Option<String>,
-    /// Cells that say they are numbers, and are none.
-    pub no_numbers: u64,
-    /// Cells that are merged of several.
-    pub merged: u64,
 }
 
 /// What the beginning of a sheet tells.
@@ -96,38 +78,6 @@ pub struct SheetLines {
     measured: Option<Option<SheetExtent>>,
     /// What is odd.
     pub oddness: Oddness,
-}
-
-impl Oddness {
-    /// What is to be told, in words.
-    pub fn notes(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        if let Some(first) = &self.first_error {
-            let all: u64 = self.errors.values().sum();
-            let kinds: Vec<String> = self.errors.iter().map(|(error, count)| format!("{error}: {count}")).collect();
-            notes.push(format!(
-                "errors in cells: {all} ({}), the first in {first}; they are read as null",
-                kinds.join(", ")
-            ));
-        }
-        if let Some(first) = &self.first_uncomputed {
-            notes.push(format!(
-                "formulas without a saved result: {}, the first in {first}; they are read as null. Open the file in a \
-                 spreadsheet program and save it",
-                self.uncomputed
-            ));
-        }
-        if self.no_numbers > 0 {
-            notes.push(format!("numbers that are not valid: {}; they are read as text", self.no_numbers));
-        }
-        if self.merged > 0 {
-            notes.push(format!(
-                "merged cells: {}; the value is in the first cell of each, the others are empty",
-                self.merged
-            ));
-        }
-        notes
-    }
 }
 
 impl SheetLines {
@@ -210,6 +160,14 @@ impl SheetLines {
     /// # Errors
     /// It cannot.
     pub fn check(&self, column: u32) -> Result<(), Unreadable> {
+        // Many cells may share one long text.
+        if self.text.len() - self.open_at > LONGEST_TEXT_BYTES {
+            let message = format!(
+                "has a row of more than {LONGEST_TEXT_BYTES} bytes, at {}; what follows was not read",
+                place(self.row, column)
+            );
+            return Err((IssueKind::TooLarge, message));
+        }
         if column < MOST_COLUMNS && column >= self.next {
             return Ok(());
         }

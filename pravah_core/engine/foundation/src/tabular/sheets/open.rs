@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::ops::Range;
 
-use super::book::{MOST_SHEETS, SheetListed, named};
+use super::book::{MOST_SHEETS, NameBytes, SheetListed, named};
 use super::cells;
 use super::lines::{MOST_COLUMNS, MOST_ROWS, RowEnd, SheetLines};
 use super::serial::{CellFormat, Epoch};
-use super::xml::{BytesStart, Event, Unreadable, Xml, attribute, push_text};
+use super::xml::{BytesStart, Event, LONGEST_TEXT_BYTES, Unreadable, Xml, attribute, push_text};
 use crate::base::issue::IssueKind;
 
 /// The sheets of a part.
@@ -17,12 +17,13 @@ use crate::base::issue::IssueKind;
 /// In words: why it cannot be read.
 pub fn open_sheets(part: impl Read) -> Result<Vec<SheetListed>, Unreadable> {
     let (mut sheets, mut xml) = (Vec::<SheetListed>::new(), Xml::new(part));
-    let (mut hidden, mut style) = (HashSet::new(), String::new());
+    let (mut hidden, mut style, mut names) = (HashSet::new(), String::new(), NameBytes::default());
     loop {
         match xml.event()? {
             Event::Start(start) => match start.local_name().as_ref() {
                 b"style" => style = attribute(&start, b"name").unwrap_or_default(),
                 b"table-properties" if attribute(&start, b"display").as_deref() == Some("false") => {
+                    names.add(style.len())?;
                     hidden.insert(style.clone());
                 }
                 b"table" => {
@@ -161,6 +162,7 @@ impl OpenRow {
             b"s" => {
                 let blanks = count(start, b"c", 1 << 15) as usize;
                 self.cell.text.resize(self.cell.text.len() + blanks, b' ');
+                push_text(&Event::Eof, &mut self.cell.text)?;
             }
             b"tab" => self.cell.text.push(b'\t'),
             b"line-break" => self.cell.text.push(b'\n'),
@@ -179,6 +181,9 @@ impl OpenRow {
         }
         if self.next > MOST_COLUMNS {
             return Err((IssueKind::Malformed, format!("has more than {MOST_COLUMNS} columns")));
+        }
+        if self.values.len() > LONGEST_TEXT_BYTES {
+            return Err((IssueKind::TooLarge, format!("has a row of more than {LONGEST_TEXT_BYTES} bytes")));
         }
         let at = self.values.len();
         // What is told in the tag was put in front of the text.
@@ -200,7 +205,10 @@ impl OpenRow {
             lines.begin_row(Some(self.row.saturating_add(number)))?;
             for cells in &self.cells {
                 let value = &self.values[cells.value.clone()];
-                (cells.column..cells.column + cells.count).for_each(|column| write(lines, column, cells.kind, value));
+                for column in cells.column..cells.column + cells.count {
+                    lines.check(column)?;
+                    write(lines, column, cells.kind, value);
+                }
             }
             if lines.end_row() == RowEnd::Wider {
                 return Ok(RowEnd::Wider);

@@ -1,27 +1,43 @@
 //! The texts of a workbook, which its cells refer to by number.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::path::Path;
 
 use super::xml::{Event, Unreadable, Xml, push_text};
 use crate::base::issue::IssueKind;
+use crate::io::spool::{Spool, SpoolWindow};
 
-/// All of them: they are in memory while the sheets are read.
-const MOST_BYTES: usize = 512 << 20;
+/// All of them.
+const MOST_BYTES: u64 = 512 << 20;
+/// What stays in memory while the sheets are read: their bytes, and those of the places where they end.
+const HELD_BYTES: usize = 32 << 20;
+const HELD_ENDS_BYTES: usize = 8 << 20;
+/// Of a place.
+const END_BYTES: u64 = 4;
 
 /// The texts.
 #[derive(Debug, Default)]
 pub struct Strings {
-    text: Vec<u8>,
-    ends: Vec<u32>,
+    text: Spool,
+    ends: Spool,
+}
+
+/// What was looked up last.
+#[derive(Debug, Default)]
+pub struct StringsWindow {
+    text: SpoolWindow,
+    ends: SpoolWindow,
 }
 
 impl Strings {
-    /// Read the part of a workbook that holds them.
+    /// Read the part of a workbook that holds them; many are put into `directory`, without a name.
     ///
     /// # Errors
     /// In words: why it cannot be read.
-    pub fn read(part: impl Read) -> Result<Self, Unreadable> {
-        let (mut strings, mut xml) = (Self::default(), Xml::new(part));
+    pub fn read(part: impl Read, directory: &Path) -> Result<Self, Unreadable> {
+        let (text, ends) = (Spool::new(directory, HELD_BYTES), Spool::new(directory, HELD_ENDS_BYTES));
+        let (mut strings, mut xml) = (Self { text, ends }, Xml::new(part));
+        let mut unescaped = Vec::new();
         let (mut is_text, mut phonetic) = (false, false);
         let mut one = Vec::new();
         loop {
@@ -35,33 +51,53 @@ impl Strings {
                 Event::End(end) => match end.local_name().as_ref() {
                     b"t" => is_text = false,
                     b"rPh" => phonetic = false,
-                    b"si" => strings.push(&one)?,
+                    b"si" => strings.push(&one, &mut unescaped)?,
                     _ => {}
                 },
-                Event::Eof => return Ok(strings),
+                Event::Eof => {
+                    strings.text.end().and_then(|()| strings.ends.end()).map_err(no_room)?;
+                    return Ok(strings);
+                }
                 event if is_text && !phonetic => push_text(&event, &mut one)?,
                 _ => {}
             }
         }
     }
 
-    fn push(&mut self, one: &[u8]) -> Result<(), Unreadable> {
-        unescape(one, &mut self.text);
-        if self.text.len() + 4 * self.ends.len() > MOST_BYTES {
+    fn push(&mut self, one: &[u8], unescaped: &mut Vec<u8>) -> Result<(), Unreadable> {
+        unescaped.clear();
+        unescape(one, unescaped);
+        self.text.push(unescaped).map_err(no_room)?;
+        if self.text.len() + self.ends.len() > MOST_BYTES {
             let message = format!("has texts of more than {MOST_BYTES} bytes");
             return Err((IssueKind::TooLarge, message));
         }
-        self.ends.push(self.text.len() as u32);
-        Ok(())
+        self.ends.push(&(self.text.len() as u32).to_le_bytes()).map_err(no_room)
     }
 
-    /// The text of that number.
+    /// The text of that number, if there is one.
+    ///
+    /// # Errors
+    /// In words: it was put into a file, and that cannot be read.
     #[inline]
-    pub fn get(&self, number: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(number)? as usize;
-        let start = if number == 0 { 0 } else { self.ends[number - 1] as usize };
-        self.text.get(start..end)
+    pub fn get<'a>(&'a self, number: u64, window: &'a mut StringsWindow) -> Result<Option<&'a [u8]>, Unreadable> {
+        let Some(start) = self.end(number, &mut window.ends)? else { return Ok(None) };
+        let Some(end) = self.end(number.saturating_add(1), &mut window.ends)? else { return Ok(None) };
+        self.text.get(start..end, &mut window.text).map_err(no_room)
     }
+
+    /// Where the texts before that number end.
+    #[inline]
+    fn end(&self, number: u64, window: &mut SpoolWindow) -> Result<Option<u64>, Unreadable> {
+        let Some(before) = number.checked_sub(1) else { return Ok(Some(0)) };
+        let at = before.saturating_mul(END_BYTES);
+        let end = self.ends.get(at..at.saturating_add(END_BYTES), window).map_err(no_room)?;
+        Ok(end.and_then(|bytes| bytes.first_chunk()).map(|bytes| u64::from(u32::from_le_bytes(*bytes))))
+    }
+}
+
+fn no_room(error: io::Error) -> Unreadable {
+    (IssueKind::Unreadable, format!("has texts that cannot be kept while its sheets are read: {error}"))
 }
 
 /// A text with its escapes undone: `_x000D_` is a carriage return.
@@ -112,10 +148,14 @@ mod tests {
     fn texts_are_put_together_of_their_runs_without_how_they_are_spoken() {
         let part = "<sst><si><t xml:space=\"preserve\"> a &amp; b</t></si><si><r><t>x</t></r><r><rPr/><t>y&#233;</t></r>\
                     <rPh><t>no</t></rPh></si><si/><si><t>l1\r\nl2_x000D_</t></si></sst>";
-        let strings = Strings::read(part.as_bytes()).unwrap();
-        let all: Vec<_> = (0..5).map(|number| strings.get(number).map(String::from_utf8_lossy)).collect();
+        let strings = Strings::read(part.as_bytes(), Path::new("/nowhere")).unwrap();
+        let mut window = StringsWindow::default();
+        let mut text =
+            |number| strings.get(number, &mut window).unwrap().map(|text| String::from_utf8_lossy(text).into_owned());
+        let all: Vec<_> = (0..5).map(&mut text).collect();
         let all: Vec<_> = all.iter().map(|text| text.as_deref()).collect();
         assert_eq!(all, [Some(" a & b"), Some("xy\u{e9}"), Some(""), Some("l1\nl2\r"), None]);
+        assert_eq!(text(u64::MAX), None);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub use crate::io::package::Unreadable;
 
 /// The longest tag or text.
 const LONGEST_BYTES: usize = 32 << 20;
+/// The longest text of a cell, of all its pieces: no record has room for more.
+pub const LONGEST_TEXT_BYTES: usize = 16 << 20;
 const BUFFER_BYTES: usize = 128 << 10;
 
 /// A reader of XML. An element without content comes as a start and an end.
@@ -60,9 +62,18 @@ fn of_io(error: &io::Error) -> Unreadable {
 /// The text that an event is a piece of.
 ///
 /// # Errors
-/// In words: it is no text.
+/// In words: it is no text, or becomes too long.
 #[inline]
 pub fn push_text(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
+    push_piece(event, out)?;
+    if out.len() > LONGEST_TEXT_BYTES {
+        return Err((IssueKind::TooLarge, format!("has a text of more than {LONGEST_TEXT_BYTES} bytes")));
+    }
+    Ok(())
+}
+
+#[inline]
+fn push_piece(event: &Event<'_>, out: &mut Vec<u8>) -> Result<(), Unreadable> {
     let malformed = |error: String| (IssueKind::Malformed, format!("has malformed XML: {error}"));
     match event {
         // Line ends are one byte, as XML says.

@@ -1,0 +1,52 @@
+//! What is odd about a sheet, and told.
+
+use std::collections::BTreeMap;
+
+/// What is odd about a sheet.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Oddness {
+    /// Cells that hold an error, by the error.
+    pub errors: BTreeMap<String, u64>,
+    /// The first of them.
+    pub first_error: Option<String>,
+    /// Formulas of which the file does not say what they give.
+    pub uncomputed: u64,
+    /// The first of them.
+    pub first_uncomputed: Option<String>,
+    /// Cells that say they are numbers, and are none.
+    pub no_numbers: u64,
+    /// Cells that are merged of several.
+    pub merged: u64,
+}
+
+impl Oddness {
+    /// What is to be told, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(first) = &self.first_error {
+            let all: u64 = self.errors.values().sum();
+            let kinds: Vec<String> = self.errors.iter().map(|(error, count)| format!("{error}: {count}")).collect();
+            notes.push(format!(
+                "errors in cells: {all} ({}), the first in {first}; they are read as null",
+                kinds.join(", ")
+            ));
+        }
+        if let Some(first) = &self.first_uncomputed {
+            notes.push(format!(
+                "formulas without a saved result: {}, the first in {first}; they are read as null. Open the file in a \
+                 spreadsheet program and save it",
+                self.uncomputed
+            ));
+        }
+        if self.no_numbers > 0 {
+            notes.push(format!("numbers that are not valid: {}; they are read as text", self.no_numbers));
+        }
+        if self.merged > 0 {
+            notes.push(format!(
+                "merged cells: {}; the value is in the first cell of each, the others are empty",
+                self.merged
+            ));
+        }
+        notes
+    }
+}
