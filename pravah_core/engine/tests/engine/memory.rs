@@ -310,4 +310,7 @@ fn ten_thousand_columns() {
         let most = if job.0 == "profile" { MOST_OF_MANY_COLUMNS_MIB } else { MOST_MIB };
         assert_eq!(records(&measured("10,000 columns", most, &tree, [job])[0]), 300);
     }
+    let job = spec("convert", &tree.path()).option("prove_values", true);
+    let outcome = &measured("10,000 columns whose values are proven", MOST_MIB, &tree, [("proven", job)])[0];
+    assert_eq!(outcome["results"][0]["summary"]["proven_values"], 3_000_000, "{outcome}");
 }

@@ -82,25 +82,34 @@ pub struct Fingerprints {
     pub records: Fingerprint,
     /// By record of the batch at hand: its values so far.
     rows: Vec<u64>,
+    /// The record of the batch that the next columns begin at.
+    from: usize,
 }
 
 impl Fingerprints {
     /// Of nothing yet.
     pub fn new(columns: usize) -> Self {
-        Self { columns: vec![Fingerprint::default(); columns], records: Fingerprint::default(), rows: Vec::new() }
+        Self {
+            columns: vec![Fingerprint::default(); columns],
+            records: Fingerprint::default(),
+            rows: Vec::new(),
+            from: 0,
+        }
     }
 
     /// Begin a batch of so many records.
     fn begin(&mut self, records: usize) {
         self.rows.clear();
         self.rows.resize(records, 0);
+        self.from = 0;
     }
 
     /// The hashes of a column of the batch, [`NULL`] for nulls; columns come in their order.
     #[inline]
     fn column(&mut self, place: usize, hashes: impl Iterator<Item = u64>) {
         let mut sum = Fingerprint::default();
-        for (row, hash) in self.rows.iter_mut().zip(hashes) {
+        let from = self.from.min(self.rows.len());
+        for (row, hash) in self.rows[from..].iter_mut().zip(hashes) {
             if hash != NULL {
                 sum.add(hash);
             }
@@ -142,6 +151,7 @@ impl Fingerprints {
             self.records.add(xxh3_64(&row.to_le_bytes()));
         }
         self.rows.clear();
+        self.from = 0;
     }
 
     /// Those of both.

@@ -24,14 +24,24 @@ impl Fingerprints {
     /// A column's type has no canonical form; a column is missing.
     pub fn rows(&mut self, layout: &Layout, batch: &RecordBatch) -> Result<(), ArrowError> {
         self.begin(batch.num_rows());
+        self.some(0, layout, batch)?;
+        self.end();
+        Ok(())
+    }
+
+    /// Columns of the batch, the first of which is at a place.
+    ///
+    /// # Errors
+    /// As [`Fingerprints::rows`].
+    pub(super) fn some(&mut self, first: usize, layout: &[ColumnAt], batch: &RecordBatch) -> Result<(), ArrowError> {
         for (place, at) in layout.iter().enumerate() {
+            let place = first + place;
             match *at {
                 ColumnAt::Column(own) if own < batch.num_columns() => self.array(place, batch.column(own))?,
                 ColumnAt::Column(_) => return Err(ArrowError::SchemaError("a column is missing".to_owned())),
                 ColumnAt::Name(hash) => self.column(place, std::iter::repeat_n(hash, batch.num_rows())),
             }
         }
-        self.end();
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{ChunkReader, Length};
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 
 use super::super::failed;
 use super::super::sort::BATCH_ROWS;
-use super::{Fingerprints, Layout};
+use super::{ColumnAt, Fingerprints, Layout};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::Result;
 
@@ -58,11 +59,22 @@ impl Read for From {
     }
 }
 
+/// Columns that are read at once: a reader takes about 80 KiB for each of them.
+const TOGETHER: usize = 256;
+
 /// The fingerprints of a file with such columns.
 ///
 /// # Errors
 /// What the library says; that the job was cancelled.
 pub fn read(file: &Arc<File>, layout: &Layout, control: &Control) -> Result<Fingerprints> {
+    read_some(file, layout, TOGETHER, control)
+}
+
+/// As [`read`], so many columns at once.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_some(file: &Arc<File>, layout: &Layout, together: usize, control: &Control) -> Result<Fingerprints> {
     let file = Places(Arc::clone(file));
     let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
     // Texts as views of their pages: they are hashed where they are.
@@ -77,12 +89,30 @@ pub fn read(file: &Arc<File>, layout: &Layout, control: &Control) -> Result<Fing
     let metadata = views.unwrap_or(plain);
     let group = |group: usize| {
         let mut found = Fingerprints::new(layout.len());
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
-        let reader = reader.with_row_groups(vec![group]).with_batch_size(BATCH_ROWS).build().map_err(failed)?;
-        for batch in reader {
-            control.check()?;
-            found.rows(layout, &batch.map_err(failed)?).map_err(failed)?;
+        let reader = || {
+            let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file.clone(), metadata.clone());
+            reader.with_row_groups(vec![group]).with_batch_size(BATCH_ROWS)
+        };
+        if layout.len() <= together {
+            for batch in reader().build().map_err(failed)? {
+                control.check()?;
+                found.rows(layout, &batch.map_err(failed)?).map_err(failed)?;
+            }
+            return Ok(found);
         }
+        found.begin(usize::try_from(metadata.metadata().row_group(group).num_rows()).map_err(failed)?);
+        for (number, part) in layout.chunks(together).enumerate() {
+            let (columns, part) = among(part);
+            let mask = ProjectionMask::roots(metadata.parquet_schema(), columns);
+            found.from = 0;
+            for batch in reader().with_projection(mask).build().map_err(failed)? {
+                control.check()?;
+                let batch = batch.map_err(failed)?;
+                found.some(number * together, &part, &batch).map_err(failed)?;
+                found.from += batch.num_rows();
+            }
+        }
+        found.end();
         Ok(found)
     };
     let groups = (0..metadata.metadata().num_row_groups()).into_par_iter().map(group);
@@ -93,4 +123,17 @@ pub fn read(file: &Arc<File>, layout: &Layout, control: &Control) -> Result<Fing
             Ok(one)
         },
     )
+}
+
+/// The columns of a file that these are, in its order, and where they are among them.
+fn among(layout: &[ColumnAt]) -> (Vec<usize>, Layout) {
+    let own = |at: &ColumnAt| if let ColumnAt::Column(own) = at { Some(*own) } else { None };
+    let mut columns: Vec<usize> = layout.iter().filter_map(own).collect();
+    columns.sort_unstable();
+    let place = |at: &ColumnAt| match own(at) {
+        Some(own) => ColumnAt::Column(columns.partition_point(|&before| before < own)),
+        None => *at,
+    };
+    let places = layout.iter().map(place).collect();
+    (columns, places)
 }

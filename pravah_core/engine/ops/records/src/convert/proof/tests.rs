@@ -55,7 +55,16 @@ fn written(ids: &[i64], names: Vec<Option<&str>>, prices: &[f64], days: &[i32]) 
 }
 
 fn found(file: File) -> Fingerprints {
-    columns::read(&Arc::new(file), &layout(4), &Control::new()).unwrap()
+    let (file, control) = (Arc::new(file), Control::new());
+    let found = columns::read(&file, &layout(4), &control).unwrap();
+    for together in 1..4 {
+        assert_eq!(columns::read_some(&file, &layout(4), together, &control).unwrap(), found, "{together} at once");
+    }
+    // In another order, and with one that is the name of a folder.
+    let other = vec![ColumnAt::Column(3), ColumnAt::Name(7), ColumnAt::Column(0), ColumnAt::Column(2)];
+    let [all, some] = [4, 3].map(|together| columns::read_some(&file, &other, together, &control).unwrap());
+    assert_eq!(all, some);
+    found
 }
 
 const DAYS: [i32; 4] = [19_782, -719_162, 2_932_896, 0];
