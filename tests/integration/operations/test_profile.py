@@ -113,3 +113,12 @@ def test_frequent_values_are_counted(run_job: RunJob, rows: Rows, tree: TreeBuil
     assert {row["value"]: row["count"] for row in found} == dict(Counter(words))
     lengths = rows(run_job("profile", root))[0]
     assert lengths["mean_length"] == statistics.mean(map(len, words))
+
+
+def test_a_column_of_another_type_is_not_a_renamed_one(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    orders = b"id,amount,day\n1,2.5,2026-01-01\n2,3,2026-01-02\n"
+    people = b"id,name,day\nc1,x,2026-01-01\nc2,y,2026-01-02\n"
+    files = {f"orders-{n}.csv": orders for n in range(6)} | {f"people-{n}.csv": people for n in range(5)}
+    files["orders-7.csv"] = orders.replace(b"amount", b"total")
+    found = rows(run_job("profile", tree(files), options={"delimiter": "comma"}), "datasets")
+    assert [(row["dataset"], row["files"], row["changes"]) for row in found] == [("orders", 7, 1), ("people", 5, 0)]

@@ -1,7 +1,7 @@
 //! Datasets: files that hold one table, found by their columns.
 //!
 //! Two files are alike if at least two of three columns have one name, whatever their order and the names' case and
-//! punctuation, and what is left is a column more or a column renamed at its place. Files without names are alike if
+//! punctuation, and what is left is a column more, or a column of one type renamed at its place. Files without names are alike if
 //! they have as many columns, of one type in two of three. A dataset is whatever is connected by such pairs: a table
 //! whose columns changed over the years is one dataset, and neither the order of files nor who looks at them first
 //! matters. One equal name, such as `id`, connects nothing.
@@ -23,6 +23,8 @@ pub struct ColumnLayout {
     words: Vec<String>,
     /// Types of columns without names.
     kinds: Option<Vec<Option<ValueType>>>,
+    /// By column: families of types that its values had in some file, as bits.
+    families: Vec<u8>,
 }
 
 impl ColumnLayout {
@@ -40,10 +42,17 @@ impl ColumnLayout {
             if *count > 1 { format!("{word}\0{count}") } else { word }
         });
         let words = words.collect();
-        Self { words, kinds: is_nameless.then(|| columns.map(|(_, kind)| kind).collect()) }
+        let kinds = columns.map(|(_, kind)| kind);
+        let families = kinds.clone().map(alike::family).collect();
+        Self { words, kinds: is_nameless.then(|| kinds.collect()), families }
     }
 
-    /// An identifier of what is compared.
+    /// Add what files with the same identifier have.
+    pub fn merge(&mut self, other: &Self) {
+        self.families.iter_mut().zip(&other.families).for_each(|(own, other)| *own |= other);
+    }
+
+    /// An identifier of the names, and of the types of columns without names.
     pub fn id(&self) -> u64 {
         let mut text = Vec::new();
         for word in &self.words {
@@ -140,7 +149,10 @@ mod tests {
                 let names: Vec<String> = (1..=kinds.len()).map(|place| format!("column_{place}")).collect();
                 ColumnLayout::of(names.iter().map(String::as_str).zip(kinds.chars().map(kind)))
             }
-            None => ColumnLayout::of(names.split_whitespace().map(|name| (name, None))),
+            None => ColumnLayout::of(names.split_whitespace().map(|name| match name.split_once(':') {
+                Some((name, letter)) => (name, letter.chars().next().and_then(kind)),
+                None => (name, None),
+            })),
         }
     }
 
@@ -161,6 +173,10 @@ mod tests {
             ("id customer amount created updated", "id amount currency created updated", false),
             ("id customer amount created updated", "id name created updated", false),
             ("a b c", "d e f", false),
+            // A column of another type is not renamed.
+            ("id:i amount:f day:t", "id:t name:t day:t", false),
+            ("id:i amount:f day:t", "id:t total:i day:t", true),
+            ("id:i amount:f day:t", "id:t total day:t", true),
             ("a b c", "#iii", false),
             ("#iit", "#iit", true),
             ("#iit", "#fit", true),

@@ -16,13 +16,13 @@ const NEARLY_ALL: usize = 9;
 impl ColumnLayout {
     /// True for two of one table.
     pub fn is_alike(&self, other: &Self) -> bool {
-        if self == other {
+        if self.words == other.words && self.kinds == other.kinds {
             return true;
         }
         match (&self.kinds, &other.kinds) {
             (None, None) => self.has_names_of(other),
             (Some(one), Some(other)) => {
-                let of_one = one.iter().zip(other).filter(|(one, other)| is_like(**one, **other)).count();
+                let of_one = one.iter().zip(other).filter(|(one, other)| family(**one) & family(**other) > 0).count();
                 one.len() == other.len() && of_one > 0 && of_one >= least_common(one.len())
             }
             _ => false,
@@ -46,30 +46,32 @@ impl ColumnLayout {
 
     /// True if each column that is not of both has another at its place: behind or in front of the same one of both.
     fn is_renamed_in(&self, large: &Self, common: &HashSet<&str>) -> bool {
-        let places = |of: &Self| -> Vec<[Option<String>; 2]> {
+        let places = |of: &Self| -> Vec<([Option<String>; 2], u8)> {
             let word = |place: Option<usize>| place.and_then(|place| of.words.get(place)).cloned();
             let others = of.words.iter().enumerate().filter(|(_, word)| !common.contains(word.as_str()));
-            others.map(|(place, _)| [word(place.checked_sub(1)), word(Some(place + 1))]).collect()
+            others.map(|(place, _)| ([word(place.checked_sub(1)), word(Some(place + 1))], of.families[place])).collect()
         };
         let is_of_both = |word: &Option<String>| word.as_ref().is_none_or(|word| common.contains(word.as_str()));
         let there = places(large);
-        places(self).iter().all(|[before, after]| {
-            there.iter().any(|[other_before, other_after]| {
-                before == other_before && is_of_both(before) || after == other_after && is_of_both(after)
+        places(self).iter().all(|([before, after], family)| {
+            there.iter().any(|([other_before, other_after], other_family)| {
+                let is_there =
+                    before == other_before && is_of_both(before) || after == other_after && is_of_both(after);
+                // A column without values may have any type.
+                is_there && (*family == 0 || *other_family == 0 || family & other_family > 0)
             })
         })
     }
 }
 
-/// True for two types of one kind; a column without values is like no other.
-fn is_like(one: Option<ValueType>, other: Option<ValueType>) -> bool {
-    use ValueType::{Boolean, Date, Float, Integer, Text, Time, Timestamp};
-    matches!(
-        (one, other),
-        (Some(Integer | Float), Some(Integer | Float))
-            | (Some(Date | Timestamp), Some(Date | Timestamp))
-            | (Some(Boolean), Some(Boolean))
-            | (Some(Time), Some(Time))
-            | (Some(Text), Some(Text))
-    )
+/// The family of a type, as a bit; none of a column without values.
+pub fn family(kind: Option<ValueType>) -> u8 {
+    match kind {
+        None => 0,
+        Some(ValueType::Integer | ValueType::Float) => 1,
+        Some(ValueType::Date | ValueType::Timestamp) => 2,
+        Some(ValueType::Boolean) => 4,
+        Some(ValueType::Time) => 8,
+        Some(ValueType::Text) => 16,
+    }
 }

@@ -119,7 +119,11 @@ impl Pools {
             .collect();
         let is_full = |own: &Self| own.layouts.len() >= MOST_LAYOUTS || own.columns + columns.len() > MOST_COLUMNS;
         let pool = match self.known.get(&id) {
-            Some(&place) => Some(self.layouts[place].1),
+            Some(&place) => {
+                let (own, pool) = &mut self.layouts[place];
+                own.merge(&layout);
+                Some(*pool)
+            }
             None if is_full(self) => match self.stray(id, &layout) {
                 Some(pool) => Some(pool),
                 None => return self.left_out += 1,
@@ -160,8 +164,22 @@ impl Pools {
         found
     }
 
+    /// Tell layouts that several threads met what each of them saw.
+    fn share_types(&mut self) {
+        let mut all: HashMap<u64, ColumnLayout> = HashMap::new();
+        for (layout, _) in &self.layouts {
+            all.entry(layout.id()).and_modify(|own| own.merge(layout)).or_insert_with(|| layout.clone());
+        }
+        for (layout, _) in &mut self.layouts {
+            if let Some(all) = all.get(&layout.id()) {
+                layout.merge(all);
+            }
+        }
+    }
+
     /// Pool the layouts of each dataset.
     fn unite(&mut self) {
+        self.share_types();
         let layouts: Vec<&ColumnLayout> = self.layouts.iter().map(|(layout, _)| layout).collect();
         let found = group(&layouts);
         let mut old: Vec<Option<Pool>> = std::mem::take(&mut self.pools).into_iter().map(Some).collect();
