@@ -66,6 +66,8 @@ class PreviewTable(Model):
         parts = [f"{self.format if self.packed is None else f'{self.format} in {self.packed}'}, {self.encoding}"]
         if self.delimiter is not None:
             parts.append(f"delimiter: {self.delimiter} (confidence {self.confidence:.0%}: {self.reason})")
+        elif self.lines:
+            parts.append(f"columns (confidence {self.confidence:.0%}): {self.reason}")
         parts.append(f"header row: {'yes' if self.has_header else 'no'} ({self.header_reason})")
         return ". ".join(part[0].upper() + part[1:].rstrip(".") for part in parts) + "."
 

@@ -73,6 +73,10 @@ Comment = Annotated[Text, *_of(_OF_COMMENTS, "at most 16 bytes without a line en
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
+ColumnWidth = Annotated[
+    str,
+    pydantic.Field(max_length=500, pattern=r"^([^\u0000]*[^\u0000=]=)?\s*[1-9][0-9]{0,6}(\s*-\s*[1-9][0-9]{0,6})?\s*$"),
+]
 ColumnFormat = Annotated[
     str,
     pydantic.Field(max_length=2000, pattern=r"^[^\u0000]+=(date|timestamp|time|number|boolean):[^\u0000]+$"),
@@ -99,9 +103,9 @@ class ReadOptions(Options):
     files: Files = field(
         Files.BY_NAME,
         title="Files",
-        description="By name: csv, tsv, tab, psv, ssv, txt, json, jsonl and ndjson, also compressed (gz, zst, bz2, "
-        "xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm and ods, where each sheet is a table called "
-        "book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
+        description="By name: csv, tsv, tab, psv, ssv, txt, fwf, prn, json, jsonl and ndjson, also compressed (gz, "
+        "zst, bz2, xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm and ods, where each sheet is a table "
+        "called book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
         "auto",
@@ -156,6 +160,17 @@ class ReadOptions(Options):
         description="Encoding of files without a byte order mark. Auto: UTF-8; for a file that is not UTF-8, the "
         f"encoding that its letters suggest, which is reported. {ENCODING_NAMES}",
         category="advanced",
+    )
+    widths: list[ColumnWidth] = field(
+        [],
+        title="Column widths",
+        description="Columns of text with fixed widths, each as its number of characters (8) or as its first and last "
+        "one, counted from 1 (1-8), also with a name (id=8 or id=1-8). Spaces around values are left out. Without any: "
+        "detected, if only spaces stand between the columns of all lines or a line of dashes follows the names.",
+        category="advanced",
+        widget="verbatim",
+        placeholder="detected",
+        max_length=10_000,
     )
     quote: Quote = field(
         "auto",

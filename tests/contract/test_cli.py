@@ -195,6 +195,7 @@ def _requests() -> list[JobRequest]:
         "escape": "backslash",
         "comment": "#",
         "skip_initial_space": "yes",
+        "widths": ["id=8", "9-12"],
         "columns": "union",
         "to": "jsonl",
         "bad_records": "null",

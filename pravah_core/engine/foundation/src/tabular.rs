@@ -5,6 +5,7 @@ pub mod csv;
 pub mod datasets;
 pub mod formats;
 pub mod json;
+pub mod layout;
 pub mod names;
 pub mod pages;
 pub mod sheets;

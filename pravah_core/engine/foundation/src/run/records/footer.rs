@@ -1,7 +1,7 @@
 //! Lines after a table, which are no records of it.
 
+use super::Head;
 use super::first::{around, shown};
-use super::{Format, Head};
 use crate::tabular::csv::find_footer;
 
 /// What follows the last record.
@@ -20,7 +20,7 @@ impl Footer {
     /// all records are in it.
     pub fn of(text: &[u8], head: &Head, wanted: Option<u64>, is_all: bool) -> Option<Self> {
         match wanted {
-            _ if !matches!(head.format, Format::Delimited | Format::Sheet) => None,
+            _ if !head.format.is_laid_out() => None,
             Some(0) => None,
             Some(wanted) => Some(Self::last_lines(text, wanted)),
             None => Self::found(text, head, is_all),

@@ -10,6 +10,8 @@ use crate::tabular::json::{Elements, Learner};
 pub enum Format {
     /// Fields between delimiters.
     Delimited,
+    /// Lines whose columns have fixed widths.
+    FixedWidth,
     /// A JSON object a line.
     JsonLines,
     /// JSON objects in an array, over several lines, or behind each other.
@@ -25,13 +27,15 @@ pub enum Format {
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 19] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 21] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
     (b"psv", Some(Format::Delimited)),
     (b"ssv", Some(Format::Delimited)),
     (b"txt", None),
+    (b"fwf", None),
+    (b"prn", None),
     (b"jsonl", Some(Format::JsonLines)),
     (b"ndjson", Some(Format::JsonLines)),
     (b"json", Some(Format::JsonLines)),
@@ -73,18 +77,29 @@ impl Format {
 
     /// True for lines of text.
     pub fn is_text(self) -> bool {
-        matches!(self, Self::Delimited | Self::JsonLines | Self::Json)
+        matches!(self, Self::Delimited | Self::FixedWidth | Self::JsonLines | Self::Json)
     }
 
-    /// True for text whose records are lines of the file, so that their places can be told.
+    /// True for text whose records are lines of the file, so that these can be told.
+    pub fn has_lines(self) -> bool {
+        matches!(self, Self::Delimited | Self::FixedWidth | Self::JsonLines)
+    }
+
+    /// True for text that is worked on as it stands in the file, so that places in one are places in the other.
     pub fn has_places(self) -> bool {
         matches!(self, Self::Delimited | Self::JsonLines)
+    }
+
+    /// True where lines may stand before a table and after it, and its names are found.
+    pub fn is_laid_out(self) -> bool {
+        matches!(self, Self::Delimited | Self::FixedWidth | Self::Sheet)
     }
 
     /// Its name in messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Delimited => "delimited text",
+            Self::FixedWidth => "fixed-width text",
             Self::JsonLines => "JSON Lines",
             Self::Json => "JSON",
             Self::Parquet => "Parquet",

@@ -12,6 +12,7 @@ use crate::io::codec::Codec;
 use crate::tabular::csv;
 use crate::tabular::csv::{Dialect, Fields, Sniffed};
 use crate::tabular::json::Shape;
+use crate::tabular::layout::Layout;
 use crate::tabular::names::unique;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
@@ -29,6 +30,8 @@ pub struct Head {
     pub format: Format,
     /// The keys of its objects, in JSON.
     pub shape: Option<Arc<Shape>>,
+    /// The columns of lines with fixed widths.
+    pub layout: Option<Arc<Layout>>,
     /// By column: the type that the file itself says its values are of.
     pub declared: Vec<Option<ValueType>>,
     /// The schema of a table.
@@ -137,6 +140,7 @@ impl Head {
             codec,
             format,
             shape: None,
+            layout: None,
             declared: Vec::new(),
             schema: None,
             encoding: Encoding::UTF_8,
@@ -202,6 +206,7 @@ impl Head {
             codec,
             format: Format::Delimited,
             shape: None,
+            layout: None,
             declared: vec![None; names.len()],
             schema: None,
             encoding,
@@ -220,6 +225,24 @@ impl Head {
             is_open: has_header && first.is_open,
             odd_names: if has_header { first.odd } else { (0, 0) },
         }
+    }
+}
+
+impl Head {
+    /// Of text whose records were made by a layout.
+    pub(super) fn laid_out(mut self, layout: &Arc<Layout>) -> Self {
+        self.format = Format::FixedWidth;
+        self.sniffed.reason.clone_from(&layout.reason);
+        self.sniffed.confidence = layout.confidence;
+        self.notes.extend(layout.notes());
+        if let Some(names) = layout.names() {
+            self.names = unique(&names);
+            self.header_reason = "the layout names the columns".to_owned();
+            self.declared = vec![None; self.names.len()];
+            self.sniffed.columns = self.names.len();
+        }
+        self.layout = Some(Arc::clone(layout));
+        self
     }
 }
 

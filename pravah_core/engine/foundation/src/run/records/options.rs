@@ -7,6 +7,7 @@ use super::format::Format;
 use crate::base::error::{EngineError, Result};
 use crate::tabular::csv::{Asked, Lead, Marker};
 use crate::tabular::formats::NULL_WORDS;
+use crate::tabular::layout::Layout;
 use crate::tabular::text::ChosenEncoding;
 
 /// Whether blanks before a field are no part of it.
@@ -64,6 +65,8 @@ pub struct ReadOptions {
     pub null_values: Vec<String>,
     /// How bytes become text.
     pub encoding: ChosenEncoding,
+    /// The columns of fixed-width text, as [`Layout::told`] takes them; none: they are found.
+    pub widths: Vec<String>,
 }
 
 impl Default for ReadOptions {
@@ -80,6 +83,7 @@ impl Default for ReadOptions {
             skip_initial_space: InitialSpace::Auto,
             null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
+            widths: Vec::new(),
         }
     }
 }
@@ -120,6 +124,12 @@ impl ReadOptions {
             )));
         }
         self.dialect()?;
+        Layout::told(&self.widths).map_err(|wrong| EngineError::invalid(format!("options.widths must {wrong}")))?;
+        if !self.widths.is_empty() && self.delimiter != AUTO {
+            return Err(EngineError::invalid(
+                "options.widths must not be set together with options.delimiter".to_owned(),
+            ));
+        }
         for (name, value, most) in [
             ("skip_lines", self.skip_lines, MOST_LINES),
             ("header_rows", self.header_rows, MOST_HEADER_ROWS),
@@ -194,6 +204,17 @@ impl ReadOptions {
         })
     }
 
+    /// The columns of fixed-width text that begins with `start`, told or found. What is said of delimiters says that there
+    /// are some.
+    pub(super) fn layout(&self, start: &[u8]) -> Option<Layout> {
+        if !self.widths.is_empty() {
+            return Layout::told(&self.widths).ok().map(|layout| layout.of(start));
+        }
+        let is_delimited =
+            self.delimiter != AUTO || self.quote != AUTO || self.escape != AUTO || self.comment.is_some();
+        if is_delimited { None } else { Layout::found(start, self.skip_lines.unwrap_or_default()) }
+    }
+
     /// Options that are set and say nothing of files of that format.
     pub(super) fn unfit(&self, format: Format) -> Vec<&'static str> {
         let characters = [
@@ -209,8 +230,9 @@ impl ReadOptions {
             ("footer", self.footer.is_some()),
         ];
         let characters = characters.into_iter().filter(|_| format != Format::Delimited);
-        let rows = rows.into_iter().filter(|_| !matches!(format, Format::Delimited | Format::Sheet));
-        characters.chain(rows).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+        let rows = rows.into_iter().filter(|_| !format.is_laid_out());
+        let widths = [("widths", !self.widths.is_empty())].into_iter().filter(|_| format != Format::FixedWidth);
+        characters.chain(rows).chain(widths).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }
 
     /// True when the file of this name is to be read.

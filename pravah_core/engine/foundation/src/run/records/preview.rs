@@ -131,6 +131,7 @@ impl RecordHandler for Previewer {
     type Plan = ();
 
     fn file(&self, head: &Head, start: &[u8]) -> Result<((), ())> {
+        let start = head.layout.as_ref().map_or(start, |layout| &layout.shown);
         let lines = start.split(|byte| *byte == b'\n').take(SHOWN).map(shown).collect();
         let mut found = lock(&self.found);
         if found.head.is_none() {
@@ -192,6 +193,7 @@ impl Seen {
         let records: Vec<Value> =
             self.records.into_iter().map(|record| json!({"values": record.values, "fields": record.fields})).collect();
         let is_text = head.format.is_text();
+        let has_delimiter = is_text && head.layout.is_none();
         let dialect = head.dialect();
         let byte = |byte: Option<u8>| byte.map(|byte| char::from(byte).to_string());
         json!({
@@ -202,8 +204,8 @@ impl Seen {
                 "format": head.format.name(),
                 "packed": head.codec.map(|codec| codec.name()),
                 "encoding": head.encoding.name(),
-                "delimiter": is_text.then(|| dialect.delimiter_name()),
-                "quote": byte(dialect.quote).filter(|_| is_text),
+                "delimiter": has_delimiter.then(|| dialect.delimiter_name()),
+                "quote": byte(dialect.quote).filter(|_| has_delimiter),
                 "confidence": head.sniffed.confidence,
                 "reason": head.sniffed.reason,
                 "has_header": head.has_header,

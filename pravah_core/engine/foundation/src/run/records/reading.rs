@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use super::format::Format;
 use super::later::KnownFormat;
 use super::options::ReadOptions;
 use super::source::Source;
@@ -96,10 +95,10 @@ impl<T: RecordHandler> Shared<T> {
 
     /// Bytes at the end of a file that are not worked on before what follows its table is known.
     pub(super) fn held_bytes(&self, head: &Head) -> usize {
-        match (head.format, self.options.footer) {
-            (Format::Delimited | Format::Sheet, Some(1..)) => FOOTER_BYTES,
+        match (head.format.is_laid_out(), self.options.footer) {
+            (true, Some(1..)) => FOOTER_BYTES,
             // Small chunks are cut, too.
-            (Format::Delimited | Format::Sheet, None) if head.names.len() > 1 => FOUND_BYTES.min(self.chunk_bytes),
+            (true, None) if head.names.len() > 1 => FOUND_BYTES.min(self.chunk_bytes),
             _ => 0,
         }
     }

@@ -21,6 +21,7 @@ use crate::io::unpack;
 use crate::tabular::csv;
 use crate::tabular::csv::{Cutter, Overlong};
 use crate::tabular::json::{Elements, Learner, Shape};
+use crate::tabular::layout::{Layout, LayoutLines};
 use crate::tabular::split::line_end;
 use crate::tabular::text;
 use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
@@ -46,6 +47,8 @@ pub(super) struct Source<T: RecordHandler> {
     pub origin: Origin,
     format: Option<Format>,
     elements: Elements,
+    /// The columns of lines with fixed widths, once they are known.
+    layout: Option<LayoutLines>,
     /// The keys of its objects, once they are known.
     shape: Option<Arc<Shape>>,
     learning: Option<Learning>,
@@ -78,6 +81,7 @@ impl<T: RecordHandler> Source<T> {
             origin: Origin { path: path.to_vec(), size, codec: None },
             format: None,
             elements: Elements::default(),
+            layout: None,
             shape,
             learning: None,
             known: None,
@@ -199,11 +203,12 @@ impl<T: RecordHandler> Source<T> {
 
     fn text(&mut self, text: &[u8], last: bool) -> Result<()> {
         let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
-        if format != Format::Json {
-            return self.lines(format, text, last);
-        }
         let mut lines = Vec::new();
-        self.elements.lines(text, last, &mut lines);
+        match &mut self.layout {
+            Some(layout) => layout.records(text, last, &mut lines),
+            None if format == Format::Json => self.elements.lines(text, last, &mut lines),
+            None => return self.lines(format, text, last),
+        }
         self.lines(format, &lines, last)
     }
 
@@ -241,12 +246,20 @@ impl<T: RecordHandler> Source<T> {
         if let Some(shape) = &self.shape {
             return Some(Head::of_objects(origin, self.format.unwrap_or(Format::JsonLines), encoding, shape));
         }
-        let sniffed = csv::sniff(start, &options.asked());
+        let layout = self.layout.as_ref().map(|lines| &lines.layout);
+        let asked = layout.map_or_else(|| options.asked(), |_| csv::Asked::made(options.skip_lines));
+        let sniffed = csv::sniff(start, &asked);
         let is_whole = !may_wait || sniffed.ends_a_record(start);
         let is_skipped = !may_wait || lines(start) > options.skip_lines.unwrap_or_default();
         let is_guessed = options.encoding == ChosenEncoding::AUTO && encoding.1 == 0;
         (is_whole && is_skipped).then(|| {
-            let mut head = Head::of(origin, encoding, start, sniffed, options.header_rows);
+            // A layout that names the columns knows of no names in the text.
+            let is_named = layout.is_some_and(|layout| layout.names().is_some());
+            let header_rows = options.header_rows.or(is_named.then_some(0));
+            let mut head = Head::of(origin, encoding, start, sniffed, header_rows);
+            if let Some(layout) = layout {
+                head = head.laid_out(layout);
+            }
             if let (true, Some(note)) = (is_guessed, encoding.0.told_by_letters()) {
                 head.notes.push(note);
             }
@@ -261,6 +274,9 @@ impl<T: RecordHandler> Source<T> {
     /// Begin with the records, where `start` tells the head; else false.
     fn begin(&mut self, start: &[u8], last: bool) -> Result<bool> {
         let Some(head) = self.head(start, last) else { return Ok(false) };
+        if let Some(layout) = self.layout(&head, start) {
+            return self.lay_out(layout, start, last).map(|()| true);
+        }
         let shared = &self.shared;
         let begins = head.sniffed.begins;
         let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES)
@@ -280,6 +296,32 @@ impl<T: RecordHandler> Source<T> {
         }
         self.cut = Some((work, cutter));
         self.push(table).map(|()| true)
+    }
+
+    /// The layout of text that is better read by fixed widths than by the delimiter of `head`.
+    fn layout(&self, head: &Head, start: &[u8]) -> Option<Layout> {
+        if head.format != Format::Delimited {
+            return None;
+        }
+        let options = &self.shared.options;
+        let dialect = head.dialect();
+        // Tabs and quotes are of delimited text alone.
+        let is_delimited = dialect.delimiter == b'\t' || dialect.lead.len > 0;
+        let layout = options.layout(start).filter(|_| !is_delimited || !options.widths.is_empty())?;
+        let columns = head.sniffed.columns + usize::from(dialect.delimiter != b' ' && !layout.is_ruled());
+        (!options.widths.is_empty() || layout.columns() >= columns).then_some(layout)
+    }
+
+    /// Begin with lines of fixed widths.
+    fn lay_out(&mut self, layout: Layout, start: &[u8], last: bool) -> Result<()> {
+        let lines = self.layout.insert(LayoutLines::new(Arc::new(layout), LONGEST_BYTES));
+        let mut records = Vec::new();
+        lines.records(start, last, &mut records);
+        self.format = Some(Format::FixedWidth);
+        if !self.begin(&records, last)? {
+            self.start = records;
+        }
+        Ok(())
     }
 
     fn push(&mut self, text: &[u8]) -> Result<()> {

@@ -43,6 +43,12 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// For records that were made of something else, with so many lines before the table.
+    pub fn made(skipped: Option<u64>) -> Self {
+        let (quote, comma) = (Some(Some(b'"')), Marker::of(b","));
+        Self { delimiter: comma, quote, escape: Some(None), comment: None, skips_blanks: Some(false), skipped }
+    }
+
     /// The dialect with that delimiter; what is not asked for is that of RFC 4180.
     fn dialect(&self, delimiter: &[u8]) -> Dialect {
         // Of two meanings of one byte the delimiter's wins.

@@ -324,7 +324,7 @@ impl RecordHandler for Convert {
         for reject in part.rejects.all {
             if file.listed.len() < LISTED {
                 let offset = of.head.is_plain().then(|| of.head.mark_bytes + before.bytes + reject.offset);
-                let line = of.head.format.has_places().then(|| before.lines + reject.line + 1);
+                let line = of.head.format.has_lines().then(|| before.lines + reject.line + 1);
                 let record = before.records + reject.record + 1;
                 file.listed.push((reject, record, line, offset));
             }

@@ -63,7 +63,7 @@ impl FileFigures {
             confidence: head.sniffed.confidence * 100.0,
             delimiter_reason: head.sniffed.reason.clone(),
             has_header: head.has_header,
-            lacks_header: !head.has_header && matches!(head.format, Format::Delimited | Format::Sheet),
+            lacks_header: !head.has_header && head.format.is_laid_out(),
             header_reason: head.header_reason.clone(),
             names: head.names.clone(),
             counts: all.clone(),

@@ -137,7 +137,7 @@ impl Validate {
             let (offset, line) = part.starts[place];
             let place = ErrorPlace {
                 record: Some(record),
-                line: of.head.format.has_places().then_some(before.lines + line + 1),
+                line: of.head.format.has_lines().then_some(before.lines + line + 1),
                 offset: of.head.is_plain().then_some(of.head.mark_bytes + before.bytes + offset),
             };
             let rule =

@@ -101,7 +101,7 @@ impl Validate {
     fn place(&self, head: &Head, fault: &Fault, before: &RecordCounts) -> ErrorPlace {
         ErrorPlace {
             record: Some(before.records + u64::from(fault.record) + 1),
-            line: head.format.has_places().then_some(before.lines + u64::from(fault.line) + 1),
+            line: head.format.has_lines().then_some(before.lines + u64::from(fault.line) + 1),
             offset: head.is_plain().then_some(head.mark_bytes + before.bytes + u64::from(fault.offset)),
         }
     }
