@@ -185,7 +185,8 @@ class ReadOptions(Options):
         "auto",
         title="Escapes",
         description="Character before a quote inside quotes; without quotes, before a delimiter or line ending. "
-        "None: a quote is doubled. Auto: the one with which the first records are well-formed.",
+        "None: a quote is doubled. Auto: the one with which the first records are well-formed, also outside quotes if "
+        "they show that.",
         category="advanced",
         widget="verbatim",
         suggestions=ESCAPES,

@@ -45,6 +45,8 @@ pub struct Dialect {
     pub quote: Option<u8>,
     /// Takes the meaning from the next byte: inside quotes, and everywhere where there are no quotes.
     pub escape: Option<u8>,
+    /// It does so outside of quotes, too, before a byte that would mean something there.
+    pub escapes_bare: bool,
     /// Begins a record that is none.
     pub comment: Option<Marker>,
     /// Blanks before a field are no part of it.
@@ -118,6 +120,7 @@ impl Dialect {
             escape: None,
             comment: None,
             skips_blanks: false,
+            escapes_bare: false,
             is_json: false,
             is_typed: false,
         }
@@ -180,7 +183,8 @@ impl Dialect {
     pub fn is_oddly_quoted(&self, field: &[u8]) -> bool {
         let Some(quote) = self.quote else { return false };
         let Some((_, inner)) = field.split_first().filter(|(first, _)| **first == quote) else {
-            return memchr::memchr(quote, field).is_some();
+            let is_bare = |at: usize| !self.escapes_bare || at == 0 || Some(field[at - 1]) != self.escape;
+            return memchr::memchr_iter(quote, field).any(is_bare);
         };
         let mut bytes = inner.iter().copied();
         while let Some(byte) = bytes.next() {
@@ -202,7 +206,16 @@ impl Dialect {
     #[inline]
     pub fn escape_without_quotes(&self) -> Option<u8> {
         // Most dialects have quotes: the first question is the last.
-        if self.quote.is_some() { None } else { self.escape }
+        if self.quote.is_some() && !self.escapes_bare { None } else { self.escape }
+    }
+
+    /// True for a byte that is not one like others.
+    fn means(&self, byte: u8) -> bool {
+        let begins_delimiter = self.lead.first().unwrap_or(self.delimiter);
+        Some(byte) == self.quote
+            || Some(byte) == self.escape
+            || byte == begins_delimiter
+            || matches!(byte, b'\n' | b'\r')
     }
 
     /// A field that has no quotes, without its escapes.
@@ -212,7 +225,10 @@ impl Dialect {
         buffer.clear();
         let mut bytes = field.iter().copied();
         while let Some(byte) = bytes.next() {
-            buffer.extend(if byte == escape { bytes.next() } else { Some(byte) });
+            let next = if byte == escape { bytes.next() } else { Some(byte) };
+            // What was found to be an escape stays where it takes no meaning from anything.
+            let is_kept = self.escapes_bare && byte == escape && !next.is_none_or(|next| self.means(next));
+            buffer.extend(is_kept.then_some(escape).into_iter().chain(next));
         }
         buffer
     }

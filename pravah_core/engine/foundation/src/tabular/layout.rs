@@ -16,7 +16,7 @@ use super::csv;
 
 /// What the columns of a text are.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub struct FixedLayout {
     columns: Vec<Span>,
     /// Only blanks stand between the columns, and behind the last one the line may go on.
     is_strict: bool,
@@ -53,7 +53,7 @@ impl Span {
 /// Bytes of a text's beginning that are kept to be shown.
 const SHOWN_BYTES: usize = 16 << 10;
 
-impl Layout {
+impl FixedLayout {
     /// The names of its columns, where it has any; a column without one has a number.
     pub fn names(&self) -> Option<Vec<Vec<u8>>> {
         let is_named = self.columns.iter().any(|span| span.name.is_some());
@@ -191,7 +191,7 @@ fn field(value: &[u8], out: &mut Vec<u8>) {
 #[derive(Debug)]
 pub struct LayoutLines {
     /// By what.
-    pub layout: Arc<Layout>,
+    pub layout: Arc<FixedLayout>,
     rest: Vec<u8>,
     scratch: Scratch,
     /// Lines so far.
@@ -202,7 +202,7 @@ pub struct LayoutLines {
 
 impl LayoutLines {
     /// By a layout; no line is longer than so many bytes.
-    pub fn new(layout: Arc<Layout>, longest: usize) -> Self {
+    pub fn new(layout: Arc<FixedLayout>, longest: usize) -> Self {
         Self { layout, rest: Vec::new(), scratch: Scratch::default(), line: 0, longest }
     }
 
@@ -244,7 +244,7 @@ impl LayoutLines {
 mod tests {
     use super::*;
 
-    fn records(layout: Layout, text: &str, step: usize) -> String {
+    fn records(layout: FixedLayout, text: &str, step: usize) -> String {
         let (mut lines, mut out) = (LayoutLines::new(Arc::new(layout), 1 << 20), Vec::new());
         for part in text.as_bytes().chunks(step) {
             lines.records(part, false, &mut out);
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn lines_become_records_wherever_they_are_cut() {
-        let told = |columns: &[&str]| Layout::told(&columns.map_to_strings()).unwrap();
+        let told = |columns: &[&str]| FixedLayout::told(&columns.map_to_strings()).unwrap();
         let text = "1 Ünal, A. 2.5\r\n\r\n2 \"x\"      30  more\r\n3";
         let wanted = "1,\"Ünal, A.\",2.5\r\n\r\n2,\"\"\"x\"\"\",30,more\r\n3,,";
         for step in [1, 2, 3, 7, 100] {
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn a_line_that_was_not_written_so_is_not_cut() {
         let text = "  7 Ann         2.5\n  8 Bob        17.5\n  9 Zed         1.0\n 10 Carla       3.0\n";
-        let layout = Layout::found(text.as_bytes(), 0).unwrap();
+        let layout = FixedLayout::found(text.as_bytes(), 0).unwrap();
         for (line, wanted) in [
             (" 11 Dorothea    1.0", "11,Dorothea,1.0"),
             (" 12 Eve       9.9 (?)", "\" 12 Eve       9.9 (?)\""),

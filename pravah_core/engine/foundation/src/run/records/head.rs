@@ -12,7 +12,7 @@ use crate::io::codec::Codec;
 use crate::tabular::csv;
 use crate::tabular::csv::{Dialect, Fields, Sniffed};
 use crate::tabular::json::Shape;
-use crate::tabular::layout::Layout;
+use crate::tabular::layout::FixedLayout;
 use crate::tabular::names::unique;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
@@ -31,7 +31,7 @@ pub struct Head {
     /// The keys of its objects, in JSON.
     pub shape: Option<Arc<Shape>>,
     /// The columns of lines with fixed widths.
-    pub layout: Option<Arc<Layout>>,
+    pub layout: Option<Arc<FixedLayout>>,
     /// By column: the type that the file itself says its values are of.
     pub declared: Vec<Option<ValueType>>,
     /// The schema of a table.
@@ -230,7 +230,7 @@ impl Head {
 
 impl Head {
     /// Of text whose records were made by a layout.
-    pub(super) fn laid_out(mut self, layout: &Arc<Layout>) -> Self {
+    pub(super) fn laid_out(mut self, layout: &Arc<FixedLayout>) -> Self {
         self.format = Format::FixedWidth;
         self.sniffed.reason.clone_from(&layout.reason);
         self.sniffed.confidence = layout.confidence;

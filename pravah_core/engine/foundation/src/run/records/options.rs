@@ -7,7 +7,7 @@ use super::format::Format;
 use crate::base::error::{EngineError, Result};
 use crate::tabular::csv::{Asked, Lead, Marker};
 use crate::tabular::formats::NULL_WORDS;
-use crate::tabular::layout::Layout;
+use crate::tabular::layout::FixedLayout;
 use crate::tabular::text::ChosenEncoding;
 
 /// Whether blanks before a field are no part of it.
@@ -65,7 +65,7 @@ pub struct ReadOptions {
     pub null_values: Vec<String>,
     /// How bytes become text.
     pub encoding: ChosenEncoding,
-    /// The columns of fixed-width text, as [`Layout::told`] takes them; none: they are found.
+    /// The columns of fixed-width text, as [`FixedLayout::told`] takes them; none: they are found.
     pub widths: Vec<String>,
 }
 
@@ -124,7 +124,8 @@ impl ReadOptions {
             )));
         }
         self.dialect()?;
-        Layout::told(&self.widths).map_err(|wrong| EngineError::invalid(format!("options.widths must {wrong}")))?;
+        FixedLayout::told(&self.widths)
+            .map_err(|wrong| EngineError::invalid(format!("options.widths must {wrong}")))?;
         if !self.widths.is_empty() && self.delimiter != AUTO {
             return Err(EngineError::invalid(
                 "options.widths must not be set together with options.delimiter".to_owned(),
@@ -206,13 +207,13 @@ impl ReadOptions {
 
     /// The columns of fixed-width text that begins with `start`, told or found. What is said of delimiters says that there
     /// are some.
-    pub(super) fn layout(&self, start: &[u8]) -> Option<Layout> {
+    pub(super) fn layout(&self, start: &[u8]) -> Option<FixedLayout> {
         if !self.widths.is_empty() {
-            return Layout::told(&self.widths).ok().map(|layout| layout.of(start));
+            return FixedLayout::told(&self.widths).ok().map(|layout| layout.of(start));
         }
         let is_delimited =
             self.delimiter != AUTO || self.quote != AUTO || self.escape != AUTO || self.comment.is_some();
-        if is_delimited { None } else { Layout::found(start, self.skip_lines.unwrap_or_default()) }
+        if is_delimited { None } else { FixedLayout::found(start, self.skip_lines.unwrap_or_default()) }
     }
 
     /// Options that are set and say nothing of files of that format.

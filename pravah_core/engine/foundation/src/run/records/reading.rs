@@ -98,7 +98,7 @@ impl<T: RecordHandler> Shared<T> {
         match (head.format.is_laid_out(), self.options.footer) {
             (true, Some(1..)) => FOOTER_BYTES,
             // Small chunks are cut, too.
-            (true, None) if head.names.len() > 1 => FOUND_BYTES.min(self.chunk_bytes),
+            (true, None) => FOUND_BYTES.min(self.chunk_bytes),
             _ => 0,
         }
     }

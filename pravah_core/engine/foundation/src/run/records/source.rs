@@ -21,7 +21,7 @@ use crate::io::unpack;
 use crate::tabular::csv;
 use crate::tabular::csv::{Cutter, Overlong};
 use crate::tabular::json::{Elements, Learner, Shape};
-use crate::tabular::layout::{Layout, LayoutLines};
+use crate::tabular::layout::{FixedLayout, LayoutLines};
 use crate::tabular::split::line_end;
 use crate::tabular::text;
 use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
@@ -299,7 +299,7 @@ impl<T: RecordHandler> Source<T> {
     }
 
     /// The layout of text that is better read by fixed widths than by the delimiter of `head`.
-    fn layout(&self, head: &Head, start: &[u8]) -> Option<Layout> {
+    fn layout(&self, head: &Head, start: &[u8]) -> Option<FixedLayout> {
         if head.format != Format::Delimited {
             return None;
         }
@@ -313,7 +313,7 @@ impl<T: RecordHandler> Source<T> {
     }
 
     /// Begin with lines of fixed widths.
-    fn lay_out(&mut self, layout: Layout, start: &[u8], last: bool) -> Result<()> {
+    fn lay_out(&mut self, layout: FixedLayout, start: &[u8], last: bool) -> Result<()> {
         let lines = self.layout.insert(LayoutLines::new(Arc::new(layout), LONGEST_BYTES));
         let mut records = Vec::new();
         lines.records(start, last, &mut records);

@@ -175,7 +175,10 @@ impl Automaton {
             } else if self.escaped {
                 self.escaped = false;
                 self.has_enclosed |= ends;
-            } else if Some(byte) == escape && escape != quote && (self.inside || quote.is_none()) {
+            } else if Some(byte) == escape
+                && escape != quote
+                && (self.inside || quote.is_none() || self.dialect.escapes_bare)
+            {
                 (self.escaped, self.tail_len) = (true, 0);
                 self.matched = NO_COMMENT;
             } else if self.inside {

@@ -4,7 +4,7 @@
 //! 2. A last line of one field that reads as a note.
 //! 3. A last record that is called a total and is the sum of those above it, or that has no value in any column of texts.
 //!
-//! What may be a record stays one.
+//! Of one column only notes behind the only empty line are told apart. What may be a record stays one.
 
 use std::collections::VecDeque;
 
@@ -29,10 +29,10 @@ pub struct FoundFooter {
 
 /// Look for what follows the table in `text`, which ends with it; `is_all`: all its records are there.
 pub fn find_footer(text: &[u8], dialect: Dialect, columns: usize, is_all: bool) -> FoundFooter {
-    if columns < 2 {
-        return FoundFooter::default();
-    }
     let Some(tail) = Tail::of(text, dialect, columns) else { return FoundFooter::default() };
+    if columns < 2 {
+        return FoundFooter { at: tail.notes().map(|row| tail.rows[row].start), doubt: None };
+    }
     let is_total = |row: usize| tail.is_total(row, is_all);
     let mut end = tail.rows.len();
     let least = end.saturating_sub(MOST_ROWS).max(1);
@@ -111,6 +111,15 @@ impl<'a> Tail<'a> {
 
     fn is_blank(&self, row: usize) -> bool {
         self.fields(row).iter().all(Vec::is_empty)
+    }
+
+    /// The first row of up to three that read as notes behind the only empty line: all that tells them from values of one
+    /// column.
+    fn notes(&self) -> Option<usize> {
+        let mut parted = (0..self.rows.len()).filter(|row| self.rows[*row].is_parted);
+        let first = parted.next().filter(|first| *first > 1 && self.rows.len() - first <= 3)?;
+        let is_note = |row: &Row| is_remark(&self.text[row.start..row.stop]);
+        (parted.next().is_none() && self.rows.range(first..).all(is_note)).then_some(first)
     }
 
     /// The first row of those behind an empty line none of which may be a record.

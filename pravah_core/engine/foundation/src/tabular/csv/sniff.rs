@@ -64,9 +64,9 @@ impl Asked {
 }
 
 /// Delimiters that are tried, the more usual ones first: of two that are as good the first is taken.
-const USUAL: [u8; 4] = [b',', b'\t', b';', b'|'];
+const USUAL: [u8; 6] = [b',', b'\t', b';', b'|', 0x1f, 0x01];
 /// Those that are tried where none of the usual ones divides all records alike.
-const OTHERS: [u8; 6] = [b':', b' ', b'^', b'~', 0x01, 0x1f];
+const OTHERS: [u8; 4] = [b':', b' ', b'^', b'~'];
 const SAMPLE_BYTES: usize = 256 << 10;
 
 /// The first records of a sample that begins with a table, as texts.
@@ -217,13 +217,7 @@ fn made(found: &Found, confidence: f64, reason: String) -> Sniffed {
 /// The same records with other quotes, or with escapes, where these make sense of what does not without them.
 fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
     let dialect = counts.dialect;
-    let mut best = counts;
-    if asked.escape.is_none() && dialect.quote.is_some() && memchr::memmem::find(sample, b"\\\"").is_some() {
-        let escaped = Counts::of(sample, Dialect { escape: Some(b'\\'), ..dialect });
-        if trouble(&escaped) < trouble(&best) {
-            best = escaped;
-        }
-    }
+    let mut best = escaped(sample, asked, counts);
     if let Some(quote) = best.dialect.quote.filter(|_| asked.skips_blanks.is_none() && dialect.delimiter != b' ')
         && memchr::memmem::find(sample, &[dialect.delimiter, b' ', quote]).is_some()
     {
@@ -237,13 +231,77 @@ fn quoted(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
     let singles = opened(sample, dialect.delimiter, b'\'').take(2).count();
     let is_quoted = singles == 2 || singles == 1 && memchr::memmem::find(sample, b"\'\'").is_some();
     if asked.quote.is_none() && best.dialect.escape.is_none() && is_quoted {
-        let single = Counts::of(sample, Dialect { quote: Some(b'\''), ..dialect });
+        let single = escaped(sample, asked, Counts::of(sample, Dialect { quote: Some(b'\''), ..dialect }));
         let fits = single.strays == 0 && !single.is_open && uneven(&single) <= uneven(&best);
         if fits && opened(sample, dialect.delimiter, b'"').next().is_none() {
             best = single;
         }
     }
     best
+}
+
+/// The same records with escapes.
+fn escaped(sample: &[u8], asked: &Asked, counts: Counts) -> Counts {
+    let Some(quote) = counts.dialect.quote else { return counts };
+    if memchr::memmem::find(sample, &[b'\\', quote]).is_none() {
+        return counts;
+    }
+    let mut best = counts;
+    let with = |bare: bool| Dialect { escape: Some(b'\\'), escapes_bare: bare, ..best.dialect };
+    let (inside, everywhere) = (with(false), with(true));
+    if asked.escape.is_none() {
+        let escaped = Counts::of(sample, inside);
+        if trouble(&escaped) < trouble(&best) {
+            best = escaped;
+        }
+    }
+    // Outside of quotes a backslash is one, unless each that stands in the sample escapes something.
+    if matches!(asked.escape, None | Some(Some(b'\\'))) && are_escapes(sample, everywhere) {
+        let escaped = Counts::of(sample, everywhere);
+        if trouble(&escaped) <= trouble(&best) && has_bare_escapes(sample, &escaped) {
+            best = escaped;
+        }
+    }
+    best
+}
+
+/// True when a quote is escaped, and nothing but what an escape is there for.
+fn are_escapes(sample: &[u8], dialect: Dialect) -> bool {
+    let (mut at, mut quotes) = (0, false);
+    while let Some(next) = memchr::memchr(b'\\', &sample[at..]) {
+        let Some(&escaped) = sample.get(at + next + 1) else { break };
+        if Some(escaped) != dialect.quote && escaped != b'\\' && escaped != dialect.delimiter {
+            return false;
+        }
+        quotes |= Some(escaped) == dialect.quote;
+        at += next + 2;
+    }
+    quotes
+}
+
+/// True when a quote or a backslash is escaped in a field that has no quotes around it.
+fn has_bare_escapes(sample: &[u8], counts: &Counts) -> bool {
+    let Some(quote) = counts.dialect.quote else { return false };
+    let is_one = |field: &[u8]| {
+        let has = |escape: &[u8], from: usize| {
+            field.get(from..).is_some_and(|rest| memchr::memmem::find(rest, escape).is_some())
+        };
+        // Paths of networks begin with two backslashes.
+        field.first() != Some(&quote) && (has(&[b'\\', quote], 0) || has(b"\\\\", 1))
+    };
+    counts.records.iter().any(|(_, place)| {
+        let (record, mut automaton, mut begin) = (&sample[place.clone()], Automaton::new(counts.dialect), 0);
+        for (step, part) in record.chunks(STEP).enumerate() {
+            let delimiters = automaton.slowly(part).delimiters;
+            for end in (0..STEP).filter(|bit| delimiters >> bit & 1 == 1).map(|bit| step * STEP + bit) {
+                if is_one(&record[begin..end]) {
+                    return true;
+                }
+                begin = end + 1;
+            }
+        }
+        is_one(&record[begin..])
+    })
 }
 
 /// True when a blank stands behind each delimiter of the records, but for those of the first.

@@ -1,6 +1,6 @@
 //! Columns of fixed widths as the lines of a text show them.
 
-use super::{Layout, Span};
+use super::{FixedLayout, Span};
 use crate::tabular::csv;
 
 /// Lines that are looked at.
@@ -37,7 +37,7 @@ impl Line {
     }
 }
 
-impl Layout {
+impl FixedLayout {
     /// The columns that a text shows which begins with `start`, behind so many lines; none where it shows none.
     pub fn found(start: &[u8], skipped: u64) -> Option<Self> {
         let sample = csv::sample(start);
@@ -71,7 +71,7 @@ fn lines(sample: &[u8], skipped: u64) -> Option<Vec<Line>> {
 }
 
 /// By a line of dashes below the names: each run of them is a column's width.
-fn by_ruler(lines: &[Line]) -> Option<Layout> {
+fn by_ruler(lines: &[Line]) -> Option<FixedLayout> {
     let at = lines.iter().take(MOST_ABOVE).position(Line::is_dashes).filter(|at| *at > 0)?;
     let (ruler, body) = (&lines[at], &lines[at + 1..]);
     let columns = runs(ruler.text.len(), |place| ruler.is_blank(place));
@@ -91,7 +91,7 @@ fn by_ruler(lines: &[Line]) -> Option<Layout> {
 }
 
 /// By the blanks that stand between columns in all lines.
-fn by_blanks(lines: &[Line]) -> Option<Layout> {
+fn by_blanks(lines: &[Line]) -> Option<FixedLayout> {
     if lines.len() < LEAST_LINES {
         return None;
     }
@@ -182,7 +182,13 @@ fn is_column(column: (usize, usize), records: &[Line]) -> bool {
 }
 
 /// `records`: those whose values tell how columns are aligned, and so to where longer ones go.
-fn layout(columns: &[(usize, usize)], records: &[Line], ruler: Option<u64>, confidence: f64, reason: String) -> Layout {
+fn layout(
+    columns: &[(usize, usize)],
+    records: &[Line],
+    ruler: Option<u64>,
+    confidence: f64,
+    reason: String,
+) -> FixedLayout {
     let column = |&(from, to): &(usize, usize)| {
         let cells = || records.iter().filter_map(|line| line.cell((from, to)));
         let (begins, ends) = (cells().all(|cell| cell.0 == from), cells().all(|cell| cell.1 == to));
@@ -194,7 +200,7 @@ fn layout(columns: &[(usize, usize)], records: &[Line], ruler: Option<u64>, conf
         Span { grows_left: ends || !begins, grows_right: begins || !ends, has_words, ..Span::of(from, to) }
     };
     let columns = columns.iter().map(column).collect();
-    Layout { columns, is_strict: true, ruler, confidence, reason, shown: Vec::new() }
+    FixedLayout { columns, is_strict: true, ruler, confidence, reason, shown: Vec::new() }
 }
 
 /// Columns as they are told to people: where each begins and ends.
@@ -212,7 +218,8 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<Vec<(usize, usize)>> {
-        Layout::found(text.as_bytes(), 0).map(|layout| layout.columns.iter().map(|span| (span.from, span.to)).collect())
+        FixedLayout::found(text.as_bytes(), 0)
+            .map(|layout| layout.columns.iter().map(|span| (span.from, span.to)).collect())
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Columns as they are told: `8`, `id=8` or `id=1-8`.
 
-use super::{Layout, Span};
+use super::{FixedLayout, Span};
 
 /// Columns of a layout.
 const MOST_COLUMNS: usize = 10_000;
 /// Characters of a line that columns may have.
 const LONGEST: usize = 1 << 20;
 
-impl Layout {
+impl FixedLayout {
     /// Of columns that are told, each by its width, or by its first and last character, counted from 1; before it may
     /// stand its name and `=`.
     ///
@@ -58,7 +58,7 @@ mod tests {
     fn columns_are_told_by_widths_or_places() {
         let told = |columns: &[&str]| {
             let columns: Vec<String> = columns.iter().map(|text| (*text).to_owned()).collect();
-            Layout::told(&columns)
+            FixedLayout::told(&columns)
                 .map(|layout| layout.columns.iter().map(|span| (span.from, span.to)).collect::<Vec<_>>())
         };
         assert_eq!(told(&["8", "a=20", "b = 3"]), Ok(vec![(0, 8), (8, 28), (28, 31)]));

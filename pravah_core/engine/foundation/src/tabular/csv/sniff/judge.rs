@@ -126,6 +126,12 @@ impl Placed<'_> {
             return Some((0, false));
         }
         let weak = is_weak(self.counts.dialect.delimiter);
+        // The last line of several comments, with as many words as the values below it have.
+        let below = self.counts.records.get(first + 1);
+        let is_last_comment = (first - 1..=first).all(|record| self.line(record).starts_with(b"# "));
+        if weak && is_last_comment && below.is_some_and(|(fields, _)| *fields as usize != self.body.columns) {
+            return None;
+        }
         let share = self.body.share() >= LEAST_SHARE && self.body.alike > 1 && first <= MOST_PREAMBLE;
         // What is set apart is no part of the table, whether that has names or not.
         let is_comment = |record: usize| self.line(record).first() == Some(&b'#');

@@ -113,3 +113,19 @@ fn quotes_and_escapes_are_found() {
     let asked = Asked { escape: Some(None), quote: Some(None), ..Asked::default() };
     assert_eq!(sniff(b"a,b\n'x','y'\n'z','w'\n", &asked).dialect.quote, None);
 }
+
+#[test]
+fn a_backslash_escapes_outside_of_quotes_where_each_escapes_something() {
+    for (text, is_bare, value) in [
+        ("id,size\n1,5\\\" pipe\n2,\"a \\\"b\\\"\"\n", true, "5\" pipe"),
+        ("id,size\n1,C:\\\\a\n2,9\\\" pipe\n", true, "C:\\a"),
+        ("id,size\n1,C:\\a\n2,9\\\" pipe\n", false, "C:\\a"),
+        ("id,size\n1,\\\\server\\a\n2,\"a \\\"b\\\"\"\n", false, "\\\\server\\a"),
+    ] {
+        let dialect = of(text).dialect;
+        assert_eq!(dialect.escapes_bare, is_bare, "{text}");
+        let field = text.split('\n').nth(1).unwrap().split_once(',').unwrap().1;
+        let mut buffer = Vec::new();
+        assert_eq!(String::from_utf8_lossy(dialect.unquoted(field.as_bytes(), &mut buffer).0), value, "{text}");
+    }
+}
