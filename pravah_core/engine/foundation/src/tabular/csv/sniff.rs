@@ -152,10 +152,16 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
     if found.len() > 1 && found.iter().any(is_other) && are_decimal_marks(sample) {
         found.retain(is_other);
     }
-    if !found.iter().any(|found| found.alike == found.records && found.first == 0) {
+    // Nothing but delimiters are control characters.
+    let is_control = |found: &Found| matches!(found.counts.dialect.delimiter, 0x1f | 0x01) && found.share() >= 0.8;
+    if found.iter().any(is_control) {
+        found.retain(is_control);
+    }
+    if !found.iter().any(|found| found.alike == found.records && found.first == 0 && !found.counts.has_odd_quotes) {
         found.extend(tried(&OTHERS));
     }
-    found.sort_by(|one, other| other.score().total_cmp(&one.score()));
+    // Of two that are as good the one whose table begins further up.
+    found.sort_by(|one, other| other.score().total_cmp(&one.score()).then(one.first.cmp(&other.first)));
     if let Some(wide) = found.first().and_then(|best| wide::delimiter(sample, &best.counts, best.first)) {
         let dialect = found[0].counts.dialect.divided_by(&wide);
         let better = table(sample, Counts::of(sample, dialect));

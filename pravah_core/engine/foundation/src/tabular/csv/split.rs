@@ -169,6 +169,11 @@ impl<'a> CsvSplitter<'a> {
         self.automaton.is_inside()
     }
 
+    /// True when a quote was met that encloses nothing, or text behind one that closes.
+    pub fn has_odd_quotes(&self) -> bool {
+        self.automaton.has_odd_quotes()
+    }
+
     /// Texts behind quotes that close: how many, and where the first one begins; known once there are no records left.
     pub fn strays(&self) -> (u64, u64) {
         let strays = self.automaton.strays();

@@ -19,6 +19,8 @@ pub(super) struct Counts {
     pub records: Vec<(u32, Range<usize>)>,
     /// Texts behind quotes that close.
     pub strays: u64,
+    /// There are such, or quotes that enclose nothing.
+    pub has_odd_quotes: bool,
     /// The sample ends inside quotes.
     pub is_open: bool,
 }
@@ -41,7 +43,8 @@ impl Counts {
                 records.push((fields, start..stop));
             }
         }
-        Self { dialect, records, strays: splitter.strays().0, is_open: splitter.is_open() }
+        let has_odd_quotes = splitter.has_odd_quotes();
+        Self { dialect, records, strays: splitter.strays().0, has_odd_quotes, is_open: splitter.is_open() }
     }
 
     /// Where a table may begin, and how well the records from there on agree; the best first place there is.

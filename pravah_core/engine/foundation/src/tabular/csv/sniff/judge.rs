@@ -44,7 +44,10 @@ impl Found {
             (_, false) => 0.9,
             (_, true) => 0.6,
         };
-        share * share * usual * whole * (1.0 - 0.5 / self.columns as f64)
+        // Quotes within fields, and text behind those that close, are signs of another delimiter.
+        let strays = (self.counts.strays as f64 / self.records.max(1) as f64).min(1.0);
+        let quotes = if self.counts.has_odd_quotes { 0.7 } else { 1.0 } * (1.0 - 0.5 * strays);
+        share * share * usual * whole * quotes * (1.0 - 0.5 / self.columns as f64)
     }
 }
 
@@ -162,6 +165,11 @@ impl Placed<'_> {
     /// Whole lines that are values, as times and addresses are: what divides them is a part of them.
     fn is_one_column(&self) -> bool {
         if !matches!(self.counts.dialect.delimiter, b':' | b' ' | b',' | b'|') {
+            return false;
+        }
+        // An address may hold bars, but names above it hold as many only by being names.
+        let are_names = self.counts.records[0].0 as usize == self.body.columns && !is_one_value(self.line(0));
+        if self.counts.dialect.delimiter == b'|' && are_names {
             return false;
         }
         let looked = self.counts.records.len().min(LOOKED_AT);
