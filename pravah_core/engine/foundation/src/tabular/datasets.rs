@@ -166,7 +166,7 @@ mod tests {
             ("id name amount", "id name amount note", true),
             ("id name amount day", "id title amount day", true),
             // A column more, and another renamed.
-            ("id name amount day", "id title amount day note", true),
+            ("id name amount day city", "id title amount day city note", true),
             ("id", "id", true),
             ("id", "id name", false),
             ("id name", "id amount", false),
@@ -219,8 +219,9 @@ mod tests {
             }
             let expected: Vec<usize> = (0..all.len()).map(|place| sets.find(place)).collect();
             assert_eq!(group(&all), expected);
-            let mut order: Vec<usize> = (0..all.len()).collect();
-            order.sort_by_key(|_| next(1000));
+            let mut drawn: Vec<(usize, usize)> = (0..all.len()).map(|place| (next(1000), place)).collect();
+            drawn.sort_unstable();
+            let order: Vec<usize> = drawn.into_iter().map(|(_, place)| place).collect();
             let turned = group(&order.iter().map(|place| all[*place]).collect::<Vec<_>>());
             for (one, &at) in order.iter().enumerate() {
                 for (other, &there) in order.iter().enumerate() {

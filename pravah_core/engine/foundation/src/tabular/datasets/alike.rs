@@ -40,8 +40,10 @@ impl ColumnLayout {
         let of_large: HashSet<&str> = large.words.iter().map(String::as_str).collect();
         let common: HashSet<&str> =
             small.words.iter().map(String::as_str).filter(|word| of_large.contains(word)).collect();
-        common.len() >= least_common(large.len())
-            && (common.len() * 10 >= large.len() * NEARLY_ALL || small.is_renamed_in(large, &common))
+        // Of two of one length neither is the small one.
+        let is_renamed =
+            || small.is_renamed_in(large, &common) || small.len() == large.len() && large.is_renamed_in(small, &common);
+        common.len() >= least_common(large.len()) && (common.len() * 10 >= large.len() * NEARLY_ALL || is_renamed())
     }
 
     /// True if each column that is not of both has another at its place: behind or in front of the same one of both.
