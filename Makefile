@@ -26,7 +26,7 @@ RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Car
 # Twice the cores of a small machine: a test waits half of its time, for a browser or for another process.
 WORKERS ?= 4
 # program:package of Debian. Tests start no other program (tests/programs.py).
-TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip jdupes:jdupes nginx:nginx-light systemd-analyze:systemd unshare:util-linux
+TEST_PROGRAMS := chromium:chromium b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip bsdtar:libarchive-tools jdupes:jdupes nginx:nginx-light systemd-analyze:systemd unshare:util-linux
 
 .PHONY: wheel lock rust-build rust-examples soak help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 
@@ -138,10 +138,11 @@ soak: $(VENV)/.dev system-test ## Fuzz, break and load far more than the tests d
 	export PRAVAH_FAULT_POINTS=$${PRAVAH_FAULT_POINTS:-20000} PRAVAH_FAULT_FACTOR=$${PRAVAH_FAULT_FACTOR:-40}
 	echo "About two hours on 2 cores. To repeat this run: make soak PRAVAH_TEST_SEED=$$PRAVAH_TEST_SEED"
 	SECONDS=0; told() { echo "soak: $$1 took $$SECONDS s"; SECONDS=0; }
-	cargo test --release --package pravah-engine --test engine fuzz:: -- --nocapture; told "fuzzing, $$PRAVAH_FUZZ_SECONDS s a parser"
-	cargo test --release --package pravah-engine --test engine faults:: -- --nocapture; told "faults of the engine"
+	cargo test --release --package pravah-engine --test engine fuzz -- --nocapture; told "fuzzing and hostile claims, $$PRAVAH_FUZZ_SECONDS s a parser"
+	cargo test --release --package pravah-engine --test engine faults:: -- --nocapture; told "faults of the engine, also where names collide"
+	PRAVAH_PROPERTY_FACTOR=$${PRAVAH_PROPERTY_FACTOR:-40} cargo test --release --package pravah-engine --test engine -- duplicates checksum inventory decompress arrow_types; told "verdicts, Arrow shapes and other properties of the engine"
 	$(BIN)/pytest -n $(WORKERS) tests/faults; told "faults of the services, load"
-	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) --timeout 3600 tests/unit tests/integration/api; told "properties, 1,000 examples each"
+	HYPOTHESIS_PROFILE=slow $(BIN)/pytest -n $(WORKERS) --timeout 3600 tests/unit tests/integration/api tests/integration/test_archive_tools.py; told "properties, 1,000 examples each"
 
 lint: $(VENV)/.dev types ## Check form, types and imports
 	@$(BIN)/ruff check .

@@ -412,7 +412,7 @@ fn a_damaged_member_of_a_zip_costs_no_other() {
 }
 
 /// A content as each codec packs it, with the end of its name.
-fn packed(content: &[u8]) -> [(&'static str, Vec<u8>); 5] {
+pub fn packed(content: &[u8]) -> [(&'static str, Vec<u8>); 5] {
     let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
     xz.write_all(content).unwrap();
     let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());

@@ -12,6 +12,8 @@ use parquet::arrow::ArrowWriter;
 
 use crate::common::run::{Done, spec};
 use crate::common::tree::Tree;
+use crate::common::volume::{cases, seed};
+use crate::fuzz::Random;
 
 const ROWS: usize = 3;
 
@@ -62,7 +64,7 @@ fn plain_types() -> Vec<DataType> {
 }
 
 /// Three values, the second one null where there may be nulls.
-fn array(kind: &DataType, has_null: bool) -> ArrayRef {
+pub fn array(kind: &DataType, has_null: bool) -> ArrayRef {
     let nulls = has_null.then(|| NullBuffer::from(vec![true, false, true]));
     let text = ["one", "a longer text than a view holds", "\"3\",\n"];
     let texts: Vec<Option<&str>> =
@@ -99,9 +101,14 @@ fn field(name: &str, kind: &DataType, nullable: bool) -> Arc<Field> {
 
 /// A column in every shape.
 fn shapes(kind: &DataType) -> Vec<(&'static str, ArrayRef)> {
-    let values = array(kind, true);
     // Keys are never null.
     let keys = array(if kind.is_null() { &DataType::Int8 } else { kind }, false);
+    shapes_of(array(kind, true), keys)
+}
+
+/// Values in every shape, in maps by these keys.
+fn shapes_of(values: ArrayRef, keys: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
+    let kind = &values.data_type().clone();
     let item = field("item", kind, true);
     let offsets = || OffsetBuffer::<i32>::new(vec![0, 2, 2, 3].into());
     let large = || OffsetBuffer::<i64>::new(vec![0, 2, 2, 3].into());
@@ -174,7 +181,7 @@ fn shapes(kind: &DataType) -> Vec<(&'static str, ArrayRef)> {
 }
 
 /// The batch in each format that can hold it.
-fn files(batch: &RecordBatch) -> Vec<(&'static str, Vec<u8>)> {
+pub fn files(batch: &RecordBatch) -> Vec<(&'static str, Vec<u8>)> {
     let schema = batch.schema();
     let parquet = || {
         let mut out = Vec::new();
@@ -182,7 +189,7 @@ fn files(batch: &RecordBatch) -> Vec<(&'static str, Vec<u8>)> {
         writer.write(batch)?;
         writer.close().map(|_| out)
     };
-    let ipc = |is_stream: bool| {
+    let ipc = |is_stream: bool| -> Result<Vec<u8>, arrow_schema::ArrowError> {
         let mut out = Vec::new();
         if is_stream {
             let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut out, &schema)?;
@@ -193,13 +200,13 @@ fn files(batch: &RecordBatch) -> Vec<(&'static str, Vec<u8>)> {
             writer.write(batch)?;
             writer.finish()?;
         }
-        Ok::<_, arrow_schema::ArrowError>(out)
+        Ok(out)
     };
     // Parquet has no unions, and no bytes of no length; its writer refuses some other types.
     let kind = schema.field(0).data_type().to_string();
     let has_none = ["Union", "FixedSizeBinary(0)"].iter().any(|none| kind.contains(none));
     let parquet = if has_none { None } else { parquet().ok() };
-    let all = [("parquet", parquet), ("arrow", Some(ipc(false).unwrap())), ("arrows", Some(ipc(true).unwrap()))];
+    let all = [("parquet", parquet), ("arrow", ipc(false).ok()), ("arrows", ipc(true).ok())];
     all.into_iter().filter_map(|(suffix, out)| Some((suffix, out?))).collect()
 }
 
@@ -213,14 +220,18 @@ fn job(operation: &str, tree: &Tree) -> Done {
     if operation == "convert" { job.option("to", "jsonl").run() } else { job.run() }
 }
 
+pub fn beside_numbers(column: ArrayRef) -> RecordBatch {
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
+    RecordBatch::try_from_iter_with_nullable([("c", column, true), ("n", numbers, false)]).unwrap()
+}
+
 /// A tree with a file of each type, shape and format; how many there are.
 fn tree_of_types() -> (Tree, usize) {
     let tree = Tree::in_memory();
     let mut count = 0;
     for kind in plain_types() {
         for (shape, column) in shapes(&kind) {
-            let numbers: ArrayRef = Arc::new(Int32Array::from(vec![1, 2, 3]));
-            let batch = RecordBatch::try_from_iter_with_nullable([("c", column, true), ("n", numbers, false)]).unwrap();
+            let batch = beside_numbers(column);
             for (suffix, content) in files(&batch) {
                 tree.file(format!("{}-{shape}.{suffix}", name(&kind)), content);
                 count += 1;
@@ -279,6 +290,55 @@ fn say_the_same(done: &Done) {
             }
         }
     }
+}
+
+#[test]
+fn shapes_in_shapes_are_read_or_have_issues_of_their_own() {
+    let seed = seed(20_261_128);
+    println!("PRAVAH_TEST_SEED={seed}");
+    let (mut random, kinds) = (Random(seed | 1), plain_types());
+    let mut read = 0;
+    for _ in 0..cases(4) {
+        let (tree, mut made) = (Tree::in_memory(), BTreeMap::new());
+        tree.file("whole.csv", "c,n\n1,2\n");
+        while made.len() < 60 {
+            let mut column = array(&kinds[random.below(kinds.len())], true);
+            let mut shapes = Vec::new();
+            for _ in 0..2 + random.below(3) {
+                // The library has no arrays of some.
+                let all = quietly(|| shapes_of(Arc::clone(&column), array(&DataType::Int16, false)));
+                let Some(mut all) = all else { break };
+                let (shape, next) = all.swap_remove(random.below(all.len()));
+                (column, shapes) = (next, [shapes, vec![shape]].concat());
+            }
+            let kind = column.data_type().to_string();
+            for (suffix, content) in quietly(|| files(&beside_numbers(column))).unwrap_or_default() {
+                let name = format!("{}.{suffix}", made.len());
+                tree.file(&name, content);
+                made.insert(name, format!("{shapes:?} {kind}"));
+            }
+        }
+        for operation in ["profile", "convert", "validate"] {
+            let done: Done = job(operation, &tree);
+            let rows = done.by_path(if operation == "profile" { "files" } else { "result" });
+            let issues: BTreeMap<_, _> =
+                done.issues().iter().map(|row| (row.path(), row.text("message").to_owned())).collect();
+            assert!(rows.contains_key(&b"whole.csv"[..]) && !issues.contains_key(&b"whole.csv"[..]), "{operation}");
+            for (name, kind) in &made {
+                let issue = issues.get(name.as_bytes());
+                let is_read = rows.contains_key(name.as_bytes());
+                assert!(is_read || issue.is_some(), "{operation}: nothing is said of {kind}");
+                assert!(!issue.is_some_and(|issue| issue.contains("internal")), "{operation} {kind}: {issue:?}");
+                read += usize::from(is_read);
+            }
+        }
+    }
+    assert!(read > 0, "nothing could be read");
+}
+
+/// What `work` gives; none where it panics.
+fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).ok()
 }
 
 #[test]

@@ -18,6 +18,8 @@ use pravah_foundation::io::digest::{Algorithm, FileReader, Trouble};
 use pravah_foundation::source::location::Source;
 use pravah_foundation::source::walk::open::Root;
 use proptest::prelude::*;
+
+use crate::common::volume::{cases, seed};
 use proptest::test_runner::RngSeed;
 use serde_json::json;
 
@@ -459,7 +461,7 @@ fn options_are_checked() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 24, rng_seed: RngSeed::Fixed(0xc4ec_5011), failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(24), rng_seed: RngSeed::Fixed(seed(0xc4ec_5011)), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

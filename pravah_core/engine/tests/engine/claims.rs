@@ -33,7 +33,7 @@ fn all_but_one_are_told(tree: &Tree, words: &str) {
 }
 
 /// A table whose column is compressed, as a file and as a stream.
-fn compressed(codec: CompressionType) -> [(&'static str, Vec<u8>); 2] {
+pub fn compressed(codec: CompressionType) -> [(&'static str, Vec<u8>); 2] {
     let column: ArrayRef = Arc::new(Int64Array::from(vec![0; ROWS]));
     let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
     let options = || IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
@@ -133,7 +133,7 @@ fn field(header: u8, value: i64, out: &mut Vec<u8>) {
 }
 
 /// A Parquet file of one column of one page, whose header claims what is said here.
-fn parquet(is_dictionary: bool, unpacked: i64, packed: i64, values: i64) -> Vec<u8> {
+pub fn parquet(is_dictionary: bool, unpacked: i64, packed: i64, values: i64) -> Vec<u8> {
     let mut file = b"PAR1".to_vec();
     // Type, sizes.
     field(0x15, if is_dictionary { 2 } else { 0 }, &mut file);
@@ -182,7 +182,7 @@ fn pages_of_parquet_that_claim_to_unpack_to_gigabytes() {
 }
 
 /// A number of Thrift without a sign, and those of a block of differences (DELTA_BINARY_PACKED).
-fn lengths(count: u64, first: i64) -> Vec<u8> {
+pub fn lengths(count: u64, first: i64) -> Vec<u8> {
     let mut out = Vec::new();
     [128, 4, count].into_iter().for_each(|number| varint(number, &mut out));
     varint(((first << 1) ^ (first >> 63)) as u64, &mut out);
@@ -205,7 +205,7 @@ fn page(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
 }
 
 /// A Parquet file of one column of texts in one page.
-fn texts(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
+pub fn texts(encoding: i64, count: i64, values: &[u8]) -> Vec<u8> {
     let file = [b"PAR1", &page(encoding, count, values)[..]].concat();
     footer(file, "required binary s (UTF8);", Compression::UNCOMPRESSED, count, 4, None)
 }

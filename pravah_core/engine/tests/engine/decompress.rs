@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::common::digests::noise;
 use crate::common::run::{Done, Spec, files_below, spec};
 use crate::common::tree::{Tree, gzip};
+use crate::common::volume::{cases, seed};
 use pravah_foundation::io::codec::{Codec, Encoder};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -278,7 +279,7 @@ fn arbitrary_bytes_in(form: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, rng_seed: RngSeed::Fixed(7), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(64), rng_seed: RngSeed::Fixed(seed(7)), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_end_the_job(parts in prop::collection::vec((0..7usize, prop::collection::vec(any::<u8>(), 0..2000)), 1..8)) {

@@ -11,6 +11,8 @@ use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::{Tree, hostile_names};
 use pravah_foundation::base::control::Control;
 use proptest::prelude::*;
+
+use crate::common::volume::{cases, seed};
 use proptest::test_runner::RngSeed;
 use serde_json::json;
 
@@ -411,7 +413,7 @@ fn jdupes_finds_the_same_sets() {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 60, rng_seed: RngSeed::Fixed(0xd0b1_e000), failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(60), rng_seed: RngSeed::Fixed(seed(0xd0b1_e000)), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

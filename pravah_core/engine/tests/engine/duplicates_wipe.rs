@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use crate::common::digests::noise;
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::Tree;
+use crate::common::volume::{cases, seed};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
@@ -257,7 +258,7 @@ enum Saved {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 150, rng_seed: RngSeed::Fixed(0x5afe), failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(150), rng_seed: RngSeed::Fixed(seed(0x5afe)), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     /// Whatever "yes" is said of can be removed, and nothing is lost.

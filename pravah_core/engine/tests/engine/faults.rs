@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use crate::archives::packed;
 use crate::common::digests::noise;
 use crate::common::rows;
 use crate::common::run::files_below;
@@ -128,26 +129,31 @@ struct Case {
     operation: &'static str,
     options: Value,
     has_destination: bool,
+    /// The folder beside the tree that is its source instead.
+    of: Option<&'static str>,
 }
 
 fn cases() -> Vec<Case> {
+    let case = |operation, options, has_destination| Case { operation, options, has_destination, of: None };
     let fields =
         json!([{"name": "id", "type": "integer", "constraints": {"unique": true, "maximum": 17}}, {"name": "g"}]);
     let validate = json!({"schema_text": json!({"fields": fields}).to_string()});
     let convert = json!({"partition_by": ["g"], "sort_by": ["id=desc"], "compression": "none"});
     vec![
-        Case { operation: "checksum", options: json!({"algorithms": ["blake3", "md5"]}), has_destination: false },
-        Case { operation: "checksum", options: json!({}), has_destination: false },
-        Case { operation: "text_statistics", options: json!({}), has_destination: false },
-        Case { operation: "search", options: json!({"patterns": ["^1", "2$"]}), has_destination: false },
-        Case { operation: "duplicates", options: json!({}), has_destination: false },
-        Case { operation: "profile", options: json!({}), has_destination: false },
-        Case { operation: "validate", options: validate, has_destination: false },
-        Case { operation: "verify", options: json!({}), has_destination: false },
-        Case { operation: "inventory", options: json!({}), has_destination: false },
-        Case { operation: "convert", options: convert, has_destination: true },
-        Case { operation: "convert", options: json!({"row_group_bytes": 1 << 20}), has_destination: true },
-        Case { operation: "compress", options: json!({"format": "zstd"}), has_destination: true },
+        case("checksum", json!({"algorithms": ["blake3", "md5"]}), false),
+        Case { of: Some("large"), ..case("checksum", json!({}), false) },
+        case("text_statistics", json!({}), false),
+        case("search", json!({"patterns": ["^1", "2$"]}), false),
+        case("duplicates", json!({}), false),
+        case("profile", json!({}), false),
+        case("validate", validate, false),
+        case("verify", json!({}), false),
+        case("inventory", json!({}), false),
+        case("convert", convert, true),
+        case("convert", json!({"row_group_bytes": 1 << 20}), true),
+        case("compress", json!({"format": "zstd"}), true),
+        Case { of: Some("names"), ..case("convert", json!({}), true) },
+        Case { of: Some("names"), ..case("decompress", json!({}), true) },
     ]
 }
 
@@ -173,6 +179,18 @@ fn tree() -> Tree {
         fs::write(tree.beside("large").join(number.to_string()), noise(number as usize, number)).unwrap();
     }
     fs::File::create(tree.beside("large/of parts")).unwrap().set_len(2 * PART_BYTES + 1).unwrap();
+    // Several would get one name at a destination.
+    let names = tree.beside("names");
+    fs::create_dir_all(names.join("b.gz")).unwrap();
+    for number in 0..4_u64 {
+        let table = |separator: &str| format!("id{separator}g\n{number}{separator}{}\n", number * 7);
+        fs::write(names.join(format!("{number}.csv")), table(",")).unwrap();
+        fs::write(names.join(format!("{number}.tsv")), table("\t")).unwrap();
+        for (suffix, content) in packed(table(";").as_bytes()) {
+            fs::write(names.join(format!("{number}.csv.{suffix}")), content).unwrap();
+        }
+        fs::write(names.join(format!("b.gz/{number}.gz")), packed(b"deep")[0].1.clone()).unwrap();
+    }
     tree
 }
 
@@ -199,8 +217,7 @@ impl Place {
         let shards: Vec<PathBuf> = earlier.collect();
         self.attempts += 1;
         // A file of several parts is only read where they are kept.
-        let has_parts = case.operation == "checksum" && case.options["algorithms"].is_null();
-        let source = if has_parts { tree.beside("large") } else { tree.path() };
+        let source = case.of.map_or_else(|| tree.path(), |name| tree.beside(name));
         let mut options = case.options.clone();
         if case.operation == "verify" {
             options["manifest"] = json!(tree.beside("manifest"));

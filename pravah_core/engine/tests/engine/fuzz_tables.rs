@@ -1,6 +1,12 @@
-//! Readers of workbooks and of Avro against mutated input: no panic, and no record that is lost.
+//! Readers of workbooks, of Avro, of Parquet and of Arrow against mutated input: no panic, no record that is lost, and no
+//! memory taken for what a file only claims.
 
+use arrow_ipc::CompressionType;
+use arrow_schema::DataType;
+
+use crate::arrow_types::{array, beside_numbers, files};
 use crate::books::{book, zip};
+use crate::claims::{compressed, lengths, parquet, texts};
 use crate::common::run::spec;
 use crate::common::tree::Tree;
 use crate::fuzz::fuzz;
@@ -85,4 +91,52 @@ fn files_of_avro() {
     let words: [&[u8]; 6] =
         [b"avro.codec", b"\x0edeflate", b"snappy", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", &[7; 16], b"\0\0"];
     fuzz("files of Avro", 1.0, &corpus, &words, |input| balanced("a.avro", input));
+}
+
+/// The largest size of this process so far, in MiB.
+fn peak_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
+}
+
+/// What a file of these bytes may take, whatever it claims. Other parsers are tried beside it.
+const MOST_MIB: u64 = 1500;
+
+#[test]
+fn hostile_claims_of_parquet_and_arrow() {
+    let far = [&lengths(1 << 40, 1)[..], &[b'x'; 64]].concat();
+    let mut corpus = vec![parquet(false, 64, 64, 8), parquet(true, 64, 64, 8), texts(6, 8, &far), texts(7, 8, &far)];
+    corpus
+        .extend([CompressionType::LZ4_FRAME, CompressionType::ZSTD].into_iter().flat_map(compressed).map(|one| one.1));
+    for kind in [DataType::Int64, DataType::Utf8, DataType::Boolean, DataType::Decimal128(38, 10)] {
+        corpus.extend(files(&beside_numbers(array(&kind, true))).into_iter().map(|(_, content)| content));
+    }
+    // Numbers as Thrift, Arrow and the ends of files have them.
+    let words: [&[u8]; 10] = [
+        b"\xfe\xff\xff\xff\x0f",
+        b"\xff\xff\xff\xff\x0f",
+        b"\x80\x80\x80\x80\x80\x40",
+        &[0xff; 8],
+        &i64::MAX.to_le_bytes(),
+        &(1_u64 << 48).to_le_bytes(),
+        &i32::MAX.to_le_bytes(),
+        &(1_u32 << 28).to_le_bytes(),
+        b"PAR1",
+        b"ARROW1\0\0",
+    ];
+    let before = peak_mib();
+    fuzz("claims of Parquet and Arrow", 1.0, &corpus, &words, |input| {
+        let tree = Tree::new();
+        tree.file("whole.csv", "n\n1\n").file("a.parquet", input).file("a.arrow", input).file("a.arrows", input);
+        let done = spec("profile", &tree.path()).threads(1).run();
+        let rows = done.by_path("files");
+        assert_eq!(rows[&b"whole.csv"[..]].integer("records"), 1);
+        for name in [&b"a.parquet"[..], b"a.arrow", b"a.arrows"] {
+            let is_told = done.issues().iter().any(|issue| issue.path() == name);
+            assert!(is_told || rows.contains_key(name), "{}", done.outcome);
+        }
+        let peak = peak_mib();
+        assert!(peak <= before + MOST_MIB, "{peak} MiB, {before} before");
+    });
 }

@@ -9,6 +9,8 @@ use crate::common::rows::{Cell, Row, columns};
 use crate::common::run::spec;
 use crate::common::tree::{Tree, hostile_names};
 use proptest::prelude::*;
+
+use crate::common::volume::{cases, seed};
 use proptest::test_runner::RngSeed;
 use serde_json::json;
 
@@ -395,7 +397,7 @@ fn build(steps: &[Step]) -> Tree {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 60, rng_seed: RngSeed::Fixed(0x1_0e17_0a11), failure_persistence: None, ..ProptestConfig::default()
+        cases: cases(60), rng_seed: RngSeed::Fixed(seed(0x1_0e17_0a11)), failure_persistence: None, ..ProptestConfig::default()
     })]
 
     #[test]

@@ -10,6 +10,7 @@ pub mod naive;
 pub mod rows;
 pub mod run;
 pub mod tree;
+pub mod volume;
 
 use std::time::{Duration, Instant};
 
