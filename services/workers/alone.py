@@ -28,7 +28,15 @@ _AGAIN_SECONDS = (5.0, 300.0)
 _WRITE_SECONDS = 0.5
 _LOOK_SECONDS = 0.02
 _RAISE = "Raise PRAVAH_JOB_MEMORY_BYTES, or leave out the file or option that needs so much memory, and re-run the job."
-_SHORT_OF_MEMORY = ("memory allocation of", "MemoryError", "(os error 11)", "(os error 12)", "can't start new thread")
+_SHORT_OF_MEMORY = (
+    "memory allocation of",
+    "MemoryError",
+    "(os error 11)",
+    "(os error 12)",
+    "can't start new thread",
+    "cannot commit OS memory",
+    "unable to allocate",
+)
 """How a program says that it gets no more memory, also for the stack of a thread."""
 
 

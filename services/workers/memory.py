@@ -18,9 +18,9 @@ _SHARE = 2
 _NEAR = 0.75
 """Of the limit: a process that crashes with more than that was short of memory. It grows between two looks, too."""
 
-ENVIRONMENT = {"MIMALLOC_ARENA_EAGER_COMMIT": "0", "RUST_BACKTRACE": "0"}
-"""The engine's allocator reserves a GiB at its start: `RLIMIT_DATA` must count only what is used of it. A backtrace
-takes memory, when there is none."""
+ENVIRONMENT = {"MIMALLOC_ARENA_EAGER_COMMIT": "0", "MIMALLOC_SHOW_ERRORS": "1", "RUST_BACKTRACE": "0"}
+"""The engine's allocator reserves a GiB at its start: `RLIMIT_DATA` must count only what is used of it. It says when it
+gets no more memory; what needs that may crash without a word. A backtrace takes memory, when there is none."""
 
 
 def default_bytes() -> int:

@@ -181,7 +181,7 @@ def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_j
     root = tree(
         {
             "a.csv": b"id,x,k\n1,2,3\n2,oops,4\n",
-            "b.csv": b"id,y,k\n3,4,5\n",
+            "b.csv": b"id,y,k\n3,four,5\n",
             "c.csv": b"id,x,k\n4\n",
             "d.png": b"\x89PNG",
         }

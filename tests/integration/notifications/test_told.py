@@ -50,7 +50,7 @@ def test_a_finding_is_posted_with_a_signature_and_stands_in_the_history(
 
 
 def test_drift_is_a_finding(services: bootstrap.Services, sender: Messenger, hook: Hook, tree: TreeBuilder) -> None:
-    root = tree({"a.csv": b"x,y\n1,2\n", "b.csv": b"x,y\n1,2\n", "c.csv": b"x,z\n1,2\n"}, name="tables")
+    root = tree({"a.csv": b"w,x,y\n0,1,2\n", "b.csv": b"w,x,y\n0,1,2\n", "c.csv": b"w,x,z\n0,1,2\n"}, name="tables")
     job = one_job(operation="profile", source=Source.of_path(root))
     ended(services, made(services, job, webhook_url=f"{hook.url}/hooks/"))
     sender.look()

@@ -65,12 +65,12 @@ impl TarWriter {
     }
 
     /// What an entry's header does not hold, in front of it.
-    fn extend(&mut self, item: &Item, xattrs: &Xattrs, sparse: &[(&str, Vec<u8>)]) -> Result<()> {
+    fn extend(&mut self, item: &Item, xattrs: &Xattrs, more: &[(&str, Vec<u8>)]) -> Result<()> {
         let mut records = Vec::new();
         if let Some(time) = time(&item.meta) {
             record(&mut records, b"mtime", time.as_bytes());
         }
-        sparse.iter().for_each(|(key, value)| record(&mut records, key.as_bytes(), value));
+        more.iter().for_each(|(key, value)| record(&mut records, key.as_bytes(), value));
         for (name, value) in &xattrs.user {
             record(&mut records, &xattrs::pax_keyword(name), value);
         }
@@ -107,7 +107,8 @@ impl TarWriter {
         if header.set_path(OsStr::from_bytes(&name)).is_err() {
             let short = &name[name.len() - NAME_BYTES..];
             header.as_old_mut().name.copy_from_slice(short);
-            keys.push(("path", name));
+            // In front: of two names Python takes the last.
+            keys.insert(0, ("path", name));
         }
         header.set_cksum();
         self.extend(item, &large.xattrs, &keys)?;
@@ -174,19 +175,19 @@ impl Writer for TarWriter {
             _ => EntryType::Link,
         };
         let mut header = Self::header(item, kind, 0);
+        let mut records = Vec::new();
+        if target.len() > LINK_BYTES {
+            // As POSIX has it: of GNU's form, behind an extended header, bsdtar 3.6 makes an empty file.
+            records.push(("linkpath", target.to_vec()));
+        }
         // A further name has the time of the first.
-        if kind != EntryType::Link {
-            self.extend(item, xattrs, &[])?;
+        if kind != EntryType::Link || !records.is_empty() {
+            self.extend(item, xattrs, &records)?;
         }
         if kind == EntryType::Directory {
             return self.head(item, header);
         }
-        if target.len() > LINK_BYTES {
-            let (path, target) = (OsStr::from_bytes(&item.path), OsStr::from_bytes(target));
-            let done = self.builder.append_link(&mut header, path, target);
-            return self.done(done);
-        }
-        let set = header.set_link_name_literal(target);
+        let set = header.set_link_name_literal(&target[..target.len().min(LINK_BYTES)]);
         self.done(set)?;
         self.head(item, header)
     }
