@@ -27,6 +27,15 @@ pub fn nameless(directory: &Path) -> io::Result<OwnedFd> {
     }
 }
 
+/// Bytes that are free in `directory`.
+///
+/// # Errors
+/// The system's.
+pub fn free_bytes(directory: &Path) -> io::Result<u64> {
+    let space = rustix::fs::statvfs(directory)?;
+    Ok(space.f_bavail.saturating_mul(space.f_frsize))
+}
+
 /// A number that no other file of this process has.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use crate::base::nameless::nameless;
+use crate::base::nameless::{free_bytes, nameless};
 
 /// Bytes that are written to the file at once.
 const WRITTEN_BYTES: usize = 1 << 20;
@@ -72,8 +72,7 @@ impl Spool {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let space = rustix::fs::statvfs(&self.directory)?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let free = free_bytes(&self.directory)?;
         if self.len() > free {
             let message = format!("{} bytes are needed in {:?}, and {free} are free", self.len(), self.directory);
             return Err(io::Error::new(io::ErrorKind::StorageFull, message));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Head;
 use super::format;
 use super::format::Format;
 use crate::base::error::{EngineError, Result};
@@ -205,15 +206,23 @@ impl ReadOptions {
         })
     }
 
-    /// The columns of fixed-width text that begins with `start`, told or found. What is said of delimiters says that there
-    /// are some.
-    pub(super) fn layout(&self, start: &[u8]) -> Option<FixedLayout> {
+    /// The layout of text that is read by fixed widths: told, or better than the delimiter of `head`, which it was given.
+    pub(super) fn layout(&self, head: &Head, start: &[u8]) -> Option<FixedLayout> {
+        if head.format != Format::Delimited {
+            return None;
+        }
         if !self.widths.is_empty() {
             return FixedLayout::told(&self.widths).ok().map(|layout| layout.of(start));
         }
-        let is_delimited =
-            self.delimiter != AUTO || self.quote != AUTO || self.escape != AUTO || self.comment.is_some();
-        if is_delimited { None } else { FixedLayout::found(start, self.skip_lines.unwrap_or_default()) }
+        // What is said of delimiters says that there are some; tabs and those of several bytes stand in no other text.
+        let asks = self.delimiter != AUTO || self.quote != AUTO || self.escape != AUTO || self.comment.is_some();
+        let dialect = head.dialect();
+        if asks || dialect.delimiter == b'\t' || dialect.lead.len > 0 {
+            return None;
+        }
+        let layout = FixedLayout::found(start, self.skip_lines.unwrap_or_default())?;
+        let columns = head.sniffed.columns + usize::from(dialect.delimiter != b' ' && !layout.is_ruled());
+        (layout.columns() >= columns).then_some(layout)
     }
 
     /// Options that are set and say nothing of files of that format.

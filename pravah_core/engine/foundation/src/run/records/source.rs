@@ -274,7 +274,7 @@ impl<T: RecordHandler> Source<T> {
     /// Begin with the records, where `start` tells the head; else false.
     fn begin(&mut self, start: &[u8], last: bool) -> Result<bool> {
         let Some(head) = self.head(start, last) else { return Ok(false) };
-        if let Some(layout) = self.layout(&head, start) {
+        if let Some(layout) = self.shared.options.layout(&head, start) {
             return self.lay_out(layout, start, last).map(|()| true);
         }
         let shared = &self.shared;
@@ -296,20 +296,6 @@ impl<T: RecordHandler> Source<T> {
         }
         self.cut = Some((work, cutter));
         self.push(table).map(|()| true)
-    }
-
-    /// The layout of text that is better read by fixed widths than by the delimiter of `head`.
-    fn layout(&self, head: &Head, start: &[u8]) -> Option<FixedLayout> {
-        if head.format != Format::Delimited {
-            return None;
-        }
-        let options = &self.shared.options;
-        let dialect = head.dialect();
-        // Tabs and quotes are of delimited text alone.
-        let is_delimited = dialect.delimiter == b'\t' || dialect.lead.len > 0;
-        let layout = options.layout(start).filter(|_| !is_delimited || !options.widths.is_empty())?;
-        let columns = head.sniffed.columns + usize::from(dialect.delimiter != b' ' && !layout.is_ruled());
-        (!options.widths.is_empty() || layout.columns() >= columns).then_some(layout)
     }
 
     /// Begin with lines of fixed widths.

@@ -5,7 +5,7 @@ mod judge;
 mod wide;
 
 use self::count::Counts;
-use self::judge::{Found, LOOKED_AT, fields, table};
+use self::judge::{Found, LEAST_SHARE, LOOKED_AT, fields, table};
 use super::automaton::{Automaton, STEP};
 use super::{Dialect, Fields, Marker};
 use crate::tabular::split::line_end;
@@ -153,7 +153,8 @@ fn found(sample: &[u8], asked: &Asked) -> Sniffed {
         found.retain(is_other);
     }
     // Nothing but delimiters are control characters.
-    let is_control = |found: &Found| matches!(found.counts.dialect.delimiter, 0x1f | 0x01) && found.share() >= 0.8;
+    let is_control =
+        |found: &Found| matches!(found.counts.dialect.delimiter, 0x1f | 0x01) && found.share() >= LEAST_SHARE;
     if found.iter().any(is_control) {
         found.retain(is_control);
     }
@@ -296,17 +297,21 @@ fn has_bare_escapes(sample: &[u8], counts: &Counts) -> bool {
         field.first() != Some(&quote) && (has(&[b'\\', quote], 0) || has(b"\\\\", 1))
     };
     counts.records.iter().any(|(_, place)| {
-        let (record, mut automaton, mut begin) = (&sample[place.clone()], Automaton::new(counts.dialect), 0);
-        for (step, part) in record.chunks(STEP).enumerate() {
-            let delimiters = automaton.slowly(part).delimiters;
-            for end in (0..STEP).filter(|bit| delimiters >> bit & 1 == 1).map(|bit| step * STEP + bit) {
-                if is_one(&record[begin..end]) {
-                    return true;
-                }
-                begin = end + 1;
-            }
-        }
-        is_one(&record[begin..])
+        let (record, mut begin) = (&sample[place.clone()], 0);
+        delimiters(record, counts.dialect).chain([record.len()]).any(|end| {
+            let field = &record[begin..end];
+            begin = end + 1;
+            is_one(field)
+        })
+    })
+}
+
+/// Where the delimiters of a record are.
+fn delimiters(record: &[u8], dialect: Dialect) -> impl Iterator<Item = usize> + '_ {
+    let mut automaton = Automaton::new(dialect);
+    record.chunks(STEP).enumerate().flat_map(move |(step, part)| {
+        let marks = automaton.slowly(part).delimiters;
+        (0..STEP).filter(move |bit| marks >> bit & 1 == 1).map(move |bit| step * STEP + bit)
     })
 }
 
@@ -314,15 +319,12 @@ fn has_bare_escapes(sample: &[u8], counts: &Counts) -> bool {
 fn are_spaced(sample: &[u8], counts: &Counts) -> bool {
     let (mut spaced, mut others) = (0, 0);
     for (_, place) in counts.records.iter().skip(1) {
-        let (record, mut automaton) = (&sample[place.clone()], Automaton::new(counts.dialect));
-        for (step, part) in record.chunks(STEP).enumerate() {
-            let delimiters = automaton.slowly(part).delimiters;
-            for bit in (0..STEP).filter(|bit| delimiters >> bit & 1 == 1) {
-                match record.get(step * STEP + bit + 1) {
-                    Some(b' ') => spaced += 1,
-                    Some(next) if *next != counts.dialect.delimiter => others += 1,
-                    _ => {}
-                }
+        let record = &sample[place.clone()];
+        for delimiter in delimiters(record, counts.dialect) {
+            match record.get(delimiter + 1) {
+                Some(b' ') => spaced += 1,
+                Some(next) if *next != counts.dialect.delimiter => others += 1,
+                _ => {}
             }
         }
     }

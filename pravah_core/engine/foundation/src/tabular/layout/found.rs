@@ -32,6 +32,11 @@ impl Line {
         Some((first, last + 1))
     }
 
+    /// Blanks between the values of two columns; none where one has no value.
+    fn room(&self, left: (usize, usize), right: (usize, usize)) -> Option<usize> {
+        Some(self.cell(right)?.0 - self.cell(left)?.1)
+    }
+
     fn is_dashes(&self) -> bool {
         self.text.iter().all(|char| matches!(char, '-' | '=' | ' '))
     }
@@ -41,6 +46,11 @@ impl FixedLayout {
     /// The columns that a text shows which begins with `start`, behind so many lines; none where it shows none.
     pub fn found(start: &[u8], skipped: u64) -> Option<Self> {
         let sample = csv::sample(start);
+        // Of two columns, padding, or the dashes of a ruler, stand before a blank; most text has neither and is not taken
+        // apart for it.
+        if !["  ", "- ", "= "].iter().any(|mark| memchr::memmem::find(sample, mark.as_bytes()).is_some()) {
+            return None;
+        }
         let lines = lines(sample, skipped)?;
         let found = by_ruler(&lines).or_else(|| (0..=MOST_TITLES).find_map(|titles| by_blanks(lines.get(titles..)?)));
         found.map(|layout| layout.shown(start))
@@ -140,11 +150,8 @@ fn divides(left: (usize, usize), right: (usize, usize), names: &Line, records: &
     }
     let is_named = names.cell(left).is_none() || names.cell(right).is_some();
     // A value whose first words are as long in all lines leaves no room between them.
-    let has_room = records.iter().any(|line| match (line.cell(left), line.cell(right)) {
-        (Some(left_cell), Some(right_cell)) => right_cell.0 - left_cell.1 > 1,
-        (None, Some(_)) => true,
-        _ => false,
-    });
+    let is_empty = |line: &Line| line.cell(left).is_none() && line.cell(right).is_some();
+    let has_room = records.iter().any(|line| is_empty(line) || line.room(left, right) > Some(1));
     let is_code = || {
         let full = |line: &Line| line.cell(left) == Some(left) && line.cell(right).is_some();
         records.len() > LEAST_LINES && records.iter().all(full)
@@ -160,10 +167,7 @@ fn divides(left: (usize, usize), right: (usize, usize), names: &Line, records: &
 
 /// True when more than one blank stands between two columns, in some lines or in all.
 fn is_padding(left: (usize, usize), right: (usize, usize), records: &[Line]) -> bool {
-    let padded = records.iter().filter(|line| match (line.cell(left), line.cell(right)) {
-        (Some(left), Some(right)) => right.0 - left.1 > 1,
-        _ => false,
-    });
+    let padded = records.iter().filter(|line| line.room(left, right) > Some(1));
     padded.count() * 4 >= records.len()
 }
 
@@ -171,14 +175,19 @@ fn is_padding(left: (usize, usize), right: (usize, usize), records: &[Line]) -> 
 /// one mark alone, as a delimiter that stands in a column of its own.
 fn is_column(column: (usize, usize), records: &[Line]) -> bool {
     let cells = || records.iter().filter_map(|line| line.cell(column).map(|cell| (line, cell)));
-    let begins = cells().all(|(_, cell)| cell.0 == column.0);
-    let ends = cells().all(|(_, cell)| cell.1 == column.1);
+    let (begins, ends) = alignment(column, records);
     let mut marks = cells().map(|(line, cell)| &line.text[cell.0..cell.1]);
     let first = marks.next();
     let is_mark = first.is_some_and(|mark| mark.len() == 1 && !mark[0].is_alphanumeric())
         && cells().count() > 1
         && marks.all(|mark| Some(mark) == first);
     (begins || ends || records.len() >= 8) && !is_mark && first.is_some()
+}
+
+/// Whether all values of a column begin where it begins, and whether they end where it ends.
+fn alignment(column: (usize, usize), records: &[Line]) -> (bool, bool) {
+    let cells = || records.iter().filter_map(|line| line.cell(column));
+    (cells().all(|cell| cell.0 == column.0), cells().all(|cell| cell.1 == column.1))
 }
 
 /// `records`: those whose values tell how columns are aligned, and so to where longer ones go.
@@ -190,11 +199,10 @@ fn layout(
     reason: String,
 ) -> FixedLayout {
     let column = |&(from, to): &(usize, usize)| {
-        let cells = || records.iter().filter_map(|line| line.cell((from, to)));
-        let (begins, ends) = (cells().all(|cell| cell.0 == from), cells().all(|cell| cell.1 == to));
         if records.is_empty() {
             return Span::of(from, to);
         }
+        let (begins, ends) = alignment((from, to), records);
         let has_blank = |line: &Line, (begin, end)| (begin..end).any(|at| line.is_blank(at));
         let has_words = records.iter().any(|line| line.cell((from, to)).is_some_and(|cell| has_blank(line, cell)));
         Span { grows_left: ends || !begins, grows_right: begins || !ends, has_words, ..Span::of(from, to) }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::batches::Failed;
-use crate::base::nameless::nameless;
+use crate::base::nameless::{free_bytes, nameless};
 use crate::io::codec::{self, Codec};
 
 /// The beginning of a packed buffer that is unpacked for itself, so many times: a look at the first rows needs no more.
@@ -62,8 +62,7 @@ impl<'a> Scratch<'a> {
 
     /// A place for so many bytes; half of what is free is for others.
     fn file(&mut self, length: u64) -> Result<Arc<File>, Failed> {
-        let space = rustix::fs::statvfs(self.directory).map_err(|error| self.failed(&error.into()))?;
-        let free = space.f_bavail.saturating_mul(space.f_frsize);
+        let free = free_bytes(self.directory).map_err(|error| self.failed(&error))?;
         if length > free / 2 {
             let directory = self.directory.display().to_string();
             let reason = format!("it needs {length} bytes, and {free} are free");

@@ -12,7 +12,7 @@ pub(super) const LOOKED_AT: usize = 50;
 /// Lines before a table.
 const MOST_PREAMBLE: usize = 100;
 /// The share of the records of a table with lines before it that have its number of fields.
-const LEAST_SHARE: f64 = 0.8;
+pub(super) const LEAST_SHARE: f64 = 0.8;
 
 /// A sample as a table.
 pub(super) struct Found {
