@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::options::To;
 use super::plan::{self, ConversionPlan, TargetColumn};
 use super::proof::{ColumnAt, Fingerprints, Layout, NULL, is_covered, named};
-use super::sort::{BATCH_ROWS, RecordSorter, Target};
+use super::sort::{BATCH_ROWS, RecordSorter};
 use super::tables::ConvertedFile;
 use super::{Convert, failed, shown, text};
 use pravah_foundation::base::error::{EngineError, Result};
@@ -53,8 +53,9 @@ impl Convert {
         let reader = reader.build().map_err(failed)?;
         let mut files = Files::new(self, head, plan)?;
         let keys = self.keys(plan);
+        let temporary = || self.temporary();
         let sorter = (!keys.is_empty())
-            .then(|| RecordSorter::new(plan::schema(&plan.columns), &keys, self.context.chunk_bytes))
+            .then(|| RecordSorter::new(plan::schema(&plan.columns), &keys, self.context.chunk_bytes, temporary))
             .transpose()?;
         let written = match sorter {
             None => reader.into_iter().try_for_each(|batch| files.rows(&batch.map_err(failed)?)),
@@ -62,9 +63,9 @@ impl Convert {
                 .into_iter()
                 .try_for_each(|batch| {
                     self.context.control.check()?;
-                    sorter.add(batch.map_err(failed)?, &files)
+                    sorter.add(batch.map_err(failed)?)
                 })
-                .and_then(|()| sorter.finish(&mut files)),
+                .and_then(|()| sorter.finish(|batch| files.rows(batch))),
         };
         files.end(written)
     }
@@ -157,6 +158,15 @@ impl<'a> Files<'a> {
             }
         }
         Ok(found)
+    }
+
+    /// The next rows.
+    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.convert.context.control.check()?;
+        for (key, range) in self.divided(batch)? {
+            self.write(key, &batch.slice(range.start, range.len()))?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, key: Option<OwnedRow>, batch: &RecordBatch) -> Result<()> {
@@ -320,20 +330,6 @@ impl<'a> Files<'a> {
                 Ok(None)
             }
         }
-    }
-}
-
-impl Target for Files<'_> {
-    fn temporary(&self) -> Result<Writing> {
-        self.convert.temporary()
-    }
-
-    fn rows(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.convert.context.control.check()?;
-        for (key, range) in self.divided(batch)? {
-            self.write(key, &batch.slice(range.start, range.len()))?;
-        }
-        Ok(())
     }
 }
 

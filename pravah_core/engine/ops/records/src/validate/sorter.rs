@@ -1,11 +1,8 @@
 //! Rows of three numbers, sorted in bounded memory: what is too much of them waits in a file without a name, as sorted
 //! runs, and these are merged.
 //!
-//! A merge does not mind how values are spread: all alike, or all distinct, it holds a piece of each run. The file is
-//! gone with its handle, also when the job fails or is killed.
-//!
-//! Cost: O(n log n) time, 24 bytes a row on the disk, and as many again each time that runs are merged because they
-//! are too many to be merged at once.
+//! The file is gone with its handle, also when the job fails or is killed. A row takes 24 bytes in it, and as many again
+//! each time that runs are merged because they are too many to be merged at once.
 //!
 //! # Cancellation
 //! Looked at per block that such a merge writes; who reads the sorted rows looks for itself.
@@ -16,12 +13,12 @@ mod store;
 pub use store::{Cursor, KeyStore};
 
 use std::fs::File;
-use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-use self::run::{Merge, Reader, Run, Source};
+use self::run::{KeyRuns, RunWriter, Source};
+use crate::sorting::{Merge, Runs, SortedRows};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 
@@ -101,17 +98,7 @@ pub struct KeySorter {
     pieces: Vec<Vec<KeyRow>>,
     small: Vec<KeyRow>,
     held: usize,
-    disk: Option<Disk>,
-}
-
-/// Rows on the disk.
-#[derive(Debug)]
-struct Disk {
-    file: Arc<File>,
-    /// Rows in the file.
-    rows: u64,
-    /// Sorted, each.
-    runs: Vec<Range<u64>>,
+    disk: Option<Runs<KeyRuns>>,
 }
 
 impl KeySorter {
@@ -163,17 +150,9 @@ impl KeySorter {
         let budget = &self.share.0;
         let disk = match &mut self.disk {
             Some(disk) => disk,
-            None => self.disk.insert(Disk { file: Arc::new(budget.file()?), rows: 0, runs: Vec::new() }),
+            None => self.disk.insert(Runs::new(KeyRuns::new(budget)?, budget.fan())),
         };
-        for piece in self.pieces.drain(..) {
-            let mut writing = Run::new(disk.rows);
-            piece
-                .into_iter()
-                .try_for_each(|row| writing.push(&disk.file, row))
-                .map_err(|error| budget.failed(error))?;
-            disk.take(writing).map_err(|error| budget.failed(error))?;
-        }
-        Ok(())
+        self.pieces.drain(..).try_for_each(|piece| disk.add(|store| store.keep(piece)))
     }
 
     /// All rows in their order.
@@ -186,58 +165,20 @@ impl KeySorter {
             // The memory is for reading the runs now.
             self.spill()?;
         }
-        let budget = Arc::clone(&self.share.0);
         let mut rows = self.pieces.iter().map(|piece| piece.len() as u64).sum();
         let mut sources: Vec<Source> = self.pieces.drain(..).map(Source::memory).collect();
-        if let Some(disk) = &mut self.disk {
-            disk.narrow(&budget)?;
-            rows += disk.runs.iter().map(|run| run.end - run.start).sum::<u64>();
-            sources.extend(disk.sources(disk.runs.len(), &budget));
+        if let Some(disk) = self.disk.take() {
+            rows += disk.iter().map(|run| run.end - run.start).sum::<u64>();
+            sources.extend(disk.read()?);
         }
-        let merge = Merge::new(sources).map_err(|error| budget.failed(error))?;
-        Ok(Sorted { merge, rows, share: self.share })
-    }
-}
-
-impl Disk {
-    fn take(&mut self, run: Run) -> std::io::Result<()> {
-        let run = run.end(&self.file)?;
-        self.rows = run.end;
-        self.runs.push(run);
-        Ok(())
-    }
-
-    /// The last `count` runs.
-    fn sources(&mut self, count: usize, budget: &KeyBudget) -> Vec<Source> {
-        let at_once = (budget.rows() / count.max(1)).clamp(16, READ_ROWS);
-        let runs = self.runs.split_off(self.runs.len() - count);
-        runs.into_iter().map(|run| Source::Run(Reader::new(&self.file, run, at_once))).collect()
-    }
-
-    /// Merge runs until they are few: those that were merged least come first.
-    fn narrow(&mut self, budget: &KeyBudget) -> Result<()> {
-        let failed = |error| budget.failed(error);
-        while self.runs.len() > budget.fan() {
-            let sources = self.sources(budget.fan(), budget);
-            let (mut merge, mut run) = (Merge::new(sources).map_err(failed)?, Run::new(self.rows));
-            while let Some(row) = merge.next().map_err(failed)? {
-                if run.is_at_block() {
-                    budget.control.check()?;
-                }
-                run.push(&self.file, row).map_err(failed)?;
-            }
-            self.take(run).map_err(failed)?;
-            // It is the longest: to the front with it.
-            self.runs.rotate_right(1);
-        }
-        Ok(())
+        Ok(Sorted { merge: Merge::new(sources)?, rows, share: self.share })
     }
 }
 
 /// Rows in their order.
 #[derive(Debug)]
 pub struct Sorted {
-    merge: Merge,
+    merge: Merge<Source>,
     rows: u64,
     share: Share,
 }
@@ -248,7 +189,7 @@ impl Sorted {
     /// # Errors
     /// [`EngineError::Output`] when it cannot be read again.
     pub fn next(&mut self) -> Result<Option<KeyRow>> {
-        self.merge.next().map_err(|error| self.share.0.failed(error))
+        self.merge.next()
     }
 
     /// All that are left, told to `each` and kept for [`KeyStore::read`].
@@ -265,7 +206,7 @@ impl Sorted {
             }
             return Ok(KeyStore::Memory(rows));
         }
-        let (file, mut run, mut place) = (Arc::new(budget.file()?), Run::new(0), 0);
+        let (file, mut run, mut place) = (Arc::new(budget.file()?), RunWriter::new(0), 0);
         while let Some(row) = self.next()? {
             each(place, row)?;
             place += 1;

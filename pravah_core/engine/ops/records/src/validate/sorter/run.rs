@@ -1,22 +1,66 @@
-//! Runs on the disk, and the merge of them with what is in memory.
+//! Runs on the disk, one behind the other in a file, and pieces in memory.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::{KeyRow, READ_ROWS, ROW_BYTES};
+use super::{KeyBudget, KeyRow, READ_ROWS, ROW_BYTES};
+use crate::sorting::{Merge, RunStore, SortedRows};
+use pravah_foundation::base::error::Result;
+
+/// The file of the runs.
+#[derive(Debug)]
+pub(super) struct KeyRuns {
+    file: Arc<File>,
+    budget: Arc<KeyBudget>,
+    /// Rows in it.
+    rows: u64,
+}
+
+impl KeyRuns {
+    pub(super) fn new(budget: &Arc<KeyBudget>) -> Result<Self> {
+        Ok(Self { file: Arc::new(budget.file()?), budget: Arc::clone(budget), rows: 0 })
+    }
+
+    /// Write a sorted piece.
+    pub(super) fn keep(&mut self, piece: Vec<KeyRow>) -> Result<Range<u64>> {
+        self.write(Merge::new(vec![Source::memory(piece)])?)
+    }
+}
+
+impl RunStore for KeyRuns {
+    /// Its rows.
+    type Run = Range<u64>;
+    type Rows = Source;
+
+    fn read(&self, run: Range<u64>, count: usize) -> Result<Source> {
+        let at_once = (self.budget.rows() / count.max(1)).clamp(16, READ_ROWS);
+        Ok(Source::Run(RunReader::new(&self.file, run, at_once, &self.budget)))
+    }
+
+    fn write(&mut self, mut rows: Merge<Source>) -> Result<Range<u64>> {
+        let mut run = RunWriter::new(self.rows);
+        while let Some(row) = rows.next()? {
+            if run.is_at_block() {
+                self.budget.control.check()?;
+            }
+            run.push(&self.file, row).map_err(|error| self.budget.failed(error))?;
+        }
+        let run = run.end(&self.file).map_err(|error| self.budget.failed(error))?;
+        self.rows = run.end;
+        Ok(run)
+    }
+}
 
 /// A run that is written.
-pub(super) struct Run {
+pub(super) struct RunWriter {
     start: u64,
     end: u64,
     buffer: Vec<u8>,
 }
 
-impl Run {
+impl RunWriter {
     pub(super) fn new(start: u64) -> Self {
         Self { start, end: start, buffer: Vec::with_capacity(READ_ROWS * ROW_BYTES) }
     }
@@ -30,7 +74,7 @@ impl Run {
     }
 
     /// True before the first row of a block.
-    pub(super) fn is_at_block(&self) -> bool {
+    fn is_at_block(&self) -> bool {
         self.buffer.is_empty()
     }
 
@@ -49,26 +93,38 @@ impl Run {
 
 /// A run that is read.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct RunReader {
     file: Arc<File>,
+    budget: Arc<KeyBudget>,
     left: Range<u64>,
     at_once: usize,
     bytes: Vec<u8>,
     at: usize,
 }
 
-impl Reader {
-    pub(super) fn new(file: &Arc<File>, run: Range<u64>, at_once: usize) -> Self {
-        Self { file: Arc::clone(file), left: run, at_once, bytes: Vec::new(), at: 0 }
+impl RunReader {
+    pub(super) fn new(file: &Arc<File>, run: Range<u64>, at_once: usize, budget: &Arc<KeyBudget>) -> Self {
+        let (file, budget) = (Arc::clone(file), Arc::clone(budget));
+        Self { file, budget, left: run, at_once, bytes: Vec::new(), at: 0 }
     }
 
-    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
+    fn fill(&mut self) -> Result<()> {
+        let rows = (self.left.end - self.left.start).min(self.at_once as u64);
+        self.bytes.resize(rows as usize * ROW_BYTES, 0);
+        let place = self.left.start * ROW_BYTES as u64;
+        self.file.read_exact_at(&mut self.bytes, place).map_err(|error| self.budget.failed(error))?;
+        self.left.start += rows;
+        self.at = 0;
+        Ok(())
+    }
+}
+
+impl SortedRows for RunReader {
+    type Row = KeyRow;
+
+    fn next(&mut self) -> Result<Option<KeyRow>> {
         if self.at == self.bytes.len() {
-            let rows = (self.left.end - self.left.start).min(self.at_once as u64);
-            self.bytes.resize(rows as usize * ROW_BYTES, 0);
-            self.file.read_exact_at(&mut self.bytes, self.left.start * ROW_BYTES as u64)?;
-            self.left.start += rows;
-            self.at = 0;
+            self.fill()?;
         }
         let Some((row, _)) = self.bytes[self.at..].split_first_chunk::<ROW_BYTES>() else { return Ok(None) };
         self.at += ROW_BYTES;
@@ -80,46 +136,22 @@ impl Reader {
 #[derive(Debug)]
 pub(super) enum Source {
     Memory(std::vec::IntoIter<KeyRow>),
-    Run(Reader),
+    Run(RunReader),
 }
 
 impl Source {
     pub(super) fn memory(rows: Vec<KeyRow>) -> Self {
         Self::Memory(rows.into_iter())
     }
+}
 
-    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
+impl SortedRows for Source {
+    type Row = KeyRow;
+
+    fn next(&mut self) -> Result<Option<KeyRow>> {
         match self {
             Self::Memory(rows) => Ok(rows.next()),
             Self::Run(reader) => reader.next(),
         }
-    }
-}
-
-#[derive(Debug)]
-pub(super) struct Merge {
-    sources: Vec<Source>,
-    /// The next row of each that has one.
-    next: BinaryHeap<Reverse<(KeyRow, usize)>>,
-}
-
-impl Merge {
-    pub(super) fn new(mut sources: Vec<Source>) -> std::io::Result<Self> {
-        let mut next = BinaryHeap::with_capacity(sources.len());
-        for (place, source) in sources.iter_mut().enumerate() {
-            next.extend(source.next()?.map(|row| Reverse((row, place))));
-        }
-        Ok(Self { sources, next })
-    }
-
-    pub(super) fn next(&mut self) -> std::io::Result<Option<KeyRow>> {
-        let Some(mut least) = self.next.peek_mut() else { return Ok(None) };
-        let Reverse((row, place)) = *least;
-        match self.sources[place].next()? {
-            // Sinks to its place when it is dropped.
-            Some(following) => *least = Reverse((following, place)),
-            None => drop(std::collections::binary_heap::PeekMut::pop(least)),
-        }
-        Ok(Some(row))
     }
 }

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::run::Reader;
+use super::run::RunReader;
 use super::{KeyBudget, KeyRow, READ_ROWS};
+use crate::sorting::SortedRows;
 use pravah_foundation::base::error::Result;
 
 /// Sorted rows that are read by their places.
@@ -22,7 +23,10 @@ impl KeyStore {
     pub fn read(self: &Arc<Self>, places: Range<u64>) -> Cursor {
         let reader = match &**self {
             Self::Memory(_) => None,
-            Self::File(file, budget) => Some(Reader::new(file, places.clone(), budget.rows().clamp(16, READ_ROWS))),
+            Self::File(file, budget) => {
+                let at_once = budget.rows().clamp(16, READ_ROWS);
+                Some(RunReader::new(file, places.clone(), at_once, budget))
+            }
         };
         Cursor { store: Arc::clone(self), places, reader, next: None }
     }
@@ -33,7 +37,7 @@ impl KeyStore {
 pub struct Cursor {
     store: Arc<KeyStore>,
     places: Range<u64>,
-    reader: Option<Reader>,
+    reader: Option<RunReader>,
     next: Option<KeyRow>,
 }
 
@@ -45,7 +49,7 @@ impl Cursor {
     pub fn next_if(&mut self, is_wanted: impl FnOnce(&KeyRow) -> bool) -> Result<Option<KeyRow>> {
         if self.next.is_none() {
             self.next = match (&mut self.reader, &*self.store) {
-                (Some(reader), KeyStore::File(_, budget)) => reader.next().map_err(|error| budget.failed(error))?,
+                (Some(reader), KeyStore::File(..)) => reader.next()?,
                 (_, KeyStore::Memory(rows)) => self.places.next().map(|place| rows[place as usize]),
                 (None, KeyStore::File(..)) => None,
             };
