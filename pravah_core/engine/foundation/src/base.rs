@@ -1,4 +1,4 @@
-//! What every layer needs: errors, issues, counters, threads, file state.
+//! What every layer needs: errors, issues, counters, threads, file state, sorting.
 
 pub mod compact;
 pub mod control;
@@ -11,6 +11,7 @@ pub mod nameless;
 pub mod paths;
 pub mod pool;
 pub mod regular;
+pub mod sorting;
 pub mod sync;
 pub mod version;
 pub mod words;

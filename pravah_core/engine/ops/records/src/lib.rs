@@ -1,8 +1,7 @@
-//! Operations on tables in files: CSV, JSON Lines, Parquet. None uses another; two of them sort what memory does not hold (`sorting`).
+//! Operations on tables in files: CSV, JSON Lines, Parquet. None uses another.
 
 mod convert;
 mod profile;
-mod sorting;
 mod validate;
 
 pub use convert::ConvertOptions;

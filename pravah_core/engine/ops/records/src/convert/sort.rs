@@ -18,8 +18,8 @@ use arrow_select::take::take_record_batch;
 use rayon::prelude::*;
 
 use super::failed;
-use crate::sorting::{Merge, RunStore, Runs, SortedRows};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::sorting::{Merge, RunStore, Runs, SortedRows};
 use pravah_foundation::io::destination::Writing;
 
 /// Records that are handed on at once.

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use self::run::{KeyRuns, RunWriter, Source};
-use crate::sorting::{Merge, Runs, SortedRows};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::sorting::{Merge, Runs, SortedRows};
 
 /// What is sorted, by the first number, then the second, then the third.
 pub type KeyRow = [u64; 3];

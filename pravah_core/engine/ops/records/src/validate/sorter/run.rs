@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::{KeyBudget, KeyRow, READ_ROWS, ROW_BYTES};
-use crate::sorting::{Merge, RunStore, SortedRows};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::sorting::{Merge, RunStore, SortedRows};
 
 /// The file of the runs.
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::run::RunReader;
 use super::{KeyBudget, KeyRow, READ_ROWS};
-use crate::sorting::SortedRows;
 use pravah_foundation::base::error::Result;
+use pravah_foundation::base::sorting::SortedRows;
 
 /// Sorted rows that are read by their places.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-use pravah_foundation::base::error::Result;
+use super::error::Result;
 
 /// Sorted rows, one after the other.
 pub trait SortedRows {
