@@ -12,6 +12,7 @@ use super::error::Result;
 
 /// Sorted rows, one after the other.
 pub trait SortedRows {
+    /// What is sorted.
     type Row: Ord;
 
     /// The next row.
@@ -25,6 +26,7 @@ pub trait SortedRows {
 pub trait RunStore: Sized {
     /// A sorted run.
     type Run;
+    /// A run that is read.
     type Rows: SortedRows;
 
     /// Read a run again, one of `count` that are merged.
@@ -49,6 +51,8 @@ pub struct Merge<S: SortedRows> {
 }
 
 impl<S: SortedRows> Merge<S> {
+    /// Of these.
+    ///
     /// # Errors
     /// As [`SortedRows::next`].
     pub fn new(mut sequences: Vec<S>) -> Result<Self> {
@@ -84,6 +88,7 @@ pub struct Runs<S: RunStore> {
 }
 
 impl<S: RunStore> Runs<S> {
+    /// None yet; `fan` of them are merged at once.
     pub fn new(store: S, fan: usize) -> Self {
         Self { store, fan, levels: Vec::new() }
     }
@@ -114,6 +119,7 @@ impl<S: RunStore> Runs<S> {
         self.levels.iter().rev().flatten()
     }
 
+    /// True while nothing was written.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
