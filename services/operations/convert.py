@@ -198,7 +198,7 @@ class ConvertOptions(records.ReadOptions):
 OPERATION = Operation(
     name="convert",
     title="Convert",
-    summary="Converts CSV, JSON Lines, Excel, Parquet, Arrow and Avro files to Parquet, CSV or JSON Lines. Records "
+    summary="Converts CSV, JSON, XML, Excel, Parquet, Arrow and Avro files to Parquet, CSV or JSON Lines. Records "
     "read = written + rejected.",
     icon="transform",
     options=ConvertOptions,

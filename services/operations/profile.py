@@ -125,7 +125,7 @@ _FILE_COLUMNS = (
 OPERATION = Operation(
     name="profile",
     title="Profile",
-    summary="Describes CSV, JSON Lines, Excel, Parquet, Arrow and Avro files: types, nulls, ranges, quantiles, "
+    summary="Describes CSV, JSON, XML, Excel, Parquet, Arrow and Avro files: types, nulls, ranges, quantiles, "
     "differences between files.",
     icon="query_stats",
     options=ProfileOptions,

@@ -73,6 +73,7 @@ Comment = Annotated[Text, *_of(_OF_COMMENTS, "at most 16 bytes without a line en
 NullValue = Annotated[Text, pydantic.Field(min_length=1, max_length=100)]
 
 
+RecordPath = Annotated[str, pydantic.Field(max_length=1000, pattern=r"^(/[^/@\s\u0000][^/\s\u0000]*)+$")]
 ColumnWidth = Annotated[
     str,
     pydantic.Field(max_length=500, pattern=r"^([^\u0000]*[^\u0000=]=)?\s*[1-9][0-9]{0,6}(\s*-\s*[1-9][0-9]{0,6})?\s*$"),
@@ -103,9 +104,9 @@ class ReadOptions(Options):
     files: Files = field(
         Files.BY_NAME,
         title="Files",
-        description="By name: csv, tsv, tab, psv, ssv, txt, fwf, prn, json, jsonl and ndjson, also compressed (gz, "
-        "zst, bz2, xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm and ods, where each sheet is a table "
-        "called book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
+        description="By name: csv, tsv, tab, psv, ssv, txt, fwf, prn, json, jsonl, ndjson and xml, also compressed "
+        "(gz, zst, bz2, xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm and ods, where each sheet is a "
+        "table called book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
         "auto",
@@ -171,6 +172,15 @@ class ReadOptions(Options):
         widget="verbatim",
         placeholder="detected",
         max_length=10_000,
+    )
+    record_path: RecordPath | None = field(
+        None,
+        title="Path of the records",
+        description="The XML elements that are records, as a path from the root such as /catalog/book. Without a path: "
+        "the highest element that appears several times in one parent and holds most of the values.",
+        category="advanced",
+        widget="verbatim",
+        placeholder="detected",
     )
     quote: Quote = field(
         "auto",

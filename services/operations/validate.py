@@ -117,7 +117,7 @@ _COLUMN = words("column", "The column, or the columns of a key; null: the whole 
 OPERATION = Operation(
     name="validate",
     title="Validate",
-    summary="Checks every record of CSV, JSON Lines, Excel, Parquet, Arrow and Avro files against a schema and lists "
+    summary="Checks every record of CSV, JSON, XML, Excel, Parquet, Arrow and Avro files against a schema and lists "
     "each error with its place.",
     icon="fact_check",
     options=ValidateOptions,

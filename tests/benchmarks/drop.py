@@ -8,10 +8,12 @@ import gzip
 import io
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 _WORDS = (
     "amber river stone north paper garden silver market copper window bridge summer cotton marble harbour forest "
@@ -237,11 +239,37 @@ def _workbook(r: random.Random, place: Path, name: str) -> Unknown:
     return Unknown(f"{name}.xlsx", names, rows, kind)
 
 
+def _xml(r: random.Random, place: Path, name: str) -> Unknown:
+    """Records as elements; values as attributes, elements or elements in others."""
+    names, rows, _ = _table(r, "unicode")
+    # Names of elements have no spaces.
+    names = [re.sub(r"[^a-z0-9]+", "_", one.lower()).strip("_") for one in names]
+    form = r.choice(["elements", "elements", "attributes", "deep", "namespaces"])
+    prefix = "x:" if form == "namespaces" else ""
+    root = ElementTree.Element(f"{prefix}export", {"xmlns:x": "urn:x"} if prefix else {})
+    if r.random() < 0.3:
+        ElementTree.SubElement(root, "created", {"at": _date(r, "%Y-%m-%d")})
+    within = ElementTree.SubElement(root, f"{prefix}rows") if form == "deep" else root
+    for row in rows:
+        record = ElementTree.SubElement(within, f"{prefix}row")
+        for one, value in zip(names, row, strict=True):
+            if form == "attributes":
+                record.set(one, value)
+            else:
+                ElementTree.SubElement(record, f"{prefix}{one}").text = value
+    if r.random() < 0.6:
+        ElementTree.indent(root)
+    codec = r.choice(["utf-8", "utf-8", "utf-16", "us-ascii"])
+    (place / f"{name}.xml").write_bytes(ElementTree.tostring(root, codec, xml_declaration=r.random() < 0.8))
+    mark = {"attributes": "@", "namespaces": "x:"}.get(form, "")
+    return Unknown(f"{name}.xml", [mark + one for one in names], rows, f"XML, {form}")
+
+
 def make(
     place: Path, files: int, seed: int, makers: Sequence[str] = ("delimited",) * 8 + ("json", "workbook")
 ) -> list[Unknown]:
     """Fill `place` with files of a drop."""
     place.mkdir(parents=True, exist_ok=True)
     r = random.Random(seed)
-    known = {"delimited": _delimited, "json": _json, "workbook": _workbook}
+    known = {"delimited": _delimited, "json": _json, "workbook": _workbook, "xml": _xml}
     return [known[r.choice(makers)](r, place, f"{number:04d}") for number in range(files)]

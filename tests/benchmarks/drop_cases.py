@@ -27,6 +27,7 @@ _FORMS = (
     "%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%H:%M:%S", "%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
 )  # fmt: skip
 _SEED = 20261128
+_KINDS = ("delimited",) * 6 + ("json", "workbook", "xml")
 
 Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 Reader = Callable[[Path], Table]
@@ -36,7 +37,7 @@ def drops(scratch: Path) -> Iterator[Row]:
     """Small delimited tables, and files of all kinds."""
     for work, files, makers, reach in (
         ("600 small tables of unknown dialect, read right", 600, ("delimited",), 597),
-        ("drop of 200 unknown files of all kinds, read right", 200, ("delimited",) * 6 + ("json", "workbook"), 198),
+        ("drop of 200 unknown files of all kinds, read right", 200, _KINDS, 198),
     ):
         place = scratch / "drop"
         shutil.rmtree(place, ignore_errors=True)

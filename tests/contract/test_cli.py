@@ -196,6 +196,7 @@ def _requests() -> list[JobRequest]:
         "comment": "#",
         "skip_initial_space": "yes",
         "widths": ["id=8", "9-12"],
+        "record_path": "/catalog/book",
         "columns": "union",
         "to": "jsonl",
         "bad_records": "null",

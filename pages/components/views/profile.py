@@ -101,7 +101,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     if not summary["files"]:
         st.info(
             f"No file was read: {text.count(summary['other_files'], 'file has', 'files have')} another name than "
-            "csv, tsv, json, jsonl, xlsx, parquet, arrow and their like. Choose **Files: all** to read them.",
+            "csv, tsv, json, jsonl, xml, xlsx, parquet, arrow and their like. Choose **Files: all** to read them.",
             icon=":material/find_in_page:",
         )
         return

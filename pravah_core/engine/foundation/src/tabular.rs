@@ -14,3 +14,4 @@ pub mod split;
 pub mod text;
 pub mod values;
 pub mod weight;
+pub mod xml;

@@ -1,4 +1,4 @@
-//! Readers of workbooks, of Avro, of Parquet and of Arrow against mutated input: no panic, no record that is lost, and no
+//! Readers of workbooks, of XML, of Avro, of Parquet and of Arrow against mutated input: no panic, no record that is lost, and no
 //! memory taken for what a file only claims.
 
 use arrow_ipc::CompressionType;
@@ -74,6 +74,38 @@ fn sheets_of_open_document() {
         let content = [b"<office:body>", input, b"</office:body>"].concat();
         balanced("a.ods", &zip(&[("content.xml", &content)]));
     });
+}
+
+#[test]
+fn documents_of_xml() {
+    let words: [&[u8]; 20] = [
+        b"<r>",
+        b"</r>",
+        b"<r a=\"1\" b='2'/>",
+        b"<b><c>x</c></b>",
+        b"<![CDATA[",
+        b"]]>",
+        b"<!--",
+        b"-->",
+        b"<!DOCTYPE t [<!ENTITY x 'y'>]>",
+        b"&x;",
+        b"&amp;",
+        b"&#10;",
+        b"&#xd800;",
+        b"<?p",
+        b"?>",
+        b"xsi:nil='true'",
+        b"xmlns:a='b'",
+        b"\xef\xbb\xbf",
+        b"\"",
+        b"\r\n",
+    ];
+    let corpus = [
+        b"<?xml version='1.0'?>\n<t v='1'><r i='1'><a>x</a><b>1,5</b></r><r><a>\"y\"</a><a/></r></t>".to_vec(),
+        b"<t><s><r>1</r><r>2</r></s><s>text<r x='&lt;'/></s></t>".to_vec(),
+        b"<r/><r/>".to_vec(),
+    ];
+    fuzz("documents of XML", 1.0, &corpus, &words, |input| balanced("a.xml", input));
 }
 
 #[test]

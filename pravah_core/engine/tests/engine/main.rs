@@ -51,3 +51,4 @@ mod verify;
 mod verify_etags;
 mod walk;
 mod whole;
+mod xml;

@@ -55,6 +55,8 @@ pub struct Dialect {
     pub is_json: bool,
     /// Texts are always in quotes; [`NULL`] without them is no value, and nothing else is.
     pub is_typed: bool,
+    /// It was made here of another format: none of its quotes is odd.
+    pub is_made: bool,
 }
 
 /// The bytes of a delimiter before its last, the last of them lowest.
@@ -123,6 +125,7 @@ impl Dialect {
             escapes_bare: false,
             is_json: false,
             is_typed: false,
+            is_made: false,
         }
     }
 
@@ -131,6 +134,9 @@ impl Dialect {
 
     /// That of text which is made of a typed table.
     pub const TYPED: Self = Self { is_typed: true, ..Self::of(b',') };
+
+    /// That of text which is made of untyped values.
+    pub const MADE: Self = Self { is_made: true, ..Self::of(b',') };
 
     /// What ends a record: in JSON quotes do not enclose line ends.
     pub fn lines(self) -> Self {

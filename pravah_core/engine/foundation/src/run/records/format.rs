@@ -4,6 +4,7 @@ use super::avro;
 use crate::base::paths;
 use crate::io::claims::Claim;
 use crate::tabular::json::{Elements, Learner};
+use crate::tabular::xml;
 
 /// How records are held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub enum Format {
     JsonLines,
     /// JSON objects in an array, over several lines, or behind each other.
     Json,
+    /// Elements of a document that come again.
+    Xml,
     /// Apache Parquet.
     Parquet,
     /// Arrow's IPC format, as a file or as a stream.
@@ -27,7 +30,7 @@ pub enum Format {
 }
 
 /// Names of files that hold records, by what follows the last dot. Text may be anything.
-const EXTENSIONS: [(&[u8], Option<Format>); 21] = [
+const EXTENSIONS: [(&[u8], Option<Format>); 22] = [
     (b"csv", Some(Format::Delimited)),
     (b"tsv", Some(Format::Delimited)),
     (b"tab", Some(Format::Delimited)),
@@ -39,6 +42,7 @@ const EXTENSIONS: [(&[u8], Option<Format>); 21] = [
     (b"jsonl", Some(Format::JsonLines)),
     (b"ndjson", Some(Format::JsonLines)),
     (b"json", Some(Format::JsonLines)),
+    (b"xml", Some(Format::Xml)),
     (b"parquet", Some(Format::Parquet)),
     (b"arrow", Some(Format::Arrow)),
     (b"arrows", Some(Format::Arrow)),
@@ -70,6 +74,7 @@ impl Format {
             [b'A', b'R', b'R', b'O', b'W', b'1', ..] => Self::Arrow,
             _ if start.starts_with(&avro::MAGIC) => Self::Avro,
             _ if start.starts_with(CONTINUATION) => Self::Arrow,
+            _ if xml::is_declared(start) => Self::Xml,
             _ if begins_with_object(start) || Elements::are_in(start) => Self::JsonLines,
             _ => Self::Delimited,
         }
@@ -77,7 +82,7 @@ impl Format {
 
     /// True for lines of text.
     pub fn is_text(self) -> bool {
-        matches!(self, Self::Delimited | Self::FixedWidth | Self::JsonLines | Self::Json)
+        matches!(self, Self::Delimited | Self::FixedWidth | Self::JsonLines | Self::Json | Self::Xml)
     }
 
     /// True for text whose records are lines of the file, so that these can be told.
@@ -102,6 +107,7 @@ impl Format {
             Self::FixedWidth => "fixed-width text",
             Self::JsonLines => "JSON Lines",
             Self::Json => "JSON",
+            Self::Xml => "XML",
             Self::Parquet => "Parquet",
             Self::Arrow => "Arrow IPC",
             Self::Avro => "Avro",
@@ -170,6 +176,8 @@ mod tests {
             ("a", "{a}\n", Format::Delimited),
             ("a", "", Format::Delimited),
             ("a.ndjson.zst", "a,b\n", Format::JsonLines),
+            ("a.txt", "<?xml version='1.0'?>", Format::Xml),
+            ("a.xml.gz", "a,b\n", Format::Xml),
             ("a", "PAR1x", Format::Parquet),
             ("a", "ARROW1\0\0", Format::Arrow),
             ("a.Parquet", "", Format::Parquet),

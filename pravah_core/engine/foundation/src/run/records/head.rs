@@ -16,6 +16,7 @@ use crate::tabular::layout::FixedLayout;
 use crate::tabular::names::unique;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
+use crate::tabular::xml::XmlShape;
 
 /// What is known of a file before its records.
 #[derive(Debug, Clone)]
@@ -32,6 +33,8 @@ pub struct Head {
     pub shape: Option<Arc<Shape>>,
     /// The columns of lines with fixed widths.
     pub layout: Option<Arc<FixedLayout>>,
+    /// The elements and attributes of XML.
+    pub markup: Option<Arc<XmlShape>>,
     /// By column: the type that the file itself says its values are of.
     pub declared: Vec<Option<ValueType>>,
     /// The schema of a table.
@@ -123,14 +126,31 @@ impl Head {
         let (names, declared): (Vec<String>, _) = columns.into_iter().unzip();
         let reason = "its schema names the columns".to_owned();
         let sniffed = Sniffed { dialect: Dialect::TYPED, columns: names.len(), confidence: 1.0, reason, begins: 0 };
-        let mut header = Vec::new();
-        for (place, name) in names.iter().enumerate() {
-            if place > 0 {
-                header.push(b',');
-            }
-            csv::quote(&mut header, name.as_bytes());
-        }
+        let header = header_of(&names);
         Self { names, declared, schema, has_header: true, header, ..Self::typed(origin, format, sniffed) }
+    }
+
+    /// Of XML of that shape.
+    pub(super) fn of_markup(origin: Origin, (encoding, mark_bytes): (Encoding, u64), shape: &Arc<XmlShape>) -> Self {
+        let sniffed = Sniffed {
+            dialect: Dialect::MADE,
+            columns: shape.names.len(),
+            confidence: shape.confidence,
+            reason: shape.reason.clone(),
+            begins: 0,
+        };
+        Self {
+            declared: vec![None; shape.names.len()],
+            names: shape.names.clone(),
+            header: header_of(&shape.names),
+            has_header: true,
+            header_reason: shape.header_reason(),
+            notes: shape.notes.clone(),
+            markup: Some(Arc::clone(shape)),
+            encoding,
+            mark_bytes,
+            ..Self::typed(origin, Format::Xml, sniffed)
+        }
     }
 
     fn typed(Origin { path, size, codec }: Origin, format: Format, sniffed: Sniffed) -> Self {
@@ -141,6 +161,7 @@ impl Head {
             format,
             shape: None,
             layout: None,
+            markup: None,
             declared: Vec::new(),
             schema: None,
             encoding: Encoding::UTF_8,
@@ -207,6 +228,7 @@ impl Head {
             format: Format::Delimited,
             shape: None,
             layout: None,
+            markup: None,
             declared: vec![None; names.len()],
             schema: None,
             encoding,
@@ -244,6 +266,18 @@ impl Head {
         self.layout = Some(Arc::clone(layout));
         self
     }
+}
+
+/// A header of delimited text with these names.
+fn header_of(names: &[String]) -> Vec<u8> {
+    let mut header = Vec::new();
+    for (place, name) in names.iter().enumerate() {
+        if place > 0 {
+            header.push(b',');
+        }
+        csv::quote(&mut header, name.as_bytes());
+    }
+    header
 }
 
 /// Make the names of a header as many as the columns of the records below it, where that loses none.

@@ -26,6 +26,7 @@ use crate::tabular::json::Shape;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
 use crate::tabular::weight;
+use crate::tabular::xml::XmlShape;
 
 /// The name of the stage in which they are read.
 pub const STAGE: &str = "reread";
@@ -42,6 +43,8 @@ const LEAST_BYTES: usize = 1 << 20;
 pub enum KnownFormat {
     /// The keys of its objects.
     Shape(Arc<Shape>),
+    /// The elements and attributes of XML.
+    Markup(Arc<XmlShape>),
     /// The encoding of its text, which its beginning did not tell.
     Encoding(Encoding),
     /// It is a table.

@@ -10,6 +10,7 @@ use crate::tabular::csv::{Asked, Lead, Marker};
 use crate::tabular::formats::NULL_WORDS;
 use crate::tabular::layout::FixedLayout;
 use crate::tabular::text::ChosenEncoding;
+use crate::tabular::xml;
 
 /// Whether blanks before a field are no part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,8 @@ pub struct ReadOptions {
     pub encoding: ChosenEncoding,
     /// The columns of fixed-width text, as [`FixedLayout::told`] takes them; none: they are found.
     pub widths: Vec<String>,
+    /// The path of the elements of XML that are records, such as `/catalog/book`; none: they are found.
+    pub record_path: Option<String>,
 }
 
 impl Default for ReadOptions {
@@ -85,6 +88,7 @@ impl Default for ReadOptions {
             null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
             widths: Vec::new(),
+            record_path: None,
         }
     }
 }
@@ -107,6 +111,7 @@ const DELIMITERS: [(&str, u8); 10] = [
 const MOST_LINES: u64 = 10_000;
 const MOST_FOOTER: u64 = 1000;
 const MOST_HEADER_ROWS: u64 = 10;
+const LONGEST_PATH: usize = 4000;
 
 /// Values that stand for none.
 const MOST_NULL_VALUES: usize = 100;
@@ -131,6 +136,11 @@ impl ReadOptions {
             return Err(EngineError::invalid(
                 "options.widths must not be set together with options.delimiter".to_owned(),
             ));
+        }
+        if self.record_path.as_ref().is_some_and(|path| path.len() > LONGEST_PATH || !xml::is_path(path)) {
+            return Err(EngineError::invalid(format!(
+                "options.record_path must be a path of elements such as /catalog/book, with at most {LONGEST_PATH} bytes"
+            )));
         }
         for (name, value, most) in [
             ("skip_lines", self.skip_lines, MOST_LINES),
@@ -242,7 +252,8 @@ impl ReadOptions {
         let characters = characters.into_iter().filter(|_| format != Format::Delimited);
         let rows = rows.into_iter().filter(|_| !format.is_laid_out());
         let widths = [("widths", !self.widths.is_empty())].into_iter().filter(|_| format != Format::FixedWidth);
-        characters.chain(rows).chain(widths).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
+        let path = [("record_path", self.record_path.is_some())].into_iter().filter(|_| format != Format::Xml);
+        characters.chain(rows).chain(widths).chain(path).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }
 
     /// True when the file of this name is to be read.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::reading::Shared;
-use super::{FileReading, Head, Of, ReadOptions, RecordCounts, RecordHandler, Records};
+use super::{FileReading, Format, Head, Of, ReadOptions, RecordCounts, RecordHandler, Records};
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::paths;
@@ -132,6 +132,7 @@ impl RecordHandler for Previewer {
 
     fn file(&self, head: &Head, start: &[u8]) -> Result<((), ())> {
         let start = head.layout.as_ref().map_or(start, |layout| &layout.shown);
+        let start = head.markup.as_ref().map_or(start, |shape| &shape.shown);
         let lines = start.split(|byte| *byte == b'\n').take(SHOWN).map(shown).collect();
         let mut found = lock(&self.found);
         if found.head.is_none() {
@@ -193,7 +194,7 @@ impl Seen {
         let records: Vec<Value> =
             self.records.into_iter().map(|record| json!({"values": record.values, "fields": record.fields})).collect();
         let is_text = head.format.is_text();
-        let has_delimiter = is_text && head.layout.is_none();
+        let has_delimiter = head.format == Format::Delimited;
         let dialect = head.dialect();
         let byte = |byte: Option<u8>| byte.map(|byte| char::from(byte).to_string());
         json!({

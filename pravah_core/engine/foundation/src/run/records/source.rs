@@ -1,5 +1,8 @@
 //! The reading side of a file: bytes in, chunks of whole records out.
 
+mod keys;
+mod markup;
+
 use std::sync::Arc;
 
 use super::first::lines;
@@ -20,22 +23,14 @@ use crate::io::codec::Codec;
 use crate::io::unpack;
 use crate::tabular::csv;
 use crate::tabular::csv::{Cutter, Overlong};
-use crate::tabular::json::{Elements, Learner, Shape};
+use crate::tabular::json::{Elements, Shape};
 use crate::tabular::layout::{FixedLayout, LayoutLines};
-use crate::tabular::split::line_end;
 use crate::tabular::text;
 use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
-
-/// Keys that are looked for.
-#[derive(Default)]
-struct Learning {
-    learner: Learner,
-    /// The line that has not ended.
-    rest: Vec<u8>,
-    /// [`Source::start`] holds all there was.
-    is_short: bool,
-    is_cut: bool,
-}
+use crate::tabular::xml;
+use crate::tabular::xml::XmlRecords;
+use keys::Learning;
+use markup::MarkupLearning;
 
 /// Text of objects that is kept until its keys are known: what is longer is read twice.
 pub(super) const KEPT_BYTES: usize = 4 << 20;
@@ -52,6 +47,9 @@ pub(super) struct Source<T: RecordHandler> {
     /// The keys of its objects, once they are known.
     shape: Option<Arc<Shape>>,
     learning: Option<Learning>,
+    /// The records of XML, once its elements are known; what is looked for before.
+    markup: Option<XmlRecords>,
+    markup_learning: Option<MarkupLearning>,
     /// It is to be read after the pass, with that.
     known: Option<KnownFormat>,
     /// With the bytes of the byte order mark.
@@ -70,11 +68,13 @@ pub(super) struct Source<T: RecordHandler> {
 impl<T: RecordHandler> Source<T> {
     /// The file at `path`, so large when it was listed.
     pub fn new(shared: &Arc<Shared<T>>, path: &[u8], size: u64) -> Self {
-        let (shape, encoding) = match lock(&shared.known).get(path) {
-            Some(KnownFormat::Shape(shape)) => (Some(Arc::clone(shape)), None),
-            Some(KnownFormat::Encoding(encoding)) => (None, Some(*encoding)),
-            _ => (None, None),
-        };
+        let (mut shape, mut encoding, mut markup) = (None, None, None);
+        match lock(&shared.known).get(path) {
+            Some(KnownFormat::Shape(known)) => shape = Some(Arc::clone(known)),
+            Some(KnownFormat::Encoding(known)) => encoding = Some(*known),
+            Some(KnownFormat::Markup(known)) => markup = Some(XmlRecords::new(Arc::clone(known))),
+            _ => {}
+        }
         Self {
             _open: Open::new(shared),
             shared: Arc::clone(shared),
@@ -84,6 +84,8 @@ impl<T: RecordHandler> Source<T> {
             layout: None,
             shape,
             learning: None,
+            markup,
+            markup_learning: None,
             known: None,
             decoder: None,
             encoding,
@@ -100,8 +102,7 @@ impl<T: RecordHandler> Source<T> {
             if self.is_no_stream(bytes) || self.is_table(bytes) {
                 return Ok(false);
             }
-            let guessed = || Encoding::guess(bytes, self.shared.options.encoding);
-            let (encoding, mark) = self.encoding.map_or_else(guessed, |known| (known, 0));
+            let (encoding, mark) = self.encoding.map_or_else(|| self.guess(bytes), |known| (known, 0));
             if encoding == Encoding::UTF_8 && mark == 0 && self.is_no_text(bytes) {
                 return Ok(false);
             }
@@ -119,8 +120,18 @@ impl<T: RecordHandler> Source<T> {
         Ok(!self.ended)
     }
 
+    /// The encoding of a file that begins so, and the bytes of its mark. XML says itself which one it has.
+    fn guess(&self, start: &[u8]) -> (Encoding, usize) {
+        let chosen = self.shared.options.encoding;
+        let told = Encoding::of(start, chosen);
+        let says = chosen == ChosenEncoding::AUTO && told.1 == 0 && Format::of(&self.origin.path, start) == Format::Xml;
+        let declared = if says { xml::declared(start) } else { None };
+        declared.map_or_else(|| Encoding::guess(start, chosen), |declared| (declared, 0))
+    }
+
     /// The first bytes that are not ASCII may come after records that were read as UTF-8, and tell another encoding: then
-    /// it is read again with that. What is known of JSON is its keys, and its standard knows no other encoding.
+    /// it is read again with that. What is known of JSON is its keys, and its standard knows no other encoding; XML declares
+    /// its encoding.
     fn is_late(&mut self, bytes: &[u8]) -> bool {
         if bytes.is_ascii() {
             return false;
@@ -128,7 +139,7 @@ impl<T: RecordHandler> Source<T> {
         self.is_ascii = false;
         let is_guessed = self.shared.options.encoding == ChosenEncoding::AUTO
             && self.decoder.as_ref().is_some_and(|(decoder, mark)| decoder.encoding() == Encoding::UTF_8 && *mark == 0);
-        let Some(work) = self.cut.as_ref().map(|(work, _)| work).filter(|_| is_guessed && self.shape.is_none()) else {
+        let Some(work) = self.cut.as_ref().map(|(work, _)| work).filter(|_| is_guessed && !self.is_shaped()) else {
             return false;
         };
         let Some(encoding) = Encoding::of_letters(bytes) else { return false };
@@ -136,6 +147,11 @@ impl<T: RecordHandler> Source<T> {
         self.known = Some(KnownFormat::Encoding(encoding));
         self.ended = true;
         true
+    }
+
+    /// True once its columns are known of all of it.
+    fn is_shaped(&self) -> bool {
+        self.shape.is_some() || self.markup.is_some()
     }
 
     /// A file whose name says that it is packed, and which begins as none that is, holds no text, whatever it looks like.
@@ -175,38 +191,13 @@ impl<T: RecordHandler> Source<T> {
         true
     }
 
-    /// Look for the keys of objects; once all is seen, it is read with them.
-    fn learn(&mut self, text: &[u8], last: bool) -> Result<()> {
-        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
-        let learning = self.learning.get_or_insert_with(|| Learning { is_short: true, ..Learning::default() });
-        learning.is_short &= self.start.len() + text.len() <= short;
-        if learning.is_short {
-            self.start.extend_from_slice(text);
-        } else {
-            self.start = Vec::new();
-        }
-        if let Err(message) = learning.take(text, last) {
-            self.shared.control.issue("read", &self.origin.path, IssueKind::TooLarge, message);
-            self.ended = true;
-            return Ok(());
-        }
-        let Some(learning) = self.learning.take_if(|_| last) else { return Ok(()) };
-        let shape = Arc::new(learning.learner.finish());
-        if learning.is_short {
-            self.shape = Some(shape);
-            let start = std::mem::take(&mut self.start);
-            return self.begin(&start, true).map(drop);
-        }
-        self.known = Some(KnownFormat::Shape(shape));
-        Ok(())
-    }
-
     fn text(&mut self, text: &[u8], last: bool) -> Result<()> {
         let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
         let mut lines = Vec::new();
         match &mut self.layout {
             Some(layout) => layout.records(text, last, &mut lines),
             None if format == Format::Json => self.elements.lines(text, last, &mut lines),
+            None if format == Format::Xml => return self.markup(text, last),
             None => return self.lines(format, text, last),
         }
         self.lines(format, &lines, last)
@@ -236,12 +227,15 @@ impl<T: RecordHandler> Source<T> {
     /// The head that `start` tells; none where its first record does not end in it, and more may come.
     fn head(&self, start: &[u8], last: bool) -> Option<Head> {
         let options = &self.shared.options;
+        let decoder = self.decoder.as_ref();
+        let encoding = decoder.map_or((Encoding::UTF_8, 0), |(decoder, mark)| (decoder.encoding(), *mark));
+        if let Some(records) = &self.markup {
+            return Some(Head::of_markup(self.origin.clone(), encoding, records.shape()));
+        }
         let may_wait = !last && start.len() <= LONGEST_BYTES;
         if may_wait && memchr::memchr2(b'\n', b'\r', start).is_none() {
             return None;
         }
-        let decoder = self.decoder.as_ref();
-        let encoding = decoder.map_or((Encoding::UTF_8, 0), |(decoder, mark)| (decoder.encoding(), *mark));
         let origin = self.origin.clone();
         if let Some(shape) = &self.shape {
             return Some(Head::of_objects(origin, self.format.unwrap_or(Format::JsonLines), encoding, shape));
@@ -359,27 +353,5 @@ impl<T: RecordHandler> Source<T> {
         work.read_as(meta);
         give_last(&self.shared, &work, cutter)?;
         work.leave(&self.shared)
-    }
-}
-
-impl Learning {
-    fn take(&mut self, text: &[u8], last: bool) -> std::result::Result<(), String> {
-        if self.is_cut {
-            return Ok(());
-        }
-        let whole = if last { text.len() } else { memchr::memrchr2(b'\n', b'\r', text).map_or(0, |end| end + 1) };
-        if whole == 0 {
-            self.rest.extend_from_slice(text);
-            // The reading with its keys tells that.
-            self.is_cut = self.rest.len() > LONGEST_BYTES;
-            return if last { self.learner.lines(&self.rest) } else { Ok(()) };
-        }
-        let first = if self.rest.is_empty() { 0 } else { line_end(text, 0).min(whole) };
-        self.rest.extend_from_slice(&text[..first]);
-        self.learner.lines(&self.rest)?;
-        self.learner.lines(&text[first..whole])?;
-        self.rest.clear();
-        self.rest.extend_from_slice(&text[whole..]);
-        Ok(())
     }
 }

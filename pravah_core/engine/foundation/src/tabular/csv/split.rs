@@ -69,13 +69,13 @@ impl<'a> CsvSplitter<'a> {
     pub fn next(&mut self, split: &mut Split) -> bool {
         let is_some = self.fill(split);
         // The automaton is ahead of the records: what it met is of these, or of later ones.
-        if self.automaton.has_enclosed() && !self.dialect.is_typed {
+        if self.automaton.has_enclosed() && !self.dialect.is_typed && !self.dialect.is_made {
             self.look_for_swallowed(split);
         }
         if self.dialect.skips_blanks {
             self.skip_blanks(split);
         }
-        if self.automaton.has_odd_quotes() && !self.dialect.is_typed {
+        if self.automaton.has_odd_quotes() && !self.dialect.is_typed && !self.dialect.is_made {
             self.look_for_odd_quotes(split);
         }
         is_some

@@ -1,0 +1,70 @@
+//! The keys of objects, looked for before these are read.
+
+use std::sync::Arc;
+
+use super::{KEPT_BYTES, KnownFormat, LONGEST_BYTES, RecordHandler, Source};
+use crate::base::error::Result;
+use crate::base::issue::IssueKind;
+use crate::tabular::json::Learner;
+use crate::tabular::split::line_end;
+
+/// Keys that are looked for.
+#[derive(Default)]
+pub(super) struct Learning {
+    learner: Learner,
+    /// The line that has not ended.
+    rest: Vec<u8>,
+    /// [`Source::start`] holds all there was.
+    is_short: bool,
+    is_cut: bool,
+}
+
+impl<T: RecordHandler> Source<T> {
+    /// Look for the keys of objects; once all is seen, it is read with them.
+    pub(super) fn learn(&mut self, text: &[u8], last: bool) -> Result<()> {
+        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
+        let learning = self.learning.get_or_insert_with(|| Learning { is_short: true, ..Learning::default() });
+        learning.is_short &= self.start.len() + text.len() <= short;
+        if learning.is_short {
+            self.start.extend_from_slice(text);
+        } else {
+            self.start = Vec::new();
+        }
+        if let Err(message) = learning.take(text, last) {
+            self.shared.control.issue("read", &self.origin.path, IssueKind::TooLarge, message);
+            self.ended = true;
+            return Ok(());
+        }
+        let Some(learning) = self.learning.take_if(|_| last) else { return Ok(()) };
+        let shape = Arc::new(learning.learner.finish());
+        if learning.is_short {
+            self.shape = Some(shape);
+            let start = std::mem::take(&mut self.start);
+            return self.begin(&start, true).map(drop);
+        }
+        self.known = Some(KnownFormat::Shape(shape));
+        Ok(())
+    }
+}
+
+impl Learning {
+    fn take(&mut self, text: &[u8], last: bool) -> std::result::Result<(), String> {
+        if self.is_cut {
+            return Ok(());
+        }
+        let whole = if last { text.len() } else { memchr::memrchr2(b'\n', b'\r', text).map_or(0, |end| end + 1) };
+        if whole == 0 {
+            self.rest.extend_from_slice(text);
+            // The reading with its keys tells that.
+            self.is_cut = self.rest.len() > LONGEST_BYTES;
+            return if last { self.learner.lines(&self.rest) } else { Ok(()) };
+        }
+        let first = if self.rest.is_empty() { 0 } else { line_end(text, 0).min(whole) };
+        self.rest.extend_from_slice(&text[..first]);
+        self.learner.lines(&self.rest)?;
+        self.learner.lines(&text[first..whole])?;
+        self.rest.clear();
+        self.rest.extend_from_slice(&text[whole..]);
+        Ok(())
+    }
+}
