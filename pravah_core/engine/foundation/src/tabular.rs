@@ -15,3 +15,6 @@ pub mod text;
 pub mod values;
 pub mod weight;
 pub mod xml;
+
+/// Columns of a table: each takes memory in every thread, and a line that something cuts to pieces is none.
+pub const MOST_COLUMNS: usize = 65_536;

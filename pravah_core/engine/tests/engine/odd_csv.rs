@@ -34,3 +34,24 @@ fn text_behind_a_quote_that_closes_is_told_with_its_line() {
     let done = spec("profile", &tree.path()).option("quote", "none").run();
     assert!(!done.issues().iter().any(|row| row.text("message").contains("quoted values")));
 }
+
+#[test]
+fn names_of_many_columns_are_read_whole_and_more_than_a_table_may_have_are_told() {
+    let tree = Tree::new();
+    let line = |name: &dyn Fn(usize) -> String, count: usize| (0..count).map(name).collect::<Vec<_>>().join(",") + "\n";
+    for count in [65_536, 65_537] {
+        // The names alone are longer than what else is looked at of a beginning.
+        let text =
+            line(&|place| format!("gene{place}"), count) + &line(&|place| (place % 7).to_string(), count).repeat(2);
+        tree.file(format!("{count}.csv"), text.as_bytes());
+    }
+    let validated = spec("validate", &tree.path()).run();
+    let verdicts = validated.table("result");
+    assert_eq!(verdicts.len(), 1);
+    assert_eq!((verdicts[0].text("path"), verdicts[0].text("verdict")), ("65536.csv", "valid"));
+    assert_eq!(verdicts[0].integer("records"), 2);
+    let issues = validated.issues();
+    assert_eq!(issues.len(), 1);
+    assert_eq!((issues[0].text("path"), issues[0].text("kind")), ("65537.csv", "too_large"));
+    assert!(issues[0].text("message").contains("more than 65,536 columns"), "{}", issues[0].text("message"));
+}

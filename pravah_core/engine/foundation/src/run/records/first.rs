@@ -1,5 +1,6 @@
 //! The header rows of a table, and lines around it.
 
+use crate::tabular::MOST_COLUMNS;
 use crate::tabular::csv::{CsvSplitter, Dialect};
 use crate::tabular::split::Split;
 
@@ -17,19 +18,18 @@ pub(super) struct First {
     pub odd: (u64, u64),
 }
 
-/// Columns of a file; a line of text may be cut into more by a delimiter that is none.
-const MOST_COLUMNS: usize = 100_000;
+/// Fields that are looked at: enough to tell that they are too many, as when a delimiter is none.
+const MOST_FIELDS: usize = MOST_COLUMNS + 1;
 
 impl First {
     /// So many records, at least one.
     pub fn of(start: &[u8], dialect: Dialect, count: usize) -> Self {
         let (mut split, mut rows) = (Split::default(), Vec::new());
         // Of so many columns each split holds one record.
-        let mut splitter = CsvSplitter::new(start, dialect, MOST_COLUMNS);
+        let mut splitter = CsvSplitter::new(start, dialect, MOST_FIELDS);
         let (mut begin, mut end, mut stop, mut odd) = (None, 0, 0, (0, 0));
         while rows.len() < count.max(1) && splitter.next(&mut split) {
-            let fields =
-                split.ragged().first().map_or(MOST_COLUMNS, |&(_, fields)| (fields as usize).min(MOST_COLUMNS));
+            let fields = split.ragged().first().map_or(MOST_FIELDS, |&(_, fields)| (fields as usize).min(MOST_FIELDS));
             let mut buffer = Vec::new();
             let field = |column| {
                 let (from, to) = split.field(0, column);

@@ -150,6 +150,9 @@ impl<T: RecordHandler> Shared<T> {
         };
         let rows_of_chunk = (self.chunk_bytes * rows.max(1) / start.len().max(1)).clamp(1, MOST_ROWS);
         let head = Head::of_table(origin, format, Some(schema), columns);
+        if let Some(too_wide) = head.is_too_wide() {
+            return failed(too_wide);
+        }
         let work = Arc::new(Work::new(&self.table, head, &start)?);
         drop(start);
         *begun = Some(Begun { work: Arc::clone(&work), _open: Open::new(self) });

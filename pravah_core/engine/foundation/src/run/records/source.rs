@@ -233,7 +233,8 @@ impl<T: RecordHandler> Source<T> {
             return Some(Head::of_markup(self.origin.clone(), encoding, records.shape()));
         }
         let may_wait = !last && start.len() <= LONGEST_BYTES;
-        if may_wait && memchr::memchr2(b'\n', b'\r', start).is_none() {
+        // One long line, as the names of many columns, does not tell how others are.
+        if may_wait && memchr::memchr2_iter(b'\n', b'\r', start).nth(3).is_none() {
             return None;
         }
         let origin = self.origin.clone();
@@ -272,6 +273,11 @@ impl<T: RecordHandler> Source<T> {
             return self.lay_out(layout, start, last).map(|()| true);
         }
         let shared = &self.shared;
+        if let Some((kind, message)) = head.is_too_wide() {
+            shared.control.issue("read", &head.path, kind, message);
+            self.ended = true;
+            return Ok(true);
+        }
         let begins = head.sniffed.begins;
         let cutter = Cutter::new(head.dialect().lines(), shared.chunk_bytes, LONGEST_BYTES)
             .holding(begins as u64, shared.held_bytes(&head));

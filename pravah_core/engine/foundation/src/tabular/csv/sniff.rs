@@ -68,6 +68,8 @@ const USUAL: [u8; 6] = [b',', b'\t', b';', b'|', 0x1f, 0x01];
 /// Those that are tried where none of the usual ones divides all records alike.
 const OTHERS: [u8; 4] = [b':', b' ', b'^', b'~'];
 const SAMPLE_BYTES: usize = 256 << 10;
+/// Lines that a sample has at least: of longer ones it takes more.
+const SAMPLE_LINES: usize = 16;
 
 /// The first records of a sample that begins with a table, as texts.
 pub fn first_records(sample: &[u8], dialect: Dialect) -> Vec<Fields<'_>> {
@@ -76,7 +78,12 @@ pub fn first_records(sample: &[u8], dialect: Dialect) -> Vec<Fields<'_>> {
 
 /// What is looked at of a text that begins with `start`: whole records of its beginning.
 pub fn sample(start: &[u8]) -> &[u8] {
-    whole_records(&start[..start.len().min(SAMPLE_BYTES)], start.len() > SAMPLE_BYTES)
+    if start.len() <= SAMPLE_BYTES {
+        return start;
+    }
+    let mut ends = memchr::memchr2_iter(b'\n', b'\r', start);
+    let lines_end = ends.nth(SAMPLE_LINES - 1).map_or(start.len(), |end| end + 1);
+    whole_records(&start[..lines_end.max(SAMPLE_BYTES)], true)
 }
 
 /// Find the dialect of a text that begins with `start`, but for what is `asked` for.

@@ -5,12 +5,11 @@ use std::ops::Range;
 
 use super::super::footer::is_empty_line;
 use super::super::{CsvSplitter, Dialect};
+use crate::tabular::MOST_COLUMNS;
 use crate::tabular::split::Split;
 
 /// Records that are looked at.
 const SAMPLE_RECORDS: usize = 1000;
-/// Fields that are counted in a record.
-const MOST_COLUMNS: usize = 100_000;
 
 /// What a sample is in a dialect.
 pub(super) struct Counts {
@@ -56,7 +55,7 @@ impl Counts {
         let (&columns, &alike) = counts.iter().rev().max_by_key(|&(_, count)| count)?;
         let first = self.records.iter().position(|(fields, _)| *fields == columns)?;
         let after = self.after(sample, columns, alike);
-        let columns = (columns as usize).min(MOST_COLUMNS);
+        let columns = (columns as usize).min(MOST_COLUMNS + 1);
         Some(Body { columns, first, alike, records: self.records.len() - first - after })
     }
 }
