@@ -32,6 +32,7 @@ mod reading;
 mod sample;
 mod source;
 mod split;
+mod width;
 mod work;
 mod workbook;
 

@@ -8,10 +8,7 @@ use arrow_schema::SchemaRef;
 use super::LONGEST_BYTES;
 use super::first::{First, around, lines};
 use super::format::Format;
-use crate::base::issue::IssueKind;
-use crate::base::words::grouped;
 use crate::io::codec::Codec;
-use crate::tabular::MOST_COLUMNS;
 use crate::tabular::csv;
 use crate::tabular::csv::{Dialect, Fields, Sniffed};
 use crate::tabular::json::Shape;
@@ -86,17 +83,6 @@ impl Head {
     /// The dialect.
     pub fn dialect(&self) -> Dialect {
         self.sniffed.dialect
-    }
-
-    /// Why it is not read, when it has more columns than a table may have.
-    pub(super) fn is_too_wide(&self) -> Option<(IssueKind, String)> {
-        let message = || {
-            format!(
-                "has more than {} columns, which is the most that a table may have; it was not read",
-                grouped(MOST_COLUMNS as u64)
-            )
-        };
-        (self.names.len() > MOST_COLUMNS).then(|| (IssueKind::TooLarge, message()))
     }
 
     /// True when its bytes are its text: then places in one are places in the other.

@@ -2,10 +2,12 @@
 
 mod count;
 mod judge;
+mod sample;
 mod wide;
 
 use self::count::Counts;
 use self::judge::{Found, LEAST_SHARE, LOOKED_AT, fields, table};
+pub use self::sample::sample;
 use super::automaton::{Automaton, STEP};
 use super::{Dialect, Fields, Marker};
 use crate::tabular::split::line_end;
@@ -67,23 +69,10 @@ impl Asked {
 const USUAL: [u8; 6] = [b',', b'\t', b';', b'|', 0x1f, 0x01];
 /// Those that are tried where none of the usual ones divides all records alike.
 const OTHERS: [u8; 4] = [b':', b' ', b'^', b'~'];
-const SAMPLE_BYTES: usize = 256 << 10;
-/// Lines that a sample has at least: of longer ones it takes more.
-const SAMPLE_LINES: usize = 16;
 
 /// The first records of a sample that begins with a table, as texts.
 pub fn first_records(sample: &[u8], dialect: Dialect) -> Vec<Fields<'_>> {
     fields(sample, &Counts::of_first(sample, dialect, LOOKED_AT), 0)
-}
-
-/// What is looked at of a text that begins with `start`: whole records of its beginning.
-pub fn sample(start: &[u8]) -> &[u8] {
-    if start.len() <= SAMPLE_BYTES {
-        return start;
-    }
-    let mut ends = memchr::memchr2_iter(b'\n', b'\r', start);
-    let lines_end = ends.nth(SAMPLE_LINES - 1).map_or(start.len(), |end| end + 1);
-    whole_records(&start[..lines_end.max(SAMPLE_BYTES)], true)
 }
 
 /// Find the dialect of a text that begins with `start`, but for what is `asked` for.
@@ -391,14 +380,6 @@ fn words(dialect: Dialect, columns: usize, alike: usize, records: usize) -> Stri
         _ => "",
     };
     format!("with {shown} {alike} of {records} records have {fields}{quotes}")
-}
-
-/// Without the last record where it may be cut.
-fn whole_records(sample: &[u8], is_cut: bool) -> &[u8] {
-    match memchr::memrchr2(b'\n', b'\r', sample) {
-        Some(end) if is_cut => &sample[..=end],
-        _ => sample,
-    }
 }
 
 #[cfg(test)]
