@@ -252,3 +252,15 @@ pub fn quote(out: &mut Vec<u8>, text: &[u8]) {
     out.extend_from_slice(rest);
     out.push(b'"');
 }
+
+/// A text as a field of RFC 4180: in quotes where it would not be read as itself, and where it is empty, because a field
+/// without a byte is no value.
+#[inline]
+pub fn field(out: &mut Vec<u8>, text: &[u8]) {
+    let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    if text.is_empty() || text.iter().any(is_special) {
+        quote(out, text);
+    } else {
+        out.extend_from_slice(text);
+    }
+}

@@ -24,6 +24,6 @@ pub use shape::{XmlLearner, XmlShape};
 
 /// True when a text that begins so declares itself as XML.
 pub fn is_declared(start: &[u8]) -> bool {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let start = start.strip_prefix(pieces::MARK).unwrap_or(start);
     start.starts_with(b"<?xml") || encoding::wide(start).is_some()
 }

@@ -28,9 +28,8 @@ use crate::tabular::layout::{FixedLayout, LayoutLines};
 use crate::tabular::text;
 use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
 use crate::tabular::xml;
-use crate::tabular::xml::XmlRecords;
+use crate::tabular::xml::{XmlLearner, XmlRecords};
 use keys::Learning;
-use markup::MarkupLearning;
 
 /// Text of objects that is kept until its keys are known: what is longer is read twice.
 pub(super) const KEPT_BYTES: usize = 4 << 20;
@@ -49,7 +48,9 @@ pub(super) struct Source<T: RecordHandler> {
     learning: Option<Learning>,
     /// The records of XML, once its elements are known; what is looked for before.
     markup: Option<XmlRecords>,
-    markup_learning: Option<MarkupLearning>,
+    markup_learning: Option<XmlLearner>,
+    /// What is looked for is in more text than [`Source::start`] keeps: it is read twice.
+    is_long: bool,
     /// It is to be read after the pass, with that.
     known: Option<KnownFormat>,
     /// With the bytes of the byte order mark.
@@ -86,6 +87,7 @@ impl<T: RecordHandler> Source<T> {
             learning: None,
             markup,
             markup_learning: None,
+            is_long: false,
             known: None,
             decoder: None,
             encoding,
@@ -189,6 +191,17 @@ impl<T: RecordHandler> Source<T> {
             self.known = Some(KnownFormat::Table(format));
         }
         true
+    }
+
+    /// Keep text that columns are looked for in, while it is short.
+    fn keep(&mut self, text: &[u8]) {
+        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
+        self.is_long |= self.start.len() + text.len() > short;
+        if self.is_long {
+            self.start = Vec::new();
+        } else {
+            self.start.extend_from_slice(text);
+        }
     }
 
     fn text(&mut self, text: &[u8], last: bool) -> Result<()> {

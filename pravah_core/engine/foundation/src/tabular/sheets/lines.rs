@@ -181,12 +181,7 @@ impl SheetLines {
             return;
         }
         self.kind(column, true);
-        let is_special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-        if text.is_empty() || text.iter().any(is_special) {
-            csv::quote(&mut self.text, text);
-        } else {
-            self.text.extend_from_slice(text);
-        }
+        csv::field(&mut self.text, text);
     }
 
     /// A value that is no text.

@@ -20,7 +20,8 @@ const MOST_ATTRIBUTES: usize = 10_000;
 const FEW_ATTRIBUTES: usize = 16;
 /// Bytes behind the beginning of markup that tell what it is.
 const TELLING_BYTES: usize = 16;
-const MARK: &[u8] = b"\xef\xbb\xbf";
+/// The byte order mark of UTF-8.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Is told of elements and texts.
 pub trait XmlVisit {
@@ -272,18 +273,8 @@ impl XmlPieces {
                 self.names.truncate(from);
                 visit.end()
             }
-            Event::Text(raw) => {
-                let mut buffer = std::mem::take(&mut self.buffer);
-                let done = self.text(text_of(raw, &mut buffer), visit);
-                self.buffer = buffer;
-                done
-            }
-            Event::CData(raw) => {
-                let mut buffer = std::mem::take(&mut self.buffer);
-                let done = self.text(text_of(raw, &mut buffer), visit);
-                self.buffer = buffer;
-                done
-            }
+            Event::Text(raw) => self.raw_text(raw, visit),
+            Event::CData(raw) => self.raw_text(raw, visit),
             Event::GeneralRef(name) => {
                 let mut character = Vec::with_capacity(4);
                 reference(name, &mut character)?;
@@ -312,6 +303,13 @@ impl XmlPieces {
         self.open.push((self.names.len(), line));
         self.names.extend_from_slice(name);
         visit.start(name, &self.attributes)
+    }
+
+    fn raw_text(&mut self, raw: &[u8], visit: &mut impl XmlVisit) -> Result<(), Unreadable> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let done = self.text(text_of(raw, &mut buffer), visit);
+        self.buffer = buffer;
+        done
     }
 
     fn text(&self, text: &[u8], visit: &mut impl XmlVisit) -> Result<(), Unreadable> {

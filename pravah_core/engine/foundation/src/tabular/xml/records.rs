@@ -203,7 +203,7 @@ impl Rows {
                 self.out.push(b',');
             }
             if let Some((from, to)) = self.fields[column].take() {
-                field(&self.values[from..to], &mut self.out);
+                csv::field(&mut self.out, &self.values[from..to]);
             } else if !self.lists[column].is_empty() {
                 let list = &mut self.lists[column];
                 list.push(b']');
@@ -264,14 +264,6 @@ impl XmlVisit for Rows {
 
 fn is_nil(name: &[u8], value: &[u8]) -> bool {
     name == b"xsi:nil" && matches!(value.trim_ascii(), b"true" | b"1")
-}
-
-fn field(value: &[u8], out: &mut Vec<u8>) {
-    if value.is_empty() || value.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
-        csv::quote(out, value);
-    } else {
-        out.extend_from_slice(value);
-    }
 }
 
 #[cfg(test)]

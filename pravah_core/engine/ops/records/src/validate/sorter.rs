@@ -206,13 +206,14 @@ impl Sorted {
             }
             return Ok(KeyStore::Memory(rows));
         }
-        let (file, mut run, mut place) = (Arc::new(budget.file()?), RunWriter::new(0), 0);
+        let (file, mut place) = (Arc::new(budget.file()?), 0);
+        let mut run = RunWriter::new(&file, 0, &budget);
         while let Some(row) = self.next()? {
             each(place, row)?;
             place += 1;
-            run.push(&file, row).map_err(|error| budget.failed(error))?;
+            run.push(row)?;
         }
-        run.end(&file).map_err(|error| budget.failed(error))?;
+        run.end()?;
         Ok(KeyStore::File(file, budget))
     }
 }

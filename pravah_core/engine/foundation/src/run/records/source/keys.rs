@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{KEPT_BYTES, KnownFormat, LONGEST_BYTES, RecordHandler, Source};
+use super::{KnownFormat, LONGEST_BYTES, RecordHandler, Source};
 use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::tabular::json::Learner;
@@ -14,36 +14,27 @@ pub(super) struct Learning {
     learner: Learner,
     /// The line that has not ended.
     rest: Vec<u8>,
-    /// [`Source::start`] holds all there was.
-    is_short: bool,
     is_cut: bool,
 }
 
 impl<T: RecordHandler> Source<T> {
     /// Look for the keys of objects; once all is seen, it is read with them.
     pub(super) fn learn(&mut self, text: &[u8], last: bool) -> Result<()> {
-        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
-        let learning = self.learning.get_or_insert_with(|| Learning { is_short: true, ..Learning::default() });
-        learning.is_short &= self.start.len() + text.len() <= short;
-        if learning.is_short {
-            self.start.extend_from_slice(text);
-        } else {
-            self.start = Vec::new();
-        }
-        if let Err(message) = learning.take(text, last) {
+        self.keep(text);
+        if let Err(message) = self.learning.get_or_insert_default().take(text, last) {
             self.shared.control.issue("read", &self.origin.path, IssueKind::TooLarge, message);
             self.ended = true;
             return Ok(());
         }
         let Some(learning) = self.learning.take_if(|_| last) else { return Ok(()) };
         let shape = Arc::new(learning.learner.finish());
-        if learning.is_short {
-            self.shape = Some(shape);
-            let start = std::mem::take(&mut self.start);
-            return self.begin(&start, true).map(drop);
+        if self.is_long {
+            self.known = Some(KnownFormat::Shape(shape));
+            return Ok(());
         }
-        self.known = Some(KnownFormat::Shape(shape));
-        Ok(())
+        self.shape = Some(shape);
+        let start = std::mem::take(&mut self.start);
+        self.begin(&start, true).map(drop)
     }
 }
 

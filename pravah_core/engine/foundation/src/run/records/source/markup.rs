@@ -2,17 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Format, KEPT_BYTES, KnownFormat, RecordHandler, Source};
+use super::{Format, KnownFormat, RecordHandler, Source};
 use crate::base::error::Result;
-use crate::tabular::xml::{XmlLearner, XmlRecords};
-
-/// Elements and attributes that are looked for.
-#[derive(Default)]
-pub(super) struct MarkupLearning {
-    learner: XmlLearner,
-    /// [`Source::start`] does not hold all there was.
-    is_long: bool,
-}
+use crate::tabular::xml::XmlRecords;
 
 impl<T: RecordHandler> Source<T> {
     /// The next text of a document.
@@ -49,19 +41,12 @@ impl<T: RecordHandler> Source<T> {
     /// Look for elements and attributes; once all is seen, it is read with them. What cannot be read to its end is read
     /// as far as that.
     fn learn_markup(&mut self, text: &[u8], last: bool) -> Result<()> {
-        let short = KEPT_BYTES.min(self.shared.chunk_bytes);
-        let learning = self.markup_learning.get_or_insert_default();
-        learning.is_long |= self.start.len() + text.len() > short;
-        if learning.is_long {
-            self.start = Vec::new();
-        } else {
-            self.start.extend_from_slice(text);
-        }
-        let taken = learning.learner.take(text, last);
-        let Some(learning) = self.markup_learning.take_if(|_| last || taken.is_err()) else { return Ok(()) };
+        self.keep(text);
+        let taken = self.markup_learning.get_or_insert_default().take(text, last);
+        let Some(learner) = self.markup_learning.take_if(|_| last || taken.is_err()) else { return Ok(()) };
         // Nothing more is learned of it.
         self.ended = true;
-        let shape = match learning.learner.finish(self.shared.options.record_path.as_deref()) {
+        let shape = match learner.finish(self.shared.options.record_path.as_deref()) {
             Ok(shape) => Arc::new(shape),
             Err(wrong) => {
                 let (kind, message) = taken.err().unwrap_or(wrong);
@@ -69,7 +54,7 @@ impl<T: RecordHandler> Source<T> {
                 return Ok(());
             }
         };
-        if learning.is_long {
+        if self.is_long {
             self.known = Some(KnownFormat::Markup(shape));
             return Ok(());
         }

@@ -12,13 +12,7 @@ pub fn sample(start: &[u8]) -> &[u8] {
     }
     let mut ends = memchr::memchr2_iter(b'\n', b'\r', start);
     let lines_end = ends.nth(SAMPLE_LINES - 1).map_or(start.len(), |end| end + 1);
-    whole_records(&start[..lines_end.max(SAMPLE_BYTES)], true)
-}
-
-/// Without the last record where it may be cut.
-fn whole_records(sample: &[u8], is_cut: bool) -> &[u8] {
-    match memchr::memrchr2(b'\n', b'\r', sample) {
-        Some(end) if is_cut => &sample[..=end],
-        _ => sample,
-    }
+    let sample = &start[..lines_end.max(SAMPLE_BYTES)];
+    // The last record may be cut.
+    memchr::memrchr2(b'\n', b'\r', sample).map_or(sample, |end| &sample[..=end])
 }

@@ -40,14 +40,14 @@ impl RunStore for KeyRuns {
     }
 
     fn write(&mut self, mut rows: Merge<Source>) -> Result<Range<u64>> {
-        let mut run = RunWriter::new(self.rows);
+        let mut run = RunWriter::new(&self.file, self.rows, &self.budget);
         while let Some(row) = rows.next()? {
             if run.is_at_block() {
                 self.budget.control.check()?;
             }
-            run.push(&self.file, row).map_err(|error| self.budget.failed(error))?;
+            run.push(row)?;
         }
-        let run = run.end(&self.file).map_err(|error| self.budget.failed(error))?;
+        let run = run.end()?;
         self.rows = run.end;
         Ok(run)
     }
@@ -55,22 +55,25 @@ impl RunStore for KeyRuns {
 
 /// A run that is written.
 pub(super) struct RunWriter {
+    file: Arc<File>,
+    budget: Arc<KeyBudget>,
     start: u64,
     end: u64,
     buffer: Vec<u8>,
 }
 
 impl RunWriter {
-    pub(super) fn new(start: u64) -> Self {
-        Self { start, end: start, buffer: Vec::with_capacity(READ_ROWS * ROW_BYTES) }
+    pub(super) fn new(file: &Arc<File>, start: u64, budget: &Arc<KeyBudget>) -> Self {
+        let (file, budget) = (Arc::clone(file), Arc::clone(budget));
+        Self { file, budget, start, end: start, buffer: Vec::with_capacity(READ_ROWS * ROW_BYTES) }
     }
 
-    pub(super) fn push(&mut self, file: &File, row: KeyRow) -> std::io::Result<()> {
+    pub(super) fn push(&mut self, row: KeyRow) -> Result<()> {
         row.iter().for_each(|number| self.buffer.extend_from_slice(&number.to_le_bytes()));
         if self.buffer.len() < READ_ROWS * ROW_BYTES {
             return Ok(());
         }
-        self.write(file)
+        self.write()
     }
 
     /// True before the first row of a block.
@@ -78,15 +81,16 @@ impl RunWriter {
         self.buffer.is_empty()
     }
 
-    fn write(&mut self, file: &File) -> std::io::Result<()> {
-        file.write_all_at(&self.buffer, self.end * ROW_BYTES as u64)?;
+    fn write(&mut self) -> Result<()> {
+        let place = self.end * ROW_BYTES as u64;
+        self.file.write_all_at(&self.buffer, place).map_err(|error| self.budget.failed(error))?;
         self.end += (self.buffer.len() / ROW_BYTES) as u64;
         self.buffer.clear();
         Ok(())
     }
 
-    pub(super) fn end(mut self, file: &File) -> std::io::Result<Range<u64>> {
-        self.write(file)?;
+    pub(super) fn end(mut self) -> Result<Range<u64>> {
+        self.write()?;
         Ok(self.start..self.end)
     }
 }
