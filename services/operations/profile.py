@@ -117,7 +117,8 @@ _FILE_COLUMNS = (
     words(
         "read",
         "whole; open quote: the file ends inside a quoted field; odd quotes: text follows a closing quote, or a quoted "
-        "field has lines that look like records; cut: reading stopped at a record that is too long",
+        "field has lines that look like records; cut: reading stopped at a record that is too long; broken off: the "
+        "file ends too early, or what follows could not be read",
     ),
     _SCHEMA,
 )

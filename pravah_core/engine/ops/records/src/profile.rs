@@ -122,7 +122,7 @@ impl Figures {
         self.records += all.records;
         self.ragged += all.ragged;
         self.empty += u64::from(all.records == 0);
-        self.broken += u64::from(all.is_open || all.cut_at.is_some());
+        self.broken += u64::from(all.is_open || !all.is_whole());
         self.without_header += u64::from(told.lacks_header);
         self.not_utf8 += u64::from(all.not_utf8 > 0);
     }

@@ -39,6 +39,8 @@ pub struct ArrowRows {
     schema: SchemaRef,
     version: Option<MetadataVersion>,
     places: std::vec::IntoIter<MessagePlace>,
+    /// Bytes that belong to none of the messages, until that is told.
+    beside: u64,
     dictionaries: HashMap<i64, ArrayRef>,
     rows: usize,
     /// A batch that takes no more memory is read as a whole.
@@ -67,12 +69,13 @@ impl ArrowRows {
     /// # Errors
     /// The file is damaged.
     pub fn open(file: File, is_stream: bool, rows: usize, directory: &Path) -> Result<Self, Failed> {
-        let Messages { schema, version, places } = messages(&file, is_stream)?;
+        let Messages { schema, version, places, beside } = messages(&file, is_stream)?;
         Ok(Self {
             file: Arc::new(file),
             schema,
             version,
             places: places.into_iter(),
+            beside,
             dictionaries: HashMap::new(),
             rows: rows.max(1),
             whole: WHOLE_BYTES,
@@ -97,7 +100,13 @@ impl ArrowRows {
                 }
                 self.large = None;
             }
-            let Some(place) = self.places.next() else { return Ok(None) };
+            let Some(place) = self.places.next() else {
+                return match std::mem::take(&mut self.beside) {
+                    0 => Ok(None),
+                    1 => Err("1 byte belongs to none of its batches, and was not read".into()),
+                    bytes => Err(format!("{bytes} bytes belong to none of its batches, and were not read").into()),
+                };
+            };
             if let Some(batch) = self.message(place)? {
                 return Ok(Some(batch));
             }

@@ -14,10 +14,13 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_avro::reader::{Reader, ReaderBuilder};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use serde_json::Value;
 
 use crate::io::codec::{self, Codec};
 use crate::io::unpack::limit;
+
+mod shape;
+
+use shape::Shape;
 
 /// How such files begin.
 pub const MAGIC: [u8; 4] = *b"Obj\x01";
@@ -127,15 +130,23 @@ enum Packing {
 
 /// A file as one that is not compressed.
 struct AvroBlocks {
-    file: BufReader<File>,
-    /// Bytes of it that come yet.
-    left: u64,
+    input: Input,
     packing: Packing,
     sync: [u8; SYNC_BYTES],
+    shape: Arc<Shape>,
     /// The header of a file with blocks that are not packed.
     header: Vec<u8>,
     blocks: u64,
     records: u64,
+    /// What is wrong with the block behind those that were given.
+    failed: Option<io::Error>,
+}
+
+/// A file as it is read.
+struct Input {
+    file: BufReader<File>,
+    /// Bytes of it that come yet.
+    left: u64,
 }
 
 fn invalid(message: impl Into<String>) -> io::Error {
@@ -149,58 +160,54 @@ fn too_large(message: String) -> io::Error {
 impl AvroBlocks {
     fn open(file: File) -> Result<Self, Failed> {
         let left = file.metadata()?.len();
-        let (file, sync) = (BufReader::with_capacity(256 << 10, file), [0; SYNC_BYTES]);
-        let mut blocks = Self { file, left, packing: Packing::Plain, sync, header: Vec::new(), blocks: 0, records: 0 };
-        blocks.header()?;
-        Ok(blocks)
-    }
-
-    fn header(&mut self) -> Result<(), Failed> {
-        if self.bytes(4)? != MAGIC {
+        let mut input = Input { file: BufReader::with_capacity(256 << 10, file), left };
+        if input.bytes(4)? != MAGIC {
             return Err("it does not begin as one".into());
         }
         let mut said = HashMap::new();
         loop {
-            let mut entries = self.number()?;
+            let mut entries = input.number()?;
             if entries == 0 {
                 break;
             }
             if entries < 0 {
-                self.number()?;
+                input.number()?;
                 entries = entries.saturating_neg();
             }
             for _ in 0..entries {
-                let (key, value) = (self.text()?, self.text()?);
+                let (key, value) = (input.text()?, input.text()?);
                 if said.insert(key, value).is_some() || said.len() > 1000 {
                     return Err("its header has a key twice, or too many".into());
                 }
             }
         }
         let schema = said.get(&b"avro.schema"[..]).ok_or("its header has no schema")?;
-        sized(&serde_json::from_slice(schema)?, &mut HashMap::new())
-            .and_then(|takes| if takes { Ok(()) } else { Err("its records take no bytes".to_owned()) })?;
-        self.packing = packing(said.get(&b"avro.codec"[..]).map_or(&b"null"[..], Vec::as_slice))?;
-        let sync = self.bytes(SYNC_BYTES as u64)?;
-        self.sync.copy_from_slice(&sync);
+        let shape = Shape::of(&serde_json::from_slice(schema)?)?;
+        let packing = packing(said.get(&b"avro.codec"[..]).map_or(&b"null"[..], Vec::as_slice))?;
+        let mut sync = [0; SYNC_BYTES];
+        sync.copy_from_slice(&input.bytes(SYNC_BYTES as u64)?);
         // The same header, with blocks that are not packed.
-        self.header.extend_from_slice(&MAGIC);
-        write_number(1, &mut self.header);
+        let mut header = MAGIC.to_vec();
+        write_number(1, &mut header);
         for text in [&b"avro.schema"[..], schema] {
-            write_number(text.len() as u64, &mut self.header);
-            self.header.extend_from_slice(text);
+            write_number(text.len() as u64, &mut header);
+            header.extend_from_slice(text);
         }
-        write_number(0, &mut self.header);
-        self.header.extend_from_slice(&self.sync);
-        Ok(())
+        write_number(0, &mut header);
+        header.extend_from_slice(&sync);
+        Ok(Self { input, packing, sync, shape, header, blocks: 0, records: 0, failed: None })
     }
 
-    /// The next blocks, as a file; none at the end.
+    /// The next blocks, as a file; none at the end. Those before a damaged one are given before it is told.
     fn some(&mut self) -> io::Result<Option<Vec<u8>>> {
         let mut out = self.header.clone();
-        while self.left > 0 && out.len() < TOGETHER_BYTES {
-            self.block(&mut out)?;
+        while self.failed.is_none() && self.input.left > 0 && out.len() < TOGETHER_BYTES {
+            self.failed = self.block(&mut out).err();
         }
-        Ok(Some(out).filter(|out| out.len() > self.header.len()))
+        if out.len() > self.header.len() {
+            return Ok(Some(out));
+        }
+        self.failed.take().map_or(Ok(None), Err)
     }
 
     /// Append the next block to those before it.
@@ -210,15 +217,21 @@ impl AvroBlocks {
             io::ErrorKind::FileTooLarge => invalid(format!("block {number} is too large: {error}")),
             _ => invalid(format!("block {number} is damaged: {error}")),
         };
-        let count = self.number().map_err(of_block)?;
-        let packed = self.text().map_err(of_block)?;
+        let count = self.input.number().map_err(of_block)?;
+        let packed = self.input.text().map_err(of_block)?;
         let data = unpacked(self.packing, packed).map_err(of_block)?;
-        if self.bytes(SYNC_BYTES as u64).map_err(of_block)? != self.sync {
+        if self.input.bytes(SYNC_BYTES as u64).map_err(of_block)? != self.sync {
             return Err(of_block(invalid("its end is not marked")));
         }
         let count = u64::try_from(count).map_err(|_| of_block(invalid("it has a negative number of records")))?;
         if count > data.len() as u64 {
             return Err(of_block(invalid(format!("it claims {count} records in {} bytes", data.len()))));
+        }
+        let left = (0..count).try_fold(&data[..], |data, _| self.shape.skip(data));
+        let left = left.map_err(|why| of_block(invalid(why)))?.len();
+        if left > 0 {
+            let of = data.len();
+            return Err(of_block(invalid(format!("{left} of its {of} bytes are behind the {count} records it claims"))));
         }
         self.blocks += 1;
         self.records = self.records.saturating_add(count);
@@ -228,7 +241,9 @@ impl AvroBlocks {
         out.extend_from_slice(&self.sync);
         Ok(())
     }
+}
 
+impl Input {
     /// Bytes behind their length.
     fn text(&mut self) -> io::Result<Vec<u8>> {
         let length = u64::try_from(self.number()?).map_err(|_| invalid("a length is negative"))?;
@@ -314,77 +329,9 @@ fn snappy(packed: &[u8], most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(data))
 }
 
-/// True when a value of a type takes at least a byte. `named`: the same of the types that have names, none of those that
-/// are not complete.
-///
-/// # Errors
-/// In words: the type cannot be read in bounded memory, or has no end.
-fn sized(schema: &Value, named: &mut HashMap<String, Option<bool>>) -> Result<bool, String> {
-    match schema {
-        Value::String(name) => match named.get(last(name)) {
-            Some(None) => Err(format!("its type {name} contains itself, which is not supported")),
-            Some(Some(takes)) => Ok(*takes),
-            None => Ok(name != "null"),
-        },
-        Value::Array(branches) => {
-            branches.iter().try_for_each(|branch| sized(branch, named).map(drop))?;
-            Ok(true)
-        }
-        Value::Object(object) => {
-            let inner = |key: &str| object.get(key).unwrap_or(&Value::Null);
-            let name = inner("name").as_str().map(|name| last(name).to_owned());
-            let takes = match inner("type") {
-                Value::String(kind) if kind == "record" || kind == "error" => {
-                    if let Some(name) = &name {
-                        named.insert(name.clone(), None);
-                    }
-                    let fields = inner("fields").as_array().map(Vec::as_slice).unwrap_or_default();
-                    let each = fields.iter().map(|field| sized(field.get("type").unwrap_or(&Value::Null), named));
-                    each.collect::<Result<Vec<bool>, String>>()?.contains(&true)
-                }
-                Value::String(kind) if kind == "enum" => true,
-                Value::String(kind) if kind == "fixed" => inner("size").as_u64() != Some(0),
-                Value::String(kind) if kind == "map" => sized(inner("values"), named).map(|_| true)?,
-                Value::String(kind) if kind == "array" => {
-                    if !sized(inner("items"), named)? {
-                        return Err("it has lists of values that take no bytes, which is not supported".to_owned());
-                    }
-                    true
-                }
-                other => return sized(other, named),
-            };
-            if let Some(name) = name {
-                named.insert(name, Some(takes));
-            }
-            Ok(takes)
-        }
-        _ => Err("its schema is not valid".to_owned()),
-    }
-}
-
-/// A name without its namespace.
-fn last(name: &str) -> &str {
-    name.rsplit('.').next().unwrap_or(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn types_without_bytes_or_without_end_are_refused() {
-        let of = |text: &str| sized(&serde_json::from_str(text).unwrap(), &mut HashMap::new());
-        let record = |name: &str, kind: &str| {
-            format!("{{\"type\":\"record\",\"name\":\"{name}\",\"fields\":[{{\"name\":\"a\",\"type\":{kind}}}]}}")
-        };
-        assert_eq!(of(&record("r", "[\"null\",\"long\"]")), Ok(true));
-        assert_eq!(of(&record("r", "\"null\"")), Ok(false));
-        assert_eq!(of(&record("r", &record("x.s", "\"string\""))), Ok(true));
-        assert!(of(&record("r", "[\"null\",\"r\"]")).is_err());
-        assert!(of(&record("r", "{\"type\":\"array\",\"items\":\"null\"}")).is_err());
-        assert!(of(&record("r", "{\"type\":\"map\",\"values\":\"null\"}")).is_ok());
-        assert!(of("{\"type\":\"fixed\",\"name\":\"f\",\"size\":0}") == Ok(false) && of("7").is_err());
-    }
 
     #[test]
     fn numbers_have_any_length() {

@@ -209,11 +209,27 @@ impl<T: RecordHandler> Source<T> {
         let mut lines = Vec::new();
         match &mut self.layout {
             Some(layout) => layout.records(text, last, &mut lines),
-            None if format == Format::Json => self.elements.lines(text, last, &mut lines),
+            None if format == Format::Json => {
+                self.elements.lines(text, last, &mut lines);
+                self.lines(format, &lines, last)?;
+                self.tell_faults(last);
+                return Ok(());
+            }
             None if format == Format::Xml => return self.markup(text, last),
             None => return self.lines(format, text, last),
         }
         self.lines(format, &lines, last)
+    }
+
+    /// What stood around the values of JSON and is wrong, once it is read with its keys.
+    fn tell_faults(&mut self, last: bool) {
+        let Some((work, _)) = self.cut.as_ref().filter(|_| last) else { return };
+        let (lost, odd): (Vec<_>, Vec<_>) = self.elements.faults().into_iter().partition(|(is_lost, _)| *is_lost);
+        odd.into_iter().for_each(|(_, note)| work.note(note));
+        let lost: Vec<String> = lost.into_iter().map(|(_, message)| message).collect();
+        if !lost.is_empty() {
+            work.break_off_with(IssueKind::Malformed, format!("is no valid JSON: {}", lost.join("; ")));
+        }
     }
 
     fn lines(&mut self, format: Format, text: &[u8], last: bool) -> Result<()> {

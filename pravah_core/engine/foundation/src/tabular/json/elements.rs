@@ -1,15 +1,22 @@
 //! Values of JSON that are not one a line, made so: objects over several lines, behind each other, or in one array.
 
+mod array;
+
 use std::ops::ControlFlow;
 
+use array::Around;
+
 /// Puts each value on a line of its own. What stands between values, white space, commas and the brackets of an array
-/// around all of them, is no part of any.
+/// around all of them, is no part of any; where it is not as JSON has it, that is told at the end.
 #[derive(Debug, Default)]
 pub struct Elements {
     /// Brackets that are open in the value.
     depth: u32,
     place: Place,
     is_escaped: bool,
+    around: Around,
+    /// It ended in a value.
+    is_cut: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +39,7 @@ impl Elements {
     pub fn are_in(start: &[u8]) -> bool {
         let start = start[..start.len().min(LOOKED_AT)].trim_ascii_start();
         if let Some(inside) = start.strip_prefix(b"[") {
-            return matches!(inside.trim_ascii_start().first(), None | Some(b'{'));
+            return array::begins_with_objects(inside);
         }
         if !start.starts_with(b"{") {
             return false;
@@ -65,12 +72,18 @@ impl Elements {
         text.iter().for_each(|&byte| self.byte(byte, out));
         if last && self.place != Place::Between {
             // It does not end: what there is of it is told as no object.
+            self.is_cut = self.place != Place::Word;
             self.end(out);
         }
     }
 
+    /// What is wrong about what stood around the values, once all of it is seen: whether some may be missing, and why.
+    pub fn faults(&self) -> Vec<(bool, String)> {
+        self.around.faults(self.is_cut)
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
-        *self = Self::default();
+        (self.depth, self.place, self.is_escaped) = (0, Place::Between, false);
         out.push(b'\n');
     }
 
@@ -115,16 +128,21 @@ impl Elements {
                 other => out.push(other),
             },
             Place::Word => match byte {
-                b',' | b']' | b'}' | b'\n' | b'\r' | b' ' | b'\t' => self.end(out),
+                b',' | b']' | b'}' | b'\n' | b'\r' | b' ' | b'\t' => {
+                    self.end(out);
+                    self.begin(byte, out);
+                }
                 other => out.push(other),
             },
         }
     }
 
     fn begin(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') || self.around.takes(byte) {
+            return;
+        }
         self.place = match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' => return,
-            b'{' => {
+            b'{' | b'[' => {
                 self.depth = 1;
                 Place::Value
             }
@@ -172,12 +190,48 @@ mod tests {
     #[test]
     fn lines_of_objects_are_left_as_they_are() {
         for text in
-            ["{\"a\":1}\n{\"a\":2}\n", "\n{\"a\":{\"b\":\"\\n{\"}} \n", "[1,2]\n[3]\n", "{\"a\":\"x\n", "a,b\n", ""]
+            ["{\"a\":1}\n{\"a\":2}\n", "\n{\"a\":{\"b\":\"\\n{\"}} \n", "[1,2]\n[3]\n", "{\"a\":\"x\n", "a,b\n", "", "[]", "[a,{"]
         {
             assert!(!Elements::are_in(text.as_bytes()), "{text:?}");
         }
-        for text in ["[{\"a\":1}]", " [ \n {", "{\n\"a\":1}", "{\"a\":1},\n", "{\"a\":1}{\"a\":2}", "[]"] {
-            assert_eq!(Elements::are_in(text.as_bytes()), text != "[]", "{text:?}");
+        for text in [
+            "[{\"a\":1}]", " [ \n {", "{\n\"a\":1}", "{\"a\":1},\n", "{\"a\":1}{\"a\":2}", "[null, {", "[1,\"a]\",{", "[,{",
+        ] {
+            assert!(Elements::are_in(text.as_bytes()), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_stands_around_values_is_told_where_it_is_wrong() {
+        let faults = |text: &str| {
+            let told = [1, 1000].map(|piece| {
+                let (mut elements, pieces) = (Elements::default(), text.as_bytes().chunks(piece));
+                let count = pieces.len();
+                pieces.enumerate().for_each(|(at, part)| elements.lines(part, at + 1 == count, &mut Vec::new()));
+                elements.faults()
+            });
+            assert_eq!(told[0], told[1], "{text}");
+            told[0].clone()
+        };
+        for text in ["", "[]", " [ ] ", "[{}]", "[{},\n{},null,[1,[2]],\"],\",5 ]\n", "{}{} {}", "{},\n{},\n", "{\n}\n"] {
+            assert!(faults(text).is_empty(), "{text}: {:?}", faults(text));
+        }
+        for (text, is_lost, part) in [
+            ("[", true, "does not end"),
+            ("[{},{}", true, "does not end"),
+            ("[{},{}\n,", true, "does not end"),
+            ("[{},{\"a\":", true, "does not end"),
+            ("{}{\"a\":", true, "does not end"),
+            ("[{} {},5 6]", true, "2 commas are missing"),
+            ("[{},,{}]", true, "1 comma has no value before it"),
+            ("[,{}]", true, "1 comma has no value before it"),
+            ("[{}]]", true, "1 bracket closes nothing"),
+            ("[{},]", false, "comma behind the last value"),
+            ("[{}][{}]", false, "behind its array"),
+            ("[{}]\n{}", false, "behind its array"),
+        ] {
+            let told = faults(text);
+            assert!(told.len() == 1 && told[0].0 == is_lost && told[0].1.contains(part), "{text}: {told:?}");
         }
     }
 }

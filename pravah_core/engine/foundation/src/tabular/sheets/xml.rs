@@ -18,6 +18,8 @@ const BUFFER_BYTES: usize = 128 << 10;
 pub struct Xml<R: Read> {
     reader: Reader<Bounded<R>>,
     buffer: Vec<u8>,
+    /// Elements that have begun, less those that have ended.
+    open: i64,
 }
 
 impl<R: Read> Xml<R> {
@@ -29,10 +31,10 @@ impl<R: Read> Xml<R> {
         config.expand_empty_elements = true;
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
-        Self { reader, buffer: Vec::new() }
+        Self { reader, buffer: Vec::new(), open: 0 }
     }
 
-    /// The next event. What declares entities is refused.
+    /// The next event. What declares entities is refused, and what ends within an element.
     ///
     /// # Errors
     /// In words: what is wrong with it.
@@ -44,7 +46,17 @@ impl<R: Read> Xml<R> {
             Ok(Event::DocType(_)) => {
                 Err((IssueKind::Unsupported, "declares a document type, which is not supported".to_owned()))
             }
-            Ok(event) => Ok(event),
+            Ok(Event::Eof) if self.open > 0 => {
+                Err((IssueKind::Malformed, "ends within an element; perhaps it was cut off".to_owned()))
+            }
+            Ok(event) => {
+                match event {
+                    Event::Start(_) => self.open += 1,
+                    Event::End(_) => self.open -= 1,
+                    _ => {}
+                }
+                Ok(event)
+            }
             Err(quick_xml::Error::Io(error)) => Err(of_io(&error)),
             Err(error) => Err((IssueKind::Malformed, format!("has malformed XML: {error}"))),
         }
@@ -133,5 +145,26 @@ impl<R: Read> BufRead for Bounded<R> {
     fn consume(&mut self, amount: usize) {
         self.left = self.left.saturating_sub(amount);
         self.inner.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_within_an_element_is_told() {
+        let whole = "<a><b x='1'/><c>text</c></a>";
+        for end in 1..=whole.len() {
+            let mut xml = Xml::new(&whole.as_bytes()[..end]);
+            let last = loop {
+                match xml.event() {
+                    Ok(Event::Eof) => break Ok(()),
+                    Ok(_) => {}
+                    Err((kind, _)) => break Err(kind),
+                }
+            };
+            assert_eq!(last, if end == whole.len() { Ok(()) } else { Err(IssueKind::Malformed) }, "{end}");
+        }
     }
 }

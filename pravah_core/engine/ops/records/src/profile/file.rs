@@ -140,6 +140,7 @@ impl ProfileWorker {
         all.outside().into_iter().for_each(|lines| rows.integer(lines));
         rows.text(match all {
             RecordCounts { cut_at: Some(_), .. } => "cut",
+            RecordCounts { is_broken_off: true, .. } => "broken off",
             RecordCounts { is_open: true, .. } => "open quote",
             all if all.has_odd_quotes() => "odd quotes",
             _ => "whole",

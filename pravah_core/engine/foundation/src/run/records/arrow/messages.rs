@@ -15,6 +15,8 @@ use crate::tabular::pages::sizes::{self, Checked};
 const END_BYTES: u64 = 10;
 /// In front of a message that does not begin with its length.
 const CONTINUATION: [u8; 4] = [0xff; 4];
+/// An end mark, and what fills up to the largest alignment.
+const FILLED_BYTES: u64 = 8 + 64;
 /// More rows in one batch are not supported by most readers; a batch of nulls takes no bytes for them.
 const MOST_ROWS: i64 = i32::MAX as i64;
 /// The places of the buffers of a million columns, or of a million batches.
@@ -41,6 +43,8 @@ pub struct Messages {
     /// What all messages have to be of, where the file says so.
     pub version: Option<MetadataVersion>,
     pub places: Vec<MessagePlace>,
+    /// Bytes that belong to none of them, as those of a second file or stream behind the first.
+    pub beside: u64,
 }
 
 /// Find the messages of an Arrow file, or of a stream.
@@ -50,8 +54,8 @@ pub struct Messages {
 pub fn messages(file: &File, is_stream: bool) -> Checked<Messages> {
     let size = file.metadata().map_err(|error| error.to_string())?.len();
     let mut walk = Walk { file, size, places: Vec::new(), dictionaries: HashMap::new() };
-    let (schema, version) = if is_stream { (walk.stream()?, None) } else { walk.file()? };
-    Ok(Messages { schema, version, places: walk.places })
+    let (schema, version, beside) = if is_stream { walk.stream()? } else { walk.file()? };
+    Ok(Messages { schema, version, places: walk.places, beside })
 }
 
 /// Bytes of a file that has so many.
@@ -86,7 +90,7 @@ impl Walk<'_> {
         Ok([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
 
-    fn file(&mut self) -> Checked<(SchemaRef, Option<MetadataVersion>)> {
+    fn file(&mut self) -> Checked<(SchemaRef, Option<MetadataVersion>, u64)> {
         let end = self.size.checked_sub(END_BYTES).ok_or("it is too short")?;
         let length = u64::from(u32::from_le_bytes(self.number(end)?));
         let start = end.checked_sub(length).ok_or_else(|| format!("it claims a footer of {length} bytes"))?;
@@ -101,7 +105,17 @@ impl Walk<'_> {
         dictionaries.iter().flatten().chain(batches.iter()).try_for_each(|block| self.block(*block))?;
         // Some old files do not say it.
         let version = Some(footer.version()).filter(|version| *version != MetadataVersion::V1);
-        Ok((schema, version))
+        // What is not in the footer stands between the last batch and it: an end mark, and what fills up.
+        let last = self.places.iter().map(|place| place.body_at + place.body_length).max();
+        let gap = start.saturating_sub(last.map_or_else(|| self.behind_schema(), Ok)?);
+        Ok((schema, version, if gap > FILLED_BYTES { gap } else { 0 }))
+    }
+
+    /// Where the schema at the start of a file ends.
+    fn behind_schema(&self) -> Checked<u64> {
+        let length = self.number(8)?;
+        let (at, length) = if length == CONTINUATION { (16, self.number(12)?) } else { (12, length) };
+        Ok(at + u64::from(u32::from_le_bytes(length)))
     }
 
     fn block(&mut self, block: Block) -> Checked {
@@ -114,7 +128,7 @@ impl Walk<'_> {
         self.message(message, at + front as u64, length - front as u64).map(|_| ())
     }
 
-    fn stream(&mut self) -> Checked<SchemaRef> {
+    fn stream(&mut self) -> Checked<(SchemaRef, Option<MetadataVersion>, u64)> {
         let (mut at, mut found) = (0, None);
         while at < self.size {
             let mut length = self.number(at)?;
@@ -137,7 +151,7 @@ impl Walk<'_> {
                 at = self.message(message, at, length)?;
             }
         }
-        found.ok_or_else(|| "it is empty".to_owned())
+        Ok((found.ok_or("it is empty")?, None, self.size.saturating_sub(at)))
     }
 
     /// Check a message; returns where its body ends.
