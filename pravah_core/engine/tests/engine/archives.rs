@@ -16,24 +16,24 @@ fn decompress(tree: &Tree) -> Spec {
     spec("decompress", &tree.path()).option("destination", out(tree).to_str().unwrap())
 }
 
-fn messages(done: &Done) -> String {
+pub fn messages(done: &Done) -> String {
     done.issues().iter().map(|row| format!("{}: {}\n", row.text("path"), row.text("message"))).collect()
 }
 
 /// A member of a tar, its fields as bytes.
-struct Member {
-    kind: u8,
-    name: &'static str,
-    link: &'static str,
-    mtime: Vec<u8>,
-    mode: &'static [u8],
-    size: Option<u64>,
-    content: Vec<u8>,
-    is_signed: bool,
-    is_ustar: bool,
+pub struct Member {
+    pub kind: u8,
+    pub name: &'static str,
+    pub link: &'static str,
+    pub mtime: Vec<u8>,
+    pub mode: &'static [u8],
+    pub size: Option<u64>,
+    pub content: Vec<u8>,
+    pub is_signed: bool,
+    pub is_ustar: bool,
 }
 
-fn member(kind: u8, name: &'static str, content: &[u8]) -> Member {
+pub fn member(kind: u8, name: &'static str, content: &[u8]) -> Member {
     let mtime = b"07346545000\0".to_vec();
     let mode = b"0000640\0";
     Member {
@@ -72,13 +72,13 @@ impl Member {
     }
 }
 
-fn tar(members: &[Member]) -> Vec<u8> {
+pub fn tar(members: &[Member]) -> Vec<u8> {
     let mut all: Vec<u8> = members.iter().flat_map(Member::bytes).collect();
     all.extend([0; 1024]);
     all
 }
 
-fn records(all: &[(&str, &str)]) -> Vec<u8> {
+pub fn records(all: &[(&str, &str)]) -> Vec<u8> {
     let record = |(key, value): &(&str, &str)| {
         let rest = key.len() + value.len() + 3;
         let length = (1..5).map(|digits| rest + digits).find(|all| all.to_string().len() + rest == *all).unwrap();
@@ -274,11 +274,11 @@ fn of_members_of_one_name_the_last_counts_and_it_is_told() {
 }
 
 /// A member of a zip: its name, content, creator, external attributes and extra fields.
-struct Zipped {
-    name: Vec<u8>,
-    content: Vec<u8>,
-    creator: u8,
-    attributes: u32,
+pub struct Zipped {
+    pub name: Vec<u8>,
+    pub content: Vec<u8>,
+    pub creator: u8,
+    pub attributes: u32,
     method: u16,
     /// Where that in its own header is another one.
     local_name: Option<Vec<u8>>,
@@ -286,14 +286,14 @@ struct Zipped {
     central: Vec<u8>,
 }
 
-fn zipped(name: impl AsRef<[u8]>, content: &[u8]) -> Zipped {
+pub fn zipped(name: impl AsRef<[u8]>, content: &[u8]) -> Zipped {
     let (name, content) = (name.as_ref().to_vec(), content.to_vec());
     let (local, central) = (Vec::new(), Vec::new());
     Zipped { name, content, creator: 0, attributes: 0, method: 0, local_name: None, local, central }
 }
 
 /// A zip of stored members (APPNOTE 4.3).
-fn zip(members: &[Zipped]) -> Vec<u8> {
+pub fn zip(members: &[Zipped]) -> Vec<u8> {
     let (mut all, mut directory) = (Vec::new(), Vec::new());
     for member in members {
         let mut crc = flate2::Crc::new();

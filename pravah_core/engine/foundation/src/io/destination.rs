@@ -223,9 +223,13 @@ impl Destination {
             return Ok(Arc::clone(directory));
         }
         let opened = match open_at(&self.root, if path.is_empty() { b"." } else { path }, DIRECTORY, false) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound || self.is_left(path, &error) => {
                 let (above, name) = split(path)?;
                 let above = self.make(above)?;
+                if self.is_left(path, &error) {
+                    // A directory stays, whatever the error was.
+                    let _ = rustix::fs::unlinkat(&*above, name, AtFlags::empty());
+                }
                 match rustix::fs::mkdirat(&*above, name, Mode::from_raw_mode(0o777)) {
                     Ok(()) | Err(Errno::EXIST) => open_at(&*above, name, DIRECTORY, false)?,
                     Err(error) => return Err(error.into()),
@@ -240,6 +244,13 @@ impl Destination {
         }
         open.insert(path.to_vec(), Arc::clone(&directory));
         Ok(directory)
+    }
+
+    /// True when what is no directory at `path`, or above it, may be a file or link that an earlier attempt has left.
+    fn is_left(&self, path: &[u8], error: &io::Error) -> bool {
+        let is_none =
+            error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+        is_none && self.replaces && !self.published.has(path)
     }
 
     fn refuse(&self, path: &[u8], error: io::Error) -> Refused {

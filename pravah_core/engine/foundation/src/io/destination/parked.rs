@@ -1,8 +1,10 @@
 //! Files that are written and wait for their names: closed, for there may be more of them than files may be open.
 
 use rustix::fs::AtFlags;
+use rustix::io::Errno;
 
 use super::{Destination, Refused, Writing, split};
+use crate::base::sync::lock;
 
 /// A file that is written and not open any more; [`Destination::discard`] removes it.
 #[derive(Debug)]
@@ -40,10 +42,18 @@ impl Destination {
         self.remove(&parked.temporary);
     }
 
-    /// Remove a file that this job has made.
+    /// Remove a file that this job has made, or an empty directory.
     pub fn remove(&self, path: &[u8]) {
         self.published.forget(path);
-        let _ = split(path)
-            .and_then(|(above, name)| Ok(rustix::fs::unlinkat(&*self.make(above)?, name, AtFlags::empty())?));
+        let _ = split(path).and_then(|(above, name)| {
+            let above = self.make(above)?;
+            match rustix::fs::unlinkat(&*above, name, AtFlags::empty()) {
+                Err(Errno::ISDIR) => {
+                    lock(&self.open).remove(path);
+                    Ok(rustix::fs::unlinkat(&*above, name, AtFlags::REMOVEDIR)?)
+                }
+                removed => Ok(removed?),
+            }
+        });
     }
 }

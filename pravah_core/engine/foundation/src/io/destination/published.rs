@@ -15,6 +15,10 @@ use crate::base::sync::lock;
 pub(super) struct Published(Mutex<HashSet<u128>>);
 
 impl Published {
+    pub fn has(&self, path: &[u8]) -> bool {
+        lock(&self.0).contains(&xxh3_128(path))
+    }
+
     pub fn forget(&self, path: &[u8]) {
         lock(&self.0).remove(&xxh3_128(path));
     }

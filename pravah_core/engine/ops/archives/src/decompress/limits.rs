@@ -81,19 +81,19 @@ impl UnpackMeter {
         Err(io::Error::other(message))
     }
 
-    /// Count holes: they take no room, but may be of any length.
+    /// Count holes of a member: they take no room, but may be of any length.
     ///
     /// # Errors
-    /// As [`UnpackMeter::add`].
-    pub fn holes(&self, limits: &Limits, bytes: u64) -> io::Result<()> {
-        let before = limits.unpacked.load(Relaxed);
-        if before.saturating_add(bytes) <= limits.bytes {
-            limits.unpacked.fetch_add(bytes, Relaxed);
-            return Ok(());
-        }
-        self.exceeded.store(true, Relaxed);
-        let message = format!("all files together unpack to more than {} bytes (max_unpacked_bytes)", limits.bytes);
-        Err(io::Error::other(message))
+    /// There are more than may come, in words; none of them counts.
+    pub fn holes(limits: &Limits, bytes: u64) -> Result<(), String> {
+        let fits = |before: u64| before.checked_add(bytes).filter(|&all| all <= limits.bytes);
+        limits.unpacked.fetch_update(Relaxed, Relaxed, fits).map(|_| ()).map_err(|_| {
+            format!(
+                "has {bytes} bytes of holes, with which all files together unpack to more than {} bytes \
+                 (max_unpacked_bytes); it was skipped",
+                limits.bytes
+            )
+        })
     }
 }
 

@@ -1,5 +1,10 @@
 //! Where a member of an archive may go: below its archive's folder, and nowhere else.
 
+/// What is told of a member that came before another one of its name.
+pub const REPLACED: &str = "not unpacked: a later member has this name";
+/// Why a file or link is not there in the place of a folder.
+pub const KEPT: &str = "has the name of a folder with members in it, which were kept; it is not unpacked";
+
 /// The ends of names by which archives and compressed files are known, and what takes their place.
 const ENDS: &[(&[u8], &[u8])] = &[
     (b".tgz", b".tar"),
@@ -71,6 +76,13 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
     }
     // Behind a name, which may be that of a link, it may mean any place.
     if climbs { Err("its name contains .. after a folder, and where that leads is not certain") } else { Ok(path) }
+}
+
+/// The folders that the path of a member is in, the nearest first, up to that of the archive.
+pub fn above<'a>(folder: &[u8], path: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let most = folder.len();
+    let above = move |path: &&'a [u8]| memchr::memrchr(b'/', path).filter(|&end| end > most).map(|end| &path[..end]);
+    std::iter::successors(above(&path), above)
 }
 
 /// Look at where a link leads to that may lead anywhere.

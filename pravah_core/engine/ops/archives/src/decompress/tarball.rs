@@ -13,11 +13,25 @@ pub use self::header::{BLOCK, is_header};
 use self::header::{Block, TarHeader};
 use self::records::PaxRecords;
 pub use self::sparse::Map;
+use pravah_foundation::base::paths;
 use pravah_foundation::io::codec;
 use pravah_foundation::io::destination::Time;
 
 /// What may describe one member: long names, extensions. It is kept in memory.
 const DESCRIPTION_BYTES: u64 = 1 << 20;
+
+/// Of a number that is none, so much is shown.
+const SHOWN_BYTES: usize = 40;
+type IsNumber = fn(&[u8]) -> bool;
+/// The numbers of an extended header that are used, and what each has to be.
+const NUMBERS: [(&str, IsNumber); 6] = [
+    ("size", |value| records::number(value).is_some()),
+    ("uid", |value| records::number(value).is_some()),
+    ("gid", |value| records::number(value).is_some()),
+    ("mtime", |value| Time::parse(value).is_some()),
+    ("GNU.sparse.size", |value| records::number(value).is_some()),
+    ("GNU.sparse.realsize", |value| records::number(value).is_some()),
+];
 
 /// What a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +58,7 @@ pub struct TarEntry {
     pub map: Option<Map>,
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
     /// What is wrong with its description, in words.
-    pub trouble: Option<String>,
+    pub troubles: Vec<String>,
 }
 
 /// What was skipped because nobody can tell what it is.
@@ -143,17 +157,28 @@ impl<R: Read> TarReader<R> {
     fn entry(&mut self, header: &TarHeader<'_>, kind: u8, before: Before) -> io::Result<TarEntry> {
         let Before { records, name, link, .. } = before;
         let text = |key: &str| records.get(key).or_else(|| self.globals.get(key)).map(<[u8]>::to_vec);
-        let number =
-            |key: &str| text(key).and_then(|value| std::str::from_utf8(&value).ok()?.trim().parse::<u64>().ok());
+        let number = |key: &str| text(key).and_then(|value| records::number(&value));
         let size = number("size").unwrap_or(header.size());
         let name = text("GNU.sparse.name").or_else(|| text("path")).or(name).unwrap_or_else(|| header.name());
         let link = text("linkpath").or(link).unwrap_or_else(|| header.link());
         let id = |key: &str, own: Option<u64>| number(key).or(own).and_then(|id| u32::try_from(id).ok());
         let owner = id("uid", header.uid()).zip(id("gid", header.gid()));
         let mtime = text("mtime").and_then(|value| Time::parse(&value)).or_else(|| header.mtime());
-        let damaged = records
-            .is_damaged
-            .then(|| "the extended header of the member is damaged: its name, size or times may be wrong".to_owned());
+        let mut troubles = Vec::new();
+        if records.is_damaged {
+            let words = "the extended header of the member is damaged: its name, size or times may be wrong";
+            troubles.push(words.to_owned());
+        }
+        let is_bad = |&(key, is_good): &(&str, IsNumber)| text(key).is_some_and(|value| !is_good(&value));
+        for (key, _) in NUMBERS.iter().filter(|one| is_bad(one)) {
+            let mut value = text(key).unwrap_or_default();
+            value.truncate(SHOWN_BYTES);
+            let value = paths::escape(&value);
+            troubles.push(format!("its extended header has {value} as {key}, which is no number, and was not used"));
+        }
+        if text("size").is_none() && matches!(kind, 0 | b'0' | b'7' | b'S') && header.has_bad_size() {
+            troubles.push("the size in its header is no number: its content was not found".to_owned());
+        }
         let what = match kind {
             0 | b'0' | b'7' | b'S' if name.ends_with(b"/") => What::Directory,
             0 | b'0' | b'7' | b'S' => What::File,
@@ -178,8 +203,12 @@ impl<R: Read> TarReader<R> {
             Err(error) => return Err(error),
         };
         let what = if bad.is_some() { What::Other("has a damaged list of holes and is not unpacked") } else { what };
+        let lost = map.as_ref().map_or(0, |map| self.left - map.stored());
+        if lost > 0 {
+            troubles.push(format!("{lost} bytes of its content have no place in its list of holes and were skipped"));
+        }
         let mode = header.mode();
-        Ok(TarEntry { what, name, link, mode, owner, mtime, map, xattrs, trouble: damaged })
+        Ok(TarEntry { what, name, link, mode, owner, mtime, map, xattrs, troubles })
     }
 
     /// What follows the header. Some tars tell a size of directories and links and have no content of them.

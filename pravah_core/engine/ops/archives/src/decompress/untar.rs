@@ -1,6 +1,6 @@
 //! The members of a tar, one after the other.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::entries::{MemberContent, MemberKind, UnpackStop, tell};
 use super::limits::UnpackMeter;
+use super::names::{KEPT, REPLACED};
 use super::stream::CompressedFile;
 use super::tarball::{Behind, Damaged, TarEntry, TarReader, What};
 use super::{Shared, names};
@@ -15,9 +16,8 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::paths;
 use pravah_foundation::io::destination::{Attributes, Refused};
 
-/// What is told of a member that came after another one of its name, and before one.
+/// What is told of a member that came after another one of its name.
 const REPLACES: &str = "replaces an earlier member of this name";
-const REPLACED: &str = "not unpacked: a later member has this name";
 
 /// Unpack all members below `folder`; their number. A member that is refused is an issue, and the others go on.
 ///
@@ -31,14 +31,15 @@ pub fn unpack(
     meter: &UnpackMeter,
 ) -> Result<u64, UnpackStop> {
     let mut tar = TarReader::new(reader);
-    let mut members = Members { shared, file, folder, made: HashMap::new(), waiting: HashMap::new() };
+    let (made, folders, filled, waiting) = (HashMap::new(), HashMap::new(), HashSet::new(), HashMap::new());
+    let mut members = Members { shared, file, folder, made, folders, filled, waiting };
     let mut count = 0;
     while let Some(entry) = tar.next()? {
         count += 1;
         if count > shared.limits.members {
             return Err(shared.limits.too_many_members(meter));
         }
-        members.place((count, entry), &mut tar, meter)?;
+        members.place((count, entry), &mut tar)?;
     }
     members.late()?;
     let stream = tar.behind.stream.take();
@@ -55,6 +56,9 @@ struct Members<'a> {
     folder: &'a [u8],
     /// Which members became files and links, by hashes of their paths: their places in the archive.
     made: HashMap<u128, u64>,
+    /// Which became folders, and which folders have something in them.
+    folders: HashMap<u128, u64>,
+    filled: HashSet<u128>,
     /// Hard links that came before what they lead to, by the hash of its path, with their places.
     waiting: HashMap<u128, Vec<(u64, TarEntry)>>,
 }
@@ -69,31 +73,54 @@ impl Members<'_> {
         ArchiveMember { shared, file, folder, name: &entry.name, attributes: attributes(entry), replaces }
     }
 
-    fn place(
-        &mut self,
-        (place, entry): (u64, TarEntry),
-        tar: &mut TarReader<impl Read>,
-        meter: &UnpackMeter,
-    ) -> Result<(), UnpackStop> {
+    fn place(&mut self, (place, entry): (u64, TarEntry), tar: &mut TarReader<impl Read>) -> Result<(), UnpackStop> {
         let hash = self.hash(&entry.name);
+        entry.troubles.iter().for_each(|trouble| self.member(&entry, false).tell(IssueKind::Malformed, trouble));
         if entry.what == What::HardLink
             && let Some(target) = self.hash(&entry.link)
-            && hash != Some(target)
             && !self.made.contains_key(&target)
         {
             self.waiting.entry(target).or_default().push((place, entry));
             return Ok(());
         }
-        let replaces = hash.is_some_and(|hash| self.made.contains_key(&hash));
-        let member = self.member(&entry, replaces);
-        if let Some(trouble) = &entry.trouble {
-            member.tell(IssueKind::Malformed, trouble);
-        }
-        let Some((kind, length)) = member_of(&member, &entry, tar, meter)? else { return Ok(()) };
-        let is_replacing = replaces && kind != MemberKind::Directory;
-        self.row(&entry, (kind, length), is_replacing.then_some(REPLACES))?;
-        self.made.extend(hash.filter(|_| kind != MemberKind::Directory).map(|hash| (hash, place)));
+        let is_folder = entry.what == What::Directory;
+        let Some(earlier) = self.earlier(hash, is_folder) else {
+            self.member(&entry, false).refuse(KEPT);
+            return Ok(());
+        };
+        let replaces = earlier.is_some();
+        let Some((kind, length)) = member_of(&self.member(&entry, replaces), &entry, tar)? else { return Ok(()) };
+        self.row(&entry, (kind, length), replaces.then_some(REPLACES))?;
+        self.made((place, &entry), kind == MemberKind::Directory);
         Ok(())
+    }
+
+    /// The place of the member that one of this name replaces, if there is one. A folder is none of another folder;
+    /// nothing at all is told of one with members in it, which no file replaces.
+    fn earlier(&self, hash: Option<u128>, is_folder: bool) -> Option<Option<u64>> {
+        let Some(hash) = hash else { return Some(None) };
+        let file = self.made.get(&hash).copied();
+        match is_folder {
+            true => Some(file),
+            false if self.filled.contains(&hash) => None,
+            false => Some(file.or_else(|| self.folders.get(&hash).copied())),
+        }
+    }
+
+    /// Note what a member became.
+    fn made(&mut self, (place, entry): (u64, &TarEntry), is_folder: bool) {
+        let Ok(path) = names::member(self.folder, &entry.name) else { return };
+        let (own, other) =
+            if is_folder { (&mut self.folders, &mut self.made) } else { (&mut self.made, &mut self.folders) };
+        let hash = xxh3_128(&path);
+        own.insert(hash, place);
+        other.remove(&hash);
+        // The folders that it is in, the nearest first: those of one that is known are known.
+        for above in names::above(self.folder, &path) {
+            if !self.filled.insert(xxh3_128(above)) {
+                break;
+            }
+        }
     }
 
     fn row(&self, entry: &TarEntry, placed: (MemberKind, u64), replaced: Option<&str>) -> Result<(), UnpackStop> {
@@ -113,7 +140,10 @@ impl Members<'_> {
         while let Some((place, entry)) = ready.pop_last() {
             self.shared.context.control.check()?;
             let hash = self.hash(&entry.name);
-            let earlier = hash.and_then(|hash| self.made.get(&hash).copied());
+            let Some(earlier) = self.earlier(hash, false) else {
+                self.member(&entry, false).refuse(KEPT);
+                continue;
+            };
             if earlier.is_some_and(|earlier| earlier > place) {
                 self.row(&entry, (MemberKind::HardLink, 0), Some(REPLACED))?;
                 continue;
@@ -121,7 +151,7 @@ impl Members<'_> {
             let replaces = earlier.is_some();
             let Some(placed) = self.member(&entry, replaces).hard_link(&entry.link)? else { continue };
             self.row(&entry, placed, replaces.then_some(REPLACES))?;
-            self.made.extend(hash.map(|hash| (hash, place)));
+            self.made((place, &entry), false);
             ready.extend(hash.and_then(|hash| self.waiting.remove(&hash)).into_iter().flatten());
         }
         let mut lost: Vec<(u64, TarEntry)> = self.waiting.drain().flat_map(|(_, entries)| entries).collect();
@@ -136,18 +166,16 @@ impl Members<'_> {
     }
 }
 
-fn member_of(
-    member: &ArchiveMember<'_>,
-    entry: &TarEntry,
-    tar: &mut TarReader<impl Read>,
-    meter: &UnpackMeter,
-) -> Placed {
+fn member_of(member: &ArchiveMember<'_>, entry: &TarEntry, tar: &mut TarReader<impl Read>) -> Placed {
     match entry.what {
         What::Directory => member.directory(&entry.xattrs),
         What::File => {
             let map = entry.map.as_ref();
-            if let Some(map) = map {
-                meter.holes(&member.shared.limits, map.size - map.stored())?;
+            if let Some(map) = map
+                && let Err(why) = UnpackMeter::holes(&member.shared.limits, map.size - map.stored())
+            {
+                member.tell(IssueKind::TooLarge, &why);
+                return Ok(None);
             }
             let (xattrs, replaces) = (&entry.xattrs[..], member.replaces);
             member.content(MemberContent { reader: tar, map, xattrs, replaces })
@@ -218,7 +246,7 @@ impl ArchiveMember<'_> {
     /// Note what is wrong with it.
     pub fn tell(&self, kind: IssueKind, message: &str) {
         let message = format!("member {}: {message}", paths::escape(self.name));
-        let stage = if kind == IssueKind::Malformed { "read" } else { "write" };
+        let stage = if kind == IssueKind::Unsupported { "write" } else { "read" };
         self.shared.context.control.issue(stage, &self.file.path, kind, message);
     }
 
@@ -248,6 +276,7 @@ impl ArchiveMember<'_> {
 
     pub fn directory(&self, xattrs: &[(Vec<u8>, Vec<u8>)]) -> Placed {
         let Some(path) = self.path() else { return Ok(None) };
+        self.make_way(&path);
         let made = self.shared.output.directory(&path, self.attributes, xattrs);
         let made = made.map(|left_out| _ = self.shared.attributes_left_out.fetch_add(left_out, Relaxed));
         self.count_bits();

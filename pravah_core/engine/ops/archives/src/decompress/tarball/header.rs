@@ -28,6 +28,13 @@ impl TarHeader<'_> {
         number(&self.0[124..136]).and_then(|size| u64::try_from(size).ok()).unwrap_or(0)
     }
 
+    /// True when its size is there and cannot be read.
+    pub fn has_bad_size(&self) -> bool {
+        let field = &self.0[124..136];
+        let is_blank = field.iter().all(|&byte| byte == 0 || byte == b' ');
+        !is_blank && number(field).is_none_or(|size| size < 0)
+    }
+
     pub fn mode(&self) -> Option<u32> {
         number(&self.0[100..108]).and_then(|mode| u32::try_from(mode).ok())
     }

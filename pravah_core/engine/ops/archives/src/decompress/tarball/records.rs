@@ -43,9 +43,12 @@ impl PaxRecords {
 
     /// Where the parts of a sparse member go: pairs of records (0.0), one record (0.1), or in front of its content (1.0).
     pub fn sparse(&self) -> SparseFormat {
-        let number = |value: &[u8]| std::str::from_utf8(value).ok()?.parse::<u64>().ok();
-        if self.get("GNU.sparse.major") == Some(b"1") {
-            return SparseFormat::InContent;
+        match self.get("GNU.sparse.major") {
+            Some(b"1") => return SparseFormat::InContent,
+            // The size of a file of 1.0, which alone has it: without its version nobody knows where the list is.
+            None if self.get("GNU.sparse.realsize").is_some() => return SparseFormat::unknown(),
+            None | Some(b"0") => {}
+            Some(_) => return SparseFormat::unknown(),
         }
         let numbers: Vec<Option<u64>> = match self.get("GNU.sparse.map") {
             Some(map) => map.split(|&byte| byte == b',').map(number).collect(),
@@ -65,6 +68,11 @@ impl PaxRecords {
         };
         SparseFormat::Parts(numbers.chunks(2).map(pair).collect::<SparseExtents>())
     }
+}
+
+/// A number of a record.
+pub fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
 }
 
 fn record(text: &[u8]) -> Option<(&[u8], &[u8], usize)> {

@@ -19,6 +19,13 @@ pub enum SparseFormat {
     InContent,
 }
 
+impl SparseFormat {
+    /// Of which nobody knows where its parts go: no file is so large, and the list is refused.
+    pub fn unknown() -> Self {
+        Self::Parts(vec![(u64::MAX, u64::MAX)])
+    }
+}
+
 /// Parts in their order, none beyond the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Map {
