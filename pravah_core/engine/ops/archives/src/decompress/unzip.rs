@@ -1,7 +1,9 @@
 //! The members of a zip, on all threads.
 
 mod encoding;
+mod end;
 mod extra;
+mod gaps;
 mod listed;
 
 use std::fs::File;
@@ -24,8 +26,7 @@ use pravah_foundation::base::paths;
 use pravah_foundation::io::codec::{self, Codec, decoder};
 use pravah_foundation::io::destination::{Attributes, Time};
 
-/// The part of st_mode that tells the kind, and a symbolic link's.
-const KIND_MODE: u32 = 0o170_000;
+/// A symbolic link's kind.
 const LINK_MODE: u32 = 0o120_000;
 /// The longest target of a link (PATH_MAX).
 const TARGET_BYTES: u64 = 4096;
@@ -56,10 +57,17 @@ pub fn unpack(shared: &Shared, file: &CompressedFile) -> Result<()> {
 /// True when a zip is at the end of this file, behind something else.
 pub fn has_tail(shared: &Shared, path: &[u8]) -> bool {
     let Ok(opened) = shared.context.root.open_file(path) else { return false };
+    let Ok((archive, _)) = open(opened) else { return false };
     let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
-    let Ok(archive) = ZipArchive::from_file(File::from(opened), &mut buffer) else { return false };
     let mut entries = archive.entries(&mut buffer);
     matches!(entries.next_entry(), Ok(Some(_)))
+}
+
+/// The zip that is at the end of a file, and the length of the file.
+fn open(opened: impl Into<File>) -> std::result::Result<(ZipArchive<FileReader>, u64), rawzip::Error> {
+    let file = opened.into();
+    let size = file.metadata()?.len();
+    Ok((end::open(file, size)?, size))
 }
 
 fn members(
@@ -69,15 +77,14 @@ fn members(
     meter: &UnpackMeter,
 ) -> std::result::Result<u64, UnpackStop> {
     let broken = |error: rawzip::Error| UnpackStop::Content(io::Error::other(error));
-    let opened = File::from(shared.context.root.open_file(&file.path)?);
-    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
-    let archive = match ZipArchive::from_file(opened, &mut buffer) {
+    let (archive, size) = match open(shared.context.root.open_file(&file.path)?) {
         Err(_) if begins_split(shared, &file.path) => return Err(UnpackStop::Content(split())),
         archive => archive.map_err(broken)?,
     };
     if is_last_part(archive.get_ref(), archive.eocd_offset()) {
         return Err(UnpackStop::Content(split()));
     }
+    let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
     let mut entries = archive.entries(&mut buffer);
     let mut listed = Vec::new();
     while let Some(entry) = entries.next_entry().map_err(broken)? {
@@ -87,6 +94,9 @@ fn members(
         }
     }
     name_all(&mut listed, folder, shared.name_encoding);
+    for (kind, message) in gaps::troubles(&archive, size, &mut listed) {
+        shared.context.control.issue("read", &file.path, kind, message);
+    }
     let count = listed.len() as u64;
     // Directories first: a member may be listed before the one it lies in.
     let (directories, others): (Vec<ZipMember>, Vec<ZipMember>) = listed.into_iter().partition(|one| one.is_directory);
@@ -148,7 +158,7 @@ fn member_of(
     meter: &UnpackMeter,
 ) -> std::result::Result<Option<(MemberKind, u64)>, UnpackStop> {
     if listed.is_replaced {
-        return Ok(Some((MemberKind::File, 0)));
+        return Ok(Some((if listed.is_directory { MemberKind::Directory } else { MemberKind::File }, 0)));
     }
     let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other);
     if let Ok(entry) = &entry {
@@ -164,7 +174,15 @@ fn member_of(
         }
     }
     if listed.is_directory {
+        if listed.has_content() {
+            let bytes = listed.size.max(listed.packed);
+            member.refuse(&format!("is a directory with {bytes} bytes of content, which were not unpacked"));
+        }
         return member.directory(&[]);
+    }
+    if let Some(why) = listed.special() {
+        member.refuse(why);
+        return Ok(None);
     }
     if listed.is_encrypted {
         member.refuse("is encrypted");
@@ -190,7 +208,7 @@ fn member_of(
     let control = &*shared.context.control;
     let verified = entry.verifying_reader(unpacked);
     let mut content = Metered { inner: verified, meter: meter.clone(), limits: &shared.limits, control };
-    if listed.mode & KIND_MODE == LINK_MODE {
+    if listed.kind() == LINK_MODE {
         let mut target = Vec::new();
         content.take(TARGET_BYTES).read_to_end(&mut target)?;
         return member.symlink(&target);
