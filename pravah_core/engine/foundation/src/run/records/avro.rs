@@ -231,7 +231,9 @@ impl AvroBlocks {
         let left = left.map_err(|why| of_block(invalid(why)))?.len();
         if left > 0 {
             let of = data.len();
-            return Err(of_block(invalid(format!("{left} of its {of} bytes are behind the {count} records it claims"))));
+            return Err(of_block(invalid(format!(
+                "{left} of its {of} bytes are behind the {count} records it claims"
+            ))));
         }
         self.blocks += 1;
         self.records = self.records.saturating_add(count);

@@ -189,13 +189,27 @@ mod tests {
 
     #[test]
     fn lines_of_objects_are_left_as_they_are() {
-        for text in
-            ["{\"a\":1}\n{\"a\":2}\n", "\n{\"a\":{\"b\":\"\\n{\"}} \n", "[1,2]\n[3]\n", "{\"a\":\"x\n", "a,b\n", "", "[]", "[a,{"]
-        {
+        for text in [
+            "{\"a\":1}\n{\"a\":2}\n",
+            "\n{\"a\":{\"b\":\"\\n{\"}} \n",
+            "[1,2]\n[3]\n",
+            "{\"a\":\"x\n",
+            "a,b\n",
+            "",
+            "[]",
+            "[a,{",
+        ] {
             assert!(!Elements::are_in(text.as_bytes()), "{text:?}");
         }
         for text in [
-            "[{\"a\":1}]", " [ \n {", "{\n\"a\":1}", "{\"a\":1},\n", "{\"a\":1}{\"a\":2}", "[null, {", "[1,\"a]\",{", "[,{",
+            "[{\"a\":1}]",
+            " [ \n {",
+            "{\n\"a\":1}",
+            "{\"a\":1},\n",
+            "{\"a\":1}{\"a\":2}",
+            "[null, {",
+            "[1,\"a]\",{",
+            "[,{",
         ] {
             assert!(Elements::are_in(text.as_bytes()), "{text:?}");
         }
@@ -213,7 +227,8 @@ mod tests {
             assert_eq!(told[0], told[1], "{text}");
             told[0].clone()
         };
-        for text in ["", "[]", " [ ] ", "[{}]", "[{},\n{},null,[1,[2]],\"],\",5 ]\n", "{}{} {}", "{},\n{},\n", "{\n}\n"] {
+        for text in ["", "[]", " [ ] ", "[{}]", "[{},\n{},null,[1,[2]],\"],\",5 ]\n", "{}{} {}", "{},\n{},\n", "{\n}\n"]
+        {
             assert!(faults(text).is_empty(), "{text}: {:?}", faults(text));
         }
         for (text, is_lost, part) in [
