@@ -138,10 +138,14 @@ fn of_a_file_and_a_folder_of_one_name_the_last_wins() {
         member(b'0', "f/g", b"x"),
         member(b'0', "f", b"x"),
         member(b'0', "f/h", b"x"),
+        member(b'0', "c/below", b"x"),
+        folder("e/deep/below"),
     ];
     let (told, verdict) = unpacked(&tree, tar(&members), &[]);
     let kept = "member f: has the name of a folder with members in it, which were kept; it is not unpacked";
-    assert_eq!((told, &verdict[..]), (vec![kept.to_owned()], "incomplete"));
+    let below =
+        |name| format!("member {name}: is in a folder that the archive has as a file or link, and is not unpacked");
+    assert_eq!((told, &verdict[..]), (vec![below("c/below"), below("e/deep/below"), kept.to_owned()], "incomplete"));
     assert_eq!(files_below(&tree.beside("out")), ["t/a/b", "t/c", "t/f/g", "t/f/h"]);
     assert!(tree.beside("out/t/d").is_dir() && tree.beside("out/t/e").is_symlink());
     assert_eq!(content(&tree, "e"), "z");

@@ -19,6 +19,9 @@ use pravah_foundation::io::destination::{Attributes, Refused};
 /// What is told of a member that came after another one of its name.
 const REPLACES: &str = "replaces an earlier member of this name";
 
+/// Why what has no folder to be in is not there.
+const BELOW: &str = "is in a folder that the archive has as a file or link, and is not unpacked";
+
 /// Unpack all members below `folder`; their number. A member that is refused is an issue, and the others go on.
 ///
 /// # Errors
@@ -83,6 +86,10 @@ impl Members<'_> {
             self.waiting.entry(target).or_default().push((place, entry));
             return Ok(());
         }
+        if self.is_below_file(&entry.name) {
+            self.member(&entry, false).refuse(BELOW);
+            return Ok(());
+        }
         let is_folder = entry.what == What::Directory;
         let Some(earlier) = self.earlier(hash, is_folder) else {
             self.member(&entry, false).refuse(KEPT);
@@ -105,6 +112,12 @@ impl Members<'_> {
             false if self.filled.contains(&hash) => None,
             false => Some(file.or_else(|| self.folders.get(&hash).copied())),
         }
+    }
+
+    /// True when the path of a member leads through what is no folder: nothing is written there, nor in a test.
+    fn is_below_file(&self, name: &[u8]) -> bool {
+        let Ok(path) = names::member(self.folder, name) else { return false };
+        names::above(self.folder, &path).any(|above| self.made.contains_key(&xxh3_128(above)))
     }
 
     /// Note what a member became.
@@ -140,6 +153,10 @@ impl Members<'_> {
         while let Some((place, entry)) = ready.pop_last() {
             self.shared.context.control.check()?;
             let hash = self.hash(&entry.name);
+            if self.is_below_file(&entry.name) {
+                self.member(&entry, false).refuse(BELOW);
+                continue;
+            }
             let Some(earlier) = self.earlier(hash, false) else {
                 self.member(&entry, false).refuse(KEPT);
                 continue;
