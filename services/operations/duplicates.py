@@ -241,6 +241,8 @@ OPERATION = Operation(
                     "left_out": 0,
                     "other_entries": 0,
                     "in_source": True,
+                    "unproven_files": 0,
+                    "unproven_file_systems": [],
                 },
             },
         ),

@@ -81,6 +81,10 @@ def _unknown(summary: Mapping[str, Any]) -> str:
         (summary["unread_files"], "file could not be read", "files could not be read"),
     ]
     why = [text.count(count, one, many) for count, one, many in unseen if count]
+    if unproven := found.get("unproven_files", 0):
+        systems = ", ".join(found["unproven_file_systems"])
+        copies = text.count(unproven, "file has its copy", "files have their copies")
+        why.append(f"{copies} only on a file system that may depend on the source ({systems})")
     if not summary["files"]:
         why.append("no file was looked at")
     return (

@@ -1,12 +1,11 @@
 //! duplicates: is a source safe to wipe? Only what is left once it is gone is a copy, and what nobody looked at is none.
 
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use crate::common::digests::noise;
+use crate::common::mounted::run_mounted;
 use crate::common::run::{Done, Spec, spec};
 use crate::common::tree::Tree;
 use crate::common::volume::{cases, seed};
@@ -117,29 +116,6 @@ fn a_hard_link_in_the_reference_is_a_copy_and_one_elsewhere_is_none() {
     assert_eq!(verdict(&job.run()).0, "yes");
 }
 
-/// A job in a world of its own, in which `from` is mounted at `to`; none where that is not allowed.
-fn run_mounted(job: &Spec, from: &Path, to: &Path) -> Option<Value> {
-    let mut example = std::env::current_exe().unwrap();
-    example.pop();
-    example.pop();
-    let command = "mount --bind \"$1\" \"$2\" || exit 77; exec \"$3\"";
-    let mut child = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c", command, "sh"])
-        .args([from, to, &example.join("examples/run_job")])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .ok()?;
-    let _ = child.stdin.take().unwrap().write_all(&job.json());
-    let output = child.wait_with_output().unwrap();
-    if !output.status.success() {
-        assert!(output.stdout.is_empty(), "the job itself runs everywhere");
-        return None;
-    }
-    Some(serde_json::from_slice(&output.stdout).unwrap())
-}
-
 #[test]
 fn the_source_mounted_below_the_reference_is_no_copy() {
     let tree = Tree::new();
@@ -153,10 +129,79 @@ fn the_source_mounted_below_the_reference_is_no_copy() {
         } else {
             fs::write(&to, "").unwrap()
         }
-        let Some(outcome) = run_mounted(&job, &from, &to) else { return };
+        let Some(outcome) = run_mounted(&job, "mount --bind \"$1\" \"$2\"", &from, &to) else { return };
+        let outcome: Value = serde_json::from_str(&outcome).unwrap();
         assert_eq!(outcome["results"][0]["summary"]["reference"]["safe_to_wipe"], "no", "{from:?}");
         assert_eq!(outcome["results"][0]["summary"]["reference"]["unique_files"], 2, "{from:?}");
     }
+}
+
+#[test]
+fn a_copy_on_a_file_system_that_may_show_the_source_proves_nothing() {
+    let (tree, reference) = (Tree::new(), "reference");
+    tree.file("folder/a", "content").file("b", "more");
+    let job = wipe(&tree);
+    for name in ["upper", "work"] {
+        fs::create_dir(tree.beside(name)).unwrap();
+    }
+    let over = "cd \"$2/..\" && mount -t overlay overlay -o";
+    let tmpfs = "mount -t tmpfs t \"$2\" && cp -r \"$1\"/* \"$2\"";
+    let cases = [
+        (format!("{over} lowerdir=source,upperdir=upper,workdir=work reference"), "unknown", json!(["overlay"])),
+        (format!("{over} lowerdir=upper,upperdir=source,workdir=work reference"), "unknown", json!(["overlay"])),
+        (format!("{over} lowerdir=source:upper reference"), "unknown", json!(["overlay"])),
+        // A file system of its own holds copies; so does another folder of one overlay.
+        (tmpfs.to_owned(), "yes", json!([])),
+        (
+            "cd \"$2/..\" && mkdir -p low/source low/reference && cp -r source/* low/source && \
+             cp -r source/* low/reference && mount -t tmpfs t work && mkdir work/u work/w && \
+             mount -t overlay overlay -o lowerdir=low,upperdir=work/u,workdir=work/w upper && \
+             mount --bind upper/source source && mount --bind upper/reference reference"
+                .to_owned(),
+            "yes",
+            json!([]),
+        ),
+    ];
+    for (number, (mount, expected, views)) in cases.into_iter().enumerate() {
+        let job = job.clone().output("directory", tree.beside(&format!("job-{number}")).to_str().unwrap());
+        let Some(outcome) = run_mounted(&job, &mount, &tree.path(), &tree.beside(reference)) else { continue };
+        let outcome: Value = serde_json::from_str(&outcome).unwrap();
+        let figures = &outcome["results"][0]["summary"]["reference"];
+        assert_eq!((&figures["safe_to_wipe"], &figures["unique_files"]), (&json!(expected), &json!(0)), "{mount}");
+        assert_eq!(figures["unproven_file_systems"], views, "{mount}");
+        assert_eq!(figures["unproven_files"], if expected == "yes" { 0 } else { 2 }, "{mount}");
+    }
+}
+
+#[test]
+fn a_chain_of_links_through_the_source_breaks_with_it() {
+    let tree = Tree::new();
+    tree.file("a", "content");
+    let elsewhere = tree.beside("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::write(elsewhere.join("a"), "content").unwrap();
+    symlink(elsewhere.join("a"), tree.at("link")).unwrap();
+    symlink(&elsewhere, tree.at("folder")).unwrap();
+    symlink(tree.path(), tree.beside("back")).unwrap();
+    let reference = tree.beside("reference");
+    let job = wipe(&tree).walk("follow_links", true);
+    for target in
+        ["../source/link", "../source/folder", "../source/folder/a", "../source/../elsewhere/a", "../back/link"]
+    {
+        symlink(target, reference.join("to")).unwrap();
+        let done = job.run();
+        assert_eq!(verdict(&done).0, "no", "{target}");
+        assert_eq!(done.by_path("unique").into_keys().next().unwrap(), b"a", "{target}");
+        fs::remove_file(reference.join("to")).unwrap();
+    }
+    // By another way the copy is still there.
+    symlink("../source/link", reference.join("to")).unwrap();
+    symlink("../elsewhere/./a", reference.join("too")).unwrap();
+    assert_eq!(verdict(&job.run()).0, "yes");
+    // The way to the reference itself may lead through the source.
+    let done =
+        spec("duplicates", &tree.path()).option("references", json!([tree.at("folder").to_str().unwrap()])).run();
+    assert_eq!(verdict(&done).0, "no");
 }
 
 #[test]
@@ -235,11 +280,11 @@ fn folders_are_copies_only_when_all_of_both_was_seen_and_they_are_two() {
     assert!(done.table("folders").is_empty(), "a folder is no copy of itself");
 }
 
-/// Contents of all regular files below a directory, links followed.
-fn contents(directory: &Path, found: &mut Vec<Vec<u8>>) {
+/// Contents of all regular files below a directory, links followed or not.
+fn contents(directory: &Path, follow: bool, found: &mut Vec<Vec<u8>>) {
     for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
-        match fs::metadata(entry.path()) {
-            Ok(metadata) if metadata.is_dir() => contents(&entry.path(), found),
+        match if follow { fs::metadata(entry.path()) } else { entry.metadata() } {
+            Ok(metadata) if metadata.is_dir() => contents(&entry.path(), follow, found),
             Ok(metadata) if metadata.is_file() => found.push(fs::read(entry.path()).unwrap()),
             _ => {}
         }
@@ -254,6 +299,14 @@ enum Saved {
     Linked,
     HardLinked,
     InLinkedFolder,
+    /// By a link to a link of the source, which leads to a copy elsewhere.
+    LinkedThrough,
+    /// By a link to a folder, to which a link of the source leads.
+    LinkedThroughFolder,
+    /// By a link to a copy elsewhere, on a path that climbs out of the source.
+    LinkedAround,
+    /// By a link to a copy elsewhere.
+    LinkedElsewhere,
 }
 
 proptest! {
@@ -266,7 +319,8 @@ proptest! {
     fn what_is_safe_to_wipe_is_still_there_when_it_is_gone(
         files in proptest::collection::vec((0usize..3, 0u64..6, prop_oneof![
             1 => Just(Saved::Not), 6 => Just(Saved::Copied), 1 => Just(Saved::Linked), 3 => Just(Saved::HardLinked),
-            1 => Just(Saved::InLinkedFolder),
+            1 => Just(Saved::InLinkedFolder), 1 => Just(Saved::LinkedThrough), 1 => Just(Saved::LinkedThroughFolder),
+            1 => Just(Saved::LinkedAround), 2 => Just(Saved::LinkedElsewhere),
         ]), 0..7),
         rule in prop_oneof![6 => Just(None), 1 => Just(Some(("extensions", json!(["txt"])))),
             1 => Just(Some(("min_size_bytes", json!(100)))), 1 => Just(Some(("max_depth", json!(1))))],
@@ -287,6 +341,25 @@ proptest! {
                 Saved::Linked => symlink(tree.at(&name), to).unwrap(),
                 Saved::HardLinked => fs::hard_link(tree.at(&name), to).unwrap(),
                 Saved::InLinkedFolder => symlink(tree.at(format!("{folder}")), to).unwrap(),
+                Saved::LinkedThrough | Saved::LinkedThroughFolder | Saved::LinkedAround | Saved::LinkedElsewhere => {
+                    let copies = tree.beside(&format!("elsewhere/{number}"));
+                    fs::create_dir_all(&copies).unwrap();
+                    fs::write(copies.join("f"), content).unwrap();
+                    let link = tree.at(format!("{folder}/link-{number}"));
+                    let target = match how {
+                        Saved::LinkedThrough => {
+                            symlink(copies.join("f"), &link).unwrap();
+                            link
+                        }
+                        Saved::LinkedThroughFolder => {
+                            symlink(&copies, &link).unwrap();
+                            if number % 2 == 0 { link.join("f") } else { link }
+                        }
+                        Saved::LinkedAround => tree.at(format!("{folder}/../../elsewhere/{number}/f")),
+                        _ => copies.join("f"),
+                    };
+                    symlink(target, to).unwrap();
+                }
             }
         }
         let mut job = wipe(&tree).walk("follow_links", follow).option("algorithm", if weak { "xxh3_128" } else { "blake3" });
@@ -295,10 +368,11 @@ proptest! {
         }
         let done = job.run();
         let mut all = Vec::new();
-        contents(&tree.path(), &mut all);
+        contents(&tree.path(), true, &mut all);
         fs::remove_dir_all(tree.path()).unwrap();
         let mut left = Vec::new();
-        contents(&reference, &mut left);
+        // A link that the job does not follow is no copy to it.
+        contents(&reference, follow, &mut left);
         let is_safe = all.iter().all(|content| left.contains(content));
         match verdict(&done).0 {
             "yes" => prop_assert!(is_safe, "{:?}", done.summary()),

@@ -18,6 +18,7 @@
 //!
 //! Cost: O(files) memory, 40 bytes and a name each, since any two may be alike; reads what is alike so far.
 
+mod apart;
 mod compare;
 mod directories;
 mod ends;

@@ -6,6 +6,7 @@ pub mod again;
 pub mod bucket;
 pub mod digests;
 pub mod keys;
+pub mod mounted;
 pub mod naive;
 pub mod rows;
 pub mod run;

@@ -2,7 +2,7 @@
 //!
 //! A copy is a proof only when it is still there once the source is gone: a name below a reference that leads back into
 //! the source, by a symbolic link or because a directory of the source is mounted there, is none. Nor is there a proof
-//! when anything of the source was not looked at.
+//! when anything of the source was not looked at, or when the copy is on a file system that may show the source itself.
 
 use std::collections::HashSet;
 
@@ -10,63 +10,52 @@ use foldhash::fast::RandomState;
 use serde_json::{Value, json};
 
 use super::Duplicates;
-use super::groups::Standing;
+use super::apart::Wipe;
 use super::tables::{GroupTable, UNIQUE, extension};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::store::sink::Staged;
 
-/// What goes with the source.
-struct Wipe<'a> {
-    job: &'a Duplicates,
-    /// The directories of the source, by device and inode.
-    gone: HashSet<(u64, u64), RandomState>,
+/// What is known of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    /// No reference has its content.
+    OnlyHere,
+    /// What has its content may be a view of the source.
+    Unproven,
+    /// Its content is left once the source is gone.
+    Yes,
 }
 
-impl<'a> Wipe<'a> {
-    fn of(job: &'a Duplicates) -> Self {
-        let candidates = job.store.folders.iter().filter(|folder| !folder.reference && !folder.via_link);
-        Self { job, gone: candidates.filter_map(|folder| folder.identity).collect() }
-    }
-
-    /// True when a name of this inode is left once the source is gone.
-    fn is_left(&self, inode: u32) -> bool {
-        let store = &self.job.store;
-        let names = self.job.compared.names(inode);
-        let folder = |file: u32| &store.folders[store.files[file as usize].folder as usize];
-        let is_candidate = |file: &u32| !folder(*file).reference;
-        let has_candidate = names.iter().any(is_candidate);
-        let in_source = names.iter().copied().filter(is_candidate);
-        // A file of the source that is mounted elsewhere has a second path, but no second name.
-        if has_candidate && store.own_names(in_source).len() as u64 >= store.links(names[0]) {
-            return false;
-        }
-        names.iter().any(|&file| {
-            let folder = folder(file);
-            folder.reference
-                && folder.identity.is_none_or(|identity| !self.gone.contains(&identity))
-                && !(has_candidate && store.is_via_link(file))
-        })
-    }
-
-    /// By file: a candidate whose content is in no reference.
-    fn only_here(&self) -> Vec<bool> {
-        let Duplicates { store, compared, groups, .. } = self.job;
-        let mut only_here: Vec<bool> = store.files.iter().map(|file| !store.is_reference(file)).collect();
+impl Wipe<'_> {
+    /// By file, what is known of it; of a reference's, that it stays.
+    fn kept(&self, job: &Duplicates) -> Vec<Kept> {
+        let Duplicates { store, compared, groups, .. } = job;
+        let is_candidate = |file: u32| !store.is_reference(&store.files[file as usize]);
+        let mut kept: Vec<Kept> =
+            store.files.iter().map(|file| if store.is_reference(file) { Kept::Yes } else { Kept::OnlyHere }).collect();
+        let mut note = |candidates: &mut dyn Iterator<Item = u32>, copies: &[u32]| {
+            for file in candidates.filter(|&file| is_candidate(file)) {
+                let found = if self.proves(file, copies) { Kept::Yes } else { Kept::Unproven };
+                kept[file as usize] = found.max(kept[file as usize]);
+            }
+        };
         let mut left: HashSet<u32, RandomState> = HashSet::default();
         for inode in 0..compared.inodes.len() as u32 {
-            if self.is_left(inode) {
-                compared.names(inode).iter().for_each(|&name| only_here[name as usize] = false);
-                left.extend(compared.names(inode));
+            let names = self.left(inode);
+            if !names.is_empty() {
+                note(&mut compared.names(inode).iter().copied(), &names);
+                left.extend(names);
             }
         }
         for group in groups {
-            let is_reference = |standing| standing == Standing::Reference;
-            if group.members.iter().any(|member| is_reference(member.standing) && left.contains(&member.file)) {
-                group.members.iter().for_each(|member| only_here[member.file as usize] = false);
+            let members = || group.members.iter().map(|member| member.file);
+            let copies = self.of_each_place(members().filter(|file| left.contains(file)));
+            if !copies.is_empty() {
+                note(&mut members(), &copies);
             }
         }
-        compared.unread.iter().for_each(|&file| only_here[file as usize] = false);
-        only_here
+        compared.unread.iter().for_each(|&file| kept[file as usize] = Kept::Yes);
+        kept
     }
 }
 
@@ -78,7 +67,10 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
     let store = &job.store;
     let mut table = GroupTable::new(job, "unique", UNIQUE);
     let (mut files, mut bytes, mut not_compared) = (0u64, 0u64, 0u64);
-    for (file, _) in store.files.iter().zip(Wipe::of(job).only_here()).filter(|(_, only_here)| *only_here) {
+    let wipe = Wipe::of(job);
+    let kept = wipe.kept(job);
+    let unproven = kept.iter().filter(|&&kept| kept == Kept::Unproven).count();
+    for (file, _) in store.files.iter().zip(kept).filter(|(_, kept)| *kept == Kept::OnlyHere) {
         if file.size < job.options.min_file_bytes {
             // An empty file has no content that could be lost.
             not_compared += u64::from(file.size > 0);
@@ -104,7 +96,13 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
         store.reference_skipped == 0 && store.folders.iter().all(|folder| !folder.reference || folder.left_out == 0);
     let verdict = if (files > 0 && is_sure) || (inside && !outside && candidates > 0) {
         "no"
-    } else if candidates == 0 || files > 0 || unseen || left_out + others + not_compared + issues > 0 || inside {
+    } else if candidates == 0
+        || files > 0
+        || unseen
+        || left_out + others + not_compared + issues > 0
+        || unproven > 0
+        || inside
+    {
         "unknown"
     } else {
         "yes"
@@ -117,6 +115,8 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
         "left_out": left_out,
         "other_entries": others,
         "in_source": inside,
+        "unproven_files": unproven,
+        "unproven_file_systems": wipe.views.take(),
     });
     Ok((table.stage()?, figures))
 }
