@@ -24,7 +24,7 @@ mod tables;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -37,12 +37,11 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::base::regular::{self, Links};
-use pravah_foundation::io::destination;
-use pravah_foundation::io::destination::Destination;
+use pravah_foundation::io::destination::{self, Destination};
 use pravah_foundation::io::digest::{Algorithm, Reading};
 use pravah_foundation::run::context::Context;
-use pravah_foundation::run::operation::Options;
-use pravah_foundation::run::operation::{Operation, Stages};
+use pravah_foundation::run::names::Names;
+use pravah_foundation::run::operation::{Operation, Options, Stages};
 use pravah_foundation::run::partials::KnownPartials;
 use pravah_foundation::run::records;
 use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Shared};
@@ -51,8 +50,7 @@ use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
-use pravah_foundation::tabular::contract;
-use pravah_foundation::tabular::contract::{Contract, Resource};
+use pravah_foundation::tabular::contract::{self, Contract, Resource};
 use pravah_foundation::tabular::datasets::ColumnLayout;
 use pravah_foundation::tabular::values::ValueType;
 
@@ -191,6 +189,7 @@ impl Options for ValidateOptions {
             is_unchecked: AtomicBool::new(false),
             keys: Keys::new(keys, &context),
             kept: AtomicU32::new(0),
+            names: OnceLock::new(),
             inferred: Mutex::default(),
             options: self.clone(),
             formats,
@@ -253,6 +252,8 @@ struct Validate {
     keys: Keys,
     /// Files whose good and bad records stay open.
     kept: AtomicU32,
+    /// The names that good or bad records of more than one file would get.
+    names: OnceLock<Names>,
     /// The first file by name with what its beginning promises.
     inferred: Mutex<Option<(Vec<u8>, Contract)>>,
     context: Context,
@@ -279,6 +280,10 @@ struct ValidateOperation {
 impl Operation for ValidateOperation {
     fn stages(&self) -> Stages {
         Stages { before: &[], pass: "validate", after: &[records::STAGE] }
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        self.shared.table.decide_names()
     }
 
     fn reads(&self) -> Option<&[Algorithm]> {
@@ -324,6 +329,10 @@ impl Operation for ValidateOperation {
         let again = self.shared.table.settle_keys()?;
         self.shared.read_again(&self.context, &again)?;
         self.shared.table.settle_rest()
+    }
+
+    fn let_go(&self) {
+        self.shared.let_go();
     }
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {

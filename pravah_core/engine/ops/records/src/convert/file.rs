@@ -170,8 +170,10 @@ impl Convert {
         } else {
             let found = file.proof.is_some().then(|| self.read_whole(&output, &plan.columns)).transpose()?;
             // What is missing at its end nobody sees in it: its name tells.
-            let cut = if all.is_whole() { "" } else { ".partial" };
-            let path = self.target(&head.path, &format!("{cut}{}", self.options.to.suffix()));
+            let path = match all.is_whole() {
+                true => self.target(&head.path, self.options.to.suffix()),
+                false => self.partial(&head.path),
+            };
             let bytes = output.metadata().map_err(failed)?.len();
             let made = match self.destination.publish(&path, writing.named(&path), Attributes::NONE) {
                 Ok(()) => Some(vec![ConvertedFile { path, bytes, records: written, groups: file.groups }]),

@@ -8,30 +8,46 @@ use pravah_foundation::run::names::{NameClaim, Names};
 use pravah_foundation::run::records::{self, Head};
 
 /// What is put before the format of rejected records.
-const REJECTS: &[u8] = b".rejects";
+const REJECTS: &str = ".rejects";
+/// What is put before the format of a file that was not read to its end.
+const PARTIAL: &str = ".partial";
+/// Rejected records are of one of these.
+const REJECTED_AS: [&str; 2] = [".csv", ".jsonl"];
 
 impl ConvertOptions {
-    /// The names that a file would get, as they are compared.
-    fn short_names(&self, path: &[u8]) -> [Vec<u8>; 2] {
-        let stem = records::stem(path);
-        let rejects = match stem.strip_suffix(REJECTS) {
-            // Rejected records of another file may be called as this one.
-            Some(other) if self.to != To::Parquet => other,
-            _ => stem,
-        };
-        [[stem, self.to.suffix().as_bytes()].concat(), [rejects, b"\0rejects"].concat()]
+    /// What all names that a file may get have in common, given without the format: two files of one such family could
+    /// get one name, once one of them turns out to be cut off or to hold bad records.
+    fn family<'a>(&self, mut base: &'a [u8]) -> &'a [u8] {
+        loop {
+            let shorter = base.strip_suffix(PARTIAL.as_bytes()).or_else(|| {
+                // Rejected records of another file may be called as this one.
+                if self.to == To::Parquet { None } else { base.strip_suffix(REJECTS.as_bytes()) }
+            });
+            match shorter {
+                Some(shorter) => base = shorter,
+                None => return base,
+            }
+        }
+    }
+
+    /// The family of files whose names a directory of this path could have.
+    fn family_of_directory<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        if let Some(base) = path.strip_suffix(self.to.suffix().as_bytes()) {
+            return Some(self.family(base));
+        }
+        let base = REJECTED_AS.iter().find_map(|format| path.strip_suffix(format.as_bytes()));
+        base?.strip_suffix(REJECTS.as_bytes()).map(|base| self.family(base))
     }
 }
 
 impl Convert {
-    /// Look for files that would get one name, before anything is written.
+    /// Look for files that could get one name, before anything is written.
     pub fn decide_names(&self) -> Result<()> {
         let options = self.options.clone();
         let names = Names::decide(&self.context, move |path, meta, claims| match meta.kind {
-            EntryKind::Directory => claims.push(NameClaim::fixed(path)),
+            EntryKind::Directory => claims.extend(options.family_of_directory(path).map(NameClaim::fixed)),
             EntryKind::File if options.read.wants(path) => {
-                let full = [path, options.to.suffix().as_bytes()].concat();
-                claims.extend(options.short_names(path).map(|short| NameClaim::new(&short, &full)));
+                claims.push(NameClaim::new(options.family(records::stem(path)), options.family(path)));
             }
             _ => {}
         })?;
@@ -39,10 +55,15 @@ impl Convert {
         Ok(())
     }
 
-    /// True when another file would be called as this one.
+    /// True when another file could be called as this one.
     pub fn keeps_full_name(&self, path: &[u8]) -> bool {
-        let shared = |names: &Names| self.options.short_names(path).iter().any(|short| names.is_shared(short));
-        self.names.get().is_some_and(|names| !names.is_empty() && shared(names))
+        let family = || self.options.family(records::stem(path));
+        self.names.get().is_some_and(|names| !names.is_empty() && names.is_shared(family()))
+    }
+
+    /// The path of the file that one becomes when it was not read to its end.
+    pub fn partial(&self, path: &[u8]) -> Vec<u8> {
+        self.target(path, &format!("{PARTIAL}{}", self.options.to.suffix()))
     }
 
     /// The path of the file that one becomes, or of its rejects.
@@ -57,7 +78,7 @@ impl Convert {
 
     /// The path of a file's rejected records.
     pub fn rejects(&self, head: &Head) -> Vec<u8> {
-        self.target(&head.path, &format!(".rejects.{}", head.format.suffix()))
+        self.target(&head.path, &format!("{REJECTS}.{}", head.format.suffix()))
     }
 }
 

@@ -82,7 +82,7 @@ impl Validate {
             let places = places.remove(&number);
             let is_divided = self.destination.is_none() || file.parts.is_some();
             if places.is_none() && is_divided {
-                self.publish(&file.verdict.path, file.parts.take())?;
+                self.publish(&file.verdict.path, file.parts.take(), file.records.is_whole())?;
                 self.workers.acquire().verdict(&file.verdict)?;
             } else {
                 file.parts = None;
@@ -194,7 +194,7 @@ impl Validate {
         }
         pending.verdict.bad = file.bad;
         let kept = pending.kept.take().and_then(|kept| kept.and(of, &mut file));
-        self.publish(&pending.verdict.path, Some(file.parts))?;
+        self.publish(&pending.verdict.path, Some(file.parts), all.is_whole())?;
         self.conclude(&pending.verdict, kept.as_ref())
     }
 }

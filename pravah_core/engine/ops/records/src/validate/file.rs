@@ -259,7 +259,7 @@ impl RecordHandler for Validate {
         let kept = PendingFile::of(of, &mut file, all);
         let refers: Vec<u16> = of.plan.refers().collect();
         if !is_broken && refers.is_empty() {
-            self.publish(&of.head.path, Some(file.parts))?;
+            self.publish(&of.head.path, Some(file.parts), all.is_whole())?;
             return self.conclude(&verdict, kept.as_ref());
         }
         let keeps = !is_broken && self.destination.is_some() && self.kept.fetch_add(1, Relaxed) < KEPT_PARTS;
