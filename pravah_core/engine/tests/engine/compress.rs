@@ -162,11 +162,16 @@ fn a_destination_that_is_used_near_or_no_path_is_refused_before_anything_is_writ
     assert!(to(&tree.beside("used")).contains("is not empty"));
     assert!(to(&tree.at("below")).contains("is inside the source"));
     assert!(to(&tree.at("new")).contains("is inside the source"));
+    assert!(to(&tree.beside("new/../source/deep/new")).contains("is inside the source"));
+    std::os::unix::fs::symlink(tree.path(), tree.beside("link")).unwrap();
+    assert!(to(&tree.beside("link/below/deep/new")).contains("is inside the source"));
+    assert!(to(&tree.beside(&format!("new/{}", "n".repeat(300)))).contains("too long"));
     assert!(to(tree.path().parent().unwrap()).contains("contains it"));
     assert!(to(Path::new("relative")).contains("not absolute"));
     assert!(to(&tree.beside("used/mine")).contains("mine"));
     assert_eq!(fs::read(tree.beside("used/mine")).unwrap(), b"mine");
-    assert_eq!(contents(&tree.path()).len(), 3, "a new directory in the source is made, and stays empty");
+    assert_eq!(contents(&tree.path()).len(), 2, "nothing is made in the source");
+    assert!(!tree.beside("new").exists(), "nothing is made on the way to what is refused");
     assert_eq!(fs::read_dir(tree.beside("used")).unwrap().count(), 1);
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::common::mounted::run_then;
 use crate::common::run::{Done, Spec, files_below, spec};
 use crate::common::tree::{Tree, gzip, hostile_names};
 use pravah_foundation::io::destination::MARKER;
@@ -76,6 +77,62 @@ fn rejected_records_never_take_the_name_of_a_table() {
     assert_eq!(done.summary()["full_names"], 2);
 }
 
+/// A gzip file that ends within its content.
+fn cut(content: &[u8]) -> Vec<u8> {
+    let whole = gzip(content);
+    whole[..whole.len() - 12].to_vec()
+}
+
+#[test]
+fn a_table_that_is_cut_off_never_takes_the_name_of_another() {
+    let tree = Tree::new();
+    let long: String = (0..2000u32).map(|row| format!("{},{}\n", row, row.wrapping_mul(2_654_435_761))).collect();
+    tree.file("a.csv.gz", cut(format!("x,y\n{long}").as_bytes())).file("a.partial.csv", "x,y\n5,6\n");
+    // What could be cut off counts, whether it is or not; so does a folder of that name.
+    tree.file("b.csv", "x\n1\n").file("b.partial.tsv", "x\n2\n");
+    tree.file("c.csv", "x\n1\n").file("c.partial.parquet/d.csv", "x\n2\n").file("plain.partial.csv", "x\n2\n");
+    let expected = [
+        "a.csv.gz.partial.parquet",
+        "a.partial.csv.parquet",
+        "b.csv.parquet",
+        "b.partial.tsv.parquet",
+        "c.csv.parquet",
+        "c.partial.parquet/d.parquet",
+        "plain.partial.parquet",
+    ];
+    for _attempt in 0..2 {
+        let done = job("convert", &tree, "out").run();
+        assert_eq!(left(&tree.beside("out")), expected.map(String::from));
+        assert_eq!(done.summary()["full_names"], 5);
+    }
+}
+
+#[test]
+fn good_and_bad_records_of_one_stem_keep_the_full_name_and_those_of_a_cut_file_say_so() {
+    let tree = Tree::new();
+    tree.file("a.csv", "x,y\n1,2\n3\n").file("a.tsv", "x\ty\n4\t5\n6\n").file("a.jsonl", "{\"z\":4}\n");
+    let long: String = (0..2000u32).map(|row| format!("{},{}\n", row, row.wrapping_mul(2_654_435_761))).collect();
+    tree.file("b.csv.gz", cut(format!("x,y\n1\n{long}").as_bytes()));
+    tree.file("c.csv", "x\n1\n").file("c.good.csv/d.csv", "x\n1\n").file("plain.csv", "x\n1\n");
+    let expected = [
+        "a.csv.good.csv",
+        "a.csv.quarantine.csv",
+        "a.jsonl.good.jsonl",
+        "a.tsv.good.csv",
+        "a.tsv.quarantine.csv",
+        "b.good.partial.csv",
+        "b.quarantine.partial.csv",
+        "c.csv.good.csv",
+        "c.good.csv/d.good.csv",
+        "plain.good.csv",
+    ];
+    for _attempt in 0..2 {
+        job("validate", &tree, "out").run();
+        assert_eq!(left(&tree.beside("out")), expected.map(String::from));
+        assert_eq!(fs::read_to_string(tree.beside("out/a.csv.quarantine.csv")).unwrap(), "x,y\n3\n");
+    }
+}
+
 #[test]
 fn compressed_files_of_one_name_keep_their_full_names() {
     let tree = Tree::new();
@@ -126,4 +183,24 @@ fn files_of_a_result_have_names_that_every_storage_takes() {
     }
     assert!(files.iter().all(|name| !name.contains(['\\', '\n'])), "{files:?}");
     assert_eq!(files.len() as u64, done.count("files"));
+}
+
+#[test]
+fn a_full_disk_leaves_no_part_of_a_file() {
+    let tree = Tree::new();
+    let rows: String = (0..60_000u32).map(|row| format!("{},{}\n", row, row.wrapping_mul(2_654_435_761))).collect();
+    for number in 0..6 {
+        tree.file(format!("{number}.csv"), format!("x,y\n{rows}"));
+    }
+    let (source, out) = (tree.path(), tree.beside("out"));
+    fs::create_dir(&out).unwrap();
+    for attempt in 0..4 {
+        for operation in ["convert", "compress", "validate"] {
+            let folder = at(&tree, &format!("{operation}-{attempt}"));
+            let job = job(operation, &tree, "out/made").threads(8).chunk_bytes(100_000).output("directory", folder);
+            let full = run_then(&job, "mount -t tmpfs -o size=100k t \"$2\"", "find \"$2\" -type f", &source, &out);
+            let Some((left, is_well)) = full else { return };
+            assert!(!left.contains(".part") && left.contains(MARKER) && !is_well, "{operation}: {left}");
+        }
+    }
 }

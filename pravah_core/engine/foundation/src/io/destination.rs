@@ -5,6 +5,7 @@
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
 mod attributes;
+mod made;
 mod marker;
 mod parked;
 mod published;
@@ -78,8 +79,8 @@ impl Destination {
     pub fn open(path: &Path, source: &Root, job: Option<&str>, control: &Arc<Control>) -> Result<Self> {
         check(path)?;
         let failed = |error: io::Error| EngineError::output(path, error);
-        std::fs::create_dir_all(path).map_err(failed)?;
-        let real = std::fs::canonicalize(path).map_err(failed)?;
+        // Refused before it is made: the source may be what it would be made in.
+        let real = made::place_of(path).map_err(failed)?;
         if source.objects().is_none()
             && let Ok(source) = std::fs::canonicalize(&source.path)
             && (real.starts_with(&source) || source.starts_with(&real))
@@ -87,8 +88,10 @@ impl Destination {
             let message = "options.destination is inside the source or contains it; choose a separate directory";
             return Err(EngineError::invalid(message));
         }
+        let made = made::make(&real).map_err(failed)?;
         let root = rustix::fs::open(&real, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
         let replaces = take(&real, job)?;
+        made.keep();
         Ok(Self {
             path: real,
             root,

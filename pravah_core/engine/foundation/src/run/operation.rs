@@ -163,6 +163,9 @@ pub trait Operation: Send + Sync {
         Ok(())
     }
 
+    /// The job has failed or was cancelled: wait a moment for the threads that work for it elsewhere.
+    fn let_go(&self) {}
+
     /// Write what is left and report.
     ///
     /// # Errors

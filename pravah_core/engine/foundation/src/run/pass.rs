@@ -70,12 +70,12 @@ pub fn run(mut operations: Vec<Box<dyn Operation>>, contexts: &[Context]) -> Res
         control: Arc::clone(control),
         operations,
     });
-    let totals = pass.run(context)?;
+    let let_go = |operations: &[Box<dyn Operation>]| operations.iter().for_each(|operation| operation.let_go());
+    let totals = pass.run(context).inspect_err(|_| let_go(&pass.operations))?;
     let pass = Arc::into_inner(pass).ok_or_else(|| EngineError::internal("the walk outlives itself"))?;
     let mut operations = pass.operations;
-    for operation in &mut operations {
-        operation.settle()?;
-    }
+    let settled = operations.iter_mut().try_for_each(|operation| operation.settle());
+    settled.inspect_err(|_| let_go(&operations))?;
     control.next_stage();
     control.complete(totals.files, totals.bytes);
     let reports = operations.into_iter().map(|operation| operation.finish(totals)).collect::<Result<Vec<_>>>()?;

@@ -246,6 +246,10 @@ impl Operation for ConvertOperation {
         }
     }
 
+    fn let_go(&self) {
+        self.shared.let_go();
+    }
+
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let Self { shared, wanted, unseen, context, in_result } = *self;
         let wanted = wanted.into_inner();

@@ -80,6 +80,8 @@ pub(super) fn give<T: RecordHandler>(
     work.enter();
     let (open, work) = (Open::new(shared), Arc::clone(work));
     rayon::spawn(move || {
+        // What is left of the file goes before it counts as ended.
+        let (open, work) = (open, work);
         let shared = &open.0;
         let done = guarded(|| piece.work(shared, &work, index));
         shared.chunks.fetch_sub(1, Ordering::Relaxed);

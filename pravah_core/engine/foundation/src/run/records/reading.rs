@@ -28,6 +28,8 @@ const FOUND_BYTES: usize = 32 << 10;
 const FOOTER_BYTES: usize = 1 << 20;
 /// Between two looks at the cancel flag.
 const LOOK: Duration = Duration::from_millis(20);
+/// For threads of a job that has failed; one that waits for a dead disk is not waited for.
+const LET_GO: Duration = Duration::from_secs(5);
 
 /// What all files of a job share.
 pub struct Shared<T: RecordHandler> {
@@ -134,12 +136,18 @@ impl<T: RecordHandler> Shared<T> {
         self.control.check()
     }
 
+    /// The job has failed: give the threads that work for it a moment, so that they remove the files that they write.
+    pub fn let_go(&self) {
+        let open = lock(&self.files);
+        drop(self.ended.wait_timeout_while(open, LET_GO, |open| *open > 0));
+    }
+
     /// What the operation has, once every file has ended.
     ///
     /// # Errors
     /// As [`Shared::wait`].
     pub fn finish(self: Arc<Self>) -> Result<T> {
-        self.wait()?;
+        self.wait().inspect_err(|_| self.let_go())?;
         // A thread that has told its end may hold it for a moment yet.
         let mut shared = self;
         loop {

@@ -37,7 +37,6 @@ pub(super) const KEPT_BYTES: usize = 4 << 20;
 /// The reading side of a file.
 pub(super) struct Source<T: RecordHandler> {
     shared: Arc<Shared<T>>,
-    _open: Open<T>,
     pub origin: Origin,
     format: Option<Format>,
     elements: Elements,
@@ -64,6 +63,8 @@ pub(super) struct Source<T: RecordHandler> {
     cut: Option<(Arc<Work<T>>, Cutter)>,
     /// Nothing more of it is taken.
     pub ended: bool,
+    /// The last to go: until then the file counts as open.
+    _open: Open<T>,
 }
 
 impl<T: RecordHandler> Source<T> {
