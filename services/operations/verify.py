@@ -103,7 +103,7 @@ OPERATION = Operation(
             columns=(
                 Column(name="status", dtype="text", meaning="One of the seven statuses"),
                 Column(name="files", dtype="integer", unit="files", meaning="Paths with this status"),
-                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size"),
+                Column(name="size_bytes", dtype="integer", unit="bytes", meaning="Total size; none for missing paths"),
             ),
         ),
         baseline_table(

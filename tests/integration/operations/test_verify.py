@@ -46,6 +46,7 @@ def test_every_status_once_and_the_counts_add_up(tree: Any, manifest: Path, run_
     assert [row["status"] for row in by_status] == [
         "ok", "changed", "moved", "new", "missing", "unreadable", "not_verified",
     ]  # fmt: skip
+    assert [row["size_bytes"] for row in by_status if row["status"] in ("missing", "unreadable")] == [None, 0]
     assert sum(row["files"] for row in by_status) == 5 + 1, "listed paths and new files; a moved one is listed"
 
 

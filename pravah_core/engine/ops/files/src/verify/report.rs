@@ -65,6 +65,11 @@ impl VerifyStatus {
             Self::NotVerified => "not_verified",
         }
     }
+
+    /// What is not there has no size.
+    fn has_size(self) -> bool {
+        self != Self::Missing
+    }
 }
 
 /// One path's result.
@@ -153,7 +158,7 @@ pub fn write(
     for (status, (files, bytes)) in VerifyStatus::ALL.iter().zip(counts) {
         by_status.text(status.name());
         by_status.integer(files);
-        by_status.integer(bytes);
+        by_status.optional_integer(status.has_size().then_some(bytes));
     }
     let by_status = context.sink.staged(Table { name: "by_status", dictionary: &[] }, &by_status.take()?)?;
     kept.extend([writer.stage()?, by_status]);
@@ -186,8 +191,7 @@ fn append(columns: &mut Columns, expected: &Expected, row: &VerifyRow) {
     columns.optional_text(row.actual.map(|sum| sum.to_string()).as_deref());
     let from = row.listed.filter(|_| moved).map(|index| pravah_foundation::base::paths::escape(expected.path(index)));
     columns.optional_text(from.as_deref());
-    // What is not there has no size.
-    columns.optional_integer((row.status != VerifyStatus::Missing).then_some(row.size));
+    columns.optional_integer(row.status.has_size().then_some(row.size));
 }
 
 /// Three-valued: something differs; nothing differs but something was not compared; all is as listed.
