@@ -121,6 +121,7 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
     expect.set_options(timeout=30_000)
     # What moves without end is drawn sixty times a second, on the processor.
     opened = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    opened.set_default_navigation_timeout(90_000)
     opened.new_page()
     yield opened
     opened.close()
@@ -205,5 +206,5 @@ def run_job(server: Dashboard, source: Path, operation: str, name: str | None = 
 
 def completed(page: Page) -> None:
     """Wait until the job on the page has its result."""
-    expect(page.get_by_role("tab", name="Overview")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("tab", name="Overview")).to_be_visible(timeout=150_000)
     settled(page)
