@@ -210,16 +210,13 @@ impl<T: RecordHandler> Source<T> {
         let mut lines = Vec::new();
         match &mut self.layout {
             Some(layout) => layout.records(text, last, &mut lines),
-            None if format == Format::Json => {
-                self.elements.lines(text, last, &mut lines);
-                self.lines(format, &lines, last)?;
-                self.tell_faults(last);
-                return Ok(());
-            }
+            None if format == Format::Json => self.elements.lines(text, last, &mut lines),
             None if format == Format::Xml => return self.markup(text, last),
             None => return self.lines(format, text, last),
         }
-        self.lines(format, &lines, last)
+        self.lines(format, &lines, last)?;
+        self.tell_faults(last);
+        Ok(())
     }
 
     /// What stood around the values of JSON and is wrong, once it is read with its keys.

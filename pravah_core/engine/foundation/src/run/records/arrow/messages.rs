@@ -113,9 +113,15 @@ impl Walk<'_> {
 
     /// Where the schema at the start of a file ends.
     fn behind_schema(&self) -> Checked<u64> {
-        let length = self.number(8)?;
-        let (at, length) = if length == CONTINUATION { (16, self.number(12)?) } else { (12, length) };
-        Ok(at + u64::from(u32::from_le_bytes(length)))
+        let (at, length) = self.front(8)?;
+        Ok(at + length)
+    }
+
+    /// Where the metadata begin of the message at `at`, and their length.
+    fn front(&self, at: u64) -> Checked<(u64, u64)> {
+        let length = self.number(at)?;
+        let (at, length) = if length == CONTINUATION { (at + 8, self.number(at + 4)?) } else { (at + 4, length) };
+        Ok((at, u64::from(u32::from_le_bytes(length))))
     }
 
     fn block(&mut self, block: Block) -> Checked {
@@ -131,13 +137,8 @@ impl Walk<'_> {
     fn stream(&mut self) -> Checked<(SchemaRef, Option<MetadataVersion>, u64)> {
         let (mut at, mut found) = (0, None);
         while at < self.size {
-            let mut length = self.number(at)?;
-            at += 4;
-            if length == CONTINUATION {
-                length = self.number(at)?;
-                at += 4;
-            }
-            let length = u64::from(u32::from_le_bytes(length));
+            let length;
+            (at, length) = self.front(at)?;
             if length == 0 {
                 break;
             }
