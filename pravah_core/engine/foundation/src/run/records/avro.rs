@@ -29,6 +29,8 @@ const BLOCK_BYTES: u64 = 48 << 20;
 /// Blocks that are read together: the rows of a batch are of no others, however many it may have.
 const TOGETHER_BYTES: usize = 8 << 20;
 const SYNC_BYTES: usize = 16;
+/// The longest number of 64 bits.
+const NUMBER_BYTES: usize = 10;
 
 type Failed = Box<dyn std::error::Error>;
 
@@ -267,15 +269,11 @@ impl Input {
 
     /// A number of variable length.
     fn number(&mut self) -> io::Result<i64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.bytes(1)?[0];
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Ok((number >> 1) as i64 ^ -((number & 1) as i64));
-            }
+        let mut bytes = Vec::with_capacity(NUMBER_BYTES);
+        while bytes.len() < NUMBER_BYTES && bytes.last().is_none_or(|last| *last >= 0x80) {
+            bytes.extend(self.bytes(1)?);
         }
-        Err(invalid("a number has more than 64 bits"))
+        shape::number(&bytes, 64).map(|(number, _)| number).map_err(|_| invalid("a number has more than 64 bits"))
     }
 }
 

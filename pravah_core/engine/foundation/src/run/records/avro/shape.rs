@@ -130,7 +130,7 @@ fn skip_items(mut data: &[u8], skip: impl Fn(&[u8]) -> Result<&[u8], &'static st
 
 /// A number of variable length, and what is left behind it.
 #[inline]
-fn number(data: &[u8], bits: u32) -> Result<(i64, &[u8]), &'static str> {
+pub(super) fn number(data: &[u8], bits: u32) -> Result<(i64, &[u8]), &'static str> {
     let mut number = 0u64;
     for (at, byte) in data.iter().take(bits.div_ceil(7) as usize).enumerate() {
         number |= u64::from(byte & 0x7f) << (7 * at);
