@@ -159,3 +159,31 @@ fn of_a_file_and_a_folder_of_one_name_the_last_wins() {
         assert!(again.beside("out/t/c").is_file() && done.summary()["replaced_members"] != 0, "attempt {attempt}");
     }
 }
+
+#[test]
+fn content_of_folders_and_links_is_told_and_no_file_takes_the_place_of_the_archives_folder() {
+    let tree = Tree::new();
+    let lost = b"IMPORTANT\n".repeat(300);
+    let members = [
+        member(b'5', "folder", &lost),
+        member(b'0', "slash/", &lost),
+        Member { kind: b'2', content: lost.clone(), ..link("symbolic", "folder") },
+        // What GNU tar lists of a folder is no content of it, and a hard link may have that of its file.
+        member(b'D', "dump/", b"Yname\0\0"),
+        member(b'0', "file", b"same"),
+        Member { content: b"same".to_vec(), ..link("again", "file") },
+        member(b'0', ".", b"dot"),
+        member(b'0', "./", b""),
+        member(b'5', "./.", b""),
+        member(b'0', "last", b"here"),
+    ];
+    let (told, verdict) = unpacked(&tree, tar(&members), &[]);
+    let expected = [
+        "member .: its name is that of the folder of the archive",
+        "member folder: is a directory with 3000 bytes of content, which were not unpacked",
+        "member slash/: is a directory with 3000 bytes of content, which were not unpacked",
+        "member symbolic: is a symbolic link with 3000 bytes of content, which were not unpacked",
+    ];
+    assert_eq!((told, &verdict[..]), (expected.map(str::to_owned).to_vec(), "damaged"));
+    assert_eq!(["file", "again", "last"].map(|name| content(&tree, name)), ["same", "same", "here"]);
+}

@@ -196,7 +196,10 @@ impl<R: Read> TarReader<R> {
         let real = number("GNU.sparse.realsize").or_else(|| number("GNU.sparse.size"));
         let xattrs = records.xattrs();
         self.last.clone_from(&name);
-        self.announce(what, kind, size)?;
+        if self.announce(what, kind, size)? {
+            let kind = if what == What::Directory { "directory" } else { "symbolic link" };
+            troubles.push(format!("is a {kind} with {size} bytes of content, which were not unpacked"));
+        }
         let (map, bad) = match self.map(header, kind, (parts, real)) {
             Ok(map) => (map, None),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => (None, Some(error.to_string())),
@@ -211,17 +214,20 @@ impl<R: Read> TarReader<R> {
         Ok(TarEntry { what, name, link, mode, owner, mtime, map, xattrs, troubles })
     }
 
-    /// What follows the header. Some tars tell a size of directories and links and have no content of them.
-    fn announce(&mut self, what: What, kind: u8, size: u64) -> io::Result<()> {
+    /// What follows the header; true when it is content that nothing is made of.
+    ///
+    /// Some tars tell a size of directories and links and have no content of them. What POSIX lets a hard link have is the
+    /// content of the file that it leads to, and a directory of GNU's incremental tars has a list of names.
+    fn announce(&mut self, what: What, kind: u8, size: u64) -> io::Result<bool> {
         let may_lie = size > 0 && kind != b'D' && matches!(what, What::Directory | What::Symlink | What::HardLink);
         if may_lie {
             self.peeked = self.block()?;
             if self.peeked.as_ref().is_none_or(|block| is_header(block) || block.iter().all(|&byte| byte == 0)) {
-                return Ok(());
+                return Ok(false);
             }
         }
         self.content(size);
-        Ok(())
+        Ok(may_lie && what != What::HardLink)
     }
 
     fn content(&mut self, size: u64) {

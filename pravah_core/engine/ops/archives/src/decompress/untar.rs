@@ -281,6 +281,16 @@ impl ArchiveMember<'_> {
         names::member(self.folder, self.name).map_err(|why| self.refuse(why)).ok()
     }
 
+    /// The path of what is no folder: the members of the archive need theirs.
+    fn path_inside(&self) -> Option<Vec<u8>> {
+        let path = self.path()?;
+        if path != self.folder {
+            return Some(path);
+        }
+        self.refuse("its name is that of the folder of the archive");
+        None
+    }
+
     fn placed(&self, done: Result<(), Refused>, kind: MemberKind) -> Placed {
         match done {
             Ok(()) => Ok(Some((kind, 0))),
@@ -301,7 +311,7 @@ impl ArchiveMember<'_> {
     }
 
     pub fn content(&self, content: MemberContent<'_>) -> Placed {
-        let Some(path) = self.path() else { return Ok(None) };
+        let Some(path) = self.path_inside() else { return Ok(None) };
         match self.shared.output.file(&path, content, self.attributes) {
             Ok(came) => {
                 self.shared.attributes_left_out.fetch_add(came.left_out, Relaxed);
@@ -317,7 +327,7 @@ impl ArchiveMember<'_> {
     }
 
     pub fn symlink(&self, target: &[u8]) -> Placed {
-        let Some(path) = self.path() else { return Ok(None) };
+        let Some(path) = self.path_inside() else { return Ok(None) };
         let bad =
             if self.shared.outside_links { names::target(target) } else { names::link(self.folder, &path, target) };
         if let Err(why) = bad {
@@ -329,7 +339,7 @@ impl ArchiveMember<'_> {
     }
 
     fn hard_link(&self, target: &[u8]) -> Placed {
-        let Some(path) = self.path() else { return Ok(None) };
+        let Some(path) = self.path_inside() else { return Ok(None) };
         match names::member(self.folder, target) {
             // A further name of itself.
             Ok(existing) if existing == path => Ok(Some((MemberKind::HardLink, 0))),
