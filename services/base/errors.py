@@ -121,7 +121,10 @@ class OutputError(PravahError, OSError):
     title = "Output failed"
     http_status = 500
     exit_status = 5
-    remedy = "Check the free space and permissions of the data directory (PRAVAH_DATA_DIR)."
+    remedy = (
+        "Check the free space and permissions of the data directory (PRAVAH_DATA_DIR). "
+        "If the job has a destination, check that, too."
+    )
 
 
 class StorageError(PravahError, ConnectionError):

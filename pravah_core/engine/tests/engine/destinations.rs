@@ -204,3 +204,73 @@ fn a_full_disk_leaves_no_part_of_a_file() {
         }
     }
 }
+
+#[test]
+fn a_destination_that_is_in_the_source_by_another_name_is_refused() {
+    let tree = Tree::new();
+    tree.file("folder/a.csv", "a,b\n1,2\n");
+    fs::create_dir_all(tree.beside("other")).unwrap();
+    fs::create_dir_all(tree.beside("apart")).unwrap();
+    let other = tree.beside("other");
+    // The source, a folder of it, and a folder that is mounted in it; last one that is not in it.
+    let mounts = [
+        ("mount --bind \"$1\" \"$2\"", false),
+        ("mount --bind \"$1/folder\" \"$2\"", false),
+        ("mkdir -p \"$1/in\" && mount --bind \"$2\" \"$1/in\"", false),
+        ("mount --bind \"$2/../apart\" \"$2\"", true),
+    ];
+    for (number, (mount, is_allowed)) in mounts.into_iter().enumerate() {
+        let job = job("compress", &tree, "other/made").output("directory", at(&tree, &format!("job-{number}")));
+        let Some((_, is_well)) = run_then(&job, mount, "true", &tree.path(), &other) else { return };
+        assert_eq!(is_well, is_allowed, "{mount}");
+    }
+    assert!(files_below(&tree.path()) == ["folder/a.csv"] && files_below(&other).is_empty());
+    assert_eq!(left(&tree.beside("apart")), [format!("made/{MARKER}"), "made/folder/a.csv.zst".to_owned()]);
+}
+
+#[test]
+fn operations_of_one_job_have_destinations_apart_and_a_refused_job_leaves_none() {
+    let tree = Tree::new();
+    tree.file("a.csv", "a,b\n1,2\nbad\n").file("a.good.csv", "a,b\n7,8\n");
+    std::os::unix::fs::symlink("out", tree.beside("alias")).unwrap();
+    let both =
+        |one: &str, other: &str| job("convert", &tree, one).and("validate").option("destination", at(&tree, other));
+    for (one, other) in [("out", "out"), ("out/in", "out"), ("out", "out/in"), ("new/out", "new/out")] {
+        let error = both(one, other).fails().to_string();
+        assert!(error.contains("that of another operation of this job"), "{error}");
+    }
+    // Refused for another reason, once the first has its own.
+    fs::create_dir(tree.beside("full")).unwrap();
+    fs::write(tree.beside("full/own"), "mine").unwrap();
+    assert!(both("new/out", "full").fails().to_string().contains("is not empty"));
+    assert!(!tree.beside("new").exists() && !tree.beside("out").exists());
+}
+
+#[test]
+fn what_an_earlier_attempt_has_left_and_this_one_has_not_made_is_told() {
+    let (tree, options) = (Tree::new(), [("to", "csv")]);
+    let text = |day: u32| format!("day,x\n{day},1\n");
+    tree.file("gone.csv", text(1)).file("stays.csv", text(2)).file("sub/moves.csv", text(3));
+    let convert = options.iter().fold(job("convert", &tree, "out"), |job, (name, value)| job.option(name, *value));
+    let convert = convert.option("partition_by", serde_json::json!(["day"]));
+    let jobs = [("convert", convert), ("compress", job("compress", &tree, "packed"))];
+    for (_, job) in &jobs {
+        assert!(job.run().issues().is_empty());
+    }
+    fs::remove_file(tree.at("gone.csv")).unwrap();
+    tree.file("sub/moves.csv", text(4));
+    for (operation, job) in &jobs {
+        let done = job.run();
+        let told: Vec<_> = done.issues().iter().map(|row| row.text("path").to_owned()).collect();
+        match *operation {
+            "convert" => {
+                assert_eq!(
+                    (told, &done.summary()["verdict"]),
+                    (vec!["day=1/gone.csv".to_owned(), "day=3/sub/moves.csv".into()], &"partial".into())
+                );
+            }
+            _ => assert_eq!(told, ["gone.csv.zst"]),
+        }
+        assert!(done.issues().iter().all(|row| row.text("message").contains("since an earlier attempt")));
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Progress is pulled: the job adds to atomics, an observer reads a [`Snapshot`] when it likes.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -70,6 +71,7 @@ pub struct Control {
     bytes_total: AtomicU64,
     issues: IssueLog,
     shards: Mutex<Vec<Shard>>,
+    places: Mutex<Vec<PathBuf>>,
 }
 
 impl Default for Control {
@@ -95,7 +97,19 @@ impl Control {
             bytes_total: AtomicU64::new(UNKNOWN),
             issues: IssueLog::default(),
             shards: Mutex::new(Vec::new()),
+            places: Mutex::default(),
         }
+    }
+
+    /// Take a directory, all names of which these are, for one operation; false when another one has it, or one that is
+    /// in it or around it.
+    pub fn take_place(&self, names: &[PathBuf]) -> bool {
+        let mut places = lock(&self.places);
+        let is_taken = names.iter().any(|name| places.iter().any(|own| own.starts_with(name) || name.starts_with(own)));
+        if !is_taken {
+            places.extend_from_slice(names);
+        }
+        !is_taken
     }
 
     /// Ask the job to stop; idempotent.

@@ -5,6 +5,7 @@
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
 mod attributes;
+mod left;
 mod made;
 mod marker;
 mod parked;
@@ -19,7 +20,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
@@ -27,6 +28,8 @@ use rustix::io::Errno;
 
 pub use self::attributes::Attributes;
 use self::attributes::GivenTime;
+pub use self::left::Finished;
+use self::made::Made;
 pub use self::marker::MARKER;
 use self::marker::take;
 pub use self::parked::Parked;
@@ -55,6 +58,9 @@ pub const NTFS_EPOCH: i64 = 116_444_736_000_000_000;
 pub struct Destination {
     path: PathBuf,
     root: OwnedFd,
+    /// Itself and those above it that were not there: they go again when nothing came into it.
+    made: Made,
+    is_begun: AtomicBool,
     /// An earlier attempt of this job was here: what it left is replaced.
     replaces: bool,
     /// What this attempt has made is not.
@@ -81,20 +87,29 @@ impl Destination {
         let failed = |error: io::Error| EngineError::output(path, error);
         // Refused before it is made: the source may be what it would be made in.
         let real = made::place_of(path).map_err(failed)?;
+        let names = made::names_of(&real);
         if source.objects().is_none()
             && let Ok(source) = std::fs::canonicalize(&source.path)
-            && (real.starts_with(&source) || source.starts_with(&real))
+            && (names.iter().any(|name| name.starts_with(&source)) || source.starts_with(&real))
         {
             let message = "options.destination is inside the source or contains it; choose a separate directory";
+            return Err(EngineError::invalid(message));
+        }
+        if !control.take_place(&names) {
+            let message = format!(
+                "options.destination {path:?} is that of another operation of this job, inside it or \
+                                   around it; choose a directory for each"
+            );
             return Err(EngineError::invalid(message));
         }
         let made = made::make(&real).map_err(failed)?;
         let root = rustix::fs::open(&real, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
         let replaces = take(&real, job)?;
-        made.keep();
         Ok(Self {
             path: real,
             root,
+            made,
+            is_begun: AtomicBool::new(false),
             replaces,
             published: Published::default(),
             is_named: job.is_some(),
@@ -222,6 +237,7 @@ impl Destination {
     }
 
     fn make(&self, path: &[u8]) -> io::Result<Arc<OwnedFd>> {
+        self.is_begun.store(true, Relaxed);
         if let Some(directory) = lock(&self.open).get(path) {
             return Ok(Arc::clone(directory));
         }
@@ -270,11 +286,12 @@ impl Destination {
 
     /// Give directories their attributes, make all of it last, and take the marker away; the marker of a job that has a
     /// name stays, for its caller to take away once the job is known to be complete: until then another attempt may
-    /// have to replace what is here. Returns how many times the file system could not hold, and cut.
+    /// have to replace what is here.
     ///
     /// # Errors
     /// [`EngineError::Output`], [`EngineError::Cancelled`].
-    pub fn finish(self) -> Result<u64> {
+    pub fn finish(self) -> Result<Finished> {
+        self.is_begun.store(true, Relaxed);
         let failed = |error: io::Error| EngineError::output(&self.path, error);
         let mut directories = std::mem::take(&mut *lock(&self.attributes));
         // The deepest first: what is changed in a directory changes its time.
@@ -288,12 +305,13 @@ impl Destination {
                 .and_then(|directory| attributes.apply(&directory))
                 .map(|given| self.note(given));
         }
+        let left = self.tell_left()?;
         self.make_last()?;
         if !self.is_named {
             rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty()).map_err(|error| failed(error.into()))?;
         }
         lasting::sync_directory(&self.path).map_err(failed)?;
-        Ok(self.times_cut.load(Relaxed))
+        Ok(Finished { times_cut: self.times_cut.load(Relaxed), left })
     }
 }
 

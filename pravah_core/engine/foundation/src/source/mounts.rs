@@ -4,7 +4,8 @@
 //! what another one holds (overlay, FUSE, a share of a host, a network mount of this very machine) proves nothing.
 
 use std::net::{IpAddr, UdpSocket};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags};
@@ -70,6 +71,8 @@ impl FileSystem {
                 id: 0,
                 kind: unknown.kind,
                 device: format!("{}:{}", device.0, device.1),
+                root: PathBuf::new(),
+                point: PathBuf::new(),
                 from: String::new(),
                 options: String::new(),
             },
@@ -103,10 +106,45 @@ impl FileSystem {
     }
 }
 
+/// The paths under which the directory at a real `path` is, that itself aside: it is mounted there, or what it is in.
+pub fn other_names(path: &Path) -> Vec<PathBuf> {
+    let inode = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let (Some(own), Some(id)) = (inode(path), mount_id(path)) else { return Vec::new() };
+    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let mounts: Vec<Mount> = mounts.split(|&byte| byte == b'\n').filter_map(Mount::read).collect();
+    let Some(mount) = mounts.iter().find(|mount| mount.id == id) else { return Vec::new() };
+    let Ok(below) = path.strip_prefix(&mount.point) else { return Vec::new() };
+    let place = mount.root.join(below);
+    let others = mounts.iter().filter(|other| other.device == mount.device);
+    let names = others.filter_map(|other| Some(other.point.join(place.strip_prefix(&other.root).ok()?)));
+    // Another mount may hide it there.
+    names.filter(|name| name != path && inode(name) == Some(own)).collect()
+}
+
+fn mount_id(path: &Path) -> Option<u64> {
+    let stat = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
+}
+
+/// A path of `mountinfo`: bytes that would break its lines are octal there.
+fn path_of(text: &str) -> PathBuf {
+    let (mut path, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, behind @ ..] = rest {
+        let octal = behind.get(..3).filter(|_| *first == b'\\');
+        let byte = octal.and_then(|octal| u8::from_str_radix(std::str::from_utf8(octal).ok()?, 8).ok());
+        path.push(byte.unwrap_or(*first));
+        rest = &behind[if byte.is_some() { 3 } else { 0 }..];
+    }
+    PathBuf::from(std::ffi::OsString::from_vec(path))
+}
+
 /// A line of `/proc/self/mountinfo`; of the options, those of the file system.
 struct Mount {
     id: u64,
     device: String,
+    /// What of the file system is mounted, and where.
+    root: PathBuf,
+    point: PathBuf,
     kind: String,
     from: String,
     options: String,
@@ -120,6 +158,8 @@ impl Mount {
         Some(Self {
             id: mount.next()?.parse().ok()?,
             device: mount.nth(1)?.to_owned(),
+            root: path_of(mount.next()?),
+            point: path_of(mount.next()?),
             kind: system.next()?.to_owned(),
             from: system.next().unwrap_or_default().to_owned(),
             options: system.next().unwrap_or_default().to_owned(),
@@ -140,7 +180,7 @@ impl Mount {
         } else if OWN.contains(&kind) {
             match std::fs::metadata(&self.from) {
                 Ok(from) if self.from.starts_with("/dev/") => {
-                    let number = std::os::unix::fs::MetadataExt::rdev(&from);
+                    let number = from.rdev();
                     images((rustix::fs::major(number), rustix::fs::minor(number)), MOST_LAYERS)
                 }
                 _ => Some(Vec::new()),
@@ -233,6 +273,7 @@ mod tests {
         ] {
             assert_eq!((one.apart(other), other.apart(one)), (expected, expected), "{one:?} {other:?}");
         }
+        assert_eq!(path_of("/a\\040b\\134040"), Path::new("/a b\\040"));
         let here = FileSystem::of(Path::new("/proc/self/stat"));
         assert_eq!((here.kind.as_str(), here.backing), ("proc", Backing::Unknown));
     }

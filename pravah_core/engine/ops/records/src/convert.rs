@@ -264,11 +264,11 @@ impl Operation for ConvertOperation {
             made.extend(files);
         }
         let path = convert.destination.path().to_string_lossy().into_owned();
-        convert.destination.finish()?;
+        let left = convert.destination.finish()?.left;
         context.sink.commit(staged)?;
         let failed = tables.saturating_sub(sums.files);
         let mut summary = json!({
-            "verdict": sums.verdict(failed, unseen.into_inner()),
+            "verdict": sums.verdict(failed, unseen.into_inner() + left),
             "files": sums.files,
             "failed_files": failed,
             "partial_files": sums.partial,

@@ -2,6 +2,13 @@
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+use rustix::fs::AtFlags;
+
+use super::Destination;
+use super::marker::MARKER;
+use crate::source::mounts;
 
 /// The real path that a directory has, or will have once it is made.
 pub(super) fn place_of(path: &Path) -> io::Result<PathBuf> {
@@ -24,7 +31,16 @@ pub(super) fn place_of(path: &Path) -> io::Result<PathBuf> {
     Ok(real)
 }
 
+/// All paths that lead to a directory or will, once it is made at this real path: what it is in may be mounted elsewhere.
+pub(super) fn names_of(real: &Path) -> Vec<PathBuf> {
+    let Some(there) = real.ancestors().find(|above| above.exists()) else { return vec![real.to_path_buf()] };
+    let below = real.strip_prefix(there).unwrap_or(Path::new(""));
+    let others = mounts::other_names(there).into_iter().map(|name| name.join(below));
+    std::iter::once(real.to_path_buf()).chain(others).collect()
+}
+
 /// Directories that were made, and are removed again unless they are kept; one that is not empty stays.
+#[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Made(Vec<PathBuf>);
 
@@ -37,6 +53,18 @@ impl Made {
 impl Drop for Made {
     fn drop(&mut self) {
         self.0.iter().rev().for_each(|directory| _ = std::fs::remove_dir(directory));
+    }
+}
+
+impl Drop for Destination {
+    /// A job that was refused leaves nothing behind.
+    fn drop(&mut self) {
+        let made = std::mem::take(&mut self.made);
+        if self.is_begun.load(Relaxed) || self.replaces {
+            made.keep();
+        } else {
+            let _ = rustix::fs::unlinkat(&self.root, MARKER, AtFlags::empty());
+        }
     }
 }
 

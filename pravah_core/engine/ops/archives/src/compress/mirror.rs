@@ -332,7 +332,7 @@ impl Operation for Mirror {
         }
         staged.push(by_extension(&context, &sums)?);
         let path = destination.path().to_string_lossy().into_owned();
-        let times_cut = destination.finish()?;
+        let times_cut = destination.finish()?.times_cut;
         context.sink.commit(staged)?;
         let further = json!({
             "estimated": false,

@@ -230,7 +230,7 @@ impl UnpackTarget {
 
     /// Returns how many times the destination could not hold.
     pub fn finish(self) -> Result<u64> {
-        self.destination.map_or(Ok(0), Destination::finish)
+        self.destination.map_or(Ok(0), |destination| Ok(destination.finish()?.times_cut))
     }
 }
 
