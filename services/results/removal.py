@@ -57,7 +57,7 @@ _SCRIPT = """#!/usr/bin/env bash
 # Without an option it only shows what it would do. With --remove it removes the copies. With --hardlink each copy
 # becomes another name of the kept file; with --reflink it shares the kept file's blocks (Btrfs, XFS, ZFS). Before each
 # step it checks again: a file that is not as it was when the job read it (size, time), or whose kept copy is not,
-# stays.
+# stays. Then it compares both byte for byte, and a file that differs stays, too.
 set -u
 export LC_ALL=C
 case "${{1:-}}" in
@@ -88,6 +88,8 @@ plan() {{ # path, size, time, path of the kept file, its time
   as_read "$4" "$2" "$5" || {{ skip 'the kept file is changed or gone' "$1"; return; }}
   if [ "$1" -ef "$4" ]; then skip 'it is the kept file itself' "$1"; return; fi
   if [ "$really" = yes ]; then
+    # Content may change while size and time stay.
+    cmp -s -- "$1" "$4" || {{ skip 'the kept file has other content now' "$1"; return; }}
     case "$how" in
       --remove) rm -- "$1" ;;
       --hardlink) replace "$1" ln -- "$4" ;;

@@ -227,6 +227,22 @@ def test_a_kept_file_that_changed_saves_its_copies(
     assert all((source / name).exists() for name in AGES if name.endswith(".jpg"))
 
 
+def test_a_kept_file_that_changed_and_has_its_time_saves_its_copies(
+    running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path
+) -> None:
+    view = run_job("duplicates", source)
+    script = tmp_path / "plan.sh"
+    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    kept = source / "photos/2023/a.jpg"
+    was = kept.stat()
+    kept.write_bytes(b"!" * was.st_size)
+    os.utime(kept, ns=(was.st_atime_ns, was.st_mtime_ns))
+    status, _, err = run_script(script, "--remove")
+    assert status == 1
+    assert err.count("the kept file has other content now") == 2
+    assert all((source / name).exists() for name in AGES if name.endswith(".jpg"))
+
+
 @pytest.mark.parametrize("how", ["--hardlink", "--reflink"])
 def test_a_plan_can_link_instead_of_removing(
     running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path, how: str
