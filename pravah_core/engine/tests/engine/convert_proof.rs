@@ -205,3 +205,16 @@ fn what_an_earlier_attempt_has_written_is_read_again_and_compared() {
     let second = job().baselines(baselines(&[&first], &["made"])).run();
     assert_eq!((said(&second), second.summary()["reused_files"].as_u64()), (said(&first), Some(1)));
 }
+
+#[test]
+fn keys_that_are_read_in_two_ways_are_proven_or_not_covered() {
+    let tree = Tree::in_memory();
+    tree.file("both.jsonl", "{\"a\":[{\"b\":1},{\"b\":2}]}\n{\"a\":{\"b\":3}}\n{\"a\":{}}\n{\"a\":null}\n")
+        .file("dots.jsonl", "{\"a.b\":1,\"c\":{\"d.e\":2}}\n")
+        .file("empty.jsonl", "{\"\":1,\"x\":2}\n")
+        .file("twice.jsonl", "{\"a.b\":1,\"a\":{\"b\":2}}\n");
+    let done = proving(&tree).option("to", "jsonl").run();
+    assert!(done.issues().is_empty(), "{:?}", done.issues());
+    let told: Vec<_> = done.by_path("result").values().map(|row| row.text("proof").to_owned()).collect();
+    assert_eq!(told, ["equal", "equal", "not covered", "not covered"]);
+}

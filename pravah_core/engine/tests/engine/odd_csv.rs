@@ -55,3 +55,82 @@ fn names_of_many_columns_are_read_whole_and_more_than_a_table_may_have_are_told(
     assert_eq!((issues[0].text("path"), issues[0].text("kind")), ("65537.csv", "too_large"));
     assert!(issues[0].text("message").contains("more than 65,536 columns"), "{}", issues[0].text("message"));
 }
+
+#[test]
+fn nul_bytes_in_text_are_told_with_their_line_and_such_a_file_is_not_valid() {
+    let tree = Tree::new();
+    let nuls = |count: usize| "\0".repeat(count);
+    let rows = "1,2\n".repeat(1_000);
+    // Also where no record is ragged: in a name, as a record, before a value, inside quotes, behind and before the table.
+    tree.file("name.csv", format!("{}a,b\n1,2\n", nuls(8)))
+        .file("record.csv", format!("a,b\n1,2\n{},{}\n3,4\n", nuls(4), nuls(2)))
+        .file("glued.csv", format!("a,b\n{rows}{}{rows}", nuls(4_096)))
+        .file("quoted.csv", format!("a,b\n1,\"x{}y\"\n2,z\n", nuls(3)))
+        .file("end.csv", format!("a,b\n{rows}{}", nuls(512)))
+        .file("before.csv", format!("{}\n\na,b\n{rows}", nuls(16)))
+        .file("plain.csv", "a,b\n1,2\n");
+    let expected = [
+        ("before.csv", 16, 1),
+        ("end.csv", 512, 1_002),
+        ("glued.csv", 4_096, 1_002),
+        ("name.csv", 8, 1),
+        ("quoted.csv", 3, 2),
+        ("record.csv", 6, 3),
+    ];
+    for operation in ["profile", "convert", "validate"] {
+        for chunk_bytes in [7, 100, 1 << 20] {
+            let done = spec(operation, &tree.path()).chunk_bytes(chunk_bytes).run();
+            let mut told: Vec<_> = done
+                .issues()
+                .iter()
+                .filter(|row| row.text("message").contains("NUL bytes"))
+                .map(|row| (row.text("path").to_owned(), row.text("message").split(". ").next().unwrap().to_owned()))
+                .collect();
+            told.sort();
+            let expected = expected.map(|(path, count, line)| {
+                (path.to_owned(), format!("{count} NUL bytes are in the text, the first in line {line}"))
+            });
+            assert_eq!(told, expected, "{operation} {chunk_bytes}");
+            if operation == "validate" {
+                for row in done.table("result") {
+                    let (path, verdict) = (row.text("path"), row.text("verdict"));
+                    assert_eq!(verdict == "valid", path == "plain.csv", "{path}: {verdict}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn other_texts_that_are_called_tables_are_told_unless_the_delimiter_is_set() {
+    let tree = Tree::new();
+    tree.file("page.csv", "\u{feff}<!DOCTYPE html>\n<html>\n<p>Please sign in, then retry</p>\n")
+        .file("error.tsv", "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>")
+        .file("paper.csv", "%PDF-1.4\n%\u{e4}\u{fc}\n1 0 obj\n")
+        .file("pointer.txt", "version https://git-lfs.github.com/spec/v1\noid sha256:aa,bb\nsize 12345\n")
+        .file("little.csv", b"\xff\xfe\0\0a\0\0\0,\0\0\0b\0\0\0\n\0\0\0")
+        .file("wide.csv", b"\0\0\xfe\xff\0\0\0a\0\0\0,\0\0\0b\0\0\0\n")
+        .file("plain.csv", "version,b\n<html>,2\n");
+    for operation in ["profile", "convert", "validate"] {
+        let done = spec(operation, &tree.path()).run();
+        let mut told: Vec<_> = done.issues().iter().map(|row| row.text("path").to_owned()).collect();
+        told.sort();
+        let paths = ["error.tsv", "little.csv", "page.csv", "paper.csv", "pointer.txt", "wide.csv"];
+        assert_eq!(told, paths, "{operation}");
+        let words = ["looks like a", "looks like XML", "is text in UTF-32"];
+        assert!(done.issues().iter().all(|row| words.iter().any(|words| row.text("message").contains(words))));
+    }
+    let done = spec("validate", &tree.path()).option("delimiter", "comma").run();
+    assert!(!done.issues().iter().any(|row| row.text("message").contains("looks like")));
+}
+
+#[test]
+fn an_array_of_no_records_has_none() {
+    let tree = Tree::new();
+    tree.file("a.json", "[]").file("b.json", "\n [ ]\n").file("c.json", "[]\n[]\n");
+    let done = spec("validate", &tree.path()).run();
+    let rows = done.by_path("result");
+    let told: Vec<_> = rows.values().map(|row| (row.text("verdict").to_owned(), row.integer("records"))).collect();
+    assert_eq!((&told[0], &told[1]), (&("valid".to_owned(), 0), &("valid".to_owned(), 0)));
+    assert_eq!(told[2].1, 2);
+}

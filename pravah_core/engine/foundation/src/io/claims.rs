@@ -57,14 +57,17 @@ const CLAIMS: [(&[u8], Claim); 36] = [
     (b"zz", Claim::Foreign("zzip")),
 ];
 
-/// Beginnings of what is found in the place of an archive.
-const INSTEAD: [(&[u8], &str); 12] = [
+/// Beginnings of texts that are found in the place of other files: a server's message, or what a tool left there.
+const TEXTS: [(&[u8], &str); 5] = [
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "XML"),
-    (b"{", "JSON"),
-    (b"%pdf", "a PDF"),
+    (b"%pdf-", "a PDF"),
     (b"version https://git-lfs", "a Git LFS pointer"),
+];
+/// Beginnings of what else is found in the place of an archive.
+const INSTEAD: [(&[u8], &str); 7] = [
+    (b"{", "JSON"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
     (b"rar!\x1a\x07", "a RAR archive"),
     (b"\x1f\x9d", "a Unix compress file"),
@@ -127,15 +130,24 @@ impl Claim {
             Self::Part => "has the name of a part of a split file; join the parts first".to_owned(),
             _ if start.is_empty() => format!("is empty, but has the name of a {name} file"),
             _ => {
-                let head = start[..start.len().min(64)].trim_ascii_start().to_ascii_lowercase();
                 let is_zero = start.iter().take(16).all(|&byte| byte == 0);
-                let instead = INSTEAD.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words);
-                let what = if is_zero { Some("zeros") } else { instead };
+                let what = if is_zero { Some("zeros") } else { other_text(start).or_else(|| known(start, &INSTEAD)) };
                 let what = what.map_or_else(String::new, |what| format!(": it looks like {what}"));
                 format!("is not a valid {name} file, although its name says so{what}")
             }
         }
     }
+}
+
+/// What a text that begins so is, when that is no table and no archive: in words.
+pub fn other_text(start: &[u8]) -> Option<&'static str> {
+    known(start, &TEXTS)
+}
+
+fn known(start: &[u8], all: &[(&[u8], &'static str)]) -> Option<&'static str> {
+    let start = start.trim_ascii_start();
+    let head = start[..start.len().min(64)].to_ascii_lowercase();
+    all.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ mod options;
 mod piece;
 mod preview;
 mod reading;
+mod remarks;
 mod sample;
 mod source;
 mod split;
@@ -197,6 +198,10 @@ pub struct RecordCounts {
     pub swallowed: u64,
     /// The line of the first of them, from 1.
     pub first_swallowed: Option<u64>,
+    /// NUL bytes in text: no writer of text puts them there, a power cut does.
+    pub nuls: u64,
+    /// The line of the first of them, from 1.
+    pub first_nul: Option<u64>,
     /// It ends in a quoted field.
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
@@ -225,11 +230,16 @@ impl RecordCounts {
         self.strays > 0 || self.swallowed > 0
     }
 
+    /// True when what it holds may not be what was written: odd quotes, or NUL bytes.
+    pub fn has_odd_text(&self) -> bool {
+        self.has_odd_quotes() || self.nuls > 0
+    }
+
     /// True when there is nothing to say of the file.
     pub fn is_plain(&self) -> bool {
         self.is_whole()
             && !self.is_open
-            && !self.has_odd_quotes()
+            && !self.has_odd_text()
             && self.bares == 0
             && self.ragged == 0
             && self.oddities == Oddities::default()
@@ -248,6 +258,8 @@ impl RecordCounts {
         self.bares += next.bares;
         self.first_swallowed = self.first_swallowed.or_else(|| next.first_swallowed.map(|line| line + self.lines));
         self.swallowed += next.swallowed;
+        self.first_nul = self.first_nul.or_else(|| next.first_nul.map(|line| line + self.lines));
+        self.nuls += next.nuls;
         self.records += next.records;
         self.preamble += next.preamble;
         self.footer += next.footer;

@@ -109,6 +109,7 @@ impl Head {
         Self {
             declared: shape.texts().iter().map(text).collect(),
             names: shape.names().to_vec(),
+            given: shape.given().to_vec(),
             shape: Some(Arc::clone(shape)),
             encoding,
             mark_bytes,

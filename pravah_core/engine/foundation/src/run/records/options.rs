@@ -118,6 +118,11 @@ const MOST_NULL_VALUES: usize = 100;
 const LONGEST_NULL_VALUE: usize = 100;
 
 impl ReadOptions {
+    /// True when nobody said how fields are divided.
+    pub(super) fn finds_delimiter(&self) -> bool {
+        self.delimiter == AUTO && self.widths.is_empty()
+    }
+
     /// Look for what is wrong.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod keys;
 mod markup;
+mod refused;
 
 use std::sync::Arc;
 
@@ -18,14 +19,12 @@ use crate::base::error::Result;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::sync::lock;
-use crate::io::claims::Claim;
 use crate::io::codec::Codec;
 use crate::io::unpack;
 use crate::tabular::csv;
 use crate::tabular::csv::{Cutter, Overlong};
 use crate::tabular::json::{Elements, Shape};
 use crate::tabular::layout::{FixedLayout, LayoutLines};
-use crate::tabular::text;
 use crate::tabular::text::{ChosenEncoding, Decoder, Encoding};
 use crate::tabular::xml;
 use crate::tabular::xml::{XmlLearner, XmlRecords};
@@ -102,7 +101,7 @@ impl<T: RecordHandler> Source<T> {
     /// Take the next bytes; false when it has seen enough.
     pub fn take(&mut self, mut bytes: &[u8], last: bool) -> Result<bool> {
         if self.decoder.is_none() {
-            if self.is_no_stream(bytes) || self.is_table(bytes) {
+            if self.is_no_stream(bytes) || self.is_table(bytes) || self.is_utf_32(bytes) {
                 return Ok(false);
             }
             let (encoding, mark) = self.encoding.map_or_else(|| self.guess(bytes), |known| (known, 0));
@@ -110,6 +109,9 @@ impl<T: RecordHandler> Source<T> {
                 return Ok(false);
             }
             bytes = &bytes[mark..];
+            if self.is_other_text(bytes) {
+                return Ok(false);
+            }
             self.decoder = Some((Decoder::new(encoding), mark as u64));
         }
         if self.is_ascii && self.is_late(bytes) {
@@ -155,43 +157,6 @@ impl<T: RecordHandler> Source<T> {
     /// True once its columns are known of all of it.
     fn is_shaped(&self) -> bool {
         self.shape.is_some() || self.markup.is_some()
-    }
-
-    /// A file whose name says that it is packed, and which begins as none that is, holds no text, whatever it looks like.
-    fn is_no_stream(&mut self, start: &[u8]) -> bool {
-        let Some(claim) = Claim::of(&self.origin.path).filter(|_| self.origin.codec.is_none()) else { return false };
-        let kind = if claim.is_unknown_here() { IssueKind::Unsupported } else { IssueKind::Malformed };
-        self.shared.control.issue("read", &self.origin.path, kind, claim.broken(start));
-        self.ended = true;
-        true
-    }
-
-    /// Bytes that are text in no encoding hold no records, whatever they are divided by.
-    fn is_no_text(&mut self, start: &[u8]) -> bool {
-        if self.shared.options.encoding != ChosenEncoding::AUTO || !text::is_binary(start) {
-            return false;
-        }
-        let message = "holds binary data, no table; if it is text in another encoding, choose that in the options";
-        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message.to_owned());
-        self.ended = true;
-        true
-    }
-
-    /// A table is not read from its beginning to its end.
-    fn is_table(&mut self, start: &[u8]) -> bool {
-        let format = Format::of(&self.origin.path, start);
-        if format.is_text() {
-            return false;
-        }
-        self.ended = true;
-        if self.origin.codec.is_some() {
-            let message =
-                format!("is a compressed {} file, which is not supported; decompress it first", format.name());
-            self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
-        } else {
-            self.known = Some(KnownFormat::Table(format));
-        }
-        true
     }
 
     /// Keep text that columns are looked for in, while it is short.

@@ -12,14 +12,14 @@ use super::first::lines;
 use super::footer::Footer;
 use super::head::Head;
 use super::reading::Shared;
-use super::{Format, LONGEST_BYTES, Of, RecordCounts, RecordHandler, RecordSplitter, Records};
+use super::remarks::remarks;
+use super::{LONGEST_BYTES, Of, RecordCounts, RecordHandler, RecordSplitter, Records};
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
 use crate::base::meta;
 use crate::base::meta::Meta;
 use crate::base::paths;
 use crate::base::sync::lock;
-use crate::tabular::json::Oddities;
 use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
@@ -187,6 +187,7 @@ impl<T: RecordHandler> Work<T> {
             counts.not_utf8 = 1;
             counts.odd = Odd::of(text);
         }
+        counts.look_for_nuls(text, &self.head);
         let mut splitter = RecordSplitter::new(records, &self.head);
         let mut split = Split::default();
         while splitter.next(&mut split) {
@@ -270,63 +271,7 @@ impl<T: RecordHandler> Work<T> {
             sum.fetch_add(lines, Ordering::Relaxed);
         }
         self.head.notes.iter().chain(&*lock(&self.notes)).for_each(|note| issue(note.clone()));
-        if let Some((record, fields)) = counts.first_ragged {
-            let (ragged, records) = (counts.ragged, counts.records);
-            issue(match self.head.format {
-                Format::JsonLines | Format::Json => format!(
-                    "{ragged} of {records} values are not JSON objects, or have a duplicate key; the first is record {record}"
-                ),
-                _ => format!(
-                    "{ragged} of {records} records have another number of fields than the {} columns; the first is record \
-                     {record}, with {fields}",
-                    self.head.names.len()
-                ),
-            });
-        }
-        if let Some(line) = counts.first_stray {
-            issue(format!(
-                "{} quoted values are followed by more text, which was read as part of them; the first is in line {line}. \
-                 Check the quotes, or set the quote option to none",
-                counts.strays
-            ));
-        }
-        if let Some(line) = counts.first_bare {
-            issue(format!(
-                "{} values contain a quote but have none around them, and were kept as they are; the first is in the \
-                 record in line {line}. Check the quotes, or set the quote option to none",
-                counts.bares
-            ));
-        }
-        let Oddities { twice, halves } = counts.oddities;
-        if twice > 0 {
-            issue(format!(
-                "{twice} keys appear twice in an object inside a list or a deep object; both values were kept"
-            ));
-        }
-        if halves > 0 {
-            issue(format!(
-                "{halves} times a text has half of a surrogate pair, such as \\ud83d, which is not a character; it was \
-                 kept as it is written"
-            ));
-        }
-        if let Some(line) = counts.first_swallowed {
-            issue(format!(
-                "{} records go over several lines, each of which would be a record by itself; the first begins in line \
-                 {line}. A quote there may have been opened by mistake: check it, or set the quote option to none",
-                counts.swallowed
-            ));
-        }
-        let Lost { no_numbers, unshown } = counts.lost;
-        if no_numbers > 0 {
-            issue(format!("{no_numbers} floats are NaN or infinite; they are read as null"));
-        }
-        if unshown > 0 {
-            issue(format!("{unshown} dates or times are out of range; they are read as null"));
-        }
-        if counts.not_utf8 > 0 {
-            let encoding = self.head.encoding;
-            issue(format!("contains bytes that are not valid {}: {}", encoding.title(), counts.odd.advice(encoding)));
-        }
+        remarks(&self.head, counts).into_iter().for_each(issue);
     }
 }
 
@@ -355,7 +300,7 @@ impl<T: RecordHandler> Work<T> {
         let (table, after) = text.split_at(skip + at);
         note.into_iter().for_each(|note| self.note(note));
         let is_odd = std::str::from_utf8(after).is_err();
-        let tail = RecordCounts {
+        let mut tail = RecordCounts {
             footer: count,
             bytes: after.len() as u64,
             lines: lines(after),
@@ -363,6 +308,7 @@ impl<T: RecordHandler> Work<T> {
             odd: if is_odd { Odd::of(after) } else { Odd::default() },
             ..RecordCounts::default()
         };
+        tail.look_for_nuls(after, &self.head);
         lock(&self.state).tail = tail;
         table.len()
     }
@@ -372,7 +318,7 @@ impl<T: RecordHandler> Work<T> {
 fn before(head: &Head, start: &[u8]) -> RecordCounts {
     let preamble = &start[..head.sniffed.begins.min(start.len())];
     let (is_odd, header_line) = (std::str::from_utf8(preamble).is_err(), head.preamble_lines + 1);
-    RecordCounts {
+    let mut counts = RecordCounts {
         is_open: head.is_open,
         strays: head.odd_names.0,
         first_stray: (head.odd_names.0 > 0).then_some(header_line),
@@ -384,5 +330,7 @@ fn before(head: &Head, start: &[u8]) -> RecordCounts {
         not_utf8: u64::from(is_odd),
         odd: if is_odd { Odd::of(preamble) } else { Odd::default() },
         ..RecordCounts::default()
-    }
+    };
+    counts.look_for_nuls(preamble, head);
+    counts
 }

@@ -39,6 +39,10 @@ impl Elements {
     pub fn are_in(start: &[u8]) -> bool {
         let start = start[..start.len().min(LOOKED_AT)].trim_ascii_start();
         if let Some(inside) = start.strip_prefix(b"[") {
+            // All of it is an array of none.
+            if inside.trim_ascii() == b"]" {
+                return true;
+            }
             return array::begins_with_objects(inside);
         }
         if !start.starts_with(b"{") {
@@ -196,12 +200,14 @@ mod tests {
             "{\"a\":\"x\n",
             "a,b\n",
             "",
-            "[]",
+            "[]\n[]\n",
             "[a,{",
         ] {
             assert!(!Elements::are_in(text.as_bytes()), "{text:?}");
         }
         for text in [
+            "[]",
+            "[ ]\n",
             "[{\"a\":1}]",
             " [ \n {",
             "{\n\"a\":1}",

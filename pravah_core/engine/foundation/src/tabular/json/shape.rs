@@ -20,6 +20,7 @@ const NONE: u32 = u32::MAX;
 pub struct Shape {
     nodes: Vec<Node>,
     names: Vec<String>,
+    given: Vec<String>,
     /// By column: some of its texts would read as another type.
     texts: Vec<bool>,
     /// Lines that are objects, and all.
@@ -45,6 +46,11 @@ impl Shape {
     /// The columns' names, each once.
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The keys that lead to the columns, joined by dots: those of two columns may be alike, and one may be empty.
+    pub fn given(&self) -> &[String] {
+        &self.given
     }
 
     /// By column: true when texts are in it that another type would change, `"007"` or `"12"`.
@@ -199,6 +205,7 @@ impl Learner {
             name
         };
         let mut fields: Vec<Vec<u8>> = columns.iter().map(name).collect();
+        let given = fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
         if fields.is_empty() {
             // Objects without keys, or no object: a table has a column.
             fields.push(Vec::new());
@@ -206,6 +213,6 @@ impl Learner {
         let names = unique(&fields);
         let mut texts: Vec<bool> = columns.iter().map(|&column| nodes[column as usize].is_text).collect();
         texts.resize(names.len(), false);
-        Shape { nodes, names, texts, objects }
+        Shape { nodes, names, given, texts, objects }
     }
 }

@@ -143,6 +143,7 @@ impl ProfileWorker {
             RecordCounts { is_broken_off: true, .. } => "broken off",
             RecordCounts { is_open: true, .. } => "open quote",
             all if all.has_odd_quotes() => "odd quotes",
+            RecordCounts { nuls: 1.., .. } => "NUL bytes",
             _ => "whole",
         });
         rows.text(&schema_name(schema));

@@ -229,9 +229,9 @@ impl RecordHandler for Validate {
         self.whole(of, &mut file, all.records)?;
         self.workers.acquire().columns(&of.head.path, &columns(of))?;
         self.keys.name(&of.plan.named, of.plan.number, all.is_whole());
-        // Behind a quote that does not close all records are one value, and none of them was checked. What odd quotes make
-        // of a value was checked, not what it was meant to be.
-        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_quotes();
+        // Behind a quote that does not close all records are one value, and none of them was checked. What odd quotes or
+        // NUL bytes make of a value was checked, not what it was meant to be.
+        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_text();
         if is_unchecked {
             self.leave_unchecked();
         }

@@ -1,7 +1,7 @@
 //! The values of text that was written, as parsers of others read it: `csv-core` for CSV, `serde_json` for JSON Lines.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -127,7 +127,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 /// It cannot be read; the job was cancelled.
 pub fn jsonl(file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout, control: &Control) -> Result<Fingerprints> {
     let mut batch = Batch::new(columns.len(), layout, control);
-    let names = columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect();
+    let names = Names {
+        places: columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect(),
+        outer: columns.iter().flat_map(|column| outer(&column.name)).collect(),
+    };
     let (mut input, mut line, mut row) = (open(file), Vec::new(), Vec::new());
     while input.read_until(b'\n', &mut line).map_err(failed)? > 0 {
         row.clear();
@@ -141,24 +144,40 @@ pub fn jsonl(file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout, contr
     batch.end()
 }
 
+/// What the columns are called.
+struct Names<'a> {
+    /// Where they are.
+    places: HashMap<&'a str, usize>,
+    /// Names of objects that have columns in them; one may be a column as well, where other records have no object.
+    outer: HashSet<&'a str>,
+}
+
+/// The names of objects in which a column of this name may be.
+fn outer(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('.').map(|(at, _)| &name[..at])
+}
+
 /// The values of an object by their names, of objects in it by both: `outer.inner`.
 fn values(
     object: &Object<'_>,
     outer: &str,
     columns: &[&TargetColumn],
-    names: &HashMap<&str, usize>,
+    names: &Names<'_>,
     row: &mut [u64],
 ) -> serde_json::Result<()> {
     for (key, value) in &object.0 {
         let name = if outer.is_empty() { Cow::Borrowed(key) } else { Cow::Owned(format!("{outer}.{key}")) };
-        match names.get(name.as_str()) {
-            Some(&place) => row[place] = token(columns[place], value.get()),
-            None if value.get().starts_with('{') => {
+        let inner = value.get().strip_prefix('{').filter(|inner| !inner.trim_start().starts_with('}'));
+        match names.places.get(name.as_str()) {
+            Some(&place) if inner.is_none() || !names.outer.contains(name.as_str()) => {
+                row[place] = token(columns[place], value.get())
+            }
+            _ if inner.is_some() => {
                 values(&serde_json::from_str(value.get())?, &name, columns, names, row)?;
             }
-            None if value.get() == "null" => {}
+            _ if value.get() == "null" => {}
             // A value that no column has.
-            None => row[0] = row[0].wrapping_add(unreadable(value.get())),
+            _ => row[0] = row[0].wrapping_add(unreadable(value.get())),
         }
     }
     Ok(())

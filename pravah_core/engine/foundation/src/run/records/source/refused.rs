@@ -1,0 +1,69 @@
+//! Files that hold no records, whatever they are called.
+
+use super::{Format, KnownFormat, RecordHandler, Source};
+use crate::base::issue::IssueKind;
+use crate::io::claims::{Claim, other_text};
+use crate::tabular::text;
+use crate::tabular::text::ChosenEncoding;
+
+impl<T: RecordHandler> Source<T> {
+    /// A file whose name says that it is packed, and which begins as none that is, holds no text, whatever it looks like.
+    pub(super) fn is_no_stream(&mut self, start: &[u8]) -> bool {
+        let Some(claim) = Claim::of(&self.origin.path).filter(|_| self.origin.codec.is_none()) else { return false };
+        let kind = if claim.is_unknown_here() { IssueKind::Unsupported } else { IssueKind::Malformed };
+        self.shared.control.issue("read", &self.origin.path, kind, claim.broken(start));
+        self.ended = true;
+        true
+    }
+
+    /// The mark of UTF-32 begins as that of UTF-16 does.
+    pub(super) fn is_utf_32(&mut self, start: &[u8]) -> bool {
+        let is_marked = start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]);
+        if self.shared.options.encoding != ChosenEncoding::AUTO || !is_marked {
+            return false;
+        }
+        let message = "is text in UTF-32, which is not supported; save it in UTF-8".to_owned();
+        self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
+        self.ended = true;
+        true
+    }
+
+    /// Bytes that are text in no encoding hold no records, whatever they are divided by.
+    pub(super) fn is_no_text(&mut self, start: &[u8]) -> bool {
+        if self.shared.options.encoding != ChosenEncoding::AUTO || !text::is_binary(start) {
+            return false;
+        }
+        let message = "holds binary data, no table; if it is text in another encoding, choose that in the options";
+        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message.to_owned());
+        self.ended = true;
+        true
+    }
+
+    /// An HTML page that is called a table holds no records, although its lines could be cut at commas.
+    pub(super) fn is_other_text(&mut self, start: &[u8]) -> bool {
+        let is_found = self.shared.options.finds_delimiter();
+        let format = Format::of(&self.origin.path, start);
+        let Some(what) = other_text(start).filter(|_| is_found && format == Format::Delimited) else { return false };
+        let message = format!("looks like {what}, no table; to read it as one all the same, set its delimiter");
+        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
+        self.ended = true;
+        true
+    }
+
+    /// A table is not read from its beginning to its end.
+    pub(super) fn is_table(&mut self, start: &[u8]) -> bool {
+        let format = Format::of(&self.origin.path, start);
+        if format.is_text() {
+            return false;
+        }
+        self.ended = true;
+        if self.origin.codec.is_some() {
+            let message =
+                format!("is a compressed {} file, which is not supported; decompress it first", format.name());
+            self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
+        } else {
+            self.known = Some(KnownFormat::Table(format));
+        }
+        true
+    }
+}
