@@ -243,6 +243,7 @@ OPERATION = Operation(
                     "in_source": True,
                     "unproven_files": 0,
                     "unproven_file_systems": [],
+                    "mount_points": 0,
                 },
             },
         ),

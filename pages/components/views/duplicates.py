@@ -85,6 +85,8 @@ def _unknown(summary: Mapping[str, Any]) -> str:
         systems = ", ".join(found["unproven_file_systems"])
         copies = text.count(unproven, "file has its copy", "files have their copies")
         why.append(f"{copies} only on a file system that may depend on the source ({systems})")
+    if points := found.get("mount_points", 0):
+        why.append(f"files may be hidden below {text.count(points, 'mount point', 'mount points')} in the source")
     if not summary["files"]:
         why.append("no file was looked at")
     return (

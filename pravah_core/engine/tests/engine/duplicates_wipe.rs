@@ -381,3 +381,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_mount_in_the_source_may_hide_is_not_known() {
+    let tree = Tree::new();
+    tree.file("a", "content").file("under/hidden", "never seen");
+    let reference = tree.beside("reference");
+    for (number, (mount, expected, points)) in [
+        ("cp \"$1/a\" \"$2\"; mount -t tmpfs t \"$1/under\"", "unknown", 1),
+        // What it hides is known where nothing is mounted any more.
+        ("cp -r \"$1\"/* \"$2\"", "yes", 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let job = wipe(&tree).output("directory", tree.beside(&format!("job-{number}")).to_str().unwrap());
+        let Some(outcome) = run_mounted(&job, mount, &tree.path(), &reference) else { return };
+        let outcome: Value = serde_json::from_str(&outcome).unwrap();
+        let figures = &outcome["results"][0]["summary"]["reference"];
+        assert_eq!((&figures["safe_to_wipe"], &figures["mount_points"]), (&json!(expected), &json!(points)), "{mount}");
+    }
+}

@@ -3,6 +3,7 @@
 //! Only what the kernel tells proves that: blocks or memory of its own, or another machine. A file system that shows
 //! what another one holds (overlay, FUSE, a share of a host, a network mount of this very machine) proves nothing.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, UdpSocket};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -119,6 +120,15 @@ pub fn other_names(path: &Path) -> Vec<PathBuf> {
     let names = others.filter_map(|other| Some(other.point.join(place.strip_prefix(&other.root).ok()?)));
     // Another mount may hide it there.
     names.filter(|name| name != path && inode(name) == Some(own)).collect()
+}
+
+/// Directories below the one at a real `path` on which something is mounted: what they hold themselves is hidden.
+pub fn points_below(path: &Path) -> usize {
+    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let points: HashSet<PathBuf> =
+        mounts.split(|&byte| byte == b'\n').filter_map(Mount::read).map(|mount| mount.point).collect();
+    // What is mounted on a file has no place for more.
+    points.iter().filter(|point| *point != path && point.starts_with(path) && point.is_dir()).count()
 }
 
 fn mount_id(path: &Path) -> Option<u64> {

@@ -14,13 +14,45 @@ use crate::tabular::pages::LONGEST_ROW_BYTES;
 /// What a value of a fixed width takes as text, about.
 const VALUE_BYTES: usize = 16;
 
-/// The batch in parts of at most `rows` rows, and of about `most` bytes of text where a row has no more. An error, in
-/// words, in the place of a row that is too long.
+/// Rows that come to more than so many times the size of their file, and to more than so many bytes, are not read on:
+/// real tables come to less than 100 times, also where most values are alike, and a few hundred bytes may claim terabytes.
+const MOST_TIMES: u64 = 10_000;
+const MOST_BYTES: u64 = 4 << 30;
+
+/// What the rows of a file come to so far.
+#[derive(Debug)]
+pub struct Weighed {
+    limit: u64,
+    bytes: u64,
+}
+
+impl Weighed {
+    /// Of a file of `size` bytes.
+    pub fn new(size: u64) -> Self {
+        Self { limit: size.saturating_mul(MOST_TIMES).max(MOST_BYTES), bytes: 0 }
+    }
+
+    /// Add what some rows weigh.
+    ///
+    /// # Errors
+    /// In words: it is too much.
+    pub fn add(&mut self, bytes: usize) -> std::result::Result<(), String> {
+        self.bytes = self.bytes.saturating_add(bytes as u64);
+        if self.bytes <= self.limit {
+            return Ok(());
+        }
+        let limit = self.limit;
+        Err(format!("its rows come to more than {limit} bytes of text, far more than its size allows; it was not read"))
+    }
+}
+
+/// The batch in parts of at most `rows` rows, and of about `most` bytes of text where a row has no more, each with these
+/// bytes. An error, in words, in the place of a row that is too long.
 pub fn parts(
     batch: RecordBatch,
     rows: usize,
     most: usize,
-) -> impl Iterator<Item = std::result::Result<RecordBatch, String>> {
+) -> impl Iterator<Item = std::result::Result<(RecordBatch, usize), String>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let mut length = rows.min(batch.num_rows() - at);
@@ -35,7 +67,7 @@ pub fn parts(
             }
             if length == 1 || bytes <= most {
                 at += length;
-                return Some(Ok(part));
+                return Some(Ok((part, bytes)));
             }
             length = length.div_ceil(2);
         }
@@ -120,4 +152,19 @@ fn runs<R: RunEndIndexType>(array: &RunArray<R>) -> usize {
         at = run_end;
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_may_come_to_many_times_the_size_of_their_file_and_to_what_hurts_nobody() {
+        for (size, most) in [(592, MOST_BYTES), (1 << 20, MOST_TIMES << 20)] {
+            let mut weighed = Weighed::new(size);
+            assert_eq!((weighed.add(most as usize), weighed.add(0)), (Ok(()), Ok(())));
+            assert!(weighed.add(1).unwrap_err().contains("more than"));
+            assert!(weighed.add(usize::MAX).is_err());
+        }
+    }
 }

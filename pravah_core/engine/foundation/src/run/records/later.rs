@@ -25,7 +25,7 @@ use crate::run::context::Context;
 use crate::tabular::json::Shape;
 use crate::tabular::text::Encoding;
 use crate::tabular::values::ValueType;
-use crate::tabular::weight;
+use crate::tabular::weight::{self, Weighed};
 use crate::tabular::xml::XmlShape;
 
 /// The name of the stage in which they are read.
@@ -136,7 +136,7 @@ impl<T: RecordHandler> Shared<T> {
         file: &File,
         begun: &mut Option<Begun<T>>,
     ) -> Result<()> {
-        let path = origin.path.clone();
+        let (path, mut weighed) = (origin.path.clone(), Weighed::new(origin.size));
         let failed = |(kind, message): (IssueKind, String)| {
             self.control.issue("read", &path, kind, message);
             Ok(())
@@ -163,6 +163,7 @@ impl<T: RecordHandler> Shared<T> {
             let mut batches = Batches::open(format, copy()?, rows_of_chunk, &self.directory).map_err(stop)?;
             while let Some(batch) = batches.next().map_err(stop)? {
                 for part in weight::parts(batch, rows_of_chunk, most) {
+                    let part = part.and_then(|(part, bytes)| weighed.add(bytes).map(|()| part));
                     let part = part.map_err(|message| Stop::Issue(IssueKind::TooLarge, message))?;
                     self.control.check()?;
                     give(self, &work, index, Piece::Rows(part, Arc::clone(&batches.leaves)))?;
@@ -206,7 +207,7 @@ fn first(
     let (columns, schema) = (batches.leaves.columns(), batches.schema());
     let Some(batch) = batches.next()? else { return Ok((0, columns, schema)) };
     let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns, schema)) };
-    let part = part.map_err(|message| (IssueKind::TooLarge, message))?;
+    let (part, _) = part.map_err(|message| (IssueKind::TooLarge, message))?;
     let (rows, _) = batches.leaves.text(&part, FIRST_BYTES, start).map_err(malformed)?;
     Ok((rows, columns, schema))
 }

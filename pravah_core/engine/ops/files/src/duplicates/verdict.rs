@@ -13,6 +13,7 @@ use super::Duplicates;
 use super::apart::Wipe;
 use super::tables::{GroupTable, UNIQUE, extension};
 use pravah_foundation::base::error::Result;
+use pravah_foundation::source::mounts;
 use pravah_foundation::store::sink::Staged;
 
 /// What is known of a candidate.
@@ -90,6 +91,8 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
     let others: u64 = source().map(|folder| folder.others).sum();
     let unseen = source().any(|folder| folder.incomplete);
     let issues = job.context.control.issues().count();
+    // Files that were there before something was mounted over them go with the disk, and nobody sees them.
+    let mount_points = job.context.root.path.canonicalize().map_or(0, |path| mounts::points_below(&path));
     let (inside, outside) = (!job.roots.inside().is_empty(), !job.roots.outside().is_empty());
     // What was left out of a reference may be the copy that was not found.
     let is_sure =
@@ -100,7 +103,7 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
         || files > 0
         || unseen
         || left_out + others + not_compared + issues > 0
-        || unproven > 0
+        || unproven + mount_points > 0
         || inside
     {
         "unknown"
@@ -117,6 +120,7 @@ pub fn write(job: &Duplicates) -> Result<(Staged, Value)> {
         "in_source": inside,
         "unproven_files": unproven,
         "unproven_file_systems": wipe.views.take(),
+        "mount_points": mount_points,
     });
     Ok((table.stage()?, figures))
 }

@@ -200,7 +200,7 @@ fn those_of(batch: &RecordBatch, taken: &Paths) -> std::result::Result<Vec<Recor
     let paths = paths(batch).ok_or("it has no paths")?;
     let is_taken: BooleanArray = paths.map(|path| Some(taken.contains(path))).collect();
     let rows = filter_record_batch(batch, &is_taken).map_err(|error| error.to_string())?;
-    weight::parts(rows, COPIED_ROWS, COPIED_BYTES).map(|part| written_out(&part?)).collect()
+    weight::parts(rows, COPIED_ROWS, COPIED_BYTES).map(|part| written_out(&part?.0)).collect()
 }
 
 /// Rows of views as the table has them.
