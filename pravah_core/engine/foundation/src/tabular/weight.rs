@@ -11,6 +11,8 @@ use arrow_schema::DataType;
 
 use crate::tabular::pages::LONGEST_ROW_BYTES;
 
+/// Rows of more bytes are few in a part.
+const LONG_ROW_BYTES: usize = 1 << 20;
 /// What a value of a fixed width takes as text, about.
 const VALUE_BYTES: usize = 16;
 
@@ -65,6 +67,8 @@ pub fn parts(
             if length == 1 && bytes > LONGEST_ROW_BYTES {
                 return Some(Err(format!("a row is longer than {LONGEST_ROW_BYTES} bytes; it was not read")));
             }
+            // Of long rows each is in memory several times while it is worked on, and several parts are at a time.
+            let most = if bytes / length > LONG_ROW_BYTES { most / 4 } else { most };
             if length == 1 || bytes <= most {
                 at += length;
                 return Some(Ok((part, bytes)));

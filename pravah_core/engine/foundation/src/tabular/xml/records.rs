@@ -105,7 +105,7 @@ impl XmlRecords {
             ));
         }
         if *blanks > 0 {
-            notes.push(format!("{blanks} records hold no value; they were read as empty texts"));
+            notes.push(format!("{blanks} records hold no value: their columns are empty"));
         }
         notes
     }
