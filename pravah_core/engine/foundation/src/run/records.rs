@@ -172,6 +172,8 @@ pub struct RecordCounts {
     pub ragged: u64,
     /// The first of them: its number, from 1, and its fields.
     pub first_ragged: Option<(u64, u32)>,
+    /// What is wrong with it where it is JSON, in words.
+    pub first_fault: Option<String>,
     /// Lines before the table, after it, and comments in it: no records.
     pub preamble: u64,
     /// See there.
@@ -250,6 +252,7 @@ impl RecordCounts {
     }
 
     fn add(&mut self, next: &Self) {
+        self.first_fault = self.first_fault.take().or_else(|| next.first_fault.clone());
         self.first_ragged =
             self.first_ragged.or_else(|| next.first_ragged.map(|(record, fields)| (record + self.records, fields)));
         self.first_stray = self.first_stray.or_else(|| next.first_stray.map(|line| line + self.lines));

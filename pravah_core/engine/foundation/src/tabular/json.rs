@@ -22,6 +22,15 @@ const MOST_DEPTH: usize = 16;
 /// Instead of the number of its fields: a record is no object whose keys are known.
 pub const NO_OBJECT: u32 = 0;
 
+/// What is wrong with a value that is no object whose keys are known, in words.
+pub fn fault(value: &[u8]) -> String {
+    match serde_json::from_slice::<serde::de::IgnoredAny>(value) {
+        Err(error) => format!("is no JSON, {}", error.to_string().replace(" at line 1 column ", " at byte ")),
+        Ok(_) if !value.trim_ascii_start().starts_with(b"{") => "is JSON, but no object".to_owned(),
+        Ok(_) => "has a key twice, or is too deep".to_owned(),
+    }
+}
+
 /// What stands between two quotes, in `buffer` where it holds escapes. A half of a surrogate pair stays as it is
 /// written: it is no character.
 pub fn unescaped<'a>(inner: &'a [u8], buffer: &'a mut Vec<u8>) -> &'a [u8] {
@@ -196,6 +205,20 @@ mod tests {
             ("\\ud83d\\u0041\\udc00", "\\ud83dA\\udc00"),
         ] {
             assert_eq!(unescaped(inner.as_bytes(), &mut buffer), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_value_is_said() {
+        for (value, part) in [
+            ("[1]", "is JSON, but no object"),
+            ("{\"a\":1,\"a\":2}", "has a key twice"),
+            ("{\"a\":01}", "is no JSON, invalid number at byte 7"),
+            ("{\"a\":\"x\ty\"}", "control character"),
+            ("{\"a\":1} // why", "trailing characters at byte 9"),
+            ("{\"a\":", "EOF"),
+        ] {
+            assert!(fault(value.as_bytes()).contains(part), "{value}: {}", fault(value.as_bytes()));
         }
     }
 }

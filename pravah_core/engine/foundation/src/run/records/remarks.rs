@@ -14,7 +14,9 @@ pub(super) fn remarks(head: &Head, counts: &RecordCounts) -> Vec<String> {
         let (ragged, records) = (counts.ragged, counts.records);
         issue(match head.format {
             Format::JsonLines | Format::Json => format!(
-                "{ragged} of {records} values are not JSON objects, or have a duplicate key; the first is record {record}"
+                "{ragged} of {records} values are not JSON objects, or have a duplicate key; the first is record \
+                 {record}, which {}",
+                counts.first_fault.as_deref().unwrap_or("is none")
             ),
             _ => format!(
                 "{ragged} of {records} records have another number of fields than the {} columns; the first is record \

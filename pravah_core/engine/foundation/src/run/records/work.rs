@@ -20,6 +20,7 @@ use crate::base::meta;
 use crate::base::meta::Meta;
 use crate::base::paths;
 use crate::base::sync::lock;
+use crate::tabular::json;
 use crate::tabular::split::Split;
 use crate::tabular::text::Odd;
 
@@ -192,6 +193,10 @@ impl<T: RecordHandler> Work<T> {
         let mut split = Split::default();
         while splitter.next(&mut split) {
             if let Some(&(record, fields)) = split.ragged().first() {
+                if self.head.shape.is_some() && counts.ragged == 0 {
+                    let (start, end) = split.record(record as usize);
+                    counts.first_fault = Some(json::fault(&records[start..end]));
+                }
                 counts.first_ragged = counts.first_ragged.or(Some((counts.records + u64::from(record) + 1, fields)));
                 counts.ragged += split.ragged().len() as u64;
             }
