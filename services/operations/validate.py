@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
+
+import pydantic
 
 from services.operations._spec import (
     REUSED,
@@ -35,6 +38,10 @@ _PACKAGE = (
     '{"name": "amount", "type": "number"}]}}, {"name": "customers", "schema": {"fields": [{"name": "id"}, '
     '{"name": "name"}]}}]}'
 )
+
+
+RuleText = Annotated[str, pydantic.Field(min_length=1, max_length=2000, pattern=r"^[^\u0000]+$")]
+"""A rule across columns; the engine reads its expression."""
 
 
 class ExtraColumns(StrEnum):
@@ -71,6 +78,18 @@ class ValidateOptions(ReadOptions):
         ExtraColumns.ERROR,
         title="Extra columns",
         description="Whether a column that is not in the schema is an error.",
+    )
+    rules: list[RuleText] = field(
+        [],
+        title="Rules",
+        description="Rules across columns, one a line, each as name: expression or name: expression when condition. "
+        "The language of expressions is CEL: ends >= starts, price * count == total, status in ['open', 'done']. A "
+        "record that breaks a rule is a bad record. A record that lacks a value is not decided, and counted. "
+        "Aggregates are about all records of a dataset: sum(amount) > 0, max(created) > now - duration('24h'), "
+        "count() >= 0.5 * last_result.records, where the last result is the baseline of the job.",
+        widget="verbatim",
+        placeholder="order: ends >= starts",
+        max_length=100,
     )
     destination: Text | None = destination(
         "New or empty directory for the good and the bad records (quarantine) of each file. Without one, nothing is "
@@ -110,9 +129,9 @@ _RULE = words(
     "rule",
     "type, required, unique, foreign_key, minimum, maximum, min_length, max_length, pattern, enum, encoding; fields: "
     "too many or too few fields; missing_column, extra_column and records: the whole file; quotes: a "
-    "quote that is not around the whole value",
+    "quote that is not around the whole value; or the name of a rule across columns",
 )
-_COLUMN = words("column", "The column, or the columns of a key; null: the whole record or file")
+_COLUMN = words("column", "The column, or the columns of a key or rule; null: the whole record or file")
 
 OPERATION = Operation(
     name="validate",
@@ -162,7 +181,7 @@ OPERATION = Operation(
                 *record_columns(),
                 _COLUMN,
                 _RULE,
-                words("value", "The value, or the values of a key, at most 256 bytes"),
+                words("value", "The value, or the values of a key or rule, at most 256 bytes"),
                 words("expected", "What the rule requires"),
             ),
         ),
@@ -175,6 +194,39 @@ OPERATION = Operation(
                 integer("position", "columns", "Position in the file, counted from 1"),
                 words("type", "Required type of the values; any: no required type"),
                 words("rules", "Other rules for the values"),
+            ),
+        ),
+        Table(
+            name="rules",
+            title="Rules across columns",
+            columns=(
+                *path_columns(),
+                words("rule", "Name of the rule"),
+                words("expression", "What each record has to meet"),
+                integer("records", "records", "Number of records"),
+                integer("broken_records", "records", "Records for which the expression is false"),
+                integer(
+                    "undecided_records",
+                    "records",
+                    "Records that were not decided: a value is missing, or the reason is given",
+                ),
+                integer("first_broken", "records", "The first broken record, counted from 1"),
+                integer("first_undecided", "records", "The first record that was not decided, counted from 1"),
+                words("reason", "Why it was not decided; null: a value is missing"),
+            ),
+        ),
+        Table(
+            name="dataset_rules",
+            title="Rules about all records",
+            columns=(
+                words("dataset", "The dataset: the files of a schema, or files with similar columns"),
+                integer("files", "files", "Number of files"),
+                integer("records", "records", "Number of records"),
+                words("rule", "Name of the rule"),
+                words("expression", "What all records together have to meet"),
+                words("verdict", "kept, broken or undecided"),
+                words("values", "Values of the aggregates"),
+                words("reason", "Why it was not decided; null: a value is missing"),
             ),
         ),
         partials("Results of the file, in a private format"),
@@ -194,12 +246,14 @@ OPERATION = Operation(
         Figure(key="bad_records", title="Bad records"),
         Figure(key="errors", title="Errors"),
         Figure(key="listed_errors", title="Listed errors"),
+        Figure(key="undecided", title="Not decided by rules"),
+        Figure(key="dataset_rules.broken", title="Broken rules about all records"),
         Figure(key="partial", title="Partial"),
         Figure(key="destination", title="Written to", optional=True),
     ),
     cost="O(bytes) reading and checking; files that violate a key are read twice. Memory: a few MiB for each thread "
     "and 16 MiB for keys; more keys are stored on disk, 24 bytes a value",
-    baseline_tables=("partials",),
+    baseline_tables=("partials", "dataset_rules"),
     examples=(
         Example(
             title="Check records against a Table Schema",
@@ -233,6 +287,31 @@ OPERATION = Operation(
                 "errors": 2,
                 "rules": {"unique": 1, "foreign_key": 1},
                 "partial": False,
+            },
+        ),
+        Example(
+            title="Rules across columns",
+            files={
+                "stays.csv": b"guest,starts,ends,nights,price\n"
+                b"Ada,2024-03-01,2024-03-03,2,80.10\nBen,2024-03-09,2024-03-02,1,75\nEve,2024-03-05,,1,0\n"
+            },
+            options={"rules": ["order: ends >= starts", "paid: price > 0 when nights > 0"]},
+            expect={
+                "verdict": "invalid",
+                "bad_records": 2,
+                "errors": 2,
+                "rules": {"order": 1, "paid": 1},
+                "undecided": 1,
+            },
+        ),
+        Example(
+            title="Rules about all records",
+            files={"sales_1.csv": b"id,amount\n1,0.1\n2,0.2\n", "sales_2.csv": b"id,amount\n3,-0.3\n"},
+            options={"rules": ["turnover: sum(amount) > 0", "three: count() == 3 && max(id) == 3"]},
+            expect={
+                "verdict": "invalid",
+                "errors": 0,
+                "dataset_rules": {"kept": 1, "broken": 1, "undecided": 0},
             },
         ),
         Example(

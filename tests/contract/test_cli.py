@@ -213,6 +213,7 @@ def _requests() -> list[JobRequest]:
         "schema_file": "/data/schema, of prices.json",
         "schema_text": '{"fields": []}',
         "extra_columns": "allow",
+        "rules": ["order: ends >= starts when a, b != 'x'", "a > 1"],
         "min_records": 1,
         "max_records": 1000,
         "max_errors": 10,

@@ -158,6 +158,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     ("convert", {"column_types": ["=text"]}),
     ("convert", {"formats": ["day=%d.%m.%Y"]}),
     ("validate", {"formats": ["=date:%d.%m.%Y"]}),
+    ("validate", {"rules": [""]}),
     ("convert", {"level": 0}),
     ("convert", {"to": "xlsx"}),
     ("convert", {"row_group_bytes": 1000}),

@@ -296,6 +296,19 @@ def test_validate_says_what_could_not_be_checked(open_page: Open, run_job: RunJo
     assert not app.success
 
 
+def test_validate_shows_rules_across_columns(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:
+    root = tree({"a.csv": b"a,b\n1,2\n2,1\n,3\n", "b.csv": b"a,b\n5,4\n", "c.csv": b"x\n1\n"})
+    app = open_page("job", id=str(run_job("validate", root, rules=["order: a <= b"]).id))
+    assert "Rules across columns" in [one.value for one in app.subheader]
+    [row] = next(one.value for one in app.dataframe if "expression" in one.value.columns).to_dict("records")
+    assert (row["rule"], row["files"], row["broken"], row["undecided"]) == ("order", "2", "2", "1")
+    assert row["first"] == "a.csv, record 2"
+    whole = open_page("job", id=str(run_job("validate", root, rules=["few: count() < 2"]).id))
+    assert "**Invalid.** All records together break a rule." in whole.error[0].value
+    found = next(one.value for one in whole.dataframe if "values" in one.value.columns).to_dict("records")
+    assert [(one["verdict"], one["values"]) for one in found] == [("broken", "count() = 4"), ("kept", "count() = 1")]
+
+
 def test_validate_says_raise_the_limit_only_where_it_was_reached(
     open_page: Open, run_job: RunJob, tree: TreeBuilder
 ) -> None:

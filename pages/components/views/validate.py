@@ -12,6 +12,7 @@ import streamlit as st
 from pages.base import text
 from pages.components import draft, grid, linked, reused, table_link
 from pages.components.charts import bars
+from pages.components.views import validate_rules
 from services import bootstrap, operations
 from services.base import units
 from services.models import results
@@ -26,7 +27,8 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     """Show the verdict and figures, where the errors are, the first of them, and the schema."""
     found = job.result("validate")
     summary = found["summary"]
-    _verdict(summary)
+    has_rules = bool(found["options"].get("rules"))
+    _verdict(summary, has_rules)
     if summary["errors"] > summary["listed_errors"]:
         st.warning(f"**Partial.** {_unlisted(summary, found['options'])}", icon=":material/content_cut:")
     elif summary["partial"] and summary["errors"]:
@@ -41,23 +43,28 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         st.metric("Errors", units.format_count(summary["errors"]))
     if summary["destination"]:
         st.markdown(f"Good and bad records are in {text.code(summary['destination'])}.")
+    if has_rules:
+        validate_rules.show(services, job, summary)
     if summary["errors"]:
         _errors(services, job)
     _schema(services, job, summary)
 
 
-def _verdict(summary: Mapping[str, Any]) -> None:
+def _verdict(summary: Mapping[str, Any], has_rules: bool) -> None:
     by = "the schema" if summary["schema"] == "given" else "the schema inferred from the first records of each file"
+    by += " or a rule" if has_rules else ""
     if not summary["files"] and summary["unread_files"]:
         st.warning(f"**Nothing was checked.** {_unchecked(summary)}", icon=":material/unpublished:")
     elif not summary["files"]:
         st.info("No file was read. Choose **Files: all** to read files with any name.", icon=":material/block:")
     elif summary["errors"]:
         st.error(f"**Invalid.** Some records violate {by}.", icon=":material/cancel:")
+    elif summary["verdict"] == "invalid":
+        st.error("**Invalid.** All records together break a rule.", icon=":material/cancel:")
     elif summary["verdict"] == "partial":
         st.warning(f"**Partial.** No record violates {by}, but {_unchecked(summary)}", icon=":material/unpublished:")
     else:
-        st.success(f"**Valid.** All records match {by}.", icon=":material/check_circle:")
+        st.success(f"**Valid.** All records match {by.replace(' or ', ' and ')}.", icon=":material/check_circle:")
 
 
 def _unlisted(summary: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import random
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from services import bootstrap
 from services.base import errors
-from services.models.jobs import Source
+from services.models.jobs import JobView, Source
 from tests.asking import one_job
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob
@@ -86,6 +87,20 @@ def test_a_schema_that_is_not_understood_is_refused(running: bootstrap.Services,
         running.jobs.submit(request)
 
 
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [("order: ends >= ", "character 1"), ("[1, 2].map(x, x) == a", "map"), ("sum(a) > b", "aggregate")],
+)
+def test_a_rule_that_is_no_expression_is_refused_before_the_start(
+    running: bootstrap.Services, tree: TreeBuilder, rule: str, told: str
+) -> None:
+    source = Source.of_path(tree({"a.csv": b"a\n1\n"}))
+    request = one_job(operation="validate", source=source, options={"rules": [rule]})
+    with pytest.raises(errors.InvalidOptionsError, match=told) as refused:
+        running.jobs.submit(request)
+    assert "rules" in str(refused.value)
+
+
 @pytest.mark.parametrize("limit", [1, 3])
 def test_a_limit_is_told_as_partial(run_job: RunJob, rows: Rows, tree: TreeBuilder, limit: int) -> None:
     root = tree({"a.csv": b"n\nx\ny\n"})
@@ -94,3 +109,45 @@ def test_a_limit_is_told_as_partial(run_job: RunJob, rows: Rows, tree: TreeBuild
     summary = job.result("validate")["summary"]
     assert (summary["errors"], summary["partial"]) == (2, limit == 1)
     assert len(rows(job, "errors")) == min(limit, 2)
+
+
+def test_rules_across_columns_are_those_of_decimal_arithmetic(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    made = random.Random(_SEED)
+    rule = "gross == net * (100 + tax) / 100 when kind == 'sale'"
+    records, wrong, missing = [], [], 0
+    for number in range(1, 501):
+        net, tax = made.randrange(10_000), made.choice([0, 7, 19])
+        gross = Decimal(net) * (100 + tax) / 10_000 + made.choice([Decimal(0), Decimal("0.01")])
+        kind = made.choice(["sale", "gift", ""])
+        records.append(f"{Decimal(net) / 100:f},{tax},{gross:f},{kind}")
+        if kind == "" and gross != Decimal(net) * (100 + tax) / 10_000:
+            missing += 1
+        elif kind == "sale" and gross != Decimal(net) * (100 + tax) / 10_000:
+            wrong.append(number)
+    source = tree({"a.csv": "\n".join(["net,tax,gross,kind", *records, ""]).encode()})
+    job = run_job("validate", source, options={"rules": [f"tax: {rule}"]})
+    summary = job.result("validate")["summary"]
+    assert (summary["rules"], summary["undecided"], summary["verdict"]) == ({"tax": len(wrong)}, missing, "invalid")
+    listed = rows(job, "errors")
+    assert sorted(row["record"] for row in listed) == wrong
+    assert {(row["rule"], row["column"], row["expected"]) for row in listed} == {("tax", "gross, net, tax, kind", rule)}
+
+
+def test_rules_about_all_records_know_the_last_result(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+    root = tree({"log_1.csv": b"n,x\n1,0.1\n2,0.2\n", "log_2.csv": b"n,x\n3,0.3\n"})
+    options = {"rules": ["grows: count() >= last_result.records", "sum: sum(x) == 0.6 && max(n) == 3"]}
+
+    def told(job: JobView) -> list[tuple[str, str, str]]:
+        return sorted((row["rule"], row["verdict"], row["values"]) for row in rows(job, "dataset_rules"))
+
+    first = run_job("validate", root, options=options)
+    assert first.result("validate")["summary"]["verdict"] == "valid"
+    total = ("sum", "kept", "max(n) = 3, sum(x) = 0.6")
+    assert told(first) == [("grows", "undecided", "count() = 3, last_result.records = null"), total]
+    again = run_job("validate", root, options=options, baseline=first.id)
+    assert again.result("validate")["summary"]["reused_files"] == 2
+    assert told(again) == [("grows", "kept", "count() = 3, last_result.records = 3"), total]
+    (root / "log_1.csv").write_bytes(b"n,x\n1,0.1\n")
+    less = run_job("validate", root, options=options, baseline=again.id)
+    assert told(less)[0] == ("grows", "broken", "count() = 2, last_result.records = 3")
+    assert less.result("validate")["summary"]["verdict"] == "invalid"

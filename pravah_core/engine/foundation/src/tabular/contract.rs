@@ -8,10 +8,13 @@ mod keys;
 mod package;
 mod parse;
 mod patterns;
+mod rule;
 
 pub use keys::{Key, Reference};
 pub use package::{Resource, described, parse_all};
 pub use parse::parse;
+pub use patterns::Budget as PatternBudget;
+pub use rule::Rule;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -60,87 +63,6 @@ pub struct Contract {
     pub keys: Vec<Key>,
     /// Texts that stand for no value, when it names them.
     pub null_values: Option<Vec<String>>,
-}
-
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Rule {
-    /// The record has another number of fields than the file has columns.
-    Fields,
-    /// Bytes are no UTF-8.
-    Encoding,
-    /// There is no value.
-    Required,
-    /// The value is of another type.
-    Type,
-    /// It is less than allowed.
-    Minimum,
-    /// It is greater than allowed.
-    Maximum,
-    /// It is too short.
-    MinLength,
-    /// It is too long.
-    MaxLength,
-    /// It does not match.
-    Pattern,
-    /// It is none of those allowed.
-    Values,
-    /// It was there before.
-    Unique,
-    /// It is not where it has to be, too.
-    ForeignKey,
-    /// The file lacks the column.
-    MissingColumn,
-    /// The schema lacks the column.
-    ExtraColumn,
-    /// The file has too few or too many records.
-    Records,
-    /// A quote is not around all of the value, or not doubled in it.
-    Quotes,
-}
-
-impl Rule {
-    /// All of them, in their order.
-    pub const ALL: [Self; 16] = [
-        Self::Fields,
-        Self::Encoding,
-        Self::Required,
-        Self::Type,
-        Self::Minimum,
-        Self::Maximum,
-        Self::MinLength,
-        Self::MaxLength,
-        Self::Pattern,
-        Self::Values,
-        Self::Unique,
-        Self::ForeignKey,
-        Self::MissingColumn,
-        Self::ExtraColumn,
-        Self::Records,
-        Self::Quotes,
-    ];
-
-    /// Its name in every output.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fields => "fields",
-            Self::Encoding => "encoding",
-            Self::Required => "required",
-            Self::Type => "type",
-            Self::Minimum => "minimum",
-            Self::Maximum => "maximum",
-            Self::MinLength => "min_length",
-            Self::MaxLength => "max_length",
-            Self::Pattern => "pattern",
-            Self::Values => "enum",
-            Self::Unique => "unique",
-            Self::ForeignKey => "foreign_key",
-            Self::MissingColumn => "missing_column",
-            Self::ExtraColumn => "extra_column",
-            Self::Records => "records",
-            Self::Quotes => "quotes",
-        }
-    }
 }
 
 impl Field {

@@ -11,32 +11,40 @@
 //! Cost: O(bytes) reading and checking, twice for files that break a key; memory: the chunks in work with their errors,
 //! and 16 MB for the keys of all files. More of them waits in temporary files, 24 bytes a value.
 
+mod across;
 mod again;
 mod chunk;
+mod datasets;
 mod file;
 mod kept;
 mod keys;
+mod last;
+mod options;
 mod parts;
 mod plan;
 mod rows;
+mod rules;
 mod sorter;
 mod tables;
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::across::tell_unused;
+use self::datasets::DatasetSums;
 use self::keys::Keys;
+use self::last::LastResults;
+use self::options::{CHUNK_BYTES, MOST_ERRORS, MOST_KEYS, formatted, parse};
+pub use self::options::{ExtraColumns, ValidateOptions};
 use self::plan::ValidationPlan;
+use self::rules::RuleSet;
 use self::tables::{ValidationTotals, ValidationWorker};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
-use pravah_foundation::base::regular::{self, Links};
 use pravah_foundation::io::destination::{self, Destination};
 use pravah_foundation::io::digest::{Algorithm, Reading};
 use pravah_foundation::run::context::Context;
@@ -52,86 +60,6 @@ use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
 use pravah_foundation::tabular::contract::{self, Contract, Resource};
 use pravah_foundation::tabular::datasets::ColumnLayout;
-use pravah_foundation::tabular::values::ValueType;
-
-/// What a column is that the schema does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExtraColumns {
-    /// An error of its file.
-    Error,
-    /// Nothing to look at.
-    Allow,
-}
-
-/// Options of validate.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ValidateOptions {
-    /// How files are read.
-    #[serde(flatten)]
-    pub read: ReadOptions,
-    /// A file with the schema; absolute.
-    pub schema_file: Option<String>,
-    /// The schema itself; goes before `schema_file`.
-    pub schema_text: Option<String>,
-    /// How the values of columns are written, each as `name=format`; goes before the schema.
-    pub formats: Vec<String>,
-    /// What a column is that the schema does not have.
-    pub extra_columns: ExtraColumns,
-    /// Records that a file has at least.
-    pub min_records: Option<u64>,
-    /// Records that a file has at most.
-    pub max_records: Option<u64>,
-    /// Errors that are listed.
-    pub max_errors: u64,
-    /// A new or empty directory for good and for bad records; none = they are not written.
-    pub destination: Option<PathBuf>,
-}
-
-impl Default for ValidateOptions {
-    fn default() -> Self {
-        Self {
-            read: ReadOptions::default(),
-            schema_file: None,
-            schema_text: None,
-            formats: Vec::new(),
-            extra_columns: ExtraColumns::Error,
-            min_records: None,
-            max_records: None,
-            max_errors: 1_000_000,
-            destination: None,
-        }
-    }
-}
-
-/// Far more than what is made of it, few enough that some of them fit into memory many times.
-const CHUNK_BYTES: usize = 4 << 20;
-const MOST_ERRORS: u64 = 1_000_000_000;
-/// Bytes of a schema.
-const MOST_SCHEMA: u64 = 16 << 20;
-/// A row of the sorter has 16 bits for its key.
-const MOST_KEYS: usize = 1 << 16;
-
-impl ValidateOptions {
-    /// The schema's text, with the option that gives it.
-    fn schema(&self) -> Result<Option<(&'static str, String)>> {
-        if let Some(text) = &self.schema_text {
-            return Ok(Some(("schema_text", text.clone())));
-        }
-        let Some(path) = &self.schema_file else { return Ok(None) };
-        let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
-        let content = regular::read(path.as_ref(), MOST_SCHEMA, Links::Follow);
-        let content = content.map_err(|error| failed(format!("cannot be read: {error}")))?;
-        let content = content.ok_or_else(|| failed("is larger than 16 MiB".into()))?;
-        let text = String::from_utf8(content).map_err(|error| failed(format!("is not valid UTF-8: {error}")))?;
-        Ok(Some(("schema_file", text)))
-    }
-}
-
-fn parse(option: &str, text: &str) -> Result<Vec<Resource>> {
-    contract::parse_all(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
-}
 
 impl Options for ValidateOptions {
     const TABLES: &'static [TableColumns] = tables::TABLES;
@@ -145,11 +73,12 @@ impl Options for ValidateOptions {
             return Err(EngineError::invalid("options.max_errors must be between 1 and 1,000,000,000"));
         }
         let formats = records::formats(&self.formats)?;
+        let mut schemas = Vec::new();
         if let Some(text) = &self.schema_text {
-            for resource in &mut parse("schema_text", text)? {
-                formatted(&mut resource.schema, &formats)?;
-            }
+            schemas = parse("schema_text", text)?;
+            schemas.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, &formats))?;
         }
+        options::rules(self, &schemas)?;
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
 
@@ -163,6 +92,7 @@ impl Options for ValidateOptions {
         let mut schemas = given.unwrap_or_default();
         let formats = records::formats(&self.formats)?;
         schemas.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, &formats))?;
+        let set = Arc::new(options::rules(self, &schemas)?);
         let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
         let of_schema = |schema: &Contract| schema.null_values.as_ref().map(|nulls| Nulls::new(nulls));
         let nulls = schemas.iter().map(|one| of_schema(&one.schema).unwrap_or_else(|| Nulls::of(&self.read)));
@@ -183,11 +113,15 @@ impl Options for ValidateOptions {
             nulls: if schemas.is_empty() { vec![Nulls::of(&self.read)] } else { nulls.collect() },
             layouts: schemas.iter().map(|one| layout(&one.schema)).collect(),
             owners,
-            workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark)),
+            workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark, &set)),
             listed: AtomicU64::new(0),
             is_partial: AtomicBool::new(false),
             is_unchecked: AtomicBool::new(false),
             keys: Keys::new(keys, &context),
+            applied: set.rules.iter().map(|_| AtomicBool::new(false)).collect(),
+            sums: Mutex::default(),
+            last: LastResults::read(&context, &set),
+            set,
             kept: AtomicU32::new(0),
             names: OnceLock::new(),
             inferred: Mutex::default(),
@@ -207,26 +141,6 @@ impl Options for ValidateOptions {
 
 fn layout(schema: &Contract) -> ColumnLayout {
     ColumnLayout::of(schema.fields.iter().map(|field| (field.name.as_str(), None)))
-}
-
-/// Give the fields of a schema the formats that are asked for.
-fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
-    for field in &mut contract.fields {
-        let Some(format) = formats.get(&field.name) else { continue };
-        match field.kind {
-            None | Some(ValueType::Text) => field.kind = Some(format.widest()),
-            Some(kind) if format.is_of(kind) => {}
-            Some(kind) => {
-                return Err(EngineError::invalid(format!(
-                    "options.formats: the column {:?} has the type {} in the schema, which {format} is not a format of",
-                    field.name,
-                    kind.as_str()
-                )));
-            }
-        }
-        field.format = Some(Arc::clone(format));
-    }
-    Ok(())
 }
 
 /// What all threads share.
@@ -250,6 +164,13 @@ struct Validate {
     /// A check could not be made.
     is_unchecked: AtomicBool,
     keys: Keys,
+    /// Rules across columns.
+    set: Arc<RuleSet>,
+    /// By rule: a file has columns of it.
+    applied: Vec<AtomicBool>,
+    /// Figures of all records, for rules about datasets.
+    sums: Mutex<DatasetSums>,
+    last: LastResults,
     /// Files whose good and bad records stay open.
     kept: AtomicU32,
     /// The names that good or bad records of more than one file would get.
@@ -341,6 +262,8 @@ impl Operation for ValidateOperation {
         let tables = shared.tables(wanted);
         let outside = shared.outside().collect::<Vec<_>>();
         let validate = shared.finish()?;
+        let unused = validate.unused();
+        let datasets = validate.tell_datasets()?;
         let (mut staged, mut sums) = (Vec::<Staged>::new(), ValidationTotals::default());
         for worker in validate.workers.into_inner() {
             let (tables, own) = worker.stage()?;
@@ -349,7 +272,9 @@ impl Operation for ValidateOperation {
         }
         // What could not be read has no verdict of its own; and where there was nothing, nothing is valid.
         let unread = tables.saturating_sub(sums.files);
-        let is_unchecked = unread > 0 || sums.files == 0 || validate.is_unchecked.load(Relaxed);
+        let is_unused = sums.files > 0 && tell_unused(&unused, &context.control);
+        let is_unchecked =
+            is_unused || datasets.is_unchecked || unread > 0 || sums.files == 0 || validate.is_unchecked.load(Relaxed);
         let is_partial = is_unchecked || validate.is_partial.load(Relaxed);
         let (table, key) = tables::PARTIAL;
         staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
@@ -367,7 +292,8 @@ impl Operation for ValidateOperation {
         };
         let text = serde_json::to_vec_pretty(&schema).map_err(|error| EngineError::internal(error.to_string()))?;
         let file = context.sink.write_file("schema.json", &text, "application/json")?;
-        let verdict = match (sums.errors, is_unchecked) {
+        datasets.add_to(&mut sums.rules);
+        let verdict = match (sums.errors + datasets.broken, is_unchecked) {
             (1.., _) => "invalid",
             (0, true) => "partial",
             (0, false) => "valid",
@@ -387,6 +313,8 @@ impl Operation for ValidateOperation {
             "bad_records": sums.bad,
             "errors": sums.errors,
             "listed_errors": sums.listed,
+            "undecided": sums.undecided,
+            "dataset_rules": datasets.summary(),
             "partial": is_partial,
             "rules": sums.rules,
             "destination": destination,

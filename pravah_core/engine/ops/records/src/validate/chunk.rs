@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::plan::{At, Role, Scope, ValidationPlan};
 use super::rows::{Hash, KeyValue, REFERENCED};
+use super::rules::{Figure, Fit, RecordValues, RuleSet, Tally, ValueReading};
 use super::sorter::KeyRow;
 use pravah_foundation::run::records::{Nulls, Records, lines};
 use pravah_foundation::tabular::contract::{Field, Rule};
@@ -39,6 +40,8 @@ pub struct Fault {
 pub struct ValidationRules<'a> {
     /// What the file is checked for.
     pub plan: &'a ValidationPlan,
+    /// Rules across columns.
+    pub set: &'a RuleSet,
     /// What is no value.
     pub nulls: &'a Nulls,
     /// How fields are quoted.
@@ -66,6 +69,10 @@ pub struct ValidatedChunk {
     pub counts: HashMap<(u32, Rule), (u64, u64)>,
     /// By record: it is bad.
     pub bad: Vec<bool>,
+    /// By rule across columns: what it does not decide.
+    pub tallies: Vec<Tally>,
+    /// By aggregate: what the records give to it.
+    pub figures: Vec<Figure>,
     /// The records with their line ends, and where each ends.
     pub text: Vec<u8>,
     /// See `text`.
@@ -74,6 +81,8 @@ pub struct ValidatedChunk {
     pub starts: Vec<(u64, u64)>,
     /// Up to the records that are taken.
     counted: Lines,
+    /// Values for rules across columns.
+    record: RecordValues,
 }
 
 /// Lines of a chunk, counted from one place to a later one.
@@ -116,6 +125,9 @@ impl ValidatedChunk {
             if let Some(field) = field {
                 self.column(records, column, field, rules, &mut buffer);
             }
+        }
+        if rules.plan.rules.is_some() {
+            self.across(records, rules);
         }
         if rules.plan.is_again {
             self.starts(records);
@@ -169,6 +181,39 @@ impl ValidatedChunk {
         }
     }
 
+    /// Rules across columns, record by record.
+    fn across(&mut self, records: Records<'_>, rules: ValidationRules<'_>) {
+        let Some(of_file) = rules.plan.rules.as_ref().filter(|rules| rules.is_evaluated) else { return };
+        let how =
+            ValueReading { rules: of_file, fields: &rules.plan.fields, nulls: rules.nulls, dialect: rules.dialect };
+        self.tallies.resize(rules.set.rules.len(), Tally::default());
+        self.figures.resize(rules.set.aggregates.len(), Figure::default());
+        let mut values = std::mem::take(&mut self.record);
+        for record in 0..records.split.len() {
+            values.read(records, record, how);
+            for &place in &of_file.aggregates {
+                let aggregate = &rules.set.aggregates[place];
+                if let Some(argument) = &aggregate.argument {
+                    self.figures[place].take(aggregate.function, argument.value(&values));
+                }
+            }
+            for (place, rule) in rules.set.rules.iter().enumerate() {
+                if rule.is_aggregate || of_file.fits[place] != Fit::Applies {
+                    continue;
+                }
+                match rule.node.holds(&values) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        let broken = Rule::Expression(place as u16);
+                        self.fault(records, record, RECORD, broken, Some(values.shown(&rule.columns).as_bytes()));
+                    }
+                    Err(why) => self.tallies[place].count(u64::from(records.first) + record as u64 + 1, why),
+                }
+            }
+        }
+        self.record = values;
+    }
+
     /// Values of keys, but for those of a column alone.
     fn keys(&mut self, records: Records<'_>, rules: ValidationRules<'_>, buffer: &mut Vec<u8>) {
         let ValidationRules { plan, nulls, dialect, .. } = rules;
@@ -218,8 +263,7 @@ impl ValidatedChunk {
 
     /// Bring the faults of these records into their order, and count lines up to each.
     fn order(&mut self, begun: usize, records: Records<'_>) {
-        self.faults[begun..]
-            .sort_unstable_by_key(|fault| (fault.record, fault.column.wrapping_add(1), fault.rule as u8));
+        self.faults[begun..].sort_unstable_by_key(|fault| (fault.record, fault.column.wrapping_add(1), fault.rule));
         for fault in &mut self.faults[begun..] {
             let start = fault.offset as usize - records.at;
             fault.line = (records.lines_at + self.counted.before(records.text, start)) as u32;

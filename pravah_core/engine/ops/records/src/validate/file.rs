@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::again::{Again, Pending};
 use super::chunk::{Fault, KEYS, RECORD, ValidatedChunk, ValidationRules};
+use super::datasets::FileSums;
 use super::kept::{Gathered, PendingFile, columns};
 use super::parts::SortedOutRecords;
 use super::plan::ValidationPlan;
 use super::rows::KeyValue;
+use super::rules::{Figure, Tally};
 use super::sorter::{KeyRow, KeySorter};
 use super::tables::{Counted, ErrorPlace, ListedError, Verdict};
 use super::{ExtraColumns, Validate};
@@ -23,6 +25,10 @@ const KEPT_PARTS: u32 = 64;
 /// A file while its chunks come.
 pub struct FileValidation {
     pub counts: BTreeMap<(u32, Rule), (u64, Option<u64>)>,
+    /// By rule across columns.
+    pub tallies: Vec<Tally>,
+    /// By aggregate.
+    pub figures: Vec<Figure>,
     pub bad: u64,
     pub listed: u64,
     pub parts: SortedOutRecords,
@@ -63,11 +69,16 @@ impl Validate {
         let expected = match (key, rule, field) {
             (Some(key), ..) => self.keys.all[usize::from(key)].expectation(),
             (_, Rule::Fields, _) => format!("{} fields", of.head.names.len()),
+            (_, Rule::Expression(place), _) => self.set.rules[usize::from(place)].text.clone(),
             (_, Rule::Quotes, _) => "quotes around the whole value, and doubled or escaped in it".to_owned(),
             (_, _, Some(field)) => field.expectation(rule),
             _ => String::new(),
         };
-        self.write(of, file, &ListedError { place, column: &self.name(of, column), rule, value, expected: &expected })
+        self.write(
+            of,
+            file,
+            &ListedError { place, column: &self.column(of, column, rule), rule, value, expected: &expected },
+        )
     }
 
     /// True when one error more may be listed.
@@ -88,6 +99,14 @@ impl Validate {
         let mut first = lock(&self.inferred);
         if first.as_ref().is_none_or(|(before, _)| path < &before[..]) {
             *first = Some((path.to_vec(), contract()));
+        }
+    }
+
+    /// The column that an error is of, or the columns.
+    fn column(&self, of: &Of<'_, Self>, column: u32, rule: Rule) -> String {
+        match rule {
+            Rule::Expression(place) => self.set.named_by(usize::from(place)),
+            _ => self.name(of, column),
         }
     }
 
@@ -157,6 +176,8 @@ impl RecordHandler for Validate {
         }
         let file = FileValidation {
             counts: BTreeMap::new(),
+            tallies: vec![Tally::default(); self.set.rules.len()],
+            figures: vec![Figure::default(); self.set.aggregates.len()],
             bad: 0,
             listed: 0,
             parts: SortedOutRecords::new(head),
@@ -178,6 +199,7 @@ impl RecordHandler for Validate {
     fn records(&self, of: &Of<'_, Self>, part: &mut ValidatedChunk, records: Records<'_>) -> Result<()> {
         let rules = ValidationRules {
             plan: of.plan,
+            set: &self.set,
             nulls: self.nulls_of(of.plan),
             dialect: &of.head.dialect(),
             keeps_records: self.destination.is_some() || of.plan.is_again,
@@ -200,6 +222,9 @@ impl RecordHandler for Validate {
         before: &RecordCounts,
     ) -> Result<()> {
         self.is_partial.fetch_or(part.is_cut, Relaxed);
+        file.tallies.iter_mut().zip(&part.tallies).for_each(|(sum, next)| sum.add(next, before.records));
+        let figures = file.figures.iter_mut().zip(std::mem::take(&mut part.figures)).zip(&self.set.aggregates);
+        figures.for_each(|((sum, next), aggregate)| sum.merge(aggregate.function, next));
         for ((column, rule), (errors, first)) in std::mem::take(&mut part.counts) {
             file.count(column, rule, errors, Some(before.records + first + 1));
         }
@@ -231,7 +256,8 @@ impl RecordHandler for Validate {
         self.keys.name(&of.plan.named, of.plan.number, all.is_whole());
         // Behind a quote that does not close all records are one value, and none of them was checked. What odd quotes or
         // NUL bytes make of a value was checked, not what it was meant to be.
-        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_text();
+        let is_undecided = self.tell_undecided(of, &mut file, all.records);
+        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_text() || is_undecided;
         if is_unchecked {
             self.leave_unchecked();
         }
@@ -240,7 +266,7 @@ impl RecordHandler for Validate {
             None => false,
         };
         let counted = |(&(column, rule), &(errors, first)): (&(u32, Rule), &(u64, Option<u64>))| Counted {
-            column: (column != RECORD).then(|| self.name(of, column)),
+            column: (column != RECORD || rule.is_expression()).then(|| self.column(of, column, rule)),
             rule,
             errors,
             first,
@@ -252,11 +278,22 @@ impl RecordHandler for Validate {
             records: all.records,
             bad: file.bad,
             listed: file.listed,
+            rules: self.rule_results(of, &file),
             counts: file.counts.iter().map(counted).collect(),
             is_reference: of.plan.is_reference,
             is_partial: is_unchecked,
         };
         let kept = PendingFile::of(of, &mut file, all);
+        if let Some(rules) = &of.plan.rules {
+            self.sum(FileSums {
+                path: &of.head.path,
+                schema: of.plan.dataset,
+                columns: &columns(of),
+                records: all.records,
+                fits: &rules.fits,
+                figures: std::mem::take(&mut file.figures),
+            });
+        }
         let refers: Vec<u16> = of.plan.refers().collect();
         if !is_broken && refers.is_empty() {
             self.publish(&of.head.path, Some(file.parts), all.is_whole())?;

@@ -5,8 +5,10 @@
 //! again, and so is one that keys tie to other files: its values are needed.
 
 use super::ValidateOptions;
+use super::datasets::FileSums;
 use super::file::FileValidation;
-use super::tables::{ColumnRules, Counted, ErrorPlace, ListedError, Verdict};
+use super::rules::{Figure, Fit, Tally};
+use super::tables::{ColumnRules, Counted, ErrorPlace, ListedError, RuleResult, Verdict};
 use super::{Validate, ValidationPlan};
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::Result;
@@ -18,7 +20,7 @@ use pravah_foundation::tabular::contract::{Contract, Field, Rule};
 use pravah_foundation::tabular::values::ValueType;
 
 /// How it is written; to be raised with every change of that.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// It is in memory while its file is read.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -54,7 +56,7 @@ impl Gathered {
     pub fn add(&mut self, error: &ListedError<'_>) -> bool {
         let ListedError { place, column, rule, value, expected } = *error;
         let out = &mut self.errors;
-        out.integer(rule as u64);
+        out.integer(rule.number());
         for number in [place.record, place.line, place.offset] {
             // None is 0.
             out.integer(number.map_or(0, |number| number + 1));
@@ -78,6 +80,8 @@ impl Gathered {
 pub struct PendingFile {
     gathered: Gathered,
     columns: Vec<ColumnRules>,
+    /// By aggregate.
+    figures: Vec<Figure>,
     state: FileState,
 }
 
@@ -85,7 +89,7 @@ impl PendingFile {
     /// Of a file's end; none when something of it has to be told again, or it is not known how it was.
     pub fn of(of: &Of<'_, Validate>, file: &mut FileValidation, all: &RecordCounts) -> Option<Self> {
         let (gathered, state) = (file.gathered.take()?, of.state?);
-        all.is_plain().then(|| Self { gathered, columns: columns(of), state })
+        all.is_plain().then(|| Self { gathered, columns: columns(of), figures: file.figures.clone(), state })
     }
 
     /// With what the second reading tells of it; none when it was another file then.
@@ -116,10 +120,18 @@ impl PendingFile {
         for Counted { column, rule, errors, first } in &verdict.counts {
             out.integer(u64::from(column.is_some()));
             out.bytes(column.as_deref().unwrap_or_default().as_bytes());
-            out.integer(*rule as u64);
+            out.integer(rule.number());
             out.integer(*errors);
             out.integer(first.map_or(0, |first| first + 1));
         }
+        out.integer(verdict.rules.len() as u64);
+        for RuleResult { place, undecided } in &verdict.rules {
+            out.integer((*place).into());
+            out.integer(undecided.nulls);
+            out.integer(undecided.first.unwrap_or(0));
+        }
+        out.integer(self.figures.len() as u64);
+        self.figures.iter().for_each(|figure| figure.write(&mut out));
         out.0.extend_from_slice(&errors.0);
         (out.0.len() <= *most).then_some((self.state, out.0))
     }
@@ -140,7 +152,7 @@ fn text<'a>(from: &mut Reader<'a>) -> Option<&'a str> {
 }
 
 fn rule(from: &mut Reader<'_>) -> Option<Rule> {
-    Rule::ALL.get(usize::try_from(from.integer()?).ok()?).copied()
+    Rule::of_number(from.integer()?)
 }
 
 fn errors<'a>(from: &mut Reader<'a>) -> Option<Vec<ListedError<'a>>> {
@@ -156,12 +168,11 @@ fn errors<'a>(from: &mut Reader<'a>) -> Option<Vec<ListedError<'a>>> {
     Some(errors)
 }
 
+/// What a file turned out to be, its columns, its aggregates and its errors.
+type Kept<'a> = (Verdict, Vec<ColumnRules>, Vec<Figure>, Vec<ListedError<'a>>);
+
 /// What [`PendingFile::encode`] wrote of the file at `path`.
-pub fn decode<'a>(
-    path: &[u8],
-    size: u64,
-    bytes: &'a [u8],
-) -> Option<(Verdict, Vec<ColumnRules>, Vec<ListedError<'a>>)> {
+pub fn decode<'a>(path: &[u8], size: u64, bytes: &'a [u8]) -> Option<Kept<'a>> {
     let mut from = Reader::new(bytes);
     let dataset = Some(text(&mut from)?.to_owned()).filter(|name| !name.is_empty());
     let (records, bad) = (from.integer()?, from.integer()?);
@@ -180,6 +191,13 @@ pub fn decode<'a>(
         let (rule, errors, first) = (rule(&mut from)?, from.integer()?, from.integer()?.checked_sub(1));
         counts.push(Counted { column, rule, errors, first });
     }
+    let mut rules = Vec::new();
+    for _ in 0..from.count()? {
+        let (place, nulls) = (u16::try_from(from.integer()?).ok()?, from.integer()?);
+        let first = Some(from.integer()?).filter(|first| *first > 0);
+        rules.push(RuleResult { place, undecided: Tally { nulls, first, ..Tally::default() } });
+    }
+    let figures = (0..from.count()?).map(|_| Figure::read(&mut from)).collect::<Option<Vec<_>>>()?;
     let errors = errors(&mut from)?;
     let verdict = Verdict {
         path: path.to_vec(),
@@ -189,19 +207,30 @@ pub fn decode<'a>(
         bad,
         listed: 0,
         counts,
+        rules,
         is_reference: false,
         is_partial: false,
     };
-    (verdict.errors() == errors.len() as u64).then_some((verdict, columns, errors))
+    (verdict.errors() == errors.len() as u64).then_some((verdict, columns, figures, errors))
 }
 
 impl Validate {
     /// Tell of a file what an earlier run kept of it; false when that cannot be read.
     pub fn restore(&self, path: &[u8], state: FileState, figures: &[u8]) -> Result<bool> {
-        let Some((mut verdict, columns, errors)) = decode(path, state.size, figures) else { return Ok(false) };
+        let Some((mut verdict, columns, sums, errors)) = decode(path, state.size, figures) else { return Ok(false) };
         if self.schemas.is_empty() {
             let fields = columns.iter().map(|column| Field::of(column.name.clone(), column.kind)).collect();
             self.infer(path, || Contract { fields, ..Contract::default() });
+        }
+        if !self.set.rules.is_empty() {
+            self.apply(&verdict.rules);
+            let is_for = |place| verdict.rules.iter().any(|result| usize::from(result.place) == place);
+            let fit = |place| if is_for(place) { Fit::Applies } else { Fit::IsOfOthers };
+            let fits: Vec<Fit> = (0..self.set.rules.len()).map(fit).collect();
+            let named = verdict.dataset.as_deref().unwrap_or_default();
+            let schema = self.schemas.iter().position(|resource| resource.name == named);
+            let (columns, records) = (&columns[..], verdict.records);
+            self.sum(FileSums { path, schema, columns, records, fits: &fits, figures: sums });
         }
         for error in &errors {
             if self.has_room() {
@@ -219,6 +248,7 @@ impl Validate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate::rules::{AggregateFunction, RuleValue};
 
     #[test]
     fn what_is_kept_is_read_and_what_is_cut_or_says_less_than_all_is_none() {
@@ -236,7 +266,11 @@ mod tests {
         let column =
             |(kind, rules): (Option<ValueType>, &str)| ColumnRules { name: "a".into(), kind, rules: rules.to_owned() };
         let state = FileState { size: 9, mtime_ns: 1, ctime_ns: 2, inode: 3 };
-        let kept = PendingFile { gathered, columns: columns.map(column).to_vec(), state };
+        let mut figure = Figure::default();
+        for value in [RuleValue::count(7), RuleValue::count(8)] {
+            figure.take(AggregateFunction::Sum, Ok(value));
+        }
+        let kept = PendingFile { gathered, columns: columns.map(column).to_vec(), figures: vec![figure], state };
         let counted = |errors| Counted { column: Some("a".into()), rule: Rule::Type, errors, first: Some(0) };
         let verdict = |errors| Verdict {
             path: b"p".to_vec(),
@@ -246,18 +280,22 @@ mod tests {
             bad: 2,
             listed: 3,
             counts: vec![counted(errors), Counted { column: None, first: None, ..counted(0) }],
+            rules: vec![RuleResult { place: 3, undecided: Tally { nulls: 2, first: Some(1), ..Tally::default() } }],
             is_reference: false,
             is_partial: false,
         };
         assert!(kept.encode(&verdict(4)).is_none());
         let (_, bytes) = kept.encode(&verdict(3)).expect("all errors are there");
-        let (again, asked, found) = decode(b"p", 9, &bytes).expect("it is one");
+        let (again, asked, sums, found) = decode(b"p", 9, &bytes).expect("it is one");
+        assert_eq!(sums, kept.figures);
         assert_eq!((again, asked, found), (Verdict { listed: 0, ..verdict(3) }, kept.columns, errors.to_vec()));
         assert!((0..bytes.len()).all(|end| decode(b"p", 9, &bytes[..end]).is_none()));
     }
 
     #[test]
     fn every_rule_is_where_its_number_says() {
-        assert!(Rule::ALL.iter().enumerate().all(|(place, rule)| *rule as usize == place));
+        let rules = Rule::ALL.into_iter().chain([0, 7, u16::MAX].map(Rule::Expression));
+        assert!(rules.into_iter().all(|rule| Rule::of_number(rule.number()) == Some(rule)));
+        assert_eq!(Rule::of_number(u64::MAX), None);
     }
 }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::Validate;
 use super::rows::Hash;
+use super::rules::FileRules;
 use pravah_foundation::run::records;
 use pravah_foundation::run::records::{Head, Nulls, Sample};
 use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference, Resource};
@@ -32,6 +33,8 @@ pub struct ValidationPlan {
     pub missing: Vec<Field>,
     /// Columns of the source that the schema lacks.
     pub extra: Vec<usize>,
+    /// Rules across columns; none where no rule is about records.
+    pub rules: Option<FileRules>,
 }
 
 /// Columns of a file that hold values of a key.
@@ -186,6 +189,7 @@ impl Validate {
             named: Vec::new(),
             missing: Vec::new(),
             extra: Vec::new(),
+            rules: None,
         };
         let Some(dataset) = plan.dataset else {
             let samples = records::sample(head, start, self.nulls_of(&plan), &self.formats);
@@ -195,6 +199,7 @@ impl Validate {
                 Some(Field { format: format.cloned(), ..Field::of(name.clone(), kind) })
             };
             plan.fields = head.names.iter().zip(samples).map(field).collect();
+            plan.rules = self.file_rules(head, &plan.fields);
             return plan;
         };
         let Resource { name, schema: contract } = &self.schemas[dataset];
@@ -217,6 +222,7 @@ impl Validate {
         plan.missing = missing().cloned().collect();
         plan.extra =
             plan.fields.iter().enumerate().filter(|(_, field)| field.is_none()).map(|(place, _)| place).collect();
+        plan.rules = self.file_rules(head, &plan.fields);
         plan
     }
 }

@@ -1,7 +1,11 @@
 //! The result's tables.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::datasets::DatasetVerdict;
+use super::last;
+use super::rules::{RuleSet, Tally};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::FileState;
 use pravah_foundation::run::context::Context;
@@ -44,6 +48,30 @@ const ERRORS: &[Column] = &[
     Column::text("value"),
     Column::category("expected"),
 ];
+const RULES: &[Column] = &[
+    Column::text("path"),
+    Column::raw("path_raw"),
+    Column::category("rule"),
+    Column::category("expression"),
+    Column::integer("records"),
+    Column::integer("broken_records"),
+    Column::integer("undecided_records"),
+    Column::integer("first_broken"),
+    Column::integer("first_undecided"),
+    Column::category("reason"),
+];
+const DATASET_RULES: &[Column] = &[
+    Column::category("dataset"),
+    Column::integer("files"),
+    Column::integer("records"),
+    Column::category("rule"),
+    Column::category("expression"),
+    Column::category("verdict"),
+    Column::text("values"),
+    Column::text("reason"),
+];
+/// Rules about all records of a dataset; later jobs read from it how many these were.
+pub const OF_DATASETS: &str = "dataset_rules";
 const COLUMNS: &[Column] = &[
     Column::category("path"),
     Column::raw("path_raw"),
@@ -59,22 +87,34 @@ pub const TABLES: &[TableColumns] = &[
     ("counts", COUNTS),
     ("errors", ERRORS),
     ("columns", COLUMNS),
+    ("rules", RULES),
+    (OF_DATASETS, DATASET_RULES),
     (partials::TABLE, partials::COLUMNS),
 ];
 
 /// Those of them that tell the result.
-const TOLD: usize = 4;
+const TOLD: usize = 5;
 
 /// Where the errors are among them.
 const ERRORS_AT: usize = 2;
 /// In the metadata of each of their shards: "true" when there are more than are listed, or could be more.
 pub const PARTIAL: (&str, &str) = ("errors", "pravah.partial");
 
+/// The name of a rule: that of a schema, or its own.
+fn rule_name(set: &RuleSet, rule: Rule) -> &str {
+    match rule {
+        Rule::Expression(place) => set.rules.get(usize::from(place)).map_or(rule.as_str(), |rule| &rule.name),
+        _ => rule.as_str(),
+    }
+}
+
 fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["dataset", "verdict"],
         "counts" => &["column", "rule"],
         "errors" => &["path", "column", "rule", "expected"],
+        "rules" => &["rule", "expression", "reason"],
+        OF_DATASETS => &["dataset", "rule", "expression", "verdict"],
         partials::TABLE => &[],
         _ => &["path", "column", "type", "rules"],
     };
@@ -91,7 +131,9 @@ pub struct ValidationTotals {
     pub bad: u64,
     pub errors: u64,
     pub listed: u64,
-    pub rules: BTreeMap<&'static str, u64>,
+    /// Records, each once for every rule across columns that does not decide it.
+    pub undecided: u64,
+    pub rules: BTreeMap<String, u64>,
 }
 
 impl ValidationTotals {
@@ -103,6 +145,7 @@ impl ValidationTotals {
         self.bad += other.bad;
         self.errors += other.errors;
         self.listed += other.listed;
+        self.undecided += other.undecided;
         other.rules.into_iter().for_each(|(rule, count)| *self.rules.entry(rule).or_default() += count);
     }
 }
@@ -150,6 +193,15 @@ pub struct Counted {
     pub first: Option<u64>,
 }
 
+/// What a rule across columns made of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleResult {
+    /// Its place among all.
+    pub place: u16,
+    /// Records that it does not decide.
+    pub undecided: Tally,
+}
+
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -161,6 +213,8 @@ pub struct Verdict {
     pub bad: u64,
     pub listed: u64,
     pub counts: Vec<Counted>,
+    /// Rules across columns that it was checked for.
+    pub rules: Vec<RuleResult>,
     /// It is only what others refer to.
     pub is_reference: bool,
     /// Something of it could not be checked.
@@ -186,29 +240,33 @@ impl Verdict {
 pub struct ValidationWorker {
     sheets: Vec<Sheet>,
     partials: Sheet,
+    of_datasets: Sheet,
     pub sums: ValidationTotals,
+    set: Arc<RuleSet>,
 }
 
 impl ValidationWorker {
     /// `mark`: what is kept for a later run is true for it.
-    pub fn new(context: &Context, mark: &str) -> Self {
+    pub fn new(context: &Context, mark: &str, set: &Arc<RuleSet>) -> Self {
         let mut sheets = Sheet::all(&context.sink, &TABLES[..TOLD], table);
         // Whether they are all there is known at the end.
         sheets[ERRORS_AT].hold();
         let partials = Sheet::kept(&context.sink, table(partials::TABLE), partials::COLUMNS, mark);
-        Self { sheets, partials, sums: ValidationTotals::default() }
+        let of_datasets = Sheet::kept(&context.sink, table(OF_DATASETS), DATASET_RULES, last::mark(context));
+        Self { sheets, partials, of_datasets, sums: ValidationTotals::default(), set: Arc::clone(set) }
     }
 
     /// One error of the file at `path`.
     pub fn error(&mut self, path: &[u8], error: &ListedError<'_>) -> Result<()> {
         let ListedError { place, column, rule, value, expected } = *error;
+        let name = rule_name(&self.set, rule);
         let rows = &mut self.sheets[ERRORS_AT].rows;
         rows.path(path);
         rows.optional_integer(place.record);
         rows.optional_integer(place.line);
         rows.optional_integer(place.offset);
         rows.optional_text(Some(column).filter(|column| !column.is_empty()));
-        rows.text(rule.as_str());
+        rows.text(name);
         rows.optional_text(value.map(String::from_utf8_lossy).as_deref());
         rows.text(expected);
         self.write_full()
@@ -250,14 +308,16 @@ impl ValidationWorker {
             .into_iter()
             .for_each(|value| rows.integer(value));
         for counted in &verdict.counts {
+            let name = rule_name(&self.set, counted.rule);
             let rows = &mut self.sheets[1].rows;
             rows.path(&verdict.path);
             rows.optional_text(counted.column.as_deref());
-            rows.text(counted.rule.as_str());
+            rows.text(name);
             rows.integer(counted.errors);
             rows.optional_integer(counted.first);
-            *self.sums.rules.entry(counted.rule.as_str()).or_default() += counted.errors;
+            *self.sums.rules.entry(name.to_owned()).or_default() += counted.errors;
         }
+        self.rules(verdict);
         self.sums.add(ValidationTotals {
             files: 1,
             invalid: u64::from(verdict.errors() > 0),
@@ -266,9 +326,45 @@ impl ValidationWorker {
             bad: verdict.bad,
             errors: verdict.errors(),
             listed: verdict.listed,
+            undecided: verdict.rules.iter().map(|result| result.undecided.records()).sum(),
             rules: BTreeMap::new(),
         });
         self.write_full()
+    }
+
+    fn rules(&mut self, verdict: &Verdict) {
+        for RuleResult { place, undecided } in &verdict.rules {
+            let Some(rule) = self.set.rules.get(usize::from(*place)).filter(|rule| !rule.is_aggregate) else {
+                continue;
+            };
+            let is_of = |counted: &&Counted| counted.rule == Rule::Expression(*place);
+            let broken = verdict.counts.iter().find(is_of);
+            let rows = &mut self.sheets[4].rows;
+            rows.path(&verdict.path);
+            rows.text(&rule.name);
+            rows.text(&rule.text);
+            rows.integer(verdict.records);
+            rows.integer(broken.map_or(0, |broken| broken.errors));
+            rows.integer(undecided.records());
+            rows.optional_integer(broken.and_then(|broken| broken.first));
+            rows.optional_integer(undecided.first);
+            rows.optional_text(Some(undecided.reason.as_str()).filter(|reason| !reason.is_empty()));
+        }
+    }
+
+    /// What a rule says of a dataset.
+    pub fn dataset_rule(&mut self, found: &DatasetVerdict) -> Result<()> {
+        let rule = &self.set.rules[found.rule];
+        let rows = &mut self.of_datasets.rows;
+        rows.text(&found.dataset);
+        rows.integer(found.files);
+        rows.integer(found.records);
+        rows.text(&rule.name);
+        rows.text(&rule.text);
+        rows.text(found.word());
+        rows.text(&found.values);
+        rows.optional_text(found.reason());
+        self.of_datasets.write_if_full()
     }
 
     fn write_full(&mut self) -> Result<()> {
@@ -277,7 +373,7 @@ impl ValidationWorker {
 
     /// Close what it wrote.
     pub fn stage(self) -> Result<(Vec<Staged>, ValidationTotals)> {
-        let sheets = self.sheets.into_iter().chain([self.partials]);
+        let sheets = self.sheets.into_iter().chain([self.partials, self.of_datasets]);
         Ok((sheets.map(Sheet::stage).collect::<Result<_>>()?, self.sums))
     }
 }

@@ -1,0 +1,146 @@
+//! The options of validate, and what they have to be.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Kind, NamedRule, RuleSet, of_type};
+use pravah_foundation::base::error::{EngineError, Result};
+use pravah_foundation::base::regular::{self, Links};
+use pravah_foundation::run::records::{Formats, ReadOptions};
+use pravah_foundation::tabular::contract::{self, Contract, Resource};
+use pravah_foundation::tabular::values::ValueType;
+
+/// What a column is that the schema does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExtraColumns {
+    /// An error of its file.
+    Error,
+    /// Nothing to look at.
+    Allow,
+}
+
+/// Options of validate.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ValidateOptions {
+    /// How files are read.
+    #[serde(flatten)]
+    pub read: ReadOptions,
+    /// A file with the schema; absolute.
+    pub schema_file: Option<String>,
+    /// The schema itself; goes before `schema_file`.
+    pub schema_text: Option<String>,
+    /// How the values of columns are written, each as `name=format`; goes before the schema.
+    pub formats: Vec<String>,
+    /// What a column is that the schema does not have.
+    pub extra_columns: ExtraColumns,
+    /// Records that a file has at least.
+    pub min_records: Option<u64>,
+    /// Records that a file has at most.
+    pub max_records: Option<u64>,
+    /// Errors that are listed.
+    pub max_errors: u64,
+    /// Rules across columns, each as `name: expression when condition`.
+    pub rules: Vec<String>,
+    /// A new or empty directory for good and for bad records; none = they are not written.
+    pub destination: Option<PathBuf>,
+}
+
+impl Default for ValidateOptions {
+    fn default() -> Self {
+        Self {
+            read: ReadOptions::default(),
+            schema_file: None,
+            schema_text: None,
+            formats: Vec::new(),
+            extra_columns: ExtraColumns::Error,
+            min_records: None,
+            max_records: None,
+            max_errors: 1_000_000,
+            rules: Vec::new(),
+            destination: None,
+        }
+    }
+}
+
+/// Far more than what is made of it, few enough that some of them fit into memory many times.
+pub const CHUNK_BYTES: usize = 4 << 20;
+pub const MOST_ERRORS: u64 = 1_000_000_000;
+/// Bytes of a schema.
+const MOST_SCHEMA: u64 = 16 << 20;
+/// A row of the sorter has 16 bits for its key.
+pub const MOST_KEYS: usize = 1 << 16;
+
+impl ValidateOptions {
+    /// The schema's text, with the option that gives it.
+    pub fn schema(&self) -> Result<Option<(&'static str, String)>> {
+        if let Some(text) = &self.schema_text {
+            return Ok(Some(("schema_text", text.clone())));
+        }
+        let Some(path) = &self.schema_file else { return Ok(None) };
+        let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
+        let content = regular::read(path.as_ref(), MOST_SCHEMA, Links::Follow);
+        let content = content.map_err(|error| failed(format!("cannot be read: {error}")))?;
+        let content = content.ok_or_else(|| failed("is larger than 16 MiB".into()))?;
+        let text = String::from_utf8(content).map_err(|error| failed(format!("is not valid UTF-8: {error}")))?;
+        Ok(Some(("schema_file", text)))
+    }
+}
+
+pub fn parse(option: &str, text: &str) -> Result<Vec<Resource>> {
+    contract::parse_all(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
+}
+
+/// Give the fields of a schema the formats that are asked for.
+pub fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
+    for field in &mut contract.fields {
+        let Some(format) = formats.get(&field.name) else { continue };
+        match field.kind {
+            None | Some(ValueType::Text) => field.kind = Some(format.widest()),
+            Some(kind) if format.is_of(kind) => {}
+            Some(kind) => {
+                return Err(EngineError::invalid(format!(
+                    "options.formats: the column {:?} has the type {} in the schema, which {format} is not a format of",
+                    field.name,
+                    kind.as_str()
+                )));
+            }
+        }
+        field.format = Some(Arc::clone(format));
+    }
+    Ok(())
+}
+
+/// The rules across columns; those that no file could meet are refused, where a schema says what files have.
+pub fn rules(options: &ValidateOptions, schemas: &[Resource]) -> Result<RuleSet> {
+    let failed = |what: String| EngineError::invalid(format!("options.rules: {what}"));
+    let set = RuleSet::parse(&options.rules).map_err(failed)?;
+    for rule in &set.rules {
+        let mut why = None;
+        let fits = schemas.iter().any(|resource| match unfit(&set, rule, &resource.schema, options.extra_columns) {
+            None => true,
+            Some(reason) => {
+                why.get_or_insert(reason);
+                false
+            }
+        });
+        if let (false, Some(why)) = (fits, why) {
+            return Err(failed(format!("rule {:?}: {why}", rule.name)));
+        }
+    }
+    Ok(set)
+}
+
+/// Why no file of a schema can meet a rule.
+fn unfit(set: &RuleSet, rule: &NamedRule, schema: &Contract, extra: ExtraColumns) -> Option<String> {
+    let field = |name: &String| schema.fields.iter().find(|field| field.name == *name);
+    let missing = rule.columns.iter().map(|place| &set.columns[*place]).find(|name| field(name).is_none());
+    if let (Some(name), ExtraColumns::Error) = (missing, extra) {
+        return Some(format!("the schema has no column {name:?}"));
+    }
+    let kind = |name: &String| field(name).and_then(|field| field.kind).map_or(Kind::Unknown, of_type);
+    set.unfit(rule, &set.columns.iter().map(kind).collect::<Vec<_>>())
+}

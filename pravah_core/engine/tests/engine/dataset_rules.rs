@@ -1,0 +1,155 @@
+//! Rules about all records of a dataset: figures as an independent computation gives them, however files are divided.
+
+use crate::common::again::{baselines, reused, same};
+use crate::common::run::{Done, spec};
+use crate::common::tree::Tree;
+use serde_json::json;
+
+/// Each dataset with its rule, verdict, values and reason.
+fn told(done: &Done) -> Vec<String> {
+    let text = |row: &crate::common::rows::Row, name: &str| match row.is_null(name) {
+        true => "-".to_owned(),
+        false => row.text(name).to_owned(),
+    };
+    let shown = |row: &crate::common::rows::Row| {
+        let part = |name| text(row, name);
+        format!(
+            "{} {} {} [{}] {}",
+            part("dataset"),
+            row.integer("records"),
+            part("verdict"),
+            part("values"),
+            part("reason")
+        )
+    };
+    let mut all: Vec<String> = done.table("dataset_rules").iter().map(shown).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn figures_are_those_of_all_files_at_every_border() {
+    let tree = Tree::new();
+    let (mut cents, mut nulls, mut most) = (0_i64, 0_u32, String::new());
+    for file in 0..4_i64 {
+        let mut lines = String::from("id,amount,day,note\n");
+        for number in 0..60_i64 {
+            let value = (file * 7919 + number * 104_729) % 20_001 - 10_000;
+            let day = format!("2024-{:02}-{:02}", 1 + (file * 5 + number * 7) % 12, 1 + number % 28);
+            let is_null = number % 13 == file;
+            let sign = if value < 0 { "-" } else { "" };
+            let amount = format!("{sign}{}.{:02}", value.abs() / 100, value.abs() % 100);
+            lines.push_str(&format!("{number},{},{day},x\n", if is_null { "" } else { &amount }));
+            (cents, nulls) = if is_null { (cents, nulls + 1) } else { (cents + value, nulls) };
+            most = most.max(day);
+        }
+        tree.file(format!("sales_{file}.csv"), lines);
+    }
+    let sign = if cents < 0 { "-" } else { "" };
+    let sum = format!("{sign}{}.{:02}", cents.abs() / 100, cents.abs() % 100);
+    let rules = [
+        format!("sum: sum(amount) == {sum}"),
+        format!("last: max(day) <= date('{most}') && min(day) >= date('2024-01-01')"),
+        format!("few nulls: nulls(amount) == {nulls} && count(amount) == count() - {nulls}"),
+        "mean: mean(id) == 29.5".to_owned(),
+        "twice: sum(id * 2) == sum(id) * 2 + 1".to_owned(),
+    ];
+    for (bytes, threads) in [(1, 1), (9, 3), (100, 2), (4 << 20, 2)] {
+        let run = spec("validate", &tree.path()).option("rules", rules.to_vec()).chunk_bytes(bytes).threads(threads);
+        let done = run.run();
+        assert_eq!(
+            told(&done),
+            [
+                "sales 240 broken [sum(id) = 7080, sum(…) = 14160] -".to_owned(),
+                format!("sales 240 kept [count() = 240, count(amount) = {}, nulls(amount) = {nulls}] -", 240 - nulls),
+                format!("sales 240 kept [max(day) = {most} 00:00:00, min(day) = 2024-01-01 00:00:00] -"),
+                "sales 240 kept [mean(id) = 29.5] -".to_owned(),
+                format!("sales 240 kept [sum(amount) = {sum}] -"),
+            ],
+            "{bytes}"
+        );
+        let summary = done.summary();
+        assert_eq!(summary["dataset_rules"], json!({"kept": 4, "broken": 1, "undecided": 0}));
+        assert_eq!((&summary["verdict"], &summary["rules"]), (&json!("invalid"), &json!({"twice": 1})));
+    }
+}
+
+#[test]
+fn datasets_have_figures_of_their_own_and_what_lacks_a_column_is_told() {
+    let tree = Tree::new();
+    tree.file("orders_1.csv", "id,total,day,note\n1,5,2024-01-01,x\n2,7,2024-01-02,y\n");
+    tree.file("orders_2.csv", "id,total,day,note\n3,1,2024-01-03,z\n");
+    tree.file("people.csv", "name,town\nAda,London\n");
+    let rules = ["enough: sum(total) >= 13", "some: count() > 0"];
+    let done = spec("validate", &tree.path()).option("rules", rules).run();
+    assert_eq!(
+        told(&done),
+        ["orders 3 kept [count() = 3] -", "orders 3 kept [sum(total) = 13] -", "people 1 kept [count() = 1] -",]
+    );
+    assert_eq!(done.summary()["verdict"], "valid");
+    tree.file("orders_3.csv", "id,day,note\n4,2024-01-03,z\n");
+    let lacking = spec("validate", &tree.path()).option("rules", ["enough: sum(total) >= 13"]).run();
+    assert_eq!(told(&lacking), ["orders 4 undecided [sum(total) = 13] orders_3.csv: the file has no column total"]);
+    assert_eq!(lacking.summary()["verdict"], "partial");
+    let none = spec("validate", &tree.path()).option("rules", ["far: sum(elsewhere) >= 13"]).run();
+    assert_eq!((told(&none).len(), &none.summary()["verdict"]), (0, &json!("partial")));
+}
+
+#[test]
+fn what_cannot_be_computed_is_not_decided() {
+    let tree = Tree::new();
+    tree.file("a.csv", "a,b,t\n1,2,x\n2,0,y\n");
+    for (rule, verdict, word) in [
+        ("sum(a / b) > 0", "partial", "undecided"),
+        ("sum(t) > 0", "partial", "undecided"),
+        ("count() >= last_result.records", "valid", "undecided"),
+        ("max(t) == 'y'", "valid", "kept"),
+        ("max(a) > 3 || count() == 2", "valid", "kept"),
+        ("sum(a) == 3 when count() > 5", "valid", "kept"),
+        ("mean(a) == 1.5 && mean(b) < 1.0001", "valid", "kept"),
+        ("now > timestamp('2024-01-01T00:00:00Z') + duration('1h')", "valid", "kept"),
+    ] {
+        let done = spec("validate", &tree.path()).option("rules", [rule]).run();
+        let row = &done.table("dataset_rules")[0];
+        assert_eq!((row.text("verdict"), &done.summary()["verdict"]), (word, &json!(verdict)), "{rule}");
+    }
+    for (rule, why) in [
+        ("sum(a) > b", "must be in an aggregate"),
+        ("sum(max(a)) > 1", "cannot be in another"),
+        ("sum() > 1", "needs one argument"),
+        ("sum('x') > 1", "must not be a text"),
+        ("nulls(a + 1) > 1", "needs a column"),
+        ("max(now) > now", "outside of an aggregate"),
+        ("count() > last_result.files", "only last_result.records"),
+    ] {
+        let error = spec("validate", &tree.path()).option("rules", [rule]).fails().to_string();
+        assert!(error.contains(why), "{rule}: {error}");
+    }
+}
+
+#[test]
+fn files_of_an_earlier_result_count_without_being_read_and_its_records_are_known() {
+    let tree = Tree::new();
+    let lines =
+        |from: usize, to: usize| (from..to).map(|number| format!("{number},{}.5\n", number % 9)).collect::<String>();
+    for file in 0..5 {
+        tree.file(format!("log_{file}.csv"), format!("n,x\n{}", lines(file * 100, file * 100 + 100)));
+    }
+    let rules = ["grows: count() >= last_result.records", "sum: sum(x) > 2000 && max(n) == 499"];
+    let run = spec("validate", &tree.path()).option("rules", rules);
+    let first = run.run();
+    let known = |done: &Done| baselines(&[done], &["partials", "dataset_rules"]);
+    let again = run.clone().baselines(known(&first)).run();
+    assert_eq!(reused(&again), 5);
+    assert_eq!(told(&again)[0], "log 500 kept [count() = 500, last_result.records = 500] -");
+    // But for what only the second one knows, both say the same.
+    let sums = run.clone().option("rules", [rules[1]]);
+    let alone = sums.run();
+    let taken = sums.clone().baselines(known(&alone)).run();
+    assert_eq!(reused(&taken), 5);
+    same(&taken, &alone);
+    std::fs::remove_file(tree.at("log_4.csv")).unwrap();
+    let less = run.baselines(known(&again)).run();
+    assert_eq!(told(&less)[0], "log 400 broken [count() = 400, last_result.records = 500] -");
+    assert_eq!(less.summary()["verdict"], "invalid");
+}
