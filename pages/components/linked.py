@@ -11,6 +11,7 @@ from services import bootstrap, operations
 from services.models import results
 
 Rows = list[dict[str, Any]]
+_ENCODINGS = 12
 
 
 def rows(
@@ -42,6 +43,12 @@ def top(
     shown = [column.model_dump() for column in declared.columns if column.name in columns]
     grid.show(rows(services, job_id, table, sort, limit, filters), shown, key=f"top_{name}")
     table_link.button("Show all", table, filters, sort=sort, key=f"to_{name}")
+
+
+def encodings(services: bootstrap.Services, job_id: UUID, operation: str) -> None:
+    """Show the encodings of a job's files, each with the file that is the least sure to have it."""
+    columns = ("encoding", "files", "size_bytes", "invalid_files", "confidence", "path", "decided_at")
+    top(services, job_id, f"{operation}.by_encoding", columns, sort="-files", limit=_ENCODINGS)
 
 
 def opens(found: Rows, column: str, table: str, sort: str) -> Callable[[int], None]:

@@ -264,6 +264,59 @@ def known_by(size: Column = _SIZE) -> tuple[Column, ...]:
     return (*path_columns(), size, *STATE)
 
 
+FOUND_ENCODING = (
+    Column(
+        name="encoding",
+        dtype="text",
+        meaning="ascii, utf-8, utf-16le, shift_jis, …; other: not UTF-8, and nothing shows which encoding it is; "
+        "binary; empty",
+    ),
+    Column(
+        name="confidence",
+        dtype="text",
+        meaning="certain: only ASCII, a byte order mark or the option; high: valid UTF-8, UTF-16, or words of a script "
+        "that is not Latin; low: few or Latin letters, or bytes that are not valid",
+    ),
+    Column(
+        name="decided_at",
+        dtype="integer",
+        unit="offset",
+        meaning="Byte that shows the encoding first: the first one that is not ASCII, or the first NUL of UTF-16; null "
+        "if there is none",
+    ),
+    Column(
+        name="invalid",
+        dtype="integer",
+        unit="sequences",
+        meaning="Sequences of bytes that are not valid in the encoding",
+    ),
+)
+"""What is found of a file's encoding."""
+ENCODINGS = Table(
+    name="by_encoding",
+    title="By encoding",
+    columns=(
+        FOUND_ENCODING[0],
+        integer("files", "files", "Files"),
+        _SIZE,
+        integer("invalid_files", "files", "Files with bytes that are not valid in the encoding"),
+        FOUND_ENCODING[3],
+        Column(name="confidence", dtype="text", meaning="Confidence of the example: certain, high or low"),
+        Column(
+            name="path", dtype="text", meaning="Example: the file with the lowest confidence, the first by its path"
+        ),
+        Column(name="path_raw", dtype="binary", meaning="The path's raw bytes, if they differ from `path`"),
+        Column(
+            name="decided_at",
+            dtype="integer",
+            unit="offset",
+            meaning="Byte of the example that shows the encoding first",
+        ),
+    ),
+)
+"""The table with the encodings of all files of a job."""
+
+
 def baseline_table(name: str, reader: str, *columns: Column, optional: bool = False) -> Table:
     """Return a table with the state of each file, which a later job or attempt (`reader`) resumes from."""
     return Table(name=name, title=f"State for a later {reader}", columns=(*known_by(), *columns), optional=optional)

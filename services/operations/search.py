@@ -9,7 +9,9 @@ import pydantic
 
 from services.operations._spec import (
     ENCODING_NAMES,
+    ENCODINGS,
     EXTENSION,
+    FOUND_ENCODING,
     REUSED,
     Column,
     Encoding,
@@ -109,14 +111,15 @@ class SearchOptions(Options):
     encoding: Encoding = field(
         Encoding.AUTO,
         title="Encoding",
-        description="Encoding of files without a byte order mark. Auto: UTF-8; other bytes are matched as they are. "
-        f"In other encodings, files with bytes that are not valid are reported. {ENCODING_NAMES}",
+        description="Encoding of files without a byte order mark. Auto: detected for each file, see By encoding; bytes "
+        f"of no encoding are matched as they are. utf-8: all bytes are matched as they are. {ENCODING_NAMES}",
         category="advanced",
     )
     binary: Binary = field(
         Binary.SKIP,
         title="Binary files",
-        description="Skip files with a NUL byte in their first MiB, or search them like text files.",
+        description="Skip files with a NUL character in their first MiB, or search them like text files. UTF-16 is "
+        "text.",
         category="advanced",
     )
     search_compressed: bool = field(
@@ -187,8 +190,8 @@ _RESULT = (
         name="byte_offset",
         dtype="integer",
         unit="offset",
-        meaning="Start of the match in the file, or in the unpacked content of a compressed file; null in encodings of "
-        "one or more bytes a character, such as shift_jis, but not in utf-8",
+        meaning="Start of the match in the file, or in the unpacked content of a compressed file; null in encodings "
+        "of one or more bytes a character, such as shift_jis, after the first character that is not ASCII",
     ),
     Column(name="text", dtype="text", meaning="The line; � replaces bytes that are not valid text"),
     Column(
@@ -210,6 +213,7 @@ _SEARCHED = (
     integer("read_bytes", "bytes", "Bytes that were read"),
     *_counts()[1:],
     Column(name="by_pattern", dtype="binary", meaning="Matches by pattern, for a later job"),
+    *FOUND_ENCODING,
 )
 
 OPERATION = Operation(
@@ -243,6 +247,7 @@ OPERATION = Operation(
                 *_counts(),
             ),
         ),
+        ENCODINGS,
         Table(name="searched", title="Files searched", columns=_SEARCHED),
     ),
     figures=(
@@ -253,6 +258,7 @@ OPERATION = Operation(
         Figure(key="bytes", title="Size", unit="bytes"),
         REUSED,
         Figure(key="binary_skipped", title="Binary files skipped", unit="files"),
+        Figure(key="invalid_files", title="Not valid in encoding", unit="files"),
         Figure(key="partial", title="Stopped at a limit"),
         Figure(key="bytes_per_second", title="Rate", unit="bytes/s"),
     ),

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from services.operations._spec import (
+    ENCODING_NAMES,
+    ENCODINGS,
+    FOUND_ENCODING,
     REUSED,
     Column,
+    Encoding,
     Example,
     Figure,
     Operation,
     Options,
     Table,
+    field,
     integer,
     known_by,
 )
 
 
 class TextStatisticsOptions(Options):
-    """text_statistics has no options."""
+    """Options of text_statistics."""
+
+    encoding: Encoding = field(
+        Encoding.AUTO,
+        title="Encoding",
+        description=f"Encoding of files without a byte order mark. Auto: detected for each file. {ENCODING_NAMES}",
+        category="advanced",
+    )
 
 
-_ENCODING = Column(
-    name="encoding",
-    dtype="text",
-    meaning="ascii, utf-8, utf-16le, utf-16be; other: text that is not valid UTF-8 or UTF-16, such as Latin-1; "
-    "binary; empty",
-)
 _LINE_ENDING = Column(name="line_ending", dtype="text", meaning="lf, crlf, cr, mixed or none")
 _LANGUAGE = Column(name="language", dtype="text", meaning="Language, detected from the file extension")
 _SIZE = integer("size_bytes", "bytes", "Size")
@@ -44,7 +50,7 @@ OPERATION = Operation(
             title="Files",
             columns=(
                 *known_by(_SIZE),
-                _ENCODING,
+                *FOUND_ENCODING,
                 Column(name="byte_order_mark", dtype="text", meaning="yes or no"),
                 _LINE_ENDING,
                 Column(
@@ -54,6 +60,9 @@ OPERATION = Operation(
                 ),
                 _LINES,
                 _WORDS,
+                integer(
+                    "characters", "characters", "Number of characters, with line endings; invalid bytes do not count"
+                ),
                 integer("longest_line_bytes", "bytes", "Length of the longest line, without its line ending"),
                 integer("lf", "lines", "Lines that end with LF"),
                 integer("crlf", "lines", "Lines that end with CRLF"),
@@ -62,7 +71,12 @@ OPERATION = Operation(
             ),
         ),
         Table(name="by_language", title="By language", columns=(_LANGUAGE, _FILES, _LINES, _WORDS, _SIZE)),
-        Table(name="by_form", title="By encoding and line ending", columns=(_ENCODING, _LINE_ENDING, _FILES, _SIZE)),
+        Table(
+            name="by_form",
+            title="By encoding and line ending",
+            columns=(FOUND_ENCODING[0], _LINE_ENDING, _FILES, _SIZE),
+        ),
+        ENCODINGS,
     ),
     figures=(
         Figure(key="files", title="Files", unit="files"),
@@ -72,9 +86,11 @@ OPERATION = Operation(
         Figure(key="binary_files", title="Binary files", unit="files"),
         Figure(key="lines", title="Lines"),
         Figure(key="words", title="Words"),
+        Figure(key="characters", title="Characters"),
         Figure(key="longest_line_bytes", title="Longest line", unit="bytes"),
         Figure(key="mixed_line_endings", title="Mixed line endings", unit="files"),
-        Figure(key="not_utf8", title="Neither ASCII nor UTF-8", unit="files"),
+        Figure(key="not_utf8", title="Neither UTF-8 nor UTF-16", unit="files"),
+        Figure(key="invalid_files", title="Not valid in encoding", unit="files"),
         Figure(key="with_byte_order_mark", title="With byte order mark", unit="files"),
         Figure(key="without_last_line_end", title="No line ending at the end", unit="files"),
     ),

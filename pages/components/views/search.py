@@ -29,6 +29,7 @@ def show(services: bootstrap.Services, job: JobView) -> None:
     reused.show(summary, summary["files"] + summary["binary_skipped"])
     if not summary["matches"]:
         st.info("No matches.", icon=":material/search_off:")
+        _encodings(services, job)
         return
     with st.grid(2, min_column_width=380, gap="medium"):
         with st.container():
@@ -39,10 +40,17 @@ def show(services: bootstrap.Services, job: JobView) -> None:
             _files(services, job)
     if found["options"].get("count_only"):
         st.caption("This job only counted matches, so there are no lines to show.")
+        _encodings(services, job)
         return
     _lines(services, job, list(summary["patterns"]))
     # Outside of the fragment: it turns the whole page to the table.
     table_link.button("All matches", "search.result", sort="path,line", key="to_matches")
+    _encodings(services, job)
+
+
+def _encodings(services: bootstrap.Services, job: JobView) -> None:
+    with st.expander("Encodings of the files"):
+        linked.encodings(services, job.id, "search")
 
 
 def _limits(summary: Mapping[str, Any], options: Mapping[str, Any]) -> None:

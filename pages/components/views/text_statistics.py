@@ -19,10 +19,10 @@ _BARS = 12
 _TABLE = "text_statistics.result"
 # Figure of the summary, what it means, and the condition that finds its files.
 _TROUBLE = (
-    ("mixed_line_endings", "mixed line endings", ("line_ending", "mixed")),
-    ("not_utf8", "neither ASCII nor UTF-8", ("encoding", "other")),
-    ("with_byte_order_mark", "a byte order mark", ("byte_order_mark", "yes")),
-    ("without_last_line_end", "no line ending after the last line", ("last_line", "not ended")),
+    ("mixed_line_endings", "mixed line endings", ("line_ending", "eq", "mixed")),
+    ("invalid_files", "bytes that are not valid in their encoding", ("invalid", "ge", 1)),
+    ("with_byte_order_mark", "a byte order mark", ("byte_order_mark", "eq", "yes")),
+    ("without_last_line_end", "no line ending after the last line", ("last_line", "eq", "not ended")),
 )
 
 
@@ -45,22 +45,25 @@ def show(services: bootstrap.Services, job: JobView) -> None:
         with st.container():
             st.subheader("Files by encoding and line ending", anchor=False)
             _forms(services, job)
+    st.subheader("Encodings", anchor=False)
+    linked.encodings(services, job.id, "text_statistics")
     table_link.button("Show files", _TABLE, sort="-lines", key="to_texts")
 
 
 def _trouble(summary: Mapping[str, Any]) -> None:
     unusual = [one for one in _TROUBLE if summary[one[0]]]
     if not unusual:
-        st.caption(":material/check_circle: All text files are ASCII or UTF-8 and have consistent line endings.")
+        st.caption(
+            ":material/check_circle: All text files are valid in their encodings and have consistent line endings."
+        )
         return
     with st.container(border=True, key="text_trouble"):
         st.markdown("**Possible loading problems**")
-        for name, words, (column, value) in unusual:
+        for name, words, (column, operator, value) in unusual:
             with st.container(horizontal=True, vertical_alignment="center", key=f"trouble_{name}"):
                 has = text.count(summary[name], "file has", "files have")
-                verb = has if name != "not_utf8" else text.count(summary[name], "file is", "files are")
-                st.markdown(f"{verb} {words}.", width="content")
-                found = [results.Filter(column=column, operator="eq", value=value)]
+                st.markdown(f"{has} {words}.", width="content")
+                found = [results.Filter(column=column, operator=operator, value=value)]
                 table_link.button("Show files", _TABLE, found, sort="path", key=f"to_{name}")
 
 

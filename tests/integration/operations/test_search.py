@@ -51,6 +51,54 @@ def test_matches_are_those_of_re(run_job: RunJob, rows: Rows, tree: TreeBuilder,
     assert summary["patterns"] == {name: sum(one[1] == name for one in wanted) for name in PATTERNS}
 
 
+def test_texts_in_many_encodings_are_searched_as_python_reads_them(
+    run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
+    seed = 20261129
+    print(f"seed {seed}")
+    made = random.Random(seed)
+    words = {
+        "utf-8": ["naïve", "café", "€", "日本"],
+        "utf-16-le": ["naïve", "café", "😀", "plain"],
+        "utf-16-be": ["фут", "мир", "дом", "7"],
+        "windows-1252": ["naïve", "déjà", "forêt", "et"],
+        "windows-1251": ["фут", "мир", "дом", "и"],
+        "shift_jis": ["日本", "表示", "ソフト", "です"],
+        "gb18030": ["中文", "北京", "城市", "人"],
+        "euc-kr": ["한글", "서울", "도시", "사람"],
+    }
+    texts = {
+        name: "\n".join(" ".join(made.choices([*own, "12", "x"], k=12)) for _ in range(300))
+        for name, own in words.items()
+    }
+    patterns = [r"\w+ 12", "мир", "[一-鿿]+ x", "서울", "déjà|café"]
+    root = tree({name: text.encode(name) for name, text in texts.items()})
+    view = run_job("search", root, options={"patterns": patterns})
+    wanted = {
+        (path, pattern, number, found.start() + 1, found.end() + 1)
+        for path, text in texts.items()
+        for number, line in enumerate(text.split("\n"), start=1)
+        for pattern in patterns
+        for found in re.finditer(pattern, line)
+    }
+    listed = {
+        (row["path"], row["pattern"], row["line"], row["column_start"], row["column_end"])
+        for path in texts
+        for pattern in patterns
+        for row in rows(
+            view,
+            filters=[
+                {"column": "path", "operator": "eq", "value": path},
+                {"column": "pattern", "operator": "eq", "value": pattern},
+            ],
+        )
+    }
+    assert listed == wanted
+    found = {row["encoding"].replace("gbk", "gb18030") for row in rows(view, "searched")}
+    assert found == {name.replace("16-", "16") for name in texts}
+    assert sum(row["files"] for row in rows(view, "by_encoding")) == len(texts)
+
+
 def test_a_limit_makes_a_partial_result_that_says_so(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
     view = run_job("search", tree({"a": b"x\n" * 100}), options={"patterns": ["x"], "max_matches": 10})
     assert len(rows(view)) == 10

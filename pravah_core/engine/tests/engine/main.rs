@@ -43,6 +43,7 @@ mod ranges;
 mod rules;
 mod search;
 mod search_again;
+mod search_encodings;
 mod search_files;
 mod sink;
 mod spec;

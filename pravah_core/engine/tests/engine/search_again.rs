@@ -68,6 +68,7 @@ fn what_other_options_found_is_not_taken_over() {
         ("count_only", json!(true), 0),
         ("max_matches_per_file", json!(2), 0),
         ("line_length", json!(20), 0),
+        ("encoding", json!("utf-8"), 0),
         ("max_matches", json!(900_000), all),
     ] {
         let other = search(&tree).option(name, value.clone());

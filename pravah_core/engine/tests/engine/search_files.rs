@@ -43,10 +43,17 @@ fn a_byte_order_mark_tells_utf16_and_utf8() {
     tree.file("utf8", ["\u{feff}", text].concat()).file("none", utf16(text, false));
     let done = search(&tree, "nadel$").run();
     let place = |path: &str, offset| (path.to_owned(), 2, 5, offset);
-    assert_eq!(places(&done), [place("be", 2 + 2 * 11), place("le", 2 + 2 * 11), place("utf8", 3 + 14)]);
+    let of = |done: &Done| places(done).into_iter().map(|place| place.0).collect::<Vec<_>>();
+    assert_eq!(places(&done)[..2], [place("be", 2 + 2 * 11), place("le", 2 + 2 * 11)]);
+    assert_eq!(places(&done)[2..], [place("none", 2 * 11), place("utf8", 3 + 14)]);
     assert_eq!(done.table("result")[0].text("text"), "\u{1f600} é nadel");
-    assert_eq!(done.summary()["binary_skipped"], 1, "UTF-16 without a mark is full of NULs");
-    assert_eq!(places(&search(&tree, "^first").run()).len(), 3, "a mark is no part of the first line");
+    assert_eq!(done.summary()["binary_skipped"], 0, "UTF-16 without a mark is full of NULs, and text");
+    assert_eq!(places(&search(&tree, "^first").run()).len(), 4, "a mark is no part of the first line");
+    let bytes = search(&tree, "nadel").option("encoding", "utf-8").run();
+    assert_eq!(
+        (of(&bytes), &bytes.summary()["binary_skipped"]),
+        (vec!["be".into(), "le".into(), "utf8".into()], &json!(1))
+    );
     let forced = search(&tree, "nadel").option("encoding", "utf-16le").run();
     assert_eq!(places(&forced).len(), 4, "a mark wins over what is asked for");
     assert_eq!(places(&forced)[2], place("none", 2 * 11));
@@ -61,6 +68,8 @@ fn latin1_is_searched_as_what_it_says() {
     assert_eq!(done.table("result")[0].text("text"), "d\u{e9}j\u{e0} vu");
     let done = search(&tree, "vu").run();
     assert_eq!(places(&done), [("a".into(), 2, 6, 11), ("b".into(), 1, 6, 7)]);
+    assert_eq!(done.by_path("result")[&b"a"[..]].text("text"), "d\u{e9}j\u{e0} vu");
+    let done = search(&tree, "vu").option("encoding", "utf-8").run();
     assert_eq!(done.by_path("result")[&b"a"[..]].text("text"), "d\u{fffd}j\u{fffd} vu");
 }
 

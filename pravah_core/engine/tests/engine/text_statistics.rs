@@ -69,7 +69,7 @@ fn what_is_no_text_is_told_apart_and_read_no_further() {
     let rows = done.by_path("result");
     let encodings = ["empty", "binary", "wide.txt", "latin.TXT", "late"]
         .map(|name| rows[name.as_bytes()].text("encoding").to_owned());
-    assert_eq!(encodings, ["empty", "binary", "utf-16le", "other", "ascii"]);
+    assert_eq!(encodings, ["empty", "binary", "utf-16le", "windows-1252", "ascii"]);
     let summary = done.summary();
     assert_eq!(
         [&summary["files"], &summary["text_files"], &summary["binary_files"], &summary["empty_files"]],
@@ -104,7 +104,7 @@ fn texts_that_are_as_they_were_are_not_opened_and_count_the_same() {
     let again = spec("text_statistics", &tree.path()).baselines(shards).run();
     assert_eq!(again.summary()["reused_files"], 6);
     let plain = spec("text_statistics", &tree.path()).run();
-    for table in ["result", "by_language", "by_form"] {
+    for table in ["result", "by_language", "by_form", "by_encoding"] {
         let sorted = |done: &crate::common::run::Done| {
             let mut rows: Vec<String> = done.table(table).iter().map(|row| format!("{:?}", row.0)).collect();
             rows.sort_unstable();
@@ -116,4 +116,47 @@ fn texts_that_are_as_they_were_are_not_opened_and_count_the_same() {
     summary["reused_files"] = 0.into();
     summary["reused_bytes"] = 0.into();
     assert_eq!(&summary, plain.summary());
+    let shards = serde_json::json!({"text_statistics": plain.shards("result")});
+    let other = spec("text_statistics", &tree.path()).option("encoding", "koi8-r").baselines(shards).run();
+    assert_eq!(other.summary()["reused_files"], 0, "it was counted in another encoding");
+    assert_eq!(other.by_path("result")[&b"d"[..]].text("encoding"), "koi8-r");
+}
+
+#[test]
+fn characters_and_lines_are_those_of_the_text_in_any_encoding() {
+    let line = "\u{65e5}\u{672c}\u{8a9e}\u{306e} \u{30c6}\u{30ad}\u{30b9}\u{30c8}\u{3067}\u{3059}\u{3002}\r\n";
+    let russian = "\u{43f}\u{440}\u{438}\u{432}\u{435}\u{442} \u{43c}\u{438}\u{440}\n";
+    let tree = Tree::in_memory();
+    let mut texts = std::collections::BTreeMap::new();
+    for (name, line) in [
+        ("utf-8", line),
+        ("utf-16le", line),
+        ("utf-16be", line),
+        ("shift_jis", line),
+        ("euc-jp", line),
+        ("windows-1251", russian),
+        ("koi8-u", russian),
+    ] {
+        // The border of two blocks is in the middle of a character, for some.
+        let text = format!("x{}", line.repeat(MIB / 20));
+        let order = if name == "utf-16le" { u16::to_le_bytes } else { u16::to_be_bytes };
+        let bytes = match name.starts_with("utf-16") {
+            true => text.encode_utf16().flat_map(order).collect(),
+            false => encoding_rs::Encoding::for_label(name.as_bytes()).unwrap().encode(&text).0.into_owned(),
+        };
+        tree.file(name, &bytes);
+        texts.insert(name, (text, bytes.len() / (MIB / 20)));
+    }
+    let done = spec("text_statistics", &tree.path()).run();
+    let rows = done.by_path("result");
+    for (name, (text, longest)) in &texts {
+        let row = &rows[name.as_bytes()];
+        assert_eq!((row.text("encoding"), row.text("confidence"), row.integer("invalid")), (*name, "high", 0));
+        assert_eq!(row.integer("characters") as usize, text.chars().count(), "{name}");
+        assert_eq!(row.integer("lines") as usize, text.lines().count(), "{name}");
+        assert_eq!(row.integer("words") as usize, text.split_ascii_whitespace().count(), "{name}");
+        assert!(row.integer("longest_line_bytes") as usize <= *longest, "{name}");
+    }
+    let all: usize = texts.values().map(|(text, _)| text.chars().count()).sum();
+    assert_eq!(done.summary()["characters"], json!(all));
 }

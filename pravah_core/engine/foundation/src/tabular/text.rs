@@ -1,13 +1,16 @@
 //! A file's bytes as text that can be searched and parsed: UTF-8, also where some of it is not valid.
 
+mod file;
 mod guess;
+mod wide;
 
 use std::borrow::Cow;
 
-use encoding_rs::{DecoderResult, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::file::{Confidence, FileText, Found};
 pub use self::guess::{has_words, is_binary};
 
 /// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
@@ -106,7 +109,9 @@ impl Encoding {
             Self::Whatwg(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => {
                 Some(2 * (starts() + text.iter().filter(|&&byte| (0xf0..MALFORMED).contains(&byte)).count() as u64))
             }
-            Self::Whatwg(encoding) => encoding.is_single_byte().then(starts),
+            Self::Whatwg(encoding) if encoding.is_single_byte() => Some(starts()),
+            // In all others but this one ASCII stands for itself.
+            Self::Whatwg(encoding) => (encoding != ISO_2022_JP && text.is_ascii()).then_some(text.len() as u64),
         }
     }
 }

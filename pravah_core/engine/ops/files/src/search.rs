@@ -1,7 +1,8 @@
 //! search: every match of some patterns, line by line, in the contents of all files.
 //!
 //! A line ends at a newline. What comes before the newline is the line, a carriage return too, except for patterns
-//! that ask for the end of a line. A match lies within one line. A file with a NUL byte in its first MiB is binary.
+//! that ask for the end of a line. A match lies within one line. Each file's encoding is found on its
+//! own, and its text is what is searched. Text with a NUL in its first MiB is binary.
 //! A file that changes while it is searched keeps its matches, and its issue says so.
 //!
 //! Every file that was searched whole and without an issue has a row in `searched`: a later run takes it over.
@@ -35,6 +36,7 @@ use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::io::digest::{Algorithm, Reading};
 use pravah_foundation::run::context::Context;
+use pravah_foundation::run::encodings::BY_ENCODING;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::source::walk::WalkTotals;
@@ -55,6 +57,7 @@ const TABLES: &[TableColumns] = &[
     ("by_pattern", BY_PATTERN),
     ("by_extension", BY_EXTENSION),
     ("by_folder", BY_FOLDER),
+    ("by_encoding", BY_ENCODING),
     ("searched", SEARCHED),
 ];
 
@@ -63,7 +66,7 @@ fn table(name: &'static str) -> Table {
     let dictionary: &[&str] = match name {
         "result" => &["path", "pattern"],
         "by_folder" => &["pattern"],
-        "searched" => &["packed", "binary", "left_early"],
+        "searched" => &["packed", "binary", "left_early", "encoding", "confidence"],
         _ => &[],
     };
     Table { name, dictionary }
@@ -113,7 +116,8 @@ struct Worker {
 
 impl Worker {
     /// Count a file, and keep it for a later run where all that is to be found of it was, as it is by `meta`.
-    fn file(&mut self, path: &[u8], seen: &SearchedFile, meta: Option<&Meta>) -> Result<()> {
+    fn file(&mut self, path: &[u8], size: u64, seen: &SearchedFile, meta: Option<&Meta>) -> Result<()> {
+        self.counts.encodings.add(path, size, &seen.text);
         if let Some(meta) = meta {
             seen.write(&mut self.searched.rows, path, meta);
             self.searched.write_if_full()?;
@@ -206,6 +210,7 @@ impl Figures {
             "files_left_early": self.left_early.load(Relaxed),
             "binary_skipped": self.binary.load(Relaxed),
             "compressed": self.compressed.load(Relaxed),
+            "invalid_files": counts.encodings.invalid_files(),
             "bytes_per_second": if seconds > 0.0 { bytes as f64 / seconds } else { 0.0 },
         })
     }
@@ -244,7 +249,7 @@ impl Operation for SearchOperation {
         if !row.is_own() {
             figures.reused.add(meta.size);
         }
-        workers.acquire().file(path, &seen, Some(meta))?;
+        workers.acquire().file(path, meta.size, &seen, Some(meta))?;
         Ok(true)
     }
 
@@ -272,6 +277,7 @@ impl Operation for SearchOperation {
         staged.push(sink.staged(table("by_pattern"), &counts.by_pattern(&patterns)?)?);
         staged.push(sink.staged(table("by_extension"), &counts.by_extension()?)?);
         staged.push(sink.staged(table("by_folder"), &counts.by_folder(&patterns)?)?);
+        staged.push(sink.staged(table("by_encoding"), &counts.encodings.rows()?)?);
         sink.commit(staged)?;
         let seconds = context.control.elapsed_seconds();
         let summary = figures.summary(options.max_matches, &patterns.names, &counts, seconds);

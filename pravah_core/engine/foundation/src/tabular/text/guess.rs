@@ -1,59 +1,68 @@
 //! What bytes may be that say nothing of it themselves.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::WINDOWS_1252;
 
-use super::{ChosenEncoding, Encoding, Odd};
+use super::{ChosenEncoding, Encoding, Odd, wide};
 
 impl Encoding {
-    /// As [`Encoding::of`]; where none is chosen, also what the bytes speak for: UTF-16 without a mark, told by the zeros
-    /// of its Latin letters, and other encodings where they are no UTF-8.
+    /// As [`Encoding::of`]; where none is chosen, also what the bytes speak for: UTF-16 without a mark, and other encodings
+    /// where they are no UTF-8.
     pub fn guess(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
         let told = Self::of(start, chosen);
         if chosen != ChosenEncoding::AUTO || told.1 > 0 {
             return told;
         }
-        let (pairs, _) = start[..start.len().min(GUESSED_BYTES)].as_chunks::<2>();
-        let zeros = |side: usize| pairs.iter().filter(|pair| pair[side] == 0).count();
-        let (first, second) = (zeros(0), zeros(1));
-        let many = pairs.len().div_ceil(2).max(4);
-        match (first >= many, second >= many) {
-            (true, false) if second == 0 => (Self::Whatwg(UTF_16BE), 0),
-            (false, true) if first == 0 => (Self::Whatwg(UTF_16LE), 0),
-            // Letters of other scripts have no zeros, and are no UTF-8.
-            _ if first + second > 0 && is_no_utf8(start) => {
-                match (is_utf16(pairs, u16::from_be_bytes), is_utf16(pairs, u16::from_le_bytes)) {
-                    (true, false) => (Self::Whatwg(UTF_16BE), 0),
-                    (false, true) => (Self::Whatwg(UTF_16LE), 0),
-                    _ => told,
-                }
-            }
-            _ => (Self::of_letters(start).unwrap_or(told.0), 0),
+        if let Some(wide) = wide::unmarked(start) {
+            return (Self::Whatwg(wide), 0);
         }
+        let has_nul = memchr::memchr(0, &start[..start.len().min(GUESSED_BYTES)]).is_some();
+        (if has_nul { None } else { Self::of_letters(start) }.unwrap_or(told.0), 0)
     }
 
     /// The encoding of text that is no UTF-8, told by the letters that it makes of the bytes; none where the bytes are
     /// UTF-8 but for some, or speak for nothing.
     pub fn of_letters(text: &[u8]) -> Option<Self> {
-        if !is_no_utf8(text) || is_binary(text) {
-            return None;
+        told_by(text).map(|(encoding, _)| encoding)
+    }
+}
+
+/// As [`Encoding::of_letters`], and whether words of a script that is not Latin tell it.
+pub(super) fn told_by(text: &[u8]) -> Option<(Encoding, bool)> {
+    if !is_no_utf8(text) || is_binary(text) {
+        return None;
+    }
+    let odd = Odd::of(text);
+    if odd.whole >= odd.broken {
+        return None;
+    }
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    feed(&mut detector, text);
+    let guessed = detector.guess(None, Utf8Detection::Deny);
+    // Hardly anybody writes the last letter of the Latin ones.
+    let is_likely = 2 * (memchr::memchr_iter(0xff, text).count() as u64) < odd.broken;
+    let found = match letters(guessed, text) {
+        // It is a letter of other scripts, but not of half of a text; more often it fills what is empty.
+        Some(Letters::Others) => return is_likely.then_some((Encoding::Whatwg(guessed), true)),
+        Some(Letters::Latin) if guessed != WINDOWS_1252 => is_likely.then_some(guessed),
+        // Nobody writes the bytes that it has no character for.
+        _ => (is_likely && odd.undefined == 0).then_some(WINDOWS_1252),
+    };
+    found.map(|known| (Encoding::Whatwg(known), false))
+}
+
+/// Hand lines that are not ASCII to a detector, which takes its time: so many as tell what there is to tell.
+fn feed(detector: &mut EncodingDetector, text: &[u8]) {
+    let mut left = FED_BYTES;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let Some(first) = line.iter().position(|byte| !byte.is_ascii()) else { continue };
+        // Of an endless line what comes before is as it was; what comes last may be cut.
+        let line = &line[first.saturating_sub(LED_BYTES)..];
+        detector.feed(&line[..line.len().min(left)], false);
+        left -= line.len().min(left);
+        if left == 0 {
+            break;
         }
-        let odd = Odd::of(text);
-        if odd.whole >= odd.broken {
-            return None;
-        }
-        let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-        detector.feed(text, false);
-        let guessed = detector.guess(None, Utf8Detection::Deny);
-        // Hardly anybody writes the last letter of the Latin ones.
-        let is_likely = 2 * (memchr::memchr_iter(0xff, text).count() as u64) < odd.broken;
-        let found = match letters(guessed, text) {
-            Some(Letters::Others) => Some(guessed),
-            Some(Letters::Latin) if guessed != WINDOWS_1252 => is_likely.then_some(guessed),
-            // Nobody writes the bytes that it has no character for.
-            _ => (is_likely && odd.undefined == 0).then_some(WINDOWS_1252),
-        };
-        found.map(Self::Whatwg)
     }
 }
 
@@ -103,23 +112,6 @@ fn is_telling(character: char) -> bool {
         | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}')
 }
 
-/// True when pairs of bytes are lines of text in UTF-16 of that order.
-fn is_utf16(pairs: &[[u8; 2]], unit: impl Fn([u8; 2]) -> u16) -> bool {
-    let mut found = char::decode_utf16(pairs.iter().map(|pair| unit(*pair))).peekable();
-    let mut lines = 0;
-    while let Some(char) = found.next() {
-        match char {
-            Ok('\n' | '\r') => lines += 1,
-            Ok('\t') => {}
-            // The last one may be cut.
-            Err(_) if found.peek().is_none() => {}
-            Ok(char) if !char.is_control() && !('\u{e000}'..='\u{f8ff}').contains(&char) => {}
-            _ => return false,
-        }
-    }
-    lines > 0 && pairs.len() >= 4
-}
-
 fn is_no_utf8(start: &[u8]) -> bool {
     std::str::from_utf8(start).is_err_and(|error| error.error_len().is_some())
 }
@@ -133,31 +125,15 @@ pub fn is_binary(start: &[u8]) -> bool {
     is_no_utf8(start) && controls >= 4 && controls * 50 > start.len()
 }
 
+/// Bytes of lines that are not ASCII by which an encoding is told, and of ASCII before them in their line.
+const FED_BYTES: usize = 64 << 10;
+const LED_BYTES: usize = 256;
 /// Bytes of a file's beginning by which its encoding is guessed.
-const GUESSED_BYTES: usize = 4096;
+pub(super) const GUESSED_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn utf_16_without_a_mark_is_known_by_its_lines_in_any_script() {
-        let guess = |bytes: &[u8]| Encoding::guess(bytes, ChosenEncoding::AUTO).0;
-        let bytes = |units: &[u16], order: fn(u16) -> [u8; 2]| -> Vec<u8> {
-            units.iter().flat_map(|unit| order(*unit)).collect()
-        };
-        for text in
-            ["\u{59d3}\u{540d},\u{57ce}\u{5e02}\n\u{5f20}\u{4e00},\u{5317}\u{4eac}\n", "id,\u{444}\n1,\u{436}\n"]
-        {
-            let units: Vec<u16> = text.encode_utf16().collect();
-            assert_eq!(guess(&bytes(&units, u16::to_be_bytes)), Encoding::Whatwg(UTF_16BE), "{text}");
-            assert_eq!(guess(&bytes(&units, u16::to_le_bytes)), Encoding::Whatwg(UTF_16LE), "{text}");
-            assert_eq!(guess(text.as_bytes()), Encoding::UTF_8);
-        }
-        for bytes in [&b"id,name\n1,a\0b\n2,c\0\n"[..], b"a,b\n\0\n\0\n", b"\0\x01\x02\n\0\xff\xfe\0"] {
-            assert_eq!(guess(bytes), Encoding::UTF_8, "{bytes:?}");
-        }
-    }
 
     #[test]
     fn noise_is_no_text_and_text_of_any_encoding_is() {
@@ -174,5 +150,8 @@ mod tests {
         {
             assert!(!is_binary(text), "{text:?}");
         }
+        // Bytes that fill what is empty are no letters, though some scripts have one for them.
+        assert_eq!(Encoding::of_letters(b"\xff\xff\n"), None);
+        assert_eq!(Encoding::of_letters(b"\xff\xee\xe7\n").map(Encoding::name).as_deref(), Some("windows-1251"));
     }
 }

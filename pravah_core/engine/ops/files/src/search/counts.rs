@@ -10,6 +10,7 @@ use super::patterns::Patterns;
 use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::paths;
+use pravah_foundation::run::encodings::Mix;
 use pravah_foundation::store::columns::{Column, Columns};
 
 type Map<K, V> = HashMap<K, V, FixedState>;
@@ -114,6 +115,8 @@ impl FileMatches {
 pub struct MatchCounts {
     /// Of all patterns.
     pub all: Count,
+    /// The encodings of all files, also of those without a match.
+    pub encodings: Mix,
     patterns: Map<usize, Count>,
     extensions: Map<Vec<u8>, Count>,
     folders: Map<Vec<u8>, Map<usize, Count>>,
@@ -139,6 +142,7 @@ impl MatchCounts {
         self.all.add(other.all);
         merge(&mut self.patterns, other.patterns.iter());
         merge(&mut self.extensions, other.extensions.iter());
+        self.encodings.merge(other.encodings);
         for (folder, patterns) in other.folders {
             merge(self.folders.entry(folder).or_default(), patterns.iter());
         }

@@ -25,10 +25,12 @@ use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::run::context::Context;
+use pravah_foundation::run::encodings::{self, FOUND};
 use pravah_foundation::store::baseline::{Baseline, Paths, Row, Run, Shards, Taken, columns_of, kept, known_by};
 use pravah_foundation::store::columns::{Column, Columns, schema};
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::Staged;
+use pravah_foundation::tabular::text::Found;
 use pravah_foundation::tabular::weight;
 
 /// The columns of `searched`.
@@ -40,10 +42,27 @@ pub const SEARCHED: &[Column] = kept![
     Column::integer("lines"),
     Column::integer("matches"),
     Column::raw("by_pattern"),
+    FOUND[0],
+    FOUND[1],
+    FOUND[2],
+    FOUND[3],
 ];
-const VALUES: [&str; 7] = ["packed", "binary", "left_early", "read_bytes", "lines", "matches", "by_pattern"];
-/// Where [`VALUES`] has the matches.
+const VALUES: [&str; 11] = [
+    "packed",
+    "binary",
+    "left_early",
+    "read_bytes",
+    "lines",
+    "matches",
+    "by_pattern",
+    FOUND[0].name,
+    FOUND[1].name,
+    FOUND[2].name,
+    FOUND[3].name,
+];
+/// Where [`VALUES`] has the matches, and what is known of the encoding.
 const MATCHES: usize = 5;
+const ENCODING: usize = 7;
 
 /// Rows that are copied at once, and bytes of text where a row has no more.
 const COPIED_ROWS: usize = 8192;
@@ -61,6 +80,8 @@ pub fn mark(options: &SearchOptions) -> String {
 pub struct SearchedFile {
     /// Its matches.
     pub found: FileMatches,
+    /// What is known of its encoding.
+    pub text: Found,
     /// How it is packed.
     pub codec: Option<Codec>,
     /// It has a NUL byte, and was not searched.
@@ -85,6 +106,7 @@ impl SearchedFile {
         let mut by_pattern = Writer::default();
         self.found.write(&mut by_pattern);
         rows.optional_bytes(Some(by_pattern.0.as_slice()).filter(|bytes| !bytes.is_empty()));
+        encodings::write(&self.text, rows);
     }
 
     fn of(row: Row<'_>) -> Option<Self> {
@@ -94,7 +116,8 @@ impl SearchedFile {
             Some(name) => Some(Codec::ALL.into_iter().find(|codec| codec.name() == name)?),
             None => None,
         };
-        let seen = Self { found, codec, is_binary: is(1)?, is_left_early: is(2)?, read_bytes: row.integer(3)? };
+        let text = encodings::read(row, ENCODING)?;
+        let seen = Self { found, text, codec, is_binary: is(1)?, is_left_early: is(2)?, read_bytes: row.integer(3)? };
         (seen.found.all.matches == row.integer(MATCHES)?).then_some(seen)
     }
 }

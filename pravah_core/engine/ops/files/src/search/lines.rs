@@ -43,7 +43,8 @@ pub struct Lines {
     before: usize,
     after: usize,
     longest: usize,
-    encoding: Encoding,
+    /// Of the text that comes.
+    pub encoding: Encoding,
     // Lines that were searched and may be context, then lines that were not.
     kept: Vec<u8>,
     searched: usize,
@@ -55,20 +56,25 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// A file from its start at `offset`; so many lines are wanted around each.
-    pub fn new(before: usize, after: usize, encoding: Encoding, offset: u64) -> Self {
+    /// A file from its start; so many lines are wanted around each.
+    pub fn new(before: usize, after: usize) -> Self {
         Self {
             before,
             after,
             longest: LONGEST_BYTES,
-            encoding,
+            encoding: Encoding::UTF_8,
             kept: Vec::new(),
             searched: 0,
             number: 1,
-            offset: Some(offset),
+            offset: Some(0),
             cut: 0,
             in_cut_line: false,
         }
+    }
+
+    /// The first line begins there.
+    pub fn begin_at(&mut self, offset: u64) {
+        self.offset = Some(offset);
     }
 
     /// How many lines were too long to be searched whole.
@@ -244,7 +250,7 @@ mod tests {
     }
 
     fn in_blocks(text: &[u8], around: (usize, usize), mut size: impl FnMut() -> usize) -> Vec<Seen> {
-        let mut lines = Lines::new(around.0, around.1, Encoding::UTF_8, 0);
+        let mut lines = Lines::new(around.0, around.1);
         let mut collect = Collect { before: around.0, after: around.1, seen: Vec::new() };
         let mut rest = text;
         while !rest.is_empty() {
@@ -266,7 +272,7 @@ mod tests {
             let text: Vec<u8> = (0..length).map(|_| letters[random(&mut state) % letters.len()]).collect();
             let around = (random(&mut state) % 4, random(&mut state) % 4);
             let mut whole = Collect { before: around.0, after: around.1, seen: Vec::new() };
-            Lines::new(around.0, around.1, Encoding::UTF_8, 0).block(&text, true, &mut whole).unwrap();
+            Lines::new(around.0, around.1).block(&text, true, &mut whole).unwrap();
             let mut expected = text.split(|&byte| byte == b'\n').map(<[u8]>::to_vec).zip(1..);
             let expected: Vec<_> = expected.by_ref().filter(|(line, _)| line.contains(&b'x')).collect();
             let found: Vec<_> = whole.seen.iter().map(|seen| (seen.2.clone(), seen.0)).collect();
@@ -280,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_line_beyond_the_limit_is_searched_in_pieces_and_keeps_its_number() {
-        let mut lines = Lines::new(1, 1, Encoding::UTF_8, 0);
+        let mut lines = Lines::new(1, 1);
         lines.longest = 10;
         let mut collect = Collect { before: 1, after: 0, seen: Vec::new() };
         for block in [&b"a\nbbbb"[..], b"bbbx", b"bbbb", b"cccc", b"cccc", b"cccx", b"d\nx\n", b"e"] {

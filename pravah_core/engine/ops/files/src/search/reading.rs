@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use grep_regex::RegexMatcher;
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
 use super::known::SearchedFile;
 use super::lines::{CandidateLine, LONGEST_BYTES, Lines, Search};
@@ -22,7 +22,8 @@ use pravah_foundation::io::claims::Claim;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::io::digest::{End, Reading};
 use pravah_foundation::io::unpack;
-use pravah_foundation::tabular::text::{Decoder, Encoding, MALFORMED};
+use pravah_foundation::run::encodings;
+use pravah_foundation::tabular::text::{Encoding, FileText};
 
 /// Matches of a file between two looks at the cancel flag.
 const CANCEL_EVERY: u64 = 1024;
@@ -113,9 +114,7 @@ impl Reading for SearchReading<'_> {
 struct FileSearch {
     path: Vec<u8>,
     size: u64,
-    text: Option<(Decoder, Lines)>,
-    /// Sequences that stand for no character of its encoding; not counted in UTF-8, where bytes are searched as they are.
-    malformed: u64,
+    text: Option<(FileText, Lines)>,
     seen: SearchedFile,
     /// Nothing more of it is searched.
     ended: bool,
@@ -126,30 +125,34 @@ struct FileSearch {
 impl FileSearch {
     fn new(path: &[u8], size: u64) -> Self {
         let seen = SearchedFile::default();
-        Self { path: path.to_vec(), size, text: None, malformed: 0, seen, ended: false, is_plain: true }
+        Self { path: path.to_vec(), size, text: None, seen, ended: false, is_plain: true }
     }
 
     /// Search the next bytes; false when it has seen enough.
-    fn take(&mut self, shared: &Shared, mut bytes: &[u8], last: bool) -> Result<bool> {
+    fn take(&mut self, shared: &Shared, bytes: &[u8], last: bool) -> Result<bool> {
         let options = &shared.options;
         let is_first = self.text.is_none();
-        let (decoder, lines) = self.text.get_or_insert_with(|| {
-            let (encoding, mark) = Encoding::of(bytes, options.encoding);
-            bytes = &bytes[mark..];
-            let lines = Lines::new(options.context_before, options.context_after, encoding, mark as u64);
-            (Decoder::new(encoding), lines)
+        let (reader, lines) = self.text.get_or_insert_with(|| {
+            let lines = Lines::new(options.context_before, options.context_after);
+            (FileText::new(options.encoding, false), lines)
         });
         let mut worker = shared.workers.acquire();
         let Worker { finder, buffer, sheet, .. } = &mut *worker;
-        let encoding = decoder.encoding();
-        let text = decoder.decode(bytes, last, buffer);
-        if is_first && options.binary == Binary::Skip && memchr(0, text).is_some() {
+        let text = reader.decode(bytes, last, buffer);
+        let encoding = reader.encoding();
+        if is_first {
+            lines.begin_at(reader.mark() as u64);
+        }
+        // What came before is ASCII, and the same in this encoding.
+        lines.encoding = encoding;
+        // Of the last bytes the text may still be to come.
+        if is_first
+            && options.binary == Binary::Skip
+            && memchr(0, if reader.is_wide() { text } else { bytes }).is_some()
+        {
             shared.figures.binary.fetch_add(1, Relaxed);
             (self.seen.is_binary, self.ended) = (true, true);
             return Ok(false);
-        }
-        if encoding != Encoding::UTF_8 {
-            self.malformed += memchr_iter(MALFORMED, text).count() as u64;
         }
         let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
         let mut search = InFile { shared, finder, encoding, sheet, path, seen, is_plain };
@@ -192,8 +195,16 @@ impl FileSearch {
             let message = format!("{cut} lines are longer than {LONGEST_BYTES} bytes; they were searched in pieces");
             self.remark(shared, IssueKind::TooLarge, message);
         }
-        if let (Some((decoder, _)), 1..) = (&self.text, self.malformed) {
-            let (title, times) = (decoder.encoding().title(), self.malformed);
+        let encoding = self.text.as_ref().map_or(Encoding::UTF_8, |(reader, _)| reader.encoding());
+        self.seen.text = match &self.text {
+            _ if self.seen.is_binary => encodings::binary(),
+            Some((reader, _)) => reader.found(),
+            None if self.size > 0 => encodings::binary(),
+            None => FileText::new(shared.options.encoding, false).found(),
+        };
+        // Bytes that are not valid UTF-8 are searched as they are.
+        if encoding != Encoding::UTF_8 && !self.seen.is_binary && self.seen.text.invalid > 0 {
+            let (title, times) = (encoding.title(), self.seen.text.invalid);
             let message = format!(
                 "contains bytes that are not valid {title}: {times} times; check the encoding of the file in the options"
             );
@@ -201,7 +212,7 @@ impl FileSearch {
         }
         // What there is an issue of is searched again, so that the issue is told again.
         let kept = whole.filter(|_| self.is_plain);
-        shared.workers.acquire().file(&self.path, &self.seen, kept)
+        shared.workers.acquire().file(&self.path, self.size, &self.seen, kept)
     }
 }
 

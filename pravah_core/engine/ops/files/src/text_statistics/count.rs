@@ -2,52 +2,8 @@
 
 use memchr::{memchr, memchr2_iter};
 
-use pravah_foundation::tabular::text::{ChosenEncoding, Encoding};
-
-/// How a text's bytes stand for characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum CharacterEncoding {
-    /// Bytes below 128 only.
-    Ascii,
-    /// Valid UTF-8 with other bytes too.
-    Utf8,
-    /// Text of two bytes a unit, the low one first, told by its byte order mark.
-    Utf16Le,
-    /// The same with the high byte first.
-    Utf16Be,
-    /// No valid UTF-8 or UTF-16: Latin-1 or another encoding, which no tool can know from the bytes.
-    Other,
-    /// A NUL byte at its beginning: no text.
-    Binary,
-    /// No byte at all.
-    Empty,
-}
-
-impl CharacterEncoding {
-    /// The name in the result.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ascii => "ascii",
-            Self::Utf8 => "utf-8",
-            Self::Utf16Le => "utf-16le",
-            Self::Utf16Be => "utf-16be",
-            Self::Other => "other",
-            Self::Binary => "binary",
-            Self::Empty => "empty",
-        }
-    }
-
-    /// The encoding of that name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        let all = [Self::Ascii, Self::Utf8, Self::Utf16Le, Self::Utf16Be, Self::Other, Self::Binary, Self::Empty];
-        all.into_iter().find(|encoding| encoding.as_str() == name)
-    }
-
-    /// True when lines and words can be counted.
-    pub fn is_text(self) -> bool {
-        !matches!(self, Self::Binary | Self::Empty)
-    }
-}
+use pravah_foundation::run::encodings;
+use pravah_foundation::tabular::text::{ChosenEncoding, FileText, Found};
 
 /// What a text holds.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -60,6 +16,8 @@ pub struct Text {
     pub cr: u64,
     /// Runs of what is no white space.
     pub words: u64,
+    /// Characters; what is not valid in the encoding is none.
+    pub characters: u64,
     /// Bytes of the longest line, without its end.
     pub longest: u64,
     /// Bytes after the last line end.
@@ -68,8 +26,8 @@ pub struct Text {
 
 impl Text {
     /// As a row of an earlier result has it.
-    pub fn of_row([words, longest, lf, crlf, cr]: [u64; 5], is_ended: bool) -> Self {
-        Self { lf, crlf, cr, words, longest, rest: u64::from(!is_ended) }
+    pub fn of_row([words, characters, longest, lf, crlf, cr]: [u64; 6], is_ended: bool) -> Self {
+        Self { lf, crlf, cr, words, characters, longest, rest: u64::from(!is_ended) }
     }
 
     /// Lines, the last one also without an end.
@@ -94,53 +52,57 @@ impl Text {
     }
 }
 
-/// Counts one text.
-#[derive(Debug)]
+/// Counts one text. Ends of lines and white space are the same bytes in every encoding except UTF-16, and no part of
+/// other characters: they are counted in the bytes of the file.
 pub struct Counter {
     text: Text,
-    encoding: CharacterEncoding,
-    has_mark: bool,
+    reader: FileText,
+    buffer: Vec<u8>,
+    wide: Option<fn([u8; 2]) -> u16>,
+    is_binary: bool,
     begun: bool,
     after_cr: bool,
     after_space: bool,
-    /// The first half of a pair of UTF-16 units came.
-    after_half: bool,
-    /// There was one half of a pair without the other.
-    is_torn: bool,
-    /// The beginning of a character or unit whose rest is still to come.
-    pending: Vec<u8>,
+    /// The beginning of a unit whose rest is still to come.
+    half: Option<u8>,
 }
 
 impl Counter {
     /// For a text of which nothing was seen.
-    pub fn new() -> Self {
+    pub fn new(chosen: ChosenEncoding) -> Self {
         Self {
             text: Text::default(),
-            encoding: CharacterEncoding::Empty,
-            has_mark: false,
+            reader: FileText::new(chosen, true),
+            buffer: Vec::new(),
+            wide: None,
+            is_binary: false,
             begun: false,
             after_cr: false,
             after_space: true,
-            after_half: false,
-            is_torn: false,
-            pending: Vec::new(),
+            half: None,
         }
     }
 
     /// Take the next bytes; false when they are no text.
-    pub fn block(&mut self, bytes: &[u8]) -> bool {
+    pub fn block(&mut self, bytes: &[u8], last: bool) -> bool {
         let mut bytes = bytes;
+        self.reader.decode(bytes, last, &mut self.buffer);
         if !self.begun && !bytes.is_empty() {
             self.begun = true;
-            let mark = self.begin(bytes);
-            bytes = &bytes[mark..];
+            self.wide = match &*self.reader.encoding().name() {
+                "utf-16le" => Some(u16::from_le_bytes),
+                "utf-16be" => Some(u16::from_be_bytes),
+                _ => None,
+            };
+            self.is_binary = self.wide.is_none() && memchr(0, bytes).is_some();
+            bytes = &bytes[self.reader.mark()..];
         }
-        match self.encoding {
-            CharacterEncoding::Binary => return false,
-            CharacterEncoding::Utf16Le => self.utf16(bytes, u16::from_le_bytes),
-            CharacterEncoding::Utf16Be => self.utf16(bytes, u16::from_be_bytes),
-            _ => {
-                self.validate(bytes);
+        if self.is_binary {
+            return false;
+        }
+        match self.wide {
+            Some(unit) => self.utf16(bytes, unit),
+            None => {
                 self.lines(bytes);
                 self.words(bytes);
             }
@@ -148,45 +110,17 @@ impl Counter {
         true
     }
 
-    /// What was counted, the encoding, and whether there was a byte order mark.
-    pub fn end(mut self) -> (Text, CharacterEncoding, bool) {
-        if self.is_torn || self.after_half || self.encoding.is_text() && !self.pending.is_empty() {
-            self.encoding = CharacterEncoding::Other;
-        }
+    /// What was counted, what is known of the encoding, and whether there was a byte order mark.
+    pub fn end(mut self) -> (Text, Found, bool) {
+        self.reader.decode(&[], true, &mut self.buffer);
+        // A half is no end of a line.
+        self.text.rest += u64::from(self.half.is_some());
         self.text.longest = self.text.longest.max(self.text.rest);
-        (self.text, self.encoding, self.has_mark)
-    }
-
-    /// Look at the first block; the length of its byte order mark.
-    fn begin(&mut self, bytes: &[u8]) -> usize {
-        let (encoding, mark) = Encoding::of(bytes, ChosenEncoding::AUTO);
-        self.has_mark = mark > 0;
-        self.encoding = match &*encoding.name() {
-            "utf-16le" => CharacterEncoding::Utf16Le,
-            "utf-16be" => CharacterEncoding::Utf16Be,
-            _ if self.has_mark => CharacterEncoding::Utf8,
-            _ if memchr(0, bytes).is_some() => CharacterEncoding::Binary,
-            _ => CharacterEncoding::Ascii,
-        };
-        mark
-    }
-
-    fn validate(&mut self, bytes: &[u8]) {
-        if self.encoding == CharacterEncoding::Other || (self.pending.is_empty() && bytes.is_ascii()) {
-            return;
-        }
-        self.encoding = CharacterEncoding::Utf8;
-        let mut whole = std::mem::take(&mut self.pending);
-        let bytes = if whole.is_empty() {
-            bytes
-        } else {
-            whole.extend_from_slice(bytes);
-            &whole
-        };
-        match std::str::from_utf8(bytes) {
-            Ok(_) => {}
-            Err(error) if error.error_len().is_none() => self.pending = bytes[error.valid_up_to()..].to_vec(),
-            Err(_) => self.encoding = CharacterEncoding::Other,
+        self.text.characters = self.reader.characters();
+        let has_mark = self.reader.mark() > 0;
+        match self.is_binary {
+            true => (Text::default(), encodings::binary(), has_mark),
+            false => (self.text, self.reader.found(), has_mark),
         }
     }
 
@@ -229,19 +163,19 @@ impl Counter {
 
     fn utf16(&mut self, bytes: &[u8], unit: fn([u8; 2]) -> u16) {
         let mut bytes = bytes;
-        if let (Some(first), Some((&second, rest))) = (self.pending.pop(), bytes.split_first()) {
+        if let (Some(first), Some((&second, rest))) = (self.half, bytes.split_first()) {
+            self.half = None;
             self.unit(unit([first, second]));
             bytes = rest;
         }
-        let mut pairs = bytes.chunks_exact(2);
-        pairs.by_ref().for_each(|pair| self.unit(unit([pair[0], pair[1]])));
-        self.pending.extend_from_slice(pairs.remainder());
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        pairs.iter().for_each(|pair| self.unit(unit(*pair)));
+        if let Some(&first) = rest.first() {
+            self.half = Some(first);
+        }
     }
 
     fn unit(&mut self, unit: u16) {
-        let is_second = (0xdc00..0xe000).contains(&unit);
-        self.is_torn |= self.after_half != is_second;
-        self.after_half = (0xd800..0xdc00).contains(&unit);
         let byte = u8::try_from(unit).unwrap_or(b'x');
         match byte {
             b'\n' if self.after_cr => {
@@ -269,12 +203,17 @@ fn is_space(byte: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn counted(text: &[u8], block: usize) -> (Text, CharacterEncoding, bool) {
-        let mut counter = Counter::new();
+    fn counted(text: &[u8], block: usize) -> (Text, Found, bool) {
+        let mut counter = Counter::new(ChosenEncoding::AUTO);
         text.chunks(block.max(1)).for_each(|bytes| {
-            counter.block(bytes);
+            counter.block(bytes, false);
         });
         counter.end()
+    }
+
+    fn encoding(text: &[u8]) -> (String, u64) {
+        let (_, found, _) = counted(text, 100);
+        (found.name.into_owned(), found.invalid)
     }
 
     #[test]
@@ -298,27 +237,22 @@ mod tests {
 
     #[test]
     fn lines_words_and_encodings_are_those_of_the_text() {
-        let (text, encoding, mark) = counted(b"one two\r\nthree\n\nfour\rfive", 100);
+        let (text, found, mark) = counted(b"one two\r\nthree\n\nfour\rfive", 100);
         assert_eq!((text.lf, text.crlf, text.cr, text.words, text.longest), (2, 1, 1, 5, 7));
-        assert_eq!((text.lines(), text.line_ending(), text.is_ended()), (5, "mixed", false));
-        assert_eq!((encoding, mark), (CharacterEncoding::Ascii, false));
-        let (text, encoding, mark) = counted(b"\xff\xfea\0b\0 \0\r\0\n\0c\0", 100);
-        assert_eq!(
-            (text.lines(), text.words, text.longest, encoding, mark),
-            (2, 2, 6, CharacterEncoding::Utf16Le, true)
-        );
-        assert_eq!(counted(b"caf\xe9", 9).1, CharacterEncoding::Other);
-        assert_eq!(counted("café".as_bytes(), 4).1, CharacterEncoding::Utf8);
-        assert_eq!(counted(b"\xff\xfe\x3d\xd8\x00\xdea\0", 5).1, CharacterEncoding::Utf16Le);
+        assert_eq!((text.lines(), text.line_ending(), text.is_ended(), text.characters), (5, "mixed", false, 25));
+        assert_eq!((&*found.name, mark), ("ascii", false));
+        let (text, found, mark) = counted(b"\xff\xfea\0b\0 \0\r\0\n\0c\0", 100);
+        assert_eq!((text.lines(), text.words, text.longest, &*found.name, mark), (2, 2, 6, "utf-16le", true));
+        assert_eq!(text.characters, 6);
+        assert_eq!(encoding("café".as_bytes()), ("utf-8".into(), 0));
+        assert_eq!(encoding(b"\xff\xfe\x3d\xd8\x00\xdea\0"), ("utf-16le".into(), 0));
         for torn in [&b"\x3d\xd8a\0"[..], b"\x00\xde", b"a\0\x3d\xd8", b"a\0b"] {
-            assert_eq!(counted(&[b"\xff\xfe", torn].concat(), 5).1, CharacterEncoding::Other, "{torn:?}");
+            assert_eq!(encoding(&[b"\xff\xfe", torn].concat()), ("utf-16le".into(), 1), "{torn:?}");
         }
-        assert_eq!(
-            counted("caf\u{e9}".as_bytes().split_last().map_or(&b""[..], |(_, rest)| rest), 9).1,
-            CharacterEncoding::Other
-        );
-        assert_eq!(counted(b"a\0b", 9).1, CharacterEncoding::Binary);
-        assert_eq!(counted(b"", 9), (Text::default(), CharacterEncoding::Empty, false));
+        assert_eq!(encoding("caf\u{e9} caf\u{e9}".as_bytes().split_last().unwrap().1), ("utf-8".into(), 1));
+        assert_eq!(encoding(b"a\0b"), ("binary".into(), 0));
+        assert_eq!(counted(b"", 9).0, Text::default());
+        assert_eq!(encoding(b""), ("empty".into(), 0));
     }
 
     #[test]
