@@ -6,6 +6,7 @@ use arrow_schema::DataType;
 
 use crate::arrow_types::{array, beside_numbers, files};
 use crate::books::{book, zip};
+use crate::books_binary;
 use crate::claims::{compressed, lengths, parquet, texts};
 use crate::common::run::spec;
 use crate::common::tree::Tree;
@@ -60,6 +61,26 @@ fn sheets_of_office() {
     fuzz("sheets of Office Open XML", 1.0, &corpus, &WORDS, |input| {
         balanced("a.xlsx", &book("", &["name"], &[("s", "", &String::from_utf8_lossy(input))]));
     });
+}
+
+#[test]
+fn sheets_in_binary() {
+    let book = |cells: &[u8]| books_binary::book(false, &["name"], &[("s", 0, cells.to_vec())]);
+    let record = books_binary::record;
+    let row = |number: u8| record(0, &[number, 0, 0, 0]);
+    let cells = [
+        row(0),
+        record(6, b"\0\0\0\0\0\0\0\0\x02\0\0\0i\0d\0"),
+        record(7, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]),
+        row(1),
+        record(2, &[0, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0]),
+        record(5, &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x29, 0x40]),
+        row(3),
+        record(3, &[0, 0, 0, 0, 0, 0, 0, 0, 0x2a]),
+        record(16, &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]),
+    ];
+    let corpus = [cells.concat(), cells[3..].concat(), cells[..3].concat()];
+    fuzz("sheets in binary", 1.0, &corpus, &WORDS, |input| balanced("a.xlsb", &book(input)));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod archives;
 mod arrow_types;
 mod attempts_again;
 mod books;
+mod books_binary;
 mod broken_off;
 mod cancel;
 mod checksum;

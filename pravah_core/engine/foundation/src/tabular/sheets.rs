@@ -3,6 +3,7 @@
 //! What a cell shows is not what is read, but its value: of a number its digits, of a formula what it gave when the file
 //! was saved, of a number with the format of a day that day.
 
+pub mod binary;
 mod book;
 mod cells;
 mod lines;

@@ -9,12 +9,13 @@ use super::later::Stop;
 use crate::base::issue::IssueKind;
 use crate::io::package::{Package, Unreadable};
 use crate::tabular::sheets::{
-    self, Book, Epoch, RowEnd, SheetExtent, SheetKind, SheetLines, SheetListed, SheetParts, Strings, Styles,
+    self, Book, Epoch, RowEnd, SheetExtent, SheetKind, SheetLines, SheetListed, SheetParts, Strings, Styles, binary,
 };
 
 /// How compound files begin, in which old workbooks are, and encrypted ones.
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 const OFFICE: &str = "xl/workbook.xml";
+const BINARY: &str = "xl/workbook.bin";
 const OPEN: &str = "content.xml";
 /// Bytes of the list of an OpenDocument's parts that are looked at.
 const MANIFEST_BYTES: u64 = 1 << 20;
@@ -22,7 +23,18 @@ const MANIFEST_BYTES: u64 = 1 << 20;
 /// A workbook.
 pub struct Workbook {
     package: Package,
-    is_open: bool,
+    kind: Kind,
+}
+
+/// What its parts are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Office Open XML.
+    Office,
+    /// The same in records of bytes.
+    Binary,
+    /// OpenDocument.
+    Open,
 }
 
 /// A sheet that is read, or read again.
@@ -68,11 +80,10 @@ impl Workbook {
         }
         let package = Package::open(file)?;
         if package.has(OFFICE) {
-            return Ok(Self { package, is_open: false });
+            return Ok(Self { package, kind: Kind::Office });
         }
-        if package.has("xl/workbook.bin") {
-            let message = "is a binary workbook, which is not supported; save it as .xlsx".to_owned();
-            return Err((IssueKind::Unsupported, message));
+        if package.has(BINARY) {
+            return Ok(Self { package, kind: Kind::Binary });
         }
         if !package.has(OPEN) {
             return Err((IssueKind::Malformed, format!("is a zip, but not a workbook: it has no {OFFICE}")));
@@ -85,7 +96,7 @@ impl Workbook {
         if memchr::memmem::find(&manifest, b"encryption-data").is_some() {
             return Err((IssueKind::Unsupported, "is encrypted; save it without a password".to_owned()));
         }
-        Ok(Self { package, is_open: true })
+        Ok(Self { package, kind: Kind::Open })
     }
 
     /// What the cells of its sheets refer to; much of it is put into `directory`, without a name.
@@ -93,13 +104,21 @@ impl Workbook {
     /// # Errors
     /// In words: why that cannot be read.
     pub fn texts(&self, directory: &Path) -> Result<BookTexts, Unreadable> {
-        if self.is_open {
-            return Ok(BookTexts::default());
-        }
         let package = &self.package;
         let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
-        let strings = optional("xl/sharedStrings.xml")?.map(|part| Strings::read(part, directory)).transpose()?;
-        let styles = optional("xl/styles.xml")?.map(Styles::read).transpose()?;
+        let (strings, styles) = match self.kind {
+            Kind::Open => (None, None),
+            Kind::Office => {
+                let strings =
+                    optional("xl/sharedStrings.xml")?.map(|part| Strings::read(part, directory)).transpose()?;
+                (strings, optional("xl/styles.xml")?.map(Styles::read).transpose()?)
+            }
+            Kind::Binary => {
+                let strings =
+                    optional("xl/sharedStrings.bin")?.map(|part| binary::strings(part, directory)).transpose()?;
+                (strings, optional("xl/styles.bin")?.map(binary::styles).transpose()?)
+            }
+        };
         Ok(BookTexts { strings: strings.unwrap_or_default(), styles: styles.unwrap_or_default() })
     }
 
@@ -112,13 +131,16 @@ impl Workbook {
             let part = part.to_owned();
             SheetOfBook { book: path.to_vec(), listed, part, number, epoch, extent: None }
         };
-        if self.is_open {
+        if self.kind == Kind::Open {
             let listed = sheets::open_sheets(self.package.part(OPEN)?)?;
             let each = listed.into_iter().enumerate();
             return Ok(each.map(|(number, listed)| sheet(listed, OPEN, number, Epoch::default())).collect());
         }
-        let Book { epoch, sheets } = sheets::book(self.package.part(OFFICE)?)?;
-        let relations = sheets::relations(self.package.part("xl/_rels/workbook.xml.rels")?, "xl/")?;
+        let (Book { epoch, sheets }, relations) = match self.kind {
+            Kind::Binary => (binary::book(self.package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
+            _ => (sheets::book(self.package.part(OFFICE)?)?, "xl/_rels/workbook.xml.rels"),
+        };
+        let relations = sheets::relations(self.package.part(relations)?, "xl/")?;
         let mut tables = Vec::new();
         for listed in sheets {
             match relations.get(&listed.relation) {
@@ -150,10 +172,11 @@ impl Workbook {
         row: impl FnMut(&mut SheetLines) -> Result<(), Stop>,
     ) -> Result<RowEnd, Stop> {
         let part = self.package.part(&sheet.part)?;
-        if self.is_open {
-            return sheets::read_open(part, sheet.number, lines, row);
+        let parts = SheetParts { strings: &texts.strings, styles: &texts.styles, epoch: sheet.epoch };
+        match self.kind {
+            Kind::Open => sheets::read_open(part, sheet.number, lines, row),
+            Kind::Office => sheets::read(part, &parts, lines, row),
+            Kind::Binary => binary::read(part, &parts, lines, row),
         }
-        let BookTexts { strings, styles } = texts;
-        sheets::read(part, &SheetParts { strings, styles, epoch: sheet.epoch }, lines, row)
     }
 }

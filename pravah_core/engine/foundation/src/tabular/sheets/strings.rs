@@ -35,8 +35,7 @@ impl Strings {
     /// # Errors
     /// In words: why it cannot be read.
     pub fn read(part: impl Read, directory: &Path) -> Result<Self, Unreadable> {
-        let (text, ends) = (Spool::new(directory, HELD_BYTES), Spool::new(directory, HELD_ENDS_BYTES));
-        let (mut strings, mut xml) = (Self { text, ends }, Xml::new(part));
+        let (mut strings, mut xml) = (Self::new(directory), Xml::new(part));
         let mut unescaped = Vec::new();
         let (mut is_text, mut phonetic) = (false, false);
         let mut one = Vec::new();
@@ -54,20 +53,33 @@ impl Strings {
                     b"si" => strings.push(&one, &mut unescaped)?,
                     _ => {}
                 },
-                Event::Eof => {
-                    strings.text.end().and_then(|()| strings.ends.end()).map_err(no_room)?;
-                    return Ok(strings);
-                }
+                Event::Eof => return strings.end_of_all(),
                 event if is_text && !phonetic => push_text(&event, &mut one)?,
                 _ => {}
             }
         }
     }
 
+    /// None yet.
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { text: Spool::new(directory, HELD_BYTES), ends: Spool::new(directory, HELD_ENDS_BYTES) }
+    }
+
+    /// There are no more.
+    pub(super) fn end_of_all(mut self) -> Result<Self, Unreadable> {
+        self.text.end().and_then(|()| self.ends.end()).map_err(no_room)?;
+        Ok(self)
+    }
+
     fn push(&mut self, one: &[u8], unescaped: &mut Vec<u8>) -> Result<(), Unreadable> {
         unescaped.clear();
         unescape(one, unescaped);
-        self.text.push(unescaped).map_err(no_room)?;
+        self.add(unescaped)
+    }
+
+    /// One more, as it is.
+    pub(super) fn add(&mut self, text: &[u8]) -> Result<(), Unreadable> {
+        self.text.push(text).map_err(no_room)?;
         if self.text.len() + self.ends.len() > MOST_BYTES {
             let message = format!("has texts of more than {MOST_BYTES} bytes");
             return Err((IssueKind::TooLarge, message));

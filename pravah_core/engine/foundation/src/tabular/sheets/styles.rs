@@ -7,7 +7,7 @@ use super::serial::CellFormat;
 use super::xml::{BytesStart, Event, Unreadable, Xml, attribute};
 
 /// Formats: a workbook has at most some thousands.
-const MOST: usize = 1 << 20;
+pub(super) const MOST: usize = 1 << 20;
 
 /// By style: what it makes of a number.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ impl Styles {
     /// # Errors
     /// In words: why it cannot be read.
     pub fn read(part: impl Read) -> Result<Self, Unreadable> {
-        let (mut styles, mut xml) = (Vec::new(), Xml::new(part));
+        let (mut styles, mut xml) = (Self::default(), Xml::new(part));
         let mut own: HashMap<u32, CellFormat> = HashMap::new();
         let mut in_cells = false;
         loop {
@@ -31,16 +31,20 @@ impl Styles {
                             own.insert(id, CellFormat::of_format(&format));
                         }
                     }
-                    b"xf" if in_cells && styles.len() < MOST => {
-                        let id = number(&start).unwrap_or_default();
-                        styles.push(own.get(&id).copied().unwrap_or_else(|| CellFormat::of_builtin(id)));
-                    }
+                    b"xf" if in_cells => styles.add(&own, number(&start).unwrap_or_default()),
                     _ => {}
                 },
                 Event::End(end) if end.local_name().as_ref() == b"cellXfs" => in_cells = false,
-                Event::Eof => return Ok(Self(styles)),
+                Event::Eof => return Ok(styles),
                 _ => {}
             }
+        }
+    }
+
+    /// One more, with the format of that number, which may be one of the workbook's own.
+    pub(super) fn add(&mut self, own: &HashMap<u32, CellFormat>, format: u32) {
+        if self.0.len() < MOST {
+            self.0.push(own.get(&format).copied().unwrap_or_else(|| CellFormat::of_builtin(format)));
         }
     }
 

@@ -63,7 +63,7 @@ impl<R: Read> Xml<R> {
     }
 }
 
-fn of_io(error: &io::Error) -> Unreadable {
+pub(super) fn of_io(error: &io::Error) -> Unreadable {
     let kind = match error.kind() {
         io::ErrorKind::FileTooLarge => IssueKind::TooLarge,
         _ => IssueKind::Malformed,
