@@ -169,12 +169,12 @@ def test_text_statistics_names_what_a_loader_stumbles_over(open_page: Open, run_
     app = open_page("job", id=str(job.id))
     assert (figures(app)["Text files"], figures(app)["Lines"]) == ("3", "4")
     assert "1 file has mixed line endings." in texts(app)
-    assert "1 file is neither ASCII nor UTF-8." in texts(app)
+    assert "1 file is neither UTF-8 nor UTF-16." in texts(app)
     drawn(app.button(key="to_mixed_line_endings").click().run())
     table = open_page("job", id=str(job.id), tab="Table", filter="line_ending:eq:mixed")
     assert list(table.dataframe[0].value["path"]) == ["a.csv"]
     clean = run_job("text_statistics", tree({"a": b"1\n"}, name="clean"))
-    assert "All text files are ASCII or UTF-8" in texts(open_page("job", id=str(clean.id)))
+    assert "All text files are UTF-8 or UTF-16" in texts(open_page("job", id=str(clean.id)))
 
 
 def test_profile_shows_what_is_odd_a_column_and_the_drift(open_page: Open, run_job: RunJob, tree: TreeBuilder) -> None:

@@ -17,12 +17,14 @@ from services.models.jobs import JobView
 
 _BARS = 12
 _TABLE = "text_statistics.result"
-# Figure of the summary, what it means, and the condition that finds its files.
+_EXPECTED = ("ascii", "utf-8", "utf-16le", "utf-16be", "binary", "empty")
+# Figure of the summary, what it means, and the conditions that find its files.
 _TROUBLE = (
-    ("mixed_line_endings", "mixed line endings", ("line_ending", "eq", "mixed")),
-    ("invalid_files", "bytes that are not valid in their encoding", ("invalid", "ge", 1)),
-    ("with_byte_order_mark", "a byte order mark", ("byte_order_mark", "eq", "yes")),
-    ("without_last_line_end", "no line ending after the last line", ("last_line", "eq", "not ended")),
+    ("mixed_line_endings", "mixed line endings", ["line_ending:eq:mixed"]),
+    ("not_utf8", "neither UTF-8 nor UTF-16", [f"encoding:ne:{name}" for name in _EXPECTED]),
+    ("invalid_files", "bytes that are not valid in the encoding", ["invalid:ge:1"]),
+    ("with_byte_order_mark", "a byte order mark", ["byte_order_mark:eq:yes"]),
+    ("without_last_line_end", "no line ending after the last line", ["last_line:eq:not ended"]),
 )
 
 
@@ -53,17 +55,16 @@ def show(services: bootstrap.Services, job: JobView) -> None:
 def _trouble(summary: Mapping[str, Any]) -> None:
     unusual = [one for one in _TROUBLE if summary[one[0]]]
     if not unusual:
-        st.caption(
-            ":material/check_circle: All text files are valid in their encodings and have consistent line endings."
-        )
+        st.caption(":material/check_circle: All text files are UTF-8 or UTF-16 and have consistent line endings.")
         return
     with st.container(border=True, key="text_trouble"):
         st.markdown("**Possible loading problems**")
-        for name, words, (column, operator, value) in unusual:
+        for name, words, conditions in unusual:
             with st.container(horizontal=True, vertical_alignment="center", key=f"trouble_{name}"):
                 has = text.count(summary[name], "file has", "files have")
-                st.markdown(f"{has} {words}.", width="content")
-                found = [results.Filter(column=column, operator=operator, value=value)]
+                verb = has if name != "not_utf8" else text.count(summary[name], "file is", "files are")
+                st.markdown(f"{verb} {words}.", width="content")
+                found = [results.parse_filter(condition) for condition in conditions]
                 table_link.button("Show files", _TABLE, found, sort="path", key=f"to_{name}")
 
 
