@@ -389,6 +389,7 @@ fn what_a_mount_in_the_source_may_hide_is_not_known() {
     let reference = tree.beside("reference");
     for (number, (mount, expected, points)) in [
         ("cp \"$1/a\" \"$2\"; mount -t tmpfs t \"$1/under\"", "unknown", 1),
+        ("cp -r \"$1\"/* \"$2\"; mount --bind \"$1/a\" \"$1/under/hidden\"", "unknown", 1),
         // What it hides is known where nothing is mounted any more.
         ("cp -r \"$1\"/* \"$2\"", "yes", 0),
     ]

@@ -188,3 +188,30 @@ fn content_of_folders_and_links_is_told_and_no_file_takes_the_place_of_the_archi
     assert_eq!((told, &verdict[..]), (expected.map(str::to_owned).to_vec(), "damaged"));
     assert_eq!(["file", "again", "last"].map(|name| content(&tree, name)), ["same", "same", "here"]);
 }
+
+#[test]
+fn a_later_attempt_says_what_the_first_one_said_where_members_replace_each_other() {
+    let tree = Tree::new();
+    let members = [
+        member(b'0', "full", b"file"),
+        member(b'0', "full/inner/x", b"x"),
+        member(b'0', "empty", b"file"),
+        member(b'5', "empty/", b""),
+        member(b'2', "link", b""),
+        member(b'5', "link/", b""),
+        member(b'0', "file", b"file"),
+        link("hard", "file"),
+        member(b'5', "hard/", b""),
+    ];
+    let members = members.map(|member| if member.kind == b'2' { Member { link: "file", ..member } } else { member });
+    tree.file("t.tar", tar(&members));
+    let job = spec("decompress", &tree.path()).option("destination", tree.beside("out").to_str().unwrap());
+    let told = [0, 1, 2].map(|_| {
+        let done = job.clone().output("job", "one job").run();
+        let mut told: Vec<_> = messages(&done).lines().map(str::to_owned).collect();
+        told.sort();
+        (told, done.summary()["verdict"].clone(), files_below(&tree.beside("out")))
+    });
+    assert!(told[0].2.contains(&"t/file".to_owned()) && tree.beside("out/t/hard").is_dir(), "{told:?}");
+    assert_eq!((&told[1], &told[2]), (&told[0], &told[0]));
+}

@@ -301,3 +301,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_file_and_members_below_it_the_folder_stays_and_a_test_says_so() {
+    let tree = Tree::new();
+    let long = "n".repeat(256);
+    tree.file("z.zip", zip(&[zipped("a", b"file"), zipped("a/b", b"1"), zipped("c/d", b"2"), zipped("c", b"file")]))
+        .file("long.zip", zip(&[zipped(&long, b"1"), zipped("ok", b"2")]));
+    let told = [false, true].map(|is_test| {
+        let job = spec("decompress", &tree.path());
+        let job = if is_test { job } else { job.option("destination", tree.beside("out").to_str().unwrap()) };
+        let done = job.run();
+        let mut told: Vec<_> = messages(&done).lines().map(|line| line.replace(&long, "LONG")).collect();
+        told.sort();
+        (told, done.summary()["verdict"].clone())
+    });
+    let kept = "has the name of a folder with members in it, which were kept; it is not unpacked";
+    let expected = [
+        "long.zip: member LONG: its name has a part of more than 255 bytes".to_owned(),
+        format!("z.zip: member a: {kept}"),
+        format!("z.zip: member c: {kept}"),
+    ];
+    assert_eq!((&told[0].0[..], &told[0].1), (&expected[..], &"incomplete".into()));
+    assert_eq!(told[0], told[1]);
+    assert_eq!(crate::common::run::files_below(&tree.beside("out")), ["long/ok", "z/a/b", "z/c/d"]);
+}

@@ -157,15 +157,16 @@ impl Destination {
             .apply(&*writing.file)
             .map(|given| self.note(given))
             .and_then(|()| self.claim(path))
-            .and_then(|()| self.rename(&writing.directory, &temporary, &writing.name));
+            .and_then(|()| self.rename(path, &writing.directory, &temporary, &writing.name));
         published.map_err(|error| {
             let _ = rustix::fs::unlinkat(&*writing.directory, &temporary[..], AtFlags::empty());
             self.refuse(path, error)
         })
     }
 
-    fn rename(&self, directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
+    fn rename(&self, path: &[u8], directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
         lasting::renaming(directory, from, to)?;
+        self.make_room(path, directory, to);
         let renamed = if self.replaces {
             rustix::fs::renameat(directory, from, directory, to)
         } else {
@@ -207,6 +208,7 @@ impl Destination {
             let directory = self.make(above)?;
             self.claim(path)?;
             if self.replaces {
+                self.make_room(path, &directory, name);
                 let _ = rustix::fs::unlinkat(&*directory, name, AtFlags::empty());
             }
             rustix::fs::symlinkat(target, &*directory, name)?;
@@ -229,6 +231,7 @@ impl Destination {
             let (to, from) = (self.make(above)?, self.make(from_above)?);
             self.claim(path)?;
             if self.replaces {
+                self.make_room(path, &to, name);
                 let _ = rustix::fs::unlinkat(&*to, name, AtFlags::empty());
             }
             Ok(rustix::fs::linkat(&*from, from_name, &*to, name, AtFlags::empty())?)

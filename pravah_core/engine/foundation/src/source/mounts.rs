@@ -122,13 +122,12 @@ pub fn other_names(path: &Path) -> Vec<PathBuf> {
     names.filter(|name| name != path && inode(name) == Some(own)).collect()
 }
 
-/// Directories below the one at a real `path` on which something is mounted: what they hold themselves is hidden.
+/// Directories and files below a real `path` on which something is mounted: what they hold themselves is hidden.
 pub fn points_below(path: &Path) -> usize {
     let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     let points: HashSet<PathBuf> =
         mounts.split(|&byte| byte == b'\n').filter_map(Mount::read).map(|mount| mount.point).collect();
-    // What is mounted on a file has no place for more.
-    points.iter().filter(|point| *point != path && point.starts_with(path) && point.is_dir()).count()
+    points.iter().filter(|point| *point != path && point.starts_with(path)).count()
 }
 
 fn mount_id(path: &Path) -> Option<u64> {

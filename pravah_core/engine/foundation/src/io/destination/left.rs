@@ -1,13 +1,17 @@
 //! What earlier attempts of the job have left, and this one did not make: their sources changed since, or are gone.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 
 use super::Destination;
 use super::marker::MARKER;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
 use crate::base::paths;
+use crate::base::sync::lock;
 
 /// What is to be said of a destination that is complete.
 #[derive(Debug, Clone, Copy)]
@@ -50,4 +54,44 @@ impl Destination {
         }
         Ok(left.len() as u64)
     }
+
+    /// Where a file or link is to be, remove the directory that an earlier attempt has made of a later member of the same
+    /// archive: with what is in it, unless this attempt has made some of that.
+    pub(super) fn make_room(&self, path: &[u8], above: &OwnedFd, name: &[u8]) {
+        if self.replaces && self.is_all_left(path, above, name).unwrap_or(false) {
+            let _ = remove_all(above, name);
+            // Directories that were kept at hand may be gone.
+            lock(&self.open).clear();
+        }
+    }
+
+    fn is_all_left(&self, path: &[u8], above: &OwnedFd, name: &[u8]) -> io::Result<bool> {
+        let directory = rustix::fs::openat(above, name, super::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+        for entry in Dir::read_from(&directory)? {
+            let entry = entry?;
+            let inner = entry.file_name().to_bytes();
+            if matches!(inner, b"." | b"..") {
+                continue;
+            }
+            let path = paths::join(path, inner);
+            let is_directory = entry.file_type() == FileType::Directory;
+            if self.published.has(&path) || (is_directory && !self.is_all_left(&path, &directory, inner)?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn remove_all(above: &OwnedFd, name: &[u8]) -> io::Result<()> {
+    let directory = rustix::fs::openat(above, name, super::DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+    for entry in Dir::read_from(&directory)? {
+        let entry = entry?;
+        match entry.file_name().to_bytes() {
+            b"." | b".." => {}
+            inner if entry.file_type() == FileType::Directory => remove_all(&directory, inner)?,
+            inner => rustix::fs::unlinkat(&directory, inner, AtFlags::empty())?,
+        }
+    }
+    Ok(rustix::fs::unlinkat(above, name, AtFlags::REMOVEDIR)?)
 }

@@ -29,7 +29,7 @@ impl Destination {
         let published = split(&parked.path).and_then(|(above, name)| {
             let (_, temporary) = split(&parked.temporary)?;
             self.claim(&parked.path)?;
-            self.rename(&*self.make(above)?, temporary, name)
+            self.rename(&parked.path, &*self.make(above)?, temporary, name)
         });
         published.map_err(|error| {
             self.discard(parked);

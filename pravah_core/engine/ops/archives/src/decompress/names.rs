@@ -5,6 +5,8 @@ pub const REPLACED: &str = "not unpacked: a later member has this name";
 /// Why a file or link is not there in the place of a folder.
 pub const KEPT: &str = "has the name of a folder with members in it, which were kept; it is not unpacked";
 
+/// Bytes of a part of a path: no file system of Linux has more.
+const LONGEST_PART: usize = 255;
 /// The ends of names by which archives and compressed files are known, and what takes their place.
 const ENDS: &[(&[u8], &[u8])] = &[
     (b".tgz", b".tar"),
@@ -65,6 +67,7 @@ pub fn member(folder: &[u8], name: &[u8]) -> Result<Vec<u8>, &'static str> {
                     return Err("its name points outside the destination");
                 }
             }
+            part if part.len() > LONGEST_PART => return Err("its name has a part of more than 255 bytes"),
             part => {
                 depth += 1;
                 if !path.is_empty() {
@@ -151,6 +154,7 @@ mod tests {
         for name in ["/etc/passwd", "../x", "a/../../x", "a/..", "a\0b"] {
             assert!(member(b"f", name.as_bytes()).is_err(), "{name:?}");
         }
+        assert!(member(b"f", &[b'a'; 255]).is_ok() && member(b"f", &[b'a'; 256]).is_err());
         for (name, reason) in [
             ("../x", "outside"),
             ("a/../../x", "outside"),

@@ -172,22 +172,17 @@ pub fn name_all(listed: &mut [ZipMember], folder: &[u8], encoding: Option<NameEn
             listed[earlier].replaced();
         }
     }
-    let both: Vec<(u128, usize, usize)> =
-        last.into_iter().filter_map(|(hash, file)| Some((hash, file, *folders.get(&hash)?))).collect();
-    if both.is_empty() {
-        return;
-    }
     let mut filled: HashSet<u128> = HashSet::new();
     for path in listed.iter().filter_map(path) {
-        filled.extend(names::above(folder, &path).map(xxh3_128));
+        // The folders that it is in, the nearest first: those of one that is known are known.
+        let _ = names::above(folder, &path).map(xxh3_128).find(|hash| !filled.insert(*hash));
     }
-    for (hash, file, folder) in both {
-        if file < folder {
-            listed[file].replaced();
-        } else if filled.contains(&hash) {
-            listed[file].is_folder_too = true;
-        } else {
-            listed[folder].replaced();
+    for (hash, file) in last {
+        match folders.get(&hash) {
+            Some(&folder) if file < folder => listed[file].replaced(),
+            _ if filled.contains(&hash) => listed[file].is_folder_too = true,
+            Some(&folder) => listed[folder].replaced(),
+            None => {}
         }
     }
 }

@@ -25,8 +25,8 @@ pub fn is_provable(way: Way, to: To, columns: &[TargetColumn]) -> bool {
     match way {
         Way::Fields => true,
         Way::Rows => to == To::Parquet,
-        // A reader finds them by the names that they have in the file.
-        Way::Lines => columns.iter().all(|column| column.given.is_none()),
+        // A reader finds them by the names that they have in the file. What stands for no character is no name to it.
+        Way::Lines => columns.iter().all(|column| column.given.is_none() && !column.name.contains("\\u")),
     }
 }
 

@@ -136,7 +136,7 @@ pub fn jsonl(file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout, contr
         row.clear();
         row.resize(columns.len(), NULL);
         let object: Object<'_> = serde_json::from_slice(&line).map_err(failed)?;
-        values(&object, "", columns, &names, &mut row).map_err(failed)?;
+        values(&object, None, columns, &names, &mut row).map_err(failed)?;
         batch.hashes.iter_mut().zip(&row).for_each(|(hashes, hash)| hashes.push(*hash));
         batch.record()?;
         line.clear();
@@ -160,20 +160,20 @@ fn outer(name: &str) -> impl Iterator<Item = &str> {
 /// The values of an object by their names, of objects in it by both: `outer.inner`.
 fn values(
     object: &Object<'_>,
-    outer: &str,
+    outer: Option<&str>,
     columns: &[&TargetColumn],
     names: &Names<'_>,
     row: &mut [u64],
 ) -> serde_json::Result<()> {
     for (key, value) in &object.0 {
-        let name = if outer.is_empty() { Cow::Borrowed(key) } else { Cow::Owned(format!("{outer}.{key}")) };
+        let name = outer.map_or(Cow::Borrowed(key), |outer| Cow::Owned(format!("{outer}.{key}")));
         let inner = value.get().strip_prefix('{').filter(|inner| !inner.trim_start().starts_with('}'));
         match names.places.get(name.as_str()) {
             Some(&place) if inner.is_none() || !names.outer.contains(name.as_str()) => {
                 row[place] = token(columns[place], value.get())
             }
             _ if inner.is_some() => {
-                values(&serde_json::from_str(value.get())?, &name, columns, names, row)?;
+                values(&serde_json::from_str(value.get())?, Some(&name), columns, names, row)?;
             }
             _ if value.get() == "null" => {}
             // A value that no column has.
