@@ -183,7 +183,11 @@ def list_rows(
         conditions.append("operations @> %(operations)s")
         values["operations"] = Jsonb([wanted.operation])
     if wanted.verdict is not None:
-        conditions.append("(outcome->'results' @> %(verdict)s OR outcome->>'verdict' = %(word)s)")
+        conditions.append(
+            "(outcome->'results' @> %(verdict)s OR outcome->>'verdict' = %(word)s"
+            " OR (%(word)s = 'partial' AND outcome->'results' @> %(stopped)s))"
+        )
+        values["stopped"] = Jsonb([{"summary": {"partial": True}}])
         values["word"] = wanted.verdict
         values["verdict"] = Jsonb([{"summary": {"verdict": wanted.verdict}}])
     if wanted.text:

@@ -39,10 +39,12 @@ def filtered(outcome: Mapping[str, Any] | None) -> int:
 def verdict(outcome: Mapping[str, Any] | None) -> Verdict | None:
     """Return the worst of an outcome's own verdict and those of its operations.
 
-    None where no operation gives one and the job is complete.
+    A search that has stopped at a limit is partial. None where no operation gives one and the job is complete.
     """
-    found = {result["summary"].get("verdict") for result in (outcome or {}).get("results", [])}
-    found.add((outcome or {}).get("verdict"))
+    summaries = [result["summary"] for result in (outcome or {}).get("results", [])]
+    found = {summary.get("verdict") for summary in summaries} | {(outcome or {}).get("verdict")}
+    if any(summary.get("partial") is True for summary in summaries):
+        found.add("partial")
     return next((word for word in VERDICTS if word in found), None)
 
 

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from services import bootstrap
+from services.models.jobs import JobFilter
 from tests.conftest import TreeBuilder
 from tests.integration.operations.conftest import Rows, RunJob
 
@@ -99,10 +101,14 @@ def test_texts_in_many_encodings_are_searched_as_python_reads_them(
     assert sum(row["files"] for row in rows(view, "by_encoding")) == len(texts)
 
 
-def test_a_limit_makes_a_partial_result_that_says_so(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
+def test_a_limit_makes_a_partial_result_that_says_so(
+    running: bootstrap.Services, run_job: RunJob, rows: Rows, tree: TreeBuilder
+) -> None:
     view = run_job("search", tree({"a": b"x\n" * 100}), options={"patterns": ["x"], "max_matches": 10})
     assert len(rows(view)) == 10
     assert view.result("search")["summary"]["partial"] is True
+    assert view.verdict == "partial"
+    assert view.id in [job.id for job in running.jobs.list(JobFilter(verdict="partial")).items]
 
 
 def test_compressed_files_are_searched_on_request(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:

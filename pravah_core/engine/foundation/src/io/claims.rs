@@ -58,10 +58,11 @@ const CLAIMS: [(&[u8], Claim); 36] = [
 ];
 
 /// Beginnings of texts that are found in the place of other files: a server's message, or what a tool left there.
-const TEXTS: [(&[u8], &str); 5] = [
+const TEXTS: [(&[u8], &str); 6] = [
     (b"<!doctype html", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "XML"),
+    (b"<error><code>", "XML"),
     (b"%pdf-", "a PDF"),
     (b"version https://git-lfs", "a Git LFS pointer"),
 ];
@@ -144,6 +145,21 @@ pub fn other_text(start: &[u8]) -> Option<&'static str> {
     known(start, &TEXTS)
 }
 
+/// The same of a text that is called a table. A first column may have the name of a tag: then a delimiter follows it, and
+/// behind a tag of a page comes another one, or the line ends.
+pub fn other_than_a_table(start: &[u8]) -> Option<&'static str> {
+    let start = start.trim_ascii_start();
+    let what = other_text(start)?;
+    let line = start.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    let is_other = match line.iter().position(|&byte| byte == b'>').filter(|_| line.starts_with(b"<")) {
+        Some(end) => matches!(line[end + 1..].trim_ascii_start().first(), None | Some(b'<')),
+        None if line.starts_with(b"<") => false,
+        // The version of a PDF; a pointer has nothing else in its line.
+        None => line.get(5).is_some_and(u8::is_ascii_digit) || line.ends_with(b"/spec/v1"),
+    };
+    is_other.then_some(what)
+}
+
 fn known(start: &[u8], all: &[(&[u8], &'static str)]) -> Option<&'static str> {
     let start = start.trim_ascii_start();
     let head = start[..start.len().min(64)].to_ascii_lowercase();
@@ -180,5 +196,14 @@ mod tests {
         assert!(claim.broken(b"\n<!DOCTYPE html><p>").contains("HTML"));
         assert!(claim.broken(&[0; 600]).contains("zeros"));
         assert!(claim.broken(b"").contains("empty"));
+        for text in
+            ["<html>\n<head>", "<!doctype html><p>", "<?xml version='1.0'?>\r\n<a/>", "%PDF-1.4", "<HTML lang=x>"]
+        {
+            assert!(other_than_a_table(text.as_bytes()).is_some(), "{text}");
+        }
+        for text in ["<html>,count\na,2\n", "<?xml col,b\n", "%PDF-files,count", "<htm>\n", "version,b", "<html>\tx"] {
+            assert_eq!(other_than_a_table(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(other_than_a_table(b"version https://git-lfs.github.com/spec/v1\noid"), Some("a Git LFS pointer"));
     }
 }

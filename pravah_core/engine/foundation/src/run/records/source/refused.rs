@@ -2,7 +2,7 @@
 
 use super::{Format, KnownFormat, RecordHandler, Source};
 use crate::base::issue::IssueKind;
-use crate::io::claims::{Claim, other_text};
+use crate::io::claims::{Claim, other_than_a_table};
 use crate::tabular::text;
 use crate::tabular::text::ChosenEncoding;
 
@@ -43,7 +43,9 @@ impl<T: RecordHandler> Source<T> {
     pub(super) fn is_other_text(&mut self, start: &[u8]) -> bool {
         let is_found = self.shared.options.finds_delimiter();
         let format = Format::of(&self.origin.path, start);
-        let Some(what) = other_text(start).filter(|_| is_found && format == Format::Delimited) else { return false };
+        let Some(what) = other_than_a_table(start).filter(|_| is_found && format == Format::Delimited) else {
+            return false;
+        };
         let message = format!("looks like {what}, no table; to read it as one all the same, set its delimiter");
         self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
         self.ended = true;
