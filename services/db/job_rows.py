@@ -14,7 +14,7 @@ from services.base import errors, identity
 from services.db import outbox
 from services.db.database import Session
 from services.db.rows import JobRow, ScheduleRow, columns
-from services.models import cursors
+from services.models import cursors, findings
 from services.models.jobs import FINAL, JobError, JobEvent, JobFilter, JobRequest, Status
 from services.models.versions import StrangeJobError
 
@@ -183,13 +183,9 @@ def list_rows(
         conditions.append("operations @> %(operations)s")
         values["operations"] = Jsonb([wanted.operation])
     if wanted.verdict is not None:
-        conditions.append(
-            "(outcome->'results' @> %(verdict)s OR outcome->>'verdict' = %(word)s"
-            " OR (%(word)s = 'partial' AND outcome->'results' @> %(stopped)s))"
-        )
-        values["stopped"] = Jsonb([{"summary": {"partial": True}}])
+        conditions.append("(outcome->'results' @> ANY(%(shapes)s) OR outcome->>'verdict' = %(word)s)")
         values["word"] = wanted.verdict
-        values["verdict"] = Jsonb([{"summary": {"verdict": wanted.verdict}}])
+        values["shapes"] = [Jsonb([{"summary": shape}]) for shape in findings.shapes(wanted.verdict)]
     if wanted.text:
         conditions.append("label ILIKE %(pattern)s")
         values["pattern"] = f"%{_escaped(wanted.text)}%"

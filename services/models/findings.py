@@ -9,9 +9,17 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 # The worst first; those behind `partial` are good.
-Verdict = Literal["failed", "invalid", "damaged", "incomplete", "partial", "valid", "verified", "whole"]
+Verdict = Literal[
+    "failed", "invalid", "damaged", "unsafe", "incomplete", "unknown", "partial", "safe", "valid", "verified", "whole"
+]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 _NOT_GOOD = frozenset(VERDICTS[: VERDICTS.index("partial") + 1])
+
+
+def shapes(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return what the summary of an operation with this verdict contains, one or the other."""
+    # A search that has stopped at a limit.
+    return [{"verdict": verdict}, *([{"partial": True}] if verdict == "partial" else [])]
 
 
 def incomplete(outcome: Mapping[str, Any] | None) -> int:

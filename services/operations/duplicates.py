@@ -233,6 +233,7 @@ OPERATION = Operation(
             expect={
                 "groups": 1,
                 "redundant_files": 1,
+                "verdict": "unsafe",
                 "reference": {
                     "safe_to_wipe": "no",
                     "unique_files": 1,

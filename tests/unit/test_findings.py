@@ -21,6 +21,10 @@ from services.models import findings
         ("profile", {"schemas": 2, "changes": 3}, ["profile drift: schemas 2, changes 3"]),
         ("profile", {"schemas": 2, "changes": 0}, ["profile drift: schemas 2, changes 0"]),
         ("inventory", {"files": 3}, []),
+        ("duplicates", {"verdict": "unsafe"}, ["duplicates unsafe"]),
+        ("duplicates", {"verdict": "unknown"}, ["duplicates unknown"]),
+        ("duplicates", {"verdict": "safe"}, []),
+        ("search", {"partial": True}, []),
     ],
 )
 def test_a_summary_tells_its_findings(operation: str, summary: dict[str, Any], found: list[str]) -> None:
@@ -45,6 +49,7 @@ def test_the_worst_verdict_is_the_jobs() -> None:
     assert findings.verdict(outcome("valid", None, "whole")) == "valid"
     assert findings.verdict(outcome("verified", "partial", "damaged", "incomplete")) == "damaged"
     assert findings.verdicts(outcome("damaged")) == ["x damaged"]
+    assert findings.verdict({"results": [{"operation": "search", "summary": {"partial": True}}]}) == "partial"
     assert findings.verdicts(outcome("valid", "verified", "whole")) == []
 
 

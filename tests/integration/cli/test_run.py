@@ -27,7 +27,7 @@ def test_every_example_runs_and_its_figures_are_printed(
         values = value if isinstance(value, list) else [value]
         args += [f"--{name.replace('_', '-')}={one}" for one in values]
     # A verdict that is not good is an exit status of its own.
-    status = int(example.expect.get("verdict") in {"invalid", "partial", "damaged", "incomplete"})
+    status = int(example.expect.get("verdict") in {"invalid", "partial", "damaged", "incomplete", "unsafe"})
     summary = cli(*args, "--json", status=status).document["outcome"]["results"][0]["summary"]
     for key, expected in example.expect.items():
         assert summary[key] == expected

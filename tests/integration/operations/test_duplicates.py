@@ -165,6 +165,7 @@ def test_a_reference_always_stays(running: bootstrap.Services, run_job: RunJob, 
     options = {"references": [str(reference)], "only_against_reference": True}
     view = run_job("duplicates", source, options=options)
     assert view.result("duplicates")["summary"]["reference"]["safe_to_wipe"] == "no"
+    assert view.verdict == "unsafe"
     pictures = {name for name in AGES if name.endswith(".jpg")}
     for keep in ("oldest", "newest", "shortest_path", "each_name"):
         assert removed(running, view.id, keep=keep) == pictures

@@ -142,6 +142,14 @@ pub fn write(job: &Duplicates) -> Result<(Vec<Staged>, Value)> {
     if !job.options.references.is_empty() {
         let (unique, verdict) = verdict::write(job)?;
         staged.push(unique);
+        // Who compares with references alone asks for this answer.
+        if job.options.only_against_reference {
+            summary["verdict"] = match verdict["safe_to_wipe"].as_str() {
+                Some("yes") => "safe".into(),
+                Some("no") => "unsafe".into(),
+                _ => "unknown".into(),
+            };
+        }
         summary["reference"] = verdict;
     }
     Ok((staged, summary))
