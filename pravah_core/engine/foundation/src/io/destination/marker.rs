@@ -28,6 +28,8 @@ pub(super) fn take(path: &Path, job: Option<&str>) -> Result<bool> {
         && job.is_some_and(|job| found == job.as_bytes())
     {
         remove_parts(path, Depth::All).map_err(failed)?;
+        // The attempt that put it there may have died before its name lasted.
+        lasting::sync_directory(path).map_err(failed)?;
         return Ok(true);
     }
     let others = holds_others(path).map_err(failed)?;
