@@ -169,11 +169,17 @@ def test_a_reference_always_stays(running: bootstrap.Services, run_job: RunJob, 
     pictures = {name for name in AGES if name.endswith(".jpg")}
     for keep in ("oldest", "newest", "shortest_path", "each_name"):
         assert removed(running, view.id, keep=keep) == pictures
-    script = tmp_path / "plan.sh"
-    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(), "sh")))
+    script = planned(running, view.id, tmp_path)
     assert subprocess.run(["bash", script, "--remove"], check=True, capture_output=True).stderr == b""
     assert not any((source / name).exists() for name in pictures)
     assert (reference / "original").exists()
+
+
+def planned(services: bootstrap.Services, job: UUID, folder: Path, **rule: object) -> Path:
+    """Write the script of a rule for a job into a folder."""
+    script = folder / "plan.sh"
+    script.write_bytes(b"".join(services.results.removal_plan(job, results.KeepRule.model_validate(rule), "sh")))
+    return script
 
 
 def run_script(script: Path, *arguments: str) -> tuple[int, str, str]:
@@ -189,8 +195,7 @@ def test_the_script_removes_only_what_is_still_so(
     for place, name in enumerate(names):
         os.utime(os.fsencode(root) + b"/" + name, ns=(10**18 + place, 10**18 + place))
     view = run_job("duplicates", root)
-    script = tmp_path / "plan.sh"
-    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    script = planned(running, view.id, tmp_path, keep="oldest")
 
     before = sorted(os.fsencode(path) for path in root.rglob("*"))
     status, out, err = run_script(script)
@@ -219,8 +224,7 @@ def test_a_kept_file_that_changed_saves_its_copies(
     running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path
 ) -> None:
     view = run_job("duplicates", source)
-    script = tmp_path / "plan.sh"
-    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    script = planned(running, view.id, tmp_path, keep="oldest")
     (source / "photos/2023/a.jpg").write_bytes(b"changed now")
     status, _, err = run_script(script, "--remove")
     assert status == 1
@@ -232,8 +236,7 @@ def test_a_kept_file_that_changed_and_has_its_time_saves_its_copies(
     running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path
 ) -> None:
     view = run_job("duplicates", source)
-    script = tmp_path / "plan.sh"
-    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    script = planned(running, view.id, tmp_path, keep="oldest")
     kept = source / "photos/2023/a.jpg"
     was = kept.stat()
     kept.write_bytes(b"!" * was.st_size)
@@ -249,8 +252,7 @@ def test_a_plan_can_link_instead_of_removing(
     running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path, how: str
 ) -> None:
     view = run_job("duplicates", source)
-    script = tmp_path / "plan.sh"
-    script.write_bytes(b"".join(running.results.removal_plan(view.id, results.KeepRule(keep="oldest"), "sh")))
+    script = planned(running, view.id, tmp_path, keep="oldest")
     before = {name: (source / name).read_bytes() for name in AGES}
     status, out, err = run_script(script, how)
     # Whether blocks can be shared is for the file system to say; nothing is lost either way.
