@@ -132,7 +132,8 @@ impl Claim {
             _ if start.is_empty() => format!("is empty, but has the name of a {name} file"),
             _ => {
                 let is_zero = start.iter().take(16).all(|&byte| byte == 0);
-                let what = if is_zero { Some("zeros") } else { other_text(start).or_else(|| known(start, &INSTEAD)) };
+                let what =
+                    if is_zero { Some("zeros") } else { known(start, &TEXTS).or_else(|| known(start, &INSTEAD)) };
                 let what = what.map_or_else(String::new, |what| format!(": it looks like {what}"));
                 format!("is not a valid {name} file, although its name says so{what}")
             }
@@ -140,16 +141,11 @@ impl Claim {
     }
 }
 
-/// What a text that begins so is, when that is no table and no archive: in words.
-pub fn other_text(start: &[u8]) -> Option<&'static str> {
-    known(start, &TEXTS)
-}
-
-/// The same of a text that is called a table. A first column may have the name of a tag: then a delimiter follows it, and
+/// What a text that begins so is, although it is called a table: in words. A first column may have the name of a tag: then a delimiter follows it, and
 /// behind a tag of a page comes another one, or the line ends.
 pub fn other_than_a_table(start: &[u8]) -> Option<&'static str> {
     let start = start.trim_ascii_start();
-    let what = other_text(start)?;
+    let what = known(start, &TEXTS)?;
     let line = start.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
     let is_other = match line.iter().position(|&byte| byte == b'>').filter(|_| line.starts_with(b"<")) {
         Some(end) => matches!(line[end + 1..].trim_ascii_start().first(), None | Some(b'<')),

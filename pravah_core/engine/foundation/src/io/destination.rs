@@ -166,8 +166,8 @@ impl Destination {
 
     fn rename(&self, path: &[u8], directory: &OwnedFd, from: &[u8], to: &[u8]) -> io::Result<()> {
         lasting::renaming(directory, from, to)?;
-        self.make_room(path, directory, to);
         let renamed = if self.replaces {
+            self.make_room(path, directory, to);
             rustix::fs::renameat(directory, from, directory, to)
         } else {
             rustix::fs::renameat_with(directory, from, directory, to, RenameFlags::NOREPLACE)

@@ -58,7 +58,7 @@ impl Destination {
     /// Where a file or link is to be, remove the directory that an earlier attempt has made of a later member of the same
     /// archive: with what is in it, unless this attempt has made some of that.
     pub(super) fn make_room(&self, path: &[u8], above: &OwnedFd, name: &[u8]) {
-        if self.replaces && self.is_all_left(path, above, name).unwrap_or(false) {
+        if self.is_all_left(path, above, name).unwrap_or(false) {
             let _ = remove_all(above, name);
             // Directories that were kept at hand may be gone.
             lock(&self.open).clear();
