@@ -183,9 +183,15 @@ def list_rows(
         conditions.append("operations @> %(operations)s")
         values["operations"] = Jsonb([wanted.operation])
     if wanted.verdict is not None:
-        conditions.append("(outcome->'results' @> ANY(%(shapes)s) OR outcome->>'verdict' = %(word)s)")
-        values["word"] = wanted.verdict
-        values["shapes"] = [Jsonb([{"summary": shape}]) for shape in findings.shapes(wanted.verdict)]
+        says = "(outcome->'results' @> ANY(%({0}_shapes)s) OR outcome->>'verdict' = ANY(%({0}_words)s))"
+        conditions += [says.format("wanted"), f"NOT coalesce({says.format('worse')}, false)"]
+        # The verdict of a job is the worst of those that its operations give.
+        worse = list(findings.VERDICTS[: findings.VERDICTS.index(wanted.verdict)])
+        for name, words in (("wanted", [wanted.verdict]), ("worse", worse)):
+            values[f"{name}_words"] = words
+            values[f"{name}_shapes"] = [
+                Jsonb([{"summary": shape}]) for word in words for shape in findings.shapes(word)
+            ]
     if wanted.text:
         conditions.append("label ILIKE %(pattern)s")
         values["pattern"] = f"%{_escaped(wanted.text)}%"

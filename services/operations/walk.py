@@ -36,8 +36,8 @@ class WalkOptions(Options):
     ignore_globs: list[Text] = field(
         [],
         title="Exclude",
-        description="Patterns of files and folders to exclude, as in .gitignore. A pattern without a slash matches at "
-        "any depth.",
+        description="Patterns of files and folders to exclude, as in .gitignore, also with alternatives: *.{log,tmp}. "
+        "A pattern without a slash matches at any depth.",
         widget="globs",
     )
     extensions: list[Text] = field(

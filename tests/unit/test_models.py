@@ -60,6 +60,7 @@ def test_a_source_keeps_every_byte_of_its_path(raw: bytes) -> None:
         ([INVENTORY | {"options": {"unknown": 1}}], "operations.0.options.unknown"),
         ([INVENTORY | {"options": {"largest_count": 0}}], "operations.0.options.largest_count"),
         ([INVENTORY | {"options": {"largest_count": "many"}}], "operations.0.options.largest_count"),
+        ([INVENTORY | {"options": {"largest_count": True}}], "operations.0.options.largest_count"),
         ([INVENTORY, {"operation": "checksum", "options": {"algorithms": []}}], "operations.1.options.algorithms"),
         ([{"operation": "checksum", "options": {"algorithms": ["md4"]}}], "operations.0.options.algorithms.0"),
         ([{"operation": "verify"}], "operations.0.options.manifest"),

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from services import bootstrap
 from services.base import errors
+from services.models import findings
 from services.models.jobs import JobFilter, JobRequest, JobView, Status
 
 MANY = 10_000
@@ -91,6 +92,19 @@ def test_a_deleted_job_does_not_disturb_the_pages(services: bootstrap.Services, 
     services.jobs.delete(jobs[1])  # the one the cursor was made of
     second = services.jobs.list(cursor=first.next_cursor, limit=2)
     assert [view.id for view in second.items] == jobs[2:4]
+
+
+def test_a_job_is_found_by_the_verdict_that_it_shows(services: bootstrap.Services, small_job: JobRequest) -> None:
+    job = services.jobs.submit(small_job)[0]
+    summaries: list[dict[str, object]] = [{"partial": True}, {"verdict": "whole"}, {"verdict": "invalid"}]
+    outcome = {"results": [{"operation": "inventory", "summary": summary} for summary in summaries]}
+    with services.database.transaction() as session:
+        statement = "UPDATE jobs SET status = 'COMPLETED', outcome = %(outcome)s WHERE id = %(id)s"
+        session.execute(statement, outcome=Jsonb(outcome), id=job.id)
+    pages = {verdict: services.jobs.list(JobFilter(verdict=verdict)).items for verdict in findings.VERDICTS}
+    assert [(verdict, [view.verdict for view in page]) for verdict, page in pages.items() if page] == [
+        ("invalid", ["invalid"])
+    ]
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ pub struct Zipped {
     pub content: Vec<u8>,
     pub creator: u8,
     pub attributes: u32,
-    method: u16,
+    pub method: u16,
     /// Where that in its own header is another one.
     local_name: Option<Vec<u8>>,
     local: Vec<u8>,

@@ -166,6 +166,20 @@ fn files_are_read_with_line_numbers() {
 }
 
 #[test]
+fn lines_may_end_with_a_nul_byte() {
+    // As coreutils writes them with --zero: no name is escaped.
+    let text = format!("{HEX}  a\nb\0{HEX} *c\\n\0{HEX}  d\r\0nonsense\0");
+    let lines = all(text.as_bytes());
+    let paths: Vec<_> = lines.iter().filter_map(|(_, line)| line.as_ref().ok().map(|line| &line.path[..])).collect();
+    assert_eq!(paths, [&b"a\nb"[..], b"c\\n", b"d\r"]);
+    assert!(matches!(lines[3], (4, Err(_))));
+    // A NUL byte in another first line ends none.
+    assert_eq!(all(format!("x\0\n{HEX}  b\n").as_bytes()).len(), 2);
+    let lines = all(format!("{HEX}  a\n{HEX}  b\0c\n").as_bytes());
+    assert!(lines[0].1.is_ok() && lines[1].1.is_err(), "{lines:?}");
+}
+
+#[test]
 fn a_visitor_may_stop_the_reading() {
     let text = format!("{HEX}  a\n{HEX}  b\n");
     let mut seen = 0;

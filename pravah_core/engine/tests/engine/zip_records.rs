@@ -200,7 +200,22 @@ fn what_honest_tools_leave_in_a_zip_is_no_trouble() {
         ("renamed.zip", renewed("z"), "incomplete", "1 members, among them z, were not unpacked"),
         ("behind.zip", [&one()[..], b"\n"].concat(), "whole", ""),
     ]);
-    let (done, _) = tested(&[
+    // Behind a block of text, the last one, comes more that its length counts.
+    let hidden = {
+        let mut member = zipped("a", &[&[1, 4, 0, 0xfb, 0xff][..], b"text", b"and more"].concat());
+        member.method = 8;
+        let mut bytes = zip(&[member]);
+        let mut crc = flate2::Crc::new();
+        crc.update(b"text");
+        let directory = place(&bytes, b"PK\x01\x02");
+        for at in [14, directory + 16] {
+            bytes[at..at + 4].copy_from_slice(&crc.sum().to_le_bytes());
+            bytes[at + 8..at + 12].copy_from_slice(&4u32.to_le_bytes());
+        }
+        bytes
+    };
+    let (done, statuses) = tested(&[
+        ("hidden.zip", hidden),
         ("renewed.zip", renewed("a")),
         ("gap.zip", before(&zip(&[zipped("gone", b"x")])[..35])),
         ("behind.zip", [&one()[..], b"rubbish"].concat()),
@@ -217,6 +232,8 @@ fn what_honest_tools_leave_in_a_zip_is_no_trouble() {
     );
     assert!(notes.iter().any(|note| note.contains("7 bytes after the end of the zip are not part of it")), "{notes:?}");
     assert!(notes.iter().any(|note| note.contains("of 1 members that the directory no longer lists")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("8 bytes behind the end of its data were not")), "{notes:?}");
+    assert!(statuses.iter().all(|(_, status)| status == "whole"), "{statuses:?}");
 }
 
 #[test]

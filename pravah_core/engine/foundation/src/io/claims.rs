@@ -1,5 +1,7 @@
 //! What the name of a file says of its packing: what is in it has to keep that promise, or somebody is told.
 
+mod markup;
+
 use super::codec::Codec;
 use crate::base::paths;
 
@@ -57,14 +59,17 @@ const CLAIMS: [(&[u8], Claim); 36] = [
     (b"zz", Claim::Foreign("zzip")),
 ];
 
-/// Beginnings of texts that are found in the place of other files: a server's message, or what a tool left there.
-const TEXTS: [(&[u8], &str); 6] = [
-    (b"<!doctype html", "an HTML page"),
-    (b"<html", "an HTML page"),
-    (b"<?xml", "XML"),
-    (b"<error><code>", "XML"),
-    (b"%pdf-", "a PDF"),
-    (b"version https://git-lfs", "a Git LFS pointer"),
+/// Whether a line goes on as a text of that kind does.
+type Follows = fn(&[u8]) -> bool;
+
+/// Beginnings of texts that are found in the place of other files, what a tool left there above all. Which of them are
+/// that, and no name of a column, what follows in their line tells.
+const TEXTS: [(&[u8], &str, Follows); 5] = [
+    (b"%pdf-", "a PDF", is_version),
+    (b"%!ps-adobe-", "PostScript", is_version),
+    (b"{\\rtf", "an RTF document", is_version),
+    (b"version https://git-lfs", "a Git LFS pointer", |rest| rest.ends_with(b"/spec/v1")),
+    (b"/annex/objects/", "a git-annex pointer", is_key_of_annex),
 ];
 /// Beginnings of what else is found in the place of an archive.
 const INSTEAD: [(&[u8], &str); 7] = [
@@ -132,8 +137,7 @@ impl Claim {
             _ if start.is_empty() => format!("is empty, but has the name of a {name} file"),
             _ => {
                 let is_zero = start.iter().take(16).all(|&byte| byte == 0);
-                let what =
-                    if is_zero { Some("zeros") } else { known(start, &TEXTS).or_else(|| known(start, &INSTEAD)) };
+                let what = if is_zero { Some("zeros") } else { other_than_a_table(start).or_else(|| known(start)) };
                 let what = what.map_or_else(String::new, |what| format!(": it looks like {what}"));
                 format!("is not a valid {name} file, although its name says so{what}")
             }
@@ -141,25 +145,33 @@ impl Claim {
     }
 }
 
-/// What a text that begins so is, although it is called a table: in words. A first column may have the name of a tag: then a delimiter follows it, and
-/// behind a tag of a page comes another one, or the line ends.
+/// What a text that begins so is, although it is called a table: in words.
 pub fn other_than_a_table(start: &[u8]) -> Option<&'static str> {
     let start = start.trim_ascii_start();
-    let what = known(start, &TEXTS)?;
+    if start.starts_with(b"<") {
+        return markup::kind(start);
+    }
     let line = start.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    let is_other = match line.iter().position(|&byte| byte == b'>').filter(|_| line.starts_with(b"<")) {
-        Some(end) => matches!(line[end + 1..].trim_ascii_start().first(), None | Some(b'<')),
-        None if line.starts_with(b"<") => false,
-        // The version of a PDF; a pointer has nothing else in its line.
-        None => line.get(5).is_some_and(u8::is_ascii_digit) || line.ends_with(b"/spec/v1"),
+    let is_it = |begins: &[u8], follows: Follows| {
+        line.split_at_checked(begins.len())
+            .is_some_and(|(head, rest)| head.eq_ignore_ascii_case(begins) && follows(rest.trim_ascii_end()))
     };
-    is_other.then_some(what)
+    TEXTS.iter().find(|(begins, _, follows)| is_it(begins, *follows)).map(|(_, what, _)| *what)
 }
 
-fn known(start: &[u8], all: &[(&[u8], &'static str)]) -> Option<&'static str> {
+fn is_version(rest: &[u8]) -> bool {
+    rest.first().is_some_and(u8::is_ascii_digit)
+}
+
+/// `BACKEND-sSIZE--HASH` alone: see "key format" of git-annex's documentation of its internals.
+fn is_key_of_annex(rest: &[u8]) -> bool {
+    memchr::memmem::find(rest, b"--").is_some() && !rest.iter().any(|byte| matches!(byte, b',' | b';' | b'\t' | b'|'))
+}
+
+fn known(start: &[u8]) -> Option<&'static str> {
     let start = start.trim_ascii_start();
     let head = start[..start.len().min(64)].to_ascii_lowercase();
-    all.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words)
+    INSTEAD.iter().find(|(begins, _)| head.starts_with(begins)).map(|(_, words)| *words)
 }
 
 #[cfg(test)]
@@ -192,12 +204,10 @@ mod tests {
         assert!(claim.broken(b"\n<!DOCTYPE html><p>").contains("HTML"));
         assert!(claim.broken(&[0; 600]).contains("zeros"));
         assert!(claim.broken(b"").contains("empty"));
-        for text in
-            ["<html>\n<head>", "<!doctype html><p>", "<?xml version='1.0'?>\r\n<a/>", "%PDF-1.4", "<HTML lang=x>"]
-        {
+        for text in ["%PDF-1.4", "{\\rtf1\\ansi", "%!PS-Adobe-3.0\n", "/annex/objects/SHA256E-s7--0a1b.csv\n"] {
             assert!(other_than_a_table(text.as_bytes()).is_some(), "{text}");
         }
-        for text in ["<html>,count\na,2\n", "<?xml col,b\n", "%PDF-files,count", "<htm>\n", "version,b", "<html>\tx"] {
+        for text in ["%PDF-files,count", "{\\rtf,b\n", "version,b", "/annex/objects/a--b,7\n", "/annex/objects/x"] {
             assert_eq!(other_than_a_table(text.as_bytes()), None, "{text}");
         }
         assert_eq!(other_than_a_table(b"version https://git-lfs.github.com/spec/v1\noid"), Some("a Git LFS pointer"));

@@ -82,12 +82,16 @@ pub fn write_line(out: &mut Vec<u8>, algorithm: Algorithm, digest: &Digest, path
 pub fn parse_line(line: &[u8]) -> Result<Option<Line>, &'static str> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     // No name ends so: coreutils writes it escaped, and see [`cannot_hold`].
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    parse(line.strip_suffix(b"\r").unwrap_or(line), true)
+}
+
+/// Read a line without its end. Where NUL bytes end lines, nothing in a name is escaped.
+fn parse(line: &[u8], may_escape: bool) -> Result<Option<Line>, &'static str> {
     let line = line.trim_ascii_start();
     if line.is_empty() || line.starts_with(b"#") {
         return Ok(None);
     }
-    let (escaped, body) = match line.strip_prefix(b"\\") {
+    let (escaped, body) = match line.strip_prefix(b"\\").filter(|_| may_escape) {
         Some(body) => (true, body),
         None => (false, line),
     };
@@ -206,7 +210,7 @@ pub fn algorithms_of_length(bytes: usize) -> Vec<Algorithm> {
 }
 
 /// Read a manifest line by line: `visit` gets the line's number from 1 and its content or its fault. A byte
-/// order mark before the first line is no part of it.
+/// order mark before the first line is no part of it. Lines end with a NUL byte where the first one does (`--zero`).
 ///
 /// # Errors
 /// The system's error, or the first that `visit` returns.
@@ -214,22 +218,28 @@ pub fn read<E: From<io::Error>>(
     mut reader: impl BufRead,
     mut visit: impl FnMut(u64, Result<Line, &'static str>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let is_zero = ends_with_nul(reader.fill_buf()?);
+    let end = if is_zero { 0 } else { b'\n' };
     let mut line = Vec::new();
     let mut number = 0;
     loop {
         line.clear();
-        let read = io::Read::take(&mut reader, LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
+        let read = io::Read::take(&mut reader, LONGEST_LINE as u64).read_until(end, &mut line)?;
         if read == 0 {
             return Ok(());
         }
         number += 1;
-        if read as u64 == LONGEST_LINE as u64 && line.last() != Some(&b'\n') {
-            skip_line(&mut reader)?;
+        if read as u64 == LONGEST_LINE as u64 && line.last() != Some(&end) {
+            skip_line(&mut reader, end)?;
             visit(number, Err("is longer than 1 MiB"))?;
             continue;
         }
         let content = if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&line) } else { &line };
-        match parse_line(content) {
+        let parsed = match is_zero {
+            true => parse(content.strip_suffix(&[0]).unwrap_or(content), false),
+            false => parse_line(content),
+        };
+        match parsed {
             Ok(None) => {}
             Ok(Some(line)) => visit(number, Ok(line))?,
             Err(fault) => visit(number, Err(fault))?,
@@ -237,10 +247,19 @@ pub fn read<E: From<io::Error>>(
     }
 }
 
-fn skip_line(reader: &mut impl BufRead) -> io::Result<()> {
+/// True when the first line of a manifest that begins so ends with a NUL byte. Its name may hold the ends of lines, and
+/// what follows one of these is no line.
+fn ends_with_nul(start: &[u8]) -> bool {
+    let is_line = |line: &[u8]| matches!(parse(line, false), Ok(Some(_)));
+    let Some(end) = memchr::memchr(0, start) else { return false };
+    let mut lines = start[..end].split(|byte| *byte == b'\n');
+    lines.next().is_some_and(is_line) && !lines.any(is_line)
+}
+
+fn skip_line(reader: &mut impl BufRead, end: u8) -> io::Result<()> {
     loop {
         let available = reader.fill_buf()?;
-        let newline = available.iter().position(|&byte| byte == b'\n');
+        let newline = available.iter().position(|&byte| byte == end);
         let used = newline.map_or(available.len(), |at| at + 1);
         let ended = newline.is_some() || available.is_empty();
         reader.consume(used);

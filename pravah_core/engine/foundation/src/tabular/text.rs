@@ -12,6 +12,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::file::{Confidence, FileText, Found};
 pub use self::guess::{has_words, is_binary};
+use self::wide::UTF_32_MARK;
+pub use self::wide::is_utf_32;
 
 /// Stands in decoded text for a sequence that is no character of the file's encoding. No UTF-8 has this byte, so what
 /// finds bytes that are not valid in a file of UTF-8 finds these too; a U+FFFD is one that the file holds itself.
@@ -94,8 +96,9 @@ impl Encoding {
     /// chosen.
     pub fn of(start: &[u8], chosen: ChosenEncoding) -> (Self, usize) {
         match encoding_rs::Encoding::for_bom(start) {
-            Some((encoding, mark)) => (Self::Whatwg(encoding), mark),
-            None => (chosen.0.unwrap_or(Self::UTF_8), 0),
+            // The mark of UTF-32, which nothing here reads, begins so.
+            Some((encoding, mark)) if !start.starts_with(UTF_32_MARK) => (Self::Whatwg(encoding), mark),
+            _ => (chosen.0.unwrap_or(Self::UTF_8), 0),
         }
     }
 

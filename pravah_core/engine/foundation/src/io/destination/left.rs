@@ -48,8 +48,8 @@ impl Destination {
         }
         left.sort_unstable();
         for path in &left {
-            let message = "is at the destination since an earlier attempt of this job, and is no part of the result: its \
-                           source has changed since then, or is gone; remove it";
+            let message = "is at the destination since an earlier attempt, and is no part of the result: its source has \
+                           changed since then, or is gone; remove it";
             self.control.issue("write", path, IssueKind::ChangedWhileRead, message);
         }
         Ok(left.len() as u64)

@@ -133,6 +133,16 @@ fn begins_with_object(start: &[u8]) -> bool {
     line.trim_ascii_start().starts_with(b"{") && learner.lines(line).is_ok() && learner.finish().objects().0 == 1
 }
 
+/// True when a text that begins so is JSON, whatever it is called. A first line may begin with a bracket.
+pub(super) fn is_json(start: &[u8]) -> bool {
+    let text = start.trim_ascii_start();
+    let text = text.strip_prefix(b"[").unwrap_or(text).trim_ascii_start();
+    let key = text.strip_prefix(b"{").and_then(|inside| inside.trim_ascii_start().strip_prefix(b"\""));
+    let Some(key) = key else { return false };
+    let behind = memchr::memchr(b'"', key).map(|end| key[end + 1..].trim_ascii_start());
+    behind.is_some_and(|rest| rest.starts_with(b":")) && (begins_with_object(start) || Elements::are_in(start))
+}
+
 /// True when the name of a file says that it holds records, also compressed.
 pub fn is_named(path: &[u8]) -> bool {
     named(path).1.is_some()

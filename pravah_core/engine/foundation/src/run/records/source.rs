@@ -33,6 +33,9 @@ use keys::Learning;
 /// Text of objects that is kept until its keys are known: what is longer is read twice.
 pub(super) const KEPT_BYTES: usize = 4 << 20;
 
+/// Bytes by which a text is told that is no table.
+const LOOKED_AT: usize = 64 << 10;
+
 /// The reading side of a file.
 pub(super) struct Source<T: RecordHandler> {
     shared: Arc<Shared<T>>,
@@ -109,7 +112,8 @@ impl<T: RecordHandler> Source<T> {
                 return Ok(false);
             }
             bytes = &bytes[mark..];
-            if self.is_other_text(bytes) {
+            let (start, mut buffer) = (&bytes[..bytes.len().min(LOOKED_AT)], Vec::new());
+            if self.is_other_text(Decoder::new(encoding).decode(start, false, &mut buffer)) {
                 return Ok(false);
             }
             self.decoder = Some((Decoder::new(encoding), mark as u64));

@@ -11,7 +11,8 @@
 //! anchors, `*` does not match a slash, `**` does. In `ignore_globs` a pattern that ends with a slash matches
 //! directories only, and one that begins with `!` takes back what earlier ones ignored, except below a
 //! directory that is ignored as a whole. In `include_globs` a trailing slash means all below that directory.
-//! A pattern without a character is skipped, as a blank line is; `#` begins no comment.
+//! A pattern without a character is skipped, as a blank line is. Unlike there, `#` begins no comment, and `{a,b}` are
+//! alternatives, as shells have them.
 
 use chrono::DateTime;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};

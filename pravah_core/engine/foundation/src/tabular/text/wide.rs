@@ -32,6 +32,22 @@ pub fn unmarked(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     }
 }
 
+/// The mark of UTF-32, little end first: it begins as that of UTF-16 does.
+pub(super) const UTF_32_MARK: &[u8] = &[0xff, 0xfe, 0, 0];
+/// Nothing else is four bytes of one character each, so many times.
+const FEWEST_QUADS: usize = 4;
+
+/// True when a file that begins so is text in UTF-32, with its mark or without.
+pub fn is_utf_32(start: &[u8]) -> bool {
+    let (quads, _) = start[..start.len().min(GUESSED_BYTES)].as_chunks::<4>();
+    let are_characters = |order: fn([u8; 4]) -> u32| {
+        let usual = |quad: &[u8; 4]| char::from_u32(order(*quad)).is_some_and(is_usual);
+        quads.len() >= FEWEST_QUADS && quads.iter().filter(|quad| usual(quad)).count() * 50 >= quads.len() * 49
+    };
+    let is_marked = start.starts_with(UTF_32_MARK) || start.starts_with(&[0, 0, 0xfe, 0xff]);
+    is_marked || are_characters(u32::from_be_bytes) || are_characters(u32::from_le_bytes)
+}
+
 /// What the units of a text are.
 #[derive(Debug, Default)]
 struct Units {
@@ -191,6 +207,19 @@ mod tests {
                 assert_eq!(guess(&bytes), Encoding::UTF_8, "{bytes:?}");
                 assert_eq!(unmarked(&bytes[..26]), None, "{bytes:?}");
             }
+        }
+    }
+
+    #[test]
+    fn utf_32_is_known_with_a_mark_and_without_and_nothing_else_is() {
+        for text in TEXTS {
+            let big: Vec<u8> = text.chars().flat_map(|one| (one as u32).to_be_bytes()).collect();
+            let little: Vec<u8> = text.chars().flat_map(|one| (one as u32).to_le_bytes()).collect();
+            assert!(is_utf_32(&big) && is_utf_32(&little), "{text}");
+            assert!(!is_utf_32(text.as_bytes()) && !is_utf_32(&bytes(text, BIG)) && !is_utf_32(&bytes(text, LITTLE)));
+        }
+        for bytes in [&[0; 600][..], b"a\0\0\0b,c\0\0\0\n", b"id,n\n1,\0\0\0\0\0\0\0\0\n", b""] {
+            assert!(!is_utf_32(bytes), "{bytes:?}");
         }
     }
 

@@ -115,12 +115,15 @@ fn members(
                 }
                 placed => placed?,
             };
-            let Some((kind, length)) = placed else { return Ok(()) };
+            let Some(PlacedMember { kind, length, behind }) = placed else { return Ok(()) };
             let mut rows = shared.rows.acquire();
             if listed.is_replaced {
                 rows.replaced();
             }
-            rows.member(&file.path, &listed.name, (kind, length), listed.note().as_deref())?;
+            let behind = (behind > 0).then(|| format!("{behind} bytes behind the end of its data were not unpacked"));
+            let notes: Vec<String> = listed.note().into_iter().chain(behind).collect();
+            let note = (!notes.is_empty()).then(|| notes.join("; "));
+            rows.member(&file.path, &listed.name, (kind, length), note.as_deref())?;
             Ok::<(), UnpackStop>(())
         })?;
     }
@@ -156,9 +159,12 @@ fn member_of(
     listed: &ZipMember,
     mut member: ArchiveMember<'_>,
     meter: &UnpackMeter,
-) -> std::result::Result<Option<(MemberKind, u64)>, UnpackStop> {
+) -> std::result::Result<Option<PlacedMember>, UnpackStop> {
+    let whole =
+        |placed: Option<(MemberKind, u64)>| placed.map(|(kind, length)| PlacedMember { kind, length, behind: 0 });
     if listed.is_replaced {
-        return Ok(Some((if listed.is_directory { MemberKind::Directory } else { MemberKind::File }, 0)));
+        let kind = if listed.is_directory { MemberKind::Directory } else { MemberKind::File };
+        return Ok(whole(Some((kind, 0))));
     }
     let entry = archive.get_entry(listed.wayfinder).map_err(io::Error::other);
     if let Ok(entry) = &entry {
@@ -178,7 +184,7 @@ fn member_of(
             let bytes = listed.size.max(listed.packed);
             member.refuse(&format!("is a directory with {bytes} bytes of content, which were not unpacked"));
         }
-        return member.directory(&[]);
+        return member.directory(&[]).map(whole);
     }
     if let Some(why) = listed.special() {
         member.refuse(why);
@@ -189,15 +195,16 @@ fn member_of(
         return Ok(None);
     }
     let entry = entry?;
-    let packed = BufReader::with_capacity(64 << 10, entry.reader());
+    let mut packed = BufReader::with_capacity(64 << 10, entry.reader());
+    let input = &mut packed;
     let unpacked: Box<dyn Read + '_> = match listed.method {
-        CompressionMethod::STORE => Box::new(packed),
-        CompressionMethod::DEFLATE => Box::new(flate2::bufread::DeflateDecoder::new(packed)),
-        CompressionMethod::DEFLATE64 => Box::new(deflate64::Deflate64Decoder::with_buffer(packed)),
-        CompressionMethod::ZSTD => decoder(Codec::Zstd, packed)?,
-        CompressionMethod::BZIP2 => decoder(Codec::Bzip2, packed)?,
-        CompressionMethod::XZ => decoder(Codec::Xz, packed)?,
-        CompressionMethod::LZMA => codec::zip_lzma(packed, listed.size)?,
+        CompressionMethod::STORE => Box::new(input),
+        CompressionMethod::DEFLATE => Box::new(flate2::bufread::DeflateDecoder::new(input)),
+        CompressionMethod::DEFLATE64 => Box::new(deflate64::Deflate64Decoder::with_buffer(input)),
+        CompressionMethod::ZSTD => decoder(Codec::Zstd, input)?,
+        CompressionMethod::BZIP2 => decoder(Codec::Bzip2, input)?,
+        CompressionMethod::XZ => decoder(Codec::Xz, input)?,
+        CompressionMethod::LZMA => codec::zip_lzma(input, listed.size)?,
         other => {
             let name = other.name().map_or_else(|| format!("method {}", other.as_u16()), str::to_owned);
             member.refuse(&format!("is compressed with {name}, which is not supported"));
@@ -211,9 +218,20 @@ fn member_of(
     if listed.kind() == LINK_MODE {
         let mut target = Vec::new();
         content.take(TARGET_BYTES).read_to_end(&mut target)?;
-        return member.symlink(&target);
+        return member.symlink(&target).map(whole);
     }
-    member.content(MemberContent::of(&mut content))
+    let placed = member.content(MemberContent::of(&mut content))?;
+    drop(content);
+    let behind = if placed.is_some() { io::copy(&mut packed, &mut io::sink())? } else { 0 };
+    Ok(placed.map(|(kind, length)| PlacedMember { kind, length, behind }))
+}
+
+/// A member that came out.
+struct PlacedMember {
+    kind: MemberKind,
+    length: u64,
+    /// Bytes that its place in the archive has behind its compressed data.
+    behind: u64,
 }
 
 /// What stands in a member's own header.

@@ -1,5 +1,6 @@
 //! Files that hold no records, whatever they are called.
 
+use super::super::format::is_json;
 use super::{Format, KnownFormat, RecordHandler, Source};
 use crate::base::issue::IssueKind;
 use crate::io::claims::{Claim, other_than_a_table};
@@ -16,10 +17,9 @@ impl<T: RecordHandler> Source<T> {
         true
     }
 
-    /// The mark of UTF-32 begins as that of UTF-16 does.
+    /// Text in UTF-32 holds no records that are read.
     pub(super) fn is_utf_32(&mut self, start: &[u8]) -> bool {
-        let is_marked = start.starts_with(&[0xff, 0xfe, 0, 0]) || start.starts_with(&[0, 0, 0xfe, 0xff]);
-        if self.shared.options.encoding != ChosenEncoding::AUTO || !is_marked {
+        if self.shared.options.encoding != ChosenEncoding::AUTO || !text::is_utf_32(start) {
             return false;
         }
         let message = "is text in UTF-32, which is not supported; save it in UTF-8".to_owned();
@@ -41,12 +41,15 @@ impl<T: RecordHandler> Source<T> {
 
     /// An HTML page that is called a table holds no records, although its lines could be cut at commas.
     pub(super) fn is_other_text(&mut self, start: &[u8]) -> bool {
-        let is_found = self.shared.options.finds_delimiter();
         let format = Format::of(&self.origin.path, start);
-        let Some(what) = other_than_a_table(start).filter(|_| is_found && format == Format::Delimited) else {
-            return false;
+        let advice = match format {
+            Format::Delimited if !self.shared.options.finds_delimiter() => return false,
+            Format::Delimited => "no table; to read it as one all the same, set its delimiter".to_owned(),
+            _ => format!("not {}", format.name()),
         };
-        let message = format!("looks like {what}, no table; to read it as one all the same, set its delimiter");
+        let is_json = || format == Format::Delimited && is_json(start);
+        let Some(what) = other_than(format, start).or_else(|| is_json().then_some("JSON")) else { return false };
+        let message = format!("looks like {what}, {advice}");
         self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
         self.ended = true;
         true
@@ -59,6 +62,11 @@ impl<T: RecordHandler> Source<T> {
             return false;
         }
         self.ended = true;
+        if let Some(what) = other_than(format, start) {
+            let message = format!("looks like {what}, not {}", format.name());
+            self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
+            return true;
+        }
         if self.origin.codec.is_some() {
             let message =
                 format!("is a compressed {} file, which is not supported; decompress it first", format.name());
@@ -68,4 +76,10 @@ impl<T: RecordHandler> Source<T> {
         }
         true
     }
+}
+
+/// What a text is that is no file of that format, in words.
+fn other_than(format: Format, start: &[u8]) -> Option<&'static str> {
+    let is_markup = start.trim_ascii_start().starts_with(b"<");
+    other_than_a_table(start).filter(|_| format != Format::Xml || !is_markup)
 }
