@@ -51,6 +51,21 @@ fn issues(done: &Done) -> Vec<String> {
 }
 
 #[test]
+fn a_stream_of_arrow_without_a_mark_of_its_end_is_read_and_that_is_told() {
+    let tree = Tree::new();
+    let [stream, _] = arrow(vec![1, 2]);
+    tree.file("a.arrows", &stream[..stream.len() - 8]).file("b.arrows", &stream);
+    for operation in ["validate", "profile", "convert"] {
+        let done = spec(operation, &tree.path()).run();
+        let told: Vec<_> = done.issues().iter().map(|row| row.text("message").to_owned()).collect();
+        assert!(told.len() == 1 && told[0].contains("no mark of its end"), "{operation}: {told:?}");
+        if operation == "convert" {
+            assert_eq!(done.table("result").iter().map(|row| row.integer("records_written")).sum::<i64>(), 4);
+        }
+    }
+}
+
+#[test]
 fn what_breaks_off_or_has_more_behind_it_is_never_whole() {
     let tree = Tree::new();
     let [stream, file] = arrow(vec![1, 2]);

@@ -41,6 +41,7 @@ pub struct ArrowRows {
     places: std::vec::IntoIter<MessagePlace>,
     /// Bytes that belong to none of the messages, until that is told.
     beside: u64,
+    is_ended: bool,
     dictionaries: HashMap<i64, ArrayRef>,
     rows: usize,
     /// A batch that takes no more memory is read as a whole.
@@ -69,13 +70,14 @@ impl ArrowRows {
     /// # Errors
     /// The file is damaged.
     pub fn open(file: File, is_stream: bool, rows: usize, directory: &Path) -> Result<Self, Failed> {
-        let Messages { schema, version, places, beside } = messages(&file, is_stream)?;
+        let Messages { schema, version, places, beside, is_ended } = messages(&file, is_stream)?;
         Ok(Self {
             file: Arc::new(file),
             schema,
             version,
             places: places.into_iter(),
             beside,
+            is_ended,
             dictionaries: HashMap::new(),
             rows: rows.max(1),
             whole: WHOLE_BYTES,
@@ -86,6 +88,12 @@ impl ArrowRows {
 
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// What is to be told of it although it can be read.
+    pub fn note(&self) -> Option<&'static str> {
+        let note = "the stream has no mark of its end, which most programs write: if it was cut, rows are missing";
+        (!self.is_ended).then_some(note)
     }
 
     /// The next rows.

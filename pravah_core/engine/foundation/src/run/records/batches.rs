@@ -84,6 +84,11 @@ impl Batches {
         self.reader.schema()
     }
 
+    /// What is to be told of the file although it can be read.
+    pub fn note(&self) -> Option<&'static str> {
+        if let TableReader::Arrow(rows) = &self.reader { rows.note() } else { None }
+    }
+
     /// The next rows.
     ///
     /// # Errors

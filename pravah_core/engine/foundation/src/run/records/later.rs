@@ -144,12 +144,14 @@ impl<T: RecordHandler> Shared<T> {
         let copy = || file.try_clone().map_err(|error| EngineError::internal(error.to_string()));
         // Some rows of the beginning tell how many are a chunk, and what most values are.
         let mut start = Vec::new();
-        let (rows, columns, schema) = match first(format, copy()?, &self.directory, &mut start) {
+        let (rows, table, note) = match first(format, copy()?, &self.directory, &mut start) {
             Ok(first) => first,
             Err(message) => return failed(message),
         };
         let rows_of_chunk = (self.chunk_bytes * rows.max(1) / start.len().max(1)).clamp(1, MOST_ROWS);
-        let head = Head::of_table(origin, format, Some(schema), columns);
+        let (columns, schema) = table;
+        let mut head = Head::of_table(origin, format, Some(schema), columns);
+        head.notes.extend(note.map(str::to_owned));
         if let Some(too_wide) = head.is_too_wide() {
             return failed(too_wide);
         }
@@ -193,23 +195,23 @@ impl From<EngineError> for Stop {
     }
 }
 
-type Columns = Vec<(String, Option<ValueType>)>;
+type Table = (Vec<(String, Option<ValueType>)>, SchemaRef);
 
-/// The text of the first rows, how many these are, the columns, and the schema.
+/// The text of the first rows; how many these are, the columns and the schema, and what is to be told of the file.
 fn first(
     format: Format,
     file: File,
     directory: &Path,
     start: &mut Vec<u8>,
-) -> std::result::Result<(usize, Columns, SchemaRef), (IssueKind, String)> {
+) -> std::result::Result<(usize, Table, Option<&'static str>), (IssueKind, String)> {
     let malformed = |message| (IssueKind::Malformed, message);
     let mut batches = Batches::open(format, file, FIRST_ROWS, directory)?;
-    let (columns, schema) = (batches.leaves.columns(), batches.schema());
-    let Some(batch) = batches.next()? else { return Ok((0, columns, schema)) };
-    let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, columns, schema)) };
+    let (table, note) = ((batches.leaves.columns(), batches.schema()), batches.note());
+    let Some(batch) = batches.next()? else { return Ok((0, table, note)) };
+    let Some(part) = weight::parts(batch, FIRST_ROWS, FIRST_BYTES).next() else { return Ok((0, table, note)) };
     let (part, _) = part.map_err(|message| (IssueKind::TooLarge, message))?;
     let (rows, _) = batches.leaves.text(&part, FIRST_BYTES, start).map_err(malformed)?;
-    Ok((rows, columns, schema))
+    Ok((rows, table, note))
 }
 
 /// A table that is being read.

@@ -45,6 +45,8 @@ pub struct Messages {
     pub places: Vec<MessagePlace>,
     /// Bytes that belong to none of them, as those of a second file or stream behind the first.
     pub beside: u64,
+    /// It has a mark of its end. A stream may leave it out (Arrow columnar format, "IPC Streaming Format").
+    pub is_ended: bool,
 }
 
 /// Find the messages of an Arrow file, or of a stream.
@@ -53,9 +55,9 @@ pub struct Messages {
 /// In words: what cannot be true.
 pub fn messages(file: &File, is_stream: bool) -> Checked<Messages> {
     let size = file.metadata().map_err(|error| error.to_string())?.len();
-    let mut walk = Walk { file, size, places: Vec::new(), dictionaries: HashMap::new() };
+    let mut walk = Walk { file, size, is_ended: !is_stream, places: Vec::new(), dictionaries: HashMap::new() };
     let (schema, version, beside) = if is_stream { walk.stream()? } else { walk.file()? };
-    Ok(Messages { schema, version, places: walk.places, beside })
+    Ok(Messages { schema, version, places: walk.places, beside, is_ended: walk.is_ended })
 }
 
 /// Bytes of a file that has so many.
@@ -68,6 +70,7 @@ pub fn bytes(file: &File, at: u64, length: u64) -> Checked<Vec<u8>> {
 struct Walk<'a> {
     file: &'a File,
     size: u64,
+    is_ended: bool,
     places: Vec<MessagePlace>,
     /// Bytes of each.
     dictionaries: HashMap<i64, u64>,
@@ -140,6 +143,7 @@ impl Walk<'_> {
             let length;
             (at, length) = self.front(at)?;
             if length == 0 {
+                self.is_ended = true;
                 break;
             }
             let bytes = self.bytes(at, length)?;
