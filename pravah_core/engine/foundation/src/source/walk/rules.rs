@@ -217,20 +217,19 @@ impl Rules {
         ignore.matches(directory, name, is_directory).then_some(Skip::Ignored)
     }
 
-    /// True when an entry other than a directory is taken.
-    pub(super) fn takes(&self, directory: &[u8], name: &[u8], meta: &Meta) -> bool {
-        if !(self.min_size..=self.max_size).contains(&meta.size) {
-            return false;
-        }
-        if !(self.since_ns..=self.before_ns).contains(&meta.mtime_ns)
-            || (meta.mtime_ns == self.before_ns && self.before_ns != i64::MAX)
-        {
-            return false;
-        }
+    /// True when an entry other than a directory may be taken by its name and path.
+    pub(super) fn takes_name(&self, directory: &[u8], name: &[u8]) -> bool {
         if !self.extensions.is_empty() && !self.extensions.iter().any(|wanted| has_extension(name, wanted)) {
             return false;
         }
         self.include.as_ref().is_none_or(|set| set.matches(directory, name, false))
+    }
+
+    /// True when it may be taken by its size and times.
+    pub(super) fn takes_state(&self, meta: &Meta) -> bool {
+        (self.min_size..=self.max_size).contains(&meta.size)
+            && (self.since_ns..=self.before_ns).contains(&meta.mtime_ns)
+            && (meta.mtime_ns != self.before_ns || self.before_ns == i64::MAX)
     }
 }
 

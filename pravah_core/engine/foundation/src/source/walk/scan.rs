@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use rustix::fs::RawDir;
+use rustix::fs::{FileType, RawDir};
 
 pub(super) use self::named::scan_listed;
 use super::open::stat_at;
@@ -140,7 +140,7 @@ impl<'a> Scan<'a> {
             if self.seen.is_multiple_of(CANCEL_EVERY) && self.shared.is_stopped() {
                 return Ok(());
             }
-            self.take(opened, name)?;
+            self.take(opened, name, entry.file_type())?;
         }
         Ok(())
     }
@@ -204,32 +204,61 @@ impl<'a> Scan<'a> {
         self.shared.visitor.skipped(Skipped { path, directory: &self.directory, listed, reason })
     }
 
-    fn take(&mut self, opened: &OwnedFd, name: &std::ffi::CStr) -> Result<()> {
+    fn take(&mut self, opened: &OwnedFd, name: &std::ffi::CStr, listed: FileType) -> Result<()> {
         let bytes = name.to_bytes();
-        let rules = &self.shared.rules;
+        // What is left out by its name needs no further look. Not every file system lists what an entry is.
+        let listed = match listed {
+            FileType::Unknown => None,
+            FileType::Symlink if self.shared.rules.follow_links => None,
+            listed => Some(listed == FileType::Directory),
+        };
+        if let Some(is_directory) = listed
+            && !self.is_named(bytes, is_directory)?
+        {
+            return Ok(());
+        }
         let (meta, leads_outside) = match self.look_up(opened, name) {
             Ok(found) => found,
-            Err(_) if rules.refuses(&self.directory.path, bytes, false).is_some() => return self.filter(),
+            Err(_) if self.shared.rules.refuses(&self.directory.path, bytes, false).is_some() => return self.filter(),
             Err(error) => return self.trouble(&paths::join(&self.directory.path, bytes), &error),
         };
+        if listed == Some(meta.kind == EntryKind::Directory) {
+            return self.admit_named(bytes, meta, leads_outside);
+        }
         self.admit(bytes, meta, leads_outside)
     }
 
     /// Take an entry that was looked up, as the rules say.
     fn admit(&mut self, bytes: &[u8], meta: Meta, leads_outside: bool) -> Result<()> {
-        let rules = &self.shared.rules;
-        let is_directory = meta.kind == EntryKind::Directory;
-        if let Some(reason) = rules.refuses(&self.directory.path, bytes, is_directory) {
-            return if is_directory {
-                self.skip(&paths::join(&self.directory.path, bytes), None, reason)
-            } else {
-                self.filter()
-            };
+        if self.is_named(bytes, meta.kind == EntryKind::Directory)? {
+            self.admit_named(bytes, meta, leads_outside)?;
         }
-        if is_directory {
+        Ok(())
+    }
+
+    /// True unless the rules leave an entry out by its name; that is told.
+    fn is_named(&mut self, bytes: &[u8], is_directory: bool) -> Result<bool> {
+        let (rules, directory) = (&self.shared.rules, &self.directory.path);
+        if let Some(reason) = rules.refuses(directory, bytes, is_directory) {
+            if is_directory {
+                self.skip(&paths::join(directory, bytes), None, reason)?;
+            } else {
+                self.filter()?;
+            }
+            return Ok(false);
+        }
+        if !is_directory && !rules.takes_name(directory, bytes) {
+            self.filter()?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn admit_named(&mut self, bytes: &[u8], meta: Meta, leads_outside: bool) -> Result<()> {
+        if meta.kind == EntryKind::Directory {
             return self.descend(bytes, meta);
         }
-        if !rules.takes(&self.directory.path, bytes, &meta) {
+        if !self.shared.rules.takes_state(&meta) {
             return self.filter();
         }
         if leads_outside {
