@@ -2,6 +2,9 @@
 
 pub mod crew;
 pub mod feed;
+mod groups;
+
+pub use self::groups::Groups;
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;

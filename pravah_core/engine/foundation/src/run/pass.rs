@@ -17,8 +17,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rayon::prelude::*;
-
 use self::front::{Front, Todo};
 pub use self::work::walk_and_work;
 use crate::base::control::Control;
@@ -26,6 +24,7 @@ use crate::base::error::{EngineError, Result, guarded};
 use crate::base::issue::IssueKind;
 use crate::base::meta::{EntryKind, Meta};
 use crate::base::paths;
+use crate::base::pool::Groups;
 use crate::io::digest::{Algorithm, Digested, End, FileReader, Place, Readings, Trouble};
 use crate::run::operation::{Operation, Reads, Stages, digest};
 
@@ -152,15 +151,12 @@ impl Pass {
         let opened = OnceLock::new();
         let open = || self.root.open_directory(&batch.directory.path).ok();
         let directory = || if files >= OPENED_FILES { opened.get_or_init(open).as_ref() } else { None };
-        let files = entries
-            .par_iter()
-            .enumerate()
-            .with_min_len(self.root.files_at_once())
-            .map(|(place, (name, meta))| {
-                let path = paths::join(&batch.directory.path, name);
-                self.entry(&path, &directory, meta, wanting.as_ref().map(|wanting| wanting[place]))
-            })
-            .collect::<Result<_>>()?;
+        let sizes: Vec<u64> = entries.iter().map(|(_, meta)| meta.size).collect();
+        let files = Groups::of(&sizes, self.root.files_at_once()).work(|place| {
+            let (name, meta) = entries[place];
+            let path = paths::join(&batch.directory.path, name);
+            self.entry(&path, &directory, meta, wanting.as_ref().map(|wanting| wanting[place]))
+        })?;
         self.told(batch, files)
     }
 

@@ -282,7 +282,8 @@ impl<'a> Comparison<'a> {
         let readers: Vec<FileReader> =
             sources.map(|number| FileReader::new(self.roots.get(number), &[algorithm], control)).collect();
         let mut digested: Vec<(u32, Digest)> = vec![(UNREAD, Digest::new(&[])); items.len()];
-        items.into_par_iter().zip(&mut digested).try_for_each(|(item, place)| -> Result<()> {
+        // The largest come first, each as a task of its own: no thread begins one when all others have ended.
+        items.into_par_iter().zip(&mut digested).rev().with_max_len(1).try_for_each(|(item, place)| -> Result<()> {
             let found = match self.known(compared, item.inode) {
                 Some(known) => {
                     self.kept.compute();
@@ -313,7 +314,7 @@ impl<'a> Comparison<'a> {
         drop(digested);
         if self.options.confirms() {
             classes.retain(|class| self.is_worth(compared, class.inodes.iter().copied()));
-            let confirmed = classes.into_par_iter().map(|class| self.confirm(compared, class));
+            let confirmed = classes.into_par_iter().with_max_len(1).map(|class| self.confirm(compared, class));
             classes = confirmed.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect();
         }
         classes.retain(|class| self.is_worth(compared, class.inodes.iter().copied()));
