@@ -38,6 +38,8 @@ def main(args: Sequence[str] | None = None) -> None:
         return
     status = run_command(given)
     interrupts.leave_on_interrupt()
+    # The interpreter's last collections would find nothing but modules, and take a third of a short command.
+    gc.freeze()
     sys.exit(status)
 
 
