@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from services import operations
 from services.base import units
-from services.cli import output, progress, summary
+from services.cli import broken, output, progress, summary
 from services.cli.foreground import short
 from services.models.jobs import JobView, Status
 
@@ -28,6 +28,7 @@ def show(services: Services, view: JobView) -> None:
         output.line()
         summary.figures(view)
         summary.extent(view)
+        broken.show(services, view)
     if view.issues_count:
         output.line()
         summary.issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from services import operations
 from services.base import units
-from services.cli import output
+from services.cli import broken, output
 from services.cli.foreground import short
 from services.models import findings
 from services.models.jobs import IssueView, JobView, Status
@@ -25,6 +25,7 @@ def show(services: Services, view: JobView) -> None:
     head(view)
     figures(view)
     extent(view)
+    broken.show(services, view)
     if view.issues_count:
         output.line()
         issues(services.results.issues(view.id, 0, _TOP_ISSUES), view.issues_count, view.id)

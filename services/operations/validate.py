@@ -86,7 +86,8 @@ class ValidateOptions(ReadOptions):
         "The language of expressions is CEL: ends >= starts, price * count == total, status in ['open', 'done']. A "
         "record that breaks a rule is a bad record. A record that lacks a value is not decided, and counted. "
         "Aggregates are about all records of a dataset: sum(amount) > 0, max(created) > now - duration('24h'), "
-        "count() >= 0.5 * last_result.records, where the last result is the baseline of the job.",
+        "count() >= 0.5 * last_result.records, now - last_result.time < duration('25h'), where the last result is the "
+        "baseline of the job.",
         widget="verbatim",
         placeholder="order: ends >= starts",
         max_length=100,

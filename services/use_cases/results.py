@@ -13,7 +13,7 @@ from services.base import errors, settings
 from services.models.jobs import IssueView, JobView, Status
 from services.models.results import KeepRule, PlanForm, RemovalPreview, ResultPage, ResultQuery, TableInfo
 from services.results import export as exporter
-from services.results import first_errors, profile_problems, reading, removal, table_schema, treemap
+from services.results import broken_rules, first_errors, profile_problems, reading, removal, table_schema, treemap
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.sql import Schema
@@ -255,6 +255,20 @@ class ResultService:
             return self._duck.fetch(first_errors.statement(errors, limit))
 
         return _counted(self._ask(job_id, "validate.errors", ask), first_errors.COLUMNS)
+
+    def broken_rules(self, job_id: UUID, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Return the rules that records of a validation break, with their first places, and how many rules there are.
+
+        Cost: one scan of the errors by file, column and rule.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no such validation.
+        """
+
+        def ask(counts: Schema) -> list[tuple[Any, ...]]:
+            return self._duck.fetch(broken_rules.statement(counts, limit))
+
+        return _counted(self._ask(job_id, "validate.counts", ask), broken_rules.COLUMNS)
 
     def issues(self, job_id: UUID, after: int = 0, limit: int = 100) -> list[IssueView]:
         """Return issues with index > `after` (1 = the first); of a job that is not completed, its first 1,000 only.

@@ -51,6 +51,22 @@ def test_run_prints_counts_with_units_and_where_the_result_is(cli: Cli, small: P
     assert done.err == ""
 
 
+def test_run_lists_the_broken_rules_with_their_first_places(cli: Cli, tree: TreeBuilder) -> None:
+    days = b"starts,ends,n\n2024-01-05,2024-01-04,1\n2024-01-06,2024-01-07,x\n"
+    source = tree({"a.csv": days, "b.csv": days, "c.csv": days, "d.csv": days})
+    rules = ["--rules", "order: ends >= starts", "--rules", "many: count() > 100"]
+    done = cli("run", "validate", source, *rules, status=1)
+    job = re.search(r"pravah jobs results (\w+)", done.out)
+    assert job is not None
+    first = "a.csv, record 1; b.csv, record 1; c.csv, record 1; …"
+    for out in (done.out, cli("jobs", "show", job[1]).out):
+        lines = [" ".join(line.split()) for line in out.splitlines()]
+        broken = lines.index("Broken rules")
+        assert lines[broken + 1 : broken + 3] == ["RULE COLUMN ERRORS FILES FIRST", f"order ends, starts 4 4 {first}"]
+        whole = lines.index("Broken rules about all records")
+        assert lines[whole + 2].startswith("many a 8 count() = 8"), lines[whole:]
+
+
 def test_run_is_a_job_that_everybody_sees(cli: Cli, small: Path, services: bootstrap.Services) -> None:
     document = cli("run", "checksum", small, "--algorithm", "md5,sha1", "--name", "nightly", "--json").document
     job = services.jobs.list().items[0]

@@ -135,10 +135,15 @@ def test_rules_across_columns_are_those_of_decimal_arithmetic(run_job: RunJob, r
 
 def test_rules_about_all_records_know_the_last_result(run_job: RunJob, rows: Rows, tree: TreeBuilder) -> None:
     root = tree({"log_1.csv": b"n,x\n1,0.1\n2,0.2\n", "log_2.csv": b"n,x\n3,0.3\n"})
-    options = {"rules": ["grows: count() >= last_result.records", "sum: sum(x) == 0.6 && max(n) == 3"]}
+    often = "often: now - last_result.time < duration('25h')"
+    options = {"rules": ["grows: count() >= last_result.records", "sum: sum(x) == 0.6 && max(n) == 3", often]}
 
     def told(job: JobView) -> list[tuple[str, str, str]]:
-        return sorted((row["rule"], row["verdict"], row["values"]) for row in rows(job, "dataset_rules"))
+        found = rows(job, "dataset_rules")
+        return sorted((row["rule"], row["verdict"], row["values"]) for row in found if row["rule"] != "often")
+
+    def is_often(job: JobView) -> list[str]:
+        return [row["verdict"] for row in rows(job, "dataset_rules") if row["rule"] == "often"]
 
     first = run_job("validate", root, options=options)
     assert first.result("validate")["summary"]["verdict"] == "valid"
@@ -147,6 +152,7 @@ def test_rules_about_all_records_know_the_last_result(run_job: RunJob, rows: Row
     again = run_job("validate", root, options=options, baseline=first.id)
     assert again.result("validate")["summary"]["reused_files"] == 2
     assert told(again) == [("grows", "kept", "count() = 3, last_result.records = 3"), total]
+    assert (is_often(first), is_often(again)) == (["undecided"], ["kept"])
     (root / "log_1.csv").write_bytes(b"n,x\n1,0.1\n")
     less = run_job("validate", root, options=options, baseline=again.id)
     assert told(less)[0] == ("grows", "broken", "count() = 2, last_result.records = 3")

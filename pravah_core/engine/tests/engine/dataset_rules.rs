@@ -62,7 +62,7 @@ fn figures_are_those_of_all_files_at_every_border() {
             [
                 "sales 240 broken [sum(id) = 7080, sum(…) = 14160] -".to_owned(),
                 format!("sales 240 kept [count() = 240, count(amount) = {}, nulls(amount) = {nulls}] -", 240 - nulls),
-                format!("sales 240 kept [max(day) = {most} 00:00:00, min(day) = 2024-01-01 00:00:00] -"),
+                format!("sales 240 kept [max(day) = {most}, min(day) = 2024-01-01] -"),
                 "sales 240 kept [mean(id) = 29.5] -".to_owned(),
                 format!("sales 240 kept [sum(amount) = {sum}] -"),
             ],
@@ -120,7 +120,7 @@ fn what_cannot_be_computed_is_not_decided() {
         ("sum('x') > 1", "must not be a text"),
         ("nulls(a + 1) > 1", "needs a column"),
         ("max(now) > now", "outside of an aggregate"),
-        ("count() > last_result.files", "only last_result.records"),
+        ("count() > last_result.files", "only last_result.records and last_result.time"),
     ] {
         let error = spec("validate", &tree.path()).option("rules", [rule]).fails().to_string();
         assert!(error.contains(why), "{rule}: {error}");
@@ -152,4 +152,27 @@ fn files_of_an_earlier_result_count_without_being_read_and_its_records_are_known
     let less = run.baselines(known(&again)).run();
     assert_eq!(told(&less)[0], "log 400 broken [count() = 400, last_result.records = 500] -");
     assert_eq!(less.summary()["verdict"], "invalid");
+}
+
+#[test]
+fn a_rule_may_ask_how_long_ago_the_last_result_was_and_what_is_newer() {
+    let tree = Tree::new();
+    tree.file("log_1.csv", "n,at\n1,2000-01-01T00:00:00Z\n2,2001-01-01T10:00:00.250Z\n");
+    let often = "often: now - last_result.time < duration('25h') && now > last_result.time";
+    let run = spec("validate", &tree.path()).option("rules", [often, "new: max(at) > last_result.time"]);
+    let first = run.run();
+    let newest = "max(at) = 2001-01-01 10:00:00.25";
+    let [new, often] = told(&first).try_into().unwrap();
+    assert_eq!(new, format!("log 2 undecided [last_result.time = null, {newest}] -"));
+    assert_eq!(often, "log 2 undecided [last_result.time = null] -");
+    let known = |done: &Done| baselines(&[done], &["partials", "dataset_rules"]);
+    let again = run.clone().baselines(known(&first)).run();
+    let told_again = told(&again);
+    for (line, word) in told_again.iter().zip(["broken", "kept"]) {
+        assert!(line.starts_with(&format!("log 2 {word} [last_result.time = 2")), "{told_again:?}");
+    }
+    assert!(told_again[0].ends_with(&format!(", {newest}] -")), "{told_again:?}");
+    tree.file("log_2.csv", "n,at\n3,2200-01-01T00:00:00Z\n");
+    let newer = run.baselines(known(&again)).run();
+    assert_eq!(newer.summary()["dataset_rules"], json!({"kept": 2, "broken": 0, "undecided": 0}));
 }

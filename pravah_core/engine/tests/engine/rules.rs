@@ -102,6 +102,26 @@ fn what_is_false_null_or_cannot_be_computed_is_told_apart() {
 }
 
 #[test]
+fn an_error_shows_the_fields_as_they_stand_in_the_file() {
+    let tree = Tree::new();
+    tree.file(
+        "a.csv",
+        "starts,ends,at,price,name\n2024-01-05,2024-01-04,2024-01-05T10:00:00+01:00,1.10,\"a \"\"b\"\"\"\n\
+         2024-01-06,2024-01-07,2024-01-06T10:00:00+01:00,NA,x\n",
+    );
+    let rule = "ends >= starts && at > date('2024-01-06') && price != null && name == 'x'";
+    let done = spec("validate", &tree.path()).option("rules", [rule]).run();
+    let shown: Vec<_> = done.table("errors").iter().map(|row| row.text("value").to_owned()).collect();
+    assert_eq!(
+        shown,
+        [
+            "2024-01-04, 2024-01-05, 2024-01-05T10:00:00+01:00, 1.10, a \"b\"",
+            "2024-01-07, 2024-01-06, 2024-01-06T10:00:00+01:00, NA, x"
+        ]
+    );
+}
+
+#[test]
 fn rounding_gives_no_verdict() {
     let tree = Tree::new();
     tree.file("a.csv", "a,b,c\n0.1,0.2,0.3\n9007199254740993,0,9007199254740993\n1e-30,2e-30,3e-30\n");

@@ -26,7 +26,7 @@ use arrow_schema::{Schema, SchemaRef};
 use foldhash::fast::RandomState;
 
 pub use self::reused::Reused;
-pub use self::shard::{ShardRows, columns_of};
+pub use self::shard::{ShardRows, columns_of, words_of};
 use self::shard::{all_parts, parts};
 use crate::base::error::Result;
 use crate::base::hash::hash;

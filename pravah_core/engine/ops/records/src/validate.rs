@@ -278,6 +278,8 @@ impl Operation for ValidateOperation {
         let is_partial = is_unchecked || validate.is_partial.load(Relaxed);
         let (table, key) = tables::PARTIAL;
         staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &is_partial.to_string()))?;
+        let (table, key) = last::TIME;
+        staged.iter_mut().try_for_each(|staged| staged.annotate(table, key, &last::now(&context).to_string()))?;
         let destination = validate.destination.map(|destination| {
             let path = destination.path().to_string_lossy().into_owned();
             destination.finish().map(|_| path)

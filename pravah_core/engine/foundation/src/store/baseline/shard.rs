@@ -34,6 +34,13 @@ pub fn columns_of(path: &Path, mark: Option<&str>, columns: &[&str], batch_rows:
     opened.ok().flatten().map(|rows| ShardRows(Some(rows)))
 }
 
+/// What the metadata of a shard say under a key.
+pub fn words_of(path: &Path, key: &str) -> Option<String> {
+    let file = Parquet::new(regular::open(path, Links::Follow).ok()?).ok()?;
+    let schema = guarded(|| ParquetRows::schema_of(&file).map_err(|error| EngineError::internal(error.to_string())));
+    schema.ok()?.metadata().get(key).cloned()
+}
+
 impl Iterator for ShardRows {
     type Item = Result<RecordBatch, String>;
 

@@ -205,7 +205,8 @@ impl ValidatedChunk {
                     Ok(true) => {}
                     Ok(false) => {
                         let broken = Rule::Expression(place as u16);
-                        self.fault(records, record, RECORD, broken, Some(values.shown(&rule.columns).as_bytes()));
+                        let shown = values.shown(&rule.columns, records, record, how);
+                        self.fault(records, record, RECORD, broken, Some(&shown));
                     }
                     Err(why) => self.tallies[place].count(u64::from(records.first) + record as u64 + 1, why),
                 }

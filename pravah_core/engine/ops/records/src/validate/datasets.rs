@@ -3,9 +3,9 @@
 //! The files of a schema are a dataset. Without one, files are grouped by their columns, as profile does it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::UNIX_EPOCH;
 
 use super::Validate;
+use super::last::{self, LastResult};
 use super::rules::{Answer, Figure, Fit, Node, RuleSet, RuleValue, Subject, Undecided};
 use super::tables::ColumnRules;
 use pravah_foundation::base::error::Result;
@@ -175,7 +175,7 @@ struct Whole<'a> {
     set: &'a RuleSet,
     sums: &'a Sums,
     now: i128,
-    last: Option<u64>,
+    last: Option<LastResult>,
 }
 
 impl Subject for Whole<'_> {
@@ -193,7 +193,11 @@ impl Subject for Whole<'_> {
     }
 
     fn last_records(&self) -> Answer<'_> {
-        self.last.map(RuleValue::count).ok_or(Undecided::Null)
+        self.last.map(|last| RuleValue::count(last.records)).ok_or(Undecided::Null)
+    }
+
+    fn last_time(&self) -> Answer<'_> {
+        self.last.and_then(|last| last.time).map(RuleValue::Moment).ok_or(Undecided::Null)
     }
 }
 
@@ -205,6 +209,7 @@ impl Whole<'_> {
             let (name, answer) = match part {
                 Node::Aggregate(place) => (self.set.aggregate_name(*place), self.aggregate(*place)),
                 Node::LastRecords => ("last_result.records".to_owned(), self.last_records()),
+                Node::LastTime => ("last_result.time".to_owned(), self.last_time()),
                 _ => return,
             };
             shown.push(format!("{name} = {}", answer.map_or_else(|_| "null".to_owned(), |value| value.shown())));
@@ -240,7 +245,7 @@ impl Validate {
     pub fn dataset_verdicts(&self) -> (Vec<DatasetVerdict>, bool) {
         let sums = std::mem::take(&mut *lock(&self.sums));
         let is_whole = !sums.is_cut;
-        let now = self.context.started.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as i128);
+        let now = last::now(&self.context);
         let mut all = Vec::new();
         for (dataset, sums) in sums.finish(&self.set, &self.schemas) {
             for (rule, files) in sums.rules.iter().enumerate() {
@@ -249,7 +254,7 @@ impl Validate {
                 if !own.is_aggregate || files.applies == 0 && files.unfit.is_none() {
                     continue;
                 }
-                let last = self.last.records(&dataset, &own.name, &own.text);
+                let last = self.last.of(&dataset, &own.name, &own.text);
                 let whole = Whole { set: &self.set, sums: &sums, now, last };
                 let (answer, values) = (whole.answer(rule), whole.values(&own.node));
                 let (files, records) = (sums.files.files, sums.records);

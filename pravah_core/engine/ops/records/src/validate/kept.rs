@@ -20,7 +20,7 @@ use pravah_foundation::tabular::contract::{Contract, Field, Rule};
 use pravah_foundation::tabular::values::ValueType;
 
 /// How it is written; to be raised with every change of that.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// It is in memory while its file is read.
 const MOST_BYTES: usize = 1 << 20;
 

@@ -1,6 +1,7 @@
-//! How many records the datasets of an earlier result had: the job's baseline, as the caller chose it.
+//! How many records the datasets of an earlier result had, and when it was: the job's baseline, as the caller chose it.
 
 use std::collections::HashMap;
+use std::time::UNIX_EPOCH;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
@@ -11,7 +12,7 @@ use arrow_schema::DataType;
 use super::rules::RuleSet;
 use super::tables::OF_DATASETS;
 use pravah_foundation::run::context::Context;
-use pravah_foundation::store::baseline::{Run, columns_of};
+use pravah_foundation::store::baseline::{Run, columns_of, words_of};
 
 /// Rows that are read at once.
 const BATCH_ROWS: usize = 8 << 10;
@@ -22,9 +23,26 @@ pub fn mark(context: &Context) -> &str {
     context.job.as_deref().unwrap_or_default()
 }
 
-/// Records by dataset, rule and expression.
+/// In the metadata of each shard: when the job began, in nanoseconds since the epoch. No row has it: what a job finds is
+/// the same at any time.
+pub const TIME: (&str, &str) = (OF_DATASETS, "pravah.started");
+
+/// When a job began, in nanoseconds since the epoch.
+pub fn now(context: &Context) -> i128 {
+    context.started.duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as i128)
+}
+
+/// What a rule may know of the last result.
+#[derive(Debug, Clone, Copy)]
+pub struct LastResult {
+    pub records: u64,
+    /// When its job began.
+    pub time: Option<i128>,
+}
+
+/// By dataset, rule and expression.
 #[derive(Debug, Default)]
-pub struct LastResults(HashMap<[String; 3], u64>);
+pub struct LastResults(HashMap<[String; 3], LastResult>);
 
 impl LastResults {
     /// Those of the baseline of a job, where a rule may ask for them.
@@ -35,13 +53,14 @@ impl LastResults {
             for shard in runs.iter().flat_map(|run| run.table(OF_DATASETS)) {
                 let is_own = context.job.is_some() && columns_of(shard, Some(mark(context)), &COLUMNS, 1).is_some();
                 let batches = columns_of(shard, None, &COLUMNS, BATCH_ROWS).filter(|_| !is_own).into_iter().flatten();
-                batches.map_while(Result::ok).for_each(|batch| all.add(&batch));
+                let time = words_of(shard, TIME.1).and_then(|words| words.parse().ok());
+                batches.map_while(Result::ok).for_each(|batch| all.add(&batch, time));
             }
         }
         all
     }
 
-    fn add(&mut self, batch: &RecordBatch) {
+    fn add(&mut self, batch: &RecordBatch, time: Option<i128>) {
         let texts = |name: &str| -> Option<ArrayRef> { cast(batch.column_by_name(name)?, &DataType::Utf8).ok() };
         let [Some(datasets), Some(rules), Some(expressions)] = ["dataset", "rule", "expression"].map(texts) else {
             return;
@@ -56,12 +75,12 @@ impl LastResults {
         };
         for row in 0..batch.num_rows() {
             let key = [text(&datasets, row), text(&rules, row), text(&expressions, row)];
-            self.0.insert(key, records.value(row) as u64);
+            self.0.insert(key, LastResult { records: records.value(row) as u64, time });
         }
     }
 
-    /// Those of a dataset, as the same rule counted them.
-    pub fn records(&self, dataset: &str, rule: &str, expression: &str) -> Option<u64> {
+    /// That of a dataset, as the same rule counted it.
+    pub fn of(&self, dataset: &str, rule: &str, expression: &str) -> Option<LastResult> {
         self.0.get(&[dataset, rule, expression].map(str::to_owned)).copied()
     }
 }

@@ -64,7 +64,7 @@ impl Known<'_> {
             Node::Constant(value) => Ok(of_value(value)),
             Node::Column(place) => Ok(self.columns.get(*place).copied().unwrap_or(Kind::Unknown)),
             Node::Aggregate(place) => self.aggregate(&self.aggregates[*place]),
-            Node::Now => Ok(Kind::Moment),
+            Node::Now | Node::LastTime => Ok(Kind::Moment),
             Node::LastRecords => Ok(Kind::Number),
             Node::IsNull(_) => Ok(Kind::Truth),
             Node::Not(inner) => wants(Kind::Truth, inner, "what follows !").map(|()| Kind::Truth),

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use regex::bytes::Regex;
 
 use super::number::Decimal;
+use pravah_foundation::tabular::values::Value;
 
 /// An expression.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub enum Node {
     Now,
     /// Records of the last result.
     LastRecords,
+    /// When the job of the last result began.
+    LastTime,
     Not(Box<Self>),
     /// All of them are true.
     And(Vec<Self>),
@@ -112,6 +115,8 @@ pub trait Subject {
     fn now(&self) -> Answer<'_>;
     /// Records of the last result.
     fn last_records(&self) -> Answer<'_>;
+    /// When the job of the last result began.
+    fn last_time(&self) -> Answer<'_>;
 }
 
 const OTHER_TYPES: Undecided = Undecided::Failed("values of these types cannot be compared or computed");
@@ -162,6 +167,7 @@ impl Node {
             Self::Aggregate(place) => of.aggregate(*place),
             Self::Now => of.now(),
             Self::LastRecords => of.last_records(),
+            Self::LastTime => of.last_time(),
             Self::Compute(how, sides) => compute(*how, sides[0].value(of)?, sides[1].value(of)?),
             Self::If(parts) => if parts[0].holds(of)? { &parts[1] } else { &parts[2] }.value(of),
             Self::Negate(inner) => match inner.value(of)? {
@@ -197,7 +203,8 @@ impl Node {
             | Self::IsNull(_)
             | Self::Aggregate(_)
             | Self::Now
-            | Self::LastRecords => {}
+            | Self::LastRecords
+            | Self::LastTime => {}
         }
     }
 }
@@ -301,11 +308,23 @@ impl RuleValue<'_> {
             Self::Number(number) => number.shown(),
             Self::Text(text) => format!("'{text}'"),
             Self::Truth(is_true) => is_true.to_string(),
-            Self::Moment(nanos) => i64::try_from(nanos.div_euclid(1000)).map_or_else(
-                |_| nanos.to_string(),
-                |micros| pravah_foundation::tabular::values::Value::Timestamp(micros).shown(),
-            ),
+            Self::Moment(nanos) => shown_moment(*nanos),
             Self::Span(nanos) => Decimal::Exact(*nanos, 9).shown() + " s",
         }
+    }
+}
+
+/// A point in time in words: a day where it is the begin of one, and as many digits of a second as it has.
+fn shown_moment(nanos: i128) -> String {
+    const SECOND: i128 = 1_000_000_000;
+    const DAY: i128 = 86_400 * SECOND;
+    let Ok(micros) = i64::try_from(nanos.div_euclid(1_000)) else { return nanos.to_string() };
+    let value = match i32::try_from(nanos.div_euclid(DAY)) {
+        Ok(day) if nanos.rem_euclid(DAY) == 0 => Value::Date(day),
+        _ => Value::Timestamp(micros - micros.rem_euclid(1_000_000)),
+    };
+    match nanos.rem_euclid(SECOND) {
+        0 => value.shown(),
+        part => format!("{}.{}", value.shown(), format!("{part:09}").trim_end_matches('0')),
     }
 }

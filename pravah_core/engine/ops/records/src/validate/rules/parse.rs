@@ -74,9 +74,9 @@ impl Reader<'_, '_> {
             },
             Expr::Ident(_) | Expr::Select(_) => match name(expression) {
                 Some(name) if name == "last_result.records" => Ok(Node::LastRecords),
-                Some(name) if name.starts_with("last_result.") || name == "last_result" => {
-                    self.refuse(expression, "of the last result only last_result.records is known")
-                }
+                Some(name) if name == "last_result.time" => Ok(Node::LastTime),
+                Some(name) if name.starts_with("last_result.") || name == "last_result" => self
+                    .refuse(expression, "of the last result only last_result.records and last_result.time are known"),
                 Some(name) => Ok(Node::Column(self.names.column(&name))),
                 None => self.refuse(expression, "a value has no parts"),
             },

@@ -131,14 +131,24 @@ impl RecordValues {
         }
     }
 
-    /// Some of them in words.
-    pub fn shown(&self, places: &[usize]) -> String {
-        let shown = |place: &usize| match super::node::Subject::column(self, *place) {
-            Ok(RuleValue::Text(text)) => text.into_owned(),
-            Ok(value) => value.shown(),
-            Err(_) => String::new(),
-        };
-        places.iter().map(shown).collect::<Vec<_>>().join(", ")
+    /// The fields of a record that a rule names, each as it stands in the file, without its quotes.
+    pub fn shown(&mut self, places: &[usize], records: Records<'_>, record: usize, how: ValueReading<'_>) -> Vec<u8> {
+        let mut all = Vec::new();
+        for (at, place) in places.iter().enumerate() {
+            if at > 0 {
+                all.extend_from_slice(b", ");
+            }
+            let Some((column, _)) = how.rules.columns[*place] else { continue };
+            let (start, end) = records.split.field(record, column);
+            let Some(field) = records.text.get(start..end) else { continue };
+            match how.nulls.value(field, how.dialect, true, &mut self.buffer) {
+                Some(value) => all.extend_from_slice(value),
+                // Also a word that stands for no value; but not what stands for none in typed tables.
+                None if !how.dialect.is_typed => all.extend_from_slice(field),
+                None => {}
+            }
+        }
+        all
     }
 
     #[inline]
@@ -208,6 +218,10 @@ impl super::node::Subject for RecordValues {
     }
 
     fn last_records(&self) -> Answer<'_> {
+        Err(Undecided::Failed("the last result is not of a record"))
+    }
+
+    fn last_time(&self) -> Answer<'_> {
         Err(Undecided::Failed("the last result is not of a record"))
     }
 }

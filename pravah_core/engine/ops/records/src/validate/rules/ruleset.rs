@@ -200,7 +200,9 @@ impl RuleSet {
 
 fn is_of_all(node: &Node) -> bool {
     let mut is_one = false;
-    node.each(&mut |part| is_one |= matches!(part, Node::Aggregate(_) | Node::Now | Node::LastRecords));
+    node.each(&mut |part| {
+        is_one |= matches!(part, Node::Aggregate(_) | Node::Now | Node::LastRecords | Node::LastTime)
+    });
     is_one
 }
 
