@@ -173,6 +173,36 @@ class ReadOptions(Options):
         placeholder="detected",
         max_length=10_000,
     )
+    widths_file: Text | None = field(
+        None,
+        title="Layout file",
+        description="Path of a file with the columns of text with fixed widths: CSV with a header row of name and width, "
+        "name, start and width, or name, start and end, or JSON with the same. Positions count from 1. It replaces "
+        "Column widths.",
+        category="advanced",
+        widget="path",
+        placeholder="none",
+    )
+    widths_text: Text | None = field(
+        None,
+        title="Layout as text",
+        description="The columns as CSV or JSON text, as in a layout file. It takes precedence over the file.",
+        category="advanced",
+        widget="document",
+        placeholder="name,start,end",
+        max_length=1_000_000,
+    )
+    record_length: int | None = field(
+        None,
+        title="Record length",
+        description="Number of characters of a record in text with fixed widths and without line endings between the "
+        "records. Needs the columns. What remains at the end of a file is a bad record, and is reported.",
+        category="advanced",
+        unit="characters",
+        placeholder="a line is a record",
+        ge=1,
+        le=1 << 20,
+    )
     record_path: RecordPath | None = field(
         None,
         title="Path of the records",

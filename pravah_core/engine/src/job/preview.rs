@@ -82,7 +82,7 @@ impl Job {
         if let Some(objects) = self.root.objects() {
             objects.find(&Arc::new(Control::new()))?;
         }
-        records::preview(&self.root, path, options, self.threads())
+        records::preview(&self.root, path, &options.resolved()?, self.threads())
     }
 
     /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what

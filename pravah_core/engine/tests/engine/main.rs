@@ -26,6 +26,7 @@ mod duplicates_again;
 mod duplicates_wipe;
 mod example;
 mod faults;
+mod fixed_width;
 mod formats;
 mod fuzz;
 mod fuzz_tables;

@@ -8,6 +8,8 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
+use super::error::{EngineError, Result};
+
 /// What to do where the last part of a path is a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
@@ -39,4 +41,16 @@ pub fn read(path: &Path, most: u64, links: Links) -> io::Result<Option<Vec<u8>>>
     let mut content = Vec::new();
     let read = open(path, links)?.take(most + 1).read_to_end(&mut content)?;
     Ok((read as u64 <= most).then_some(content))
+}
+
+/// The text of a file that an option names.
+///
+/// # Errors
+/// [`EngineError::InvalidOptions`] naming the option: it cannot be read, has more than so many MiB, or is no UTF-8.
+pub fn text(option: &str, path: &str, most_mib: u64) -> Result<String> {
+    let failed = |what: String| EngineError::invalid(format!("options.{option} {path:?} {what}"));
+    let content = read(path.as_ref(), most_mib << 20, Links::Follow);
+    let content = content.map_err(|error| failed(format!("cannot be read: {error}")))?;
+    let content = content.ok_or_else(|| failed(format!("is larger than {most_mib} MiB")))?;
+    String::from_utf8(content).map_err(|error| failed(format!("is not valid UTF-8: {error}")))
 }

@@ -7,11 +7,15 @@
 //!    instead of one that is cut at the wrong places.
 //! 3. What stands behind the last of columns that were told becomes one field more.
 
+mod file;
 mod found;
+mod solid;
 mod spans;
 
 use std::sync::Arc;
 
+pub use self::file::columns_of;
+use self::solid::Leftovers;
 use super::csv;
 
 /// What the columns of a text are.
@@ -22,6 +26,8 @@ pub struct FixedLayout {
     is_strict: bool,
     /// The number of a line of dashes below the names, from 0.
     ruler: Option<u64>,
+    /// Characters of a record, where no line ends stand between records.
+    length: Option<usize>,
     /// How sure it is, from 0 to 1.
     pub confidence: f64,
     /// What speaks for it, in words.
@@ -50,6 +56,8 @@ impl Span {
     }
 }
 
+/// Characters of a line that columns may have.
+const LONGEST: usize = 1 << 20;
 /// Bytes of a text's beginning that are kept to be shown.
 const SHOWN_BYTES: usize = 16 << 10;
 
@@ -198,16 +206,20 @@ pub struct LayoutLines {
     line: u64,
     /// A line without an end that is longer than that is given out as it stands.
     longest: usize,
+    left: Leftovers,
 }
 
 impl LayoutLines {
     /// By a layout; no line is longer than so many bytes.
     pub fn new(layout: Arc<FixedLayout>, longest: usize) -> Self {
-        Self { layout, rest: Vec::new(), scratch: Scratch::default(), line: 0, longest }
+        Self { layout, rest: Vec::new(), scratch: Scratch::default(), line: 0, longest, left: Leftovers::default() }
     }
 
     /// Add the records of the next text to `out`: one a line, with the same line ends.
     pub fn records(&mut self, mut text: &[u8], last: bool, out: &mut Vec<u8>) {
+        if let Some(length) = self.layout.length {
+            return self.solid(length, text, last, out);
+        }
         while let Some(end) = memchr::memchr2(b'\n', b'\r', text) {
             if self.rest.is_empty() {
                 self.record(&text[..end], out);

@@ -81,6 +81,13 @@ impl Options for ConvertOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        Self { read: self.read.resolved()?, ..self.clone() }.opened(context)
+    }
+}
+
+impl ConvertOptions {
+    /// The operation, of options that name no layout file any more.
+    fn opened(&self, context: Context) -> Result<Box<dyn Operation>> {
         let destination = match &self.destination {
             Some(path) => Destination::open(path, &context.root, context.job.as_deref(), &context.control)?,
             // The attempt's own: no other one comes there, and no marker is to be taken away once the job is complete.

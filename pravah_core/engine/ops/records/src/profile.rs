@@ -78,6 +78,13 @@ impl Options for ProfileOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        Self { read: self.read.resolved()? }.opened(context)
+    }
+}
+
+impl ProfileOptions {
+    /// The operation, of options that name no layout file any more.
+    fn opened(&self, context: Context) -> Result<Box<dyn Operation>> {
         let mark = partial::mark(self);
         let profile = Profile {
             nulls: Nulls::of(&self.read),

@@ -87,6 +87,13 @@ impl Options for ValidateOptions {
     }
 
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
+        Self { read: self.read.resolved()?, ..self.clone() }.opened(context)
+    }
+}
+
+impl ValidateOptions {
+    /// The operation, of options that name no layout file any more.
+    fn opened(&self, context: Context) -> Result<Box<dyn Operation>> {
         let schema = self.schema()?;
         let given = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
         let mut schemas = given.unwrap_or_default();

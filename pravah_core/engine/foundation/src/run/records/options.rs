@@ -6,8 +6,10 @@ use super::Head;
 use super::format;
 use super::format::Format;
 use crate::base::error::{EngineError, Result};
+use crate::base::regular;
 use crate::tabular::csv::{Asked, Lead, Marker};
 use crate::tabular::formats::NULL_WORDS;
+use crate::tabular::layout;
 use crate::tabular::layout::FixedLayout;
 use crate::tabular::text::ChosenEncoding;
 use crate::tabular::xml;
@@ -69,6 +71,12 @@ pub struct ReadOptions {
     pub encoding: ChosenEncoding,
     /// The columns of fixed-width text, as [`FixedLayout::told`] takes them; none: they are found.
     pub widths: Vec<String>,
+    /// A file with these columns, as [`layout::columns_of`] takes it; absolute.
+    pub widths_file: Option<String>,
+    /// The same as text; goes before the file.
+    pub widths_text: Option<String>,
+    /// Characters of a record, where no line ends stand between records.
+    pub record_length: Option<u64>,
     /// The path of the elements of XML that are records, such as `/catalog/book`; none: they are found.
     pub record_path: Option<String>,
 }
@@ -88,6 +96,9 @@ impl Default for ReadOptions {
             null_values: NULL_WORDS.map(str::to_owned).to_vec(),
             encoding: ChosenEncoding::AUTO,
             widths: Vec::new(),
+            widths_file: None,
+            widths_text: None,
+            record_length: None,
             record_path: None,
         }
     }
@@ -112,6 +123,8 @@ const MOST_LINES: u64 = 10_000;
 const MOST_FOOTER: u64 = 1000;
 const MOST_HEADER_ROWS: u64 = 10;
 const LONGEST_PATH: usize = 4000;
+/// MiB of a layout file.
+const MOST_LAYOUT: u64 = 1;
 
 /// Values that stand for none.
 const MOST_NULL_VALUES: usize = 100;
@@ -135,13 +148,7 @@ impl ReadOptions {
             )));
         }
         self.dialect()?;
-        FixedLayout::told(&self.widths)
-            .map_err(|wrong| EngineError::invalid(format!("options.widths must {wrong}")))?;
-        if !self.widths.is_empty() && self.delimiter != AUTO {
-            return Err(EngineError::invalid(
-                "options.widths must not be set together with options.delimiter".to_owned(),
-            ));
-        }
+        self.check_widths()?;
         if self.record_path.as_ref().is_some_and(|path| path.len() > LONGEST_PATH || !xml::is_path(path)) {
             return Err(EngineError::invalid(format!(
                 "options.record_path must be a path of elements such as /catalog/book, with at most {LONGEST_PATH} bytes"
@@ -221,6 +228,70 @@ impl ReadOptions {
         })
     }
 
+    fn check_widths(&self) -> Result<()> {
+        let told = [
+            ("widths", !self.widths.is_empty()),
+            ("widths_text", self.widths_text.is_some()),
+            ("widths_file", self.widths_file.is_some()),
+        ];
+        let mut told = told.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name);
+        let Some(name) = told.next() else {
+            return match self.record_length {
+                None => Ok(()),
+                Some(_) => Err(EngineError::invalid(
+                    "options.record_length needs the columns: set options.widths or options.widths_file",
+                )),
+            };
+        };
+        if let Some(other) =
+            told.find(|_| name == "widths").or_else(|| Some("delimiter").filter(|_| self.delimiter != AUTO))
+        {
+            return Err(EngineError::invalid(format!("options.{name} must not be set together with options.{other}")));
+        }
+        match (&self.widths_text, &self.widths_file) {
+            (Some(text), _) => self.with_columns_of("widths_text", text).map(drop),
+            (None, Some(path)) if !path.starts_with('/') => {
+                Err(EngineError::invalid("options.widths_file must be the absolute path of a layout file"))
+            }
+            (None, Some(_)) => Ok(()),
+            (None, None) => self.told("widths", &self.widths).map(drop),
+        }
+    }
+
+    /// The layout of these columns, of the option that gives them.
+    fn told(&self, option: &str, columns: &[String]) -> Result<FixedLayout> {
+        let layout = FixedLayout::told(columns)
+            .map_err(|wrong| EngineError::invalid(format!("options.{option} must {wrong}")))?;
+        let Some(length) = self.record_length else { return Ok(layout) };
+        let layout = layout.without_lines(usize::try_from(length).unwrap_or(usize::MAX));
+        layout.map_err(|wrong| EngineError::invalid(format!("options.record_length must {wrong}")))
+    }
+
+    fn with_columns_of(&self, option: &str, text: &str) -> Result<Self> {
+        let widths = layout::columns_of(text)
+            .map_err(|wrong| EngineError::invalid(format!("options.{option} is no layout file: {wrong}")))?;
+        self.told(option, &widths)?;
+        Ok(Self { widths, widths_file: None, widths_text: None, ..self.clone() })
+    }
+
+    /// The same options with the columns of the layout file in the place of it.
+    ///
+    /// # Errors
+    /// [`EngineError::InvalidOptions`]: it cannot be read, or tells no columns.
+    pub fn resolved(&self) -> Result<Self> {
+        if let Some(text) = &self.widths_text {
+            return self.with_columns_of("widths_text", text);
+        }
+        let Some(path) = &self.widths_file else { return Ok(self.clone()) };
+        self.with_columns_of("widths_file", &regular::text("widths_file", path, MOST_LAYOUT)?)
+    }
+
+    /// The layout of text whose records have no line ends between them, where it begins so.
+    pub(super) fn solid(&self, start: &[u8]) -> Option<FixedLayout> {
+        self.record_length?;
+        self.told("widths", &self.widths).ok().map(|layout| layout.of(start))
+    }
+
     /// The layout of text that is read by fixed widths: told, or better than the delimiter of `head`, which it was given.
     pub(super) fn layout(&self, head: &Head, start: &[u8]) -> Option<FixedLayout> {
         if head.format != Format::Delimited {
@@ -256,7 +327,8 @@ impl ReadOptions {
         ];
         let characters = characters.into_iter().filter(|_| format != Format::Delimited);
         let rows = rows.into_iter().filter(|_| !format.is_laid_out());
-        let widths = [("widths", !self.widths.is_empty())].into_iter().filter(|_| format != Format::FixedWidth);
+        let widths = [("widths", !self.widths.is_empty()), ("record_length", self.record_length.is_some())];
+        let widths = widths.into_iter().filter(|_| format != Format::FixedWidth);
         let path = [("record_path", self.record_path.is_some())].into_iter().filter(|_| format != Format::Xml);
         characters.chain(rows).chain(widths).chain(path).filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect()
     }

@@ -176,6 +176,12 @@ impl<T: RecordHandler> Source<T> {
 
     fn text(&mut self, text: &[u8], last: bool) -> Result<()> {
         let format = *self.format.get_or_insert_with(|| Format::of(&self.origin.path, text));
+        if format == Format::Delimited
+            && let Some(layout) = self.shared.options.solid(text).filter(|_| self.layout.is_none())
+        {
+            self.format = Some(Format::FixedWidth);
+            self.layout = Some(LayoutLines::new(Arc::new(layout), LONGEST_BYTES));
+        }
         let mut lines = Vec::new();
         match &mut self.layout {
             Some(layout) => layout.records(text, last, &mut lines),
@@ -191,6 +197,7 @@ impl<T: RecordHandler> Source<T> {
     /// What stood around the values of JSON and is wrong, once it is read with its keys.
     fn tell_faults(&mut self, last: bool) {
         let Some((work, _)) = self.cut.as_ref().filter(|_| last) else { return };
+        self.layout.iter().flat_map(LayoutLines::notes).for_each(|note| work.note(note));
         let (lost, odd): (Vec<_>, Vec<_>) = self.elements.faults().into_iter().partition(|(is_lost, _)| *is_lost);
         odd.into_iter().for_each(|(_, note)| work.note(note));
         let lost: Vec<String> = lost.into_iter().map(|(_, message)| message).collect();

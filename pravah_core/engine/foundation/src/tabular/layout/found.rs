@@ -208,7 +208,7 @@ fn layout(
         Span { grows_left: ends || !begins, grows_right: begins || !ends, has_words, ..Span::of(from, to) }
     };
     let columns = columns.iter().map(column).collect();
-    FixedLayout { columns, is_strict: true, ruler, confidence, reason, shown: Vec::new() }
+    FixedLayout { columns, is_strict: true, ruler, length: None, confidence, reason, shown: Vec::new() }
 }
 
 /// Columns as they are told to people: where each begins and ends.

@@ -1,11 +1,9 @@
 //! Columns as they are told: `8`, `id=8` or `id=1-8`.
 
-use super::{FixedLayout, Span};
+use super::{FixedLayout, LONGEST, Span};
 
 /// Columns of a layout.
 const MOST_COLUMNS: usize = 10_000;
-/// Characters of a line that columns may have.
-const LONGEST: usize = 1 << 20;
 
 impl FixedLayout {
     /// Of columns that are told, each by its width, or by its first and last character, counted from 1; before it may
@@ -28,7 +26,15 @@ impl FixedLayout {
             spans.push(span);
         }
         let reason = format!("set by the option: {} columns", spans.len());
-        Ok(Self { columns: spans, is_strict: false, ruler: None, confidence: 1.0, reason, shown: Vec::new() })
+        Ok(Self {
+            columns: spans,
+            is_strict: false,
+            ruler: None,
+            length: None,
+            confidence: 1.0,
+            reason,
+            shown: Vec::new(),
+        })
     }
 
     /// The same columns for a text that begins so.

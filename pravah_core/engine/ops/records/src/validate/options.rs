@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{Kind, NamedRule, RuleSet, of_type};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::regular::{self, Links};
+use pravah_foundation::base::regular;
 use pravah_foundation::run::records::{Formats, ReadOptions};
 use pravah_foundation::tabular::contract::{self, Contract, Resource};
 use pravah_foundation::tabular::values::ValueType;
@@ -69,8 +69,8 @@ impl Default for ValidateOptions {
 /// Far more than what is made of it, few enough that some of them fit into memory many times.
 pub const CHUNK_BYTES: usize = 4 << 20;
 pub const MOST_ERRORS: u64 = 1_000_000_000;
-/// Bytes of a schema.
-const MOST_SCHEMA: u64 = 16 << 20;
+/// MiB of a schema.
+const MOST_SCHEMA: u64 = 16;
 /// A row of the sorter has 16 bits for its key.
 pub const MOST_KEYS: usize = 1 << 16;
 
@@ -81,12 +81,7 @@ impl ValidateOptions {
             return Ok(Some(("schema_text", text.clone())));
         }
         let Some(path) = &self.schema_file else { return Ok(None) };
-        let failed = |what: String| EngineError::invalid(format!("options.schema_file {path:?} {what}"));
-        let content = regular::read(path.as_ref(), MOST_SCHEMA, Links::Follow);
-        let content = content.map_err(|error| failed(format!("cannot be read: {error}")))?;
-        let content = content.ok_or_else(|| failed("is larger than 16 MiB".into()))?;
-        let text = String::from_utf8(content).map_err(|error| failed(format!("is not valid UTF-8: {error}")))?;
-        Ok(Some(("schema_file", text)))
+        Ok(Some(("schema_file", regular::text("schema_file", path, MOST_SCHEMA)?)))
     }
 }
 
