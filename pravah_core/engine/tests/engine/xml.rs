@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use crate::common::bucket::Bucket;
 use crate::common::run::{Done, spec};
 use crate::common::tree::Tree;
 
@@ -197,5 +198,50 @@ fn a_bomb_is_an_issue_and_takes_no_memory() {
         ["bomb.xml: line 1: uses the entity &b;", "deep.xml: line 1: elements are nested", "names.xml: ", "long.xml: "]
     {
         assert!(told.iter().any(|message| message.starts_with(words)), "{words}: {told:#?}");
+    }
+}
+
+#[test]
+fn a_bucket_gives_what_a_directory_gives_and_a_cut_stream_is_told() {
+    let (document, _) = catalog(2_000);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(document.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let cut = packed[..packed.len() / 2].to_vec();
+    let files = [("plain.xml", document.clone().into_bytes()), ("packed.xml.gz", packed.clone()), ("cut.xml.gz", cut)];
+    let (tree, bucket) =
+        (Tree::new(), Bucket::new(files.clone().map(|(name, content)| (format!("in/{name}"), content))));
+    for (name, content) in &files {
+        tree.file(name, content);
+    }
+    for (operation, tables) in [
+        ("profile", &["result", "files"][..]),
+        ("validate", &["result", "counts"]),
+        ("convert", &["result", "columns"]),
+    ] {
+        let (here, there) = (spec(operation, &tree.path()).run(), bucket.spec(operation, "in").run());
+        for table in tables {
+            let rows = |done: &Done| {
+                let mut rows: Vec<String> = done.table(table).iter().map(|row| format!("{:?}", row.0)).collect();
+                rows.sort();
+                rows
+            };
+            assert_eq!(rows(&here), rows(&there), "{operation}.{table}");
+        }
+        for done in [&here, &there] {
+            let told = messages(done);
+            assert!(told.iter().any(|message| message.starts_with("cut.xml.gz: is a damaged gzip")), "{told:?}");
+            assert!(!told.iter().any(|message| message.starts_with("p")), "{told:?}");
+        }
+        if operation != "profile" {
+            let found = here.by_path("result");
+            let verdict = |name: &str| found[name.as_bytes()].text("verdict").to_owned();
+            let good = if operation == "convert" { "whole" } else { "valid" };
+            assert_eq!((verdict("packed.xml.gz"), verdict("cut.xml.gz")), (good.to_owned(), "partial".to_owned()));
+            // As many records as came before the cut.
+            let count = if operation == "convert" { "records_written" } else { "records" };
+            let records = found[&b"cut.xml.gz"[..]].integer(count);
+            assert!((500..2_000).contains(&records), "{records}");
+        }
     }
 }
