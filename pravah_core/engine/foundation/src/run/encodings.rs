@@ -80,39 +80,24 @@ impl Mix {
     /// One more file, so large.
     pub fn add(&mut self, path: &[u8], size: u64, found: &Found) {
         let invalid_files = u64::from(found.invalid > 0);
-        match self.0.get_mut(&found.name) {
-            Some(known) => {
-                known.files += 1;
-                known.bytes += size;
-                known.invalid_files += invalid_files;
-                known.invalid += found.invalid;
-                if (found.confidence, path) < (known.example.0, &known.example.1[..]) {
-                    known.example = (found.confidence, path.to_vec(), found.decided_at);
-                }
-            }
-            None => {
-                let example = (found.confidence, path.to_vec(), found.decided_at);
-                let one = OneEncoding { files: 1, bytes: size, invalid_files, invalid: found.invalid, example };
-                self.0.insert(found.name.clone(), one);
-            }
-        }
+        let example = (found.confidence, path.to_vec(), found.decided_at);
+        let one = OneEncoding { files: 1, bytes: size, invalid_files, invalid: found.invalid, example };
+        self.put(found.name.clone(), one);
     }
 
     /// Those of another thread.
     pub fn merge(&mut self, other: Self) {
-        for (name, more) in other.0 {
-            match self.0.get_mut(&name) {
-                Some(known) => {
-                    known.files += more.files;
-                    known.bytes += more.bytes;
-                    known.invalid_files += more.invalid_files;
-                    known.invalid += more.invalid;
-                    if more.example < known.example {
-                        known.example = more.example;
-                    }
-                }
-                None => drop(self.0.insert(name, more)),
-            }
+        other.0.into_iter().for_each(|(name, more)| self.put(name, more));
+    }
+
+    fn put(&mut self, name: Cow<'static, str>, more: OneEncoding) {
+        let Some(known) = self.0.get_mut(&name) else { return drop(self.0.insert(name, more)) };
+        known.files += more.files;
+        known.bytes += more.bytes;
+        known.invalid_files += more.invalid_files;
+        known.invalid += more.invalid;
+        if more.example < known.example {
+            known.example = more.example;
         }
     }
 
