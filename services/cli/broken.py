@@ -30,7 +30,9 @@ def _of_records(services: Services, view: JobView) -> None:
     rows, total = services.results.broken_rules(view.id, _RULES)
     output.line()
     output.styled("Broken rules", "bold yellow")
-    cells = [(one["rule"], one["column"] or "", f"{one['errors']:,}", f"{one['files']:,}", _places(one)) for one in rows]
+    cells = [
+        (one["rule"], one["column"] or "", f"{one['errors']:,}", f"{one['files']:,}", _places(one)) for one in rows
+    ]
     output.table(("RULE", "COLUMN", "ERRORS", "FILES", "FIRST"), cells, frozenset({2, 3}))
     _more(total - len(rows), f"pravah jobs results {short(view.id)} validate.counts")
 

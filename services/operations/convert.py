@@ -79,7 +79,7 @@ ColumnType = Annotated[
 ]
 
 
-class ConvertOptions(records.ReadOptions):
+class ConvertOptions(records.SchemaOptions):
     """Options of convert."""
 
     to: To = field(
@@ -108,8 +108,8 @@ class ConvertOptions(records.ReadOptions):
     column_types: list[ColumnType] = field(
         [],
         title="Types",
-        description="Types of columns, each as name=type. Types of other columns are detected. Numbers that a float "
-        "does not hold are rounded and counted only if you set float.",
+        description="Types of columns, each as name=type, instead of those of the schema. Types of other columns are "
+        "detected. Numbers that a float does not hold are rounded and counted only if you set float.",
         widget="verbatim",
         placeholder="all detected",
         max_length=10_000,
@@ -268,7 +268,8 @@ OPERATION = Operation(
                 ),
                 words(
                     "type_is",
-                    "`found`: detected; `asked for`: from the option Types; `of other files`: from the union; "
+                    "`found`: detected; `asked for`: from the schema or the option Types; `of other files`: from "
+                    "the union; "
                     "`copied`: the text is copied as it is; `of the source`: the type in the Parquet or Arrow file",
                 ),
                 words("null_words", "Words that mean null in this column, and how often, such as `NA: 3`"),

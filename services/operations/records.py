@@ -176,9 +176,8 @@ class ReadOptions(Options):
     widths_file: Text | None = field(
         None,
         title="Layout file",
-        description="Path of a file with the columns of text with fixed widths: CSV with a header row of name and width, "
-        "name, start and width, or name, start and end, or JSON with the same. Positions count from 1. It replaces "
-        "Column widths.",
+        description="Path of a file with the columns of text with fixed widths, instead of Column widths. It is CSV or "
+        "JSON with name and width, or name, start and end or width. Positions count from 1.",
         category="advanced",
         widget="path",
         placeholder="none",
@@ -245,6 +244,32 @@ class ReadOptions(Options):
         description="Whether spaces before a field are left out. Auto: yes, if quotes follow them and all records have "
         'them, as in: 1, "a, b".',
         category="advanced",
+    )
+
+
+class SchemaOptions(ReadOptions):
+    """How table files are read, and the schema of their columns: one declaration for validate and convert."""
+
+    schema_file: Text | None = field(
+        None,
+        title="Schema",
+        description="Path of a Table Schema (Frictionless) or JSON Schema file, or job:ID for what the files of an "
+        "earlier profile have in common. Validate checks the records against it. Convert gives the columns its types: "
+        "a value of another type is a bad record; other rules of the schema are not checked. Without a schema, types "
+        "are those of the records.",
+        widget="path",
+        result_of="profile",
+        result_as="schema",
+        placeholder="inferred from the records",
+    )
+    schema_text: Text | None = field(
+        None,
+        title="Schema as text",
+        description="The schema as JSON text. It takes precedence over the file. A Data Package (Frictionless) has a "
+        "schema for each dataset: a file belongs to the schema whose columns are the most similar.",
+        widget="document",
+        placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
+        max_length=1_000_000,
     )
 
 

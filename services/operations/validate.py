@@ -21,7 +21,7 @@ from services.operations._spec import (
     path_columns,
     words,
 )
-from services.operations.records import ColumnFormat, ReadOptions, formats, outside_figures, record_columns
+from services.operations.records import ColumnFormat, SchemaOptions, formats, outside_figures, record_columns
 
 _KEYS = (
     '{"fields": [{"name": "order", "type": "integer"}, {"name": "line", "type": "integer"}, {"name": "customer"}],'
@@ -51,28 +51,9 @@ class ExtraColumns(StrEnum):
     ALLOW = "allow"
 
 
-class ValidateOptions(ReadOptions):
+class ValidateOptions(SchemaOptions):
     """Options of validate."""
 
-    schema_file: Text | None = field(
-        None,
-        title="Schema",
-        description="Path of a Table Schema (Frictionless) or JSON Schema file, or job:ID for what the files of an "
-        "earlier profile have in common. Without one, the schema is inferred from the first records of each file.",
-        widget="path",
-        result_of="profile",
-        result_as="schema",
-        placeholder="inferred from the first records",
-    )
-    schema_text: Text | None = field(
-        None,
-        title="Schema as text",
-        description="The schema as JSON text. It takes precedence over the file. A Data Package (Frictionless) has a "
-        "schema for each dataset: a file is checked against the schema whose columns are the most similar.",
-        widget="document",
-        placeholder='{"fields": [{"name": "id", "type": "integer"}]}',
-        max_length=1_000_000,
-    )
     formats: list[ColumnFormat] = formats("A value that is not in the format is an error.")
     extra_columns: ExtraColumns = field(
         ExtraColumns.ERROR,

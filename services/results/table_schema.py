@@ -80,7 +80,6 @@ class Field:
         form: the format in which its values are written, if it is not the one of its type.
         exceptions: what some values are that are not of the type or not in the format.
         notes: what else a person should know before using the field.
-        is_label: numbers with leading zeros, which a type for numbers would change.
         is_rarely_missing: values are missing, but in few of the files.
     """
 
@@ -91,7 +90,6 @@ class Field:
     is_required: bool
     exceptions: tuple[str, ...]
     notes: tuple[str, ...]
-    is_label: bool
     is_rarely_missing: bool = False
 
     def with_gaps(self, some: int, first: str, files: int) -> Field:
@@ -144,21 +142,6 @@ class CommonSchema:
             document["missingValues"] = ["", *self.null_values]
         return document
 
-    def options(self) -> dict[str, list[str]]:
-        """Return the options of convert that the schema asks for: what convert does not find by itself."""
-        formats = [f"{one.name}={one.form}" for one in self.fields if one.form is not None]
-        kinds = []
-        for one in self.fields:
-            if one.form is not None or not one.exceptions or one.is_label:
-                continue
-            # The type float would round digits; a number in this format keeps them.
-            if one.kind == "float":
-                formats.append(f"{one.name}=number:1234.56")
-            elif one.kind is not None:
-                kinds.append(f"{one.name}={one.kind}")
-        found = {"column_types": kinds, "formats": formats}
-        return {name: values for name, values in found.items() if values}
-
 
 def document(schemas: Mapping[str, CommonSchema]) -> dict[str, Any]:
     """Return the Table Schema of the only dataset, or a Data Package with one for each of several."""
@@ -168,22 +151,6 @@ def document(schemas: Mapping[str, CommonSchema]) -> dict[str, Any]:
     if not found:
         return {"fields": []}
     return {"resources": [{"name": name, "schema": schema.document()} for name, schema in found.items()]}
-
-
-def options(schemas: Mapping[str, CommonSchema]) -> dict[str, list[str]]:
-    """Return the options of convert that the schemas ask for; one that another dataset contradicts is left out."""
-    found: dict[str, list[str]] = {}
-    for schema in schemas.values():
-        for name, values in schema.options().items():
-            own = found.setdefault(name, [])
-            own += [value for value in values if value not in own and _agree(schemas, name, value)]
-    return {name: values for name, values in found.items() if values}
-
-
-def _agree(schemas: Mapping[str, CommonSchema], option: str, value: str) -> bool:
-    column = value.partition("=")[0]
-    with_it = [one for one in schemas.values() if any(field.name == column for field in one.fields)]
-    return all(value in one.options().get(option, []) for one in with_it)
 
 
 def statements(tables: Mapping[str, Schema], rank: int = 0) -> dict[str, Statement]:
@@ -281,7 +248,7 @@ class _Column:
         notes = self._ambiguous()
         if nature in {"key", "likely key"}:
             notes.append('Possible key: all values are different. To check this, add "unique": true.')
-        return Field(name, kind, usual, form, is_required, tuple(exceptions), tuple(notes), self.is_label)
+        return Field(name, kind, usual, form, is_required, tuple(exceptions), tuple(notes))
 
     def _form(self) -> tuple[str | None, list[str]]:
         for form, verdict, values, exceptions, first, path, record, _ in self.formats:

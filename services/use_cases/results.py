@@ -12,8 +12,8 @@ from services import operations
 from services.base import errors, settings
 from services.models.jobs import IssueView, JobView, Status
 from services.models.results import KeepRule, PlanForm, RemovalPreview, ResultPage, ResultQuery, TableInfo
-from services.results import export as exporter
 from services.results import broken_rules, first_errors, profile_problems, reading, removal, table_schema, treemap
+from services.results import export as exporter
 from services.results.cache import ShardCache
 from services.results.duck import Duck
 from services.results.sql import Schema

@@ -39,11 +39,10 @@ def show(job: JobView, schemas: Mapping[str, CommonSchema]) -> None:
             st.caption(text.plain(schema.omission))
     whole = json.dumps(table_schema.document(schemas), ensure_ascii=False, indent=1)
     fits = len(whole) <= _URL_CHARACTERS
-    found = table_schema.options(schemas) if fits else {}
     with st.container(horizontal=True, key="profile_use_schema"):
         given = {"schema_text": whole} if fits else {"schema_file": f"job:{job.id}"}
         _link(job, "validate", "Use as schema to validate", given)
-        _link(job, "convert", "Use as schema to convert", found)
+        _link(job, "convert", "Use as schema to convert", given)
         st.download_button(
             "Download schema",
             whole,

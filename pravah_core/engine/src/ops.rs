@@ -50,6 +50,11 @@ macro_rules! registry {
                 match self { $(Self::$variant(options) => options.reading(),)+ }
             }
 
+            /// See [`Options::resolved_reading`].
+            pub fn resolved_reading(&self) -> Result<Option<ReadOptions>> {
+                match self { $(Self::$variant(options) => options.resolved_reading(),)+ }
+            }
+
             /// See [`Options::ranges`].
             pub fn ranges(&self, known: &Shards) -> Option<Box<dyn Ranges>> {
                 match self { $(Self::$variant(options) => options.ranges(known),)+ }

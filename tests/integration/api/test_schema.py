@@ -143,7 +143,9 @@ def _is_meant(failure: Failure, response: Any) -> bool:
     named = [one["field"] for one in problem.get("errors") or []]
     return (
         any(_BEYOND_SCHEMA.fullmatch(field) for field in named)
-        or re.search("_globs|patterns|schema_text|partition_by|sort_by|bloom_filters|widths|record_length", problem["detail"])
+        or re.search(
+            "_globs|patterns|schema_text|partition_by|sort_by|bloom_filters|widths|record_length", problem["detail"]
+        )
         is not None
     )
 

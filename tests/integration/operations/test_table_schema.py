@@ -14,7 +14,6 @@ import pytest
 
 from services import bootstrap
 from services.base import errors
-from services.results import table_schema
 from tests.integration.operations.conftest import Rows, RunJob
 
 Make = Callable[[random.Random], str]
@@ -121,18 +120,16 @@ def test_files_are_valid_by_what_they_have_in_common_and_those_that_deviate_are_
     found, _ = running.results.profile_problems(dirty.id, 1000)
     assert {one["path"] for one in found} == {f"{place:02}.csv" for place in wrong}
     assert running.results.profile_problems(clean.id, 1000) == ([], 0)
-    options = running.results.table_schema(dirty.id).options()
-    assert options["column_types"] == ["day=date"]
-    assert set(options["formats"]) == {
-        "local=date:%d.%m.%Y",
-        "number=number:1234.56",
-        "paid=boolean:ja/nein",
-        "price=number:1.234,56",
-    }
-    made = run_job("convert", source, options=options)
+    made = run_job("convert", source, options={"schema_file": f"job:{dirty.id}"})
     bad = {row["path"] for row in rows(made) if row["verdict"] != "whole"}
     of_values = {name for name, (_, rule) in _FAULTS.items() if rule in {"type", "fields"}}
     assert bad == {f"{place:02}.csv" for place, fault in wrong.items() if fault in of_values}
+    # Both operations call the same records wrong.
+    rejected = {(row["path"], row["record"]) for row in rows(made, "rejects")}
+    errors_of = {(row["path"], row["record"]) for row in rows(checked, "errors") if row["rule"] in {"type", "fields"}}
+    assert rejected == errors_of
+    kinds = {row["column"]: row["type"] for row in rows(made, "columns") if row["type_is"] == "asked for"}
+    assert (kinds["day"], kinds["local"], kinds["number"], kinds["paid"]) == ("date", "date", "float", "boolean")
 
 
 def test_a_schema_tells_what_it_leaves_open(running: bootstrap.Services, run_job: RunJob, tree: Any) -> None:
@@ -201,8 +198,10 @@ def test_each_dataset_has_a_schema_and_its_files_are_checked_against_it(
         "orders": ["integer", "float", "date"],
         "people": ["text", "text", "text", "date"],
     }
-    # Their days are not written alike: an option holds for both.
-    assert "formats" not in table_schema.options(found)
+    # Their days are not written alike.
+    made = run_job("convert", tree(files, "made"), options={"schema_file": f"job:{clean.id}"})
+    assert made.result("convert")["summary"]["records_rejected"] == 0
+    assert {row["type"] for row in rows(made, "columns") if row["column"] == "day"} == {"date"}
     source = tree(
         {**files, "orders-9.csv": b"day,id,amount\n31.01.2024,1,2\n", "people-3.csv": b"id,name,city\n1,x,y\n"}, "dirty"
     )

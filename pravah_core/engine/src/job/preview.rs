@@ -75,14 +75,15 @@ impl Job {
     /// # Errors
     /// The file cannot be opened or read.
     pub fn preview_records(&self, path: &[u8]) -> Result<Value> {
-        let Some(options) = self.reading() else {
+        let reads = self.spec.requests.iter().find_map(|request| request.resolved_reading().transpose());
+        let Some(options) = reads.transpose()? else {
             let notes = ["no operation of this job reads files of records"];
             return Ok(json!({"path": paths::escape(path), "notes": notes, "is_whole": false, "table": null}));
         };
         if let Some(objects) = self.root.objects() {
             objects.find(&Arc::new(Control::new()))?;
         }
-        records::preview(&self.root, path, &options.resolved()?, self.threads())
+        records::preview(&self.root, path, &options, self.threads())
     }
 
     /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what

@@ -43,6 +43,7 @@ mod profile;
 mod profile_again;
 mod ranges;
 mod rules;
+mod schemas;
 mod search;
 mod search_again;
 mod search_encodings;

@@ -37,6 +37,14 @@ pub trait Options: Serialize + Default {
         None
     }
 
+    /// The same with what files say that the options name: a layout file, or the dialect of a schema.
+    ///
+    /// # Errors
+    /// [`crate::base::error::EngineError::InvalidOptions`] naming the option.
+    fn resolved_reading(&self) -> Result<Option<ReadOptions>> {
+        self.reading().map(ReadOptions::resolved).transpose()
+    }
+
     /// What is left of large files, when it takes them range by range: see [`Operation::parts`].
     fn ranges(&self, _known: &Shards) -> Option<Box<dyn Ranges>> {
         None

@@ -3,6 +3,7 @@
 //!
 //! What is not understood is refused, not passed over: a rule that is not checked must not look as if it held.
 
+mod dialect;
 mod formats;
 mod keys;
 mod package;
@@ -10,6 +11,7 @@ mod parse;
 mod patterns;
 mod rule;
 
+pub use dialect::TableDialect;
 pub use keys::{Key, Reference};
 pub use package::{Resource, described, parse_all};
 pub use parse::parse;

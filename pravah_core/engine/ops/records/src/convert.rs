@@ -20,6 +20,7 @@ mod dictionary;
 mod encoder;
 mod factories;
 mod file;
+mod given;
 mod hybrid;
 mod kept;
 mod names;
@@ -41,6 +42,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use serde_json::json;
 
+use self::given::Given;
 pub use self::options::{ConvertOptions, Schema, To};
 
 use self::tables::{ConversionTotals, ConversionWorker, ConvertedFile};
@@ -57,12 +59,12 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Shared};
+use pravah_foundation::run::records::{FileReading, ReadOptions, Schemas, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::{OutputFile, Report};
-use pravah_foundation::tabular::values::{Needs, ValueType};
+use pravah_foundation::tabular::values::Needs;
 
 /// Converted files that may be files of the result.
 const MOST_FILES: usize = 10_000;
@@ -80,8 +82,16 @@ impl Options for ConvertOptions {
         Some(&self.read)
     }
 
+    fn resolved_reading(&self) -> Result<Option<ReadOptions>> {
+        self.schema.resolved()?.reading(&self.read).map(|(read, _)| Some(read))
+    }
+
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        Self { read: self.read.resolved()?, ..self.clone() }.opened(context)
+        let schema = self.schema.resolved()?;
+        let (read, told) = schema.reading(&self.read)?;
+        let tell = |what| context.control.remark("convert", b"", IssueKind::Unsupported, what);
+        told.into_iter().for_each(tell);
+        Self { read, schema, ..self.clone() }.opened(context)
     }
 }
 
@@ -93,14 +103,15 @@ impl ConvertOptions {
             // The attempt's own: no other one comes there, and no marker is to be taken away once the job is complete.
             None => Destination::open(&context.sink.directory().join(FOLDER), &context.root, None, &context.control)?,
         };
+        let schemas = self.schema.schemas(&records::formats(&self.formats)?)?;
+        let marked = Self { schema: self.schema.marked(), ..self.clone() };
         let convert = Convert {
-            nulls: Nulls::of(&self.read),
-            types: self.types()?,
-            formats: records::formats(&self.formats)?,
-            known: EarlierOutputs::open(&context, self, &destination),
+            given: Given::all(self, &schemas)?,
+            schemas,
+            known: EarlierOutputs::open(&context, &marked, &destination),
             reused: Reused::default(),
             destination,
-            workers: Slots::new(context.threads, || ConversionWorker::new(&context, self)),
+            workers: Slots::new(context.threads, || ConversionWorker::new(&context, &marked)),
             again: Mutex::default(),
             met: Mutex::default(),
             united: OnceLock::new(),
@@ -134,9 +145,9 @@ type Met = (Vec<u8>, Vec<(String, Needs)>);
 /// What all threads share.
 struct Convert {
     options: ConvertOptions,
-    nulls: Nulls,
-    types: HashMap<String, ValueType>,
-    formats: Formats,
+    schemas: Schemas,
+    /// By dataset; of all files, if there is no schema.
+    given: Vec<Given>,
     destination: Destination,
     /// What an earlier attempt has made.
     known: EarlierOutputs,

@@ -36,7 +36,7 @@ use self::across::tell_unused;
 use self::datasets::DatasetSums;
 use self::keys::Keys;
 use self::last::LastResults;
-use self::options::{CHUNK_BYTES, MOST_ERRORS, MOST_KEYS, formatted, parse};
+use self::options::{CHUNK_BYTES, MOST_ERRORS, MOST_KEYS};
 pub use self::options::{ExtraColumns, ValidateOptions};
 use self::plan::ValidationPlan;
 use self::rules::RuleSet;
@@ -52,33 +52,25 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::{Operation, Options, Stages};
 use pravah_foundation::run::partials::KnownPartials;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Shared};
+use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Schemas, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
-use pravah_foundation::tabular::contract::{self, Contract, Resource};
-use pravah_foundation::tabular::datasets::ColumnLayout;
+use pravah_foundation::tabular::contract::{self, Contract};
 
 impl Options for ValidateOptions {
     const TABLES: &'static [TableColumns] = tables::TABLES;
 
     fn validate(&self) -> Result<()> {
         self.read.check()?;
-        if self.schema_file.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            return Err(EngineError::invalid("options.schema_file must be the absolute path of a schema"));
-        }
+        self.schema.check()?;
         if !(1..=MOST_ERRORS).contains(&self.max_errors) {
             return Err(EngineError::invalid("options.max_errors must be between 1 and 1,000,000,000"));
         }
-        let formats = records::formats(&self.formats)?;
-        let mut schemas = Vec::new();
-        if let Some(text) = &self.schema_text {
-            schemas = parse("schema_text", text)?;
-            schemas.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, &formats))?;
-        }
-        options::rules(self, &schemas)?;
+        let schemas = self.schema.schemas(&records::formats(&self.formats)?)?;
+        options::rules(self, &schemas.resources)?;
         self.destination.as_deref().map_or(Ok(()), destination::check)
     }
 
@@ -86,30 +78,33 @@ impl Options for ValidateOptions {
         Some(&self.read)
     }
 
+    fn resolved_reading(&self) -> Result<Option<ReadOptions>> {
+        self.schema.resolved()?.reading(&self.read).map(|(read, _)| Some(read))
+    }
+
     fn operation(&self, context: Context) -> Result<Box<dyn Operation>> {
-        Self { read: self.read.resolved()?, ..self.clone() }.opened(context)
+        let schema = self.schema.resolved()?;
+        let (read, told) = schema.reading(&self.read)?;
+        let tell = |what| context.control.remark("validate", b"", IssueKind::Unsupported, what);
+        told.into_iter().for_each(tell);
+        Self { read, schema, ..self.clone() }.opened(context)
     }
 }
 
 impl ValidateOptions {
     /// The operation, of options that name no layout file any more.
     fn opened(&self, context: Context) -> Result<Box<dyn Operation>> {
-        let schema = self.schema()?;
-        let given = schema.as_ref().map(|(option, text)| parse(option, text)).transpose()?;
-        let mut schemas = given.unwrap_or_default();
         let formats = records::formats(&self.formats)?;
-        schemas.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, &formats))?;
-        let set = Arc::new(options::rules(self, &schemas)?);
-        let mark = kept::mark(self, schema.as_ref().map(|(_, text)| &**text), &context);
-        let of_schema = |schema: &Contract| schema.null_values.as_ref().map(|nulls| Nulls::new(nulls));
-        let nulls = schemas.iter().map(|one| of_schema(&one.schema).unwrap_or_else(|| Nulls::of(&self.read)));
+        let schemas = self.schema.schemas(&formats)?;
+        let set = Arc::new(options::rules(self, &schemas.resources)?);
+        let mark = kept::mark(self, &context);
         let destination = self
             .destination
             .as_deref()
             .map(|path| Destination::open(path, &context.root, context.job.as_deref(), &context.control))
             .transpose()?;
         let (mut keys, mut owners) = (Vec::new(), Vec::new());
-        for (place, resource) in schemas.iter().enumerate() {
+        for (place, resource) in schemas.resources.iter().enumerate() {
             keys.extend(resource.schema.all_keys());
             owners.resize(keys.len(), place);
         }
@@ -117,8 +112,7 @@ impl ValidateOptions {
             return Err(EngineError::invalid("the schemas have more than 65,536 keys"));
         }
         let validate = Validate {
-            nulls: if schemas.is_empty() { vec![Nulls::of(&self.read)] } else { nulls.collect() },
-            layouts: schemas.iter().map(|one| layout(&one.schema)).collect(),
+            nulls: schemas.nulls(&self.read),
             owners,
             workers: Slots::new(context.threads, || ValidationWorker::new(&context, &mark, &set)),
             listed: AtomicU64::new(0),
@@ -146,18 +140,12 @@ impl ValidateOptions {
     }
 }
 
-fn layout(schema: &Contract) -> ColumnLayout {
-    ColumnLayout::of(schema.fields.iter().map(|field| (field.name.as_str(), None)))
-}
-
 /// What all threads share.
 struct Validate {
     options: ValidateOptions,
     formats: Formats,
     /// By dataset; none: that of each file's first records.
-    schemas: Vec<Resource>,
-    /// Their columns.
-    layouts: Vec<ColumnLayout>,
+    schemas: Schemas,
     /// Of each key the dataset that has it.
     owners: Vec<usize>,
     /// By dataset; of all files, if there is no schema.
@@ -294,9 +282,9 @@ impl Operation for ValidateOperation {
         let destination = destination.transpose()?;
         context.sink.commit(staged)?;
         let inferred = validate.inferred.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let is_given = !validate.schemas.is_empty();
+        let is_given = !validate.schemas.resources.is_empty();
         let schema = match is_given {
-            true => contract::described(&validate.schemas),
+            true => contract::described(&validate.schemas.resources),
             false => inferred.map(|(_, contract)| contract).unwrap_or_default().described(),
         };
         let text = serde_json::to_vec_pretty(&schema).map_err(|error| EngineError::internal(error.to_string()))?;

@@ -119,6 +119,13 @@ const DELIMITERS: [(&str, u8); 10] = [
     ("soh", 0x01),
     ("us", 0x1f),
 ];
+/// A character by its own name: the same for one that has a name and for the name.
+pub(super) fn named(text: &str) -> &str {
+    let quotes = [("double", "\""), ("single", "'"), ("backslash", "\\")];
+    let known = DELIMITERS.iter().find(|(_, byte)| text.as_bytes() == [*byte]).map(|(name, _)| *name);
+    known.or_else(|| quotes.into_iter().find(|(_, own)| *own == text).map(|(name, _)| name)).unwrap_or(text)
+}
+
 const MOST_LINES: u64 = 10_000;
 const MOST_FOOTER: u64 = 1000;
 const MOST_HEADER_ROWS: u64 = 10;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::Contract;
+use super::dialect::{self, TableDialect};
 use super::parse::{invalid, object, of, refuse};
 use crate::base::error::Result;
 
@@ -13,6 +14,30 @@ pub struct Resource {
     pub name: String,
     /// Its schema.
     pub schema: Contract,
+    /// How its files are written, if it says so.
+    pub dialect: Option<TableDialect>,
+}
+
+impl Resource {
+    /// With the dialect that an object has.
+    fn new(name: String, mut schema: Contract, object: &Map<String, Json>) -> Result<Self> {
+        let dialect = object.get("dialect").map(dialect::parse).transpose()?;
+        if let Some(null) = dialect.as_ref().and_then(|dialect| dialect.null.clone()) {
+            let nulls = schema.null_values.get_or_insert_default();
+            if !nulls.contains(&null) {
+                nulls.push(null);
+            }
+        }
+        Ok(Self { name, schema, dialect })
+    }
+
+    fn described(&self) -> Json {
+        let mut schema = self.schema.described();
+        if let (Some(dialect), Json::Object(schema)) = (&self.dialect, &mut schema) {
+            schema.insert("dialect".to_owned(), dialect.source.clone());
+        }
+        schema
+    }
 }
 
 /// Read a schema, or a Data Package with a schema for each of its resources.
@@ -22,7 +47,13 @@ pub struct Resource {
 pub fn parse_all(text: &str) -> Result<Vec<Resource>> {
     let document = object(text)?;
     let Some(resources) = document.get("resources") else {
-        return Ok(vec![Resource { name: String::new(), schema: of(&document)? }]);
+        let is_resource = document.get("schema").is_some_and(Json::is_object)
+            && !document.contains_key("fields")
+            && !document.contains_key("properties");
+        return match is_resource {
+            true => Ok(vec![one(&document)?]),
+            false => Ok(vec![Resource::new(String::new(), of(&document)?, &document)?]),
+        };
     };
     const ABOUT: [&str; 12] = [
         "resources",
@@ -57,21 +88,25 @@ fn one(resource: &Map<String, Json>) -> Result<Resource> {
     let name = resource.get("name").and_then(Json::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| invalid("has a resource without a name"))?;
     // Which files are of it, their columns say.
-    refuse(resource, &["name", "schema", "path", "type", "format", "mediatype"], &format!("in the resource {name:?}"))?;
-    let Some(Json::Object(schema)) = resource.get("schema") else {
+    refuse(
+        resource,
+        &["name", "schema", "dialect", "path", "type", "format", "mediatype", "scheme"],
+        &format!("in the resource {name:?}"),
+    )?;
+    let Some(Json::Object(own)) = resource.get("schema") else {
         return Err(invalid(&format!("has the resource {name:?} without a schema in it")));
     };
-    let schema =
-        of(schema).map_err(|error| invalid(&format!("has a resource {name:?} that cannot be used: {error}")))?;
-    Ok(Resource { name: name.to_owned(), schema })
+    let schema = of(own).map_err(|error| invalid(&format!("has a resource {name:?} that cannot be used: {error}")))?;
+    let holder = if resource.contains_key("dialect") { resource } else { own };
+    Resource::new(name.to_owned(), schema, holder)
 }
 
 /// As [`parse_all`] reads them.
 pub fn described(resources: &[Resource]) -> Json {
     match resources {
-        [Resource { name, schema }] if name.is_empty() => schema.described(),
+        [alone] if alone.name.is_empty() => alone.described(),
         resources => {
-            let each = resources.iter().map(|one| json!({"name": one.name, "schema": one.schema.described()}));
+            let each = resources.iter().map(|one| json!({"name": one.name, "schema": one.described()}));
             json!({"resources": each.collect::<Vec<_>>()})
         }
     }
@@ -99,6 +134,25 @@ mod tests {
     }
 
     #[test]
+    fn a_dialect_may_stand_in_a_schema_or_in_its_resource() {
+        let dialect = r#""dialect": {"delimiter": ";", "nullSequence": "-"}"#;
+        for text in [
+            format!(r#"{{"fields": [{{"name": "a"}}], "missingValues": ["x"], {dialect}}}"#),
+            format!(r#"{{"name": "r", "schema": {{"fields": [{{"name": "a"}}], "missingValues": ["x"]}}, {dialect}}}"#),
+            format!(
+                r#"{{"resources": [{{"name": "r", "schema": {{"fields": [{{"name": "a"}}], "missingValues": ["x"], {dialect}}}}}]}}"#
+            ),
+        ] {
+            let found = parse_all(&text).unwrap();
+            let [one] = &found[..] else { panic!("{text}") };
+            assert_eq!(one.dialect.as_ref().unwrap().delimiter.as_deref(), Some(";"), "{text}");
+            assert_eq!(one.schema.null_values.as_ref().unwrap(), &["x", "-"], "{text}");
+            let again = parse_all(&described(&found).to_string()).unwrap();
+            assert_eq!(described(&again), described(&found), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
         let schema = r#""schema": {"fields": []}"#;
         for (text, words) in [
@@ -108,9 +162,10 @@ mod tests {
             (format!(r#"{{"resources": [{{{schema}}}]}}"#), "without a name"),
             (r#"{"resources": [{"name": "a"}]}"#.to_owned(), "\"a\" without a schema"),
             (
-                format!(r#"{{"resources": [{{"name": "a", {schema}, "dialect": {{}}}}]}}"#),
-                "\"dialect\" in the resource \"a\"",
+                format!(r#"{{"resources": [{{"name": "a", {schema}, "dialect": 5}}]}}"#),
+                "a dialect that is not an object",
             ),
+            (format!(r#"{{"resources": [{{"name": "a", {schema}, "bytes": 5}}]}}"#), "\"bytes\" in the resource \"a\""),
             (format!(r#"{{"resources": [{{"name": "a", {schema}}}, {{"name": "a", {schema}}}]}}"#), "two resources"),
             (r#"{"resources": [{"name": "a", "schema": {"fields": [5]}}]}"#.to_owned(), "\"a\" that cannot be used"),
             (format!(r#"{{"resources": [{{"name": "a", {schema}}}], "fields": []}}"#), "\"fields\" at its top"),

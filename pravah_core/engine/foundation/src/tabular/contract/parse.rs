@@ -71,7 +71,7 @@ pub(super) fn refuse(object: &Map<String, Json>, known: &[&str], place: &str) ->
 }
 
 fn table_schema(document: &Map<String, Json>, fields: &[Json]) -> Result<Contract> {
-    refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys"], "at its top")?;
+    refuse(document, &["fields", "missingValues", "primaryKey", "foreignKeys", "dialect"], "at its top")?;
     let (mut parsed, budget) = (Vec::new(), Budget::default());
     for field in fields {
         let Json::Object(field) = field else { return Err(invalid("has a field that is not an object")) };

@@ -345,7 +345,7 @@ fn add(
             Taken::Whole
         }
         Added::Rounded => Taken::Rounded,
-        Added::Not if !column.is_fixed || column.could_take(value, dialect) => Taken::Wider,
+        Added::Not if !column.is_fixed || column.could_take(text, dialect) => Taken::Wider,
         Added::Not => Taken::Bad,
     }
 }

@@ -65,8 +65,12 @@ pub struct FileConversion {
 }
 
 impl Convert {
-    fn rules<'a>(&'a self, dialect: &'a pravah_foundation::tabular::csv::Dialect) -> ConversionRules<'a> {
-        ConversionRules { nulls: &self.nulls, bad: self.options.bad_records, dialect }
+    fn rules<'a>(
+        &'a self,
+        plan: &ConversionPlan,
+        dialect: &'a pravah_foundation::tabular::csv::Dialect,
+    ) -> ConversionRules<'a> {
+        ConversionRules { nulls: &self.given[plan.dataset].nulls, bad: self.options.bad_records, dialect }
     }
 
     /// Begin the file that it becomes; none when it cannot be there, which is an issue then.
@@ -193,14 +197,20 @@ impl Convert {
             }
         }
         self.workers.acquire().rejects(head, plan, file.listed)?;
+        let given = &self.given[plan.dataset];
+        let missing = given.missing(head);
+        if let Some(missing) = &missing {
+            control.remark("convert", &head.path, IssueKind::Unsupported, missing.clone());
+        }
         let readings = 1 + lock(&self.again).get(&head.path).map_or(0, |again| again.readings);
         // What is to be told of it as an issue, the next attempt has to tell too; and it is known by its size.
-        let state = of.state.filter(|state| all.is_plain() && state.size == head.size);
+        let is_plain = all.is_plain() && missing.is_none();
+        let state = of.state.filter(|state| is_plain && state.size == head.size);
         let output = if state.is_some() { state_of(&output).map_err(failed)? } else { None };
         let columns = plan.columns.iter().enumerate().filter(|(_, column)| !column.is_key);
         let columns: Vec<ColumnAs> = columns
             .map(|(place, column)| {
-                let words = self.nulls.shown(file.words[place].iter().copied());
+                let words = given.nulls.shown(file.words[place].iter().copied());
                 ColumnAs::of(column, (file.rounded[place], file.misfits[place]), words, file.tokens[place].note())
             })
             .collect();
@@ -282,7 +292,7 @@ impl RecordHandler for Convert {
     }
 
     fn records(&self, of: &Of<'_, Self>, part: &mut ConvertedChunk, records: Records<'_>) -> Result<()> {
-        part.take(of.plan, records, self.rules(&of.head.dialect()))
+        part.take(of.plan, records, self.rules(of.plan, &of.head.dialect()))
     }
 
     fn takes_rows(&self, of: &Of<'_, Self>) -> bool {

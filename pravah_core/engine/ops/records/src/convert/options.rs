@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use parquet::basic::{Compression, ZstdLevel};
 use serde::{Deserialize, Serialize};
 
+use super::given::Given;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::io::destination;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::ReadOptions;
+use pravah_foundation::run::records::{ReadOptions, SchemaOptions};
 use pravah_foundation::tabular::values::{KINDS, ValueType};
 
 /// What files become.
@@ -128,6 +129,9 @@ pub struct ConvertOptions {
     pub columns: Schema,
     /// What becomes of records that do not fit.
     pub bad_records: BadRecords,
+    /// The types and formats of columns, and the words for no value; `column_types` and `formats` go before it.
+    #[serde(flatten)]
+    pub schema: SchemaOptions,
     /// Types that columns have to have, each as `name=type`; those of others are found.
     pub column_types: Vec<String>,
     /// How the values of columns are written, each as `name=format`.
@@ -162,6 +166,7 @@ impl Default for ConvertOptions {
             destination: None,
             columns: Schema::Own,
             bad_records: BadRecords::Reject,
+            schema: SchemaOptions::default(),
             column_types: Vec::new(),
             formats: Vec::new(),
             compression: Compress::Zstd,
@@ -207,6 +212,9 @@ impl ConvertOptions {
                 "options.formats and options.column_types both list the column {name:?}; a format has a type already"
             )));
         }
+        self.schema.check()?;
+        // Only those that are known already; the others are, once their file is read.
+        Given::all(self, &self.schema.schemas(&formats)?)?;
         let lists =
             [("partition_by", &self.partition_by), ("sort_by", &self.sort_by), ("bloom_filters", &self.bloom_filters)];
         for (option, list) in lists {

@@ -13,15 +13,16 @@ use parquet::schema::types::{ColumnDescPtr, ColumnPath};
 
 use super::arrays::data_type;
 use super::factories::Factories;
+use super::given::Given;
 use super::options::{BadRecords, Compress, ConvertOptions, Dictionaries, Schema, Statistics, To};
 use super::proof::{self, ColumnAt, Layout};
 use super::{Convert, failed, rows};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Format, Formats, Head, Sample};
+use pravah_foundation::run::records::{Format, Head, Sample};
 use pravah_foundation::tabular::formats;
-use pravah_foundation::tabular::values::{ColumnType, Needs, Scales, ValueType};
+use pravah_foundation::tabular::values::{ColumnType, Needs, Scales};
 
 /// How a column's values are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +76,8 @@ pub struct TargetColumn {
 
 /// What is done with a file.
 pub struct ConversionPlan {
+    /// The dataset that the file is of.
+    pub dataset: usize,
     /// The columns.
     pub columns: Vec<TargetColumn>,
     /// What becomes of the records.
@@ -136,16 +139,16 @@ impl ConversionPlan {
 
 impl TargetColumn {
     /// One whose values need that, and which has the type or the format that was asked for.
-    fn new(head: &Head, name: &str, known: Needs, asked: &AskedColumns<'_>, to: To) -> Self {
-        let (format, asked) = (asked.formats.get(name), asked.types.get(name).copied());
-        let known = format.map_or(known, |format| known.join(Needs::of_kind(Some(format.kind()))));
-        let lacks_type = format.is_some() && known.column() == ColumnType::Text;
+    fn new(head: &Head, name: &str, known: Needs, given: &Given, to: To) -> Self {
+        let (format, asked) = (given.formats.get(name), given.types.get(name).copied());
+        let known = format.map_or(known, |format| known.join(Needs::of_kind(Some(given.least(name, format)))));
+        let lacks_type = format.is_some() && asked.is_none() && known.column() == ColumnType::Text;
         let format = format.filter(|_| !lacks_type).cloned();
         let (is_fixed, is_json) = (asked.is_some(), head.dialect().is_json);
         let form = match to {
             To::Parquet => Form::Typed,
             To::Csv => Form::Field,
-            To::Jsonl if is_json && !is_fixed && format.is_none() => Form::Token,
+            To::Jsonl if is_json && format.is_none() && (!is_fixed || given.is_text(name)) => Form::Token,
             To::Jsonl => Form::Json,
         };
         let kind = match (asked, form) {
@@ -191,33 +194,19 @@ impl TargetColumn {
     }
 }
 
-/// What is asked for by the names of columns.
-pub struct AskedColumns<'a> {
-    /// Types.
-    pub types: &'a HashMap<String, ValueType>,
-    /// Formats.
-    pub formats: &'a Formats,
-}
-
 /// The columns of a file that becomes one of its own.
-pub fn own(
-    head: &Head,
-    samples: &[Sample],
-    needs: Option<&[Needs]>,
-    asked: &AskedColumns<'_>,
-    to: To,
-) -> Vec<TargetColumn> {
+pub fn own(head: &Head, samples: &[Sample], needs: Option<&[Needs]>, given: &Given, to: To) -> Vec<TargetColumn> {
     let leaves = head.schema.as_ref().map(|schema| records::leaves(schema)).unwrap_or_default();
-    let given = |place: usize| match leaves.get(place) {
+    let named = |place: usize| match leaves.get(place) {
         Some((name, _)) => Some(name),
         None => head.given.get(place),
     };
     let column = |(place, (name, sample)): (usize, (&String, &Sample))| {
         let known = needs.map_or(sample.needs, |needs| needs[place]);
-        let column = TargetColumn::new(head, name, known, asked, to);
+        let column = TargetColumn::new(head, name, known, given, to);
         TargetColumn {
             source: Some(place),
-            given: given(place).filter(|given| *given != name).cloned(),
+            given: named(place).filter(|given| *given != name).cloned(),
             told: leaves.get(place).and_then(|(_, kind)| rows::told(kind)),
             is_unknown: !column.is_fixed
                 && !column.is_copied()
@@ -247,20 +236,14 @@ pub fn keys(columns: &[TargetColumn], options: &ConvertOptions) -> Vec<TargetCol
 }
 
 /// The columns of all files, of which this one may have some.
-pub fn united(
-    head: &Head,
-    samples: &[Sample],
-    all: &[(String, Needs)],
-    asked: &AskedColumns<'_>,
-    to: To,
-) -> Vec<TargetColumn> {
+pub fn united(head: &Head, samples: &[Sample], all: &[(String, Needs)], given: &Given, to: To) -> Vec<TargetColumn> {
     let places: HashMap<&String, usize> = head.names.iter().enumerate().map(|(place, name)| (name, place)).collect();
     let column = |(name, known): &(String, Needs)| {
         let source = places.get(name).copied();
         TargetColumn {
             source,
             dictionary: source.is_none_or(|place| samples[place].is_repeated()),
-            ..TargetColumn::new(head, name, *known, asked, to)
+            ..TargetColumn::new(head, name, *known, given, to)
         }
     };
     all.iter().map(column).collect()
@@ -269,7 +252,8 @@ pub fn united(
 impl Convert {
     /// The plan for a file, whose text begins with `start`.
     pub fn plan(&self, head: &Head, start: &[u8]) -> ConversionPlan {
-        let (way, mut columns) = self.columns(head, start);
+        let dataset = self.schemas.of(&head.names).unwrap_or_default();
+        let (way, mut columns) = self.columns(head, start, &self.given[dataset]);
         let options = &self.options;
         if options.arranges() && options.to != To::Parquet && way == Way::Fields {
             columns.extend(keys(&columns, options));
@@ -285,14 +269,14 @@ impl Convert {
         let (output, descriptors, is_again) = (RecordOutput::None, Vec::new(), AtomicBool::new(false));
         let proves = options.prove_values && proof::is_provable(way, options.to, &columns);
         let layout = proves.then(|| proof::layout(&columns, options));
-        ConversionPlan { columns, way, output, descriptors, zstd, is_again, layout }
+        ConversionPlan { dataset, columns, way, output, descriptors, zstd, is_again, layout }
     }
 
     /// What is taken of a file, and the columns that it becomes.
-    fn columns(&self, head: &Head, start: &[u8]) -> (Way, Vec<TargetColumn>) {
+    fn columns(&self, head: &Head, start: &[u8], given: &Given) -> (Way, Vec<TargetColumn>) {
         let options = &self.options;
         let is_own = options.columns == Schema::Own;
-        let is_asked = |name: &String| self.types.contains_key(name) || self.formats.contains_key(name);
+        let is_asked = |name: &String| given.asks(head, name);
         if let Some(columns) = rows::columns(head, options, is_asked).filter(|_| is_own) {
             return (Way::Rows, columns);
         }
@@ -303,14 +287,13 @@ impl Convert {
             && !options.arranges()
             && !head.names.iter().any(is_asked);
         let way = if is_copied { Way::Lines } else { Way::Fields };
-        let samples = records::sample(head, start, &self.nulls, &self.formats);
-        let asked = AskedColumns { types: &self.types, formats: &self.formats };
+        let samples = records::sample(head, start, &given.nulls, &given.formats);
         if let Some(all) = self.united.get() {
-            return (way, united(head, &samples, all, &asked, options.to));
+            return (way, united(head, &samples, all, given, options.to));
         }
         let again = lock(&self.again);
         let needs = again.get(&head.path).map(|again| &again.needs[..]);
-        (way, own(head, &samples, needs, &asked, options.to))
+        (way, own(head, &samples, needs, given, options.to))
     }
 }
 

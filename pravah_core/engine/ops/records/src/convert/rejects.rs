@@ -87,6 +87,7 @@ pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Optio
         RejectReason::Type { column, .. } => {
             let column = &plan.columns[column as usize];
             let reason = match &column.format {
+                Some(format) if column.is_fixed => format!("not of type {} in the format {format}", column.kind),
                 Some(format) => format!("not in the format {format}"),
                 None => format!("not of type {}", column.kind),
             };

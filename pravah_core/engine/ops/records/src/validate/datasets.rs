@@ -247,7 +247,7 @@ impl Validate {
         let is_whole = !sums.is_cut;
         let now = last::now(&self.context);
         let mut all = Vec::new();
-        for (dataset, sums) in sums.finish(&self.set, &self.schemas) {
+        for (dataset, sums) in sums.finish(&self.set, &self.schemas.resources) {
             for (rule, files) in sums.rules.iter().enumerate() {
                 let own = &self.set.rules[rule];
                 // Datasets with none of its columns are other tables.

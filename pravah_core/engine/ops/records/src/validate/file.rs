@@ -170,7 +170,7 @@ impl RecordHandler for Validate {
 
     fn file(&self, head: &Head, start: &[u8]) -> Result<(ValidationPlan, FileValidation)> {
         let plan = self.plan(head, start);
-        if self.schemas.is_empty() {
+        if self.schemas.resources.is_empty() {
             let fields = || plan.fields.iter().flatten().cloned().collect();
             self.infer(&head.path, || Contract { fields: fields(), ..Contract::default() });
         }
@@ -273,7 +273,11 @@ impl RecordHandler for Validate {
         };
         let verdict = Verdict {
             path: of.head.path.clone(),
-            dataset: of.plan.dataset.map(|place| self.schemas[place].name.clone()).filter(|name| !name.is_empty()),
+            dataset: of
+                .plan
+                .dataset
+                .map(|place| self.schemas.resources[place].name.clone())
+                .filter(|name| !name.is_empty()),
             size: of.head.size,
             records: all.records,
             bad: file.bad,

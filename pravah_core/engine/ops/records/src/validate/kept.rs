@@ -26,12 +26,10 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// What it is true for. The schema counts, not where it comes from, and how many errors may be listed in all says nothing
 /// of a file whose own are all there.
-pub fn mark(options: &ValidateOptions, schema: Option<&str>, context: &Context) -> String {
-    let own =
-        ValidateOptions { schema_file: None, schema_text: None, max_errors: 0, destination: None, ..options.clone() };
-    let schema = schema.map(|text| blake3::hash(text.as_bytes()).to_hex().to_string());
+pub fn mark(options: &ValidateOptions, context: &Context) -> String {
+    let own = ValidateOptions { schema: options.schema.marked(), max_errors: 0, destination: None, ..options.clone() };
     serde_json::json!({
-        "engine": pravah_foundation::base::version::VERSION, "format": FORMAT, "options": own, "schema": schema, "chunk_bytes": context.chunk_bytes,
+        "engine": pravah_foundation::base::version::VERSION, "format": FORMAT, "options": own, "chunk_bytes": context.chunk_bytes,
     })
     .to_string()
 }
@@ -218,7 +216,7 @@ impl Validate {
     /// Tell of a file what an earlier run kept of it; false when that cannot be read.
     pub fn restore(&self, path: &[u8], state: FileState, figures: &[u8]) -> Result<bool> {
         let Some((mut verdict, columns, sums, errors)) = decode(path, state.size, figures) else { return Ok(false) };
-        if self.schemas.is_empty() {
+        if self.schemas.resources.is_empty() {
             let fields = columns.iter().map(|column| Field::of(column.name.clone(), column.kind)).collect();
             self.infer(path, || Contract { fields, ..Contract::default() });
         }
@@ -228,7 +226,7 @@ impl Validate {
             let fit = |place| if is_for(place) { Fit::Applies } else { Fit::IsOfOthers };
             let fits: Vec<Fit> = (0..self.set.rules.len()).map(fit).collect();
             let named = verdict.dataset.as_deref().unwrap_or_default();
-            let schema = self.schemas.iter().position(|resource| resource.name == named);
+            let schema = self.schemas.resources.iter().position(|resource| resource.name == named);
             let (columns, records) = (&columns[..], verdict.records);
             self.sum(FileSums { path, schema, columns, records, fits: &fits, figures: sums });
         }

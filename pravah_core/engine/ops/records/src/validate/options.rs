@@ -1,16 +1,13 @@
 //! The options of validate, and what they have to be.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Kind, NamedRule, RuleSet, of_type};
 use pravah_foundation::base::error::{EngineError, Result};
-use pravah_foundation::base::regular;
-use pravah_foundation::run::records::{Formats, ReadOptions};
-use pravah_foundation::tabular::contract::{self, Contract, Resource};
-use pravah_foundation::tabular::values::ValueType;
+use pravah_foundation::run::records::{ReadOptions, SchemaOptions};
+use pravah_foundation::tabular::contract::{Contract, Resource};
 
 /// What a column is that the schema does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,10 +26,9 @@ pub struct ValidateOptions {
     /// How files are read.
     #[serde(flatten)]
     pub read: ReadOptions,
-    /// A file with the schema; absolute.
-    pub schema_file: Option<String>,
-    /// The schema itself; goes before `schema_file`.
-    pub schema_text: Option<String>,
+    /// What values have to be.
+    #[serde(flatten)]
+    pub schema: SchemaOptions,
     /// How the values of columns are written, each as `name=format`; goes before the schema.
     pub formats: Vec<String>,
     /// What a column is that the schema does not have.
@@ -53,8 +49,7 @@ impl Default for ValidateOptions {
     fn default() -> Self {
         Self {
             read: ReadOptions::default(),
-            schema_file: None,
-            schema_text: None,
+            schema: SchemaOptions::default(),
             formats: Vec::new(),
             extra_columns: ExtraColumns::Error,
             min_records: None,
@@ -69,45 +64,8 @@ impl Default for ValidateOptions {
 /// Far more than what is made of it, few enough that some of them fit into memory many times.
 pub const CHUNK_BYTES: usize = 4 << 20;
 pub const MOST_ERRORS: u64 = 1_000_000_000;
-/// MiB of a schema.
-const MOST_SCHEMA: u64 = 16;
 /// A row of the sorter has 16 bits for its key.
 pub const MOST_KEYS: usize = 1 << 16;
-
-impl ValidateOptions {
-    /// The schema's text, with the option that gives it.
-    pub fn schema(&self) -> Result<Option<(&'static str, String)>> {
-        if let Some(text) = &self.schema_text {
-            return Ok(Some(("schema_text", text.clone())));
-        }
-        let Some(path) = &self.schema_file else { return Ok(None) };
-        Ok(Some(("schema_file", regular::text("schema_file", path, MOST_SCHEMA)?)))
-    }
-}
-
-pub fn parse(option: &str, text: &str) -> Result<Vec<Resource>> {
-    contract::parse_all(text).map_err(|error| EngineError::invalid(format!("options.{option}: {error}")))
-}
-
-/// Give the fields of a schema the formats that are asked for.
-pub fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
-    for field in &mut contract.fields {
-        let Some(format) = formats.get(&field.name) else { continue };
-        match field.kind {
-            None | Some(ValueType::Text) => field.kind = Some(format.widest()),
-            Some(kind) if format.is_of(kind) => {}
-            Some(kind) => {
-                return Err(EngineError::invalid(format!(
-                    "options.formats: the column {:?} has the type {} in the schema, which {format} is not a format of",
-                    field.name,
-                    kind.as_str()
-                )));
-            }
-        }
-        field.format = Some(Arc::clone(format));
-    }
-    Ok(())
-}
 
 /// The rules across columns; those that no file could meet are refused, where a schema says what files have.
 pub fn rules(options: &ValidateOptions, schemas: &[Resource]) -> Result<RuleSet> {

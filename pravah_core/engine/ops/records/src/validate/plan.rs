@@ -1,7 +1,5 @@
 //! What a file is checked for: told by its columns and by the schema.
 
-use std::cmp::Reverse;
-
 use super::Validate;
 use super::rows::Hash;
 use super::rules::FileRules;
@@ -9,7 +7,6 @@ use pravah_foundation::run::records;
 use pravah_foundation::run::records::{Head, Nulls, Sample};
 use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference, Resource};
 use pravah_foundation::tabular::csv::Dialect;
-use pravah_foundation::tabular::datasets::ColumnLayout;
 use pravah_foundation::tabular::split::Split;
 use pravah_foundation::tabular::values::ValueType;
 
@@ -161,16 +158,6 @@ impl ValidationPlan {
 }
 
 impl Validate {
-    /// The dataset that a file is of: the one with the most columns of the same names, best one that is alike.
-    fn dataset(&self, head: &Head) -> Option<usize> {
-        if self.schemas.len() < 2 {
-            return self.schemas.len().checked_sub(1);
-        }
-        let own = ColumnLayout::of(head.names.iter().map(|name| (name.as_str(), None)));
-        let key = |(place, other): &(usize, &ColumnLayout)| (other.is_alike(&own), own.common(other), Reverse(*place));
-        self.layouts.iter().enumerate().max_by_key(key).map(|(place, _)| place)
-    }
-
     /// What stands for no value in a file.
     pub fn nulls_of(&self, plan: &ValidationPlan) -> &Nulls {
         &self.nulls[plan.dataset.unwrap_or(0)]
@@ -181,7 +168,7 @@ impl Validate {
         let again = self.keys.again(&head.path);
         let mut plan = ValidationPlan {
             number: again.unwrap_or_else(|| self.keys.number()),
-            dataset: self.dataset(head),
+            dataset: self.schemas.of(&head.names),
             is_again: again.is_some(),
             is_reference: false,
             fields: Vec::new(),
@@ -202,12 +189,12 @@ impl Validate {
             plan.rules = self.file_rules(head, &plan.fields);
             return plan;
         };
-        let Resource { name, schema: contract } = &self.schemas[dataset];
+        let Resource { name, schema: contract, .. } = &self.schemas.resources[dataset];
         for ((place, key), &owner) in self.keys.all.iter().enumerate().zip(&self.owners) {
             if owner == dataset {
                 plan.take_own(head, contract, place as u16, key);
             }
-            plan.take_referenced(head, self.schemas.get(dataset), place as u16, key);
+            plan.take_referenced(head, self.schemas.resources.get(dataset), place as u16, key);
         }
         let missing = || contract.fields.iter().filter(|field| !head.names.contains(&field.name));
         // Files of a package have a schema of their own.
