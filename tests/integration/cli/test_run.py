@@ -64,7 +64,7 @@ def test_run_lists_the_broken_rules_with_their_first_places(cli: Cli, tree: Tree
         broken = lines.index("Broken rules")
         assert lines[broken + 1 : broken + 3] == ["RULE COLUMN ERRORS FILES FIRST", f"order ends, starts 4 4 {first}"]
         whole = lines.index("Broken rules about all records")
-        assert lines[whole + 2].startswith("many a 8 count() = 8"), lines[whole:]
+        assert lines[whole + 2].startswith("many starts, ends, n 8 count() = 8"), lines[whole:]
 
 
 def test_run_is_a_job_that_everybody_sees(cli: Cli, small: Path, services: bootstrap.Services) -> None:

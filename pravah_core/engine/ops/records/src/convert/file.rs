@@ -199,9 +199,8 @@ impl Convert {
         self.workers.acquire().rejects(head, plan, file.listed)?;
         let given = &self.given[plan.dataset];
         let missing = given.missing(head);
-        if let Some(missing) = &missing {
-            control.remark("convert", &head.path, IssueKind::Unsupported, missing.clone());
-        }
+        let tell = |what: &String| control.remark("convert", &head.path, IssueKind::Unsupported, what.clone());
+        missing.iter().for_each(tell);
         let readings = 1 + lock(&self.again).get(&head.path).map_or(0, |again| again.readings);
         // What is to be told of it as an issue, the next attempt has to tell too; and it is known by its size.
         let is_plain = all.is_plain() && missing.is_none();
