@@ -13,7 +13,7 @@ use self::spec::JobSpec;
 use crate::ops::Request;
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{self, Result};
-use pravah_foundation::base::pool;
+use pravah_foundation::base::pool::{self, ComputePool};
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::pass;
 use pravah_foundation::source::objects::{self, Credentials};
@@ -77,6 +77,7 @@ impl Job {
         self.root.begin(folder.path(), control)?;
         let requests = &self.spec.requests;
         let walk = Arc::new(self.spec.walk.clone());
+        let pool = ComputePool::new(self.threads());
         let contexts = requests.iter().enumerate().map(|(index, request)| {
             let others = requests.iter().enumerate().filter(|(other, _)| *other != index);
             Ok(Context {
@@ -86,6 +87,7 @@ impl Job {
                 sink: folder.sink(request.name())?,
                 control: Arc::clone(control),
                 threads: self.threads(),
+                pool: pool.clone(),
                 chunk_bytes: self.spec.chunk_bytes,
                 baseline: self.spec.known(request.name()),
                 key_bytes: self.spec.key_bytes,

@@ -83,7 +83,7 @@ impl Job {
         if let Some(objects) = self.root.objects() {
             objects.find(&Arc::new(Control::new()))?;
         }
-        records::preview(&self.root, path, &options, self.threads())
+        records::preview(&self.root, path, &options)
     }
 
     /// Count files and bytes until a limit is passed. The counts may exceed the limit by some thousands: what

@@ -16,6 +16,7 @@ use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::EntryKind;
+use pravah_foundation::base::pool::ComputePool;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::pass::walk_and_work;
 use pravah_foundation::source::location::Source;
@@ -529,6 +530,7 @@ fn working(
             sink: JobFolder::create(&output, &control).unwrap().sink("inventory").unwrap(),
             control: Arc::clone(&control),
             threads,
+            pool: ComputePool::new(threads),
             chunk_bytes: None,
             key_bytes: None,
             started: std::time::SystemTime::now(),

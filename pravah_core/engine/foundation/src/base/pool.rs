@@ -6,7 +6,7 @@ mod groups;
 
 pub use self::groups::Groups;
 
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
@@ -51,7 +51,7 @@ pub fn request_runtime() -> Result<tokio::runtime::Runtime> {
 /// Only the pages that are used take memory.
 const COMPUTE_STACK_BYTES: usize = 16 << 20;
 
-/// The pool that hashes and encodes.
+/// A pool that hashes and encodes. A job has one, [`ComputePool`]; another is for work that waits.
 ///
 /// # Errors
 /// [`EngineError::Internal`] when the system refuses threads.
@@ -62,6 +62,32 @@ pub fn compute_pool(threads: usize) -> Result<rayon::ThreadPool> {
         .thread_name(|index| format!("pravah-compute-{index}"))
         .build()
         .map_err(|error| EngineError::internal(format!("cannot start compute threads: {error}")))
+}
+
+/// The compute pool of a job: made when somebody asks for it first, and the same for all who ask later.
+#[derive(Debug, Clone)]
+pub struct ComputePool {
+    threads: usize,
+    made: Arc<OnceLock<rayon::ThreadPool>>,
+}
+
+impl ComputePool {
+    /// One of so many threads.
+    pub fn new(threads: usize) -> Self {
+        Self { threads, made: Arc::default() }
+    }
+
+    /// The pool.
+    ///
+    /// # Errors
+    /// [`EngineError::Internal`] when the system refuses threads.
+    pub fn get(&self) -> Result<&rayon::ThreadPool> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let pool = compute_pool(self.threads)?;
+        Ok(self.made.get_or_init(|| pool))
+    }
 }
 
 /// One state per thread, without tying it to a thread: a free one is found by trying.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::base::control::Control;
 use crate::base::error::Result;
+use crate::base::pool::ComputePool;
 use crate::source::walk::open::Root;
 use crate::source::walk::rules::WalkOptions;
 use crate::source::walk::{Visitor, WalkTotals, walk, walk_listed};
@@ -27,6 +28,8 @@ pub struct Context {
     pub control: Arc<Control>,
     /// Threads for scanning and for computing, each.
     pub threads: usize,
+    /// The threads for computing.
+    pub pool: ComputePool,
     /// See `JobSpec::chunk_bytes`.
     pub chunk_bytes: Option<usize>,
     /// What is known of this operation's files already.

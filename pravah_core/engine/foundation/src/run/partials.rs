@@ -8,7 +8,6 @@ use rayon::prelude::*;
 use crate::base::error::Result;
 use crate::base::meta::FileState;
 use crate::base::meta::Meta;
-use crate::base::pool::compute_pool;
 use crate::run::context::Context;
 use crate::store::baseline::{Baseline, Row, Run, Shards, Taken, each_row, kept, known_by};
 use crate::store::columns::{Column, Columns};
@@ -83,7 +82,7 @@ impl KnownPartials {
             })?;
             Ok(restored)
         });
-        let restored: Vec<Vec<Vec<u8>>> = compute_pool(context.threads)?.install(|| each.collect::<Result<_>>())?;
+        let restored: Vec<Vec<Vec<u8>>> = context.pool.get()?.install(|| each.collect::<Result<_>>())?;
         for path in restored.into_iter().flatten() {
             taken.values_mut().for_each(|files| {
                 files.remove(&path);

@@ -26,7 +26,6 @@ use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::lasting;
 use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::pool::crew::Crew;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::codec::{Codec, Encoder};
@@ -294,7 +293,7 @@ impl Operation for Archive {
         let control = &self.context.control;
         control.next_stage();
         let mut items = std::mem::take(&mut *lock(&self.items));
-        let pool = compute_pool(self.context.threads)?;
+        let pool = self.context.pool.get()?;
         pool.install(|| items.par_sort_unstable_by(|one, other| one.path.cmp(&other.path)));
         let files = items.iter().filter(|item| item.meta.kind == EntryKind::File);
         let (files, bytes) = files.fold((0, 0u64), |sum, item| (sum.0 + 1, sum.1.saturating_add(item.meta.size)));

@@ -103,7 +103,7 @@ impl Operation for Inventory {
 
     fn finish(self: Box<Self>, _totals: WalkTotals) -> Result<Report> {
         let Self { options, collector, context } = *self;
-        let mut collected = collector.finish(context.threads)?;
+        let mut collected = collector.finish(&context.pool)?;
         collected.tree.propagate();
         collected.tree.finish(&context.control)?;
         let staged = write(&context, &options, &mut collected)?;

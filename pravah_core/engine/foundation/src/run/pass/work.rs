@@ -7,7 +7,6 @@ use crossbeam_channel::RecvTimeoutError;
 
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result, guarded};
-use crate::base::pool::compute_pool;
 use crate::run::context::Context;
 use crate::source::walk::{Batch, Skipped, Visitor, WalkTotals, walk};
 
@@ -31,7 +30,7 @@ pub fn walk_and_work<V: Visitor, T: Send>(
     visitor: impl FnOnce(crossbeam_channel::Sender<T>) -> V,
     work: impl Fn(T) -> Result<()> + Sync,
 ) -> Result<WalkTotals> {
-    let pool = compute_pool(context.threads)?;
+    let pool = context.pool.get()?;
     let waiting = WAITING_BATCHES_PER_THREAD * context.threads;
     let (send, receive) = crossbeam_channel::bounded(waiting);
     let control = &context.control;
@@ -52,7 +51,7 @@ pub fn walk_and_work<V: Visitor, T: Send>(
                 count_ahead(context, worked);
             }
         });
-        drain(&pool, &receive, waiting, |batch| {
+        drain(pool, &receive, waiting, |batch| {
             if let Err(error) = control.check().and_then(|()| guarded(|| work(batch))) {
                 // An error stops the walk, too; one that only says "stopped" changes nothing.
                 control.fail(error);

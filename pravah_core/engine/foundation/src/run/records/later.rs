@@ -18,7 +18,6 @@ use super::work::Work;
 use super::workbook::SheetOfBook;
 use crate::base::error::{EngineError, Result};
 use crate::base::issue::IssueKind;
-use crate::base::pool::compute_pool;
 use crate::base::sync::lock;
 use crate::io::digest::{End, FileReader, Reading, Readings, Trouble};
 use crate::run::context::Context;
@@ -71,7 +70,7 @@ impl<T: RecordHandler> Shared<T> {
     pub fn read_again(self: &Arc<Self>, context: &Context, paths: &[Vec<u8>]) -> Result<()> {
         if !paths.is_empty() {
             let reader = FileReader::new(&context.root, &[], &context.control).uncounted();
-            let pool = compute_pool(context.threads)?;
+            let pool = context.pool.get()?;
             pool.install(|| paths.par_iter().try_for_each(|path| self.read(&reader, path)))?;
         }
         self.wait()

@@ -62,34 +62,51 @@ impl Piece {
     }
 }
 
-/// Have a chunk worked on, here or elsewhere.
+/// A chunk that waits for a thread.
+pub(super) struct Waiting<T: RecordHandler> {
+    open: Open<T>,
+    work: Arc<Work<T>>,
+    index: u32,
+    piece: Piece,
+}
+
+/// Have a chunk worked on, here or by the pool.
 pub(super) fn give<T: RecordHandler>(
     shared: &Arc<Shared<T>>,
     work: &Arc<Work<T>>,
     index: u32,
     piece: Piece,
 ) -> Result<()> {
-    // Outside the pool there is nobody to hand it to: a stream that is unpacked keeps its thread busy anyway.
-    let is_here = rayon::current_thread_index().is_none()
-        || shared.threads == 1
-        || shared.chunks.load(Ordering::Relaxed) >= shared.threads * CHUNKS_PER_THREAD;
-    if is_here {
+    if shared.threads == 1 {
         return piece.work(shared, work, index);
     }
-    shared.chunks.fetch_add(1, Ordering::Relaxed);
+    let pool = shared.pool.get()?;
+    let are_many = shared.chunks.fetch_add(1, Ordering::Relaxed) >= shared.threads * CHUNKS_PER_THREAD;
     work.enter();
-    let (open, work) = (Open::new(shared), Arc::clone(work));
-    rayon::spawn(move || {
-        // What is left of the file goes before it counts as ended.
-        let (open, work) = (open, work);
-        let shared = &open.0;
-        let done = guarded(|| piece.work(shared, &work, index));
-        shared.chunks.fetch_sub(1, Ordering::Relaxed);
-        if let Err(error) = done.and_then(|()| guarded(|| work.leave(shared))) {
-            shared.control.fail(error);
-        }
-    });
+    let waiting = Waiting { open: Open::new(shared), work: Arc::clone(work), index, piece };
+    lock(&shared.waiting).push_back(waiting);
+    if are_many {
+        work_on_oldest(shared);
+        // What went wrong with it, or elsewhere.
+        return shared.control.check();
+    }
+    let shared = Arc::clone(shared);
+    pool.spawn(move || work_on_oldest(&shared));
     Ok(())
+}
+
+/// Work on the chunk that waits longest: those behind it are kept in memory until it is added.
+fn work_on_oldest<T: RecordHandler>(shared: &Arc<Shared<T>>) {
+    let oldest = lock(&shared.waiting).pop_front();
+    let Some(Waiting { open, work, index, piece }) = oldest else { return };
+    let done = guarded(|| piece.work(shared, &work, index));
+    shared.chunks.fetch_sub(1, Ordering::Relaxed);
+    if let Err(error) = done.and_then(|()| guarded(|| work.leave(shared))) {
+        shared.control.fail(error);
+    }
+    // What is left of the file goes before it counts as ended.
+    drop(work);
+    drop(open);
 }
 
 /// Have the last chunk worked on, without what follows the table.

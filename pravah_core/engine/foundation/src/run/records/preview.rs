@@ -14,6 +14,7 @@ use super::{FileReading, Format, Head, Of, ReadOptions, RecordCounts, RecordHand
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result, guarded};
 use crate::base::paths;
+use crate::base::pool::ComputePool;
 use crate::base::sync::lock;
 use crate::io::digest::{BLOCK_BYTES, End, FileReader, Reading, Readings, Trouble};
 use crate::source::walk::open::Root;
@@ -31,10 +32,11 @@ const LONGEST: Duration = Duration::from_secs(5);
 ///
 /// # Errors
 /// The file cannot be opened or read, in words.
-pub fn preview(root: &Arc<Root>, path: &[u8], options: &ReadOptions, threads: usize) -> Result<Value> {
+pub fn preview(root: &Arc<Root>, path: &[u8], options: &ReadOptions) -> Result<Value> {
     let control = Arc::new(Control::new());
     let table = Previewer { found: Mutex::default(), control: Arc::clone(&control) };
-    let shared = Shared::over(table, options.clone(), &control, threads, BLOCK_BYTES, std::env::temp_dir());
+    let one = (1, &ComputePool::new(1));
+    let shared = Shared::over(table, options.clone(), &control, one, BLOCK_BYTES, std::env::temp_dir());
     // Nobody else holds this control: a reading that was cancelled has seen enough.
     let (done, is_done) = mpsc::channel::<()>();
     let watch = thread::spawn(move || {

@@ -1,6 +1,6 @@
 //! What all files of a job share, and the way of one from the pass to its [`Source`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use super::later::KnownFormat;
 use super::options::ReadOptions;
+use super::piece::Waiting;
 use super::source::Source;
 use super::{Head, RecordHandler};
 use crate::base::control::Control;
 use crate::base::error::Result;
+use crate::base::pool::ComputePool;
 use crate::base::pool::feed::Feed;
 use crate::base::sync::lock;
 use crate::io::codec::Codec;
@@ -42,6 +44,9 @@ pub struct Shared<T: RecordHandler> {
     /// Where files without a name are made.
     pub(super) directory: PathBuf,
     pub(super) chunks: AtomicUsize,
+    /// Those of them that wait, the oldest first.
+    pub(super) waiting: Mutex<VecDeque<Waiting<T>>>,
+    pub(super) pool: ComputePool,
     /// Buffers that chunks were in.
     pub(super) spare: Mutex<Vec<Vec<u8>>>,
     /// Tables of workbooks beyond one a file: a sheet is one.
@@ -64,7 +69,7 @@ impl<T: RecordHandler> Shared<T> {
     pub fn new(table: T, options: ReadOptions, context: &Context, chunk_bytes: usize) -> Arc<Self> {
         let chunk_bytes = context.chunk_bytes.unwrap_or(chunk_bytes);
         let directory = context.sink.directory().to_owned();
-        Self::over(table, options, &context.control, context.threads, chunk_bytes, directory)
+        Self::over(table, options, &context.control, (context.threads, &context.pool), chunk_bytes, directory)
     }
 
     /// The same outside of a job.
@@ -72,7 +77,7 @@ impl<T: RecordHandler> Shared<T> {
         table: T,
         options: ReadOptions,
         control: &Arc<Control>,
-        threads: usize,
+        (threads, pool): (usize, &ComputePool),
         chunk_bytes: usize,
         directory: PathBuf,
     ) -> Arc<Self> {
@@ -84,6 +89,8 @@ impl<T: RecordHandler> Shared<T> {
             chunk_bytes,
             directory,
             chunks: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            pool: pool.clone(),
             spare: Mutex::new(Vec::new()),
             tables: AtomicI64::new(0),
             files: Mutex::new(0),

@@ -19,7 +19,6 @@ use super::tables::{ExtensionTotals, FileRows, by_extension, extension, summary}
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::EntryKind;
 use pravah_foundation::base::paths;
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::codec::Encoder;
 use pravah_foundation::io::digest::{BLOCK_BYTES, read_at};
@@ -232,7 +231,7 @@ impl Operation for Estimate {
         let bytes = chosen.iter().map(|(_, one, blocks)| one.size.min(blocks * BLOCK_BYTES as u64)).sum();
         control.restart(chosen.len() as u64, bytes);
         let this = &*self;
-        let sampled = compute_pool(this.context.threads)?.install(|| {
+        let sampled = this.context.pool.get()?.install(|| {
             let all = chosen.par_iter().map(|(extension, drawn, blocks)| this.sample(extension, drawn, *blocks));
             all.collect::<Result<Vec<Option<Sampled>>>>()
         })?;

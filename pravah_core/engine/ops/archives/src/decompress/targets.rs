@@ -14,7 +14,6 @@ use super::stream::StreamFormat;
 use super::{names, tarball};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::{EntryKind, Meta};
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::codec::decoder;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::names::{NameClaim, Names, visit};
@@ -58,7 +57,7 @@ pub fn decide(context: &Context, archives: bool) -> Result<Names> {
         EntryKind::Directory => Some(NameClaim::fixed(path)),
         _ => short(context, path, archives).map(|short| NameClaim::new(&short, path)),
     });
-    let claims: Vec<NameClaim> = compute_pool(context.threads)?.install(|| claims.collect());
+    let claims: Vec<NameClaim> = context.pool.get()?.install(|| claims.collect());
     context.control.check()?;
     Ok(Names::of(&claims))
 }

@@ -15,7 +15,6 @@ use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::FileState;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::io::digest::{Algorithm, Digest, FileReader, Trouble, rest};
 use pravah_foundation::run::context::Context;
@@ -97,7 +96,7 @@ impl<'a> Comparison<'a> {
     /// # Cancellation
     /// Looked at per file and per block.
     pub fn run(self) -> Result<Compared> {
-        let pool = compute_pool(self.context.threads)?;
+        let pool = self.context.pool.get()?;
         let mut compared = pool.install(|| self.inodes());
         let control = &self.context.control;
         control.next_stage();

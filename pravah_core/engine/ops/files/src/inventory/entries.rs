@@ -13,7 +13,7 @@ use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::{EntryKind, Meta};
 use pravah_foundation::base::paths;
-use pravah_foundation::base::pool::{Slots, compute_pool};
+use pravah_foundation::base::pool::{ComputePool, Slots};
 use pravah_foundation::base::sync::lock;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::source::owners::Owners;
@@ -227,10 +227,10 @@ impl EntryCollector {
     ///
     /// # Errors
     /// [`pravah_foundation::base::error::EngineError::Output`].
-    pub fn finish(self, threads: usize) -> Result<Collected> {
+    pub fn finish(self, pool: &ComputePool) -> Result<Collected> {
         use rayon::prelude::*;
         let mut workers = self.workers.into_inner();
-        let finished: Result<Vec<_>> = compute_pool(threads)?.install(|| {
+        let finished: Result<Vec<_>> = pool.get()?.install(|| {
             // All rows first: only then is it known which table has none.
             workers.par_iter_mut().try_for_each(Worker::write)?;
             workers.into_par_iter().map(Worker::finish).collect()

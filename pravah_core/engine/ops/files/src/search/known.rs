@@ -22,7 +22,6 @@ use pravah_foundation::base::compact::{Reader, Writer};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::hash::hash;
 use pravah_foundation::base::meta::Meta;
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::encodings::{self, FOUND};
@@ -188,7 +187,7 @@ impl KnownMatches {
             }
             sheet.stage()
         });
-        compute_pool(shared.context.threads)?.install(|| each.collect())
+        shared.context.pool.get()?.install(|| each.collect())
     }
 }
 

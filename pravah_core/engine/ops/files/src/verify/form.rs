@@ -121,7 +121,7 @@ fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> 
     let mut there: Vec<_> = there.collect();
     there.sort_by_key(|(size, ..)| *size);
     let reader = FileReader::new(&context.root, possible, &context.control).uncounted();
-    pravah_foundation::base::pool::compute_pool(context.threads)?.install(|| {
+    context.pool.get()?.install(|| {
         for (_, listed, path, meta) in there.iter().take(TRIES) {
             context.control.check()?;
             let Ok(digested) = reader.digest(path, meta) else { continue };
