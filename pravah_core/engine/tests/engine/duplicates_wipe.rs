@@ -169,6 +169,9 @@ fn a_copy_on_a_file_system_that_may_show_the_source_proves_nothing() {
         let figures = &outcome["results"][0]["summary"]["reference"];
         assert_eq!((&figures["safe_to_wipe"], &figures["unique_files"]), (&json!(expected), &json!(0)), "{mount}");
         assert_eq!(figures["unproven_file_systems"], views, "{mount}");
+        // Nor is it a reason to remove anything.
+        let redundant = if expected == "yes" { 2 } else { 0 };
+        assert_eq!(outcome["results"][0]["summary"]["redundant_files"], redundant, "{mount}");
         assert_eq!(figures["unproven_files"], if expected == "yes" { 0 } else { 2 }, "{mount}");
     }
 }

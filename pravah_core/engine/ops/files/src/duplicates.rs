@@ -28,6 +28,7 @@ mod records;
 mod roots;
 mod tables;
 mod verdict;
+mod views;
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +41,6 @@ use self::tables::TABLES;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::{EntryKind, Meta};
-use pravah_foundation::base::pool::compute_pool;
 use pravah_foundation::io::digest::{Algorithm, Digest, Digested};
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::operation::Options;
@@ -221,9 +221,12 @@ impl Operation for Duplicates {
         let comparison = Comparison::new(&self.options, &self.context, &self.roots, &self.store, &self.kept);
         self.compared = comparison.run()?;
         self.context.control.next_stage();
-        let pool = compute_pool(self.context.threads)?;
+        let pool = self.context.pool.get()?;
         let classes = std::mem::take(&mut self.compared.classes);
-        self.groups = pool.install(|| groups::build(&self.compared, classes, &self.store, &self.roots));
+        let mut groups = pool.install(|| groups::build(&self.compared, classes, &self.store, &self.roots));
+        views::mark(self, &mut groups);
+        pool.install(|| groups::sort(&mut groups));
+        self.groups = groups;
         Ok(())
     }
 

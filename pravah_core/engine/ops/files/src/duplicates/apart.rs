@@ -19,7 +19,7 @@ const MOST_IMAGES: usize = 8;
 
 type Fast<K, V> = HashMap<K, V, RandomState>;
 /// The device of the directory of a file, and its own: they differ for mounted files, and below an overlay.
-type Place = (u64, u64);
+pub(super) type Place = (u64, u64);
 
 /// What goes with the source, and what is apart from it.
 pub(super) struct Wipe<'a> {
@@ -159,14 +159,15 @@ impl<'a> Wipe<'a> {
         places.into_values().flatten().collect()
     }
 
-    fn place(&self, file: u32) -> Place {
+    pub fn place(&self, file: u32) -> Place {
         let store = &self.job.store;
         let record = &store.files[file as usize];
         let device = store.device_of(record);
         (store.folders[record.folder as usize].identity.map_or(device, |(folder, _)| folder), device)
     }
 
-    fn apart(&self, candidate: u32, name: u32) -> Apart {
+    /// Whether two files on two file systems can be the same one.
+    pub fn apart(&self, candidate: u32, name: u32) -> Apart {
         let pair = (self.place(candidate), self.place(name));
         let has_no_inodes = |file: u32| {
             let store = &self.job.store;

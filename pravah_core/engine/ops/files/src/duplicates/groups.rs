@@ -21,7 +21,7 @@ pub enum Standing {
     Redundant,
     /// A further name of an inode: by itself it gives nothing back.
     HardLink,
-    /// A path to a listed file through a symbolic link or a mount, and no name of its own.
+    /// A path to a listed file through a symbolic link or a mount, and no name of its own; or what may be one.
     ThroughLink,
     /// Its blocks are shared with one that is kept: it gives nothing back.
     Shared,
@@ -73,11 +73,17 @@ pub fn build(compared: &Compared, classes: Vec<Class>, store: &FileStore, roots:
     use rayon::prelude::*;
     let mut groups: Vec<DuplicateGroup> =
         classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect();
+    sort(&mut groups);
+    groups
+}
+
+/// Those that give most back come first.
+pub fn sort(groups: &mut [DuplicateGroup]) {
+    use rayon::prelude::*;
     groups.par_sort_unstable_by(|one, other| {
         let place = |group: &DuplicateGroup| (Reverse(group.reclaimable), Reverse(group.size));
         (place(one), one.digest.as_bytes()).cmp(&(place(other), other.digest.as_bytes()))
     });
-    groups
 }
 
 /// True for a path that a program or a person has called a copy; of files of one age the other one is the original.
