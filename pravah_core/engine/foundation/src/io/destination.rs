@@ -4,6 +4,7 @@
 //! leads out of it: names are opened with `RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS`, so that no link in it is followed,
 //! whoever made it. A file appears under its name when it is whole. Until the job is complete, a marker stands in it.
 
+mod alone;
 mod attributes;
 mod left;
 mod made;
@@ -104,7 +105,7 @@ impl Destination {
         }
         let made = made::make(&real).map_err(failed)?;
         let root = rustix::fs::open(&real, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
-        let replaces = take(&real, job)?;
+        let replaces = take(&real, job, || alone::be(&real, &root, alone::LONGEST, control))?;
         Ok(Self {
             path: real,
             root,

@@ -19,14 +19,16 @@ const NO_JOB: &str = "no job";
 /// No name of a job is longer.
 const MOST_BYTES: u64 = 4096;
 
-/// Put the marker into a directory that is empty, or that an earlier attempt of the job left; true for the latter.
-pub(super) fn take(path: &Path, job: Option<&str>) -> Result<bool> {
+/// Put the marker into a directory that is empty, or that an earlier attempt of the job left; true for the latter. `be_alone`
+/// waits for that attempt, should it be there yet.
+pub(super) fn take(path: &Path, job: Option<&str>, be_alone: impl FnOnce() -> Result<()>) -> Result<bool> {
     let marker = path.join(MARKER);
     let failed = |error: io::Error| EngineError::output(&marker, error);
     let owner = owner(&marker);
     if let Owner::Job(found) = &owner
         && job.is_some_and(|job| found == job.as_bytes())
     {
+        be_alone()?;
         remove_parts(path, Depth::All).map_err(failed)?;
         // The attempt that put it there may have died before its name lasted.
         lasting::sync_directory(path).map_err(failed)?;
@@ -55,6 +57,7 @@ pub(super) fn take(path: &Path, job: Option<&str>) -> Result<bool> {
     })?;
     // Markers that earlier attempts began, and did not get to name.
     remove_parts(path, Depth::Top).map_err(failed)?;
+    be_alone()?;
     Ok(false)
 }
 
