@@ -492,7 +492,9 @@ fn a_window_that_is_too_large_is_told_with_what_to_set() {
     encoder.window_log(29).unwrap();
     encoder.write_all(b"some text").unwrap();
     tree.file("long.zst", encoder.finish().unwrap());
-    let all = messages(&decompress(&tree).run());
+    let done = decompress(&tree).run();
+    let all = messages(&done);
+    assert_eq!(done.summary()["verdict"], "incomplete");
     assert!(
         all.contains("needs a window of 512 MiB, and at most 128 MiB are given") && all.contains("--long=29"),
         "{all}"

@@ -33,6 +33,14 @@ fn arrow(numbers: Vec<i64>) -> [Vec<u8>; 2] {
     [stream.into_inner().unwrap(), file.into_inner().unwrap()]
 }
 
+fn parquet(numbers: Vec<i64>) -> Vec<u8> {
+    let column: ArrayRef = Arc::new(Int64Array::from(numbers));
+    let batch = RecordBatch::try_from_iter([("a", column)]).unwrap();
+    let mut file = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    file.write(&batch).unwrap();
+    file.into_inner().unwrap()
+}
+
 fn row(value: &str) -> String {
     format!("<row><c><v>{value}</v></c></row>")
 }
@@ -77,6 +85,7 @@ fn what_breaks_off_or_has_more_behind_it_is_never_whole() {
         ("twice.json", b"[{\"a\":1}][{\"a\":2}]\n".to_vec()),
         ("whole.arrow", file.clone()),
         ("whole.arrows", stream.clone()),
+        ("whole.parquet", parquet(vec![1, 2])),
         ("whole.xlsx", book("", &[], &[("s", "", &sheet)])),
     ];
     let broken: &[(&str, Vec<u8>)] = &[
@@ -90,6 +99,7 @@ fn what_breaks_off_or_has_more_behind_it_is_never_whole() {
         ("double.json", b"[{\"a\":1},,{\"a\":2}]".to_vec()),
         ("twice.arrow", [file.clone(), file].concat()),
         ("twice.arrows", [stream.clone(), other].concat()),
+        ("twice.parquet", [parquet(vec![1, 2]), parquet(vec![3])].concat()),
         ("cut.xlsx", book("", &[], &[("s", "", &format!("{sheet}<row><c>"))])),
     ];
     for (name, content) in whole.iter().chain(broken) {

@@ -122,11 +122,19 @@ fn other_texts_that_are_called_tables_are_told_unless_the_delimiter_is_set() {
         .file("pointer.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:aa,bb\nsize 12345\n")
         .file("annex.xml", "/annex/objects/SHA256E-s7--0a1b.xml\n")
         .file("set.csv", "{a,b}\n1,2\n")
+        .file("field.csv", "{\"error\": \"a, b\"},1\n{\"error\": \"c, d\"},2\n")
+        .file("fields.csv", "{\"a\":1},{\"b\":2}\n{\"a\":3},{\"b\":4}\n")
         .file("array.csv", "[1,2]\n[3,4]\n")
         .file("plain.csv", "version,b\n<html>,2\n");
     for operation in ["profile", "convert", "validate"] {
         let done = spec(operation, &tree.path()).run();
-        let mut told: Vec<_> = done.issues().iter().map(|row| row.text("path").to_owned()).collect();
+        let words = ["looks like ", "is text in UTF-32"];
+        let issues = done.issues();
+        let mut told: Vec<_> = issues
+            .iter()
+            .filter(|row| words.iter().any(|words| row.text("message").contains(words)))
+            .map(|row| row.text("path").to_owned())
+            .collect();
         told.sort();
         let paths = [
             "annex.xml",
@@ -146,8 +154,6 @@ fn other_texts_that_are_called_tables_are_told_unless_the_delimiter_is_set() {
             "wide_page.csv",
         ];
         assert_eq!(told, paths, "{operation}");
-        let words = ["looks like ", "is text in UTF-32"];
-        assert!(done.issues().iter().all(|row| words.iter().any(|words| row.text("message").contains(words))));
     }
     let done = spec("validate", &tree.path()).option("delimiter", "comma").run();
     assert!(!done.issues().iter().any(|row| row.text("message").contains("no table")));

@@ -1,6 +1,6 @@
 //! What a compressed file holds, block by block, up to a limit that no honest file needs.
 
-use std::io::{BufRead, Read};
+use std::io::{BufRead, ErrorKind, Read};
 
 use crate::base::control::Control;
 use crate::base::error::Result;
@@ -45,6 +45,10 @@ pub fn blocks(
         let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
         if let Err(error) = read.as_ref().err().filter(|error| codec::is_rubbish(error)).map_or(Ok(()), Err) {
             trouble = Some((IssueKind::Malformed, error.to_string()));
+        } else if let Err(error) =
+            read.as_ref().err().filter(|error| error.kind() == ErrorKind::Unsupported).map_or(Ok(()), Err)
+        {
+            trouble = Some((IssueKind::Unsupported, error.to_string()));
         } else if let Err(error) = &read {
             trouble = Some((IssueKind::Malformed, format!("is a damaged {} stream: {error}", codec.name())));
         } else if unpacked.limit() == 0 {

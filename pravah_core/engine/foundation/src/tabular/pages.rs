@@ -6,6 +6,7 @@
 
 mod budget;
 mod deltas;
+mod joined;
 mod packed;
 pub mod sizes;
 mod thrift;
@@ -77,6 +78,7 @@ impl ParquetRows {
         let read = ArrowReaderMetadata::load(&*file, Default::default())?;
         let fields = viewed(read.schema().fields());
         let metadata = Arc::clone(read.metadata());
+        joined::check(&file, &metadata)?;
         let description = metadata.file_metadata().schema_descr();
         let mask = columns
             .map_or_else(ProjectionMask::all, |names| ProjectionMask::columns(description, names.iter().copied()));

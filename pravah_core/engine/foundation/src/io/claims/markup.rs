@@ -17,16 +17,37 @@ pub fn kind(start: &[u8]) -> Option<&'static str> {
         text = comment[end + 3..].trim_ascii_start();
     }
     let tag = Tag::of(text)?;
-    let line = tag.rest.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    let is_last = matches!(line.trim_ascii_start().first(), None | Some(b'<'));
-    let inner = Tag::of(tag.rest.trim_ascii_start());
+    let is_last = matches!(first_line(tag.rest).trim_ascii_start().first(), None | Some(b'<'));
+    // A list of words or of tags has none inside another one.
+    let has_inner = || Tag::of(tag.rest.trim_ascii_start()).is_some() && has_element(text);
     match tag.name.as_str() {
         "!doctype" if tag.has(b"html") => is_last.then_some("an HTML page"),
         "html" => is_last.then_some("an HTML page"),
         "?xml" | "!doctype" => is_last.then_some("XML"),
-        name if BLOCKS.contains(&name) => (inner.is_some() || tag.is_closed(text)).then_some("HTML"),
-        _ => inner.is_some_and(|inner| inner.is_closed(text)).then_some("XML"),
+        name if BLOCKS.contains(&name) => (has_inner() || has_element(first_line(text))).then_some("HTML"),
+        _ => has_inner().then_some("XML"),
     }
+}
+
+fn first_line(text: &[u8]) -> &[u8] {
+    text.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default()
+}
+
+/// True when an element begins and ends in one line of a text, and no delimiter follows it.
+fn has_element(text: &[u8]) -> bool {
+    memmem::find_iter(text, b"</").any(|at| {
+        let line = memchr::memrchr(b'\n', &text[..at]).map_or(0, |end| end + 1);
+        let (before, behind) = (&text[line..at], &text[at + 2..]);
+        let Some(end) = memchr::memchr(b'>', first_line(behind)) else { return false };
+        let (name, rest) = (behind[..end].trim_ascii_end(), first_line(&behind[end + 1..]).trim_ascii_start());
+        let begins = |at: usize| {
+            let rest = &before[at + 1..];
+            rest.len() > name.len()
+                && rest[..name.len()].eq_ignore_ascii_case(name)
+                && matches!(rest[name.len()], b'>' | b' ' | b'\t')
+        };
+        !name.is_empty() && matches!(rest.first(), None | Some(b'<')) && memchr::memchr_iter(b'<', before).any(begins)
+    })
 }
 
 /// A tag that ends in its line.
@@ -56,20 +77,6 @@ impl<'a> Tag<'a> {
 
     fn has(&self, word: &[u8]) -> bool {
         self.inside.split(u8::is_ascii_whitespace).any(|one| one.eq_ignore_ascii_case(word))
-    }
-
-    /// True when `text` has the end of the element, and no delimiter behind it.
-    fn is_closed(&self, text: &[u8]) -> bool {
-        if self.inside.ends_with(b"/") {
-            return true;
-        }
-        let closing = |at: usize| {
-            let name = text.get(at + 2..at + 2 + self.name.len())?;
-            let rest = text[at + 2 + self.name.len()..].trim_ascii_start().strip_prefix(b">")?;
-            let next = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
-            Some(name.eq_ignore_ascii_case(self.name.as_bytes()) && matches!(next, None | Some(b'<' | b'\n' | b'\r')))
-        };
-        memmem::find_iter(text, b"</").any(|at| closing(at) == Some(true))
     }
 }
 
@@ -109,6 +116,8 @@ mod tests {
             "<1>,2\n",
             "< 5,b\n",
             "<unk>\n<pad>\nthe\n",
+            "<pad>\n<s>\n</s>\n<unk>\nthe\n",
+            "<div>\n<p>\n<b>\n</b>\n",
             "<a@example.com>\n<b@example.com>\n",
         ] {
             assert_eq!(kind(text.as_bytes()), None, "{text}");

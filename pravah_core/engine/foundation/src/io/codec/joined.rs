@@ -166,7 +166,10 @@ impl<R: BufRead> Read for Joined<R> {
                     io::copy(&mut packed, &mut io::sink())?;
                     return Err(self.rubbish(packed.passed - self.start, false));
                 }
-                Err(error) => return Err(self.window.take().map_or(error, io::Error::other)),
+                Err(error) => {
+                    let is_unsupported = |why| io::Error::new(io::ErrorKind::Unsupported, why);
+                    return Err(self.window.take().map_or(error, is_unsupported));
+                }
                 read => return read,
             }
         }

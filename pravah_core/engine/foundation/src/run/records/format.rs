@@ -133,14 +133,31 @@ fn begins_with_object(start: &[u8]) -> bool {
     line.trim_ascii_start().starts_with(b"{") && learner.lines(line).is_ok() && learner.finish().objects().0 == 1
 }
 
-/// True when a text that begins so is JSON, whatever it is called. A first line may begin with a bracket.
+/// True when a text that begins so is JSON, whatever it is called. A first line may begin with a bracket, and a field of a
+/// table may hold an object.
 pub(super) fn is_json(start: &[u8]) -> bool {
     let text = start.trim_ascii_start();
-    let text = text.strip_prefix(b"[").unwrap_or(text).trim_ascii_start();
+    let (is_array, text) = text.strip_prefix(b"[").map_or((false, text), |inside| (true, inside.trim_ascii_start()));
     let key = text.strip_prefix(b"{").and_then(|inside| inside.trim_ascii_start().strip_prefix(b"\""));
     let Some(key) = key else { return false };
     let behind = memchr::memchr(b'"', key).map(|end| key[end + 1..].trim_ascii_start());
-    behind.is_some_and(|rest| rest.starts_with(b":")) && (begins_with_object(start) || Elements::are_in(start))
+    let goes_on = || Elements::are_in(start) && (is_array || is_open_at_line_end(text));
+    behind.is_some_and(|rest| rest.starts_with(b":")) && (begins_with_object(start) || goes_on())
+}
+
+fn is_open_at_line_end(text: &[u8]) -> bool {
+    let (mut depth, mut is_text, mut is_escaped) = (0_u32, false, false);
+    for byte in text.iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' if !is_text => depth += 1,
+            b'}' if !is_text => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    depth > 0
 }
 
 /// True when the name of a file says that it holds records, also compressed.

@@ -33,6 +33,8 @@ const LAST_1900: f64 = 2_958_466.0;
 const DAY_MICROS: i64 = 86_400_000_000;
 /// A moment so near to a whole second is that second: sums of days are not exact.
 const SNAP_MICROS: i64 = 5;
+/// Nor is a thousandth of a second, the least that spreadsheets show, as a part of a day.
+const SNAP_TO_MILLIS: i64 = 1;
 
 impl CellFormat {
     /// What the built-in format of that number makes of it.
@@ -121,6 +123,8 @@ fn parts(serial: f64) -> (i64, i64) {
         micros -= off;
     } else if off >= 1_000_000 - SNAP_MICROS {
         micros += 1_000_000 - off;
+    } else if (micros + SNAP_TO_MILLIS).rem_euclid(1000) <= 2 * SNAP_TO_MILLIS {
+        micros = (micros + 500).div_euclid(1000) * 1000;
     }
     (days as i64 + micros / DAY_MICROS, micros % DAY_MICROS)
 }
@@ -167,6 +171,9 @@ mod tests {
             (45292.5, Date, In1900, "2024-01-01 12:00:00"),
             (45292.0, Moment, In1900, "2024-01-01 00:00:00"),
             (45292.0 + 1.0 / 3.0, Moment, In1900, "2024-01-01 08:00:00"),
+            (45_293.127_841_435_18, Moment, In1900, "2024-01-02 03:04:05.5"),
+            (48_809.667_818_483_79, Moment, In1900, "2033-08-18 16:01:39.517"),
+            (45_293.127_841_435_3, Moment, In1900, "2024-01-02 03:04:05.50001"),
             (45_291.999_999_999_99, Moment, In1900, "2024-01-01 00:00:00"),
             (0.0, Date, In1904, "1904-01-01"),
             (43830.0, Date, In1904, "2024-01-01"),

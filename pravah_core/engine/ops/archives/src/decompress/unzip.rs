@@ -110,7 +110,10 @@ fn members(
                 Err(UnpackStop::Content(error)) if !meter.is_exceeded() && !shared.context.control.is_cancelled() => {
                     let member =
                         ArchiveMember { shared, file, folder, name: &listed.name, attributes, replaces: false };
-                    member.tell(IssueKind::Malformed, &format!("is damaged: {error}"));
+                    match error.kind() {
+                        io::ErrorKind::Unsupported => member.refuse(&error.to_string()),
+                        _ => member.tell(IssueKind::Malformed, &format!("is damaged: {error}")),
+                    }
                     None
                 }
                 placed => placed?,
