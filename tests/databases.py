@@ -99,11 +99,13 @@ def _emptied(url: str, template: _Template) -> bool:
             return False
         with connection.transaction():
             connection.execute("SET LOCAL session_replication_role = replica")  # no foreign keys
+            statements = [sql.SQL("DELETE FROM retention")]
             for name, is_sequence, is_large in connection.execute(_TABLES).fetchall():
                 emptying = "TRUNCATE {} CASCADE" if is_large else "DELETE FROM {}"
-                what = sql.SQL("ALTER SEQUENCE {} RESTART" if is_sequence else emptying)
-                connection.execute(what.format(sql.Identifier(name)))
-            connection.execute("DELETE FROM retention")
+                # To alter a sequence makes a new file of it.
+                what = sql.SQL("SELECT setval({}, 1, false)").format(sql.Literal(name)) if is_sequence else None
+                statements.append(what or sql.SQL(emptying).format(sql.Identifier(name)))
+            connection.execute(sql.SQL("; ").join(statements))
             places = ", ".join(["%s"] * len(template.retention))
             connection.execute(f"INSERT INTO retention VALUES ({places})", template.retention)
     return True
