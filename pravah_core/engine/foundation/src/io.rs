@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod codec;
+pub mod compound;
 pub mod destination;
 pub mod digest;
 pub mod holes;

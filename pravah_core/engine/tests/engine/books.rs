@@ -182,7 +182,7 @@ fn what_is_no_workbook_or_a_damaged_one_is_an_issue_of_its_own() {
     let told = told(&done);
     for (name, part) in [
         ("text.xlsx", "is not a workbook"),
-        ("encrypted.xlsx", "is encrypted, or an Excel workbook of before 2007"),
+        ("encrypted.xlsx", "is a damaged compound file"),
         ("zip.xlsx", "is a zip, but not a workbook"),
         ("cut.xlsx", "is a damaged zip"),
         ("flipped.xlsx#x", "cannot be unpacked to its end"),

@@ -11,6 +11,7 @@ use crate::claims::{compressed, lengths, parquet, texts};
 use crate::common::run::spec;
 use crate::common::tree::Tree;
 use crate::fuzz::fuzz;
+use crate::old_book;
 
 /// Convert a file that may be anything; what was read is written or rejected.
 fn balanced(name: &str, content: &[u8]) {
@@ -81,6 +82,43 @@ fn sheets_in_binary() {
     ];
     let corpus = [cells.concat(), cells[3..].concat(), cells[..3].concat()];
     fuzz("sheets in binary", 1.0, &corpus, &WORDS, |input| balanced("a.xlsb", &book(input)));
+}
+
+#[test]
+fn old_workbooks() {
+    let (record, cell) = (old_book::record, old_book::cell);
+    let cells = [
+        cell(0x204, (0, 0), 0, b"\x02\0\0id"),
+        cell(0xfd, (0, 1), 0, &[0, 0, 0, 0]),
+        cell(0x27e, (1, 0), 1, &[6, 0, 0, 0]),
+        cell(0x203, (1, 1), 0, &1.5_f64.to_le_bytes()),
+        cell(6, (2, 0), 0, &[0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0]),
+        record(0x207, b"\x03\0\0abc"),
+        record(0xbd, &[3, 0, 0, 0, 0, 0, 6, 0, 0, 0, 1, 0, 10, 0, 0, 0, 1, 0]),
+        cell(0x205, (4, 1), 0, &[0x2a, 1]),
+    ];
+    let first = [old_book::common(&["name", "\u{4e2d}"]), record(0x3c, b"\x01a\0")].concat();
+    let stream = |version| {
+        old_book::stream(version, &[], &first, &[("s", 0, 0, cells.concat()), ("t", 1, 0, cells[3..].concat())])
+    };
+    let words: [&[u8]; 10] = [
+        &[0x3c, 0, 5, 0, 1],
+        &[0x0a, 0, 0, 0],
+        &[0x09, 0x08, 8, 0, 0, 6, 16, 0, 0, 0, 0, 0],
+        &[0xfc, 0, 8, 0],
+        &[0xff, 0xff, 0xff, 0xff],
+        &[0xfe, 0xff, 0xff, 0xff],
+        &[0, 0, 0, 0x80],
+        &[0x2f, 0, 0, 0],
+        &[0xe5, 0, 2, 0, 0xff, 0xff],
+        &[0x42, 0, 2, 0, 0xb5, 1],
+    ];
+    let corpus = [stream(0x600), stream(0x500)];
+    fuzz("streams of old workbooks", 0.5, &corpus, &words, |input| {
+        balanced("a.xls", &old_book::compound(&[("Workbook", input)]));
+    });
+    let files = corpus.map(|stream| old_book::compound(&[("Book", &stream), ("x", &[7; 5000])]));
+    fuzz("compound files", 0.5, &files, &words, |input| balanced("a.xls", input));
 }
 
 #[test]

@@ -51,7 +51,6 @@ const EXTENSIONS: [(&[u8], Option<Format>); 22] = [
     (b"xlsx", Some(Format::Sheet)),
     (b"xlsm", Some(Format::Sheet)),
     (b"ods", Some(Format::Sheet)),
-    // Told as what is not supported.
     (b"xls", Some(Format::Sheet)),
     (b"xlsb", Some(Format::Sheet)),
 ];

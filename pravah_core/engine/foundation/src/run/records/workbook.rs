@@ -7,28 +7,33 @@ use std::path::Path;
 
 use super::later::Stop;
 use crate::base::issue::IssueKind;
+use crate::io::compound::{COMPOUND, Compound, Entry};
 use crate::io::package::{Package, Unreadable};
+use crate::tabular::sheets::biff::{self, Aids, Globals};
 use crate::tabular::sheets::{
     self, Book, Epoch, RowEnd, SheetExtent, SheetKind, SheetLines, SheetListed, SheetParts, Strings, Styles, binary,
 };
 
-/// How compound files begin, in which old workbooks are, and encrypted ones.
-const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 const OFFICE: &str = "xl/workbook.xml";
 const BINARY: &str = "xl/workbook.bin";
 const OPEN: &str = "content.xml";
 /// Bytes of the list of an OpenDocument's parts that are looked at.
 const MANIFEST_BYTES: u64 = 1 << 20;
 
+/// Bytes of the beginning of what is no workbook that tell what it is.
+const START_BYTES: usize = 4096;
+
 /// A workbook.
-pub struct Workbook {
-    package: Package,
-    kind: Kind,
+pub enum Workbook {
+    /// Of parts, which are written in that.
+    Parts(Package, Kind),
+    /// Of before 2007: a stream.
+    Stream(Compound, Entry),
 }
 
-/// What its parts are written in.
+/// What parts are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     /// Office Open XML.
     Office,
     /// The same in records of bytes.
@@ -48,6 +53,8 @@ pub struct SheetOfBook {
     part: String,
     /// Its place in its part.
     number: usize,
+    /// The place in its stream where it begins, and where it ends at the latest.
+    place: (u64, u64),
     epoch: Epoch,
     /// Its columns, where the first rows do not tell them.
     pub extent: Option<SheetExtent>,
@@ -58,6 +65,7 @@ pub struct SheetOfBook {
 pub struct BookTexts {
     strings: Strings,
     styles: Styles,
+    aids: Aids,
 }
 
 impl Workbook {
@@ -66,24 +74,21 @@ impl Workbook {
     /// # Errors
     /// In words: why it is none.
     pub fn open(file: File) -> Result<Self, Unreadable> {
-        let mut start = [0; 8];
+        let mut start = [0; START_BYTES];
         let read = file.read_at(&mut start, 0).unwrap_or_default();
         let start = &start[..read];
-        if start == COMPOUND {
-            let message =
-                "is encrypted, or an Excel workbook of before 2007; save it as .xlsx without a password".to_owned();
-            return Err((IssueKind::Unsupported, message));
+        if start.starts_with(&COMPOUND) {
+            return Self::open_compound(file);
         }
         if !start.starts_with(b"PK") {
-            let message = "is not a workbook, whatever its name says; rename it to what it is".to_owned();
-            return Err((IssueKind::Malformed, message));
+            return Err(sheets::instead(start));
         }
         let package = Package::open(file)?;
         if package.has(OFFICE) {
-            return Ok(Self { package, kind: Kind::Office });
+            return Ok(Self::Parts(package, Kind::Office));
         }
         if package.has(BINARY) {
-            return Ok(Self { package, kind: Kind::Binary });
+            return Ok(Self::Parts(package, Kind::Binary));
         }
         if !package.has(OPEN) {
             return Err((IssueKind::Malformed, format!("is a zip, but not a workbook: it has no {OFFICE}")));
@@ -96,7 +101,32 @@ impl Workbook {
         if memchr::memmem::find(&manifest, b"encryption-data").is_some() {
             return Err((IssueKind::Unsupported, "is encrypted; save it without a password".to_owned()));
         }
-        Ok(Self { package, kind: Kind::Open })
+        Ok(Self::Parts(package, Kind::Open))
+    }
+
+    /// A workbook of before 2007, or an encrypted one.
+    fn open_compound(file: File) -> Result<Self, Unreadable> {
+        let compound = Compound::open(file)?;
+        // A file for two versions of Excel has both streams.
+        let names = ["Workbook", "Book", "EncryptedPackage", "WordDocument"];
+        let [new, old, encrypted, document] = compound.find(names)?;
+        if let Some(entry) = new.or(old) {
+            return Ok(Self::Stream(compound, entry));
+        }
+        if encrypted.is_some() {
+            return Err((IssueKind::Unsupported, "is encrypted; save it without a password".to_owned()));
+        }
+        let what = if document.is_some() { "a Word document" } else { "a compound file without a workbook in it" };
+        Err((IssueKind::Malformed, format!("is not a workbook, whatever its name says: it is {what}")))
+    }
+
+    fn globals(
+        (compound, entry): (&Compound, &Entry),
+        directory: &Path,
+        strings: Option<&mut Strings>,
+    ) -> Result<Globals, Unreadable> {
+        let stream = compound.stream(*entry)?;
+        biff::globals(stream.reader(0), stream.bytes(), directory, strings)
     }
 
     /// What the cells of its sheets refer to; much of it is put into `directory`, without a name.
@@ -104,9 +134,16 @@ impl Workbook {
     /// # Errors
     /// In words: why that cannot be read.
     pub fn texts(&self, directory: &Path) -> Result<BookTexts, Unreadable> {
-        let package = &self.package;
+        let (package, kind) = match self {
+            Self::Parts(package, kind) => (package, *kind),
+            Self::Stream(compound, entry) => {
+                let mut strings = Strings::new(directory);
+                let Globals { styles, aids, .. } = Self::globals((compound, entry), directory, Some(&mut strings))?;
+                return Ok(BookTexts { strings: strings.end_of_all()?, styles, aids });
+            }
+        };
         let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
-        let (strings, styles) = match self.kind {
+        let (strings, styles) = match kind {
             Kind::Open => (None, None),
             Kind::Office => {
                 let strings =
@@ -119,7 +156,8 @@ impl Workbook {
                 (strings, optional("xl/styles.bin")?.map(binary::styles).transpose()?)
             }
         };
-        Ok(BookTexts { strings: strings.unwrap_or_default(), styles: styles.unwrap_or_default() })
+        let (strings, styles) = (strings.unwrap_or_default(), styles.unwrap_or_default());
+        Ok(BookTexts { strings, styles, aids: Aids::default() })
     }
 
     /// Its sheets that have cells.
@@ -129,18 +167,27 @@ impl Workbook {
     pub fn sheets(&self, path: &[u8]) -> Result<Vec<SheetOfBook>, Unreadable> {
         let sheet = |listed, part: &str, number, epoch| {
             let part = part.to_owned();
-            SheetOfBook { book: path.to_vec(), listed, part, number, epoch, extent: None }
+            SheetOfBook { book: path.to_vec(), listed, part, number, place: (0, 0), epoch, extent: None }
         };
-        if self.kind == Kind::Open {
-            let listed = sheets::open_sheets(self.package.part(OPEN)?)?;
+        let (package, kind) = match self {
+            Self::Parts(package, kind) => (package, *kind),
+            Self::Stream(compound, entry) => {
+                let Globals { book, places, .. } = Self::globals((compound, entry), Path::new(""), None)?;
+                let each = book.sheets.into_iter().zip(places);
+                let sheet = |(listed, place)| SheetOfBook { place, ..sheet(listed, "", 0, book.epoch) };
+                return Ok(each.map(sheet).collect());
+            }
+        };
+        if kind == Kind::Open {
+            let listed = sheets::open_sheets(package.part(OPEN)?)?;
             let each = listed.into_iter().enumerate();
             return Ok(each.map(|(number, listed)| sheet(listed, OPEN, number, Epoch::default())).collect());
         }
-        let (Book { epoch, sheets }, relations) = match self.kind {
-            Kind::Binary => (binary::book(self.package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
-            _ => (sheets::book(self.package.part(OFFICE)?)?, "xl/_rels/workbook.xml.rels"),
+        let (Book { epoch, sheets }, relations) = match kind {
+            Kind::Binary => (binary::book(package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
+            _ => (sheets::book(package.part(OFFICE)?)?, "xl/_rels/workbook.xml.rels"),
         };
-        let relations = sheets::relations(self.package.part(relations)?, "xl/")?;
+        let relations = sheets::relations(package.part(relations)?, "xl/")?;
         let mut tables = Vec::new();
         for listed in sheets {
             match relations.get(&listed.relation) {
@@ -157,7 +204,10 @@ impl Workbook {
 
     /// Packed bytes of a sheet, or of all that are in its part.
     pub fn packed_bytes(&self, sheet: &SheetOfBook) -> u64 {
-        self.package.packed_bytes(&sheet.part)
+        match self {
+            Self::Parts(package, _) => package.packed_bytes(&sheet.part),
+            Self::Stream(..) => sheet.place.1 - sheet.place.0,
+        }
     }
 
     /// Read the rows of a sheet.
@@ -171,9 +221,16 @@ impl Workbook {
         lines: &mut SheetLines,
         row: impl FnMut(&mut SheetLines) -> Result<(), Stop>,
     ) -> Result<RowEnd, Stop> {
-        let part = self.package.part(&sheet.part)?;
         let parts = SheetParts { strings: &texts.strings, styles: &texts.styles, epoch: sheet.epoch };
-        match self.kind {
+        let (package, kind) = match self {
+            Self::Parts(package, kind) => (package, *kind),
+            Self::Stream(compound, entry) => {
+                let (stream, (from, to)) = (compound.stream(*entry)?, sheet.place);
+                return biff::read(|| stream.reader(from), to - from, (&parts, &texts.aids), lines, row);
+            }
+        };
+        let part = package.part(&sheet.part)?;
+        match kind {
             Kind::Open => sheets::read_open(part, sheet.number, lines, row),
             Kind::Office => sheets::read(part, &parts, lines, row),
             Kind::Binary => binary::read(part, &parts, lines, row),

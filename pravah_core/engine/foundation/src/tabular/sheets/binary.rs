@@ -7,9 +7,10 @@ use std::path::Path;
 use super::book::{Book, MOST_SHEETS, NameBytes, SheetListed, named};
 use super::cells::SheetParts;
 use super::lines::{RowEnd, SheetLines};
-use super::serial::{self, CellFormat, Epoch};
-use super::strings::{Strings, StringsWindow};
+use super::serial::{CellFormat, Epoch};
+use super::strings::Strings;
 use super::styles::{MOST as MOST_STYLES, Styles};
+use super::values::{self, Value, Writer};
 use super::xml::{Unreadable, of_io};
 use crate::base::issue::IssueKind;
 
@@ -127,14 +128,9 @@ impl<'a> Fields<'a> {
         self.bytes().map(f64::from_le_bytes)
     }
 
-    /// A number of few digits: an integer or a float, of which two bits say that and whether it is a hundredth.
+    /// A number of few digits.
     fn rk(&mut self) -> Result<f64, Unreadable> {
-        let bits = self.number()?;
-        let value = match bits & 2 {
-            0 => f64::from_bits(u64::from(bits & !3) << 32),
-            _ => f64::from(bits.cast_signed() >> 2),
-        };
-        Ok(if bits & 1 == 0 { value } else { value / 100.0 })
+        self.number().map(values::rk)
     }
 
     /// A text; none where its length says so.
@@ -148,13 +144,7 @@ impl<'a> Fields<'a> {
         self.0 = rest;
         let (units, _) = bytes.as_chunks::<2>();
         let mut text = String::with_capacity(units.len());
-        for character in char::decode_utf16(units.iter().map(|unit| u16::from_le_bytes(*unit))) {
-            match character {
-                Ok(character) => text.push(character),
-                // Half a character is written as XML has it.
-                Err(half) => text.push_str(&format!("_x{:04X}_", half.unpaired_surrogate())),
-            }
-        }
+        values::push_units(units.iter().map(|unit| u16::from_le_bytes(*unit)), &mut text);
         Ok(Some(text))
     }
 }
@@ -240,7 +230,7 @@ pub fn read<E: From<Unreadable>>(
     mut row: impl FnMut(&mut SheetLines) -> Result<(), E>,
 ) -> Result<RowEnd, E> {
     let mut records = Records::new(part);
-    let mut cells = Cells { parts, window: StringsWindow::default(), next: 0 };
+    let mut cells = Cells { writer: Writer::new(parts), next: 0 };
     let (mut is_open, mut has_ended) = (false, false);
     while let Some((kind, mut fields)) = records.next()? {
         match kind {
@@ -269,8 +259,7 @@ pub fn read<E: From<Unreadable>>(
 }
 
 struct Cells<'a> {
-    parts: &'a SheetParts<'a>,
-    window: StringsWindow,
+    writer: Writer<'a>,
     /// The column of a cell that does not say its own.
     next: u32,
 }
@@ -282,66 +271,22 @@ impl Cells<'_> {
         let kind = if is_short { kind - kind::SHORT_BLANK + kind::BLANK } else { kind };
         self.next = column.saturating_add(1);
         let style = fields.number()? & 0xff_ffff;
-        if kind == kind::BLANK {
-            return Ok(());
-        }
-        lines.check(column)?;
-        match kind {
-            kind::RK => self.real(column, style, fields.rk()?, lines),
-            kind::REAL | kind::FORMULA_REAL => self.real(column, style, fields.real()?, lines),
-            kind::ERROR | kind::FORMULA_ERROR => lines.error(column, error(fields.byte()?)),
-            kind::BOOLEAN | kind::FORMULA_BOOLEAN => {
-                let text: &[u8] = if fields.byte()? == 0 { b"false" } else { b"true" };
-                lines.value(column, |out| out.extend_from_slice(text));
-            }
-            kind::SHARED => match self.parts.strings.get(u64::from(fields.number()?), &mut self.window)? {
-                Some(text) => lines.text(column, text),
-                None => {
-                    let message = format!("refers to a text that it lacks in {}", lines.place(column));
-                    return Err((IssueKind::Malformed, message));
+        let text;
+        let value = match kind {
+            kind::RK => Value::Real(fields.rk()?, style),
+            kind::REAL | kind::FORMULA_REAL => Value::Real(fields.real()?, style),
+            kind::ERROR | kind::FORMULA_ERROR => Value::Error(fields.byte()?),
+            kind::BOOLEAN | kind::FORMULA_BOOLEAN => Value::Boolean(fields.byte()? != 0),
+            kind::SHARED => Value::Shared(fields.number()?),
+            kind::TEXT | kind::FORMULA_TEXT | kind::RICH_TEXT => {
+                if kind == kind::RICH_TEXT {
+                    let _flags = fields.byte()?;
                 }
-            },
-            kind::TEXT | kind::FORMULA_TEXT => lines.text(column, fields.text()?.unwrap_or_default().as_bytes()),
-            kind::RICH_TEXT => {
-                let _flags = fields.byte()?;
-                lines.text(column, fields.text()?.unwrap_or_default().as_bytes());
+                text = fields.text()?.unwrap_or_default();
+                Value::Text(text.as_bytes())
             }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn real(&self, column: u32, style: u32, value: f64, lines: &mut SheetLines) {
-        let (shown, epoch) = (self.parts.styles.shown(style as usize), self.parts.epoch);
-        if !value.is_finite() {
-            lines.oddness.no_numbers += 1;
-            return lines.text(column, value.to_string().as_bytes());
-        }
-        lines.value(column, |out| {
-            if !serial::write(value, shown, epoch, out) {
-                digits(value, out);
-            }
-        });
-    }
-}
-
-/// The fewest digits that give a number.
-fn digits(value: f64, out: &mut Vec<u8>) {
-    let mut buffer = ryu::Buffer::new();
-    let digits = buffer.format_finite(value);
-    out.extend_from_slice(digits.strip_suffix(".0").unwrap_or(digits).as_bytes());
-}
-
-fn error(code: u8) -> &'static [u8] {
-    match code {
-        0x00 => b"#NULL!",
-        0x07 => b"#DIV/0!",
-        0x0f => b"#VALUE!",
-        0x17 => b"#REF!",
-        0x1d => b"#NAME?",
-        0x24 => b"#NUM!",
-        0x2a => b"#N/A",
-        0x2b => b"#GETTING_DATA",
-        _ => b"unknown error",
+            _ => return Ok(()),
+        };
+        self.writer.write(column, value, lines)
     }
 }

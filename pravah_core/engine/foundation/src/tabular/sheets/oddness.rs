@@ -13,6 +13,10 @@ pub struct Oddness {
     pub uncomputed: u64,
     /// The first of them.
     pub first_uncomputed: Option<String>,
+    /// Formulas whose saved result is nothing or 0, and may be none.
+    pub doubtful: u64,
+    /// The first of them.
+    pub first_doubtful: Option<String>,
     /// Cells that say they are numbers, and are none.
     pub no_numbers: u64,
     /// Cells that are merged of several.
@@ -36,6 +40,13 @@ impl Oddness {
                 "formulas without a saved result: {}, the first in {first}; they are read as null. Open the file in a \
                  spreadsheet program and save it",
                 self.uncomputed
+            ));
+        }
+        if let Some(first) = &self.first_doubtful {
+            notes.push(format!(
+                "formulas whose saved result is empty or 0: {}, the first in {first}. If they were never calculated, open \
+                 the file in a spreadsheet program and save it",
+                self.doubtful
             ));
         }
         if self.no_numbers > 0 {

@@ -61,12 +61,15 @@ impl Strings {
     }
 
     /// None yet.
-    pub(super) fn new(directory: &Path) -> Self {
+    pub fn new(directory: &Path) -> Self {
         Self { text: Spool::new(directory, HELD_BYTES), ends: Spool::new(directory, HELD_ENDS_BYTES) }
     }
 
     /// There are no more.
-    pub(super) fn end_of_all(mut self) -> Result<Self, Unreadable> {
+    ///
+    /// # Errors
+    /// In words: they cannot be kept.
+    pub fn end_of_all(mut self) -> Result<Self, Unreadable> {
         self.text.end().and_then(|()| self.ends.end()).map_err(no_room)?;
         Ok(self)
     }
