@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.components import failure, notice
+from services import bootstrap
 from services.base import errors
 
 # The whole list on every run: only then does Streamlit leave its legacy rules for a folder `pages/` aside.
@@ -23,7 +24,7 @@ ICON = str(Path(__file__).with_name("pages") / "assets" / "pravah.svg")
 HIDDEN = frozenset({"job"})
 ABOUT = """
 **Pravah** scans, checks, compares and converts large directories of files.
-All data stays on this machine. Pravah also has a command line, `pravah`, and an [API](/api/docs).
+All data stays on this machine. Pravah also has a command line, `pravah`, and an [API](api/docs).
 """
 
 
@@ -45,6 +46,7 @@ def main() -> None:
     page = st.navigation(pages, position="top")
     notice.show()
     try:
+        notice.warn_if_open(bootstrap.shared_services().settings)
         page.run()
     except errors.PravahError as error:
         failure.show(error)

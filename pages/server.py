@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import urllib.parse
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pages import shell
 from pages.components import failure
 from services import bootstrap
 from services.api import app as api
+from services.api.http.door import Door
 
 PAGES = ("home", "new_job", "jobs", "job", "schedules", "settings")
 APP_SCRIPT = Path(__file__).resolve().parent.parent / "app.py"
@@ -37,18 +39,7 @@ async def _web(_: App) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(bootstrap.close_shared_services)
 
 
-def _hosts(host: str) -> list[str]:
-    """Return the names by which a browser may reach the dashboard; an empty list admits all.
-
-    The dashboard has no log-in: a foreign page whose name is made to point at this machine (DNS rebinding) must
-    not reach it. The API has its own guard. Behind a wildcard address the names are not known.
-    """
-    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared with, not listened on
-        return []
-    return ["localhost", "127.0.0.1", "::1", host]
-
-
-def create() -> App:
+def create() -> Door:
     """Return dashboard and API as one application, which runs a worker as its child; for ``uvicorn --factory``.
 
     Raises:
@@ -57,7 +48,7 @@ def create() -> App:
     return _create(_with_worker)
 
 
-def create_web() -> App:
+def create_web() -> Door:
     """Return dashboard and API without a worker; jobs wait for a ``pravah serve worker``.
 
     Raises:
@@ -66,14 +57,18 @@ def create_web() -> App:
     return _create(_web)
 
 
-def _create(lifespan: Callable[[App], contextlib.AbstractAsyncContextManager[None]]) -> App:
+def _create(lifespan: Callable[[App], contextlib.AbstractAsyncContextManager[None]]) -> Door:
     # Opened here and not in the lifespan, where an error would end in the server's own traceback.
     services = bootstrap.shared_services()
     # Else the first visitor of a fresh process who asks for /jobs, and not for /, gets `pages/jobs.py` alone:
     # Streamlit takes a folder `pages` for its legacy kind of application until `st.navigation` has run once.
     PagesManager.uses_pages_directory = False
-    routes = [Mount("/api", app=api.create_app()), *shell.routes(PAGES)]
+    of_api = api.create_app()
+    routes = [Mount("/api", app=of_api), *shell.routes(PAGES)]
     made = App(APP_SCRIPT, lifespan=lifespan, routes=routes, on_script_error=failure.on_script_error)
-    # Not before: it tells Streamlit where our config.toml is, which the first look at an option reads.
-    config.set_option("server.allowedHosts", _hosts(services.settings.host))
-    return made
+    public = urllib.parse.urlsplit(services.settings.public_url or "")
+    if public.netloc:
+        # Not before the application is made: that tells Streamlit where our config.toml is, which the first look at an
+        # option reads. The door has compared Origin already; Streamlit does not know which name a proxy has.
+        config.set_option("server.corsAllowedOrigins", [f"{public.scheme}://{public.netloc}"])
+    return Door(made, services.settings, lambda: services, observe=of_api.state.metrics.observe)

@@ -22,6 +22,8 @@ def show(services: bootstrap.Services) -> None:
     """Draw the page."""
     with page_head.show("Settings"):
         st.link_button("API reference", "api/docs", icon=":material/api:")
+        if not services.settings.insecure:
+            st.link_button("Log out", "logout", icon=":material/logout:")
     st.subheader("Health", anchor=False)
     health.table(services)
     health.space(services)

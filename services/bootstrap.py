@@ -25,6 +25,7 @@ from services.workers.background import Background
 # Imported where they start: most commands run no worker.
 if TYPE_CHECKING:
     from services.use_cases.comparisons import CompareService
+    from services.use_cases.keys import KeyService
     from services.use_cases.presets import PresetService
     from services.use_cases.results import ResultService
     from services.use_cases.retention import RetentionService
@@ -72,6 +73,13 @@ class Services:
         from services.use_cases.comparisons import CompareService
 
         return CompareService(self.results, self.jobs)
+
+    @made_once
+    def keys(self) -> KeyService:
+        """Decide who may come in."""
+        from services.use_cases.keys import KeyService
+
+        return KeyService(self.database, self.settings)
 
     @made_once
     def presets(self) -> PresetService:

@@ -24,12 +24,12 @@ from psycopg import sql
 
 from services import bootstrap
 from services.base import settings as settings_module
-from tests import databases, programs
+from tests import databases, doors, programs
 from tests.distribution import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.faults.summary import pytest_terminal_summary
 from tests.timing import Timing
 
-__all__ = ["pytest_collection_modifyitems", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
+__all__ = ["doors", "pytest_collection_modifyitems", "pytest_terminal_summary", "pytest_xdist_make_scheduler"]
 
 programs.refuse_unlisted()
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import doors
 from tests.conftest import free_port, wait_until
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -71,6 +72,7 @@ class Pravah:
     directory: Path
     command: Sequence[str | Path] = HERE
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def start(self, *args: str | bytes, **options: Any) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own; stdout and stderr are pipes unless `options` say otherwise."""
@@ -93,12 +95,15 @@ class Pravah:
         """
         port = port or free_port()
         options.setdefault("command", [*self.command, "serve"])
+        environment = {**self.environment, **options.get("env", {})}
         log = self.directory / "server.log"
         with log.open("ab") as output:
             process = self.start(*args, "--port", str(port), stdout=output, stderr=output, **options)
         server = Server(process, f"http://127.0.0.1:{port}", log)
         wait_until(lambda: process.poll() is not None or server.is_live(), f"the server answers; see {log}", seconds=90)
         assert process.poll() is None, log.read_text()
+        doors.register(server.url, environment, lambda *words: self._said(*words, port=port))
+        self.urls.append(server.url)
         return server
 
     def run(self, *args: str | bytes, stdin: bytes = b"", **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -106,6 +111,12 @@ class Pravah:
         process = self.start(*args, stdin=subprocess.PIPE, **options)
         out, err = process.communicate(stdin, timeout=120)
         return subprocess.CompletedProcess(args, process.returncode, out, err)
+
+    def _said(self, *args: str, port: int) -> str:
+        """Return what a command prints about the server on a port."""
+        done = self.run(*args, env={"PRAVAH_PORT": str(port)})
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode().strip()
 
     def json(self, *args: str | bytes, status: int = 0, **options: Any) -> Any:
         """Run a command with ``--json`` and return its document."""
@@ -136,6 +147,8 @@ class Pravah:
 
     def close(self) -> None:
         """Kill what still runs, and close the pipes."""
+        for url in self.urls:
+            doors.forget(url)
         for process in self.started:
             kill_group(process)
             for pipe in (process.stdin, process.stdout, process.stderr):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from services.base.settings import Settings
+
 _KEY = "notices"
 
 
@@ -20,3 +22,10 @@ def show() -> None:
     """Show what was kept, once."""
     for message, icon in st.session_state.pop(_KEY, []):
         st.toast(message, icon=icon)
+
+
+def warn_if_open(settings: Settings) -> None:
+    """Say that there is no login, if there is none."""
+    if settings.insecure:
+        message = "There is no login: everybody who can reach this address can use Pravah. Unset `PRAVAH_INSECURE`."
+        st.warning(message, icon=":material/lock_open:")

@@ -76,8 +76,8 @@ def call_of(request: JobRequest, base: str) -> str:
     """Return a ``curl`` command that queues the same job."""
     body = json.dumps(_document(request), ensure_ascii=False)
     address = shlex.quote(f"{base}/api/jobs")
-    header = "'Content-Type: application/json'"
-    return f"curl -X POST {address} \\\n  -H {header} \\\n  -d {shlex.quote(body)}"
+    headers = "-H 'Content-Type: application/json' -H \"Authorization: Bearer $PRAVAH_TOKEN\""
+    return f"curl -X POST {address} \\\n  {headers} \\\n  -d {shlex.quote(body)}"
 
 
 def _document(request: JobRequest) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -22,13 +21,12 @@ Every error is a problem document (RFC 9457) with a stable `code` and a `remedy`
 """
 
 
-def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Iterable[str] = ()) -> FastAPI:
-    """Return the API.
+def create_app(services: bootstrap.Services | None = None) -> FastAPI:
+    """Return the API, without the door that belongs in front of it.
 
     Args:
         services: what to serve; ``None`` = the process's own (`bootstrap.shared_services`), opened by the
             first request that needs them. They are not closed here.
-        extra_hosts: names besides loopback and the configured host that the header Host may hold.
 
     Raises:
         InvalidOptionsError: a ``PRAVAH_*`` variable is not acceptable.
@@ -62,7 +60,7 @@ def create_app(services: bootstrap.Services | None = None, *, extra_hosts: Itera
     # The last one added is the outermost: refused requests are counted too.
     app.add_middleware(problems.Boundary)
     app.add_middleware(head.Head)
-    app.add_middleware(guard.Guard, host=config.host, extra_hosts=extra_hosts)
+    app.add_middleware(guard.Guard)
     app.add_middleware(metrics.Measured, metrics=app.state.metrics)
     return app
 
@@ -73,7 +71,17 @@ def _document(app: FastAPI) -> None:
     def with_problems() -> dict[str, Any]:
         document = plain()
         problems.add_schema(document)
+        _say_how_to_log_in(document)
         bodies.restore_options(document)
         return document
 
     app.openapi = with_problems  # type: ignore[method-assign]
+
+
+def _say_how_to_log_in(document: dict[str, Any]) -> None:
+    """Declare the token. The session of a browser is for the pages of this server."""
+    token = {"type": "http", "scheme": "bearer", "description": "A token of `pravah tokens add`."}
+    document["components"]["securitySchemes"] = {"token": token}
+    document["security"] = [{"token": []}]
+    for path in ("/health/live", "/health/ready"):
+        document["paths"][path]["get"]["security"] = [{}]

@@ -11,7 +11,7 @@ import pydantic
 import pydantic_settings
 from pydantic import Field, SecretStr
 
-from services.base import errors, paths, units
+from services.base import addresses, errors, paths, units
 
 
 def _default_data_dir() -> Path:
@@ -64,9 +64,26 @@ class Settings(pydantic_settings.BaseSettings):
         "unset = all that the credentials allow.",
     )
     host: str = Field(
-        default="127.0.0.1", description="Address to listen on. There is no login, so use a local address."
+        default="127.0.0.1",
+        description="Address to listen on, or `unix:/path` for a socket that only this user can open. For an address "
+        "that other machines reach, set PRAVAH_PUBLIC_URL, too.",
     )
     port: int = Field(default=8501, ge=0, le=65535, description="Port to listen on.")
+    public_url: str | None = Field(
+        default=None,
+        description="Address that browsers use, if a proxy or another name is in front: `https://host/` or "
+        "`https://host/path/`. Requests for other names are refused.",
+    )
+    insecure: bool = Field(
+        default=False,
+        description="`1` = no login: everybody who reaches the address can use Pravah. Every page shows a warning.",
+    )
+    session_days: float = Field(
+        default=30, gt=0, le=3650, description="Days after which a browser has to log in again."
+    )
+    session_idle_hours: float = Field(
+        default=24, gt=0, le=87_600, description="Hours without use after which a browser has to log in again."
+    )
     concurrency_limit: int = Field(
         default=2,
         ge=1,
@@ -226,6 +243,18 @@ class Settings(pydantic_settings.BaseSettings):
         if value > info.data.get("lease_seconds", value * 2) / 2:
             raise ValueError("must be at most half of PRAVAH_LEASE_SECONDS")
         return value
+
+    @pydantic.field_validator("host", mode="after")
+    @classmethod
+    def _is_an_absolute_socket(cls, value: str) -> str:
+        if value.startswith(addresses.UNIX) and not value.startswith(f"{addresses.UNIX}/"):
+            raise ValueError("the path of a unix socket must be absolute: unix:/path")
+        return value
+
+    @pydantic.field_validator("public_url", mode="after")
+    @classmethod
+    def _is_a_public_url(cls, value: str | None) -> str | None:
+        return None if value is None else addresses.checked_url(value)
 
     @pydantic.field_validator("s3_endpoint_url", mode="after")
     @classmethod

@@ -39,6 +39,18 @@ def _schedules() -> Any:
     return typer.main.get_command(schedules.app)
 
 
+def _tokens() -> Any:
+    from services.cli import keys
+
+    return typer.main.get_command(keys.tokens)
+
+
+def _sessions() -> Any:
+    from services.cli import keys
+
+    return typer.main.get_command(keys.sessions)
+
+
 def _run() -> Any:
     from services.cli import run
 
@@ -75,6 +87,7 @@ def _single(name: str) -> Callable[[], Any]:
 _SINGLE = {
     "clean": "services.cli.clean",
     "serve": "services.cli.serve",
+    "link": "services.cli.keys",
     "operations": "services.cli.about",
     "settings": "services.cli.about",
     "doctor": "services.cli.doctor",
@@ -86,7 +99,10 @@ _COMMANDS: dict[str, Callable[[], Any]] = {
     "submit": _submit,
     "jobs": _jobs,
     "schedules": _schedules,
-    **{name: _single(name) for name in ("clean", "serve", "operations", "settings", "doctor")},
+    **{name: _single(name) for name in ("clean", "serve", "link")},
+    "tokens": _tokens,
+    "sessions": _sessions,
+    **{name: _single(name) for name in ("operations", "settings", "doctor")},
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -18,15 +17,12 @@ from uuid import UUID
 
 import typer
 
-from services.base import errors, life
-from services.cli import arguments, output, session
+from services.base import addresses, errors, life
+from services.cli import arguments, listening, output, session
 
 if TYPE_CHECKING:
     from services.base.settings import Settings
 
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
-_BACKLOG = 2048
-_PROBE_SECONDS = 1.0
 _CLOSE_SECONDS = 5
 _STOP_SECONDS = 25
 """For a worker whose server is gone: less than the server waits before it kills its worker."""
@@ -58,7 +54,7 @@ def serve(
         ),
     ] = Part.ALL,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on; default: PRAVAH_HOST.", show_default=False)
+        str | None, typer.Option(help="Address to listen on, or unix:/path; default: PRAVAH_HOST.", show_default=False)
     ] = None,
     port: Annotated[
         int | None,
@@ -150,11 +146,9 @@ def _keep_up(is_alive: Callable[[], bool], stop: threading.Event) -> None:
 def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
     import uvicorn
 
-    listener = _bind(config)
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    url = f"http://{'127.0.0.1' if host in _EVERYWHERE else shown}:{port}"
-    page = f"{url}/api/docs" if part == Part.API else url
+    addresses.check_reach(config.host, config.public_url, is_insecure=config.insecure)
+    listener = listening.bind(config)
+    url = listening.shown_url(config, listener)
 
     class Server(uvicorn.Server):
         """Says where it is, once it is there."""
@@ -162,10 +156,7 @@ def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
-                _announce(f"Pravah is at {page} (Ctrl-C stops it)", {"part": part.value, "url": page}, json=json)
-                _warn(host)
-                if browser:
-                    _open(page)
+                _say_where(part, url, config, browser=browser, json=json)
 
     logging.getLogger("uvicorn").setLevel(max(logging.getLevelName(config.log_level), logging.ERROR))
     server_config = uvicorn.Config(
@@ -192,37 +183,17 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _bind(config: Settings) -> socket.socket:
-    """Return a socket on the address of the settings; nothing answers on it yet.
-
-    Raises:
-        InvalidOptionsError: the port is taken, or the address is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    try:
-        return socket.create_server((config.host, config.port), family=family, backlog=_BACKLOG)
-    except OSError as error:
-        field, remedy = "host", "Choose an address of this machine with --host; 127.0.0.1 is the safest."
-        if error.errno in {errno.EADDRINUSE, errno.EACCES}:
-            field, remedy = "port", "Stop the other program, or choose another port with --port (0 = any free port)."
-        if error.errno == errno.EADDRINUSE and _is_pravah(config):
-            remedy = f"Pravah is already running: open http://{config.host}:{config.port}, or choose another --port."
-        # Python repeats the address in parentheses.
-        reason = str(error.strerror or error).partition(" (")[0].lower()
-        message = f"cannot listen on {config.host}:{config.port}: {reason}"
-        raise errors.InvalidOptionsError(message, remedy=remedy, field=field) from None
-
-
-def _is_pravah(config: Settings) -> bool:
-    import urllib.error
-    import urllib.request
-
-    try:
-        url = f"http://{config.host}:{config.port}/api/health/live"
-        with urllib.request.urlopen(url, timeout=_PROBE_SECONDS) as answer:
-            return b"status" in answer.read(1000)
-    except (OSError, ValueError, urllib.error.URLError):
-        return False
+def _say_where(part: Part, url: str, config: Settings, *, browser: bool, json: bool) -> None:
+    page = f"{url}/api/docs" if part == Part.API else url
+    place = config.host if config.host.startswith(addresses.UNIX) else page
+    text, document = f"Pravah is at {place} (Ctrl-C stops it)", {"part": part.value, "url": page}
+    if not config.insecure:
+        link = document["link"] = session.link_of(url)
+        text += f"\nTo log in, open this link. It works once, within an hour:\n  {link}"
+    _announce(text, document, json=json)
+    _warn(config)
+    if browser:
+        listening.open_browser(document.get("link", page), config)
 
 
 def _announce(text: str, document: dict[str, Any], *, json: bool) -> None:
@@ -233,12 +204,14 @@ def _announce(text: str, document: dict[str, Any], *, json: bool) -> None:
     sys.stdout.flush()
 
 
-def _warn(host: str) -> None:
-    if not host.startswith("127.") and host != "::1":
-        output.line("Warning: anyone who can reach this address can use Pravah. There is no login.", error=True)
-
-
-def _open(url: str) -> None:
-    import webbrowser
-
-    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+def _warn(config: Settings) -> None:
+    public = config.public_url or ""
+    if config.insecure:
+        warning = "PRAVAH_INSECURE is set: everybody who can reach this address can use Pravah, without a login."
+    elif public.startswith("http://") and not addresses.is_local(
+        addresses.split(public[7:].partition("/")[0])[0] or ""
+    ):
+        warning = "PRAVAH_PUBLIC_URL is not https: others on the network can read the login."
+    else:
+        return
+    output.line(f"Warning: {warning}", error=True)

@@ -46,6 +46,18 @@ def opened(**overrides: Any) -> Iterator[bootstrap.Services]:
         services.close()
 
 
+def link_of(url: str) -> str:
+    """Return a new one-time link to a server of this process's database, which is open."""
+    from services import bootstrap
+
+    return with_link(url, bootstrap.shared_services().keys.new_link())
+
+
+def with_link(url: str, link: str) -> str:
+    """Return the address that opens a session."""
+    return f"{url}/?link={link}"
+
+
 @contextlib.contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show what is waited for, as long as it lasts, to a person."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
+from tests import doors
 from tests.benchmarks.measure import Row, limited, timed
 from tests.conftest import chromium
 from tests.e2e.conftest import Dashboard, completed, open_page, serving, settled, start_job
@@ -33,6 +34,7 @@ def usable(corpora: Path, scratch: Path, runs: int) -> Iterator[Row]:
 
 def _addresses(dashboard: Dashboard, browser: Browser, source: Path) -> dict[str, str]:
     page = browser.new_page()
+    doors.log_in(page.context)
     inventory = start_job(page, dashboard, source, "inventory")
     completed(page)
     page.close()
@@ -48,6 +50,7 @@ def _addresses(dashboard: Dashboard, browser: Browser, source: Path) -> dict[str
 
 def _opened(browser: Browser, name: str, address: str, runs: int) -> Row:
     with browser.new_context() as context:
+        doors.log_in(context)
 
         def once() -> float:
             with context.new_page() as page:

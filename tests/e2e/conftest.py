@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, WebError, expect
 
-from tests import databases
+from tests import databases, doors
 from tests.conftest import wait_until
 from tests.processes import Pravah
 
@@ -142,7 +142,8 @@ def context(profile: BrowserContext) -> Iterator[BrowserContext]:
     profile.expected_errors = []  # type: ignore[attr-defined]
     profile.on("console", keep)
     profile.on("weberror", fail)
-    yield profile
+    with doors.logged_in(profile):
+        yield profile
     profile.remove_listener("console", keep)
     profile.remove_listener("weberror", fail)
     for tab in profile.pages:

@@ -8,11 +8,13 @@ import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 from playwright.sync_api import TimeoutError as Late
 
+from tests import doors
 from tests.conftest import free_port
 from tests.e2e.conftest import AWAY, Dashboard, completed, open_page, run_job, serving, settled, start_job
 
@@ -236,17 +238,23 @@ def test_foreign_name_of_this_machine_is_refused(dashboard: Dashboard, browser: 
     from websockets.exceptions import InvalidStatus
 
     address = dashboard.url.replace("http", "ws") + "/_stcore/stream"
-    with client.connect(address, subprotocols=["streamlit"], origin=dashboard.url):  # type: ignore[arg-type,list-item]
+    token = doors.headers(dashboard.url)
+
+    def connect(origin: str, **headers: str) -> Any:
+        options = {"origin": origin, "additional_headers": {**token, **headers}}
+        return client.connect(address, subprotocols=["streamlit"], **options)  # type: ignore[arg-type,list-item]
+
+    with connect(dashboard.url):
         pass
     port = dashboard.url.rpartition(":")[2]
-    headers = {"Host": f"evil.example:{port}"}
+    for origin in (f"http://evil.example:{port}", "http://127.0.0.1:1", "null"):
+        with pytest.raises(InvalidStatus):
+            connect(origin)
     with pytest.raises(InvalidStatus):
-        client.connect(
-            address,
-            subprotocols=["streamlit"],
-            origin=f"http://evil.example:{port}",
-            additional_headers=headers,  # type: ignore[arg-type,list-item]
-        )
+        connect(f"http://evil.example:{port}", Host=f"evil.example:{port}")
+    token.clear()
+    with pytest.raises(InvalidStatus, match="401"):
+        connect(dashboard.url)
 
 
 def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from services import operations
+from tests import doors
 from tests.e2e.conftest import REPOSITORY, Dashboard, completed, open_page, run_job, serving, settled, start_job
 
 pytestmark = pytest.mark.browser
@@ -82,6 +83,7 @@ def addresses(dashboard: Dashboard, browser: Browser) -> Iterator[dict[str, str]
         if name not in at:
             at[name] = run_job(dashboard, sources.get(name, sample), name, **options.get(name, {}))
     page = browser.new_page()
+    doors.log_in(page.context)
     _schedule(page, inventory)
     page.close()
     yield {
@@ -130,7 +132,8 @@ def _tab(browser: Browser, **options: Any) -> Iterator[Tab]:
     context = browser.new_context(reduced_motion="reduce", **options)
     tab = Tab(context.new_page(), [])
     tab.page.on("request", lambda request: tab.asked.append(request.url))
-    yield tab
+    with doors.logged_in(context):
+        yield tab
     context.close()
 
 

@@ -83,11 +83,15 @@ def test_commands_beside_a_running_server_share_its_database_and_leave_it_alive(
     server = pravah.start("serve", "--port", str(port))
     assert server.stdout is not None
     assert server.stdout.readline() == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n".encode()
+    server.stdout.readline()
+    link = server.stdout.readline().decode().strip()
     source = str(_data(home) / "sample")
     ran = pravah.json("run", "inventory", source)
     submitted = pravah.run("submit", "checksum", source).stdout.decode().strip()
     assert pravah.json("jobs", "wait", submitted)["status"] == "COMPLETED"
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/jobs", timeout=30) as answer:
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    browser.open(link, timeout=30).close()
+    with browser.open(f"http://127.0.0.1:{port}/api/jobs", timeout=30) as answer:
         seen = {job["id"]: job["status"] for job in json.load(answer)["items"]}
     assert seen == {ran["id"]: "COMPLETED", submitted: "COMPLETED"}
     assert server.poll() is None

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
+from tests import doors
 from tests.conftest import free_port, wait_until
-from tests.e2e.conftest import REPOSITORY, Dashboard, open_page
+from tests.e2e.conftest import REPOSITORY, open_page, serving
 
 DEPLOY = REPOSITORY / "deploy"
 NGINX = "/usr/sbin/nginx"
 
 
-@pytest.fixture
-def proxy(fresh: Dashboard, tmp_path: Path) -> str:
-    """Return the address of nginx in front of a server; the name in it is one of the example's."""
-    port, directory = free_port(), tmp_path / "nginx"
+@contextlib.contextmanager
+def _nginx(server: str, port: int, path: str, directory: Path) -> Iterator[None]:
+    """Run nginx with the example in front of a server; the name in it is one of the example's."""
     directory.mkdir()
-    site = (DEPLOY / "nginx.conf").read_text().replace("127.0.0.1:8501", fresh.url.removeprefix("http://"))
+    site = (DEPLOY / "nginx.conf").read_text().replace("127.0.0.1:8501", server.removeprefix("http://"))
     site = site.replace("listen 8080", f"listen 127.0.0.1:{port}").replace("pravah.example.org", "localhost")
+    site = site.replace("location / {", f"location {path} {{")
     paths = "".join(
         f"{kind}_temp_path {directory}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -32,30 +36,56 @@ def proxy(fresh: Dashboard, tmp_path: Path) -> str:
         f"pid {directory}/pid;\nerror_log {directory}/error.log;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{paths}{site}\n}}\n"
     )
-    return f"http://localhost:{port}"
+    command = [NGINX, "-e", str(directory / "error.log"), "-c", str(directory / "nginx.conf")]
+    running = subprocess.Popen([*command, "-g", "daemon off;"])
+    try:
+        live = f"http://localhost:{port}{path}api/health/live"
+        wait_until(lambda: running.poll() is not None or _status(live) == 200, "nginx answers")
+        assert running.poll() is None
+        yield
+    finally:
+        running.terminate()
+        running.wait(timeout=10)
 
 
 @pytest.mark.browser
-def test_nginx_passes_dashboard_and_api_on(proxy: str, tmp_path: Path, page: Page) -> None:
-    command = [NGINX, "-e", str(tmp_path / "nginx" / "error.log"), "-c", str(tmp_path / "nginx" / "nginx.conf")]
-    server = subprocess.Popen([*command, "-g", "daemon off;"])
-    try:
-        wait_until(lambda: server.poll() is not None or _status(f"{proxy}/api/health/live") == 200, "nginx answers")
-        assert server.poll() is None
+@pytest.mark.parametrize("path", ["/", "/pravah/"])
+def test_nginx_passes_dashboard_and_api_on(
+    path: str, make_database: Callable[[], str], tmp_path: Path, page: Page
+) -> None:
+    port = free_port()
+    host, root = f"http://localhost:{port}", path.rstrip("/")
+    with (
+        serving(tmp_path, make_database(), PRAVAH_PUBLIC_URL=f"{host}{path}") as server,
+        _nginx(server.url, port, path, tmp_path / "nginx"),
+    ):
+        assert _status(f"{host}{path}") == _status(f"{host}{path}api/jobs") == 401
+        link = server.pravah.run("link").stdout.decode().strip()
+        assert link.startswith(f"{host}{path}?link=")
+        page.goto(link)
         # The dashboard is drawn over the websocket.
-        open_page(page, proxy)
+        open_page(page, f"{host}{path}")
+        open_page(page, f"{host}{path}jobs")
+        assert page.evaluate("fetch('api/openapi.json').then(answer => answer.json())")["servers"] == [
+            {"url": f"{root}/api"}
+        ]
+        token = {"Authorization": doors.headers(server.url)["Authorization"]}
         job = b'{"operations": [{"operation": "inventory"}], "source": {}}'
-        # A source without a path is refused as malformed, behind the guard.
-        assert _status(f"{proxy}/api/jobs", job) == 422, "a request without Origin"
-        assert _status(f"{proxy}/api/jobs", job, Origin=proxy) == 422, "a page of this address"
-        assert _status(f"{proxy}/api/jobs", job, Origin="http://evil.example") == 403
+        api = f"{host}{path}api/jobs"
+        # A source without a path is refused as malformed, behind the door.
+        assert _status(api, job, **token) == 422, "a request without Origin"
+        assert _status(api, job, **token, Origin=host) == 422, "a page of this address"
+        for origin in ("http://evil.example", f"http://localhost:{port + 1}", server.url):
+            assert _status(api, job, **token, Origin=origin) == 403, origin
         with pytest.raises(OSError, match=r"closed|reset"):
-            _status(f"{proxy}/api/health/live", Host="evil.example")
-    finally:
+            _status(f"{host}{path}api/health/live", Host="evil.example")
+        good = json.dumps({"operations": [{"operation": "inventory"}], "source": {"path": str(server.root)}}).encode()
+        request = urllib.request.Request(api, good, {"Content-Type": "application/json", **token})
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert answer.headers["Location"].startswith(f"{root}/api/jobs/")
+            assert _status(f"{host}{answer.headers['Location']}", **token) == 200
         # Before the proxy goes: the dashboard would look for its server.
-        page.close()
-        server.terminate()
-        server.wait(timeout=10)
+        page.goto("about:blank")
 
 
 def _status(url: str, body: bytes | None = None, **headers: str) -> int:
@@ -64,6 +94,7 @@ def _status(url: str, body: bytes | None = None, **headers: str) -> int:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
+        error.close()
         return error.code
     except urllib.error.URLError as error:
         if isinstance(error.reason, ConnectionRefusedError):

@@ -15,7 +15,7 @@ import pytest
 from services import bootstrap
 from services.models.jobs import JobRequest, Source, Status
 from services.use_cases.retention import RetentionService
-from tests import asking
+from tests import asking, doors
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.e2e.conftest import serving
@@ -49,12 +49,12 @@ def test_a_hundred_requests_at_once_are_each_taken_once(
 ) -> None:
     with serving(tmp_path, database_url, "services.api.asgi:create") as server:
         (server.root / "a").write_bytes(b"a")
-        everybody = threading.Barrier(CROWD)
+        everybody, token = threading.Barrier(CROWD), doors.headers(server.url)
 
         def submit(number: int) -> tuple[str, int, str]:
             key = key_of(number)
             # Without certificates, which take a hundred clients seconds to read.
-            with httpx.Client(base_url=server.url, timeout=60, verify=False) as client:
+            with httpx.Client(base_url=server.url, headers=token, timeout=60, verify=False) as client:
                 everybody.wait()
                 body = asking.body("inventory", server.root, name=key)
                 answer = client.post("/api/jobs", json=body, headers={"Idempotency-Key": key})

@@ -248,3 +248,12 @@ def test_code_is_drawn_when_its_expander_is_opened(open_page: Open, tree: TreeBu
     assert names == "a.txt"
     assert command.startswith("pravah run checksum /")
     assert call.startswith("curl ")
+
+
+def test_every_page_says_when_there_is_no_login(open_page: Open, shared: bootstrap.Services) -> None:
+    assert "Log out" in [one.label for one in open_page("settings").get("link_button")]
+    vars(shared)["settings"] = shared.settings.model_copy(update={"insecure": True})
+    assert "Log out" not in [one.label for one in open_page("settings").get("link_button")]
+    # The frame is around each page.
+    frame = drawn(AppTest.from_file(str(APP), default_timeout=30).run())
+    assert "There is no login" in frame.warning[0].value

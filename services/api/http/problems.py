@@ -73,14 +73,28 @@ class MalformedRequestError(
     """The request cannot be read at all."""
 
 
+class NotAuthenticatedError(
+    HttpError,
+    code="not_authenticated",
+    status=401,
+    title="Login required",
+    remedy="In a browser, open the link that `pravah link` prints. In a program, send a token of `pravah tokens add` "
+    "in the header Authorization: Bearer.",
+):
+    """Whoever sends this has no session and no token."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers={"WWW-Authenticate": "Bearer"})
+
+
 class ForeignRequestError(
     HttpError,
     code="request_forbidden",
     status=403,
     title="Request not allowed",
-    remedy="Use the address on which the API listens (PRAVAH_HOST), from its own pages or from a program.",
+    remedy="Use the address of PRAVAH_HOST or PRAVAH_PUBLIC_URL, from its own pages or from a program.",
 ):
-    """Another web site's page sent this through the user's browser."""
+    """Another web site's page sent this through the user's browser, or it has a name that is not the server's."""
 
 
 class PreconditionFailedError(
@@ -264,6 +278,7 @@ def responses(*classes: type[errors.PravahError]) -> dict[int | str, dict[str, A
     found: dict[int | str, dict[str, Any]] = {}
     declared: list[type[errors.PravahError]] = [
         *classes,
+        NotAuthenticatedError,
         ForeignRequestError,
         errors.InternalError,
         errors.DatabaseError,

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from services.api.http import access, bodies, problems
+from services.api.http import access, bodies, problems, visits
 from services.base import errors, settings
 
 router = APIRouter(tags=["health"])
@@ -30,12 +30,17 @@ async def live() -> bodies.Liveness:
 
 
 @router.get("/health/ready", responses=problems.responses(NotReadyError, errors.StorageError))
-def ready(services: access.Services) -> bodies.Readiness:
-    """Check engine, database, storage, disk and worker. A 503 problem names the failed parts."""
+def ready(services: access.Services, request: Request) -> bodies.Readiness:
+    """Check engine, database, storage, disk and worker. A 503 problem names the failed parts.
+
+    No login is needed; without one, the answer has no details.
+    """
     parts = [dataclasses.asdict(part) for part in services.health()]
+    if not request.scope.get(visits.KNOWN, False):
+        parts = [{**part, "detail": "", "remedy": ""} for part in parts]
     broken = [part for part in parts if not part["ok"]]
     if broken:
-        what = "; ".join(f"{part['part']}: {part['detail']}" for part in broken)
+        what = "; ".join(f"{part['part']}: {part['detail'] or 'does not work'}" for part in broken)
         remedies = " ".join(part["remedy"] for part in broken if part["remedy"])
         raise NotReadyError(what, remedy=remedies or None, parts=parts)
     return bodies.Readiness(parts=[bodies.PartState(**part) for part in parts])

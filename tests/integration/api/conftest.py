@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.applications import Starlette
 
 from services import bootstrap
 from services.api import app as api
 from services.api import asgi
+from services.api.http.door import Door
 from services.base import settings as settings_module
 from services.db import job_files
 from services.models.jobs import FINAL, Artifact
-from tests import asking, databases
+from tests import asking, databases, doors
 from tests.conftest import TreeBuilder, fill, wait_until
 
 with warnings.catch_warnings():
@@ -39,14 +39,14 @@ FILES: dict[str | bytes, bytes | None] = {
 RunJob = Callable[..., dict[str, Any]]
 
 
-def mounted(services: bootstrap.Services | None) -> Starlette:
+def mounted(services: bootstrap.Services | None) -> Door:
     """Return the API below ``/api``, reachable by the test client's name."""
-    return asgi.around(api.create_app(services, extra_hosts=(TEST_HOST,)))
+    return asgi.around(api.create_app(services), extra_hosts=(TEST_HOST,))
 
 
 @pytest.fixture
 def client(services: bootstrap.Services) -> Iterator[TestClient]:
-    with TestClient(mounted(services)) as opened:
+    with TestClient(mounted(services), headers=doors.bearer(services)) as opened:
         yield opened
 
 
@@ -107,10 +107,12 @@ def kept(postgres: str, template_database: str, tmp_path_factory: pytest.TempPat
         config = settings_module.load_settings(
             data_dir=root / "data", database_url=url, allowed_roots=(root,), min_free_disk_bytes=0
         )
-        with bootstrap.open_services(config) as services, TestClient(mounted(services)) as client:
+        with bootstrap.open_services(config) as services:
+            client = TestClient(mounted(services), headers=doors.bearer(services))
             services.start_worker()
-            ids = [completed(client, source, operation)["id"] for operation in ("inventory", "checksum")]
-            yield Kept(services, client, source, *ids)
+            with client:
+                ids = [completed(client, source, operation)["id"] for operation in ("inventory", "checksum")]
+                yield Kept(services, client, source, *ids)
 
 
 @pytest.fixture

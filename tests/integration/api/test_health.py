@@ -19,7 +19,7 @@ from services import bootstrap, operations
 from services.api import app as api
 from services.base import errors
 from services.base import settings as settings_module
-from tests import asking
+from tests import asking, doors
 from tests.integration.api.conftest import FILES, TEST_HOST, RunJob, mounted, problem
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -68,7 +68,7 @@ def test_config_is_the_effective_one_with_secrets_masked(tmp_path: Path, service
         data_dir=tmp_path, database_url="postgresql://someone:hunter2@db.example/pravah?sslmode=require", port=9999
     )
     vars(services)["settings"] = config
-    with TestClient(api.create_app(services), base_url="http://localhost") as client:
+    with TestClient(api.create_app(services)) as client:
         answer = client.get("/config")
     found = answer.json()
     assert "hunter2" not in answer.text
@@ -183,13 +183,13 @@ def test_liveness_waits_for_no_thread_while_the_database_hangs(
 
     monkeypatch.setattr(services.jobs, "counts", hang)
     monkeypatch.setattr(services.jobs, "list", hang)
-    app = mounted(services)
+    app, token = mounted(services), doors.bearer(services)
 
     async def ask() -> None:
         threads = anyio.to_thread.current_default_thread_limiter().total_tokens
         transport = httpx.ASGITransport(app=app)
         async with (
-            httpx.AsyncClient(transport=transport, base_url=f"http://{TEST_HOST}") as client,
+            httpx.AsyncClient(transport=transport, base_url=f"http://{TEST_HOST}", headers=token) as client,
             anyio.create_task_group() as group,
         ):
             try:

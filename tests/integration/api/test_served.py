@@ -18,7 +18,7 @@ from playwright.sync_api import Browser
 from services import bootstrap
 from services.api import docs
 from services.base import settings as settings_module
-from tests import asking
+from tests import asking, doors
 from tests.conftest import free_port, wait_until
 from tests.integration.api.conftest import RunJob, ended, problem, store
 
@@ -52,10 +52,11 @@ def process(settings: settings_module.Settings, tmp_path: Path, port: int) -> It
 
 
 @pytest.fixture
-def server(process: subprocess.Popen[bytes], port: int) -> Iterator[httpx.Client]:
+def server(process: subprocess.Popen[bytes], port: int, services: bootstrap.Services) -> Iterator[httpx.Client]:
     """Yield a client of the process, once it answers."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         wait_until(lambda: _answers(client), "the server answers; its log lies in the test's directory", seconds=60)
+        client.headers.update(doors.bearer(services))
         yield client
 
 
@@ -112,6 +113,7 @@ def test_docs_send_a_request_from_the_browser(
     asked: set[str] = set()
     with browser.new_context() as context:
         page = context.new_page()
+        page.goto(f"{server.base_url}/?link={running.keys.new_link()}")
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         page.on("request", lambda request: asked.add(request.url.split("/")[2]))

@@ -6,8 +6,10 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import urllib.request
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,8 @@ from tests.asking import one_job
 from tests.conftest import free_port, wait_until
 from tests.processes import Pravah
 
+COOKIES = CookieJar()
+
 
 def _line(process: subprocess.Popen[bytes]) -> str:
     """Return the line that says that it is there."""
@@ -25,6 +29,12 @@ def _line(process: subprocess.Popen[bytes]) -> str:
     line = process.stdout.readline().decode()
     assert line, process.stderr and process.stderr.read().decode()
     return line
+
+
+def _link(process: subprocess.Popen[bytes]) -> str:
+    """Return the link to log in, from the lines after that."""
+    assert _line(process).startswith("To log in, open this link.")
+    return _line(process).strip()
 
 
 def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
@@ -36,7 +46,8 @@ def _stop(process: subprocess.Popen[bytes], number: signal.Signals) -> str:
 
 
 def _get(url: str) -> tuple[int, bytes]:
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    keeper = urllib.request.HTTPCookieProcessor(COOKIES)
+    with urllib.request.build_opener(keeper).open(url, timeout=30) as answer:
         return answer.status, answer.read()
 
 
@@ -47,7 +58,7 @@ def test_all_serves_dashboard_api_and_worker(
     port = free_port()
     server = pravah.start("serve", "--port", str(port))
     assert _line(server) == f"Pravah is at http://127.0.0.1:{port} (Ctrl-C stops it)\n"
-    assert b"<title>" in _get(f"http://127.0.0.1:{port}/")[1]
+    assert _link(server).startswith(f"http://127.0.0.1:{port}/?link=pravah_")
     assert json.loads(_get(f"http://127.0.0.1:{port}/api/health/live")[1])
     job, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
     assert services.jobs.wait(job.id, 30).status == Status.COMPLETED
@@ -66,6 +77,7 @@ def test_a_face_alone_runs_no_jobs(
     told = json.loads(document)
     assert told["part"] == part
     assert told["pid"] == server.pid
+    assert _get(told["link"])[0] == 200
     assert _get(told["url"].removesuffix("/api/docs") + path)[0] == 200
     job, _ = services.jobs.submit(one_job(operation="inventory", source=Source.of_path(small)))
     assert _get(told["url"])[0] == 200
@@ -114,16 +126,38 @@ def test_a_second_server_says_that_the_first_is_there(pravah: Pravah) -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
 def test_an_address_that_is_not_ours_is_told(host: str, pravah: Pravah) -> None:
-    done = pravah.run("serve", "--host", host, "--port", str(free_port()))
+    env = {"PRAVAH_PUBLIC_URL": "https://pravah.example.org"}
+    done = pravah.run("serve", "--host", host, "--port", str(free_port()), env=env)
     assert done.returncode == 2
     assert "--host; 127.0.0.1 is the safest" in done.stderr.decode()
 
 
-def test_an_address_for_everybody_is_warned_about(pravah: Pravah) -> None:
-    server = pravah.start("serve", "api", "--host", "0.0.0.0", "--port", "0")
+def test_an_address_for_everybody_needs_a_name_or_is_warned_about(pravah: Pravah) -> None:
+    refused = pravah.run("serve", "api", "--host", "0.0.0.0", "--port", "0")
+    assert refused.returncode == 2
+    assert b"Set PRAVAH_PUBLIC_URL" in refused.stderr
+    server = pravah.start("serve", "api", "--host", "0.0.0.0", "--port", "0", env={"PRAVAH_INSECURE": "1"})
     assert _line(server).startswith("Pravah is at http://127.0.0.1:")
     assert server.stderr is not None
-    assert b"There is no login" in server.stderr.readline()
+    assert b"everybody who can reach this address can use Pravah" in server.stderr.readline()
+
+
+def test_a_unix_socket_is_for_its_owner(pravah: Pravah, tmp_path: Path) -> None:
+    path = tmp_path / "pravah.sock"
+    for _ in range(2):  # the second replaces what the first has left
+        server = pravah.start("serve", "api", "--host", f"unix:{path}", "--json")
+        wait_until(path.exists, "the socket is there")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert server.stdout is not None
+        server.stdout.readline()
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /api/jobs HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 401")
+        refused = pravah.run("serve", "api", "--host", f"unix:{path}")
+        assert (refused.returncode, b"address already in use" in refused.stderr) == (2, True)
+        server.kill()
+        server.wait()
 
 
 def test_a_database_that_is_away_is_told_before_anything_listens(pravah: Pravah) -> None:
