@@ -87,7 +87,8 @@ class ConvertOptions(records.SchemaOptions):
         title="Convert to",
         description="Format of the converted files: Parquet, CSV (RFC 4180) or JSON Lines (one object a line). No "
         "value is changed: CSV has the text of the fields, and each Parquet column a type that holds all its values. "
-        "From JSON Lines, Parquet, Arrow and Avro files, types and nesting are kept where the new format has them.",
+        "From JSON Lines, Parquet, Arrow and Avro files, types and nesting are kept where the new format has them. "
+        "What Parquet lacks becomes the nearest type that it has, or text, and the note of the column says so.",
     )
     destination: Text | None = destination(
         "New or empty directory for the converted files. Without one, they are part of the result, to download.",
@@ -248,8 +249,9 @@ OPERATION = Operation(
                 ),
                 words(
                     "proof",
-                    "Value proof (Prove values): `equal`; `different`: do not use the file; `not covered`: copied in a "
-                    "way that has no proof. Empty if it was not selected",
+                    "Value proof (Prove values): `equal`; `different`: do not use the file; `not proven`: an "
+                    "independent reader cannot read the values; `not covered`: copied in a way that has no proof. "
+                    "Empty if it was not selected",
                 ),
                 integer("proven_values", "values", "Values in the converted files that are proven to be unchanged"),
             ),

@@ -87,7 +87,9 @@ def _proof(summary: Mapping[str, Any]) -> None:
     if not (words := summary["value_proof"]):
         return
     is_equal = not summary["changed_files"]
-    color, icon = ("green", "verified") if is_equal else ("red", "gpp_bad")
+    color, icon = ("orange", "gpp_maybe") if "not proven" in words else ("green", "verified")
+    if not is_equal:
+        color, icon = ("red", "gpp_bad")
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="proof"):
         st.markdown(f":{color}[:material/{icon}:] **Value proof:** {words}.")
         if not is_equal:

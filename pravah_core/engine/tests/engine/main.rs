@@ -18,6 +18,7 @@ mod compress;
 mod convert;
 mod convert_arranged;
 mod convert_proof;
+mod convert_types;
 mod dataset_rules;
 mod datasets;
 mod decompress;

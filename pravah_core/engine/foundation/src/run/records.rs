@@ -48,7 +48,7 @@ pub use given::{SchemaOptions, Schemas};
 pub use head::Head;
 pub use later::STAGE;
 pub use nulls::Nulls;
-pub use objects::objects;
+pub use objects::{objects, texts};
 pub use options::{Files, ReadOptions};
 pub use preview::preview;
 pub use reading::{FileReading, Shared};

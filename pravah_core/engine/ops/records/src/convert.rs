@@ -24,6 +24,7 @@ mod given;
 mod hybrid;
 mod kept;
 mod names;
+mod native;
 mod options;
 mod plan;
 mod proof;
@@ -135,6 +136,8 @@ impl ConvertOptions {
 struct Again {
     /// By column: what its values need.
     needs: Vec<Needs>,
+    /// By column of a table: its dates have times.
+    timed: Vec<bool>,
     /// How often it was read so far.
     readings: u64,
 }

@@ -165,8 +165,8 @@ pub fn declared(kind: &DataType) -> Option<ValueType> {
             if *digits <= EXACT_DIGITS { ValueType::Float } else { ValueType::Text }
         }
         Boolean => ValueType::Boolean,
-        Date32 => ValueType::Date,
-        Date64 | Timestamp(..) => ValueType::Timestamp,
+        Date32 | Date64 => ValueType::Date,
+        Timestamp(..) => ValueType::Timestamp,
         Time32(_) | Time64(_) => ValueType::Time,
         Dictionary(_, values) => return declared(values),
         RunEndEncoded(_, values) => return declared(values.data_type()),

@@ -5,13 +5,14 @@ use std::io::Write;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowTemporalType, ArrowTimestampType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    DecimalType, Float32Type, Float64Type, Time32MillisecondType, Time32SecondType, Time64MicrosecondType,
-    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    ArrowTemporalType, ArrowTimestampType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
+    Decimal256Type, DecimalType, Float32Type, Float64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrowPrimitiveType, downcast_integer_array};
 use arrow_schema::{DataType, TimeUnit};
+use chrono::NaiveTime;
 
 use crate::tabular::csv;
 
@@ -36,6 +37,15 @@ pub fn writer(array: &dyn Array) -> Option<ValueWriter<'_>> {
         DataType::Date32 => {
             let array = array.as_primitive::<Date32Type>();
             Box::new(move |row, out| array.value_as_date(row).is_some_and(|date| shown(out, date)))
+        },
+        DataType::Date64 => {
+            let array = array.as_primitive::<Date64Type>();
+            Box::new(move |row, out| {
+                array.value_as_datetime(row).is_some_and(|moment| match moment.time() == NaiveTime::MIN {
+                    true => shown(out, moment.date()),
+                    false => shown(out, moment.format("%Y-%m-%dT%H:%M:%S%.f")),
+                })
+            })
         },
         DataType::Time32(TimeUnit::Second) => times::<Time32SecondType>(array),
         DataType::Time32(_) => times::<Time32MillisecondType>(array),

@@ -46,6 +46,10 @@ impl EncoderFactory for Factory {
             DataType::Timestamp(unit, Some(_)) => {
                 Box::new(Moments { array, unit: *unit, unshown: Arc::clone(&self.0) })
             }
+            DataType::Date64 => match direct::writer(array) {
+                Some(write) => Box::new(Numbers { write, mark: "\"", unshown: Arc::clone(&self.0) }),
+                None => return Ok(None),
+            },
             kind if kind.is_temporal() => {
                 let formatter = ArrayFormatter::try_new(array, &SHOWN)?;
                 Box::new(Shown { formatter, text: String::new(), unshown: Arc::clone(&self.0) })

@@ -10,12 +10,13 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_row::{OwnedRow, RowConverter, SortField};
+use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::options::To;
 use super::plan::{self, ConversionPlan, TargetColumn};
-use super::proof::{ColumnAt, Fingerprints, Layout, NULL, is_covered, named};
+use super::proof::{ColumnAt, Fingerprints, FoundValues, Layout, NULL, is_covered, named};
 use super::sort::{BATCH_ROWS, RecordSorter};
 use super::tables::ConvertedFile;
 use super::{Convert, failed, shown, text};
@@ -26,7 +27,7 @@ use pravah_foundation::run::records::Head;
 /// Files that one may become.
 const MOST_FILES: usize = 10_000;
 /// Files, and the fingerprints of what is in them, if these are wanted.
-pub type Arranged = (Vec<ConvertedFile>, Option<Fingerprints>);
+pub type Arranged = (Vec<ConvertedFile>, Option<FoundValues>);
 
 /// The folder of records without a value, as Hive names it.
 const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -94,7 +95,7 @@ struct Files<'a> {
     open: Option<Open>,
     done: Vec<(Parked, ConvertedFile)>,
     /// What is found in them, if their values are proven.
-    found: Option<Fingerprints>,
+    found: Option<FoundValues>,
     /// Why nothing of it can be there.
     refused: Option<Refused>,
 }
@@ -137,7 +138,7 @@ impl<'a> Files<'a> {
             rest,
             open: None,
             done: Vec::new(),
-            found: plan.layout.as_ref().map(|layout| Fingerprints::new(layout.len())),
+            found: plan.layout.as_ref().map(|layout| Ok(Fingerprints::new(layout.len()))),
             refused: None,
         })
     }
@@ -216,13 +217,13 @@ impl<'a> Files<'a> {
     /// The folder of the first row: `column=value/`, one for each column that divides.
     fn folder(&self, batch: &RecordBatch) -> String {
         let part = |&column: &usize| {
-            let name = escaped(&self.all_columns[column].name);
+            let name = shown::escaped(&self.all_columns[column].name);
             let array = batch.column(column);
             match shown::value(array, 0) {
                 None => format!("{name}={NO_VALUE}/"),
                 // A text that is named as no value is.
                 Some(value) if value == NO_VALUE => format!("{name}=%5F{}/", &NO_VALUE[1..]),
-                Some(value) => format!("{name}={}/", escaped(&value)),
+                Some(value) => format!("{name}={}/", shown::escaped(&value)),
             }
         };
         self.divides.iter().map(part).collect()
@@ -269,19 +270,31 @@ impl<'a> Files<'a> {
                 plan::footer(&writing.file)?
             }
         };
-        let layout = self.layout(&folder)?;
-        if let Some(found) = &mut self.found {
-            let columns: Vec<&TargetColumn> = self.columns.iter().collect();
-            found.join(&self.convert.read_back(&writing.file, &columns, &layout)?);
-        }
+        self.prove(&writing, &folder)?;
         let bytes = writing.file.metadata().map_err(failed)?.len();
         let parked = self.convert.destination.park(&path, writing);
         self.done.push((parked, ConvertedFile { path, bytes, records, groups }));
         Ok(())
     }
 
+    /// Read a file in a folder back, if its values are proven.
+    fn prove(&mut self, writing: &Writing, folder: &str) -> Result<()> {
+        let layout = self.layout(folder);
+        let Some(Ok(found)) = &mut self.found else { return Ok(()) };
+        let columns: Vec<&TargetColumn> = self.columns.iter().collect();
+        let read = match layout {
+            Ok(layout) => self.convert.read_back(&writing.file, &columns, &layout)?,
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(read) => found.join(&read),
+            Err(why) => self.found = Some(Err(why)),
+        }
+        Ok(())
+    }
+
     /// Where the columns are of a file in a folder.
-    fn layout(&self, folder: &str) -> Result<Layout> {
+    fn layout(&self, folder: &str) -> std::result::Result<Layout, ArrowError> {
         let mut rest = 0;
         let divided = &self.convert.options.partition_by;
         let own = self.all_columns.iter().filter(|column| !column.is_key);
@@ -293,8 +306,8 @@ impl<'a> Files<'a> {
             }
             let Some(part) = part else { return Ok(ColumnAt::Column(rest - 1)) };
             let text = folder.split('/').nth(part).and_then(|part| part.split_once('=')).map(|(_, value)| value);
-            let value = text.filter(|text| *text != NO_VALUE).map(unescaped);
-            named(column, value.as_deref()).map(ColumnAt::Name).map_err(failed)
+            let value = text.filter(|text| *text != NO_VALUE).map(shown::unescaped);
+            named(column, value.as_deref()).map(ColumnAt::Name)
         };
         own.map(at).collect()
     }
@@ -349,43 +362,4 @@ impl Convert {
 /// About how large the rows of a slice are: what it is a slice of is not counted.
 fn slice_bytes(batch: &RecordBatch) -> usize {
     batch.columns().iter().map(|array| array.to_data().get_slice_memory_size().unwrap_or_default()).sum()
-}
-
-/// What a name of [`escaped`] stands for.
-fn unescaped(name: &str) -> String {
-    let mut parts = name.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
-        out.extend(code.map(char::from));
-        out.push_str(part.get(2..).unwrap_or_default());
-    }
-    out
-}
-
-/// A name as Hive writes it into a path.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\u{0}'..='\u{1f}'
-            | '\u{7f}'
-            | '"'
-            | '#'
-            | '%'
-            | '\''
-            | '*'
-            | '/'
-            | ':'
-            | '='
-            | '?'
-            | '\\'
-            | '{'
-            | '['
-            | ']'
-            | '^' => out.push_str(&format!("%{:02X}", character as u32)),
-            _ => out.push(character),
-        }
-    }
-    out
 }

@@ -57,6 +57,8 @@ pub struct ConvertedChunk {
     pub text: Vec<u8>,
     /// The values that are read, if they are to be proven.
     pub proof: Option<Fingerprints>,
+    /// Why they cannot be, in words.
+    pub unproven: Option<String>,
     /// By record of a split: why it is bad.
     bad: Vec<Option<RejectReason>>,
 }
@@ -92,6 +94,7 @@ impl ConvertedChunk {
             columns: Vec::new(),
             text: Vec::new(),
             proof: plan.layout.as_ref().filter(|_| plan.writes()).map(|layout| Fingerprints::new(layout.len())),
+            unproven: None,
             bad: Vec::new(),
         })
     }
@@ -196,8 +199,11 @@ impl ConvertedChunk {
         let column = &plan.columns[place];
         let builder = &mut self.encoders[place];
         let Records { text, split, .. } = records;
+        // What a column does not take, it does not divide either.
+        let is_own = |own: &&TargetColumn| !own.is_key && own.name == column.name;
+        let own = plan.columns.iter().find(is_own).filter(|_| column.is_key).unwrap_or(column);
         // Null words are words in texts only.
-        let of_texts = column.kind == ColumnType::Text && column.format.is_none();
+        let of_texts = own.kind == ColumnType::Text && own.format.is_none();
         let mut usual = Vec::new();
         for record in 0..split.len() {
             if self.bad[record].is_some() {
@@ -231,8 +237,10 @@ impl ConvertedChunk {
                 builder.quoted(value);
                 continue;
             }
-            let taken =
-                if is_text { add(builder, column, (field, value), rules.dialect, &mut usual) } else { Taken::Bad };
+            let taken = match is_text {
+                true => add(builder, (column, own), (field, value), rules.dialect, &mut usual),
+                false => Taken::Bad,
+            };
             match taken {
                 Taken::Whole => continue,
                 Taken::Rounded => {
@@ -245,7 +253,7 @@ impl ConvertedChunk {
             }
             if rules.bad == BadRecords::Null {
                 builder.null();
-                self.nulled += 1;
+                self.nulled += u64::from(!column.is_key);
             } else {
                 let start = field.as_ptr() as usize - text.as_ptr() as usize;
                 self.bad[record] = Some(RejectReason::Type {
@@ -321,11 +329,11 @@ enum Taken {
     Bad,
 }
 
-/// Add a value of a field to its column.
+/// Add a value of a field to its column; `own`: the one that is written of a key.
 #[inline]
 fn add(
     builder: &mut ColumnEncoder,
-    column: &TargetColumn,
+    (column, own): (&TargetColumn, &TargetColumn),
     (field, value): (&[u8], &[u8]),
     dialect: &Dialect,
     usual: &mut Vec<u8>,
@@ -336,6 +344,9 @@ fn add(
         Some(format) if format.read(value, usual) => &usual[..],
         Some(_) => return Taken::Misfit,
     };
+    if column.is_key && own.is_fixed && own.takes(text) == Added::Not {
+        return Taken::Bad;
+    }
     let added = if column.is_unknown { Added::Not } else { builder.add(text) };
     match added {
         Added::Whole => {

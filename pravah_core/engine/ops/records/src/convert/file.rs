@@ -3,6 +3,7 @@
 use std::fs::File as Disk;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_array::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -14,9 +15,9 @@ use super::factories::Factories;
 use super::kept::ColumnAs;
 use super::options::{BadRecords, ConvertOptions, Schema, To};
 use super::plan::{self, ConversionPlan, RecordOutput, Way};
-use super::proof::{self, Fingerprints, Proof};
-use super::rejects::{Reject, words};
-use super::tables::{ConversionRow, ConversionWorker, ConvertedFile};
+use super::proof::{self, Fingerprints};
+use super::rejects::ListedReject;
+use super::tables::{ConversionRow, ConvertedFile};
 use super::tokens::Tokens;
 use super::{Again, Convert, failed};
 use super::{rows, text};
@@ -40,15 +41,12 @@ enum Writer {
     Text(u64),
 }
 
-/// A reject with its record, line and byte.
-type Listed = (Reject, u64, Option<u64>, Option<u64>);
-
 /// A file while its chunks come.
 pub struct FileConversion {
     writer: Option<Writer>,
     writing: Option<Writing>,
     rejects: Option<Writing>,
-    listed: Vec<Listed>,
+    listed: Vec<ListedReject>,
     needs: Vec<Needs>,
     /// By column.
     pub rounded: Vec<u64>,
@@ -58,6 +56,8 @@ pub struct FileConversion {
     tokens: Vec<Tokens>,
     /// The values that were read, if they are to be proven.
     pub proof: Option<Fingerprints>,
+    /// Why they cannot be, in words.
+    unproven: Option<String>,
     written: u64,
     rejected: u64,
     nulled: u64,
@@ -213,14 +213,9 @@ impl Convert {
                 ColumnAs::of(column, (file.rounded[place], file.misfits[place]), words, file.tokens[place].note())
             })
             .collect();
-        let proof = match file.proof.zip(found) {
-            Some((read, found)) => Some(Proof {
-                rounded: file.rounded.iter().sum(),
-                uncovered: plan.uncovered(),
-                ..self.compare(&head.path, &proof::names(&plan.columns), read, &found)
-            }),
-            None => self.options.prove_values.then(Proof::missing),
-        };
+        let rounded = file.rounded.iter().zip(&plan.columns).filter(|(_, column)| !column.is_key);
+        let read = file.proof.map(|read| Ok((read, rounded.map(|(rounded, _)| rounded).sum())));
+        let proof = self.prove(&head.path, plan, file.unproven.map(Err).or(read), found);
         let row = ConversionRow {
             path: &head.path,
             size: head.size,
@@ -278,6 +273,7 @@ impl RecordHandler for Convert {
             words: vec![Vec::new(); plan.columns.len()],
             tokens: vec![Tokens::default(); plan.columns.len()],
             proof: plan.layout.as_ref().map(|layout| Fingerprints::new(layout.len())),
+            unproven: None,
             written: 0,
             rejected: 0,
             nulled: 0,
@@ -295,7 +291,8 @@ impl RecordHandler for Convert {
     }
 
     fn takes_rows(&self, of: &Of<'_, Self>) -> bool {
-        of.plan.way == Way::Rows && of.plan.writes()
+        // Of a file that is read again, their dates tell more.
+        of.plan.way == Way::Rows && matches!(of.plan.output, RecordOutput::Parquet(_) | RecordOutput::Text(_))
     }
 
     fn rows(
@@ -331,6 +328,9 @@ impl RecordHandler for Convert {
         file.tokens.iter_mut().zip(&part.tokens).for_each(|(own, new)| own.join(*new));
         if let (Some(own), Some(new)) = (&mut file.proof, &part.proof) {
             own.join(new);
+        }
+        if let Some(why) = part.unproven {
+            (file.proof, file.unproven) = (None, Some(why));
         }
         for reject in part.rejects.all {
             if file.listed.len() < LISTED {
@@ -375,7 +375,8 @@ impl RecordHandler for Convert {
         let mut again = lock(&self.again);
         let known = again.get(&of.head.path);
         // Each time it is read again, its columns hold more.
-        let is_same = known.is_some_and(|known| known.needs == file.needs);
+        let timed: Vec<bool> = of.plan.timed.iter().map(|timed| timed.load(Relaxed)).collect();
+        let is_same = known.is_some_and(|known| known.needs == file.needs && known.timed == timed);
         if self.united.get().is_some() || is_same {
             let message = "changed while it was read; it was not converted";
             self.context.control.issue("convert", &of.head.path, IssueKind::ChangedWhileRead, message);
@@ -384,17 +385,7 @@ impl RecordHandler for Convert {
         let names: Vec<String> = of.head.names.clone();
         lock(&self.met).push((of.head.path.clone(), names.into_iter().zip(file.needs.iter().copied()).collect()));
         let readings = 1 + known.map_or(0, |known| known.readings);
-        again.insert(of.head.path.clone(), Again { needs: file.needs, readings });
+        again.insert(of.head.path.clone(), Again { needs: file.needs, timed, readings });
         Ok(())
-    }
-}
-
-impl ConversionWorker {
-    /// List what was rejected of a file.
-    fn rejects(&mut self, head: &Head, plan: &ConversionPlan, listed: Vec<Listed>) -> Result<()> {
-        listed.into_iter().try_for_each(|(reject, record, line, offset)| {
-            let (column, reason) = words(reject.reason, plan, head);
-            self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
-        })
     }
 }

@@ -239,7 +239,7 @@ mod tests {
             let mut read = Fingerprints::new(2);
             read.columns[1] = Fingerprint { sum: u64::MAX, values: 3 };
             ConversionRow {
-                proof: Some(Proof { read, rounded: 7, uncovered, is_missing: false, difference }),
+                proof: Some(Proof { read, rounded: 7, uncovered, is_missing: false, is_unread: false, difference }),
                 ..row(1, 0)
             }
         };

@@ -90,6 +90,8 @@ pub struct ConversionPlan {
     pub zstd: Option<i32>,
     /// A value is not of its column's type: the file is read once more, with types that hold all.
     pub is_again: AtomicBool,
+    /// By column of a table whose rows are taken as they are: its dates have times.
+    pub timed: Vec<AtomicBool>,
     /// Where each column is that is written; none when values are not proven.
     pub layout: Option<Layout>,
 }
@@ -207,7 +209,7 @@ pub fn own(head: &Head, samples: &[Sample], needs: Option<&[Needs]>, given: &Giv
         TargetColumn {
             source: Some(place),
             given: named(place).filter(|given| *given != name).cloned(),
-            told: leaves.get(place).and_then(|(_, kind)| rows::told(kind)),
+            told: leaves.get(place).and_then(|(_, kind)| rows::told_as(kind, to, column.kind)),
             is_unknown: !column.is_fixed
                 && !column.is_copied()
                 && column.known.kind.is_none()
@@ -269,7 +271,15 @@ impl Convert {
         let (output, descriptors, is_again) = (RecordOutput::None, Vec::new(), AtomicBool::new(false));
         let proves = options.prove_values && proof::is_provable(way, options.to, &columns);
         let layout = proves.then(|| proof::layout(&columns, options));
-        ConversionPlan { dataset, columns, way, output, descriptors, zstd, is_again, layout }
+        let timed = self.timed(&head.path, columns.len()).into_iter().map(AtomicBool::new).collect();
+        ConversionPlan { dataset, columns, way, output, descriptors, zstd, is_again, timed, layout }
+    }
+
+    /// Which columns of a file have dates with times, as far as that is known.
+    fn timed(&self, path: &[u8], columns: usize) -> Vec<bool> {
+        let mut timed = lock(&self.again).get(path).map(|again| again.timed.clone()).unwrap_or_default();
+        timed.resize(timed.len().max(columns), false);
+        timed
     }
 
     /// What is taken of a file, and the columns that it becomes.
@@ -277,7 +287,8 @@ impl Convert {
         let options = &self.options;
         let is_own = options.columns == Schema::Own;
         let is_asked = |name: &String| given.asks(head, name);
-        if let Some(columns) = rows::columns(head, options, is_asked).filter(|_| is_own) {
+        let timed = self.timed(&head.path, 0);
+        if let Some(columns) = rows::columns(head, options, is_asked, &timed).filter(|_| is_own) {
             return (Way::Rows, columns);
         }
         let is_copied = is_own

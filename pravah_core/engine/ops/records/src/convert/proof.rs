@@ -22,7 +22,7 @@ pub mod written;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::check::{is_covered, is_provable, layout, named, names};
+pub use self::check::{is_covered, is_provable, layout, named};
 
 use super::plan::TargetColumn;
 use pravah_foundation::base::words::grouped;
@@ -45,6 +45,9 @@ pub enum ColumnAt {
 
 /// Where each column is.
 pub type Layout = Vec<ColumnAt>;
+
+/// What is found in a converted file; or why it cannot be read, in words.
+pub type FoundValues = std::result::Result<Fingerprints, String>;
 
 /// Hashes of some values, whatever their order.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -212,6 +215,8 @@ pub struct Proof {
     pub uncovered: u64,
     /// None of its values are compared.
     pub is_missing: bool,
+    /// No independent reader can read them.
+    pub is_unread: bool,
     /// What the converted file has else, in words.
     pub difference: Option<String>,
 }
@@ -219,12 +224,14 @@ pub struct Proof {
 impl Proof {
     /// Of a file whose values are not compared, since they are copied in a way that has no proof.
     pub fn missing() -> Self {
-        Self { read: Fingerprints::new(0), rounded: 0, uncovered: 0, is_missing: true, difference: None }
+        let read = Fingerprints::new(0);
+        Self { read, rounded: 0, uncovered: 0, is_missing: true, is_unread: false, difference: None }
     }
 
     /// In a word.
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self { is_unread: true, .. } => "not proven",
             Self { is_missing: true, .. } => "not covered",
             Self { difference: Some(_), .. } => "different",
             _ => "equal",
@@ -240,9 +247,9 @@ impl Proof {
     pub fn totals(&self) -> ProofTotals {
         let changed = u64::from(self.difference.is_some());
         let records = if changed > 0 { 0 } else { self.read.records.values };
-        let missing = u64::from(self.is_missing);
-        let files = 1 - changed - missing;
-        ProofTotals { files, changed, missing, records, values: self.values(), uncovered: self.uncovered }
+        let (unread, missing) = (u64::from(self.is_unread), u64::from(self.is_missing && !self.is_unread));
+        let files = 1 - changed - missing - unread;
+        ProofTotals { files, changed, missing, unread, records, values: self.values(), uncovered: self.uncovered }
     }
 }
 
@@ -261,6 +268,8 @@ pub struct ProofTotals {
     pub uncovered: u64,
     /// Files whose values are not.
     pub missing: u64,
+    /// Files whose values no independent reader can read.
+    pub unread: u64,
 }
 
 impl ProofTotals {
@@ -272,6 +281,7 @@ impl ProofTotals {
         self.values += other.values;
         self.uncovered += other.uncovered;
         self.missing += other.missing;
+        self.unread += other.unread;
     }
 
     /// In words; none where nothing was to be proven.
@@ -280,6 +290,9 @@ impl ProofTotals {
         let mut parts = Vec::new();
         if self.changed > 0 {
             parts.push(format!("{} with other values than the source", files(self.changed)));
+        }
+        if self.unread > 0 {
+            parts.push(format!("{} not proven", files(self.unread)));
         }
         if self.files > 0 {
             parts.push(format!("{records} records, {values} values, fingerprints equal"));

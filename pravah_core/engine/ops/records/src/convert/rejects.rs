@@ -1,6 +1,8 @@
 //! Records that are not converted: their bytes as they stand, and why.
 
 use super::plan::ConversionPlan;
+use super::tables::ConversionWorker;
+use pravah_foundation::base::error::Result;
 use pravah_foundation::run::records::{Head, Records, lines};
 use pravah_foundation::tabular::json::NO_OBJECT;
 
@@ -34,6 +36,9 @@ pub struct Reject {
     /// The value, when it is for one.
     pub value: Vec<u8>,
 }
+
+/// With its record, line and byte.
+pub type ListedReject = (Reject, u64, Option<u64>, Option<u64>);
 
 /// Bytes of a value that are listed.
 const VALUE_BYTES: usize = 256;
@@ -93,5 +98,18 @@ pub fn words(reason: RejectReason, plan: &ConversionPlan, head: &Head) -> (Optio
             };
             (Some(column.name.clone()), reason)
         }
+    }
+}
+
+impl ConversionWorker {
+    /// List what was rejected of a file.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn rejects(&mut self, head: &Head, plan: &ConversionPlan, listed: Vec<ListedReject>) -> Result<()> {
+        listed.into_iter().try_for_each(|(reject, record, line, offset)| {
+            let (column, reason) = words(reject.reason, plan, head);
+            self.reject(head, (record, line, offset), column.as_deref(), &reject.value, &reason)
+        })
     }
 }

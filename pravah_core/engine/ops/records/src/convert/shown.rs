@@ -3,7 +3,7 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, Time64MicrosecondType, Time64NanosecondType,
-    TimestampMicrosecondType, TimestampNanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
 };
 use arrow_array::{Array, ArrayRef};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
@@ -33,6 +33,12 @@ pub fn value(array: &ArrayRef, row: usize) -> Option<String> {
                 TimeUnit::Nanosecond => {
                     array.as_primitive::<TimestampNanosecondType>().value_as_datetime(row)?.to_string()
                 }
+                TimeUnit::Millisecond => {
+                    let millis = array.as_primitive::<TimestampMillisecondType>().value(row);
+                    millis
+                        .checked_mul(1000)
+                        .map_or_else(|| millis.to_string(), |micros| Value::Timestamp(micros).shown())
+                }
                 _ => Value::Timestamp(array.as_primitive::<TimestampMicrosecondType>().value(row)).shown(),
             };
             if zone.is_some() { format!("{text}Z") } else { text }
@@ -42,4 +48,43 @@ pub fn value(array: &ArrayRef, row: usize) -> Option<String> {
             formatter.value(row).try_to_string().ok()?
         }
     })
+}
+
+/// What a name of [`escaped`] stands for.
+pub fn unescaped(name: &str) -> String {
+    let mut parts = name.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        out.extend(code.map(char::from));
+        out.push_str(part.get(2..).unwrap_or_default());
+    }
+    out
+}
+
+/// A name as Hive writes it into a path.
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{0}'..='\u{1f}'
+            | '\u{7f}'
+            | '"'
+            | '#'
+            | '%'
+            | '\''
+            | '*'
+            | '/'
+            | ':'
+            | '='
+            | '?'
+            | '\\'
+            | '{'
+            | '['
+            | ']'
+            | '^' => out.push_str(&format!("%{:02X}", character as u32)),
+            _ => out.push(character),
+        }
+    }
+    out
 }

@@ -110,6 +110,7 @@ impl ConversionRow<'_> {
         match self {
             _ if self.proof.as_ref().is_some_and(|proof| proof.difference.is_some()) => "failed",
             ConversionRow { read: 1.., written: 0, .. } => "failed",
+            _ if self.proof.as_ref().is_some_and(|proof| proof.is_unread) => "partial",
             ConversionRow { rejected: 1.., .. }
             | ConversionRow { nulled: 1.., .. }
             | ConversionRow { is_cut: true, .. } => "partial",

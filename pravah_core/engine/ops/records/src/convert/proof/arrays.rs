@@ -5,14 +5,16 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type,
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType,
-    Time32SecondType, Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTime, IntervalDayTimeType,
+    IntervalYearMonthType, Time32MillisecondType, Time32SecondType, Time64MicrosecondType, Time64NanosecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayAccessor, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::{ArrowError, DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, IntervalUnit, TimeUnit};
 
 use super::canon::{self, Wide};
 use super::{ColumnAt, Fingerprints, Layout, NULL};
@@ -71,6 +73,9 @@ impl Fingerprints {
             DataType::Null => self.column(place, std::iter::repeat_n(NULL, array.len())),
             kind if kind.is_numeric() => self.number(place, array)?,
             kind if kind.is_temporal() => self.temporal(place, array)?,
+            DataType::Dictionary(_, values) if values.is_null() => {
+                self.column(place, std::iter::repeat_n(NULL, array.len()));
+            }
             DataType::Dictionary(_, values) => self.array(place, &cast(array, values)?)?,
             _ => self.nested(place, array)?,
         }
@@ -114,6 +119,7 @@ impl Fingerprints {
         let is_utc = matches!(array.data_type(), DataType::Timestamp(_, Some(_)));
         let moment = |unit: i128| move |value: i64| canon::moment(i128::from(value) * unit, is_utc);
         let time = |unit: i64| move |value: i64| canon::time(value * unit);
+        let duration = |unit: i128| move |value: i64| canon::duration(i128::from(value) * unit);
         match array.data_type() {
             DataType::Date32 => self.numbers::<Date32Type>(place, array, canon::date),
             DataType::Date64 => self.numbers::<Date64Type>(place, array, moment(1_000_000)),
@@ -139,6 +145,25 @@ impl Fingerprints {
                 self.numbers::<Time64MicrosecondType>(place, array, time(1_000));
             }
             DataType::Time64(_) => self.numbers::<Time64NanosecondType>(place, array, time(1)),
+            DataType::Duration(TimeUnit::Second) => {
+                self.numbers::<DurationSecondType>(place, array, duration(1_000_000_000));
+            }
+            DataType::Duration(TimeUnit::Millisecond) => {
+                self.numbers::<DurationMillisecondType>(place, array, duration(1_000_000));
+            }
+            DataType::Duration(TimeUnit::Microsecond) => {
+                self.numbers::<DurationMicrosecondType>(place, array, duration(1_000));
+            }
+            DataType::Duration(TimeUnit::Nanosecond) => {
+                self.numbers::<DurationNanosecondType>(place, array, duration(1));
+            }
+            DataType::Interval(IntervalUnit::YearMonth) => {
+                self.numbers::<IntervalYearMonthType>(place, array, |months| canon::interval(months, 0, 0));
+            }
+            DataType::Interval(IntervalUnit::DayTime) => {
+                let interval = |value: IntervalDayTime| canon::interval(0, value.days, value.milliseconds);
+                self.numbers::<IntervalDayTimeType>(place, array, interval);
+            }
             kind => return Err(ArrowError::NotYetImplemented(format!("the value proof of {kind}"))),
         }
         Ok(())

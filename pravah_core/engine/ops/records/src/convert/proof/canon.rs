@@ -86,6 +86,16 @@ pub fn unreadable(field: &[u8]) -> u64 {
     xxh3_64_with_seed(field, 13)
 }
 
+/// Nanoseconds from one moment to another.
+pub fn duration(nanos: i128) -> u64 {
+    xxh3_64_with_seed(&nanos.to_le_bytes(), 14)
+}
+
+/// A span of the calendar: months, days and milliseconds.
+pub fn interval(months: i32, days: i32, millis: i32) -> u64 {
+    xxh3_64_with_seed(&[months, days, millis].map(i32::to_le_bytes).concat(), 15)
+}
+
 /// A value that becomes one of a column, in the form that the column has.
 #[inline]
 pub fn field(column: &TargetColumn, text: &[u8]) -> u64 {

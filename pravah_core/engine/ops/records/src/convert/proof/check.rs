@@ -5,19 +5,23 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_cast::cast;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray, make_array};
+use arrow_cast::{can_cast_types, cast};
 use arrow_row::{RowConverter, SortField};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 
 use super::super::Convert;
 use super::super::arrays::data_type;
+use super::super::chunk::ConvertedChunk;
 use super::super::failed;
 use super::super::kept::ColumnAs;
+use super::super::native::handed;
 use super::super::options::{ConvertOptions, To};
-use super::super::plan::{Form, TargetColumn, Way};
-use super::{ColumnAt, Fingerprints, Layout, NULL, Proof, canon, columns, spoil, text};
-use pravah_foundation::base::error::Result;
+use super::super::plan::{ConversionPlan, Form, TargetColumn, Way};
+use super::columns::Places;
+use super::{ColumnAt, Fingerprints, FoundValues, Layout, NULL, Proof, canon, columns, spoil, text};
+use pravah_foundation::base::control::Control;
+use pravah_foundation::base::error::{EngineError, Result, guarded};
 use pravah_foundation::base::issue::IssueKind;
 
 /// True when values that are taken of a file in this way can be proven.
@@ -55,33 +59,64 @@ pub fn named(column: &TargetColumn, value: Option<&str>) -> std::result::Result<
     if column.form != Form::Typed {
         return Ok(canon::field(column, value.as_bytes()));
     }
-    let text: ArrayRef = Arc::new(StringArray::from(vec![value]));
-    let typed = cast(&text, &data_type(column))?;
+    // Zones have names in a data base of their own; folders have the moment of UTC.
+    let kind = data_type(column);
+    let (text, plain) = match &kind {
+        DataType::Timestamp(unit, Some(_)) => (value.trim_end_matches('Z'), DataType::Timestamp(*unit, None)),
+        kind => (value, kind.clone()),
+    };
+    let text: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    let typed = make_array(cast(&text, &plain)?.to_data().into_builder().data_type(kind.clone()).build()?);
     let mut found = Fingerprints::new(1);
     found.rows(&vec![ColumnAt::Column(0)], &RecordBatch::try_from_iter([("value", typed)])?)?;
-    Ok(if found.values() == 0 { canon::unreadable(value.as_bytes()) } else { found.columns[0].sum })
+    if found.values() == 0 {
+        return Err(ArrowError::CastError(format!("a folder is named {value:?}, which is no {kind}")));
+    }
+    Ok(found.columns[0].sum)
+}
+
+/// The fingerprints of a file that is written, with these of the columns; or why they cannot be read, in words.
+///
+/// # Errors
+/// An error ends the job: its disk failed, or the job was cancelled.
+pub fn read_back(
+    to: To,
+    file: &Arc<File>,
+    columns: &[&TargetColumn],
+    layout: &Layout,
+    control: &Control,
+) -> Result<FoundValues> {
+    let places = Places::new(file);
+    let read = guarded(|| match to {
+        To::Parquet => columns::read(&places, layout, control),
+        To::Csv => text::csv(&places, columns, layout, control),
+        To::Jsonl => text::jsonl(&places, columns, layout, control),
+    });
+    match read {
+        Ok(found) => Ok(Ok(found)),
+        // What the library says, or a panic in it.
+        Err(EngineError::Output { message, .. } | EngineError::Internal { message }) if !places.has_failed() => {
+            Ok(Err(message))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 impl Convert {
-    /// The fingerprints of a file that is written, with these of the columns.
+    /// As [`read_back`].
     ///
     /// # Errors
-    /// An error ends the job: the file cannot be read back, or the job was cancelled.
-    pub fn read_back(&self, file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout) -> Result<Fingerprints> {
-        let control = &self.context.control;
+    /// As [`read_back`].
+    pub fn read_back(&self, file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout) -> Result<FoundValues> {
         spoil::spoil(file).map_err(failed)?;
-        match self.options.to {
-            To::Parquet => columns::read(file, layout, control),
-            To::Csv => text::csv(file, columns, layout, control),
-            To::Jsonl => text::jsonl(file, columns, layout, control),
-        }
+        read_back(self.options.to, file, columns, layout, &self.context.control)
     }
 
     /// Those of a file that holds all columns.
     ///
     /// # Errors
     /// As [`Convert::read_back`].
-    pub fn read_whole(&self, file: &Arc<File>, columns: &[TargetColumn]) -> Result<Fingerprints> {
+    pub fn read_whole(&self, file: &Arc<File>, columns: &[TargetColumn]) -> Result<FoundValues> {
         let own: Vec<&TargetColumn> = columns.iter().filter(|column| !column.is_key).collect();
         self.read_back(file, &own, &layout(columns, &self.options))
     }
@@ -96,7 +131,37 @@ impl Convert {
         let found = self.read_back(&Arc::new(file), &[], &layout)?;
         let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         let Proof { read, rounded, .. } = kept;
-        Ok(Proof { rounded, ..self.compare(path, &names, read, &found) })
+        Ok(match found {
+            Ok(found) => Proof { rounded, ..self.compare(path, &names, read, &found) },
+            Err(why) => self.unproven(path, &why),
+        })
+    }
+
+    /// What is known of the values of a file: those that were read, with how many of them were rounded, and those that
+    /// were found in what it became.
+    pub fn prove(
+        &self,
+        path: &[u8],
+        plan: &ConversionPlan,
+        read: Option<std::result::Result<(Fingerprints, u64), String>>,
+        found: Option<FoundValues>,
+    ) -> Option<Proof> {
+        match (read, found) {
+            (Some(Err(why)), _) | (Some(Ok(_)), Some(Err(why))) => Some(self.unproven(path, &why)),
+            (Some(Ok((read, rounded))), Some(Ok(found))) => Some(Proof {
+                rounded,
+                uncovered: plan.uncovered(),
+                ..self.compare(path, &names(&plan.columns), read, &found)
+            }),
+            _ => self.options.prove_values.then(Proof::missing),
+        }
+    }
+
+    /// Of a file whose values an independent reader cannot read: the file stays, and that is an issue.
+    fn unproven(&self, path: &[u8], why: &str) -> Proof {
+        let message = format!("its values are not proven, since an independent reader cannot read them: {why}");
+        self.context.control.issue("convert", path, IssueKind::Unsupported, message);
+        Proof { is_unread: true, ..Proof::missing() }
     }
 
     /// Compare what was read of a file with what was read back. A difference is an issue.
@@ -109,7 +174,37 @@ impl Convert {
             );
             self.context.control.issue("convert", path, IssueKind::Malformed, message);
         }
-        Proof { read, rounded: 0, uncovered: 0, is_missing: false, difference }
+        Proof { read, rounded: 0, uncovered: 0, is_missing: false, is_unread: false, difference }
+    }
+}
+
+impl ConvertedChunk {
+    /// Take the values of rows as they were read; `made` is what is written of them.
+    pub fn prove_rows(&mut self, plan: &ConversionPlan, batch: &RecordBatch, made: &[ArrayRef]) {
+        let (Some(found), Some(layout)) = (&mut self.proof, &plan.layout) else { return };
+        let mut take = || -> std::result::Result<(), ArrowError> {
+            let each = batch.columns().iter().zip(made).zip(&plan.columns);
+            let read = each.map(|((array, made), column)| read_as(array, made, &data_type(column)));
+            let read = read.collect::<std::result::Result<Vec<_>, _>>()?;
+            let fields: Vec<Field> = read.iter().map(|array| Field::new("", array.data_type().clone(), true)).collect();
+            found.rows(layout, &RecordBatch::try_new(Arc::new(Schema::new(fields)), read)?)
+        };
+        let taken = guarded(|| Ok(take().map_err(|error| error.to_string())));
+        if let Err(why) = taken.unwrap_or_else(|panic| Err(panic.to_string())) {
+            self.proof = None;
+            self.unproven = Some(why);
+        }
+    }
+}
+
+/// The values of a column in the type that a reader finds, if that is another one. Texts are made of them as they are
+/// written.
+fn read_as(array: &ArrayRef, made: &ArrayRef, to: &DataType) -> std::result::Result<ArrayRef, ArrowError> {
+    let kind = array.data_type();
+    match handed(kind, to) == *kind {
+        true => Ok(Arc::clone(array)),
+        false if *to == DataType::Utf8 || !can_cast_types(kind, to) => Ok(Arc::clone(made)),
+        false => cast(array, to),
     }
 }
 

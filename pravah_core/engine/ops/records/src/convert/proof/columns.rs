@@ -1,9 +1,11 @@
 //! The values of a Parquet file as the `parquet` crate reads it: none of our own decoders has a part in it.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 use arrow_schema::{DataType, Field, Schema};
 use bytes::Bytes;
@@ -19,13 +21,42 @@ use super::{ColumnAt, Fingerprints, Layout};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::Result;
 
-/// A file that is read at places, by several threads at once.
+/// A file that is read at places, by several threads at once. It remembers that its disk failed: a reader of others tells
+/// that as if the file were wrong.
 #[derive(Clone)]
-struct Places(Arc<File>);
+pub struct Places {
+    file: Arc<File>,
+    has_failed: Arc<AtomicBool>,
+}
+
+impl Places {
+    /// Of a file.
+    pub fn new(file: &Arc<File>) -> Self {
+        Self { file: Arc::clone(file), has_failed: Arc::default() }
+    }
+
+    /// True when the disk failed, not the reader.
+    pub fn has_failed(&self) -> bool {
+        self.has_failed.load(Relaxed)
+    }
+
+    /// The file from a place on.
+    pub fn from(&self, at: u64) -> From {
+        From { places: self.clone(), at }
+    }
+
+    fn told<T>(&self, read: io::Result<T>) -> io::Result<T> {
+        // The file may end before the place that it names itself.
+        if read.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::UnexpectedEof) {
+            self.has_failed.store(true, Relaxed);
+        }
+        read
+    }
+}
 
 impl Length for Places {
     fn len(&self) -> u64 {
-        self.0.metadata().map_or(0, |meta| meta.len())
+        self.told(self.file.metadata()).map_or(0, |meta| meta.len())
     }
 }
 
@@ -33,27 +64,29 @@ impl ChunkReader for Places {
     type T = BufReader<From>;
 
     fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
-        Ok(BufReader::new(From { file: Arc::clone(&self.0), at: start }))
+        Ok(BufReader::new(self.from(start)))
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        // What the file claims may be more than there is.
+        if start.checked_add(length as u64).is_none_or(|end| end > self.len()) {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
         let mut bytes = vec![0; length];
-        self.0.read_exact_at(&mut bytes, start)?;
+        self.told(self.file.read_exact_at(&mut bytes, start))?;
         Ok(bytes.into())
     }
 }
 
 /// A file from a place on.
 pub struct From {
-    /// The file.
-    pub file: Arc<File>,
-    /// The place.
-    pub at: u64,
+    places: Places,
+    at: u64,
 }
 
 impl Read for From {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read_at(out, self.at)?;
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let read = self.places.told(self.places.file.read_at(out, self.at))?;
         self.at += read as u64;
         Ok(read)
     }
@@ -66,7 +99,7 @@ const TOGETHER: usize = 256;
 ///
 /// # Errors
 /// What the library says; that the job was cancelled.
-pub fn read(file: &Arc<File>, layout: &Layout, control: &Control) -> Result<Fingerprints> {
+pub fn read(file: &Places, layout: &Layout, control: &Control) -> Result<Fingerprints> {
     read_some(file, layout, TOGETHER, control)
 }
 
@@ -74,9 +107,8 @@ pub fn read(file: &Arc<File>, layout: &Layout, control: &Control) -> Result<Fing
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_some(file: &Arc<File>, layout: &Layout, together: usize, control: &Control) -> Result<Fingerprints> {
-    let file = Places(Arc::clone(file));
-    let plain = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+pub fn read_some(file: &Places, layout: &Layout, together: usize, control: &Control) -> Result<Fingerprints> {
+    let plain = ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(failed)?;
     // Texts as views of their pages: they are hashed where they are.
     let field = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),

@@ -6,7 +6,7 @@ use pravah_foundation::base::compact::{Reader, Writer};
 impl Proof {
     /// True when the next attempt can prove the file by what is kept.
     pub fn is_kept(&self) -> bool {
-        self.difference.is_none() && self.uncovered == 0 && !self.is_missing
+        self.difference.is_none() && self.uncovered == 0 && !self.is_missing && !self.is_unread
     }
 
     /// As few bytes.
@@ -26,6 +26,6 @@ impl Proof {
             *own = Fingerprint { sum: from.integer()?, values: from.integer()? };
         }
         read.records = Fingerprint { sum: from.integer()?, values: from.integer()? };
-        Some(Self { read, rounded, uncovered: 0, is_missing: false, difference: None })
+        Some(Self { read, rounded, uncovered: 0, is_missing: false, is_unread: false, difference: None })
     }
 }

@@ -8,6 +8,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use pravah_foundation::base::control::Control;
 
+use super::super::options::To;
+use super::columns::Places;
 use super::*;
 
 const FIELDS: [[&str; 4]; 4] = [
@@ -55,7 +57,7 @@ fn written(ids: &[i64], names: Vec<Option<&str>>, prices: &[f64], days: &[i32]) 
 }
 
 fn found(file: File) -> Fingerprints {
-    let (file, control) = (Arc::new(file), Control::new());
+    let (file, control) = (Places::new(&Arc::new(file)), Control::new());
     let found = columns::read(&file, &layout(4), &control).unwrap();
     for together in 1..4 {
         assert_eq!(columns::read_some(&file, &layout(4), together, &control).unwrap(), found, "{together} at once");
@@ -171,6 +173,7 @@ fn a_differing_file_is_not_proven_and_its_job_failed() {
         rounded: 1,
         uncovered: 0,
         is_missing: false,
+        is_unread: false,
         difference: difference.map(str::to_owned),
     };
     let mut sums = ProofTotals::default();
@@ -183,4 +186,20 @@ fn a_differing_file_is_not_proven_and_its_job_failed() {
     let said = sums.words().unwrap();
     assert!(said.starts_with("1 file with other values than the source; 4 records, 15 values"), "{said}");
     assert_eq!([grouped(0), grouped(999), grouped(25_594_976)], ["0", "999", "25,594,976"]);
+}
+
+#[test]
+fn a_disk_that_fails_ends_the_job_and_a_file_that_cannot_be_read_does_not() {
+    let (folder, control) = (tempfile::tempdir().unwrap(), Control::new());
+    let path = folder.path().join("a");
+    std::fs::write(&path, "{\"a long name\":\n").unwrap();
+    let back = |file: File, to| check::read_back(to, &Arc::new(file), &[], &layout(1), &control);
+    for to in [To::Parquet, To::Jsonl] {
+        assert!(back(File::open(&path).unwrap(), to).unwrap().is_err());
+    }
+    // Nobody may read it.
+    let open = || File::options().append(true).open(&path).unwrap();
+    assert!([To::Parquet, To::Csv, To::Jsonl].into_iter().all(|to| back(open(), to).is_err()));
+    control.cancel();
+    assert!(back(File::open(&path).unwrap(), To::Csv).is_err());
 }

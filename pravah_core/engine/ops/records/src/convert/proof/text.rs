@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::sync::Arc;
 
 use csv_core::{ReadFieldResult, Reader};
 use serde::Deserialize;
@@ -15,7 +13,7 @@ use serde_json::value::RawValue;
 use super::super::failed;
 use super::super::plan::{Form, TargetColumn};
 use super::super::text::ALONE;
-use super::columns::From;
+use super::columns::{From, Places};
 use super::{Fingerprints, Layout, NULL, canon};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::Result;
@@ -26,8 +24,8 @@ const PIECE: usize = 256 << 10;
 /// Records of a batch.
 const RECORDS: usize = 2048;
 
-fn open(file: &Arc<File>) -> BufReader<From> {
-    BufReader::with_capacity(PIECE, From { file: Arc::clone(file), at: 0 })
+fn open(file: &Places) -> BufReader<From> {
+    BufReader::with_capacity(PIECE, file.from(0))
 }
 
 /// The columns of a file and what is found of them: the hashes of some records.
@@ -65,7 +63,7 @@ impl<'a> Batch<'a> {
 ///
 /// # Errors
 /// It cannot be read; the job was cancelled.
-pub fn csv(file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout, control: &Control) -> Result<Fingerprints> {
+pub fn csv(file: &Places, columns: &[&TargetColumn], layout: &Layout, control: &Control) -> Result<Fingerprints> {
     let mut batch = Batch::new(columns.len(), layout, control);
     let (mut input, mut reader) = (open(file), Reader::new());
     let (mut field, mut length, mut taken, mut place) = (vec![0; 1024], 0, 0, 0);
@@ -125,7 +123,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 ///
 /// # Errors
 /// It cannot be read; the job was cancelled.
-pub fn jsonl(file: &Arc<File>, columns: &[&TargetColumn], layout: &Layout, control: &Control) -> Result<Fingerprints> {
+pub fn jsonl(file: &Places, columns: &[&TargetColumn], layout: &Layout, control: &Control) -> Result<Fingerprints> {
     let mut batch = Batch::new(columns.len(), layout, control);
     let names = Names {
         places: columns.iter().enumerate().map(|(place, column)| (column.name.as_str(), place)).collect(),
