@@ -225,7 +225,8 @@ impl Convert {
             read: all.records,
             written,
             rejected: file.rejected,
-            nulled: file.nulled,
+            // What could not be read as it is there, such as NaN in text, is null as well.
+            nulled: file.nulled + all.lost.no_numbers + all.lost.unshown,
             outside: all.outside(),
             readings,
             is_cut,
