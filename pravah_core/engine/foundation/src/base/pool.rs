@@ -6,13 +6,14 @@ mod groups;
 
 pub use self::groups::Groups;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError, Weak};
 use std::time::Duration;
 
 use crossbeam_channel::RecvTimeoutError;
 
 use crate::base::control::Control;
 use crate::base::error::{EngineError, Result, guarded};
+use crate::base::sync::lock;
 
 /// Threads to use when the specification names none: one per available core.
 pub fn default_threads() -> usize {
@@ -64,11 +65,12 @@ pub fn compute_pool(threads: usize) -> Result<rayon::ThreadPool> {
         .map_err(|error| EngineError::internal(format!("cannot start compute threads: {error}")))
 }
 
-/// The compute pool of a job: made when somebody asks for it first, and the same for all who ask later.
+/// The compute pool of a job: the same one for all who have it at a time. It ends when nobody has it, for a thread keeps
+/// memory that it has freed.
 #[derive(Debug, Clone)]
 pub struct ComputePool {
     threads: usize,
-    made: Arc<OnceLock<rayon::ThreadPool>>,
+    made: Arc<Mutex<Weak<rayon::ThreadPool>>>,
 }
 
 impl ComputePool {
@@ -81,12 +83,14 @@ impl ComputePool {
     ///
     /// # Errors
     /// [`EngineError::Internal`] when the system refuses threads.
-    pub fn get(&self) -> Result<&rayon::ThreadPool> {
-        if let Some(made) = self.made.get() {
-            return Ok(made);
+    pub fn get(&self) -> Result<Arc<rayon::ThreadPool>> {
+        let mut made = lock(&self.made);
+        if let Some(pool) = made.upgrade() {
+            return Ok(pool);
         }
-        let pool = compute_pool(self.threads)?;
-        Ok(self.made.get_or_init(|| pool))
+        let pool = Arc::new(compute_pool(self.threads)?);
+        *made = Arc::downgrade(&pool);
+        Ok(pool)
     }
 }
 
@@ -114,7 +118,7 @@ impl<T> Slots<T> {
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        crate::base::sync::lock(&self.slots[self.slots.len() - 1])
+        lock(&self.slots[self.slots.len() - 1])
     }
 
     /// Do something with each state, one after the other, while others use the rest.
@@ -122,7 +126,7 @@ impl<T> Slots<T> {
     /// # Errors
     /// The first of `work`.
     pub fn each(&self, mut work: impl FnMut(&mut T) -> Result<()>) -> Result<()> {
-        self.slots.iter().try_for_each(|slot| work(&mut crate::base::sync::lock(slot)))
+        self.slots.iter().try_for_each(|slot| work(&mut lock(slot)))
     }
 
     /// The states, once all threads are done.

@@ -51,7 +51,7 @@ pub fn walk_and_work<V: Visitor, T: Send>(
                 count_ahead(context, worked);
             }
         });
-        drain(pool, &receive, waiting, |batch| {
+        drain(&pool, &receive, waiting, |batch| {
             if let Err(error) = control.check().and_then(|()| guarded(|| work(batch))) {
                 // An error stops the walk, too; one that only says "stopped" changes nothing.
                 control.fail(error);

@@ -81,5 +81,6 @@ impl<T: RecordHandler> Source<T> {
 /// What a text is that is no file of that format, in words.
 fn other_than(format: Format, start: &[u8]) -> Option<&'static str> {
     let is_markup = start.trim_ascii_start().starts_with(b"<");
-    other_than_a_table(start).filter(|_| format != Format::Xml || !is_markup)
+    // Of what is called a workbook, its reader says what to do.
+    other_than_a_table(start).filter(|_| !matches!(format, Format::Xml | Format::Sheet) || !is_markup)
 }
