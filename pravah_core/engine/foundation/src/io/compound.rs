@@ -47,7 +47,7 @@ pub struct Compound {
 
 /// A stream of the root.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct StreamEntry {
     first: u32,
     bytes: u64,
 }
@@ -213,7 +213,7 @@ impl Compound {
     ///
     /// # Errors
     /// In words: why they cannot be looked for.
-    pub fn find<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[Option<Entry>; COUNT], Unreadable> {
+    pub fn find<const COUNT: usize>(&self, names: [&str; COUNT]) -> Result<[Option<StreamEntry>; COUNT], Unreadable> {
         let directory = self.whole(self.directory);
         let mut found = [None; COUNT];
         let root = entry(&directory, 0).ok_or_else(cut)?;
@@ -245,18 +245,18 @@ impl Compound {
         }
     }
 
-    fn told(&self, entry: &[u8]) -> Entry {
+    fn told(&self, entry: &[u8]) -> StreamEntry {
         // In files of small sectors the upper half may be anything.
         let upper = if self.shift == 9 { 0 } else { u64::from(number(entry, 124)) << 32 };
-        Entry { first: number(entry, 116), bytes: u64::from(number(entry, 120)) | upper }
+        StreamEntry { first: number(entry, 116), bytes: u64::from(number(entry, 120)) | upper }
     }
 
     /// Open a stream.
     ///
     /// # Errors
     /// In words: why it cannot be found.
-    pub fn stream(&self, entry: Entry) -> Result<Stream<'_>, Unreadable> {
-        let Entry { first, bytes } = entry;
+    pub fn stream(&self, entry: StreamEntry) -> Result<Stream<'_>, Unreadable> {
+        let StreamEntry { first, bytes } = entry;
         if bytes >= self.cutoff {
             return Ok(self.stream_of(first, bytes));
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::later::Stop;
 use crate::base::issue::IssueKind;
-use crate::io::compound::{COMPOUND, Compound, Entry};
+use crate::io::compound::{COMPOUND, Compound, StreamEntry};
 use crate::io::package::{Package, Unreadable};
 use crate::tabular::sheets::biff::{self, Aids, Globals};
 use crate::tabular::sheets::{
@@ -26,14 +26,14 @@ const START_BYTES: usize = 4096;
 /// A workbook.
 pub enum Workbook {
     /// Of parts, which are written in that.
-    Parts(Package, Kind),
+    Parts(Package, PartsKind),
     /// Of before 2007: a stream.
-    Stream(Compound, Entry),
+    Stream(Compound, StreamEntry),
 }
 
 /// What parts are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PartsKind {
     /// Office Open XML.
     Office,
     /// The same in records of bytes.
@@ -85,10 +85,10 @@ impl Workbook {
         }
         let package = Package::open(file)?;
         if package.has(OFFICE) {
-            return Ok(Self::Parts(package, Kind::Office));
+            return Ok(Self::Parts(package, PartsKind::Office));
         }
         if package.has(BINARY) {
-            return Ok(Self::Parts(package, Kind::Binary));
+            return Ok(Self::Parts(package, PartsKind::Binary));
         }
         if !package.has(OPEN) {
             return Err((IssueKind::Malformed, format!("is a zip, but not a workbook: it has no {OFFICE}")));
@@ -101,7 +101,7 @@ impl Workbook {
         if memchr::memmem::find(&manifest, b"encryption-data").is_some() {
             return Err((IssueKind::Unsupported, "is encrypted; save it without a password".to_owned()));
         }
-        Ok(Self::Parts(package, Kind::Open))
+        Ok(Self::Parts(package, PartsKind::Open))
     }
 
     /// A workbook of before 2007, or an encrypted one.
@@ -121,7 +121,7 @@ impl Workbook {
     }
 
     fn globals(
-        (compound, entry): (&Compound, &Entry),
+        (compound, entry): (&Compound, &StreamEntry),
         directory: &Path,
         strings: Option<&mut Strings>,
     ) -> Result<Globals, Unreadable> {
@@ -144,13 +144,13 @@ impl Workbook {
         };
         let optional = |name: &str| if package.has(name) { package.part(name).map(Some) } else { Ok(None) };
         let (strings, styles) = match kind {
-            Kind::Open => (None, None),
-            Kind::Office => {
+            PartsKind::Open => (None, None),
+            PartsKind::Office => {
                 let strings =
                     optional("xl/sharedStrings.xml")?.map(|part| Strings::read(part, directory)).transpose()?;
                 (strings, optional("xl/styles.xml")?.map(Styles::read).transpose()?)
             }
-            Kind::Binary => {
+            PartsKind::Binary => {
                 let strings =
                     optional("xl/sharedStrings.bin")?.map(|part| binary::strings(part, directory)).transpose()?;
                 (strings, optional("xl/styles.bin")?.map(binary::styles).transpose()?)
@@ -178,13 +178,13 @@ impl Workbook {
                 return Ok(each.map(sheet).collect());
             }
         };
-        if kind == Kind::Open {
+        if kind == PartsKind::Open {
             let listed = sheets::open_sheets(package.part(OPEN)?)?;
             let each = listed.into_iter().enumerate();
             return Ok(each.map(|(number, listed)| sheet(listed, OPEN, number, Epoch::default())).collect());
         }
         let (Book { epoch, sheets }, relations) = match kind {
-            Kind::Binary => (binary::book(package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
+            PartsKind::Binary => (binary::book(package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
             _ => (sheets::book(package.part(OFFICE)?)?, "xl/_rels/workbook.xml.rels"),
         };
         let relations = sheets::relations(package.part(relations)?, "xl/")?;
@@ -231,9 +231,9 @@ impl Workbook {
         };
         let part = package.part(&sheet.part)?;
         match kind {
-            Kind::Open => sheets::read_open(part, sheet.number, lines, row),
-            Kind::Office => sheets::read(part, &parts, lines, row),
-            Kind::Binary => binary::read(part, &parts, lines, row),
+            PartsKind::Open => sheets::read_open(part, sheet.number, lines, row),
+            PartsKind::Office => sheets::read(part, &parts, lines, row),
+            PartsKind::Binary => binary::read(part, &parts, lines, row),
         }
     }
 }

@@ -6,7 +6,7 @@ use super::super::cells::SheetParts;
 use super::super::lines::{RowEnd, SheetLines, place};
 use super::super::values::{self, Value, Writer};
 use super::super::xml::Unreadable;
-use super::order::{Sorted, is_sorted};
+use super::order::{SortedCells, is_sorted};
 use super::records::{Records, cut};
 use super::{Aids, kind};
 use crate::base::issue::IssueKind;
@@ -75,7 +75,7 @@ pub fn read<E: From<Unreadable>, R: Read>(
     lines: &mut SheetLines,
     row: impl FnMut(&mut SheetLines) -> Result<(), E>,
 ) -> Result<RowEnd, E> {
-    let (mut seen, mut sorted) = (Seen::default(), Sorted::new(&aids.directory));
+    let (mut seen, mut sorted) = (Seen::default(), SortedCells::new(&aids.directory));
     let mut rows = Rows { writer: Writer::new(parts), open: None, row };
     let each = |each: &mut dyn FnMut(_, Value<'_>) -> Result<RowEnd, E>, seen: &mut Seen| {
         cells(Records::new(open(), aids.charset), bytes, seen, each)

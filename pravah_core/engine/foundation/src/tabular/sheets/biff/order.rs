@@ -36,7 +36,7 @@ pub fn is_sorted<E>(
 }
 
 /// Cells to be sorted.
-pub struct Sorted {
+pub struct SortedCells {
     /// Above the place of each its row and column.
     cells: Vec<u64>,
     values: Spool,
@@ -54,7 +54,7 @@ mod tag {
 /// A tag, a number, and a style or a length.
 const KEPT_BYTES: usize = 13;
 
-impl Sorted {
+impl SortedCells {
     pub fn new(directory: &Path) -> Self {
         Self { cells: Vec::new(), values: Spool::new(directory, HELD_BYTES) }
     }
