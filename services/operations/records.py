@@ -105,8 +105,8 @@ class ReadOptions(Options):
         Files.BY_NAME,
         title="Files",
         description="By name: csv, tsv, tab, psv, ssv, txt, fwf, prn, json, jsonl, ndjson and xml, also compressed "
-        "(gz, zst, bz2, xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm, xlsb, xls and ods, where each sheet "
-        "is a table called book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
+        "(gz, zst, bz2, xz, lz4); parquet, arrow, arrows, feather, avro; xlsx, xlsm, xlsb, xls and ods, where each "
+        "sheet is a table called book.xlsx#Sheet1. All: every file; its format is detected from its first bytes.",
     )
     delimiter: Delimiter = field(
         "auto",
