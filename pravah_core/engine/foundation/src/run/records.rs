@@ -44,7 +44,7 @@ pub use cells::Lost;
 pub use first::lines;
 pub use format::{Format, stem};
 pub use formats::{Formats, formats};
-pub use given::{SchemaOptions, Schemas};
+pub use given::{GivenSchemas, SchemaOptions};
 pub use head::Head;
 pub use later::STAGE;
 pub use nulls::Nulls;

@@ -60,7 +60,7 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, ReadOptions, Schemas, Shared};
+use pravah_foundation::run::records::{FileReading, GivenSchemas, ReadOptions, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
@@ -148,7 +148,7 @@ type Met = (Vec<u8>, Vec<(String, Needs)>);
 /// What all threads share.
 struct Convert {
     options: ConvertOptions,
-    schemas: Schemas,
+    schemas: GivenSchemas,
     /// By dataset; of all files, if there is no schema.
     given: Vec<Given>,
     destination: Destination,

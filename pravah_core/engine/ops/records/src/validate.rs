@@ -52,7 +52,7 @@ use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::{Operation, Options, Stages};
 use pravah_foundation::run::partials::KnownPartials;
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{FileReading, Formats, Nulls, ReadOptions, Schemas, Shared};
+use pravah_foundation::run::records::{FileReading, Formats, GivenSchemas, Nulls, ReadOptions, Shared};
 use pravah_foundation::source::walk::WalkTotals;
 use pravah_foundation::store::baseline::Reused;
 use pravah_foundation::store::columns::TableColumns;
@@ -145,7 +145,7 @@ struct Validate {
     options: ValidateOptions,
     formats: Formats,
     /// By dataset; none: that of each file's first records.
-    schemas: Schemas,
+    schemas: GivenSchemas,
     /// Of each key the dataset that has it.
     owners: Vec<usize>,
     /// By dataset; of all files, if there is no schema.

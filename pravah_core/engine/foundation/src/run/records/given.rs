@@ -27,7 +27,7 @@ pub struct SchemaOptions {
 
 /// The schemas of datasets.
 #[derive(Debug, Default)]
-pub struct Schemas {
+pub struct GivenSchemas {
     /// By dataset; none: no schema is given.
     pub resources: Vec<Resource>,
     /// Their columns.
@@ -92,17 +92,17 @@ impl SchemaOptions {
     ///
     /// # Errors
     /// [`EngineError::InvalidOptions`] naming the option.
-    pub fn schemas(&self, formats: &Formats) -> Result<Schemas> {
+    pub fn schemas(&self, formats: &Formats) -> Result<GivenSchemas> {
         let mut resources = self.schema_text.iter().try_fold(Vec::new(), |_, text| parse("schema_text", text))?;
         resources.iter_mut().try_for_each(|resource| formatted(&mut resource.schema, formats))?;
         let layout =
             |one: &Resource| ColumnLayout::of(one.schema.fields.iter().map(|field| (field.name.as_str(), None)));
         let layouts = resources.iter().map(layout).collect();
-        Ok(Schemas { resources, layouts })
+        Ok(GivenSchemas { resources, layouts })
     }
 }
 
-impl Schemas {
+impl GivenSchemas {
     /// The dataset that a file with these columns is of: the one with the most columns of the same names, best one that is
     /// alike. None without a schema.
     pub fn of(&self, names: &[String]) -> Option<usize> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::options::{ConvertOptions, Schema};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::run::records;
-use pravah_foundation::run::records::{Formats, Head, Nulls, Schemas};
+use pravah_foundation::run::records::{Formats, GivenSchemas, Head, Nulls};
 use pravah_foundation::tabular::contract::Resource;
 use pravah_foundation::tabular::formats::{NumberFormat, ValueFormat};
 use pravah_foundation::tabular::values::ValueType;
@@ -31,7 +31,7 @@ impl Given {
     ///
     /// # Errors
     /// [`EngineError::InvalidOptions`] naming the option.
-    pub fn all(options: &ConvertOptions, schemas: &Schemas) -> Result<Vec<Self>> {
+    pub fn all(options: &ConvertOptions, schemas: &GivenSchemas) -> Result<Vec<Self>> {
         if schemas.resources.len() > 1 && options.columns != Schema::Own {
             return Err(EngineError::invalid(
                 "options.columns must be own with the schemas of several datasets: their files have different columns",
