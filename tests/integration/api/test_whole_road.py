@@ -13,7 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services import bootstrap
-from tests import asking
+from tests import asking, doors
 from tests.integration.api.conftest import FILES, RunJob, completed, ended, mounted
 
 
@@ -66,7 +66,7 @@ def test_two_clients_at_once_each_get_their_own_job(running: bootstrap.Services,
 
     def use(operation: str) -> None:
         try:
-            with TestClient(mounted(running)) as client:
+            with TestClient(mounted(running), headers=doors.bearer(running)) as client:
                 start.wait(10)
                 for _ in range(3):
                     body = asking.body(operation, source)

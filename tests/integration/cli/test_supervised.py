@@ -158,6 +158,8 @@ def test_the_worker_of_a_killed_server_gives_its_job_back_and_ends(
     job, _ = services.jobs.submit(slow_request(slow))
     wait_until(lambda: services.jobs.get(job.id).progress, "it runs")
     worker = worker_of(server)
+    # The pages come first.
+    assert os.getpriority(os.PRIO_PROCESS, worker) > os.getpriority(os.PRIO_PROCESS, server.process.pid)
     os.kill(server.process.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(worker), "the worker ends with its server")
     view = services.jobs.get(job.id)
