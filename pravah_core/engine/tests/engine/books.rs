@@ -63,13 +63,20 @@ fn numbers(values: &[&str]) -> String {
     format!("<row>{}</row>", values.iter().map(cell).collect::<String>())
 }
 
-fn csv(done: &Done, name: &str) -> String {
+/// A table that was converted.
+pub fn csv(done: &Done, name: &str) -> String {
     String::from_utf8(done.read(&format!("converted/{name}"))).unwrap()
 }
 
-fn told(done: &Done) -> Vec<String> {
+/// The issues: path and message.
+pub fn told(done: &Done) -> Vec<String> {
     let issue = |row: &rows::Row| format!("{}: {}", String::from_utf8_lossy(&row.path()), row.text("message"));
     done.issues().iter().map(issue).collect()
+}
+
+/// All sheets of a tree, converted.
+pub fn to_csv(tree: &Tree) -> Done {
+    spec("convert", &tree.path()).option("to", "csv").run()
 }
 
 fn balance(done: &Done) -> [u64; 3] {
@@ -132,7 +139,7 @@ fn tables_are_found_in_their_sheets() {
     let sheets: Vec<_> = sheets.iter().map(|(name, state, cells)| (*name, *state, cells.as_str())).collect();
     tree.file("b.xlsx", book("", &[], &sheets));
     tree.file("e.xlsx", book("", &[], &sheets[3..4]));
-    let done = spec("convert", &tree.path()).option("to", "csv").run();
+    let done = to_csv(&tree);
     assert_eq!(balance(&done), [2 + 2 + 5001 + 2, 2 + 2 + 5001 + 2, 0]);
     assert_eq!(csv(&done, "b.xlsx#shifted.csv").replace("\r\n", "\n"), "id,price\n1,2.5\n2,\n");
     assert_eq!(csv(&done, "b.xlsx#titled.csv").replace("\r\n", "\n"), "id,price\n1,2.5\n2,\n");
@@ -253,7 +260,7 @@ fn sheets_of_open_document_are_tables() {
         "x".repeat(1000)
     );
     tree.file("bomb.ods", zip(&[("content.xml", bomb.as_bytes())]));
-    let done = spec("convert", &tree.path()).option("to", "csv").run();
+    let done = to_csv(&tree);
     let row = "9007199254740993,0.1,2024-02-29,10:30:00,true,\"a  b\nc & d\"\n";
     let wanted = format!("id,part,day,time,flag,note\n{}7,,,,,\n", row.repeat(3));
     assert_eq!(csv(&done, "b.ods#one.csv").replace("\r\n", "\n"), wanted);

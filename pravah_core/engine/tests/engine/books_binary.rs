@@ -1,8 +1,7 @@
 //! Workbooks in binary: read as those of XML, value by value.
 
-use crate::books::zip;
-use crate::common::rows::Row;
-use crate::common::run::{Done, spec};
+use crate::books::{csv, to_csv, told, zip};
+use crate::common::run::spec;
 use crate::common::tree::Tree;
 
 /// A record of MS-XLSB.
@@ -76,19 +75,6 @@ pub fn book(is_1904: bool, texts: &[&str], sheets: &[(&str, u32, Vec<u8>)]) -> V
     ];
     all.extend(parts.iter().map(|(name, cells)| (name.as_str(), cells.as_slice())));
     zip(&all)
-}
-
-fn csv(done: &Done, name: &str) -> String {
-    String::from_utf8(done.read(&format!("converted/{name}"))).unwrap()
-}
-
-fn told(done: &Done) -> Vec<String> {
-    let issue = |row: &Row| format!("{}: {}", String::from_utf8_lossy(&row.path()), row.text("message"));
-    done.issues().iter().map(issue).collect()
-}
-
-fn to_csv(tree: &Tree) -> Done {
-    spec("convert", &tree.path()).option("to", "csv").run()
 }
 
 #[test]

@@ -1,23 +1,9 @@
 //! Workbooks of before 2007: read as those of XML, value by value, whatever their stream claims.
 
-use crate::books::zip;
-use crate::common::rows::Row;
-use crate::common::run::{Done, spec};
+use crate::books::{csv, to_csv, told, zip};
+use crate::common::run::spec;
 use crate::common::tree::Tree;
 use crate::old_book::{book, cell, common, compound, formula, label, long, real, record, stream};
-
-fn csv(done: &Done, name: &str) -> String {
-    String::from_utf8(done.read(&format!("converted/{name}"))).unwrap()
-}
-
-fn told(done: &Done) -> Vec<String> {
-    let issue = |row: &Row| format!("{}: {}", String::from_utf8_lossy(&row.path()), row.text("message"));
-    done.issues().iter().map(issue).collect()
-}
-
-fn to_csv(tree: &Tree) -> Done {
-    spec("convert", &tree.path()).option("to", "csv").run()
-}
 
 const TEXT: [u8; 8] = [0, 0, 0, 0, 0, 0, 0xff, 0xff];
 const EMPTY: [u8; 8] = [3, 0, 0, 0, 0, 0, 0xff, 0xff];

@@ -43,18 +43,20 @@ pub fn blocks(
         control.check()?;
         block.clear();
         let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
-        if let Err(error) = read.as_ref().err().filter(|error| codec::is_rubbish(error)).map_or(Ok(()), Err) {
-            trouble = Some((IssueKind::Malformed, error.to_string()));
-        } else if let Err(error) =
-            read.as_ref().err().filter(|error| error.kind() == ErrorKind::Unsupported).map_or(Ok(()), Err)
-        {
-            trouble = Some((IssueKind::Unsupported, error.to_string()));
-        } else if let Err(error) = &read {
-            trouble = Some((IssueKind::Malformed, format!("is a damaged {} stream: {error}", codec.name())));
-        } else if unpacked.limit() == 0 {
-            let message = format!("unpacks to more than {limit} bytes; only these were read");
-            trouble = Some((IssueKind::TooLarge, message));
-            block.pop();
+        match &read {
+            Err(error) if codec::is_rubbish(error) => trouble = Some((IssueKind::Malformed, error.to_string())),
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                trouble = Some((IssueKind::Unsupported, error.to_string()));
+            }
+            Err(error) => {
+                trouble = Some((IssueKind::Malformed, format!("is a damaged {} stream: {error}", codec.name())));
+            }
+            Ok(_) if unpacked.limit() == 0 => {
+                let message = format!("unpacks to more than {limit} bytes; only these were read");
+                trouble = Some((IssueKind::TooLarge, message));
+                block.pop();
+            }
+            Ok(_) => {}
         }
         let last = read.is_err() || unpacked.limit() == 0 || block.len() < BLOCK_BYTES;
         if !take(&block, last)? || last {

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use foldhash::fast::RandomState;
 
 use super::Duplicates;
+use super::records::FileStore;
 use pravah_foundation::source::mounts::{Apart, FileSystem};
 
 /// As the kernel, which follows no more in one path.
@@ -20,6 +21,13 @@ const MOST_IMAGES: usize = 8;
 type Fast<K, V> = HashMap<K, V, RandomState>;
 /// The device of the directory of a file, and its own: they differ for mounted files, and below an overlay.
 pub(super) type Place = (u64, u64);
+
+/// Where a file is.
+pub(super) fn place(store: &FileStore, file: u32) -> Place {
+    let record = &store.files[file as usize];
+    let device = store.device_of(record);
+    (store.folders[record.folder as usize].identity.map_or(device, |(folder, _)| folder), device)
+}
 
 /// What goes with the source, and what is apart from it.
 pub(super) struct Wipe<'a> {
@@ -150,7 +158,7 @@ impl<'a> Wipe<'a> {
         let store = &self.job.store;
         let mut places: Fast<Place, Vec<u32>> = HashMap::default();
         for name in names {
-            let of_place = places.entry(self.place(name)).or_default();
+            let of_place = places.entry(place(store, name)).or_default();
             let inode = |name: u32| store.files[name as usize].inode;
             if of_place.len() < 2 && of_place.iter().all(|&other| inode(other) != inode(name)) {
                 of_place.push(name);
@@ -159,16 +167,9 @@ impl<'a> Wipe<'a> {
         places.into_values().flatten().collect()
     }
 
-    pub fn place(&self, file: u32) -> Place {
-        let store = &self.job.store;
-        let record = &store.files[file as usize];
-        let device = store.device_of(record);
-        (store.folders[record.folder as usize].identity.map_or(device, |(folder, _)| folder), device)
-    }
-
     /// Whether two files on two file systems can be the same one.
     pub fn apart(&self, candidate: u32, name: u32) -> Apart {
-        let pair = (self.place(candidate), self.place(name));
+        let pair = (place(&self.job.store, candidate), place(&self.job.store, name));
         let has_no_inodes = |file: u32| {
             let store = &self.job.store;
             store.folders[store.files[file as usize].folder as usize].identity.is_none()

@@ -68,13 +68,10 @@ pub struct DuplicateGroup {
     pub reclaimable: u64,
 }
 
-/// Order classes into groups, the one that gives most back first.
+/// Make groups of classes.
 pub fn build(compared: &Compared, classes: Vec<Class>, store: &FileStore, roots: &Roots) -> Vec<DuplicateGroup> {
     use rayon::prelude::*;
-    let mut groups: Vec<DuplicateGroup> =
-        classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect();
-    sort(&mut groups);
-    groups
+    classes.into_par_iter().map(|class| group(compared, &class, store, roots)).collect()
 }
 
 /// Those that give most back come first.

@@ -7,18 +7,20 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::Duplicates;
-use super::apart::{Place, Wipe};
-use super::groups::{DuplicateGroup, Standing};
+use super::apart::{Place, Wipe, place};
+use super::groups::{DuplicateGroup, GroupMember, Standing};
 use pravah_foundation::source::mounts::Apart;
 
 /// Take out of the groups what may be a view of a file that is kept, or of one that could go.
 pub fn mark(job: &Duplicates, groups: &mut [DuplicateGroup]) {
-    let wipe = Wipe::of(job);
-    for group in groups {
-        let Some(first) = group.members.first().map(|member| wipe.place(member.file)) else { continue };
-        if group.members.iter().any(|member| wipe.place(member.file) != first) {
-            mark_group(job, &wipe, group);
-        }
+    let place = |member: &GroupMember| place(&job.store, member.file);
+    let is_spread =
+        |group: &&mut DuplicateGroup| group.members.iter().any(|member| place(member) != place(&group.members[0]));
+    let mut spread = groups.iter_mut().filter(is_spread).peekable();
+    // Most jobs are of one file system, and have nothing to know of others.
+    if spread.peek().is_some() {
+        let wipe = Wipe::of(job);
+        spread.for_each(|group| mark_group(job, &wipe, group));
     }
 }
 
@@ -32,7 +34,7 @@ fn mark_group(job: &Duplicates, wipe: &Wipe<'_>, group: &mut DuplicateGroup) {
         // Names of one inode stand beside each other.
         if inode != Some(store.identity(file)) {
             inode = Some(store.identity(file));
-            let place = wipe.place(member.file);
+            let place = place(store, member.file);
             let is_apart = |(&there, (one, inodes)): (&Place, &(u32, HashSet<u64, RandomState>))| {
                 there == place
                     || match wipe.apart(member.file, *one) {

@@ -12,9 +12,7 @@ impl<T: RecordHandler> Source<T> {
     pub(super) fn is_no_stream(&mut self, start: &[u8]) -> bool {
         let Some(claim) = Claim::of(&self.origin.path).filter(|_| self.origin.codec.is_none()) else { return false };
         let kind = if claim.is_unknown_here() { IssueKind::Unsupported } else { IssueKind::Malformed };
-        self.shared.control.issue("read", &self.origin.path, kind, claim.broken(start));
-        self.ended = true;
-        true
+        self.refuse(kind, claim.broken(start))
     }
 
     /// Text in UTF-32 holds no records that are read.
@@ -23,9 +21,7 @@ impl<T: RecordHandler> Source<T> {
             return false;
         }
         let message = "is text in UTF-32, which is not supported; save it in UTF-8".to_owned();
-        self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
-        self.ended = true;
-        true
+        self.refuse(IssueKind::Unsupported, message)
     }
 
     /// Bytes that are text in no encoding hold no records, whatever they are divided by.
@@ -34,9 +30,7 @@ impl<T: RecordHandler> Source<T> {
             return false;
         }
         let message = "holds binary data, no table; if it is text in another encoding, choose that in the options";
-        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message.to_owned());
-        self.ended = true;
-        true
+        self.refuse(IssueKind::Malformed, message.to_owned())
     }
 
     /// An HTML page that is called a table holds no records, although its lines could be cut at commas.
@@ -50,9 +44,7 @@ impl<T: RecordHandler> Source<T> {
         let is_json = || format == Format::Delimited && is_json(start);
         let Some(what) = other_than(format, start).or_else(|| is_json().then_some("JSON")) else { return false };
         let message = format!("looks like {what}, {advice}");
-        self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
-        self.ended = true;
-        true
+        self.refuse(IssueKind::Malformed, message)
     }
 
     /// A table is not read from its beginning to its end.
@@ -63,17 +55,21 @@ impl<T: RecordHandler> Source<T> {
         }
         self.ended = true;
         if let Some(what) = other_than(format, start) {
-            let message = format!("looks like {what}, not {}", format.name());
-            self.shared.control.issue("read", &self.origin.path, IssueKind::Malformed, message);
-            return true;
+            return self.refuse(IssueKind::Malformed, format!("looks like {what}, not {}", format.name()));
         }
         if self.origin.codec.is_some() {
             let message =
                 format!("is a compressed {} file, which is not supported; decompress it first", format.name());
-            self.shared.control.issue("read", &self.origin.path, IssueKind::Unsupported, message);
-        } else {
-            self.known = Some(KnownFormat::Table(format));
+            return self.refuse(IssueKind::Unsupported, message);
         }
+        self.known = Some(KnownFormat::Table(format));
+        true
+    }
+
+    /// Nothing of it is read, for that reason; true.
+    fn refuse(&mut self, kind: IssueKind, message: String) -> bool {
+        self.shared.control.issue("read", &self.origin.path, kind, message);
+        self.ended = true;
         true
     }
 }
