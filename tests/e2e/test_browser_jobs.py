@@ -260,8 +260,9 @@ def test_foreign_name_of_this_machine_is_refused(dashboard: Dashboard, browser: 
 def test_job_is_found_run_again_and_deleted(fresh: Dashboard, page: Page) -> None:
     start_job(page, fresh, fresh.sample / "docs", "inventory", '{"name":"Docs of the sample"}')
     completed(page)
+    first = page.url
     page.get_by_role("button", name="Re-run", exact=True).click()
-    page.wait_for_url(re.compile(r"/job\?id="))
+    page.wait_for_url(lambda url: "/job?id=" in url and url != first)
     completed(page)
     open_page(page, f"{fresh.url}/jobs")
     rows = page.get_by_role("link", name="Docs of the sample")

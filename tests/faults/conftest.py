@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,8 +70,10 @@ def calm(
 
         def of(operation: str) -> Calm:
             if operation not in known:
-                with bootstrap.open_services(quick(config)) as services:
-                    world = World(services, source, url, services.storage)
+                with (
+                    bootstrap.open_services(quick(config)) as services,
+                    contextlib.closing(World(services, source, url, services.storage)) as world,
+                ):
                     view = world.submit(operation)
                     proxy.plan()
                     services.start_worker()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -82,6 +83,7 @@ class World:
     url: str
     direct: storage.Storage
     submitted: list[UUID] = field(default_factory=list)
+    _connection: psycopg.Connection[dict[str, Any]] | None = None
 
     def submit(self, operation: str) -> JobView:
         """Queue a job."""
@@ -90,9 +92,20 @@ class World:
         return view
 
     def ask(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        """Ask the database, past every proxy."""
-        with psycopg.connect(self.url, row_factory=psycopg.rows.dict_row) as connection:
-            return connection.execute(sql, values).fetchall()
+        """Ask the database, past every proxy, on one connection for as long as the server stays up."""
+        if self._connection is not None:
+            try:
+                return self._connection.execute(sql, values).fetchall()
+            except psycopg.OperationalError:
+                self.close()
+        self._connection = psycopg.connect(self.url, row_factory=psycopg.rows.dict_row, autocommit=True)
+        return self._connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
     def row(self, job_id: UUID) -> dict[str, Any]:
         """Return a job's row."""
@@ -165,5 +178,5 @@ def quick(config: settings.Settings, **more: Any) -> settings.Settings:
 
 def opening(config: settings.Settings, source: Path, url: str, direct: storage.Storage) -> Iterator[World]:
     """Yield a world without a worker."""
-    with bootstrap.open_services(config) as services:
-        yield World(services, source, url, direct)
+    with bootstrap.open_services(config) as services, contextlib.closing(World(services, source, url, direct)) as world:
+        yield world
