@@ -7,11 +7,12 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services import engine, storage
-from services.base import errors, sample, settings, units
+from services.base import errors, private, sample, settings, units
 from services.base.loops import Loop
 from services.base.once import made_once
 from services.db import registry
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 # Results name every file of a source: they are for the user alone.
 _PRIVATE = ("work", "results", "cache")
+_OWN = frozenset(
+    {*_PRIVATE, "manifests", "sample", "postgres", "postgres.lock", "postgres.users", "open.html", "lost+found"}
+)
+"""What is in a directory that is only Pravah's."""
 _LOOK_SECONDS = 0.1
 
 
@@ -236,9 +241,10 @@ def create_services(config: settings.Settings) -> Services:
         DatabaseError, StorageError, OutputError: a part cannot be opened.
     """
     with _writing(config):
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        private.make_directory(config.data_dir)
         for name in _PRIVATE:
-            (config.data_dir / name).mkdir(mode=0o700, exist_ok=True)
+            private.make_directory(config.data_dir / name)
+        _close_to_others(config.data_dir)
     store = storage.open_storage(config)
     database = Database(config)
     source_service = sources.SourceService(config, database)
@@ -252,6 +258,18 @@ def create_services(config: settings.Settings) -> Services:
         artifacts=files,
         sources=source_service,
     )
+
+
+def _close_to_others(data_dir: Path) -> None:
+    """Close the data directory as an earlier version or somebody else has made it.
+
+    Where it holds other things, as a home does, or /tmp, it stays open, and what is Pravah's in it is closed.
+    """
+    if {path.name for path in data_dir.iterdir()} <= _OWN:
+        private.close(data_dir)
+    for name in _OWN - {"postgres", "lost+found"}:
+        if (data_dir / name).exists():
+            private.close(data_dir / name)
 
 
 @contextlib.contextmanager

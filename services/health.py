@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from services import bootstrap, engine, storage
-from services.base import errors, paths, settings, units
+from services.base import errors, paths, private, settings, units
 from services.bootstrap import Health
 from services.db import registry
 from services.db.database import Database
@@ -35,7 +35,7 @@ def _versions() -> str:
 
 def _data_directory(config: settings.Settings) -> str:
     try:
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        private.make_directory(config.data_dir)
         with tempfile.TemporaryFile(dir=config.data_dir):
             pass
     except OSError as error:

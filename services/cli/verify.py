@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.base import errors
+from services.base import errors, private
 from services.cli import output, run, session
 
 if TYPE_CHECKING:
@@ -106,12 +106,13 @@ def _keep_stdin(folder: Path) -> Path:
     content = sys.stdin.buffer.read()
     target = folder / hashlib.sha256(content).hexdigest()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_directory(folder)
         for old in folder.iterdir():
             if old.stat().st_mtime < time.time() - _STORED_SECONDS:
                 old.unlink(missing_ok=True)
         part = folder / f".{target.name}.{os.getpid()}"
-        part.write_bytes(content)
+        with private.open_file(part) as file:
+            file.write(content)
         part.replace(target)
     except OSError as error:
         raise errors.OutputError(f"the manifest from stdin cannot be stored: {error}") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from services.base import errors, settings
+from services.base import errors, private, settings
 from services.models import stored_files
 from services.models.jobs import Artifact
 
@@ -135,7 +135,7 @@ class ShardCache:
 
     def _put(self, copy: Path, write: Callable[[Path], None]) -> None:
         try:
-            copy.parent.mkdir(parents=True, exist_ok=True)
+            private.make_directory(copy.parent)
             handle, temporary = tempfile.mkstemp(dir=copy.parent, prefix=_TEMPORARY)
         except OSError as error:
             raise errors.OutputError(f"cannot write to the cache: {error}") from error

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.base import errors
+from services.base import errors, private
 from services.storage.base import CHUNK_BYTES, Entry, check_key, check_prefix
 
 _TEMPORARY = ".put-"
@@ -28,7 +28,7 @@ class LocalStorage:
         """
         self._root = root
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            private.make_directory(root)
         except OSError as error:
             raise errors.OutputError(f"cannot create {root}: {error}") from error
 
@@ -37,6 +37,7 @@ class LocalStorage:
         target = self._root / check_key(key)
         try:
             _make_directory(target.parent)
+            private.close(path)
             try:
                 # The engine has synced its files; on one file system a rename is all that is left.
                 os.replace(path, target)
@@ -187,7 +188,7 @@ def _make_directory(path: Path) -> None:
     """Make a directory that survives a power failure, as the files in it do."""
     if not path.is_dir():
         _make_directory(path.parent)
-        path.mkdir(exist_ok=True)
+        private.make_directory(path)
         _sync_directory(path.parent)
 
 

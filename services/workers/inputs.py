@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from services import operations
-from services.base import errors, settings
+from services.base import errors, private, settings
 from services.engine import spec
 from services.models import request_paths, stored_files
 from services.models.jobs import JobRequest
@@ -97,9 +97,10 @@ class Inputs:
         finally:
             results.close()
         folder = work / COPIES / str(job_id)
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_directory(folder)
         path = folder / "schema.json"
-        path.write_text(json.dumps(document, ensure_ascii=False, indent=1), encoding="utf-8")
+        with private.open_file(path) as file:
+            file.write(json.dumps(document, ensure_ascii=False, indent=1).encode())
         return path
 
     def _fetch_result(self, job_id: UUID, table: str, work: Path) -> Path:
@@ -111,9 +112,9 @@ class Inputs:
             return local.parent
         # As the engine wrote it: it tells by their folders which tables are of one run.
         folder = work / COPIES / str(job_id) / Path(names[0]).parent
-        folder.mkdir(parents=True, exist_ok=True)
+        private.make_directory(folder)
         for name in names:
-            with (folder / Path(name).name).open("wb") as copy:
+            with private.open_file(folder / Path(name).name) as copy:
                 copy.writelines(self._files.open(job_id, name).chunks)
         return folder
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services import engine, operations
-from services.base import errors, settings
+from services.base import errors, private, settings
 from services.db import job_rows, registry, splits
 from services.db.database import Database, Session
 from services.engine import spec
@@ -116,7 +116,7 @@ class Sharing:
             if workers == 1:
                 return False
         folder = work / "splits"
-        folder.mkdir()
+        private.make_directory(folder)
         document = self._inputs.document(ready, work / "out", claim.origin, spec.Parts(known))
         least = (self._config.split_files, self._config.split_bytes)
         handle = engine.plan(document, folder, *least, workers, ready.keys)
@@ -201,8 +201,8 @@ class Sharing:
         if path is not None:
             return path
         copy = work / COPIES / prefix / name
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with copy.open("wb") as file:
+        private.make_directory(copy.parent)
+        with private.open_file(copy) as file:
             file.writelines(self._storage.open(prefix + name))
         return copy
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from services import engine, operations
-from services.base import disk, errors, settings
+from services.base import disk, errors, private, settings
 from services.db import splits
 from services.db.database import Database, Session
 from services.db.job_rows import Hold
@@ -92,7 +92,7 @@ def _is_read(progress: Progress) -> bool:
 def _make(work: Path) -> None:
     for left in range(_TRIES, -1, -1):
         try:
-            return work.mkdir(parents=True, exist_ok=True)
+            return private.make_directory(work)
         except FileNotFoundError:
             # The job's folder was empty, and another thread removed it at this moment.
             if not left:
@@ -211,7 +211,7 @@ class SplitWorker:
         try:
             _make(work)
             listed = work / "files.list"
-            with listed.open("wb") as file:
+            with private.open_file(listed) as file:
                 file.writelines(self._storage.open(claim.list_key))
         except OSError as error:
             if isinstance(error, errors.PravahError):

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from services import engine
-from services.base import disk, errors, settings
+from services.base import disk, errors, private, settings
 from services.db import job_files, job_rows, outbox, pausing, recovery, registry
 from services.db.database import Database, Session
 from services.engine import spec
@@ -304,7 +304,7 @@ class Worker:
 
     def _make_work(self, work: Path) -> None:
         try:
-            work.mkdir(parents=True, exist_ok=True)
+            private.make_directory(work)
         except OSError as error:
             raise errors.OutputError(f"cannot create the work folder: {error}") from error
         disk.check(self._config)

