@@ -107,6 +107,11 @@ class Services:
 
         return RetentionService(self.database, self.storage, self.settings)
 
+    @property
+    def page_rows_limit(self) -> int:
+        """Most rows in a page of a result."""
+        return self.settings.page_rows_limit
+
     def start_worker(self, only: UUID | None = None, restarts: int = 0) -> Worker:
         """Run jobs in this process, start those that are due, and sweep; a second call gives the same worker.
 

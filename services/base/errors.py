@@ -153,6 +153,16 @@ class DatabaseError(PravahError, ConnectionError):
     remedy = "Start the server of PRAVAH_DATABASE_URL, or unset it to use the embedded PostgreSQL."
 
 
+class ServerUnavailableError(PravahError, ConnectionError):
+    """The server of PRAVAH_URL does not answer, or not as this version of Pravah does."""
+
+    code = "server_unavailable"
+    title = "Server unavailable"
+    http_status = 503
+    exit_status = 5
+    remedy = "Check PRAVAH_URL, and that the server runs there: pravah serve."
+
+
 class CancelledError(PravahError):
     """The job was cancelled."""
 
@@ -191,6 +201,7 @@ _CLASSES: tuple[type[PravahError], ...] = (
     OutputError,
     StorageError,
     DatabaseError,
+    ServerUnavailableError,
     CancelledError,
     InternalError,
 )

@@ -355,4 +355,13 @@ def document() -> str:
         if field.default is None or field.default == ():
             default = "unset"
         lines.append(f"| `PRAVAH_{name.upper()}` | {default} | {field.description} |")
+    lines += [
+        "",
+        "Two variables are for the command line. With them, `pravah run`, `submit` and `jobs` talk to a server.",
+        "",
+        "| variable | meaning |",
+        "|---|---|",
+        "| `PRAVAH_URL` | Address of the server, as the browser uses it: `https://host/` or `https://host/path/`. |",
+        "| `PRAVAH_TOKEN` | A token of `pravah tokens add`. |",
+    ]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,8 @@ from typing import Annotated, Any, TypeAlias
 import typer
 import typer.core
 
+from services.cli import reach
+
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout, and errors as JSON (RFC 9457) on stderr.")
 ]
@@ -23,7 +25,12 @@ Force: TypeAlias = Annotated[bool, typer.Option("--force", "-f", help="Overwrite
 
 
 class Sectioned(typer.core.TyperCommand):
-    """A command whose help has a section for each panel."""
+    """A command whose help has a section for each panel; it is refused where it does not work for a server."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        reach.check(ctx.command_path)
+        return super().invoke(ctx)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then options by panel, in the order of their first ones."""

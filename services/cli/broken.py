@@ -11,7 +11,7 @@ from services.models.jobs import JobView
 from services.models.results import Filter, ResultQuery
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
+    from services.cli.parts import Services
 
 _RULES = 20
 _COUNTS, _OF_DATASETS = "counts", "dataset_rules"

@@ -31,7 +31,7 @@ def clean(
 
     Pinned jobs, and those that unfinished jobs or presets name, stay. Exits 5 when something could not be removed.
     """
-    with session.opened() as services, session.waiting("Checking jobs and files …"):
+    with session.opened_here() as services, session.waiting("Checking jobs and files …"):
         sweep = services.retention.sweep(dry_run=dry_run)
     if json:
         output.data(sweep.model_dump(mode="json"))

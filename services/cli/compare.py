@@ -12,7 +12,7 @@ from services.cli import arguments, output, results, session
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.bootstrap import Services
+    from services.cli.parts import Services
     from services.models.comparisons import ComparedTable, Comparison, KindCount
     from services.models.results import ResultQuery
 
@@ -105,9 +105,7 @@ def _show(
     *,
     as_json: bool,
 ) -> None:
-    wanted = results.limited(
-        query, table, services.settings.page_rows_limit if as_json else _ROWS, limit, whole=as_json
-    )
+    wanted = results.limited(query, table, services.page_rows_limit if as_json else _ROWS, limit, whole=as_json)
     page = services.comparisons.query(found.after.id, found.operation, found.before.id, table.name, wanted)
     if as_json:
         output.data({**found.model_dump(mode="json"), "rows": page.model_dump(mode="json")})

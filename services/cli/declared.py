@@ -20,7 +20,7 @@ from pydantic.fields import FieldInfo
 
 from services import operations
 from services.base import errors, units
-from services.cli import arguments
+from services.cli import arguments, reach
 from services.models import request_paths
 from services.models.jobs import JobRequest, OperationRequest, Source
 
@@ -254,6 +254,9 @@ def absolute(path: str) -> str:
     """
     if not path or path.startswith(request_paths.JOB_REFERENCE):
         return path
+    if reach.url() is not None and not path.startswith("/"):
+        message = f"{path!r} is relative, and the path is one of the server's machine"
+        raise errors.InvalidOptionsError(message, remedy="Use an absolute path.", field="source")
     try:
         return os.path.join(os.getcwd(), path)
     except FileNotFoundError:

@@ -11,7 +11,7 @@ from services.cli.foreground import short
 from services.models.jobs import JobView, Status
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
+    from services.cli.parts import Services
 
 _TOP_ISSUES = 5
 

@@ -14,7 +14,7 @@ from services.base import errors
 from services.cli import output
 
 if TYPE_CHECKING:
-    from services.use_cases.artifacts import ArtifactService
+    from services.cli.parts import Artifacts
 
 STDOUT = "-"
 _ALWAYS_THERE = "outcome.json"
@@ -34,9 +34,7 @@ def check_folder(folder: Path, *, force: bool) -> None:
     _check_free([folder / _ALWAYS_THERE], force=force)
 
 
-def to_folder(
-    artifacts: ArtifactService, job_id: UUID, names: Sequence[str], folder: Path, *, force: bool
-) -> list[Path]:
+def to_folder(artifacts: Artifacts, job_id: UUID, names: Sequence[str], folder: Path, *, force: bool) -> list[Path]:
     """Write artifacts below a folder, by their names.
 
     Raises:

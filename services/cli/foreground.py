@@ -13,9 +13,10 @@ from services.models import findings
 from services.models.jobs import JobRequest, JobView, Status
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
+    from services.cli.parts import Services
 
 _POLL_SECONDS = 0.1
+_LONGEST_POLL_SECONDS = 0.5
 # Longer than a lease: a database that comes back finds the job as it is, or taken up again.
 _AWAY_SECONDS = 60
 
@@ -46,7 +47,7 @@ def wait(services: Services, job_id: UUID, *, quiet: bool) -> JobView:
 
 
 def _watch(services: Services, job_id: UUID, bar: Bar, signals: interrupts.Interrupts | None) -> JobView:
-    seen = time.monotonic()
+    begun = seen = time.monotonic()
     cancelled = False
     while True:
         try:
@@ -55,7 +56,7 @@ def _watch(services: Services, job_id: UUID, bar: Bar, signals: interrupts.Inter
                 cancelled = True
             view = services.jobs.get(job_id)
             seen = time.monotonic()
-        except errors.DatabaseError:
+        except (errors.DatabaseError, errors.ServerUnavailableError):
             if time.monotonic() - seen > _AWAY_SECONDS:
                 raise
             time.sleep(_POLL_SECONDS)
@@ -63,7 +64,8 @@ def _watch(services: Services, job_id: UUID, bar: Bar, signals: interrupts.Inter
         if view.is_final:
             return view
         bar.show(view)
-        time.sleep(_POLL_SECONDS)
+        # A long job is asked less often: each question is a transaction, or a request to a server.
+        time.sleep(min(_POLL_SECONDS + (time.monotonic() - begun) / 50, _LONGEST_POLL_SECONDS))
 
 
 def exit_status(view: JobView, *, strict: bool) -> int:

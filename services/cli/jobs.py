@@ -15,10 +15,9 @@ from services.cli import arguments, output, session
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from services.bootstrap import Services
+    from services.cli.parts import Jobs, Services
     from services.models.findings import Verdict
     from services.models.jobs import JobView, Status
-    from services.use_cases.jobs import JobService
 
 app = typer.Typer(
     help="List, pause, cancel, re-run and delete jobs, and download results.",
@@ -318,7 +317,7 @@ def _found(services: Services, jobs: list[str]) -> list[UUID]:
     return list(dict.fromkeys(services.jobs.find(job) for job in jobs))
 
 
-def _change(jobs: list[str], change: Callable[[JobService, UUID], JobView], *, json: bool, verb: str) -> int:
+def _change(jobs: list[str], change: Callable[[Jobs, UUID], JobView], *, json: bool, verb: str) -> int:
     """Do the same to some jobs, and tell what each is now; `verb` for one that goes on."""
     with session.opened() as services:
         views = [change(services.jobs, job_id) for job_id in _found(services, jobs)]

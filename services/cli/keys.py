@@ -27,7 +27,7 @@ def link(json: arguments.Json = False) -> int:
     """Print a link that logs a browser in. It works once, within an hour."""
     from services.cli import listening
 
-    with session.opened() as services:
+    with session.opened_here() as services:
         found = session.with_link(listening.shown_url(services.settings), services.keys.new_link())
     if json:
         output.data({"link": found})
@@ -43,7 +43,7 @@ def add(
     json: arguments.Json = False,
 ) -> int:
     """Make a token and print it. Pravah does not store it: it cannot be shown again."""
-    with session.opened() as services:
+    with session.opened_here() as services:
         secret, view = services.keys.add_token(name, days)
     if json:
         output.data({**view.model_dump(mode="json"), "token": secret})
@@ -90,7 +90,7 @@ def revoke_session(session_id: _Id, json: arguments.Json = False) -> int:
 def _list(kind: Kind, nothing: str, *, json: bool) -> int:
     from services.base import units
 
-    with session.opened() as services:
+    with session.opened_here() as services:
         views = services.keys.list(kind)
     if json:
         output.data([view.model_dump(mode="json") for view in views])
@@ -114,7 +114,7 @@ def _list(kind: Kind, nothing: str, *, json: bool) -> int:
 def _revoke(kind: Kind, wanted: str, *, json: bool) -> int:
     from services.use_cases import keys
 
-    with session.opened() as services:
+    with session.opened_here() as services:
         found = _find(services, kind, wanted)
         services.keys.revoke(found.id)
     # Servers remember for so long what they have looked up.

@@ -8,7 +8,7 @@ from services.base import units
 from services.cli import output
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
+    from services.cli.parts import Services
     from services.models.jobs import JobRequest
     from services.models.previews import PreviewTable, RecordsPreview
 

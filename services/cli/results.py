@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from uuid import UUID
 
-    from services.bootstrap import Services
+    from services.cli.parts import Services
     from services.models.jobs import IssueView
     from services.models.results import ResultPage, ResultQuery, TableInfo
     from services.results.table_schema import CommonSchema
@@ -200,7 +200,7 @@ def issues(
 
 def _issues(services: Services, job_id: UUID, after: int, limit: int) -> Iterator[IssueView]:
     """Return issues page by page: one answer is limited."""
-    page_rows = services.settings.page_rows_limit
+    page_rows = services.page_rows_limit
     while limit > 0:
         page = services.results.issues(job_id, after, min(limit, page_rows))
         yield from page
@@ -221,7 +221,7 @@ def _table(services: Services, job_id: UUID, name: str | None) -> TableInfo:
 def _page(
     services: Services, job_id: UUID, info: TableInfo, query: ResultQuery, limit: int | None, *, as_json: bool
 ) -> None:
-    rows = services.settings.page_rows_limit if as_json else _ROWS
+    rows = services.page_rows_limit if as_json else _ROWS
     page = services.results.query(job_id, info.name, limited(query, info, rows, limit, whole=as_json))
     if as_json:
         output.data(page.model_dump(mode="json"))

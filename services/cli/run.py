@@ -13,8 +13,8 @@ from services.base import errors
 from services.cli import output, session
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
     from services.cli import declared
+    from services.cli.parts import Services
     from services.models.jobs import JobRequest, JobView
 
 RESULT = "Result and output"

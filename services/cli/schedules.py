@@ -29,7 +29,7 @@ Schedule: TypeAlias = Annotated[
 @app.command("list", cls=arguments.Sectioned)
 def list_schedules(json: arguments.Json = False) -> int:
     """List schedules with their next and last run."""
-    with session.opened() as services:
+    with session.opened_here() as services:
         views = services.schedules.list()
     if json:
         output.data([view.model_dump(mode="json") for view in views])
@@ -94,7 +94,7 @@ def add(  # noqa: PLR0913 - its options
     json: arguments.Json = False,
 ) -> int:
     """Add a schedule that runs the request of a job or a preset."""
-    with session.opened() as services:
+    with session.opened_here() as services:
         asked: dict[str, Any] = {"name": name, "job": _job(services, job, preset), "when": when, "zone": zone}
         told = {"notify_on": _events(on), "webhook_url": webhook, "email": email}
         view = services.schedules.create(_request({**asked, **told, "enabled": not paused}))
@@ -144,7 +144,7 @@ def _request(values: dict[str, Any]) -> Any:
 @app.command(cls=arguments.Sectioned)
 def remove(schedule: Schedule, json: arguments.Json = False) -> int:
     """Delete a schedule. Its jobs stay, also a running one."""
-    with session.opened() as services:
+    with session.opened_here() as services:
         schedule_id = services.schedules.find(schedule)
         services.schedules.delete(schedule_id)
     if json:
@@ -169,7 +169,7 @@ def resume(schedule: Schedule, json: arguments.Json = False) -> int:
 def _enable(schedule: str, *, enabled: bool, json: bool) -> int:
     from services.models.schedules import ScheduleChange
 
-    with session.opened() as services:
+    with session.opened_here() as services:
         change = ScheduleChange(enabled=enabled)
         view = services.schedules.change(services.schedules.find(schedule), change)
     _tell(view, json=json)
@@ -179,7 +179,7 @@ def _enable(schedule: str, *, enabled: bool, json: bool) -> int:
 @app.command(cls=arguments.Sectioned)
 def run(schedule: Schedule, json: arguments.Json = False) -> int:
     """Queue a job of the schedule now and print its ID."""
-    with session.opened() as services:
+    with session.opened_here() as services:
         view = services.schedules.run(services.schedules.find(schedule))
     if json:
         output.data(view.model_dump(mode="json"))

@@ -90,7 +90,7 @@ def _work(*, json: bool) -> int:
     def ask(number: int, frame: FrameType | None) -> None:
         stop.set()
 
-    with session.opened() as services:
+    with session.opened_here() as services:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, ask)
@@ -124,7 +124,7 @@ def _work_as_child(restarts: int, alone: UUID | None, config: Settings) -> int:
     threading.Thread(target=listen, name="pravah-server", daemon=True).start()
     # Jobs take all cores: the pages that show them come first. A thread has the niceness that its starter had then.
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
-    with session.opened() as services:
+    with session.opened_here() as services:
         if alone is not None:
             return 0 if services.run_alone(alone, stop) else errors.JobConflictError.exit_status
         if not stop.is_set():

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from services.cli import output
+from services.cli import output, reach
 
 if TYPE_CHECKING:
     from services import bootstrap
     from services.base import settings
+    from services.cli import parts
 
 
 def load_settings(**overrides: Any) -> settings.Settings:
@@ -29,8 +31,44 @@ def load_settings(**overrides: Any) -> settings.Settings:
 
 
 @contextlib.contextmanager
-def opened(**overrides: Any) -> Iterator[bootstrap.Services]:
-    """Yield the services; they are closed at the end.
+def opened() -> Iterator[parts.Services]:
+    """Yield what commands use: the services of this process, or the server of ``PRAVAH_URL``; closed at the end.
+
+    Raises:
+        InvalidOptionsError, DatabaseError, StorageError, OutputError: a part cannot be opened.
+    """
+    url = reach.url()
+    if url is None:
+        with opened_here() as services:
+            yield services
+        return
+    server = _served(url)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _served(url: str) -> parts.Services:
+    from services import bootstrap
+    from services.base import addresses, errors
+    from services.cli import connection, remote
+
+    token = os.environ.get(reach.TOKEN)
+    if not token:
+        remedy = "Make one with `pravah tokens add NAME` on the machine of the server."
+        raise errors.InvalidOptionsError(f"{reach.URL} is set, and {reach.TOKEN} is not", remedy=remedy, field="token")
+    try:
+        checked = addresses.checked_url(url)
+        token.encode("latin-1")
+    except ValueError as error:
+        raise errors.InvalidOptionsError(f"{reach.URL} or {reach.TOKEN}: {error}", field="url") from None
+    return remote.Services(connection.Connection(checked, token, bootstrap.version()))
+
+
+@contextlib.contextmanager
+def opened_here(**overrides: Any) -> Iterator[bootstrap.Services]:
+    """Yield the services of this process; they are closed at the end.
 
     Raises:
         InvalidOptionsError, DatabaseError, StorageError, OutputError: a part cannot be opened.

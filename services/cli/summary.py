@@ -13,7 +13,7 @@ from services.models import findings
 from services.models.jobs import IssueView, JobView, Status
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
+    from services.cli.parts import Services
 
 _TOP_ISSUES = 5
 

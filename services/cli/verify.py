@@ -17,8 +17,8 @@ from services.base import errors, private
 from services.cli import output, run, session
 
 if TYPE_CHECKING:
-    from services.bootstrap import Services
     from services.cli import declared
+    from services.cli.parts import Services
     from services.models.jobs import JobView
 
 STDIN = "-"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,6 +19,8 @@ from services.base import errors
 from services.models.findings import Verdict
 from services.operations import Text, WalkOptions
 
+LATEST = "latest"
+"""Names the newest job where an id is expected."""
 MOST_OPERATIONS = 20
 """In one job."""
 
@@ -310,6 +313,19 @@ class JobView(Asked):
                 return dict(one)
         state = f"it is {self.status}" if self.outcome is None else f"it has {', '.join(o['operation'] for o in found)}"
         raise errors.ArtifactNotFoundError(f"job {self.id} has no result of {operation}; {state}")
+
+
+def id_digits(text: str) -> str:
+    """Return the digits of a job's id, or of its beginning.
+
+    Raises:
+        InvalidOptionsError: it is neither.
+    """
+    digits = text.strip().lower().replace("-", "")
+    if not re.fullmatch("[0-9a-f]{4,32}", digits):
+        remedy = "Use a job ID, at least its first 4 hexadecimal digits, or latest. `pravah jobs list` shows all jobs."
+        raise errors.InvalidOptionsError(f"{text!r} is not a valid job ID", remedy=remedy, field="id")
+    return digits
 
 
 class JobFilter(Model):

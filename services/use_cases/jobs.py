@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import logging
 import os
-import re
 import shutil
 import threading
 import time
@@ -20,7 +19,7 @@ from services.db.database import ConstraintError, Database, Session
 from services.db.rows import JobRow
 from services.engine import spec
 from services.models import request_paths
-from services.models.jobs import FINAL, IssueView, JobFilter, JobPage, JobRequest, JobView, Status
+from services.models.jobs import FINAL, LATEST, IssueView, JobFilter, JobPage, JobRequest, JobView, Status, id_digits
 from services.models.previews import Preview, RecordsPreview
 from services.storage import Storage
 from services.use_cases import job_files
@@ -194,18 +193,12 @@ class JobService:
             JobNotFoundError: there is none.
             InvalidOptionsError: it is no id, or the beginning of several.
         """
-        if text == "latest":
+        if text == LATEST:
             newest = self.list(limit=1).items
             if not newest:
                 raise errors.JobNotFoundError("there are no jobs yet", remedy="Start one: `pravah run --help`.")
             return newest[0].id
-        digits = text.strip().lower().replace("-", "")
-        if not re.fullmatch("[0-9a-f]{4,32}", digits):
-            message = f"{text!r} is not a valid job ID"
-            remedy = (
-                "Use a job ID, at least its first 4 hexadecimal digits, or latest. `pravah jobs list` shows all jobs."
-            )
-            raise errors.InvalidOptionsError(message, remedy=remedy, field="id")
+        digits = id_digits(text)
         with self._database.transaction() as session:
             found = job_rows.find_ids(session, digits, 6)
         if not found:

@@ -32,6 +32,8 @@ PROMISED = {
     "get /jobs/{job_id}/removal",
     "get /jobs/{job_id}/schema",
     "get /jobs/{job_id}/problems",
+    "get /jobs/{job_id}/broken-rules",
+    "get /jobs/named/{text}",
     "get /jobs/{job_id}/compare/{operation}",
     "get /jobs/{job_id}/artifacts",
     "get /jobs/{job_id}/artifacts/{name}",
@@ -192,9 +194,10 @@ def test_every_documented_code_is_known_and_every_known_one_is_documented() -> N
     table = {row.code for row in errors.ERRORS}
     assert not own.keys() & table
     assert documented <= own.keys() | table
-    # A cancelled job is a state, which GET /jobs/{job_id} shows; no call fails with it. The router's own
+    # A cancelled job is a state, which GET /jobs/{job_id} shows; no call fails with it. That a server is unavailable
+    # is what its clients find. The router's own
     # two refusals belong to no operation.
-    assert (own.keys() | table) - documented == {"cancelled", "not_found", "method_not_allowed"}
+    assert (own.keys() | table) - documented == {"cancelled", "server_unavailable", "not_found", "method_not_allowed"}
     for cls in own.values():
         assert cls.remedy != errors.PravahError.remedy
         assert cls.title != errors.PravahError.title

@@ -171,6 +171,23 @@ class ProblemList(jobs.Model):
     total: int
 
 
+class BrokenRule(jobs.Model):
+    """A rule that records break, in how many records and files, and the first places."""
+
+    rule: str
+    column: str | None
+    errors: int
+    files: int
+    places: list[str]
+
+
+class BrokenRuleList(jobs.Model):
+    """The broken rules of a validation; ``total`` counts also those beyond the limit."""
+
+    items: list[BrokenRule]
+    total: int
+
+
 class ResultList(jobs.Model):
     """What a completed job has: tables to ask for rows, files to download."""
 

@@ -6,7 +6,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.api.http import problems
+from services import bootstrap
+from services.api.http import problems, visits
 from services.base import errors
 
 MAX_BODY_BYTES = 1 << 20
@@ -38,6 +39,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if scope.get(visits.KNOWN):
+                    headers["Pravah-Version"] = bootstrap.version()
             await send(message)
 
         if scope["method"] not in _SAFE_METHODS:

@@ -152,6 +152,17 @@ def list_problems(
     return bodies.ProblemList(items=[bodies.FileProblem(**row) for row in rows], total=total)
 
 
+@router.get("/broken-rules", responses=problems.responses(*_ERRORS))
+def list_broken_rules(
+    job_id: access.JobId,
+    services: access.Services,
+    limit: Annotated[int, Query(ge=1, le=1_000, description="Maximum number of rules.")] = 100,
+) -> bodies.BrokenRuleList:
+    """List the rules that records of a validation break: the most broken first, with the first files."""
+    rows, total = services.results.broken_rules(job_id, limit)
+    return bodies.BrokenRuleList(items=[bodies.BrokenRule(**row) for row in rows], total=total)
+
+
 class PlanQuery(jobs.Model):
     """Which file of each group of duplicates stays, and how the rest is listed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
 from pydantic import Field
 
 from services import operations
@@ -49,6 +49,7 @@ class ListQuery(jobs.JobFilter):
         default=None, max_length=500, description="`next_cursor` of the previous page."
     )
     limit: int = Field(default=50, ge=1, le=200, description="Maximum number of jobs.")
+    details: bool = Field(default=False, description="Return each job with its outcome.")
 
 
 class IssueQuery(jobs.Model):
@@ -108,10 +109,10 @@ def preview_records(
     return services.jobs.preview_records(body.request(), path)
 
 
-@router.get("", responses=problems.responses(errors.InvalidOptionsError))
+@router.get("", response_model=bodies.JobList | jobs.JobPage, responses=problems.responses(errors.InvalidOptionsError))
 def list_jobs(
     query: Annotated[ListQuery, Query()], services: access.Services, request: Request, response: Response
-) -> bodies.JobList:
+) -> Any:
     """List jobs, newest first. Pages do not shift when new jobs start: a cursor marks a point in time."""
     wanted = jobs.JobFilter(status=query.status, operation=query.operation, verdict=query.verdict, text=query.text)
     page = services.jobs.list(wanted, query.cursor, query.limit)
@@ -119,6 +120,8 @@ def list_jobs(
         following = {**query.model_dump(mode="json", exclude_none=True), "cursor": page.next_cursor}
         path = request.scope["path"]
         response.headers["Link"] = f'<{urllib.parse.quote(path)}?{urllib.parse.urlencode(following)}>; rel="next"'
+    if query.details:
+        return page
     return bodies.JobList(items=[bodies.JobSummary.of(view) for view in page.items], next_cursor=page.next_cursor)
 
 
@@ -126,6 +129,21 @@ def list_jobs(
 def get_job(job_id: access.JobId, services: access.Services) -> jobs.JobView:
     """Return a job: status, progress, history and, when completed, its outcome."""
     return services.jobs.get(job_id)
+
+
+@router.get("/named/{text}", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))
+def get_named_job(
+    text: Annotated[
+        str,
+        Path(
+            pattern="^(latest|([0-9A-Fa-f]-?){4,32})$",
+            description="Job ID, at least its first four digits, or `latest`.",
+        ),
+    ],
+    services: access.Services,
+) -> jobs.JobView:
+    """Return the job that the first digits of its ID name, or the newest one."""
+    return services.jobs.get(services.jobs.find(text))
 
 
 @router.get("/{job_id:uuid}/issues", responses=problems.responses(errors.JobNotFoundError, errors.InvalidOptionsError))

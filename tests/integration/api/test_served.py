@@ -119,7 +119,7 @@ def test_docs_send_a_request_from_the_browser(
         page.on("request", lambda request: asked.add(request.url.split("/")[2]))
         page.goto(f"{server.base_url}/api/docs")
         page.locator("details.operation").first.wait_for()
-        assert page.locator("details.operation").count() == 32
+        assert page.locator("details.operation").count() == 34
         submit = page.locator("#submit")
         submit.locator("summary").first.click()
         submit.get_by_label("Example").select_option("checksum")
