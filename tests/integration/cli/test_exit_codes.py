@@ -41,6 +41,7 @@ def _by_settings(tmp_path: Path) -> dict[str, dict[str, str]]:
         "output_failed": {"PRAVAH_DATA_DIR": str(tmp_path / "blocker" / "data")},
         "storage_unavailable": aws | s3 | {"PRAVAH_LEASE_SECONDS": "2", "PRAVAH_HEARTBEAT_SECONDS": "0.5"},
         "database_unavailable": {"PRAVAH_DATABASE_URL": f"postgresql://any:secret@{closed}/none"},
+        "server_unavailable": {"PRAVAH_URL": f"http://{closed}", "PRAVAH_TOKEN": "any"},
     }
 
 
