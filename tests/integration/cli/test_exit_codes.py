@@ -17,6 +17,7 @@ from tests.integration.cli.conftest import Cli, Done
 RUN = ("run", "inventory", "small")
 # What is set up first, and what then fails.
 BY_ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "server_unavailable": ((), ("jobs", "list")),
     "invalid_options": ((), (*RUN, "--largest-count", "0")),
     "source_not_found": ((), ("run", "inventory", "nothing")),
     "source_forbidden": ((), ("run", "inventory", "/etc")),
