@@ -44,6 +44,7 @@ def main() -> None:
     ]
     st.logo(ICON)
     page = st.navigation(pages, position="top")
+    st.set_page_config(page_title="Pravah" if page.title == "Home" else f"{page.title} – Pravah")
     notice.show()
     try:
         notice.warn_if_open(bootstrap.shared_services().settings)

@@ -1,4 +1,4 @@
-"""Home: the operations, the newest jobs, and the health of the installation."""
+"""Home: what is wrong, the newest jobs, the operations, and the health of the installation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pages.components import draft, health, job_list, operation_cards, page_head
 from services import bootstrap, operations
 from services.models.jobs import JobRequest, JobView, OperationRequest, Source
 
-_RECENT = 5
+_RECENT = 8
 _REFRESH_SECONDS = 2.0
 
 
@@ -19,14 +19,18 @@ def show(services: bootstrap.Services) -> None:
     with page_head.show("Pravah"):
         st.page_link("pages/new_job.py", label="New job", icon=":material/add_circle:")
     job_list.act(services)
-    st.markdown("Choose a directory, run an operation on it, and look at the result.")
     jobs = services.jobs.list(limit=_RECENT).items
-    if not jobs:
-        _first(services)
-    st.subheader("Operations", anchor=False)
-    operation_cards.show(_begin)
     if jobs:
+        health.alarms(services)
         _recent(services, jobs)
+        st.subheader("Operations", anchor=False)
+        operation_cards.lines()
+    else:
+        st.markdown("Choose a directory, run an operation on it, and look at the result.")
+        _first(services)
+        st.subheader("Operations", anchor=False)
+        operation_cards.show(_begin)
+        health.alarms(services)
     st.subheader("Health", anchor=False)
     health.brief(services)
     health.space(services)

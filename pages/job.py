@@ -37,8 +37,7 @@ def show(services: bootstrap.Services) -> None:
         _unknown()
         return
     _head(services, job)
-    draw = _ended if job.is_final else _live
-    draw(services, job)
+    (_ended if job.is_final else _live)(services, job)
 
 
 def _unknown() -> None:
@@ -49,8 +48,10 @@ def _unknown() -> None:
 
 def _head(services: bootstrap.Services, job: JobView) -> None:
     name, verdict = job.name or operations.titles(job.names), status.verdict_word(job)
-    st.set_page_config(page_title=f"{verdict}: {name}" if verdict else name)
+    st.set_page_config(page_title=f"{status.sign(job)} {name} – Pravah")
     with page_head.show(text.plain(f"{name}: {verdict}" if verdict else name)):
+        if job.status == Status.COMPLETED:
+            download.whole(job.id)
         for action in job_actions.available(job):
             if st.button(action, icon=job_actions.ICONS[action], key=f"action_{action}"):
                 job_actions.run(services, job, action, after_delete="pages/jobs.py")

@@ -9,7 +9,7 @@ from services import bootstrap, operations
 from services.base import errors, units
 from services.models.jobs import JobFilter, Status
 
-_ROWS = 20
+_ROWS = 50
 _REFRESH_SECONDS = 2.0
 _ANY = "any"
 

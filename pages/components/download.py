@@ -39,6 +39,12 @@ def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]
             st.link_button(label, table_url(job_id, name, form, question), key=f"get_{name}_{form}", width="stretch")
 
 
+def whole(job_id: UUID) -> None:
+    """Offer all files of a job as one."""
+    address = f"api/jobs/{job_id}/artifacts.zip"
+    st.link_button("Download", address, icon=":material/download:", type="primary", help="All files, as one ZIP.")
+
+
 def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Sequence[Artifact]) -> None:
     """Offer manifests, whole tables in each format, and the files as the engine wrote them."""
     beside = [artifact for artifact in artifacts if is_file(artifact)]

@@ -22,13 +22,18 @@ def lines(services: bootstrap.Services) -> list[bootstrap.Health]:
     return _lines(services)
 
 
-def brief(services: bootstrap.Services) -> None:
-    """Show one line: all is well, or what is not."""
-    bad = [line for line in lines(services) if not line.ok]
-    for line in bad:
+def alarms(services: bootstrap.Services) -> None:
+    """Show what is not well, and what helps."""
+    for line in lines(services):
+        if line.ok:
+            continue
         st.error(f"**{text.plain(line.part.capitalize())}:** {text.plain(line.detail)}", icon=":material/error:")
         if line.remedy:
             st.caption(f":material/lightbulb: {text.plain(line.remedy)}")
+
+
+def brief(services: bootstrap.Services) -> None:
+    """Show what is well, in one line."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="health"):
         for line in lines(services):
             if line.ok:

@@ -12,11 +12,14 @@ from services import bootstrap, operations
 from services.base import units
 from services.models.jobs import JobView
 
+# Pixels. What stands below each other is compared.
+_FACTS, _STATE = 420, 270
+
 
 def show(jobs: Iterable[JobView]) -> None:
-    """Show a row for each job: state, what, where, when, how much, and what can be done; `act` does it."""
-    for job in jobs:
-        with st.container(border=True, key=f"job_{job.id}", gap="xxsmall"):
+    """Show a line for each job: what, how much and when, its state, and what can be done; `act` does it."""
+    with st.container(gap=None, key="job_list"):
+        for job in jobs:
             _row(job)
 
 
@@ -26,7 +29,7 @@ def act(services: bootstrap.Services) -> None:
 
 
 def _row(job: JobView) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"job_{job.id}"):
         st.page_link(
             "pages/job.py",
             label=f"**{text.plain(job_actions.title(job), limit=80)}**",
@@ -34,10 +37,10 @@ def _row(job: JobView) -> None:
             query_params={"id": str(job.id)},
             width="stretch",
         )
-        status.show(job)
+        st.html(f'<div class="pravah-line">{" · ".join(_facts(job))}</div>', width=_FACTS)
+        status.show(job, width=_STATE)
         actions = job_actions.available(job)
         picked = st.menu_button("Actions", actions, key=f"menu_{job.id}", type="tertiary", disabled=not actions)
-    st.html(f'<div class="pravah-line">{" · ".join(_facts(job))}</div>')
     if job_actions.is_running(job) and job.progress is not None and job.progress.fraction is not None:
         st.progress(job.progress.fraction)
     if picked:

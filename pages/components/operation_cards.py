@@ -1,4 +1,4 @@
-"""The operations as cards."""
+"""The operations as cards, or as lines."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ def show(action: Callable[[operations.Operation], None], *, selected: Collection
                 st.markdown(f":gray[:small[{text.plain(operation.summary)}]]")
                 st.space("stretch")
                 action(operation)
+
+
+def lines() -> None:
+    """Show a line for each operation, which leads to a new job."""
+    with st.container(gap=None, key="operation_lines"):
+        for operation in operations.OPERATIONS:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"line_{operation.name}"):
+                st.page_link(
+                    "pages/new_job.py",
+                    label=text.plain(operation.title),
+                    icon=icon(operation),
+                    query_params={"operations": operation.name},
+                    width=180,
+                )
+                st.html(f'<div class="pravah-line">{text.html(operation.summary)}</div>', width="stretch")
 
 
 def icon(operation: operations.Operation) -> str:

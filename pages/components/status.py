@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
@@ -47,17 +48,32 @@ VERDICTS = {
 }
 
 
+_SIGNS = {"red": "✗", "orange": "⚠", "green": "✓", "blue": "▶", "gray": "…"}
+
+
 def verdict_word(job: JobView) -> str | None:
     """Return a job's verdict in words that stand beside its name, or nothing."""
     return VERDICTS[job.verdict].label.lower() if job.verdict in VERDICTS else None
 
 
-def show(job: JobView) -> None:
-    """Show a job's state as a badge, and beside it what it says of its source, which is another matter."""
-    _state(job)
+def sign(job: JobView) -> str:
+    """Return a mark for a title of a tab, where there are no colours: the verdict's, else the state's."""
     if job.verdict in VERDICTS:
-        look = VERDICTS[job.verdict]
-        st.badge(look.label, icon=look.icon, color=look.color)  # type: ignore[arg-type]
+        return _SIGNS[VERDICTS[job.verdict].color]
+    return _SIGNS[LOOKS[job.status].color]
+
+
+def show(job: JobView, width: int | Literal["stretch"] = "stretch") -> None:
+    """Show a job's state as a badge, and beside it what it says of its source, which is another matter.
+
+    Args:
+        width: in pixels.
+    """
+    with st.container(horizontal=True, gap="small", width=width):
+        _state(job)
+        if job.verdict in VERDICTS:
+            look = VERDICTS[job.verdict]
+            st.badge(look.label, icon=look.icon, color=look.color)  # type: ignore[arg-type]
 
 
 def _state(job: JobView) -> None:

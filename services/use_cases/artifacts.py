@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from services.base import errors
+from services.base import errors, zips
 from services.db import job_files, job_rows
 from services.db.database import Database
 from services.models import stored_files
@@ -84,6 +84,26 @@ class ArtifactService:
     def read(self, job_id: UUID, name: str) -> Iterator[bytes]:
         """Return an artifact's bytes; errors as `open`."""
         return self.open(job_id, name).chunks
+
+    def zipped(self, job_id: UUID) -> Iterator[bytes]:
+        """Return all of a job's files as one ZIP.
+
+        Raises:
+            JobNotFoundError, ArtifactNotFoundError: there is no job, or it has no files.
+            StorageError: a file could not be read; also while the bytes are taken.
+        """
+        with self._database.transaction() as session:
+            row = job_rows.get_row(session, job_id)
+            files = job_files.artifacts(session, job_id)
+            token, status, ended = row.fencing_token, row.status, row.finished_at
+        if not files or token is None or ended is None:
+            raise errors.ArtifactNotFoundError(f"job {job_id} has no files; it is {status}")
+        prefix = stored_files.storage_prefix(job_id, token)
+        members = (
+            zips.Member(one.name, one.size_bytes, self._storage.open(prefix + one.name, 0, one.size_bytes))
+            for one in files
+        )
+        return zips.stream(members, ended)
 
     def local_path(self, job_id: UUID, name: str) -> Path | None:
         """Return a path of the artifact where the storage has one."""

@@ -36,6 +36,7 @@ PROMISED = {
     "get /jobs/named/{text}",
     "get /jobs/{job_id}/compare/{operation}",
     "get /jobs/{job_id}/artifacts",
+    "get /jobs/{job_id}/artifacts.zip",
     "get /jobs/{job_id}/artifacts/{name}",
     "get /jobs/{job_id}/issues",
     "post /jobs/{job_id}/cancel",

@@ -66,16 +66,16 @@ def test_jobs_says_what_to_do_when_there_are_none(open_page: Open) -> None:
 
 def test_jobs_are_filtered_and_paged(open_page: Open, shared: bootstrap.Services) -> None:
     source = Source.of_path(shared.settings.sample_dir)
-    for number in range(23):
+    for number in range(53):
         name = "odd" if number % 2 else "even"
         shared.jobs.submit(one_job(operation="inventory", source=source, name=f"{name} {number}"))
     app = open_page("jobs")
-    assert _names(app) == [f"{'odd' if n % 2 else 'even'} {n}" for n in range(22, 2, -1)]
+    assert _names(app) == [f"{'odd' if n % 2 else 'even'} {n}" for n in range(52, 2, -1)]
     app = drawn(button(app, "Older").click().run())
     assert _names(app) == ["even 2", "odd 1", "even 0"]
     app = drawn(button(app, "Newest").click().run())
     app = drawn(app.text_input(key="text").set_value("odd").run())
-    assert _names(app) == [f"odd {n}" for n in range(21, 0, -2)]
+    assert _names(app) == [f"odd {n}" for n in range(51, 0, -2)]
     app = drawn(app.text_input(key="text").set_value("nothing like it").run())
     assert "No jobs match these filters." in texts(app)
 

@@ -213,6 +213,19 @@ def list_artifacts(job_id: access.JobId, services: access.Services) -> bodies.Ar
 
 
 @router.get(
+    "/artifacts.zip",
+    response_class=Response,
+    responses={200: {"content": {"application/zip": BINARY}}, **problems.responses(*_ERRORS)},
+)
+def get_all_artifacts(job_id: access.JobId, services: access.Services, request: Request) -> Response:
+    """Download all files of a job as one ZIP. It is made while it is sent: it has no length and no ranges."""
+    chunks = services.artifacts.zipped(job_id)
+    name = "-".join(["pravah", *services.jobs.get(job_id).names])
+    headers = file_headers(bodies.download_name(job_id, name, "zip"), "application/zip")
+    return Response(headers=headers) if head.is_asked(request.scope) else streams.Stream(chunks, headers=headers)
+
+
+@router.get(
     "/artifacts/{name:path}",
     response_class=Response,
     responses={

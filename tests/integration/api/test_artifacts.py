@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import email.message
+import io
 import uuid
+import zipfile
 from pathlib import Path
 
 import hypothesis
@@ -112,6 +114,19 @@ def test_head_gives_the_headers_of_get(reader: TestClient, address: str) -> None
         assert head.status_code == get.status_code
         assert head.content == b""
         assert head.headers == get.headers
+
+
+def test_all_files_come_as_one_zip(reader: TestClient, kept: Kept) -> None:
+    address = f"/api/jobs/{kept.checksum}/artifacts"
+    answer, head = reader.get(f"{address}.zip"), reader.head(f"{address}.zip")
+    assert answer.headers["content-disposition"] == f'attachment; filename="pravah-checksum-{kept.checksum[:8]}.zip"'
+    assert (head.status_code, head.content, head.headers["content-type"]) == (200, b"", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as got:
+        assert got.testzip() is None
+        names = [one["name"] for one in reader.get(address).json()["items"]]
+        assert got.namelist() == names
+        assert [got.read(name) for name in names] == [reader.get(f"{address}/{name}").content for name in names]
+    problem(reader.get(f"/api/jobs/{uuid.uuid4()}/artifacts.zip"), 404, "job_not_found")
 
 
 def test_every_file_of_a_job_has_its_own_tag(client: TestClient, run_job: RunJob) -> None:
