@@ -15,6 +15,7 @@ from streamlit.starlette import App
 
 from pages import shell
 from pages.components import failure
+from pages.packed import Packed
 from services import bootstrap
 from services.api import app as api
 from services.api.http.door import Door
@@ -71,4 +72,4 @@ def _create(lifespan: Callable[[App], contextlib.AbstractAsyncContextManager[Non
         # Not before the application is made: that tells Streamlit where our config.toml is, which the first look at an
         # option reads. The door has compared Origin already; Streamlit does not know which name a proxy has.
         config.set_option("server.corsAllowedOrigins", [f"{public.scheme}://{public.netloc}"])
-    return Door(made, services.settings, lambda: services, observe=of_api.state.metrics.observe)
+    return Door(Packed(made), services.settings, lambda: services, observe=of_api.state.metrics.observe)

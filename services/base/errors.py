@@ -114,6 +114,16 @@ class LimitExceededError(PravahError):
     remedy = "Reduce the job, or raise the limit in the settings."
 
 
+class QueueFullError(PravahError):
+    """So many jobs wait that no other one is taken."""
+
+    code = "queue_full"
+    title = "Queue full"
+    http_status = 503
+    exit_status = 4
+    remedy = "Wait until jobs have started, or cancel some. PRAVAH_QUEUED_JOBS_LIMIT is the limit."
+
+
 class OutputError(PravahError, OSError):
     """The result could not be written."""
 
@@ -198,6 +208,7 @@ _CLASSES: tuple[type[PravahError], ...] = (
     ArtifactNotFoundError,
     JobConflictError,
     LimitExceededError,
+    QueueFullError,
     OutputError,
     StorageError,
     DatabaseError,

@@ -84,6 +84,21 @@ class Settings(pydantic_settings.BaseSettings):
     session_idle_hours: float = Field(
         default=24, gt=0, le=87_600, description="Hours without use after which a browser has to log in again."
     )
+    request_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=3600,
+        description="Seconds in which a request must arrive completely; after that its connection is closed.",
+    )
+    requests_per_second: float | None = Field(
+        default=200,
+        gt=0,
+        description="Maximum number of requests per second of a session or a token, and of an address without one; "
+        "ten times as many at once.",
+    )
+    queued_jobs_limit: int = Field(
+        default=10_000, ge=1, description="Maximum number of jobs in the queue; more are refused."
+    )
     concurrency_limit: int = Field(
         default=2,
         ge=1,

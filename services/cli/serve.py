@@ -150,6 +150,8 @@ def _keep_up(is_alive: Callable[[], bool], stop: threading.Event) -> None:
 def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
     import uvicorn
 
+    from services.cli import wire
+
     addresses.check_reach(config.host, config.public_url, is_insecure=config.insecure)
     listener = listening.bind(config)
     url = listening.shown_url(config, listener)
@@ -169,6 +171,7 @@ def _listen(part: Part, config: Settings, *, browser: bool, json: bool) -> int:
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=_CLOSE_SECONDS,
+        http=wire.protocol(config.request_seconds),
     )
     with session.waiting("Starting …"):
         server_config.load()

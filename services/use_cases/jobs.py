@@ -13,7 +13,7 @@ from uuid import UUID
 
 from services import engine
 from services.base import errors, paths, settings
-from services.db import baselines, job_rows, job_views, pausing, recovery, removals, sums
+from services.db import baselines, job_rows, job_views, pausing, recovery, removals, sums, waiting
 from services.db import job_files as file_rows
 from services.db.database import ConstraintError, Database, Session
 from services.db.rows import JobRow
@@ -54,6 +54,7 @@ class JobService:
         Raises:
             InvalidOptionsError, SourceNotFoundError, SourceForbiddenError: nothing was queued.
             JobConflictError: the key was used for another request.
+            QueueFullError: too many jobs wait.
         """
         earlier = self._known(request)
         if earlier is not None:
@@ -62,6 +63,9 @@ class JobService:
         try:
             with self._database.transaction() as session:
                 self._hold(session, request, rerun_of)
+                if waiting.are_at_least(session, self._config.queued_jobs_limit):
+                    limit = f"{self._config.queued_jobs_limit:,}"
+                    raise errors.QueueFullError(f"{limit} jobs are in the queue already; the limit is {limit}")
                 row = job_rows.insert_job(session, uuid.uuid4(), request, rerun_of)
                 position = job_rows.queue_positions(session, [row.id]).get(row.id)
                 view = job_views.to_view(row, position)

@@ -64,7 +64,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 
 def test_every_path_of_dashboard_and_api_needs_a_key(dashboard: Door) -> None:
-    found = set(paths(dashboard.app._build_starlette_app().routes))  # type: ignore[attr-defined]
+    found = set(paths(dashboard.app.app._build_starlette_app().routes))  # type: ignore[attr-defined]
     assert {("WS", "/_stcore/stream"), ("GET", "/"), ("GET", "/job"), ("GET", "/api/metrics")} <= found
     assert {("POST", "/api/jobs"), ("GET", "/api/openapi.json"), ("GET", "/api/docs")} <= found
     assert len(found) > 80

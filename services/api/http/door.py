@@ -7,6 +7,7 @@ behind the door asks again: what is served without it is open to everybody. See 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -18,7 +19,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import bootstrap
-from services.api.http import door_pages, problems
+from services.api.http import door_pages, limits, problems
 from services.api.http.visits import KNOWN, LIVE, Visit
 from services.base import addresses, errors, settings
 from services.models import keys
@@ -73,6 +74,7 @@ class Door:
         self._cookie_seconds = round(config.session_days * 86_400)
         self._services = services
         self._observe = observe
+        self._rates = limits.Rates(config.requests_per_second)
         self._keys: KeyService | None = None
         self._looking = anyio.CapacityLimiter(_LOOKING)
 
@@ -92,6 +94,8 @@ class Door:
         if answer is not None and self._observe is not None:
             self._observe(visit.method, None, answer.status_code, time.perf_counter() - started)
         if answer is None:
+            if not visit.is_socket and not visit.is_for_api:
+                receive = limits.bounded(receive)  # the API says so (`guard`)
             if visit.is_socket and visit.key is not None:
                 receive, send = self._watched(visit.secret, visit.key.kind, receive, send)
             await self.app(visit.scope, receive, send)
@@ -107,9 +111,14 @@ class Door:
             return _refusal(foreign, visit)
         if visit.is_open and visit.path == LIVE:
             return None
+        if not visit.is_socket and limits.announces_too_much(visit.scope):
+            return _refusal(limits.too_large(), visit)
         if not self._is_insecure:
             with contextlib.suppress(*([errors.DatabaseError] if visit.is_open else [])):
                 await self._identify(visit)
+        if (seconds := self._rates.wait_seconds(f"{visit.address}" if visit.key is None else visit.key.id)) > 0:
+            return _refusal(_too_often(seconds), visit)
+        if not self._is_insecure:
             answer = await self._of_door(visit)
             if answer is not None:
                 return answer
@@ -218,6 +227,11 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sent
+
+
+def _too_often(seconds: float) -> problems.TooManyRequestsError:
+    message = "there are too many requests of this session, token or address"
+    return problems.TooManyRequestsError(message, headers={"Retry-After": str(math.ceil(seconds))})
 
 
 def _refusal(error: errors.PravahError, visit: Visit) -> Response:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import bootstrap
-from services.api.http import problems, visits
-from services.base import errors
+from services.api.http import limits, problems, visits
 
-MAX_BODY_BYTES = 1 << 20
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,10 +47,7 @@ class Guard:
             except ClientDisconnect:
                 return
             if body is None:
-                limit = f"the request body is larger than {MAX_BODY_BYTES:,} bytes"
-                remedy = "Send a smaller body. Files are read from their directory, not uploaded."
-                refused = errors.LimitExceededError(limit, remedy=remedy)
-                await problems.response_of(refused, scope)(scope, receive, with_headers)
+                await problems.response_of(limits.too_large(), scope)(scope, receive, with_headers)
                 return
             receive = _replay(body, receive)
         await self._app(scope, receive, with_headers)
@@ -60,8 +55,7 @@ class Guard:
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
     """Return the body, or ``None`` when it is too large; what the client announces is enough to refuse it."""
-    announced = Headers(scope=scope).get("content-length", "0")
-    if announced.isdecimal() and (len(announced) > 18 or int(announced) > MAX_BODY_BYTES):
+    if limits.announces_too_much(scope):
         return None
     body = bytearray()
     more = True
@@ -70,7 +64,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > limits.MAX_BODY_BYTES:
             return None
         more = message.get("more_body", False)
     return bytes(body)

@@ -97,6 +97,16 @@ class ForeignRequestError(
     """Another web site's page sent this through the user's browser, or it has a name that is not the server's."""
 
 
+class TooManyRequestsError(
+    HttpError,
+    code="too_many_requests",
+    status=429,
+    title="Too many requests",
+    remedy="Wait as long as the header Retry-After says. PRAVAH_REQUESTS_PER_SECOND is the limit.",
+):
+    """A visitor asks more often than the settings allow."""
+
+
 class PreconditionFailedError(
     HttpError,
     code="precondition_failed",
@@ -280,6 +290,7 @@ def responses(*classes: type[errors.PravahError]) -> dict[int | str, dict[str, A
         *classes,
         NotAuthenticatedError,
         ForeignRequestError,
+        TooManyRequestsError,
         errors.InternalError,
         errors.DatabaseError,
     ]

@@ -16,6 +16,7 @@ from services.models import findings, jobs, previews
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 _SOURCE_ERRORS = (errors.InvalidOptionsError, errors.SourceNotFoundError, errors.SourceForbiddenError)
+_SUBMIT_ERRORS = (*_SOURCE_ERRORS, errors.JobConflictError, errors.QueueFullError)
 _BODY_ERRORS = (problems.MalformedRequestError, errors.LimitExceededError)
 _LOCATION = {"Location": {"description": "Path of the job.", "schema": {"type": "string"}}}
 _CREATED: dict[int | str, dict[str, Any]] = {201: {"description": "A new job", "headers": _LOCATION}}
@@ -66,7 +67,7 @@ def _at(request: Request, view: jobs.JobView) -> str:
 @router.post(
     "",
     status_code=201,
-    responses={**_CREATED, **_KNOWN, **problems.responses(*_SOURCE_ERRORS, *_BODY_ERRORS, errors.JobConflictError)},
+    responses={**_CREATED, **_KNOWN, **problems.responses(*_SUBMIT_ERRORS, *_BODY_ERRORS)},
 )
 def submit(
     body: _JobBody,
@@ -182,7 +183,7 @@ def resume(job_id: access.JobId, services: access.Services) -> jobs.JobView:
     status_code=201,
     responses={
         **_CREATED,
-        **problems.responses(errors.JobNotFoundError, *_SOURCE_ERRORS, errors.JobConflictError),
+        **problems.responses(errors.JobNotFoundError, *_SUBMIT_ERRORS),
     },
 )
 def rerun(

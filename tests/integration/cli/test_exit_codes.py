@@ -18,6 +18,7 @@ RUN = ("run", "inventory", "small")
 # What is set up first, and what then fails.
 BY_ARGUMENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "server_unavailable": ((), ("jobs", "list")),
+    "queue_full": (("submit", "inventory", "small"), RUN),
     "invalid_options": ((), (*RUN, "--largest-count", "0")),
     "source_not_found": ((), ("run", "inventory", "nothing")),
     "source_forbidden": ((), ("run", "inventory", "/etc")),
@@ -39,6 +40,7 @@ def _by_settings(tmp_path: Path) -> dict[str, dict[str, str]]:
     }
     return {
         "limit_exceeded": {"PRAVAH_MIN_FREE_DISK_BYTES": str(2**60)},
+        "queue_full": {"PRAVAH_QUEUED_JOBS_LIMIT": "1"},
         "output_failed": {"PRAVAH_DATA_DIR": str(tmp_path / "blocker" / "data")},
         "storage_unavailable": aws | s3 | {"PRAVAH_LEASE_SECONDS": "2", "PRAVAH_HEARTBEAT_SECONDS": "0.5"},
         "database_unavailable": {"PRAVAH_DATABASE_URL": f"postgresql://any:secret@{closed}/none"},
