@@ -1,4 +1,4 @@
-"""Settings: health, retention, settings and versions."""
+"""Settings: health, retention, logins, settings and versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.base import text
-from pages.components import health, page_head, retention
+from pages.components import health, logins, page_head, retention
 from services import bootstrap
 from services.base import settings as settings_module
 from services.base import units
@@ -29,6 +29,9 @@ def show(services: bootstrap.Services) -> None:
     health.space(services)
     st.subheader("Retention", anchor=False)
     retention.show(services)
+    if not services.settings.insecure:
+        st.subheader("Logins", anchor=False)
+        logins.show(services)
     st.subheader("Settings", anchor=False)
     st.caption("Each setting is an environment variable. Pravah reads it at start. Secrets are masked.")
     _effective(services)

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from services import bootstrap, operations
 from services.base import errors
 from services.models.jobs import JobView, Source, Status
+from services.models.keys import Kind
 from tests.asking import one_job
 from tests.conftest import TreeBuilder, wait_until
 from tests.pages.conftest import APP, Open, button, drawn, texts
@@ -248,6 +249,18 @@ def test_code_is_drawn_when_its_expander_is_opened(open_page: Open, tree: TreeBu
     assert names == "a.txt"
     assert command.startswith("pravah run checksum /")
     assert call.startswith("curl ")
+
+
+def test_sessions_and_tokens_are_listed_and_revoked(open_page: Open, shared: bootstrap.Services) -> None:
+    shared.keys.open_session(shared.keys.new_link(), "A browser", "127.0.0.1")
+    token = shared.keys.add_token("backup", 30)[1]
+    app = open_page("settings")
+    shown = " ".join(one.body for one in app.get("html"))
+    assert "A browser" in shown
+    assert "backup" in shown
+    app.button(key=f"revoke_{token.id}").click().run()
+    assert shared.keys.list(Kind.TOKEN) == []
+    assert len(shared.keys.list(Kind.SESSION)) == 1
 
 
 def test_every_page_says_when_there_is_no_login(open_page: Open, shared: bootstrap.Services) -> None:
