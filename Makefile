@@ -26,7 +26,7 @@ RUST_SOURCES := $(shell find pravah_core -name '*.rs' -o -name 'Cargo.toml') Car
 # Twice the cores of a small machine: a test waits half of its time, for a browser or for another process.
 WORKERS ?= 4
 # program:package of Debian. Tests start no other program (tests/programs.py).
-TEST_PROGRAMS := chromium-headless-shell:chromium-headless-shell b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip bsdtar:libarchive-tools jdupes:jdupes nginx:nginx-light systemd-analyze:systemd unshare:util-linux
+TEST_PROGRAMS := chromium-headless-shell:chromium-headless-shell b3sum:b3sum xz:xz-utils bzip2:bzip2 zstd:zstd lz4:lz4 unzip:unzip bsdtar:libarchive-tools jdupes:jdupes nginx:nginx-light caddy:caddy systemd-analyze:systemd unshare:util-linux
 
 .PHONY: wheel lock rust-build rust-examples soak help run test install lint types fmt rust-test python-test bench docs screenshots clean system-test
 

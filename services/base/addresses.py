@@ -123,7 +123,8 @@ class Names:
         if name is None:
             return False
         if name == own_name and (port or default) == (own_port or default):
-            return True
+            # Who can change what is sent without TLS makes pages of our name there.
+            return not self.is_public(authority) or scheme.lower() == self._scheme
         return scheme.lower() == self._scheme and self.is_public(rest)
 
     def port(self, authority: str, seen: str) -> int:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -88,10 +91,74 @@ def test_nginx_passes_dashboard_and_api_on(
         page.goto("about:blank")
 
 
-def _status(url: str, body: bytes | None = None, **headers: str) -> int:
+@contextlib.contextmanager
+def _caddy(server: str, port: int, path: str, directory: Path) -> Iterator[ssl.SSLContext]:
+    """Run Caddy with the example in front of a server, with a certificate of its own; yield what trusts that."""
+    directory.mkdir()
+    site = (DEPLOY / "Caddyfile").read_text().replace("127.0.0.1:8501", server.removeprefix("http://"))
+    site = site.replace("pravah.example.org {", f"https://localhost:{port} {{\n\ttls internal")
+    site = site.replace("reverse_proxy ", f"reverse_proxy {path}* ")
+    options = f"admin off\nauto_https disable_redirects\nskip_install_trust\nstorage file_system {directory}\n"
+    (directory / "Caddyfile").write_text(f"{{\n{options}}}\n{site}")
+    with (directory / "log").open("wb") as log:
+        command = ["caddy", "run", "--adapter", "caddyfile", "--config", str(directory / "Caddyfile")]
+        environment = {"HOME": str(directory), "PATH": os.environ["PATH"]}
+        running = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    authority = directory / "pki" / "authorities" / "local" / "root.crt"
+
+    def is_up() -> bool:
+        # It makes its certificates while it starts.
+        with contextlib.suppress(OSError):
+            trusting.load_verify_locations(authority)
+            return _status(f"https://localhost:{port}{path}api/health/live", tls=trusting) == 200
+        return False
+
+    trusting = ssl.create_default_context()
+    try:
+        wait_until(lambda: running.poll() is not None or is_up(), "Caddy answers")
+        assert running.poll() is None, (directory / "log").read_text()
+        yield trusting
+    finally:
+        running.terminate()
+        running.wait(timeout=10)
+
+
+@pytest.mark.parametrize("path", ["/", "/pravah/"])
+def test_caddy_adds_tls(path: str, make_database: Callable[[], str], tmp_path: Path) -> None:
+    port = free_port()
+    host = f"https://localhost:{port}"
+    with (
+        serving(tmp_path, make_database(), "services.api.asgi:create", PRAVAH_PUBLIC_URL=f"{host}{path}") as server,
+        _caddy(server.url, port, path, tmp_path / "caddy") as tls,
+    ):
+        link = server.pravah.run("link").stdout.decode().strip()
+        assert link.startswith(f"{host}{path}?link=")
+        keeper = CookieJar()
+        browser = urllib.request.build_opener(
+            urllib.request.HTTPSHandler(context=tls), urllib.request.HTTPCookieProcessor(keeper)
+        )
+        with browser.open(link, timeout=20) as answer:
+            assert answer.url == f"{host}{path}api/docs"
+        (cookie,) = keeper
+        assert (cookie.secure, cookie.path, cookie.name) == (True, path, f"pravah_session_{port}")
+        with browser.open(f"{host}{path}api/jobs", timeout=20) as answer:
+            assert answer.status == 200
+        token = {"Authorization": doors.headers(server.url)["Authorization"]}
+        api = f"{host}{path}api/jobs"
+        assert _status(api, tls=tls) == 401
+        assert _status(api, b"{}", tls=tls, **token, Origin=host) == 422
+        assert _status(api, b"{}", tls=tls, **token, Origin=f"http://localhost:{port}") == 403
+        remote = {"PRAVAH_URL": f"{host}{path}", "PRAVAH_TOKEN": token["Authorization"].partition(" ")[2]}
+        trusted = {**remote, "SSL_CERT_FILE": str(tmp_path / "caddy" / "pki" / "authorities" / "local" / "root.crt")}
+        assert server.pravah.json("jobs", "list", env=trusted)["items"] == []
+        refused = server.pravah.run("jobs", "list", env=remote)
+        assert (refused.returncode, b"certificate" in refused.stderr) == (5, True)
+
+
+def _status(url: str, body: bytes | None = None, tls: ssl.SSLContext | None = None, **headers: str) -> int:
     request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=20, context=tls) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         error.close()

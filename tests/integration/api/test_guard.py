@@ -59,6 +59,24 @@ def test_the_configured_host_is_admitted_and_a_wildcard_admits_addresses_but_no_
         assert not admits(wildcard, "rebound.evil.example")
 
 
+@pytest.mark.parametrize(
+    ("origin", "authority", "is_own"),
+    [
+        ("https://pravah.lan", "pravah.lan", True),
+        ("https://pravah.lan:443", "pravah.lan", True),
+        # Pages that somebody on the way can make, with our name.
+        ("http://pravah.lan", "pravah.lan", False),
+        ("http://pravah.lan:443", "pravah.lan:443", False),
+        ("https://pravah.lan:8443", "pravah.lan", False),
+        # A tunnel to the server itself.
+        ("http://127.0.0.1:8501", "127.0.0.1:8501", True),
+        ("https://pravah.lan", "127.0.0.1:8501", True),
+    ],
+)
+def test_behind_tls_a_page_without_it_is_another_origin(origin: str, authority: str, *, is_own: bool) -> None:
+    assert addresses.Names("127.0.0.1", "https://pravah.lan").is_own_origin(origin, authority) == is_own
+
+
 CHANGES = [
     ("POST", "/jobs"),
     ("POST", "/jobs/preview"),
