@@ -119,7 +119,8 @@ def test_docs_send_a_request_from_the_browser(
         page.on("request", lambda request: asked.add(request.url.split("/")[2]))
         page.goto(f"{server.base_url}/api/docs")
         page.locator("details.operation").first.wait_for()
-        assert page.locator("details.operation").count() == 34
+        paths = server.get("/api/openapi.json").json()["paths"].values()
+        assert page.locator("details.operation").count() == sum(len(path) for path in paths) > 30
         submit = page.locator("#submit")
         submit.locator("summary").first.click()
         submit.get_by_label("Example").select_option("checksum")
