@@ -23,7 +23,7 @@ from services.results.sql import Schema, Statement
 from services.use_cases.jobs import JobService
 from services.use_cases.results import ResultService
 
-_FORM = 1
+_FORM = 2
 """Of the stored files: another one when the tables of a plan become others."""
 _OFFERED = 30
 _RATES = frozenset({"bytes/s", "seconds"})

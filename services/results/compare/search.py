@@ -13,6 +13,11 @@ _COUNT_KINDS = {
     "fewer": "fewer matches",
     "changed": "same number of matches in a different number of lines",
 }
+_PATTERN_KINDS = {
+    "new": "pattern only in the later search",
+    "gone": "pattern only in the earlier search",
+    **_COUNT_KINDS,
+}
 _PATTERN = Column(name="pattern", dtype="text", meaning="Name of the pattern")
 _MATCH_COLUMNS = (
     kind_column(_MATCH_KINDS),
@@ -48,7 +53,7 @@ def _numbered(side: Side) -> str:
         FROM {side.tables[_RESULT].source}"""
 
 
-def _counts(pair: Pair, table: str, key: str, shown: str) -> str:
+def _counts(pair: Pair, table: str, key: str, shown: str, alone: str = "") -> str:
     before, after = (f"SELECT *, {key} AS key FROM {side.tables[table].source}" for side in (pair.before, pair.after))
     sums = ", ".join(
         f"coalesce(b.{name}, 0) AS before_{name}, coalesce(a.{name}, 0) AS after_{name}, "
@@ -57,7 +62,8 @@ def _counts(pair: Pair, table: str, key: str, shown: str) -> str:
     )
     return f"""
         WITH met AS (
-            SELECT {shown}, {sums}, CASE WHEN change_matches > 0 THEN 'more' WHEN change_matches < 0 THEN 'fewer'
+            SELECT {shown}, {sums}, CASE {alone}
+                WHEN change_matches > 0 THEN 'more' WHEN change_matches < 0 THEN 'fewer'
                 WHEN change_lines <> 0 THEN 'changed' END AS kind
             FROM ({before}) b FULL JOIN ({after}) a ON a.key = b.key
         )
@@ -71,7 +77,9 @@ def _files(pair: Pair, make: Make) -> str:
 
 def _patterns(pair: Pair, make: Make) -> str:
     shown = 'coalesce(a.pattern, b.pattern) AS pattern, coalesce(a."expression", b."expression") AS "expression"'
-    return _counts(pair, _PATTERNS, "pattern", shown)
+    # What one search did not look for did not become fewer.
+    alone = "WHEN b.key IS NULL THEN 'new' WHEN a.key IS NULL THEN 'gone'"
+    return _counts(pair, _PATTERNS, "pattern", shown, alone)
 
 
 def _counted_only(pair: Pair) -> bool:
@@ -104,12 +112,12 @@ PLAN = Plan(
             table=Table(
                 name="patterns",
                 title="Counts by pattern",
-                columns=(kind_column(_COUNT_KINDS), _PATTERN, _EXPRESSION, *_COUNTS),
+                columns=(kind_column(_PATTERN_KINDS), _PATTERN, _EXPRESSION, *_COUNTS),
             ),
             of=_PATTERNS,
-            kinds=_COUNT_KINDS,
+            kinds=_PATTERN_KINDS,
             select=_patterns,
-            has_after="true",
+            has_after="kind <> 'gone'",
         ),
         Compared(
             table=Table(

@@ -234,6 +234,15 @@ def test_searches_that_only_count_are_compared_by_their_counts(services: bootstr
     assert any("options are different: count_only" in note for note in notes)
 
 
+def test_a_pattern_of_one_search_only_is_new_or_gone(services: bootstrap.Services, tree: TreeBuilder) -> None:
+    root = tree({"x": b"foo\nbar\n"})
+    before = run(services, root, "search", patterns=["foo", "bar", "none"])
+    after = run(services, root, "search", patterns=["FOO", "bar", "nothing"], case="insensitive")
+    found = {row["pattern"]: (row["kind"], row["change_matches"]) for row in rows(services, before, after, "patterns")}
+    assert found == {"foo": ("gone", -1), "FOO": ("new", 1), "none": ("gone", 0), "nothing": ("new", 0)}
+    assert same(services, before, after)["patterns"] == (4, 1)
+
+
 def test_a_partial_search_is_said(services: bootstrap.Services, tree: TreeBuilder) -> None:
     root = tree({"a": b"foo\nfoo\n"})
     job = run(services, root, "search", patterns=["foo"], max_matches=1)
