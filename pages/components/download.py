@@ -17,13 +17,20 @@ from services.models.jobs import Artifact
 
 _MANIFEST = "manifest."
 _LISTED = 100
-FORMATS = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSON Lines"}
+SPREADSHEET = "spreadsheet"
+FORMATS = {"csv": "CSV", SPREADSHEET: "CSV for a spreadsheet", "parquet": "Parquet", "jsonl": "JSON Lines"}
+HELP = {SPREADSHEET: "Texts that begin with = + - @ get an apostrophe, so that none is run as a formula."}
 
 
 def table_url(job_id: UUID, table: str, form: str, question: Iterable[tuple[str, str]] = ()) -> str:
     """Return the address of a table as a file; relative, so that it holds behind a proxy's prefix too."""
-    query = urllib.parse.urlencode([("table", table), ("format", form), *question])
+    query = urllib.parse.urlencode([("table", table), *asked(form), *question])
     return f"api/jobs/{job_id}/results?{query}"
+
+
+def asked(form: str) -> list[tuple[str, str]]:
+    """Return what a request for one of `FORMATS` asks."""
+    return [("format", "csv"), ("spreadsheet", "true")] if form == SPREADSHEET else [("format", form)]
 
 
 def artifact_url(job_id: UUID, name: str) -> str:
@@ -36,7 +43,8 @@ def table(job_id: UUID, name: str, rows: int, question: Sequence[tuple[str, str]
     with st.popover("Download", icon=":material/download:", key=f"download_{name}"):
         st.caption(f"{text.count(rows, 'row', 'rows')}{', filtered and sorted as shown' if question else ''}")
         for form, label in FORMATS.items():
-            st.link_button(label, table_url(job_id, name, form, question), key=f"get_{name}_{form}", width="stretch")
+            address = table_url(job_id, name, form, question)
+            st.link_button(label, address, key=f"get_{name}_{form}", width="stretch", help=HELP.get(form))
 
 
 def whole(job_id: UUID) -> None:
@@ -58,7 +66,8 @@ def everything(job_id: UUID, tables: Sequence[results.TableInfo], artifacts: Seq
                 f"**{text.plain(one.title)}**  \n:gray[:small[{text.count(one.rows, 'row', 'rows')}]]", width=220
             )
             for form, label in FORMATS.items():
-                st.link_button(label, table_url(job_id, one.name, form), key=f"whole_{one.name}_{form}")
+                address = table_url(job_id, one.name, form)
+                st.link_button(label, address, key=f"whole_{one.name}_{form}", help=HELP.get(form))
     with st.expander("All files of the result", icon=":material/folder_zip:", key="as_written"):
         st.caption("`outcome.json` is the summary of the job. Each table is a folder of Parquet shards.")
         files(job_id, artifacts, key="written")

@@ -42,6 +42,7 @@ def compare(  # noqa: PLR0913 - its options
     limit: results.Limit = None,
     offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
     form: results.Form = results.Format.TABLE,
+    spreadsheet: results.Spreadsheet = False,
     out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - = stdout.")] = "-",
     force: arguments.Force = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the results differ, like diff.")] = False,
@@ -52,7 +53,7 @@ def compare(  # noqa: PLR0913 - its options
     The jobs may be of two sources, e.g. a directory and its copy: paths relative to each are compared.
     """
     form = results.Format.JSON if json else form
-    query = results.question(filters, sort, columns, search, offset, form, limit)
+    query = results.question(filters, sort, columns, search, offset, form, limit, spreadsheet=spreadsheet)
     with session.opened() as services:
         ids = services.jobs.find(before), services.jobs.find(after)
         name = operation or _operation(services, *ids)

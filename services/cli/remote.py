@@ -19,7 +19,7 @@ from services.results.table_schema import CommonSchema
 
 _PAGE_JOBS = 200
 _PAGE_ISSUES = 1_000
-_OTHER = frozenset({"filters", "offset", "limit"})
+_OTHER = frozenset({"filters", "offset", "limit", "spreadsheet"})
 """What of a query is no text and no list of columns."""
 
 
@@ -245,6 +245,7 @@ def _asked(table: str, query: ResultQuery) -> Query:
         ("offset", str(query.offset)),
         # The API gives a row at least.
         ("limit", str(max(query.limit, 1))),
+        *([("spreadsheet", "true")] if query.spreadsheet else []),
     ]
 
 

@@ -11,6 +11,7 @@ import typer
 from services.base import errors, units
 from services.cli import arguments, output, session
 from services.operations import NUMERIC
+from services.results.export import SPREADSHEET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,7 @@ Sort = Annotated[
 Columns = Annotated[str, typer.Option(metavar="COLUMNS", help="Only these columns, separated by commas.")]
 Search = Annotated[str, typer.Option(metavar="TEXT", help="Only rows with this text in any text column.")]
 Form = Annotated[Format, typer.Option("--format", metavar="[table|json|csv|jsonl|parquet]", help="Output format.")]
+Spreadsheet = Annotated[bool, typer.Option("--spreadsheet", help=SPREADSHEET)]
 Limit = Annotated[
     int | None,
     typer.Option(
@@ -75,16 +77,17 @@ def results(  # noqa: PLR0913 - its options
     limit: Limit = None,
     offset: Annotated[int, typer.Option(min=0, help="Rows to skip.")] = 0,
     form: Form = Format.TABLE,
+    spreadsheet: Spreadsheet = False,
     out: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write to this file; - = stdout.")] = "-",
     force: arguments.Force = False,
     json: arguments.Json = False,
 ) -> int:
     """Print rows of a result table.
 
-    csv, jsonl and parquet always contain all rows. --limit applies to table and json.
+    csv, jsonl and parquet always contain all rows, with exact values. --limit applies to table and json.
     """
     form = Format.JSON if json else form
-    query = question(filters, sort, columns, search, offset, form, limit)
+    query = question(filters, sort, columns, search, offset, form, limit, spreadsheet=spreadsheet)
     with session.opened() as services:
         job_id = services.jobs.find(job)
         info = _table(services, job_id, table)
@@ -96,13 +99,21 @@ def results(  # noqa: PLR0913 - its options
     return 0
 
 
-def question(
-    filters: list[str] | None, sort: str, columns: str, search: str, offset: int, form: Format, limit: int | None
+def question(  # noqa: PLR0913 - the options of a command
+    filters: list[str] | None,
+    sort: str,
+    columns: str,
+    search: str,
+    offset: int,
+    form: Format,
+    limit: int | None,
+    *,
+    spreadsheet: bool,
 ) -> ResultQuery:
     """Return the options of a command that prints rows as the services take them.
 
     Raises:
-        InvalidOptionsError: a filter is malformed, or a stream is to be cut.
+        InvalidOptionsError: a filter is malformed, a stream is to be cut, or it is no CSV and for a spreadsheet.
     """
     from services.models import results as queries
 
@@ -115,6 +126,7 @@ def question(
         sort=queries.parse_sort(sort),
         search=search,
         offset=offset,
+        spreadsheet=queries.for_spreadsheet(spreadsheet, form.value, "--spreadsheet"),
     )
 
 

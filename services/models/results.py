@@ -30,6 +30,7 @@ class ResultQuery(Model):
     Attributes:
         search: text that any text column contains, in any case.
         sort: columns, a leading ``-`` for descending.
+        spreadsheet: an export as CSV has an apostrophe before each text that a spreadsheet takes for a formula.
     """
 
     columns: tuple[str, ...] = ()
@@ -38,6 +39,7 @@ class ResultQuery(Model):
     search: str = Field(default="", max_length=500)
     offset: int = Field(default=0, ge=0, le=2**62)
     limit: int = Field(default=100, ge=0)
+    spreadsheet: bool = False
 
 
 class TableInfo(Model):
@@ -104,6 +106,21 @@ class RemovalPreview(Model):
     groups: int
     untouched_groups: int
     first: list[dict[str, Any]]
+
+
+def for_spreadsheet(asked: bool, form: str, name: str = "spreadsheet") -> bool:
+    """Return what was asked.
+
+    Args:
+        name: of the option, as its user writes it.
+
+    Raises:
+        InvalidOptionsError: the form has no cells that a spreadsheet could take for formulas.
+    """
+    if asked and form != "csv":
+        remedy = "Leave it out: other formats do not change any value."
+        raise errors.InvalidOptionsError(f"{name} is for csv, not for {form}", remedy=remedy, field="spreadsheet")
+    return asked
 
 
 def parse_filter(text: str) -> Filter:

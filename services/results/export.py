@@ -21,14 +21,26 @@ MEDIA_TYPES: dict[str, str] = {
     "csv": "text/csv; charset=utf-8",
     "jsonl": "application/jsonl",
 }
+SPREADSHEET = (
+    "For csv: put an apostrophe before each text that begins with = + - @, tab, carriage return or an apostrophe, so "
+    "that no spreadsheet takes it for a formula. Without it, all values are exact."
+)
+"""What the option does, for the API and the command line."""
 _UTC = re.compile(r"(Z|\+00(:?00)?)$")
 # A spreadsheet runs a cell that starts so. Source: OWASP, "CSV Injection".
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What begins with an apostrophe gets one, too: without its first apostrophe each text is the value, and no two are one.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
 
 
-def stream(reader: pa.RecordBatchReader, form: Form) -> Iterator[bytes]:
-    """Return the rows of `reader` in chunks."""
-    return {"parquet": _parquet, "csv": _csv, "jsonl": _jsonl}[form](reader)
+def stream(reader: pa.RecordBatchReader, form: Form, *, spreadsheet: bool = False) -> Iterator[bytes]:
+    """Return the rows of `reader` in chunks; values are as they are.
+
+    Args:
+        spreadsheet: put an apostrophe before texts of a CSV that a spreadsheet takes for a formula.
+    """
+    if form == "csv":
+        return _csv(reader, spreadsheet=spreadsheet)
+    return {"parquet": _parquet, "jsonl": _jsonl}[form](reader)
 
 
 def iso_time(text: str) -> str:
@@ -38,26 +50,28 @@ def iso_time(text: str) -> str:
     return f"{date}T{time.rstrip('0').rstrip('.') if '.' in time else time}Z"
 
 
-def safe_cell(value: Any) -> Any:
-    """Return a CSV cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if isinstance(value, bytes):
-        value = paths.escape(value)
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return value
-
-
-def _csv(reader: pa.RecordBatchReader) -> Iterator[bytes]:
+def _csv(reader: pa.RecordBatchReader, *, spreadsheet: bool) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(reader.schema.names)
+    shown = safe_cell if spreadsheet else _cell
     for batch in reader:
         columns = [_values(column) for column in batch.columns]
-        writer.writerows([safe_cell(value) for value in row] for row in zip(*columns, strict=True))
+        writer.writerows([shown(value) for value in row] for row in zip(*columns, strict=True))
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()
     yield buffer.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    return paths.escape(value) if isinstance(value, bytes) else value
+
+
+def safe_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    cell = _cell(value)
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _jsonl(reader: pa.RecordBatchReader) -> Iterator[bytes]:

@@ -88,9 +88,13 @@ class Reader:
             InvalidOptionsError: before the first byte.
             StorageError: also in the middle.
         """
-        return self.stream(schema.files, Question(schema, query or ResultQuery(), 0).everything(), form)
+        wanted = query or ResultQuery()
+        statement = Question(schema, wanted, 0).everything()
+        return self.stream(schema.files, statement, form, spreadsheet=wanted.spreadsheet)
 
-    def stream(self, files: Sequence[str], statement: Statement, form: exporter.Form) -> Iterator[bytes]:
+    def stream(
+        self, files: Sequence[str], statement: Statement, form: exporter.Form, *, spreadsheet: bool = False
+    ) -> Iterator[bytes]:
         """Return a statement's rows as a stream; the files that it reads are kept until its end.
 
         Raises:
@@ -99,7 +103,7 @@ class Reader:
 
         def chunks() -> Generator[bytes]:
             with self._cache.pinned(files), self.duck.reader(statement) as reader:
-                yield from exporter.stream(reader, form)
+                yield from exporter.stream(reader, form, spreadsheet=spreadsheet)
 
         return resumed(chunks())
 

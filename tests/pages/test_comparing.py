@@ -43,10 +43,9 @@ def test_differences_are_counted_and_listed(open_page: Open, run_job: RunJob, ro
     app = open_page("job", id=str(after.id), tab="Compare", compare_kind="moved", **{"with": str(before.id)})
     assert list(app.dataframe[0].value["moved_from"]) == ["d/b"]
     links = [link.proto.url for link in app.get("link_button")]
-    csv = next(link for link in links if "format=csv" in link)
-    assert csv.startswith(
-        f"api/jobs/{after.id}/compare/checksum?with={before.id}&table=changes&filter=kind%3Aeq%3Amoved"
-    )
+    asked = f"api/jobs/{after.id}/compare/checksum?with={before.id}&table=changes&filter=kind%3Aeq%3Amoved"
+    found = [link.removeprefix(asked) for link in links if link.startswith(asked)]
+    assert found == ["&format=csv", "&format=csv&spreadsheet=true", "&format=parquet", "&format=jsonl"]
 
 
 def test_another_job_is_chosen_and_kept_in_the_address(open_page: Open, run_job: RunJob, root: Path) -> None:

@@ -201,6 +201,7 @@ def test_files_and_details_are_offered(open_page: Open, run_job: RunJob, tree: T
     job = run_job("checksum", tree({"a.txt": b"12345"}))
     links = [link.proto.url for link in open_page("job", id=str(job.id), tab="Files").get("link_button")]
     assert f"api/jobs/{job.id}/artifacts/checksum/manifest.b3" in links
+    assert f"api/jobs/{job.id}/results?table=checksum.result&format=csv&spreadsheet=true" in links
     app = open_page("job", id=str(job.id), tab="Details")
     assert any(block.value.startswith("pravah run checksum /") for block in app.code)
 

@@ -79,7 +79,7 @@ def test_a_sort_is_a_list_of_columns() -> None:
 @hypothesis.given(strategies.text(max_size=20))
 def test_no_cell_begins_like_a_formula(text: str) -> None:
     assert not safe_cell(text).startswith(("=", "+", "-", "@", "\t", "\r"))
-    assert safe_cell(text).removeprefix("'") == text.removeprefix("'")
+    assert safe_cell(text).removeprefix("'") == text
 
 
 @pytest.mark.parametrize("value", [None, 5, -5, 2**64 - 1, 1.5, True])

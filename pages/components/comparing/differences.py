@@ -110,9 +110,10 @@ def _download(
     with bar, st.popover("Download", icon=":material/download:", key="compare_download"):
         st.caption(text.count(total, "row", "rows"))
         for form, label in download.FORMATS.items():
-            parameters = urllib.parse.urlencode([*asked, ("format", form)])
+            parameters = urllib.parse.urlencode([*asked, *download.asked(form)])
             address = f"api/jobs/{found.after.id}/compare/{found.operation}?{parameters}"
-            st.link_button(label, address, key=f"compare_get_{form}", width="stretch")
+            key = f"compare_get_{form}"
+            st.link_button(label, address, key=key, width="stretch", help=download.HELP.get(form))
 
 
 def _sort(table: ComparedTable) -> tuple[str, ...]:

@@ -58,17 +58,19 @@ class ResultsQuery(jobs.Model):
     format: Literal["json", "csv", "jsonl", "parquet"] = Field(
         default="json", description="json returns one page of rows; the other formats download all matching rows."
     )
+    spreadsheet: bool = Field(default=False, description=export.SPREADSHEET)
 
     @property
     def asks_for_rows(self) -> bool:
         """False when tables and files are to be listed."""
-        return bool(self.table or self.filter or self.sort or self.search or self.columns or self.format != "json")
+        asked = (self.table, self.filter, self.sort, self.search, self.columns, self.spreadsheet)
+        return any(asked) or self.format != "json"
 
     def question(self) -> results.ResultQuery:
         """Return the query as the services take it.
 
         Raises:
-            InvalidOptionsError: a filter is malformed.
+            InvalidOptionsError: a filter is malformed, or another format than CSV is to be for a spreadsheet.
         """
         return results.ResultQuery(
             columns=tuple(dict.fromkeys(results.parse_sort(self.columns))),
@@ -77,6 +79,7 @@ class ResultsQuery(jobs.Model):
             search=self.search,
             offset=self.offset,
             limit=self.limit,
+            spreadsheet=results.for_spreadsheet(self.spreadsheet, self.format),
         )
 
 

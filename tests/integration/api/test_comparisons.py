@@ -53,6 +53,8 @@ def test_differences_are_downloaded(client: TestClient, address: str, form: str)
     assert answer.status_code == 200
     assert 'filename="compare-checksum-changes-' in answer.headers["content-disposition"]
     if form == "csv":
+        assert ["=new", "new"] in list(csv.reader(io.StringIO(answer.text)))
+        answer = client.get(f"{address}&format={form}&columns=path,kind&spreadsheet=true")
         assert ["'=new", "new"] in list(csv.reader(io.StringIO(answer.text)))
     headers = client.head(f"{address}&format={form}")
     assert (headers.status_code, headers.content) == (200, b"")

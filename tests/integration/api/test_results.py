@@ -129,14 +129,19 @@ def test_an_unknown_table_is_not_found(reader: TestClient, address: str) -> None
         problem(reader.get(f"{address}?{query}"), 404, "artifact_not_found")
 
 
-def test_csv_is_whole_and_safe_to_open(reader: TestClient, address: str) -> None:
+def test_csv_is_whole_and_exact_or_safe_to_open(reader: TestClient, address: str) -> None:
     answer = reader.get(address, params={"format": "csv", "sort": "path", "columns": "path,size_bytes"})
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith('attachment; filename="inventory-result-')
     table = list(csv.reader(io.StringIO(answer.text)))
     assert table[0] == ["path", "size_bytes"]
-    assert ["'=1+1.csv", "4"] in table
+    assert ["=1+1.csv", "4"] in table
     assert len(table) == len(FILES) + 2
+    safe = reader.get(address, params={"format": "csv", "columns": "path,size_bytes", "spreadsheet": "true"})
+    assert ["'=1+1.csv", "4"] in list(csv.reader(io.StringIO(safe.text)))
+    for other in ("jsonl", "parquet", "json"):
+        found = problem(reader.get(address, params={"format": other, "spreadsheet": "true"}), 422, "invalid_options")
+        assert found["errors"][0]["field"] == "spreadsheet"
 
 
 def test_jsonl_and_parquet_hold_the_rows_that_match(reader: TestClient, address: str) -> None:

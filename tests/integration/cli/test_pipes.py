@@ -67,8 +67,10 @@ def test_names_of_any_bytes_are_listed_one_a_line(pravah: Pravah, cli: Cli, tree
     assert table.splitlines() == ["path", "=1+2", "esc\\x1b[31m", "latin-\\xff", "new\\nline"]
     rows = cli("jobs", "results", "latest", "--sort", "path", "--json").document["rows"]
     assert [row["path"] for row in rows] == table.splitlines()[1:]
-    exported = cli("jobs", "results", "latest", "--format", "csv", "--columns", "path").out
-    assert "'=1+2" in exported.splitlines()  # a spreadsheet would run it
+    asked = ("jobs", "results", "latest", "--format", "csv", "--columns", "path")
+    assert "=1+2" in cli(*asked).out.splitlines()
+    assert "'=1+2" in cli(*asked, "--spreadsheet").out.splitlines()  # a spreadsheet would run it
+    assert "--spreadsheet is for csv" in cli(*asked[:-3], "jsonl", "--spreadsheet", status=2).err
 
 
 def test_a_source_that_is_not_utf8_is_read(pravah: Pravah, tmp_path: Path) -> None:

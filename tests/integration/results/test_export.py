@@ -1,4 +1,4 @@
-"""Exports: every row and nothing else, in bounded memory, and harmless in a spreadsheet."""
+"""Exports: every row and nothing else, in bounded memory, and harmless in a spreadsheet if asked for one."""
 
 from __future__ import annotations
 
@@ -93,18 +93,20 @@ HOSTILE = [
 ]
 
 
-def test_no_cell_of_a_csv_is_a_formula(services: bootstrap.Services, store: Store) -> None:
-    table = pa.table({"path": pa.array(HOSTILE), "size_bytes": pa.array([-5] * len(HOSTILE), pa.int64())})
-    content = exported(services, store({"inventory.result": table}), "csv")
-    rows = rows_of(content, "csv")
-    for row, name in zip(rows, HOSTILE, strict=True):
-        cell = str(row["path"])
-        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
-        assert cell.removeprefix("'") == name.removeprefix("'")
-        assert row["size_bytes"] == "-5"  # a number is no formula
-    assert [
-        row["path"] for row in rows_of(exported(services, store({"inventory.result": table}), "jsonl"), "jsonl")
-    ] == HOSTILE
+def test_values_are_exact_and_only_for_a_spreadsheet_no_cell_is_a_formula(
+    services: bootstrap.Services, store: Store
+) -> None:
+    names = [*HOSTILE, "'=1+1"]
+    table = pa.table({"path": pa.array(names), "size_bytes": pa.array([-5] * len(names), pa.int64())})
+    job = store({"inventory.result": table})
+    for form in FORMS:
+        assert [row["path"] for row in rows_of(exported(services, job, form), form)] == names, form
+    rows = rows_of(exported(services, job, "csv", ResultQuery(spreadsheet=True)), "csv")
+    cells = [str(row["path"]) for row in rows]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    # No two values become one: without its first apostrophe each cell is the value.
+    assert [cell.removeprefix("'") for cell in cells] == names
+    assert {row["size_bytes"] for row in rows} == {"-5"}  # a number is no formula
 
 
 def test_numbers_times_and_bytes_lose_nothing(services: bootstrap.Services, store: Store) -> None:
