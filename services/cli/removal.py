@@ -39,7 +39,8 @@ def removal(  # noqa: PLR0913 - its options
 ) -> int:
     """Tell what a rule on a duplicates result would remove, or write the plan. Pravah itself removes nothing.
 
-    The script looks at each file again, size and time, before it removes it; without --remove it only tells.
+    The script looks at each file again, size and time, before it removes it; without --remove it only tells. The CSV
+    table has the exact paths. A file whose time cannot be checked (outside 1678 to 2262) stays, and is counted.
     """
     from services.cli import download
     from services.models import results
@@ -62,12 +63,15 @@ def removal(  # noqa: PLR0913 - its options
                 _show(found)
             return 0
         chunks = services.results.removal_plan(job_id, rule, plan)  # type: ignore[arg-type]
+        stay = plans.unchecked(services.results.removal_preview(job_id, rule).unchecked_files)
         if out == download.STDOUT:
             download.to_stdout(chunks, plans.MEDIA_TYPES[plan])
         else:
             download.to_file(chunks, Path(out), force=force)
             if json:
                 output.data({"saved": [out]})
+        if stay:
+            output.line(stay, error=True)
     return 0
 
 
@@ -78,6 +82,7 @@ def _known(name: str, value: str, known: tuple[str, ...]) -> None:
 
 def _show(found: RemovalPreview) -> None:
     from services.base import units
+    from services.results import removal as plans
 
     size = units.format_bytes(found.reclaimable_bytes)
     output.styled(f"{found.files:,} files of {found.groups:,} groups, {size}", "bold")
@@ -85,6 +90,8 @@ def _show(found: RemovalPreview) -> None:
         output.line(output.plain(f"  {units.format_bytes(row['size_bytes']):>9}  {row['path']}  (keeps {row['keep']})"))
     if found.files > len(found.first):
         output.line(f"  … and {found.files - len(found.first):,} more: --plan csv lists all")
+    if found.unchecked_files:
+        output.line(plans.unchecked(found.unchecked_files))
     if found.untouched_groups:
         output.line(f"{found.untouched_groups:,} groups are not changed.")
     output.line("Nothing was removed. The plan as a script: --plan sh -o plan.sh")

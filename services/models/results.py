@@ -75,7 +75,8 @@ class KeepRule(Model):
 
     A group with a file in a reference keeps the reference's; the rule is for the others. Names of one inode stay or
     go together, unless `filters` spare one of them. A copy that shares its blocks with another, or has names that the
-    walk did not meet, is left alone: its removal frees nothing. A path through a symbolic link is never removed.
+    walk did not meet, is left alone: its removal frees nothing. A path through a symbolic link is never removed. A
+    file whose time is not known stays, and so do the copies of one: a plan could not check that it is as it was.
 
     Attributes:
         keep: ``oldest`` (the file that the result calls kept), ``newest``, ``shortest_path``: one file of each group;
@@ -98,6 +99,8 @@ class RemovalPreview(Model):
         reclaimable_bytes: of the inodes all of whose names go.
         groups: that lose a file.
         untouched_groups: that lose none.
+        unchecked_files: names that the rule does not keep, but that stay: their time, or that of the file to keep, is
+            outside 1678 to 2262, so that a plan cannot check it.
         first: ``{"path", "keep", "size_bytes"}`` of some, the largest first.
     """
 
@@ -105,6 +108,7 @@ class RemovalPreview(Model):
     reclaimable_bytes: int
     groups: int
     untouched_groups: int
+    unchecked_files: int
     first: list[dict[str, Any]]
 
 

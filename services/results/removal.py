@@ -45,13 +45,19 @@ _DECIDED = """
         SELECT "group", device, inode,
             frees_nothing OR CASE WHEN any_reference THEN is_reference ELSE {chosen} END AS kept FROM weighed
     ), keepers AS (
-        SELECT "group", min(path) AS keep, arg_min(root, path) AS keep_root, arg_min(mtime, path) AS keep_mtime
+        SELECT "group", arg_min(files, (mtime IS NULL, path)) AS keeper
         FROM files JOIN decided USING ("group", device, inode) WHERE kept AND is_own GROUP BY "group"
+    ), unkept AS (
+        SELECT files.*, keeper.path AS keep, keeper.root AS keep_root, keeper.mtime AS keep_mtime,
+            mtime IS NOT NULL AND keep_mtime IS NOT NULL AS is_checked
+        FROM files JOIN decided USING ("group", device, inode) JOIN keepers USING ("group") WHERE NOT kept AND is_own
+    ), planned AS (
+        SELECT * FROM unkept WHERE matches AND role = 'candidate'
     ), removed AS (
-        SELECT files.*, keep, keep_root, keep_mtime
-        FROM files JOIN decided USING ("group", device, inode) JOIN keepers USING ("group")
-        WHERE NOT kept AND matches AND is_own AND role = 'candidate'
+        SELECT * FROM planned WHERE is_checked
     )"""
+# What Parquet's nanoseconds do not hold.
+_UNCHECKED = "time, or that of the file to keep, is outside 1678 to 2262 and cannot be checked"
 _SCRIPT = """#!/usr/bin/env bash
 # Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
 # Without an option it only shows what it would do. With --remove it removes the copies. With --hardlink each copy
@@ -60,6 +66,10 @@ _SCRIPT = """#!/usr/bin/env bash
 # stays. Then it compares both byte for byte, and a file that differs stays, too.
 set -u
 export LC_ALL=C
+# What was cut off while it was sent or saved does nothing.
+if [ ! -f "${{BASH_SOURCE[0]:-}}" ] || [ "$(tail -n 1 -- "${{BASH_SOURCE[0]}}")" != {last} ]; then
+  printf 'this plan is not whole: its last line is missing; save all of it to a file, and run the file\\n' >&2; exit 2
+fi
 case "${{1:-}}" in
   --remove) really=yes; did=removed ;;
   --hardlink) really=yes; did=hard-linked ;;
@@ -69,7 +79,7 @@ case "${{1:-}}" in
 esac
 how="${{1:-}}"
 cd -- {root} || exit 1
-removed=0; skipped=0; bytes=0
+removed=0; skipped=0; bytes=0; stay={stay}
 as_read() {{ [ -f "$1" ] && [ ! -L "$1" ] && [ "$(stat -c '%s %.9Y' -- "$1")" = "$2 $3" ]; }}
 skip() {{ skipped=$((skipped + 1)); printf 'skipped, %s: %s\\n' "$1" "$2" >&2; }}
 replace() {{ # path, then a command that makes another file of its content at the place that is named last
@@ -102,6 +112,7 @@ plan() {{ # path, size, time, path of the kept file, its time
 _END = """word='would remove (--remove does it; or --hardlink, --reflink)'
 if [ "$really" = yes ]; then word="$did"; fi
 printf '%s: %s files, %s bytes; skipped: %s\\n' "$word" "$removed" "$bytes" "$skipped"
+if [ -n "$stay" ]; then printf '%s\\n' "$stay"; fi
 [ "$skipped" = 0 ]
 """
 
@@ -149,13 +160,13 @@ class Removal:
         return Statement(text, (self._folder,))
 
     def sums(self) -> Statement:
-        """Return the statement for files, bytes, groups and all groups."""
+        """Return the statement for files, bytes, groups, all groups and files that cannot be checked."""
         text = f"""{self._decided}, whole AS (
-            SELECT "group", device, inode, any_value(size_bytes) AS size_bytes
-            FROM files JOIN decided USING ("group", device, inode)
-            WHERE NOT kept AND is_own GROUP BY "group", device, inode HAVING bool_and(matches)
+            SELECT any_value(size_bytes) AS size_bytes FROM unkept
+            GROUP BY "group", device, inode HAVING bool_and(matches AND is_checked)
         ) SELECT (SELECT count(*) FROM removed), (SELECT coalesce(sum(size_bytes), 0)::BIGINT FROM whole),
-            (SELECT count(DISTINCT "group") FROM removed), (SELECT count(DISTINCT "group") FROM files)"""
+            (SELECT count(DISTINCT "group") FROM removed), (SELECT count(DISTINCT "group") FROM files),
+            (SELECT count(*) FROM planned WHERE NOT is_checked)"""
         return Statement(text, self._values)
 
     def first(self) -> Statement:
@@ -173,10 +184,25 @@ class Removal:
 
 def preview(sums: tuple[Any, ...], first: list[tuple[Any, ...]]) -> RemovalPreview:
     """Return the answers to `Removal.sums` and `Removal.first` in one."""
-    files, size, groups, all_groups = sums
+    files, size, groups, all_groups, unchecked = sums
     listed = [dict(zip(("path", "keep", "size_bytes"), row, strict=True)) for row in first]
     untouched = all_groups - groups
-    return RemovalPreview(files=files, reclaimable_bytes=size, groups=groups, untouched_groups=untouched, first=listed)
+    return RemovalPreview(
+        files=files,
+        reclaimable_bytes=size,
+        groups=groups,
+        untouched_groups=untouched,
+        unchecked_files=unchecked,
+        first=listed,
+    )
+
+
+def unchecked(files: int) -> str:
+    """Return why files stay that the rule does not keep; empty if there are none."""
+    if not files:
+        return ""
+    words = "more file stays: its" if files == 1 else "more files stay: their"
+    return f"{files:,} {words} {_UNCHECKED}."
 
 
 def script(
@@ -190,14 +216,25 @@ def script(
     """
     words = f"keep {rule.keep.replace('_', ' ')}"
     files, size = f"{sums[0]:,}", units.format_bytes(sums[1])
-    root = paths.shell_quoted(source.os_path)
-    yield _SCRIPT.format(job=job, rule=words, files=files, size=size, root=root).encode()
-    for row in (row for batch in reader for row in batch.to_pylist()):
-        path = paths.shell_quoted(os.fsdecode(b"./" + paths.unescape(row["path"])))
-        kept = paths.shell_quoted(os.fsdecode(_kept(row)))
-        times = _seconds(row["modified_ns"]), _seconds(row["keep_modified_ns"])
-        yield os.fsencode(f"plan {path} {row['size_bytes']} {times[0]} {kept} {times[1]}\n")
-    yield _END.encode()
+    told = {"root": source.os_path, "last": _last(job), "stay": unchecked(sums[-1])}
+    quoted = {name: paths.shell_quoted(word) for name, word in told.items()}
+    text = _SCRIPT.format(job=job, rule=words, files=files, size=size, **quoted)
+    for batch in reader:
+        # Together with the first rows: an error before them is one of the request.
+        yield os.fsencode(f"{text}{''.join(map(_step, batch.to_pylist()))}")
+        text = ""
+    yield os.fsencode(f"{text}{_END}{_last(job)}\n")
+
+
+def _last(job: str) -> str:
+    return f"# The plan of job {job} ends here."
+
+
+def _step(row: dict[str, Any]) -> str:
+    path = paths.shell_quoted(os.fsdecode(b"./" + paths.unescape(row["path"])))
+    kept = paths.shell_quoted(os.fsdecode(_kept(row)))
+    times = _seconds(row["modified_ns"]), _seconds(row["keep_modified_ns"])
+    return f"plan {path} {row['size_bytes']} {times[0]} {kept} {times[1]}\n"
 
 
 def _kept(row: dict[str, Any]) -> bytes:
@@ -207,5 +244,5 @@ def _kept(row: dict[str, Any]) -> bytes:
 
 def _seconds(nanoseconds: int) -> str:
     """Return a time as GNU stat writes it: ``%.9Y``."""
-    whole, rest = divmod(nanoseconds, 10**9)
-    return f"{whole}.{rest:09d}"
+    whole, rest = divmod(abs(nanoseconds), 10**9)
+    return f"{'-' if nanoseconds < 0 else ''}{whole}.{rest:09d}"

@@ -37,11 +37,16 @@ def test_duplicates_shows_waste_and_a_rule_with_its_preview(
     assert (shown["To be removed"], shown["Frees"], shown["Groups not changed"]) == ("2 files", "4.0 KiB", "0")
     app = open_page("job", id=str(job.id), keep="one file of each name", remove_extension=".JPG")
     assert figures(app)["To be removed"] == "1 file"
+    assert "cannot be checked" not in texts(app)
     links = [link.proto.url for link in app.get("link_button")]
     assert f"api/jobs/{job.id}/removal?keep=each_name&filter=extension%3Aeq%3Ajpg&format=sh" in links
     assert "Enter the path of the folder" in texts(open_page("job", id=str(job.id), keep="files in a folder"))
     wrong = open_page("job", id=str(job.id), remove_size="many")
     assert wrong.error
+    os.utime(root / "b/x.jpg", (13_569_465_600, 13_569_465_600))  # the year 2400
+    app = open_page("job", id=str(run_job("duplicates", root).id))
+    assert figures(app)["To be removed"] == "1 file"
+    assert "1 more file stays: its time, or that of the file to keep, is outside 1678 to 2262" in texts(app)
 
 
 def test_whole_copied_folders_come_first_and_one_chooses_which_stays(

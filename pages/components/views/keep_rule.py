@@ -13,6 +13,7 @@ from services import bootstrap
 from services.base import errors, units
 from services.models import results
 from services.models.jobs import JobView
+from services.results import removal
 
 _RULES = {
     "oldest": "the oldest file",
@@ -84,6 +85,8 @@ def _preview(found: results.RemovalPreview) -> None:
         st.metric("Frees", units.format_bytes(found.reclaimable_bytes), border=True)
         st.metric("Groups cleaned", units.format_count(found.groups), border=True)
         st.metric("Groups not changed", units.format_count(found.untouched_groups), border=True)
+    if found.unchecked_files:
+        st.caption(f":material/schedule: {removal.unchecked(found.unchecked_files)}")
     if found.first:
         grid.show(found.first, _COLUMNS, key="removal_rows")
         if found.files > len(found.first):

@@ -184,7 +184,8 @@ class PlanQuery(jobs.Model):
     )
     format: Literal["json", "sh", "csv"] = Field(
         default="json",
-        description="json: a summary. sh: a script that checks each file again before removing it. csv: a table.",
+        description="json: a summary. sh: a script that checks each file again before removing it. csv: a table with "
+        "the exact paths. Both name only files that can be checked; `unchecked_files` counts the others.",
     )
 
 

@@ -247,6 +247,67 @@ def test_a_kept_file_that_changed_and_has_its_time_saves_its_copies(
     assert all((source / name).exists() for name in AGES if name.endswith(".jpg"))
 
 
+def test_a_plan_names_the_files_exactly(running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder) -> None:
+    names = ["=1+1", "-x", "+y", "@z", "\tt"]
+    root = tree(dict.fromkeys(names, b"A") | {"'=1+1": b"B"})
+    for place, name in enumerate(names):
+        os.utime(root / name, ns=(place, place))
+    assert removed(running, run_job("duplicates", root).id, keep="newest") == {"=1+1", "-x", "+y", "@z"}
+
+
+def test_a_time_that_cannot_be_checked_keeps_its_file(
+    running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder, tmp_path: Path
+) -> None:
+    root = tree(dict.fromkeys(("f1", "f2", "f3", "f4"), b"SAME") | dict.fromkeys(("odd/x", "y", "z"), b"other"))
+    for place, name in enumerate(("f1", "f2", "f3", "f4", "y", "z")):
+        os.utime(root / name, (place, place))
+    for name in ("f3", "odd/x"):  # the year 2400
+        os.utime(root / name, (13_569_465_600, 13_569_465_600))
+    job = run_job("duplicates", root).id
+    assert removed(running, job, keep="newest") == {"f1", "f2", "y"}
+    # Where the file to keep is the one that cannot be checked, its copies stay.
+    assert removed(running, job, keep="under", folder="odd") == set()
+    rule = results.KeepRule(keep="under", folder="odd")
+    assert running.results.removal_preview(job, rule).unchecked_files == 2
+    assert removed(running, job, keep="oldest") == {"f2", "f4", "z"}
+    found = running.results.removal_preview(job, results.KeepRule(keep="oldest"))
+    assert (found.files, found.reclaimable_bytes, found.unchecked_files) == (3, 13, 2)
+    status, out, err = run_script(planned(running, job, tmp_path, keep="oldest"), "--remove")
+    assert (status, err) == (0, "")
+    assert "2 more files stay: their time" in out
+    left = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+    assert left == {"f1", "f3", "odd/x", "y"}
+
+
+def test_times_before_1970_are_those_of_stat(
+    running: bootstrap.Services, run_job: RunJob, tree: TreeBuilder, tmp_path: Path
+) -> None:
+    root = tree(dict.fromkeys("abcd", b"content"))
+    for name, nanoseconds in zip("abcd", (-631_151_999_500_000_000, -500_000_000, -1, 1), strict=True):
+        os.utime(root / name, ns=(nanoseconds, nanoseconds))
+    script = planned(running, run_job("duplicates", root).id, tmp_path, keep="oldest")
+    assert run_script(script, "--remove")[::2] == (0, "")
+    assert [path.name for path in root.iterdir()] == ["a"]
+
+
+def test_a_script_that_was_cut_off_does_nothing(
+    running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path
+) -> None:
+    whole = planned(running, run_job("duplicates", source).id, tmp_path, keep="oldest")
+    lines = whole.read_bytes().splitlines(keepends=True)
+    plans = [place for place, line in enumerate(lines) if line.startswith(b"plan ")]
+    cut = tmp_path / "cut.sh"
+    for end in (*(place + 1 for place in plans), len(lines) - 1):
+        cut.write_bytes(b"".join(lines[:end]))
+        status, _, err = run_script(cut, "--remove")
+        assert (status, "is not whole" in err) == (2, True)
+    # What bash reads from a pipe may break off later.
+    done = subprocess.run(["bash", "-s", "--", "--remove"], input=whole.read_bytes(), capture_output=True, check=False)
+    assert (done.returncode, b"is not whole" in done.stderr) == (2, True)
+    assert all((source / name).exists() for name in AGES)
+    assert run_script(whole, "--remove")[0] == 0
+
+
 @pytest.mark.parametrize("how", ["--hardlink", "--reflink"])
 def test_a_plan_can_link_instead_of_removing(
     running: bootstrap.Services, run_job: RunJob, source: Path, tmp_path: Path, how: str
