@@ -1,5 +1,6 @@
 //! A table that breaks off, or holds more than is read of it, is never called whole.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
@@ -69,6 +70,35 @@ fn a_stream_of_arrow_without_a_mark_of_its_end_is_read_and_that_is_told() {
         assert!(told.len() == 1 && told[0].contains("no mark of its end"), "{operation}: {told:?}");
         if operation == "convert" {
             assert_eq!(done.table("result").iter().map(|row| row.integer("records_written")).sum::<i64>(), 4);
+        }
+    }
+}
+
+#[test]
+fn a_compressed_text_that_is_cut_is_told_once() {
+    let tree = Tree::new();
+    let records = |record: &str| record.repeat(500);
+    for (name, text) in [
+        ("a.xml", format!("<l>{}</l>", records("<r><a>1</a></r>"))),
+        ("a.json", format!("[{}{{\"a\":2}}]", records("{\"a\":1},"))),
+        ("a.csv", format!("a\n\"{}\"\n", records("1\n"))),
+    ] {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        packed.write_all(text.as_bytes()).unwrap();
+        let packed = packed.finish().unwrap();
+        for (place, length) in [12, packed.len() / 2, packed.len() - 9].into_iter().enumerate() {
+            tree.file(format!("{place}{name}.gz"), &packed[..length]);
+        }
+    }
+    for operation in ["validate", "profile", "convert"] {
+        for bytes in [7, 1 << 20] {
+            let done = spec(operation, &tree.path()).chunk_bytes(bytes).run();
+            let mut told: Vec<_> =
+                done.issues().iter().map(|row| (row.text("path").to_owned(), row.text("message").to_owned())).collect();
+            assert!(told.iter().all(|(_, message)| message.contains("gzip stream")), "{operation} {bytes} {told:?}");
+            told.sort();
+            told.dedup();
+            assert_eq!((told.len(), done.issues().len()), (9, 9), "{operation} {bytes} {told:?}");
         }
     }
 }

@@ -130,11 +130,11 @@ impl IssueLog {
     pub fn push(&self, issue: Issue, extent: IssueExtent) -> Result<()> {
         if extent == IssueExtent::Incomplete {
             self.incomplete.fetch_add(1, Relaxed);
-        }
-        if let Some(followed) = lock(&self.followed).as_mut() {
-            let worst = followed.entry(issue.path.clone()).or_insert(issue.kind);
-            if issue.kind == IssueKind::Malformed {
-                *worst = issue.kind;
+            if let Some(followed) = lock(&self.followed).as_mut() {
+                let worst = followed.entry(issue.path.clone()).or_insert(issue.kind);
+                if issue.kind == IssueKind::Malformed {
+                    *worst = issue.kind;
+                }
             }
         }
         // Taken first and held to the end: memory and file have the same order.

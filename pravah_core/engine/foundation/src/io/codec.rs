@@ -9,7 +9,7 @@ mod lz4;
 mod window;
 
 pub use encode::Encoder;
-pub use joined::is_rubbish;
+pub use joined::{Rubbish, rubbish};
 
 use std::io::{self, BufRead, Read};
 
@@ -89,7 +89,7 @@ impl Codec {
 ///
 /// # Errors
 /// The decoder cannot be made. Reading from it fails where the stream is broken, ends early or asks for more than
-/// 128 MiB of memory; and, once all has come, where something is behind the stream ([`is_rubbish`]).
+/// 128 MiB of memory; and, once all has come, where something is behind the stream ([`rubbish`]).
 pub fn decoder<'a>(codec: Codec, packed: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     // Boxed, so that the decoders are compiled once and not for every kind of reader.
     boxed_decoder(codec, Box::new(packed))

@@ -8,6 +8,23 @@ use crate::base::issue::IssueKind;
 use crate::io::codec::{self, Codec};
 use crate::io::digest::BLOCK_BYTES;
 
+/// What is wrong with a compressed file.
+#[derive(Debug)]
+pub struct UnpackTrouble {
+    /// Of what kind it is.
+    pub kind: IssueKind,
+    /// In words.
+    pub message: String,
+    /// All that the file holds was read.
+    pub is_whole: bool,
+}
+
+impl UnpackTrouble {
+    fn new(kind: IssueKind, message: String) -> Self {
+        Self { kind, message, is_whole: false }
+    }
+}
+
 /// A file that unpacks to more than so many times its size, and to more than so many bytes, is read up to there:
 /// logs give 10 to 50, a bomb 1,000 and more.
 const UNPACKED_TIMES: u64 = 250;
@@ -27,12 +44,13 @@ pub fn blocks(
     (codec, packed, size): (Codec, impl BufRead, u64),
     control: &Control,
     mut take: impl FnMut(&[u8], bool) -> Result<bool>,
-) -> Result<Option<(IssueKind, String)>> {
+) -> Result<Option<UnpackTrouble>> {
     let limit = limit(size);
     let unpacked = match codec::decoder(codec, packed) {
         Ok(decoder) => decoder,
         Err(error) => {
-            return Ok(Some((IssueKind::Malformed, format!("is not a valid {} stream: {error}", codec.name()))));
+            let message = format!("is not a valid {} stream: {error}", codec.name());
+            return Ok(Some(UnpackTrouble::new(IssueKind::Malformed, message)));
         }
     };
     // One byte more than allowed tells that there is more.
@@ -44,16 +62,20 @@ pub fn blocks(
         block.clear();
         let read = unpacked.by_ref().take(BLOCK_BYTES as u64).read_to_end(&mut block);
         match &read {
-            Err(error) if codec::is_rubbish(error) => trouble = Some((IssueKind::Malformed, error.to_string())),
+            Err(error) if let Some(rubbish) = codec::rubbish(error) => {
+                let (kind, message) = (IssueKind::Malformed, rubbish.to_string());
+                trouble = Some(UnpackTrouble { kind, message, is_whole: rubbish.is_padding() });
+            }
             Err(error) if error.kind() == ErrorKind::Unsupported => {
-                trouble = Some((IssueKind::Unsupported, error.to_string()));
+                trouble = Some(UnpackTrouble::new(IssueKind::Unsupported, error.to_string()));
             }
             Err(error) => {
-                trouble = Some((IssueKind::Malformed, format!("is a damaged {} stream: {error}", codec.name())));
+                let message = format!("is a damaged {} stream: {error}", codec.name());
+                trouble = Some(UnpackTrouble::new(IssueKind::Malformed, message));
             }
             Ok(_) if unpacked.limit() == 0 => {
                 let message = format!("unpacks to more than {limit} bytes; only these were read");
-                trouble = Some((IssueKind::TooLarge, message));
+                trouble = Some(UnpackTrouble::new(IssueKind::TooLarge, message));
                 block.pop();
             }
             Ok(_) => {}

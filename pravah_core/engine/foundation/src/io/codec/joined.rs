@@ -17,7 +17,7 @@ const AHEAD: usize = 18;
 const XZ_PADDING: u64 = 4;
 
 /// Told once all of a stream has come: bytes behind it are no part of it.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rubbish {
     codec: Codec,
     bytes: u64,
@@ -25,8 +25,13 @@ pub struct Rubbish {
 }
 
 impl Rubbish {
+    /// True for what tapes and block devices put there, and `gzip -t` takes for no fault: nothing of the file is lost.
+    pub fn is_padding(&self) -> bool {
+        self.is_zeros && self.codec == Codec::Gzip
+    }
+
     /// As the error that ends a stream.
-    pub fn error(codec: Codec, bytes: u64, is_zeros: bool) -> io::Error {
+    pub(super) fn error(codec: Codec, bytes: u64, is_zeros: bool) -> io::Error {
         io::Error::other(Self { codec, bytes, is_zeros })
     }
 }
@@ -45,9 +50,9 @@ impl fmt::Display for Rubbish {
 
 impl std::error::Error for Rubbish {}
 
-/// True for the error that ends a stream which is whole and has something behind it.
-pub fn is_rubbish(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Rubbish>())
+/// What is behind a stream that is whole, where an error tells that.
+pub fn rubbish(error: &io::Error) -> Option<&Rubbish> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// A reader of streams.
@@ -264,7 +269,9 @@ mod tests {
                         (Ok(_), None) => {}
                         (Err(error), Some(told)) => {
                             let message = error.to_string();
-                            assert!(is_rubbish(&error) && message.contains(told), "{codec:?} {message}");
+                            let is_padding = rubbish(&error).is_some_and(Rubbish::is_padding);
+                            assert!(rubbish(&error).is_some() && message.contains(told), "{codec:?} {message}");
+                            assert_eq!(is_padding, codec == Codec::Gzip && behind.iter().all(|&byte| byte == 0));
                         }
                         other => panic!("{codec:?} {other:?}"),
                     }
@@ -272,9 +279,9 @@ mod tests {
             }
             let mut content = Vec::new();
             let error = decoder(codec, &stream[..stream.len() - 1]).unwrap().read_to_end(&mut content).unwrap_err();
-            assert!(!is_rubbish(&error), "{codec:?} {error}");
+            assert!(rubbish(&error).is_none(), "{codec:?} {error}");
             let error = decoder(codec, &b"none"[..]).unwrap().read_to_end(&mut content).unwrap_err();
-            assert!(!is_rubbish(&error), "{codec:?} {error}");
+            assert!(rubbish(&error).is_none(), "{codec:?} {error}");
         }
         // Zeros in fours are part of an xz file, also between two streams.
         let stream = packed(Codec::Xz, b"x");

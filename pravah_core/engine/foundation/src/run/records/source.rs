@@ -20,7 +20,8 @@ use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
 use crate::base::sync::lock;
 use crate::io::codec::Codec;
-use crate::io::unpack;
+use crate::io::package::Unreadable;
+use crate::io::unpack::{self, UnpackTrouble};
 use crate::tabular::csv;
 use crate::tabular::csv::{Cutter, Overlong};
 use crate::tabular::json::{Elements, Shape};
@@ -52,6 +53,8 @@ pub(super) struct Source<T: RecordHandler> {
     markup_learning: Option<XmlLearner>,
     /// What is looked for is in more text than [`Source::start`] keeps: it is read twice.
     is_long: bool,
+    /// What is wrong with what came unpacked: told unless it was not unpacked to its end, which explains it.
+    wrong: Option<Unreadable>,
     /// It is to be read after the pass, with that.
     known: Option<KnownFormat>,
     /// With the bytes of the byte order mark.
@@ -91,6 +94,7 @@ impl<T: RecordHandler> Source<T> {
             markup,
             markup_learning: None,
             is_long: false,
+            wrong: None,
             known: None,
             decoder: None,
             encoding,
@@ -277,8 +281,7 @@ impl<T: RecordHandler> Source<T> {
         }
         let shared = &self.shared;
         if let Some((kind, message)) = head.is_too_wide() {
-            shared.control.issue("read", &head.path, kind, message);
-            self.ended = true;
+            self.refuse(kind, message);
             return Ok(true);
         }
         let begins = head.sniffed.begins;
@@ -331,10 +334,19 @@ impl<T: RecordHandler> Source<T> {
     pub fn unpack(&mut self, codec: Codec, packed: impl std::io::BufRead) -> Result<()> {
         let (control, size) = (Arc::clone(&self.shared.control), self.origin.size);
         let trouble = unpack::blocks((codec, packed, size), &control, |block, last| self.take(block, last))?;
-        if let Some((kind, message)) = trouble {
-            if let Some((work, _)) = &self.cut {
-                work.break_off();
-            }
+        match (trouble, &self.cut) {
+            (None, _) => {}
+            // It is read again, and told then.
+            _ if self.known.is_some() => {}
+            (Some(UnpackTrouble { message, is_whole: true, .. }), Some((work, _))) => work.note(message),
+            // What its text lacks then says the same in other words.
+            (Some(UnpackTrouble { kind, message, .. }), Some((work, _))) => work.break_off_with(kind, message),
+            (Some(UnpackTrouble { kind, message, is_whole }), None) => match is_whole {
+                true => control.remark("read", &self.origin.path, kind, message),
+                false => self.wrong = Some((kind, message)),
+            },
+        }
+        if let Some((kind, message)) = self.wrong.take() {
             control.issue("read", &self.origin.path, kind, message);
         }
         self.ended = true;

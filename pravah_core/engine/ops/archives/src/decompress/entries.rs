@@ -10,7 +10,7 @@ use super::verdict::{Begun, UnpackStatus};
 use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::paths;
-use pravah_foundation::io::codec;
+use pravah_foundation::io::codec::{self, Rubbish};
 use pravah_foundation::io::destination::{Attributes, Destination, Refused};
 use pravah_foundation::io::xattrs;
 use pravah_foundation::run::context::Context;
@@ -65,8 +65,8 @@ impl<'a> MemberContent<'a> {
 /// What a file has become.
 pub struct Came {
     pub length: u64,
-    /// What is behind the stream that it is of, in words.
-    pub behind: Option<String>,
+    /// What is behind the stream that it is of.
+    pub behind: Option<Rubbish>,
     /// Extended attributes that it could not be given.
     pub left_out: u64,
 }
@@ -177,7 +177,7 @@ impl UnpackTarget {
         file: Option<&File>,
         content: &mut dyn Read,
         offset: u64,
-    ) -> std::result::Result<(u64, Option<String>), UnpackStop> {
+    ) -> std::result::Result<(u64, Option<Rubbish>), UnpackStop> {
         let mut block = vec![0; 256 << 10];
         let mut length = 0;
         loop {
@@ -186,8 +186,10 @@ impl UnpackTarget {
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 // All that belongs to the stream has come.
-                Err(error) if codec::is_rubbish(&error) => return Ok((length, Some(error.to_string()))),
-                Err(error) => return Err(UnpackStop::Content(error)),
+                Err(error) => match codec::rubbish(&error) {
+                    Some(rubbish) => return Ok((length, Some(rubbish.clone()))),
+                    None => return Err(UnpackStop::Content(error)),
+                },
             };
             if let Some(file) = file {
                 file.write_all_at(&block[..read], offset + length).map_err(|error| self.failed(error))?;

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::entries::{MemberContent, UnpackStop, Unpacked};
 use super::limits::{Metered, UnpackMeter};
 use super::{Shared, names, tarball, untar, unzip};
+use pravah_foundation::base::control::Control;
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::feed::Feed;
 use pravah_foundation::io::claims::Claim;
-use pravah_foundation::io::codec::{self, Codec, decoder};
+use pravah_foundation::io::codec::{self, Codec, Rubbish, decoder};
 use pravah_foundation::io::destination::Attributes;
 use pravah_foundation::io::digest::{BLOCK_BYTES, End, Reading};
 
@@ -177,9 +178,7 @@ impl CompressedFile {
         };
         match done {
             Ok(Done { format, unpacked, members, target, behind }) => {
-                if let Some(message) = behind {
-                    shared.context.control.issue("read", &self.path, IssueKind::Malformed, message);
-                }
+                behind.iter().for_each(|behind| tell_behind(&shared.context.control, &self.path, behind));
                 let (path, size) = (&self.path[..], self.meta.size);
                 shared.came_out(&Unpacked { path, format: &format, size, unpacked, members, target: &target })
             }
@@ -220,10 +219,11 @@ impl CompressedFile {
         if is_tar {
             let members = untar::unpack(shared, self, &target, &mut content, meter)?;
             // What follows the tar's end is read, too: it may be broken.
-            let behind = match io::copy(&mut content, &mut io::sink()) {
-                Err(error) if codec::is_rubbish(&error) => Some(error.to_string()),
-                rest => rest.map(|_| None)?,
-            };
+            let rest = io::copy(&mut content, &mut io::sink());
+            let behind = rest.as_ref().err().and_then(codec::rubbish).cloned();
+            if behind.is_none() {
+                rest?;
+            }
             let format = format!("tar in {}", codec.name());
             return Ok(Done { format, unpacked: meter.unpacked(), members: Some(members), target, behind });
         }
@@ -260,8 +260,17 @@ struct Done {
     unpacked: u64,
     members: Option<u64>,
     target: Vec<u8>,
-    /// What is behind it, in words.
-    behind: Option<String>,
+    /// What is behind its stream.
+    behind: Option<Rubbish>,
+}
+
+/// Padding is told, and takes nothing from the verdict: all of the file came out.
+pub fn tell_behind(control: &Control, path: &[u8], behind: &Rubbish) {
+    let message = behind.to_string();
+    match behind.is_padding() {
+        true => control.remark("read", path, IssueKind::Malformed, message),
+        false => control.issue("read", path, IssueKind::Malformed, message),
+    }
 }
 
 /// The first bytes of a reader, and what ended it before there were as many.

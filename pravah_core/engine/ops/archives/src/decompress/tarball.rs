@@ -14,7 +14,7 @@ use self::header::{Block, TarHeader};
 use self::records::PaxRecords;
 pub use self::sparse::Map;
 use pravah_foundation::base::paths;
-use pravah_foundation::io::codec;
+use pravah_foundation::io::codec::{self, Rubbish};
 use pravah_foundation::io::destination::Time;
 
 /// What may describe one member: long names, extensions. It is kept in memory.
@@ -84,8 +84,8 @@ pub struct Behind {
     pub is_open: bool,
     /// Headers that are damaged, and the bytes up to the next ones.
     pub damaged: Damaged,
-    /// What is behind the stream that the archive is compressed in, in words.
-    pub stream: Option<String>,
+    /// What is behind the stream that the archive is compressed in.
+    pub stream: Option<Rubbish>,
 }
 
 /// A tar that is being read.
@@ -346,11 +346,13 @@ impl<R: Read> TarReader<R> {
                     self.at += now as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if codec::is_rubbish(&error) => {
-                    self.behind.stream = Some(error.to_string());
-                    break;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match codec::rubbish(&error) {
+                    None => return Err(error),
+                    rubbish => {
+                        self.behind.stream = rubbish.cloned();
+                        break;
+                    }
+                },
             }
         }
         Ok(read)

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::entries::{MemberContent, MemberKind, UnpackStop, tell};
 use super::limits::UnpackMeter;
 use super::names::{KEPT, REPLACED};
-use super::stream::CompressedFile;
+use super::stream::{CompressedFile, tell_behind};
 use super::tarball::{Behind, Damaged, TarEntry, TarReader, What};
 use super::{Shared, names};
 use pravah_foundation::base::issue::IssueKind;
@@ -45,10 +45,11 @@ pub fn unpack(
         members.place((count, entry), &mut tar)?;
     }
     members.late()?;
-    let stream = tar.behind.stream.take();
-    for message in damaged(&tar.behind.damaged).into_iter().chain(behind(&tar.behind)).chain(stream) {
-        shared.context.control.issue("read", &file.path, IssueKind::Malformed, message);
+    let control = &shared.context.control;
+    for message in damaged(&tar.behind.damaged).into_iter().chain(behind(&tar.behind)) {
+        control.issue("read", &file.path, IssueKind::Malformed, message);
     }
+    tar.behind.stream.iter().for_each(|behind| tell_behind(control, &file.path, behind));
     Ok(count)
 }
 

@@ -21,7 +21,7 @@ use pravah_foundation::base::pool::feed::Feed;
 use pravah_foundation::io::claims::Claim;
 use pravah_foundation::io::codec::Codec;
 use pravah_foundation::io::digest::{End, Reading};
-use pravah_foundation::io::unpack;
+use pravah_foundation::io::unpack::{self, UnpackTrouble};
 use pravah_foundation::run::encodings;
 use pravah_foundation::tabular::text::{Encoding, FileText};
 
@@ -165,9 +165,13 @@ impl FileSearch {
     fn unpack(&mut self, shared: &Shared, codec: Codec, packed: impl BufRead) -> Result<()> {
         let control = &shared.context.control;
         let packed = (codec, packed, self.size);
-        if let Some((kind, message)) = unpack::blocks(packed, control, |block, last| self.take(shared, block, last))? {
-            self.is_plain = false;
-            shared.context.control.issue("read", &self.path, kind, message);
+        match unpack::blocks(packed, control, |block, last| self.take(shared, block, last))? {
+            None => {}
+            Some(UnpackTrouble { kind, message, is_whole: true }) => self.remark(shared, kind, message),
+            Some(UnpackTrouble { kind, message, .. }) => {
+                self.is_plain = false;
+                shared.context.control.issue("read", &self.path, kind, message);
+            }
         }
         self.ended = true;
         Ok(())

@@ -22,8 +22,7 @@ impl<T: RecordHandler> Source<T> {
     pub(super) fn learn(&mut self, text: &[u8], last: bool) -> Result<()> {
         self.keep(text);
         if let Err(message) = self.learning.get_or_insert_default().take(text, last) {
-            self.shared.control.issue("read", &self.origin.path, IssueKind::TooLarge, message);
-            self.ended = true;
+            self.refuse(IssueKind::TooLarge, message);
             return Ok(());
         }
         let Some(learning) = self.learning.take_if(|_| last) else { return Ok(()) };

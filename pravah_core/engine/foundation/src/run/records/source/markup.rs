@@ -50,7 +50,7 @@ impl<T: RecordHandler> Source<T> {
             Ok(shape) => Arc::new(shape),
             Err(wrong) => {
                 let (kind, message) = taken.err().unwrap_or(wrong);
-                self.shared.control.issue("read", &self.origin.path, kind, message);
+                self.refuse(kind, message);
                 return Ok(());
             }
         };

@@ -67,8 +67,11 @@ impl<T: RecordHandler> Source<T> {
     }
 
     /// Nothing of it is read, for that reason; true.
-    fn refuse(&mut self, kind: IssueKind, message: String) -> bool {
-        self.shared.control.issue("read", &self.origin.path, kind, message);
+    pub(super) fn refuse(&mut self, kind: IssueKind, message: String) -> bool {
+        match self.origin.codec {
+            None => self.shared.control.issue("read", &self.origin.path, kind, message),
+            Some(_) => self.wrong = Some((kind, message)),
+        }
         self.ended = true;
         true
     }
