@@ -149,7 +149,7 @@ fn tables_are_found_in_their_sheets() {
         "b.xlsx#titled: 1 line before the table",
         "b.xlsx#shifted: is a hidden sheet",
         "b.xlsx#empty: is an empty sheet",
-        "b.xlsx#odd: errors in cells: 1 (#N/A: 1)",
+        "b.xlsx#odd: errors in cells: 1 (column A #N/A: 1)",
         "b.xlsx#odd: formulas without a saved result: 1, the first in B3",
     ] {
         assert!(told.contains(part), "{part} in {told}");
@@ -203,6 +203,44 @@ fn what_is_no_workbook_or_a_damaged_one_is_an_issue_of_its_own() {
     }
     let [read, written, rejected] = balance(&done);
     assert!(read == written + rejected && read >= 1, "{read}");
+    assert_eq!(done.summary()["verdict"], "partial");
+}
+
+#[test]
+fn what_cells_do_not_tell_is_no_whole_table_and_told_by_column() {
+    let error = |name: &str, error: &str| format!("<c r=\"{name}\" t=\"e\"><v>{error}</v></c>");
+    let errors = format!(
+        "{}<row r=\"2\">{}{}</row><row r=\"3\">{}{}</row>",
+        texts(&["a", "b"]),
+        error("A2", "#N/A"),
+        error("B2", "#REF!"),
+        "<c r=\"A3\"><v>1</v></c>",
+        error("B3", "#N/A")
+    );
+    let unknown = format!("{}<row><c><v>1</v></c><c><f>A2+1</f><v></v></c></row>", texts(&["a", "b"]));
+    let zero = format!("{}<row><c><v>1</v></c><c><f>A2+1</f><v>0</v></c></row>", texts(&["a", "b"]));
+    let tree = Tree::new();
+    let one = |cells: &str| book("", &[], &[("s", "", cells)]);
+    tree.file("errors.xlsx", one(&errors)).file("unknown.xlsx", one(&unknown)).file("zero.xlsx", one(&zero));
+    tree.file("behind.xlsx", [&one(&numbers(&["1"]).repeat(3))[..], b"garbage"].concat());
+    tree.file("later.xlsx", book("/><calcPr fullCalcOnLoad=\"1\"", &[], &[("s", "", &zero)]));
+    let done = to_csv(&tree);
+    let told = told(&done);
+    let expected = [
+        "behind.xlsx: 7 bytes after the end of the zip are not part of it",
+        "errors.xlsx#s: errors in cells: 3 (column A #N/A: 1; column B #N/A: 1, #REF!: 1), the first in A2",
+        "later.xlsx#s: formulas whose saved result is empty or 0: 1, the first in B2",
+        "unknown.xlsx#s: formulas without a saved result: 1, the first in B2",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    assert!(expected.iter().all(|part| told.iter().any(|told| told.starts_with(part))), "{told:?}");
+    let nulled = |row: &rows::Row| (row.text("path").to_owned(), row.integer("values_nulled"));
+    let mut nulled: Vec<_> = done.table("result").iter().map(nulled).filter(|(_, values)| *values > 0).collect();
+    nulled.sort();
+    assert_eq!(nulled, [("errors.xlsx#s".to_owned(), 3), ("unknown.xlsx#s".to_owned(), 1)]);
+    assert_eq!(done.summary()["verdict"], "partial");
+    // Nobody knows whether what a formula gives would be valid.
+    let done = spec("validate", &tree.path()).run();
     assert_eq!(done.summary()["verdict"], "partial");
 }
 
@@ -268,7 +306,7 @@ fn sheets_of_open_document_are_tables() {
     assert_eq!(read, written + rejected);
     let told = told(&done).join("\n");
     for part in [
-        "b.ods#one: errors in cells: 1 (#DIV/0!: 1), the first in F1048005",
+        "b.ods#one: errors in cells: 1 (column F #DIV/0!: 1), the first in F1048005",
         "b.ods#t%2Fwo: is a hidden sheet",
         "b.ods#t%2Fwo: formulas without a saved result: 1",
         "b.ods#t%2Fwo: merged cells: 1",

@@ -57,6 +57,33 @@ fn names_of_many_columns_are_read_whole_and_more_than_a_table_may_have_are_told(
 }
 
 #[test]
+fn what_joining_and_merging_leave_in_a_text_is_told_with_its_line() {
+    let tree = Tree::new();
+    let (mark, ours, theirs) = ("\u{feff}", "<<<<<<< HEAD\n2,3\n=======\n2,4\n", ">>>>>>> other\n");
+    tree.file("joined.csv", format!("{mark}a,b\n1,2\n{mark}a,b\n3,4\n{mark}a,b\n"));
+    tree.file("merged.csv", format!("a,b\n1,2\n{ours}{theirs}5,6\n"));
+    // A text about merging is none, nor are lines of signs.
+    tree.file("quoted.csv", format!("a,b\n1,2\n\"{ours}{theirs}\",x\n\"x\n{mark}y\",3\n"));
+    tree.file("lines.csv", "a\n=======\n<<<<<<< x\n1\n");
+    for operation in ["profile", "convert", "validate"] {
+        for chunk_bytes in [200, 1 << 20] {
+            let done = spec(operation, &tree.path()).chunk_bytes(chunk_bytes).run();
+            let mut told: Vec<_> =
+                done.issues().iter().map(|row| format!("{}: {}", row.text("path"), row.text("message"))).collect();
+            told.retain(|told| !told.contains("number of fields") && !told.contains("several lines"));
+            told.sort();
+            let [joined, merged] = &told[..] else { panic!("{operation} {chunk_bytes} {told:?}") };
+            assert!(joined.starts_with("joined.csv: 2 records begin with a byte order mark"), "{joined}");
+            assert!(joined.contains("the first is in line 3"), "{joined}");
+            assert!(
+                merged.starts_with("merged.csv: 1 merge conflicts") && merged.contains("begins in line 3"),
+                "{merged}"
+            );
+        }
+    }
+}
+
+#[test]
 fn nul_bytes_in_text_are_told_with_their_line_and_such_a_file_is_not_valid() {
     let tree = Tree::new();
     let nuls = |count: usize| "\0".repeat(count);

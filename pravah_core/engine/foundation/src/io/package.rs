@@ -21,6 +21,8 @@ pub type Unreadable = (IssueKind, String);
 pub struct Package {
     zip: ZipArchive<FileReader>,
     parts: HashMap<String, Part>,
+    /// Bytes behind the end of the zip.
+    pub bytes_behind: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -38,6 +40,7 @@ impl Package {
     /// In words: why it cannot be read.
     pub fn open(file: File) -> Result<Self, Unreadable> {
         let broken = |error: rawzip::Error| (IssueKind::Malformed, format!("is a damaged zip: {error}"));
+        let bytes = file.metadata().map_or(0, |meta| meta.len());
         let mut buffer = vec![0; rawzip::RECOMMENDED_BUFFER_SIZE];
         let zip = ZipArchive::from_file(file, &mut buffer).map_err(broken)?;
         let mut parts = HashMap::new();
@@ -54,7 +57,8 @@ impl Package {
             };
             parts.entry(key(&String::from_utf8_lossy(entry.file_path().as_bytes()))).or_insert(part);
         }
-        Ok(Self { zip, parts })
+        let bytes_behind = bytes.saturating_sub(zip.end_offset());
+        Ok(Self { zip, parts, bytes_behind })
     }
 
     /// True when it has a part of this name.

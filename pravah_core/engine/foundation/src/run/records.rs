@@ -24,6 +24,7 @@ mod formats;
 mod given;
 mod head;
 mod later;
+mod marks;
 mod nested;
 mod nulls;
 mod objects;
@@ -47,6 +48,7 @@ pub use formats::{Formats, formats};
 pub use given::{GivenSchemas, SchemaOptions};
 pub use head::Head;
 pub use later::STAGE;
+pub use marks::FoundLines;
 pub use nulls::Nulls;
 pub use objects::{objects, texts};
 pub use options::{Files, ReadOptions};
@@ -207,6 +209,10 @@ pub struct RecordCounts {
     pub nuls: u64,
     /// The line of the first of them, from 1.
     pub first_nul: Option<u64>,
+    /// Records that begin with a byte order mark: files were joined.
+    pub marks: FoundLines,
+    /// Conflicts that version control left in its text.
+    pub conflicts: FoundLines,
     /// It ends in a quoted field.
     pub is_open: bool,
     /// Where a record begins that is too long: what follows was not read.
@@ -247,6 +253,8 @@ impl RecordCounts {
             && !self.has_odd_text()
             && self.bares == 0
             && self.ragged == 0
+            && self.marks.count == 0
+            && self.conflicts.count == 0
             && self.oddities == Oddities::default()
             && self.lost == Lost::default()
             && self.not_utf8 == 0
@@ -266,6 +274,8 @@ impl RecordCounts {
         self.swallowed += next.swallowed;
         self.first_nul = self.first_nul.or_else(|| next.first_nul.map(|line| line + self.lines));
         self.nuls += next.nuls;
+        self.marks.add(next.marks, self.lines);
+        self.conflicts.add(next.conflicts, self.lines);
         self.records += next.records;
         self.preamble += next.preamble;
         self.footer += next.footer;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::cells::Lost;
 use super::footer::Footer;
 use super::format::Format;
 use super::head::{Head, Origin};
@@ -49,11 +50,18 @@ impl<T: RecordHandler> Shared<T> {
         let file = File::from(opened.try_clone()?);
         let mut listed = None;
         reader.unchanged(&opened, |_| {
-            listed = Some(Workbook::open(file).and_then(|book| Ok((book.texts(&self.directory)?, book.sheets(path)?))));
+            listed = Some(
+                Workbook::open(file)
+                    .and_then(|book| Ok((book.texts(&self.directory)?, book.sheets(path)?, book.bytes_behind()))),
+            );
             Ok(())
         })?;
         let Some(listed) = listed else { return Ok(()) };
-        let (texts, sheets) = listed.map_err(|(kind, message)| Trouble::Issue(kind, message))?;
+        let (texts, sheets, behind) = listed.map_err(|(kind, message)| Trouble::Issue(kind, message))?;
+        if behind > 0 {
+            let message = format!("{behind} bytes after the end of the zip are not part of it");
+            self.control.remark("read", path, IssueKind::Malformed, message);
+        }
         // A workbook is one of the files that are wanted, each of its tables another.
         self.tables.fetch_sub(1, Relaxed);
         if sheets.is_empty() {
@@ -252,6 +260,8 @@ impl<T: RecordHandler> SheetReading<'_, T> {
         if let Some((kind, message)) = broken {
             giving.work.break_off_with(kind, message);
         }
+        let (errors, uncomputed) = (lines.oddness.error_cells(), lines.oddness.uncomputed);
+        giving.work.lose(Lost { errors, uncomputed, ..Lost::default() });
         lines.oddness.notes().into_iter().for_each(|note| giving.work.note(note));
         let cutter = std::mem::replace(&mut giving.cutter, Cutter::new(Dialect::TYPED, 1, 1));
         give_last(self.shared, &giving.work, cutter)?;

@@ -24,6 +24,25 @@ pub struct Lost {
     pub no_numbers: u64,
     /// Dates and times that no calendar has.
     pub unshown: u64,
+    /// Cells of workbooks that hold an error.
+    pub errors: u64,
+    /// Formulas of which a workbook does not say what they give.
+    pub uncomputed: u64,
+}
+
+impl Lost {
+    /// How many they are.
+    pub fn all(&self) -> u64 {
+        self.no_numbers + self.unshown + self.errors + self.uncomputed
+    }
+
+    /// Those and others.
+    pub fn add(&mut self, other: Self) {
+        self.no_numbers += other.no_numbers;
+        self.unshown += other.unshown;
+        self.errors += other.errors;
+        self.uncomputed += other.uncomputed;
+    }
 }
 
 /// A leaf's values, and where there are none.

@@ -43,7 +43,7 @@ fn write(batch: &RecordBatch, names: &[String], out: &mut Vec<u8>) -> Result<Los
         out.extend_from_slice(b"}\n");
     }
     drop(encoders);
-    Ok(Lost { no_numbers: no_numbers.load(Relaxed), unshown: unshown.load(Relaxed) })
+    Ok(Lost { no_numbers: no_numbers.load(Relaxed), unshown: unshown.load(Relaxed), ..Lost::default() })
 }
 
 /// The values of a column as texts, as they are in the records of a table: what is nested as JSON. Returns what they lose.

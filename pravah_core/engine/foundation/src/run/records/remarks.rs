@@ -3,6 +3,7 @@
 use super::cells::Lost;
 use super::first::lines;
 use super::head::Head;
+use super::marks::FoundLines;
 use super::{Format, RecordCounts};
 use crate::tabular::json::Oddities;
 
@@ -63,7 +64,22 @@ pub(super) fn remarks(head: &Head, counts: &RecordCounts) -> Vec<String> {
             counts.nuls
         ));
     }
-    let Lost { no_numbers, unshown } = counts.lost;
+    let FoundLines { count, first } = counts.marks;
+    if let Some(line) = first {
+        issue(format!(
+            "{count} records begin with a byte order mark, which is read as a part of their first values; the first is in \
+             line {line}. Joined files leave such marks: remove them"
+        ));
+    }
+    let FoundLines { count, first } = counts.conflicts;
+    if let Some(line) = first {
+        issue(format!(
+            "{count} merge conflicts are in the text, the first begins in line {line}; their marks are read as records. \
+             Resolve them in the file"
+        ));
+    }
+    // What workbooks hold in place of values is told by their sheets.
+    let Lost { no_numbers, unshown, .. } = counts.lost;
     if no_numbers > 0 {
         issue(format!("{no_numbers} floats are NaN or infinite; they are read as null"));
     }

@@ -11,6 +11,7 @@ use super::cover::Cover;
 use super::first::lines;
 use super::footer::Footer;
 use super::head::Head;
+use super::marks::Marks;
 use super::reading::Shared;
 use super::remarks::remarks;
 use super::{LONGEST_BYTES, Of, RecordCounts, RecordHandler, RecordSplitter, Records};
@@ -110,8 +111,7 @@ impl<T: RecordHandler> Work<T> {
     /// Values of some of its rows are read as null.
     pub fn lose(&self, some: Lost) {
         let mut lost = lock(&self.lost);
-        lost.no_numbers += some.no_numbers;
-        lost.unshown += some.unshown;
+        lost.add(some);
     }
 
     /// What follows cannot be read, for that reason.
@@ -189,6 +189,7 @@ impl<T: RecordHandler> Work<T> {
             counts.odd = Odd::of(text);
         }
         counts.look_for_nuls(text, &self.head);
+        let mut marks = Marks::of(records, &self.head);
         let mut splitter = RecordSplitter::new(records, &self.head);
         let mut split = Split::default();
         while splitter.next(&mut split) {
@@ -201,6 +202,7 @@ impl<T: RecordHandler> Work<T> {
                 counts.ragged += split.ragged().len() as u64;
             }
             cover.take(&split).map_err(|at| self.lost(at))?;
+            marks.take(&split);
             let first = counts.records as u32;
             table.records(
                 &self.of(),
@@ -224,6 +226,7 @@ impl<T: RecordHandler> Work<T> {
         counts.first_bare = (bares.count > 0).then(|| line(bares.first));
         counts.first_swallowed = (swallowed.count > 0).then(|| line(swallowed.first));
         counts.first_stray = (strays > 0).then(|| line(first));
+        [counts.marks, counts.conflicts] = marks.found(line);
         Ok(counts)
     }
 
@@ -267,7 +270,7 @@ impl<T: RecordHandler> Work<T> {
                  What follows it was not read"
             );
             shared.control.issue("read", &self.head.path, IssueKind::TooLarge, message);
-        } else if counts.is_open {
+        } else if counts.is_open && counts.is_whole() {
             let message = "the last record ends inside a quoted field: a quote is not closed, or the file is truncated";
             shared.control.issue("read", &self.head.path, IssueKind::Malformed, message);
         }

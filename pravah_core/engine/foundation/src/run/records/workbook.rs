@@ -56,6 +56,7 @@ pub struct SheetOfBook {
     /// The place in its stream where it begins, and where it ends at the latest.
     place: (u64, u64),
     epoch: Epoch,
+    is_uncalculated: bool,
     /// Its columns, where the first rows do not tell them.
     pub extent: Option<SheetExtent>,
 }
@@ -166,8 +167,9 @@ impl Workbook {
     /// In words: why they cannot be read.
     pub fn sheets(&self, path: &[u8]) -> Result<Vec<SheetOfBook>, Unreadable> {
         let sheet = |listed, part: &str, number, epoch| {
-            let part = part.to_owned();
-            SheetOfBook { book: path.to_vec(), listed, part, number, place: (0, 0), epoch, extent: None }
+            let (book, part) = (path.to_vec(), part.to_owned());
+            let is_uncalculated = false;
+            SheetOfBook { book, listed, part, number, place: (0, 0), epoch, is_uncalculated, extent: None }
         };
         let (package, kind) = match self {
             Self::Parts(package, kind) => (package, *kind),
@@ -183,7 +185,7 @@ impl Workbook {
             let each = listed.into_iter().enumerate();
             return Ok(each.map(|(number, listed)| sheet(listed, OPEN, number, Epoch::default())).collect());
         }
-        let (Book { epoch, sheets }, relations) = match kind {
+        let (Book { epoch, is_uncalculated, sheets }, relations) = match kind {
             PartsKind::Binary => (binary::book(package.part(BINARY)?)?, "xl/_rels/workbook.bin.rels"),
             _ => (sheets::book(package.part(OFFICE)?)?, "xl/_rels/workbook.xml.rels"),
         };
@@ -191,7 +193,9 @@ impl Workbook {
         let mut tables = Vec::new();
         for listed in sheets {
             match relations.get(&listed.relation) {
-                Some((SheetKind::Cells, part)) => tables.push(sheet(listed, part, 0, epoch)),
+                Some((SheetKind::Cells, part)) => {
+                    tables.push(SheetOfBook { is_uncalculated, ..sheet(listed, part, 0, epoch) });
+                }
                 Some((SheetKind::Other, _)) => {}
                 None => {
                     let message = format!("lacks the part of its sheet '{}'", listed.name);
@@ -200,6 +204,14 @@ impl Workbook {
             }
         }
         Ok(tables)
+    }
+
+    /// Bytes behind its end, which are no part of it.
+    pub fn bytes_behind(&self) -> u64 {
+        match self {
+            Self::Parts(package, _) => package.bytes_behind,
+            Self::Stream(..) => 0,
+        }
     }
 
     /// Packed bytes of a sheet, or of all that are in its part.
@@ -221,7 +233,9 @@ impl Workbook {
         lines: &mut SheetLines,
         row: impl FnMut(&mut SheetLines) -> Result<(), Stop>,
     ) -> Result<RowEnd, Stop> {
-        let parts = SheetParts { strings: &texts.strings, styles: &texts.styles, epoch: sheet.epoch };
+        let (strings, styles) = (&texts.strings, &texts.styles);
+        let SheetOfBook { epoch, is_uncalculated, .. } = *sheet;
+        let parts = SheetParts { strings, styles, epoch, is_uncalculated };
         let (package, kind) = match self {
             Self::Parts(package, kind) => (package, *kind),
             Self::Stream(compound, entry) => {

@@ -39,6 +39,8 @@ impl NameBytes {
 pub struct Book {
     /// What day 0 is.
     pub epoch: Epoch,
+    /// It is calculated when it is opened: what formulas gave may never have been known.
+    pub is_uncalculated: bool,
     /// Its sheets, in their order.
     pub sheets: Vec<SheetListed>,
 }
@@ -74,6 +76,10 @@ pub fn book(part: impl Read) -> Result<Book, Unreadable> {
             Event::Start(start) => match start.local_name().as_ref() {
                 b"workbookPr" if matches!(attribute(&start, b"date1904").as_deref(), Some("1" | "true")) => {
                     book.epoch = Epoch::In1904;
+                }
+                b"calcPr" => {
+                    let later = attribute(&start, b"fullCalcOnLoad");
+                    book.is_uncalculated = matches!(later.as_deref(), Some("1" | "true"));
                 }
                 b"sheet" => {
                     if book.sheets.len() >= MOST_SHEETS {

@@ -42,6 +42,8 @@ pub struct SheetParts<'a> {
     pub styles: &'a Styles,
     /// What day 0 is.
     pub epoch: Epoch,
+    /// Formulas may never have been calculated.
+    pub is_uncalculated: bool,
 }
 
 /// Read a sheet row by row; `row` is called at the end of each. False of it, or a row that is wider than the extent,
@@ -151,6 +153,10 @@ impl Reading<'_> {
                 lines.uncomputed(column);
             }
             return Ok(());
+        }
+        // Programs that do not calculate write 0.
+        if has_formula && self.parts.is_uncalculated && value.trim_ascii() == b"0" {
+            lines.doubtful(column);
         }
         match kind {
             Kind::Number => number(lines, column, value, self.parts.styles.shown(style), self.parts.epoch),

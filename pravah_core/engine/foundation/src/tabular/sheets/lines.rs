@@ -14,6 +14,8 @@ pub const MOST_ROWS: u32 = 1 << 20;
 /// Rows and text of the beginning that tell how wide the table is.
 const FIRST_ROWS: usize = 4096;
 const FIRST_BYTES: usize = 256 << 10;
+/// Errors that are told apart; there are eight of them.
+const MOST_ERRORS: usize = 10_000;
 
 /// The columns that hold values: the first, and the one behind the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,8 +205,10 @@ impl SheetLines {
     /// An error.
     pub fn error(&mut self, column: u32, error: &[u8]) {
         let error = String::from_utf8_lossy(&error[..error.len().min(20)]).into_owned();
-        let known = self.oddness.errors.len() < 100 || self.oddness.errors.contains_key(&error);
-        *self.oddness.errors.entry(if known { error } else { "others".to_owned() }).or_default() += 1;
+        let errors = &mut self.oddness.errors;
+        let key = (column, error);
+        let known = errors.len() < MOST_ERRORS || errors.contains_key(&key);
+        *errors.entry(if known { key } else { (column, "others".to_owned()) }).or_default() += 1;
         self.begin_value(column);
         let row = self.row;
         self.oddness.first_error.get_or_insert_with(|| place(row, column));
@@ -216,6 +220,13 @@ impl SheetLines {
         self.begin_value(column);
         let row = self.row;
         self.oddness.first_uncomputed.get_or_insert_with(|| place(row, column));
+    }
+
+    /// A formula whose result may be none.
+    pub fn doubtful(&mut self, column: u32) {
+        self.oddness.doubtful += 1;
+        let row = self.row;
+        self.oddness.first_doubtful.get_or_insert_with(|| place(row, column));
     }
 
     /// The name of a cell of the open row.
@@ -343,11 +354,16 @@ fn padded(text: &[u8], rows: &[FirstRow], extent: SheetExtent, from: usize) -> (
 
 /// The name of a cell: `B7`.
 pub fn place(row: u32, column: u32) -> String {
+    format!("{}{}", column_name(column), u64::from(row) + 1)
+}
+
+/// The letters of a column.
+pub(super) fn column_name(column: u32) -> String {
     let (mut letters, mut left) = (Vec::new(), column + 1);
     while left > 0 {
         letters.push(b'A' + ((left - 1) % 26) as u8);
         left = (left - 1) / 26;
     }
     letters.reverse();
-    format!("{}{}", String::from_utf8_lossy(&letters), u64::from(row) + 1)
+    String::from_utf8_lossy(&letters).into_owned()
 }

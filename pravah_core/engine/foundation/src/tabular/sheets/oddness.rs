@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::lines::column_name;
+
 /// What is odd about a sheet.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Oddness {
-    /// Cells that hold an error, by the error.
-    pub errors: BTreeMap<String, u64>,
+    /// Cells that hold an error, by column and error.
+    pub errors: BTreeMap<(u32, String), u64>,
     /// The first of them.
     pub first_error: Option<String>,
     /// Formulas of which the file does not say what they give.
@@ -23,16 +25,33 @@ pub struct Oddness {
     pub merged: u64,
 }
 
+/// Columns that are named.
+const MOST_SHOWN: usize = 20;
+
 impl Oddness {
+    /// Cells that hold an error.
+    pub fn error_cells(&self) -> u64 {
+        self.errors.values().sum()
+    }
+
     /// What is to be told, in words.
     pub fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let Some(first) = &self.first_error {
-            let all: u64 = self.errors.values().sum();
-            let kinds: Vec<String> = self.errors.iter().map(|(error, count)| format!("{error}: {count}")).collect();
+            let mut columns: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+            for ((column, error), count) in &self.errors {
+                columns.entry(*column).or_default().push(format!("{error}: {count}"));
+            }
+            let shown: Vec<String> = columns
+                .iter()
+                .take(MOST_SHOWN)
+                .map(|(column, errors)| format!("column {} {}", column_name(*column), errors.join(", ")))
+                .collect();
+            let more = if columns.len() > MOST_SHOWN { "; …" } else { "" };
             notes.push(format!(
-                "errors in cells: {all} ({}), the first in {first}; they are read as null",
-                kinds.join(", ")
+                "errors in cells: {} ({}{more}), the first in {first}; they are read as null",
+                self.error_cells(),
+                shown.join("; ")
             ));
         }
         if let Some(first) = &self.first_uncomputed {

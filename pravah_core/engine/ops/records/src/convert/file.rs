@@ -226,7 +226,7 @@ impl Convert {
             written,
             rejected: file.rejected,
             // What could not be read as it is there, such as NaN in text, is null as well.
-            nulled: file.nulled + all.lost.no_numbers + all.lost.unshown,
+            nulled: file.nulled + all.lost.all(),
             outside: all.outside(),
             readings,
             is_cut,

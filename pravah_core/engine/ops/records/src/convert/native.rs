@@ -186,8 +186,7 @@ impl Natives {
             }
             (_, DataType::Utf8) => {
                 let (texts, lost) = records::texts(field, array).map_err(ArrowError::ComputeError)?;
-                self.lost.no_numbers += lost.no_numbers;
-                self.lost.unshown += lost.unshown;
+                self.lost.add(lost);
                 texts
             }
             (DataType::Dictionary(..), to) => {

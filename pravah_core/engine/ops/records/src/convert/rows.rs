@@ -159,8 +159,7 @@ impl ConvertedChunk {
                 plan.timed[place].store(true, Relaxed);
                 plan.is_again.store(true, Relaxed);
             }
-            lost.no_numbers += natives.lost.no_numbers;
-            lost.unshown += natives.lost.unshown;
+            lost.add(natives.lost);
         }
         if !plan.writes() {
             return Ok(None);
