@@ -1,5 +1,7 @@
 //! Rules about all records of a dataset: figures as an independent computation gives them, however files are divided.
 
+use std::io::Write as _;
+
 use crate::common::again::{baselines, reused, same};
 use crate::common::run::{Done, spec};
 use crate::common::tree::Tree;
@@ -93,6 +95,53 @@ fn datasets_have_figures_of_their_own_and_what_lacks_a_column_is_told() {
     assert_eq!(lacking.summary()["verdict"], "partial");
     let none = spec("validate", &tree.path()).option("rules", ["far: sum(elsewhere) >= 13"]).run();
     assert_eq!((told(&none).len(), &none.summary()["verdict"]), (0, &json!("partial")));
+}
+
+#[test]
+fn different_values_are_counted_as_far_as_they_can_be_held() {
+    let tree = Tree::new();
+    tree.file("a_1.csv", "n,t,d\n1,x,2024-01-01\n1.0,y,2024-01-01T00:00:00Z\n,x,2024-01-02\n");
+    tree.file("a_2.csv", "n,t,d\n2,z,2024-01-02\n0.1e1,x,2024-01-01\n");
+    let rules = ["n: distinct(n) == 2", "t: distinct(t) == 3 && distinct(t + t) == 3", "p: distinct(n / 3) > 0"];
+    let run = || spec("validate", &tree.path()).option("rules", rules).chunk_bytes(9);
+    let done = run().run();
+    let told_first = told(&done);
+    let reason = "a number is rounded, and may be the same as another one";
+    let expected = [
+        "a 5 kept [distinct(n) = 2] -".to_owned(),
+        "a 5 kept [distinct(t) = 3, distinct(…) = 3] -".to_owned(),
+        format!("a 5 undecided [distinct(…) = null] {reason}"),
+    ];
+    assert_eq!(told_first, expected);
+    let rules = &rules[..2];
+    let first = spec("validate", &tree.path()).option("rules", rules).run();
+    let again =
+        spec("validate", &tree.path()).option("rules", rules).baselines(baselines(&[&first], &["partials"])).run();
+    assert_eq!((told(&again), reused(&again)), (told(&first), 2));
+    let many: String = (0..270_000).map(|id| format!("{id}\n")).collect();
+    tree.file("many.csv", format!("id\n{many}"));
+    let done = spec("validate", &tree.path()).option("rules", ["id: distinct(id) == count()"]).run();
+    assert!(told(&done)[0].contains("there are more than 262144 different values"), "{:?}", told(&done));
+    let nine = ["distinct(a) > 0"; 9].iter().enumerate().map(|(place, rule)| format!("r{place}: {rule}"));
+    let refused = spec("validate", &tree.path()).option("rules", nine.collect::<Vec<_>>()).fails().to_string();
+    assert!(refused.contains("distinct() 8 times"), "{refused}");
+}
+
+#[test]
+fn figures_of_a_file_that_is_cut_decide_nothing() {
+    let tree = Tree::new();
+    tree.file("a_1.csv", "id,total\n1,5\n").file("b.csv", "x\n1\n");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    packed.write_all(b"id,total\n2,5\n3,5\n").unwrap();
+    let packed = packed.finish().unwrap();
+    tree.file("a_2.csv.gz", &packed[..packed.len() - 12]);
+    let rules = ["all: sum(total) == 15", "one: sum(x) == 1"];
+    let done = spec("validate", &tree.path()).option("rules", rules).run();
+    let told = told(&done);
+    assert!(told[0].starts_with("a 3 undecided") || told[0].starts_with("a 2 undecided"), "{told:?}");
+    assert!(told[0].ends_with("a_2.csv.gz: not all records of the file could be read"), "{told:?}");
+    assert_eq!(told[1], "b 1 kept [sum(x) = 1] -");
+    assert_eq!(done.summary()["verdict"], "partial");
 }
 
 #[test]

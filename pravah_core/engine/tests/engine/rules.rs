@@ -1,6 +1,10 @@
 //! Rules across columns: each record is judged as an independent computation judges it, whatever pieces a file comes in.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, ListArray, RecordBatch, StringArray};
 
 use crate::common::again::{baselines, reused, same};
 use crate::common::run::{Done, spec};
@@ -99,6 +103,39 @@ fn what_is_false_null_or_cannot_be_computed_is_told_apart() {
         assert_eq!(row.integer("undecided_records"), undecided, "{rule}");
         assert_eq!(row.is_null("reason"), verdict != "partial", "{rule}");
     }
+}
+
+#[test]
+fn the_size_of_a_list_or_map_is_that_of_its_elements() {
+    let tree = Tree::new();
+    tree.file("a.jsonl", "{\"t\":[1,22,333],\"m\":\"ab\"}\n{\"t\":[],\"m\":\"x\"}\n{\"t\":\"[1,2]\",\"m\":\"y\"}\n");
+    tree.file("a.xml", "<l><r><t>aa</t><t>b</t><m>x</m></r><r><t>ccc</t><m>yy</m></r></l>");
+    tree.file("a.csv", "t,m\n\"[1,2]\",x\n");
+    let list: ArrayRef = Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>([
+        Some(vec![Some(1), None, Some(333)]),
+        None,
+        Some(vec![]),
+    ]));
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["x", "y", "zz"]));
+    let batch = RecordBatch::try_from_iter([("t", list), ("m", text)]).unwrap();
+    let mut file = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    file.write(&batch).unwrap();
+    tree.file("a.parquet", file.into_inner().unwrap());
+    let rules = ["t: size(t) == 3", "m: size(m) == 1", "own: t.size() < 6"];
+    let done = spec("validate", &tree.path()).option("rules", rules).run();
+    let found = |rule: &str| -> Vec<(String, i64)> {
+        let errors = done.table("errors");
+        let of = errors.iter().filter(|row| row.text("rule") == rule);
+        let mut all: Vec<_> = of.map(|row| (row.text("path").to_owned(), row.integer("record"))).collect();
+        all.sort();
+        all
+    };
+    let places =
+        |all: &[(&str, i64)]| all.iter().map(|(path, record)| ((*path).to_owned(), *record)).collect::<Vec<_>>();
+    let wrong = [("a.csv", 1), ("a.jsonl", 2), ("a.jsonl", 3), ("a.parquet", 3), ("a.xml", 1), ("a.xml", 2)];
+    assert_eq!(found("t"), places(&wrong));
+    assert_eq!(found("m"), places(&[("a.jsonl", 1), ("a.parquet", 3), ("a.xml", 2)]));
+    assert_eq!((found("own"), &done.summary()["verdict"]), (vec![], &json!("invalid")));
 }
 
 #[test]

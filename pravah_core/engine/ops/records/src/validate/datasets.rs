@@ -17,6 +17,8 @@ use pravah_foundation::tabular::datasets::{ColumnLayout, DatasetNames, FileNames
 
 /// Layouts that are told apart.
 const MOST_LAYOUTS: usize = 10_000;
+/// Different values that are held for all datasets.
+const MOST_HELD: u64 = 4 << 20;
 
 /// What a file gives to its dataset.
 pub struct FileSums<'a> {
@@ -25,6 +27,8 @@ pub struct FileSums<'a> {
     pub schema: Option<usize>,
     pub columns: &'a [ColumnRules],
     pub records: u64,
+    /// All of its records are among them.
+    pub is_whole: bool,
     /// By rule: what it is to the file.
     pub fits: &'a [Fit],
     pub figures: Vec<Figure>,
@@ -37,6 +41,8 @@ pub struct DatasetSums {
     by_layout: HashMap<u64, (ColumnLayout, Sums)>,
     /// A file of too many layouts.
     is_cut: bool,
+    /// Different values that all of them hold, at most.
+    held: u64,
 }
 
 /// Files of one dataset.
@@ -45,6 +51,8 @@ struct Sums {
     files: FileNames,
     columns: Vec<String>,
     records: u64,
+    /// The first file by name that was not read to its end.
+    cut: Option<Vec<u8>>,
     rules: Vec<RuleFiles>,
     figures: Vec<Figure>,
 }
@@ -101,6 +109,7 @@ impl Sums {
             files: FileNames::of(file.path),
             columns: file.columns.iter().map(|column| column.name.clone()).collect(),
             records: file.records,
+            cut: (!file.is_whole).then(|| file.path.to_vec()),
             rules: file.fits.iter().map(rule).collect(),
             figures: file.figures,
         }
@@ -113,6 +122,7 @@ impl Sums {
         }
         self.files.merge(&other.files);
         self.records += other.records;
+        first(&mut self.cut, other.cut);
         self.rules.iter_mut().zip(other.rules).for_each(|(own, other)| own.merge(other));
         let figures = self.figures.iter_mut().zip(other.figures).zip(&set.aggregates);
         figures.for_each(|((own, other), aggregate)| own.merge(aggregate.function, other));
@@ -127,7 +137,21 @@ fn put<K: std::hash::Hash + Eq>(all: &mut HashMap<K, Sums>, key: K, set: &RuleSe
 }
 
 impl DatasetSums {
-    fn add(&mut self, set: &RuleSet, file: FileSums<'_>) {
+    /// Different values that all of them hold.
+    fn all_held(&self) -> u64 {
+        let all = self.by_schema.values().chain(self.by_layout.values().map(|(_, sums)| sums));
+        all.flat_map(|sums| &sums.figures).map(Figure::held).sum()
+    }
+
+    fn add(&mut self, set: &RuleSet, mut file: FileSums<'_>) {
+        self.held += file.figures.iter().map(Figure::held).sum::<u64>();
+        if self.held > MOST_HELD {
+            // Most of them may be the same.
+            self.held = self.all_held();
+        }
+        if self.held > MOST_HELD {
+            file.figures.iter_mut().for_each(Figure::let_go);
+        }
         if let Some(schema) = file.schema {
             return put(&mut self.by_schema, schema, set, Sums::of(file));
         }
@@ -227,6 +251,9 @@ impl Whole<'_> {
         if let Some(path) = other {
             let columns = self.set.named_by(rule);
             return Err(Some(format!("{}: the file has no column {columns}", paths::escape(path))));
+        }
+        if let Some(path) = &self.sums.cut {
+            return Err(Some(format!("{}: not all records of the file could be read", paths::escape(path))));
         }
         self.set.rules[rule].node.holds(self).map_err(|why| match why {
             Undecided::Null => None,

@@ -257,7 +257,9 @@ impl RecordHandler for Validate {
         // Behind a quote that does not close all records are one value, and none of them was checked. What odd quotes or
         // NUL bytes make of a value was checked, not what it was meant to be.
         let is_undecided = self.tell_undecided(of, &mut file, all.records);
-        let is_unchecked = !all.is_whole() || all.is_open || all.has_odd_text() || is_undecided;
+        // What a formula gives that nobody calculated, too.
+        let is_unknown = all.has_odd_text() || all.lost.uncomputed > 0;
+        let is_unchecked = !all.is_whole() || all.is_open || is_unknown || is_undecided;
         if is_unchecked {
             self.leave_unchecked();
         }
@@ -294,6 +296,7 @@ impl RecordHandler for Validate {
                 schema: of.plan.dataset,
                 columns: &columns(of),
                 records: all.records,
+                is_whole: all.is_whole() && !all.is_open,
                 fits: &rules.fits,
                 figures: std::mem::take(&mut file.figures),
             });

@@ -20,7 +20,7 @@ use pravah_foundation::tabular::contract::{Contract, Field, Rule};
 use pravah_foundation::tabular::values::ValueType;
 
 /// How it is written; to be raised with every change of that.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// It is in memory while its file is read.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -228,7 +228,7 @@ impl Validate {
             let named = verdict.dataset.as_deref().unwrap_or_default();
             let schema = self.schemas.resources.iter().position(|resource| resource.name == named);
             let (columns, records) = (&columns[..], verdict.records);
-            self.sum(FileSums { path, schema, columns, records, fits: &fits, figures: sums });
+            self.sum(FileSums { path, schema, columns, records, is_whole: true, fits: &fits, figures: sums });
         }
         for error in &errors {
             if self.has_room() {

@@ -4,6 +4,7 @@
 //! docs/decisions/0035 says why.
 
 mod aggregate;
+mod distinct;
 mod kinds;
 mod node;
 mod number;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::distinct::Digests;
 use super::node::{Answer, RuleValue, Undecided, order};
 use super::number::Decimal;
 use super::ruleset::AggregateFunction;
@@ -20,6 +21,8 @@ pub struct Figure {
     reason: Option<&'static str>,
     /// The sum, the least or the greatest value.
     value: Option<RuleValue<'static>>,
+    /// For the number of different values.
+    digests: Digests,
 }
 
 const TOO_LARGE: &str = "a sum is too large to compute with";
@@ -33,8 +36,32 @@ impl Figure {
             Err(Undecided::Failed(reason)) => self.fail(1, reason),
             Ok(value) => {
                 self.values += 1;
-                self.put(function, value);
+                if function != AggregateFunction::Distinct {
+                    self.put(function, value);
+                } else if self.reason.is_none()
+                    && let Err(reason) = self.digests.add(&value)
+                {
+                    self.give_up(reason);
+                }
             }
+        }
+    }
+
+    /// There are too many different values, or what they are is not known.
+    fn give_up(&mut self, reason: &'static str) {
+        self.fail(1, reason);
+        self.digests = Digests::default();
+    }
+
+    /// Different values that are held.
+    pub fn held(&self) -> u64 {
+        self.digests.count()
+    }
+
+    /// Too many different values are held for others.
+    pub fn let_go(&mut self) {
+        if self.held() > 0 {
+            self.give_up("the files have too many different values together");
         }
     }
 
@@ -52,7 +79,7 @@ impl Figure {
             return;
         };
         match function {
-            AggregateFunction::Count | AggregateFunction::Nulls => {}
+            AggregateFunction::Count | AggregateFunction::Nulls | AggregateFunction::Distinct => {}
             AggregateFunction::Sum | AggregateFunction::Mean => {
                 let sum = match (&*own, &value) {
                     (RuleValue::Number(one), RuleValue::Number(two)) => one.add(*two).map(RuleValue::Number),
@@ -86,6 +113,11 @@ impl Figure {
         if let Some(value) = other.value {
             self.put(function, value);
         }
+        if self.reason.is_some() {
+            self.digests = Digests::default();
+        } else if let Err(reason) = self.digests.merge(other.digests) {
+            self.give_up(reason);
+        }
     }
 
     /// Why it has no value, if there are values that cannot be computed.
@@ -103,6 +135,7 @@ impl Figure {
             AggregateFunction::Count if is_of_records => count(records),
             AggregateFunction::Count => count(self.values),
             AggregateFunction::Nulls => count(self.nulls),
+            AggregateFunction::Distinct => count(self.digests.count()),
             AggregateFunction::Mean => match &self.value {
                 Some(RuleValue::Number(sum)) => {
                     let mean = sum.div(Decimal::Exact(self.values.into(), 0));
@@ -139,6 +172,7 @@ impl Figure {
             }
             Some(RuleValue::Truth(is_true)) => out.integer(6 + u64::from(*is_true)),
         }
+        self.digests.write(out);
     }
 
     /// What [`Figure::write`] wrote.
@@ -161,6 +195,6 @@ impl Figure {
             6 | 7 => Some(RuleValue::Truth(kind == 7)),
             _ => return None,
         };
-        Some(Self { values, nulls, value, ..Self::default() })
+        Some(Self { values, nulls, value, digests: Digests::read(from)?, ..Self::default() })
     }
 }

@@ -38,7 +38,7 @@ pub enum Node {
     Compute(Operator, Box<[Self; 2]>),
     Negate(Box<Self>),
     Absolute(Box<Self>),
-    /// Characters of a text.
+    /// Characters of a text, elements of a list, keys of a map.
     Size(Box<Self>),
     Search(TextTest, Box<[Self; 2]>),
     Matches(Box<Self>, Regex),
@@ -109,6 +109,10 @@ pub type Answer<'a> = Result<RuleValue<'a>, Undecided>;
 pub trait Subject {
     /// The value of a column.
     fn column(&self, place: usize) -> Answer<'_>;
+    /// How many elements the value of a column has, where it is a list or a map.
+    fn elements(&self, _place: usize) -> Option<Result<u64, Undecided>> {
+        None
+    }
     /// The value of an aggregate.
     fn aggregate(&self, place: usize) -> Answer<'_>;
     /// When the job began.
@@ -179,10 +183,17 @@ impl Node {
                 RuleValue::Number(number) => number.abs().map(RuleValue::Number).ok_or(TOO_LARGE),
                 _ => Err(OTHER_TYPES),
             },
-            Self::Size(inner) => match inner.value(of)? {
-                RuleValue::Text(text) => Ok(RuleValue::Number(Decimal::whole(text.chars().count() as i64))),
-                _ => Err(OTHER_TYPES),
-            },
+            Self::Size(inner) => {
+                if let Self::Column(place) = **inner
+                    && let Some(elements) = of.elements(place)
+                {
+                    return elements.map(RuleValue::count);
+                }
+                match inner.value(of)? {
+                    RuleValue::Text(text) => Ok(RuleValue::count(text.chars().count() as u64)),
+                    _ => Err(OTHER_TYPES),
+                }
+            }
             _ => self.holds(of).map(RuleValue::Truth),
         }
     }

@@ -1,11 +1,15 @@
 //! Rules for each record: the values of the columns that they name, and what they make of them.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
 use super::kinds::Kind;
 use super::node::{Answer, RuleValue, Undecided};
 use super::number::Decimal;
 use super::parse::nanos;
 use super::ruleset::RuleSet;
-use pravah_foundation::run::records::{Head, Nulls, Records};
+use pravah_foundation::run::records::{self, Head, Nulls, Records};
 use pravah_foundation::tabular::contract::Field;
 use pravah_foundation::tabular::csv::Dialect;
 use pravah_foundation::tabular::values::{self, Moment, ValueType};
@@ -15,6 +19,8 @@ use pravah_foundation::tabular::values::{self, Moment, ValueType};
 pub struct FileRules {
     /// By column that rules name: where it is in the file, with its type.
     columns: Vec<Option<(usize, Kind)>>,
+    /// By column that rules name: its values are lists or maps, as JSON.
+    nested: Vec<bool>,
     /// By rule: what it is to the file.
     pub fits: Vec<Fit>,
     /// Aggregates that are computed of its records.
@@ -43,6 +49,13 @@ impl FileRules {
             Some((place, kind.map_or(Kind::Unknown, of_type)))
         };
         let columns: Vec<Option<(usize, Kind)>> = set.columns.iter().map(found).collect();
+        // In JSON each value tells that for itself.
+        let leaves = head.schema.as_ref().map(|schema| records::leaves(schema)).unwrap_or_default();
+        let is_nested = |place: usize| {
+            leaves.get(place).is_some_and(|(_, kind)| kind.is_nested())
+                || head.markup.as_ref().is_some_and(|markup| markup.lists.get(place) == Some(&true))
+        };
+        let nested = columns.iter().map(|column| column.is_some_and(|(place, _)| is_nested(place))).collect();
         let kinds: Vec<Kind> = columns.iter().map(|column| column.map_or(Kind::Unknown, |(_, kind)| kind)).collect();
         let fit = |rule: &super::ruleset::NamedRule| {
             let missing: Vec<&str> = rule
@@ -66,7 +79,7 @@ impl FileRules {
         let mut rules = set.rules.iter().zip(&fits);
         let is_evaluated =
             !aggregates.is_empty() || rules.any(|(rule, fit)| !rule.is_aggregate && *fit == Fit::Applies);
-        Self { columns, fits, aggregates, is_evaluated }
+        Self { columns, nested, fits, aggregates, is_evaluated }
     }
 }
 
@@ -103,6 +116,8 @@ const NO_TEXT: Cell = Cell::None(Undecided::Failed("a value is not valid in the 
 #[derive(Debug, Default)]
 pub struct RecordValues {
     cells: Vec<Cell>,
+    /// By column that rules name: its text is a list or a map, as JSON.
+    nested: Vec<bool>,
     texts: Vec<String>,
     buffer: Vec<u8>,
     usual: Vec<u8>,
@@ -123,6 +138,7 @@ impl RecordValues {
         let count = how.rules.columns.len();
         self.cells.resize(count, Cell::None(Undecided::Null));
         self.texts.resize_with(count, String::new);
+        self.nested.clone_from(&how.rules.nested);
         for (place, column) in how.rules.columns.iter().enumerate() {
             self.cells[place] = match column {
                 Some((column, kind)) => self.cell(records, record, (place, *column), *kind, how),
@@ -188,6 +204,8 @@ impl RecordValues {
                 let Ok(text) = std::str::from_utf8(value) else { return NO_TEXT };
                 self.texts[place].clear();
                 self.texts[place].push_str(text);
+                self.nested[place] |=
+                    how.dialect.is_json && bytes.is_some_and(|raw| matches!(raw.first(), Some(b'[' | b'{')));
                 Some(Cell::Text)
             }
             Kind::Unknown => return UNKNOWN_TYPE,
@@ -209,6 +227,14 @@ impl super::node::Subject for RecordValues {
         }
     }
 
+    fn elements(&self, place: usize) -> Option<Result<u64, Undecided>> {
+        if !self.nested[place] || !matches!(self.cells[place], Cell::Text) {
+            return None;
+        }
+        let counted = serde_json::from_str::<Elements>(&self.texts[place]);
+        Some(counted.map(|elements| elements.0).map_err(|_| Undecided::Failed("a list or map is no valid JSON")))
+    }
+
     fn aggregate(&self, _place: usize) -> Answer<'_> {
         Err(Undecided::Failed("an aggregate is not of a record"))
     }
@@ -223,6 +249,39 @@ impl super::node::Subject for RecordValues {
 
     fn last_time(&self) -> Answer<'_> {
         Err(Undecided::Failed("the last result is not of a record"))
+    }
+}
+
+/// How many elements of a list there are, or keys of a map.
+struct Elements(u64);
+
+impl<'de> Deserialize<'de> for Elements {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Counting;
+        impl<'de> Visitor<'de> for Counting {
+            type Value = Elements;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a list or a map")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Elements, A::Error> {
+                let mut count = 0;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Elements(count))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Elements, A::Error> {
+                let mut count = 0;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Elements(count))
+            }
+        }
+        from.deserialize_any(Counting)
     }
 }
 

@@ -9,6 +9,8 @@ use pravah_foundation::tabular::contract::{PatternBudget, Rule};
 const MOST_RULES: usize = 100;
 /// Characters of a name.
 const MOST_NAME: usize = 100;
+/// Aggregates of different values, which take memory, in all rules.
+const MOST_DISTINCT: usize = 8;
 
 /// The rules of a job.
 #[derive(Debug, Default)]
@@ -50,10 +52,11 @@ pub enum AggregateFunction {
     Max,
     Mean,
     Nulls,
+    Distinct,
 }
 
 impl AggregateFunction {
-    const ALL: [Self; 6] = [Self::Sum, Self::Count, Self::Min, Self::Max, Self::Mean, Self::Nulls];
+    const ALL: [Self; 7] = [Self::Sum, Self::Count, Self::Min, Self::Max, Self::Mean, Self::Nulls, Self::Distinct];
 
     pub fn of(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|function| function.as_str() == name)
@@ -67,13 +70,14 @@ impl AggregateFunction {
             Self::Max => "max",
             Self::Mean => "mean",
             Self::Nulls => "nulls",
+            Self::Distinct => "distinct",
         }
     }
 
     /// The type of the figure of values of a type.
     pub fn kind(self, of: Kind) -> Option<Kind> {
         match (self, of) {
-            (Self::Count | Self::Nulls, _) => Some(Kind::Number),
+            (Self::Count | Self::Nulls | Self::Distinct, _) => Some(Kind::Number),
             (Self::Sum | Self::Mean, Kind::Number | Kind::Unknown) => Some(Kind::Number),
             (Self::Sum, Kind::Span) => Some(Kind::Span),
             (Self::Min | Self::Max, Kind::Number | Kind::Moment | Kind::Span | Kind::Text | Kind::Unknown) => Some(of),
@@ -150,6 +154,10 @@ impl RuleSet {
             let at = count(text) - count(condition);
             let condition = parse(condition, &mut names).map_err(moved(at))?;
             node = Node::Or(vec![Node::Not(Box::new(condition)), node]);
+        }
+        let distinct = self.aggregates.iter().filter(|one| one.function == AggregateFunction::Distinct);
+        if distinct.count() > MOST_DISTINCT {
+            return refuse(at, format!("all rules together can have distinct() {MOST_DISTINCT} times"));
         }
         let is_aggregate = is_of_all(&node);
         let columns = columns(&node);
