@@ -27,6 +27,7 @@ class Algorithm(StrEnum):
 
     BLAKE3 = "blake3"
     SHA256 = "sha256"
+    SHA512 = "sha512"
     SHA1 = "sha1"
     MD5 = "md5"
     XXH3_128 = "xxh3_128"

@@ -144,8 +144,10 @@ fn hostile_tree() -> (Tree, usize) {
 #[test]
 fn manifests_are_read_by_coreutils() {
     let (tree, files) = hostile_tree();
-    let done = checksum(&tree, &["sha256", "sha1", "md5"]).run();
-    for (program, manifest) in [("sha256sum", "sha256"), ("sha1sum", "sha1"), ("md5sum", "md5")] {
+    let done = checksum(&tree, &["sha256", "sha512", "sha1", "md5"]).run();
+    for (program, manifest) in
+        [("sha256sum", "sha256"), ("sha512sum", "sha512"), ("sha1sum", "sha1"), ("md5sum", "md5")]
+    {
         let path = done.own_folder().join(format!("manifest.{manifest}"));
         let Some(output) = tool(program, &["--strict", "-c", path.to_str().unwrap()], &tree.path()) else { return };
         let good = String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with(": OK")).count();
@@ -467,7 +469,7 @@ proptest! {
     #[test]
     fn digests_equal_the_reference_on_random_content(
         files in proptest::collection::vec((0..3 * MIB, any::<u64>()), 1..6),
-        chosen in proptest::sample::subsequence(&ALGORITHMS[..], 1..=6),
+        chosen in proptest::sample::subsequence(&ALGORITHMS[..], 1..=7),
         threads in 1..4usize,
     ) {
         let tree = Tree::new();

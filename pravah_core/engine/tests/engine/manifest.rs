@@ -23,7 +23,7 @@ fn written(algorithm: Algorithm, digest: &Digest, path: &[u8]) -> Vec<u8> {
 }
 
 fn digest_of(algorithm: Algorithm) -> Digest {
-    Digest::new(&(0..32).collect::<Vec<u8>>()[..algorithm.digest_bytes()])
+    Digest::new(&(0..64).collect::<Vec<u8>>()[..algorithm.digest_bytes()])
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn lines_that_are_none_have_a_fault_in_words() {
         (format!("\"{HEX}\ta"), "one quotation mark"),
         (format!("{HEX}  "), "no usable file name"),
         (format!("{}  a", &HEX[1..]), "no hexadecimal digest"),
-        (format!("{HEX}{HEX}  a"), "no hexadecimal digest"),
+        (format!("{HEX}{HEX}{HEX}  a"), "no hexadecimal digest"),
         ("  prose".into(), "is not"),
         (format!("{HEX}  a\0b"), "no usable file name"),
         (format!("\\{HEX}  a\\tb"), "invalid escape"),
@@ -121,7 +121,8 @@ fn lines_that_are_none_have_a_fault_in_words() {
         (format!("MD5 (a) = {HEX}"), "wrong length"),
         (format!("XXH3 (a) = {}", &HEX[..16]), "wrong length"),
         (format!("SHA256 () = {HEX}"), "no usable file name"),
-        (format!("SHA512 (a) = {HEX}"), "is not"),
+        (format!("SHA512 (a) = {HEX}"), "wrong length"),
+        (format!("SHA384 (a) = {HEX}"), "an algorithm that is not supported"),
         (format!("SHA256 )a( = {HEX}"), "is not"),
     ];
     for (text, words) in cases {
@@ -202,6 +203,7 @@ fn names_tell_algorithms() {
         ("x.blake3", Some(Algorithm::Blake3)),
         ("MD5SUMS", Some(Algorithm::Md5)),
         ("checksums.sha1", Some(Algorithm::Sha1)),
+        ("SHA512SUMS", Some(Algorithm::Sha512)),
         ("manifest.xxh3", Some(Algorithm::Xxh3)),
         ("manifest.crc32c", Some(Algorithm::Crc32c)),
         ("checksums.txt", None),
@@ -228,7 +230,7 @@ fn digests_are_written_and_read_as_hexadecimal() {
         assert_eq!(Digest::from_hex(hex.as_bytes()), Some(digest));
         assert_eq!(Digest::from_hex(hex.to_uppercase().as_bytes()), Some(digest));
     }
-    for bad in ["", "0", "0g", &"0".repeat(66)] {
+    for bad in ["", "0", "0g", &"0".repeat(130)] {
         assert_eq!(Digest::from_hex(bad.as_bytes()), None, "{bad}");
     }
 }

@@ -123,6 +123,40 @@ fn each_status_has_its_case_and_its_columns() {
 }
 
 #[test]
+fn manifests_in_utf_16_are_read_and_those_of_other_algorithms_are_refused_by_their_names() {
+    let tree = Tree::new();
+    tree.file("a", "a").file("größe", "b");
+    let of = |algorithm: &str| format!("{}  a\r\n{} *größe\r\n", digest(algorithm, b"a"), digest(algorithm, b"b"));
+    for (name, order) in [("little", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("big", u16::to_be_bytes)] {
+        for algorithm in ["sha256", "sha512"] {
+            let wide: Vec<u8> = format!("\u{feff}{}", of(algorithm)).encode_utf16().flat_map(order).collect();
+            let done = verify(&tree, &manifest(&tree, name, wide)).run();
+            check(&done);
+            assert_eq!(
+                (&done.summary()["verdict"], &done.summary()["algorithm"]),
+                (&"verified".into(), &algorithm.into())
+            );
+        }
+    }
+    let (long, other) = ("0".repeat(128), "0".repeat(96));
+    for (name, content, words) in [
+        ("B2SUMS.b2sum", format!("{long}  a\n"), "digests of BLAKE2, as its name says"),
+        ("sums", format!("{long}  a\n"), "none of the 1 files that were tried has its own"),
+        ("sha384.txt", format!("{other}  a\n"), "digests of SHA-384, as its name says"),
+        ("sums", format!("{other}  a\n"), "the first one has 48 bytes"),
+        ("tags", format!("SHA384 (a) = {other}\n"), "the first one has a digest of an algorithm that is not supported"),
+    ] {
+        let message = verify(&tree, &manifest(&tree, name, content)).fails().to_string();
+        assert!(message.contains(words), "{name}: {message}");
+    }
+    // A file that is not there, or stated by the options: SHA-512.
+    for (line, algorithm) in [(format!("{long}  gone\n"), "auto"), (format!("{long}  a\n"), "sha512")] {
+        let done = verify(&tree, &manifest(&tree, "sums", line)).option("algorithm", algorithm).run();
+        assert_eq!((&done.summary()["verdict"], &done.summary()["algorithm"]), (&"failed".into(), &"sha512".into()));
+    }
+}
+
+#[test]
 fn every_algorithm_verifies_its_own_manifest_and_result() {
     let tree = Tree::new();
     for name in hostile_names() {

@@ -1,5 +1,6 @@
 //! Lists of digests as `sha256sum`, `md5sum`, `b3sum` and BSD's `--tag` write them, and of S3 ETags as
-//! `aws s3api list-objects-v2 --query 'Contents[].[ETag,Key]' --output text` does: `"md5-parts"`, a tab, the key.
+//! `aws s3api list-objects-v2 --query 'Contents[].[ETag,Key]' --output text` does: `"md5-parts"`, a tab, the key. In
+//! UTF-8, or in UTF-16 with a byte order mark, as PowerShell writes files.
 //!
 //! Source: GNU coreutils manual, "md5sum invocation" (escaping, text and binary markers, `--tag`) and its
 //! `split_3` (leading blanks, one blank before the name, OpenSSL's `NAME(file)= digest`); b3sum's source (same
@@ -97,7 +98,7 @@ fn parse(line: &[u8], may_escape: bool) -> Result<Option<Line>, &'static str> {
     };
     let Written { algorithm, hex, parts, is_quoted, name } = match parse_tag(body) {
         Some(written) => written,
-        None => parse_plain(body)?,
+        None => parse_plain(body).map_err(|fault| if is_of_other(body) { OTHER_ALGORITHM } else { fault })?,
     };
     let digest = Digest::from_hex(hex).ok_or("has no hexadecimal digest")?;
     if algorithm.is_some_and(|algorithm| algorithm.digest_bytes() * 2 != hex.len()) {
@@ -153,10 +154,38 @@ fn parse_tag(body: &[u8]) -> Option<Written<'_>> {
     (close > open).then(|| written(&body[open + 1..close]))
 }
 
+const OTHER_ALGORITHM: &str = "has a digest of an algorithm that is not supported";
+
+/// Parts of the names of algorithms that are not computed, as tags and names of files have them.
+const OTHERS: [(&[u8], &str); 10] = [
+    (b"sha384", "SHA-384"),
+    (b"sha-384", "SHA-384"),
+    (b"sha224", "SHA-224"),
+    (b"sha3", "SHA-3"),
+    (b"sha512/", "SHA-512/t"),
+    (b"blake2", "BLAKE2"),
+    (b"b2sum", "BLAKE2"),
+    (b"rmd160", "RIPEMD-160"),
+    (b"ripemd", "RIPEMD-160"),
+    (b"whirlpool", "Whirlpool"),
+];
+
+/// The algorithm that is not supported and that a manifest's file name tells, or a tag.
+pub fn other_algorithm_of(name: &[u8]) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    OTHERS.iter().find(|(part, _)| memchr::memmem::find(&lower, part).is_some()).map(|&(_, name)| name)
+}
+
+/// True for a line with the tag of such an algorithm.
+fn is_of_other(body: &[u8]) -> bool {
+    body.iter().position(|&byte| byte == b'(').is_some_and(|open| other_algorithm_of(&body[..open]).is_some())
+}
+
 fn algorithm_of_tag(tag: &[u8]) -> Option<Algorithm> {
     match tag.to_ascii_uppercase().as_slice() {
         b"BLAKE3" => Some(Algorithm::Blake3),
         b"SHA256" | b"SHA2-256" => Some(Algorithm::Sha256),
+        b"SHA512" | b"SHA2-512" => Some(Algorithm::Sha512),
         b"SHA1" => Some(Algorithm::Sha1),
         b"MD5" => Some(Algorithm::Md5),
         b"XXH3" | b"XXH128" | b"XXH3_128" => Some(Algorithm::Xxh3),
@@ -186,11 +215,13 @@ fn unescape(name: &[u8]) -> Option<Vec<u8>> {
 pub fn algorithm_of_name(name: &[u8]) -> Option<Algorithm> {
     let lower = name.to_ascii_lowercase();
     let has = |part: &[u8]| lower.windows(part.len()).any(|window| window == part);
-    let table: [(&[u8], Algorithm); 11] = [
+    let table: [(&[u8], Algorithm); 13] = [
         (b"blake3", Algorithm::Blake3),
         (b"b3sum", Algorithm::Blake3),
         (b"sha256", Algorithm::Sha256),
         (b"sha-256", Algorithm::Sha256),
+        (b"sha512", Algorithm::Sha512),
+        (b"sha-512", Algorithm::Sha512),
         (b"sha1", Algorithm::Sha1),
         (b"sha-1", Algorithm::Sha1),
         (b"md5", Algorithm::Md5),
@@ -204,9 +235,10 @@ pub fn algorithm_of_name(name: &[u8]) -> Option<Algorithm> {
 
 /// The algorithms whose digests are `bytes` long, the likeliest first.
 pub fn algorithms_of_length(bytes: usize) -> Vec<Algorithm> {
-    let likely =
-        [Algorithm::Sha256, Algorithm::Blake3, Algorithm::Sha1, Algorithm::Md5, Algorithm::Xxh3, Algorithm::Crc32c];
-    likely.into_iter().filter(|algorithm| algorithm.digest_bytes() == bytes).collect()
+    let mut likely: Vec<Algorithm> =
+        Algorithm::ALL.into_iter().filter(|algorithm| algorithm.digest_bytes() == bytes).collect();
+    likely.sort_by_key(|algorithm| *algorithm != Algorithm::Sha256);
+    likely
 }
 
 /// Read a manifest line by line: `visit` gets the line's number from 1 and its content or its fault. A byte
@@ -215,6 +247,60 @@ pub fn algorithms_of_length(bytes: usize) -> Vec<Algorithm> {
 /// # Errors
 /// The system's error, or the first that `visit` returns.
 pub fn read<E: From<io::Error>>(
+    mut reader: impl BufRead,
+    visit: impl FnMut(u64, Result<Line, &'static str>) -> Result<(), E>,
+) -> Result<(), E> {
+    let encoding = match reader.fill_buf()? {
+        [0xff, 0xfe, ..] => encoding_rs::UTF_16LE,
+        [0xfe, 0xff, ..] => encoding_rs::UTF_16BE,
+        _ => return read_bytes(reader, visit),
+    };
+    let decoder = Some(encoding.new_decoder_without_bom_handling());
+    read_bytes(Wide { inner: reader, decoder, text: String::new(), at: 0 }, visit)
+}
+
+/// A reader of UTF-16, as UTF-8.
+struct Wide<R> {
+    inner: R,
+    /// None at the end.
+    decoder: Option<encoding_rs::Decoder>,
+    text: String,
+    /// How much of the text was read.
+    at: usize,
+}
+
+impl<R: BufRead> io::Read for Wide<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Wide<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.at == self.text.len() {
+            let Some(decoder) = &mut self.decoder else { break };
+            let bytes = self.inner.fill_buf()?;
+            let last = bytes.is_empty();
+            self.text.clear();
+            self.at = 0;
+            self.text.reserve(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or_default());
+            let (_, read, _) = decoder.decode_to_string(bytes, &mut self.text, last);
+            self.inner.consume(read);
+            if last {
+                self.decoder = None;
+            }
+        }
+        Ok(&self.text.as_bytes()[self.at..])
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+}
+
+fn read_bytes<E: From<io::Error>>(
     mut reader: impl BufRead,
     mut visit: impl FnMut(u64, Result<Line, &'static str>) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -78,6 +78,7 @@ impl Options for ChecksumOptions {
 const RESULT: &[Column] = kept![
     Column::text("blake3"),
     Column::text("sha256"),
+    Column::text("sha512"),
     Column::text("sha1"),
     Column::text("md5"),
     Column::text("xxh3_128"),

@@ -2,7 +2,7 @@
 
 use sha2::Digest;
 
-pub const ALGORITHMS: [&str; 6] = ["blake3", "sha256", "sha1", "md5", "xxh3_128", "crc32c"];
+pub const ALGORITHMS: [&str; 7] = ["blake3", "sha256", "sha512", "sha1", "md5", "xxh3_128", "crc32c"];
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -12,6 +12,7 @@ pub fn digest(algorithm: &str, content: &[u8]) -> String {
     match algorithm {
         "blake3" => blake3::hash(content).to_hex().to_string(),
         "sha256" => hex(&sha2::Sha256::digest(content)),
+        "sha512" => hex(&sha2::Sha512::digest(content)),
         "sha1" => hex(&sha1::Sha1::digest(content)),
         "md5" => hex(&md5::Md5::digest(content)),
         "xxh3_128" => hex(&xxhash_rust::xxh3::xxh3_128(content).to_be_bytes()),

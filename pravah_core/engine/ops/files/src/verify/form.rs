@@ -70,12 +70,15 @@ const SAMPLE: usize = 64;
 /// two have that length, try both on the first listed files that are there.
 pub fn find(file: &File, path: &Path, chosen: Option<DigestForm>, context: &Context) -> Result<DigestForm> {
     let mut sample: Vec<Line> = Vec::new();
-    let mut has_etags = false;
+    let (mut has_etags, mut fault) = (false, None);
     let read = manifest::read(Interruptible::new(file, &context.control), |_, line| {
-        if let Ok(line) = line {
-            has_etags |= line.is_etag();
-            if sample.len() < SAMPLE {
-                sample.push(line);
+        match line {
+            Err(wrong) => drop(fault.get_or_insert(wrong)),
+            Ok(line) => {
+                has_etags |= line.is_etag();
+                if sample.len() < SAMPLE {
+                    sample.push(line);
+                }
             }
         }
         // Among many MD5s one line may be the first that tells that they are ETags.
@@ -88,8 +91,11 @@ pub fn find(file: &File, path: &Path, chosen: Option<DigestForm>, context: &Cont
         Ok(()) | Err(Failed::Enough) => {}
         Err(failed) => return Err(failed.explain(path, &context.control)),
     }
-    let none = || EngineError::invalid(format!("options.manifest {path:?} has no line with a digest"));
-    let first = sample.first().ok_or_else(none)?;
+    let refused = |why: String| EngineError::invalid(format!("options.manifest {path:?} {why}"));
+    let Some(first) = sample.first() else {
+        let fault = fault.map_or_else(String::new, |fault| format!(" that can be used: the first one {fault}"));
+        return Err(refused(format!("has no line with a digest{fault}")));
+    };
     if let Some(form) = chosen.or(first.algorithm.map(DigestForm::Digest)) {
         return Ok(form);
     }
@@ -101,18 +107,34 @@ pub fn find(file: &File, path: &Path, chosen: Option<DigestForm>, context: &Cont
     if let Some(named) = manifest::algorithm_of_name(name).filter(|named| possible.contains(named)) {
         return Ok(DigestForm::Digest(named));
     }
-    match possible[..] {
-        [] => Err(none()),
-        [only] => Ok(DigestForm::Digest(only)),
-        [likeliest, ..] => Ok(DigestForm::Digest(try_algorithms(&sample, &possible, context)?.unwrap_or(likeliest))),
+    let bytes = first.digest.as_bytes().len();
+    if let Some(other) =
+        manifest::other_algorithm_of(name).filter(|_| possible.iter().all(|one| *one == Algorithm::Sha512))
+    {
+        return Err(refused(format!("lists digests of {other}, as its name says; that algorithm is not supported")));
+    }
+    let Some(&likeliest) = possible.first() else {
+        return Err(refused(format!("has no line with a digest that is supported: the first one has {bytes} bytes")));
+    };
+    // As long as those of SHA-512 are those of `b2sum`, which are not supported.
+    if possible.len() == 1 && likeliest != Algorithm::Sha512 {
+        return Ok(DigestForm::Digest(likeliest));
+    }
+    let (found, tried) = try_algorithms(&sample, &possible, context)?;
+    match (found, tried) {
+        (None, 1..) if likeliest == Algorithm::Sha512 => Err(refused(format!(
+            "has digests as long as those of SHA-512, and none of the {tried} files that were tried has its own. If they \
+             are of BLAKE2 or SHA-3, these are not supported; if they are of SHA-512, set the algorithm to sha512"
+        ))),
+        _ => Ok(DigestForm::Digest(found.unwrap_or(likeliest))),
     }
 }
 
 /// Files that are read to find an algorithm, at most.
 const TRIES: usize = 8;
 
-/// The algorithm by which a listed file has its digest; the smallest ones are tried.
-fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> Result<Option<Algorithm>> {
+/// The algorithm by which a listed file has its digest, and how many were tried; the smallest ones are.
+fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> Result<(Option<Algorithm>, usize)> {
     let there = lines.iter().filter_map(|line| {
         let path = relative(&line.path, &context.root.path)?;
         let meta = context.root.stat(&path).ok().filter(|meta| meta.kind == EntryKind::File)?;
@@ -122,13 +144,15 @@ fn try_algorithms(lines: &[Line], possible: &[Algorithm], context: &Context) -> 
     there.sort_by_key(|(size, ..)| *size);
     let reader = FileReader::new(&context.root, possible, &context.control).uncounted();
     context.pool.get()?.install(|| {
+        let mut tried = 0;
         for (_, listed, path, meta) in there.iter().take(TRIES) {
             context.control.check()?;
             let Ok(digested) = reader.digest(path, meta) else { continue };
+            tried += 1;
             if let Some(index) = digested.digests.iter().position(|digest| digest == listed) {
-                return Ok(Some(possible[index]));
+                return Ok((Some(possible[index]), tried));
             }
         }
-        Ok(None)
+        Ok((None, tried))
     })
 }
