@@ -10,6 +10,7 @@
 //! 4. An element that is not there is no value; an empty one is an empty text, `xsi:nil` no value.
 //! 5. Entities that a document declares are not read: what uses one ends the reading.
 
+mod doctype;
 mod encoding;
 mod lists;
 mod paths;

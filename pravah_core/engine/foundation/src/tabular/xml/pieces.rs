@@ -6,6 +6,7 @@ use quick_xml::Reader;
 use quick_xml::errors::{Error, IllFormedError, SyntaxError};
 use quick_xml::events::{BytesStart, Event};
 
+use super::doctype::{AttributeDefault, AttributeDefaults};
 use crate::base::issue::IssueKind;
 use crate::io::package::Unreadable;
 
@@ -55,7 +56,7 @@ impl XmlAttributes {
         begins.zip(&self.ends).map(|(begin, &(name, end))| (&self.text[begin..name], &self.text[name..end]))
     }
 
-    fn read(&mut self, tag: &BytesStart<'_>) -> Result<(), Unreadable> {
+    fn read(&mut self, tag: &BytesStart<'_>, defaults: &[AttributeDefault]) -> Result<(), Unreadable> {
         self.text.clear();
         self.ends.clear();
         for attribute in tag.attributes().with_checks(false) {
@@ -79,12 +80,23 @@ impl XmlAttributes {
         } else {
             self.iter().enumerate().any(|(place, (name, _))| self.iter().take(place).any(|(other, _)| other == name))
         };
-        if is_twice { Err(malformed("a tag has an attribute twice".to_owned())) } else { Ok(()) }
+        if is_twice {
+            return Err(malformed("a tag has an attribute twice".to_owned()));
+        }
+        for (name, value) in defaults {
+            if self.iter().all(|(own, _)| own != name) {
+                self.text.extend_from_slice(name);
+                let name_end = self.text.len();
+                self.text.extend_from_slice(value);
+                self.ends.push((name_end, self.text.len()));
+            }
+        }
+        Ok(())
     }
 }
 
 /// An attribute's value: white space is blanks, references are what they stand for.
-fn value_of(mut raw: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
+pub(super) fn value_of(mut raw: &[u8], out: &mut Vec<u8>) -> Result<(), Unreadable> {
     let is_plain = |byte: &u8| !matches!(byte, b'&' | b'\n' | b'\r' | b'\t');
     while let Some(at) = raw.iter().position(|byte| !is_plain(byte)) {
         out.extend_from_slice(&raw[..at]);
@@ -175,8 +187,9 @@ pub struct XmlPieces {
     buffer: Vec<u8>,
     /// Elements that are in no other.
     pub roots: u64,
-    /// It has a document type, of which nothing is read.
+    /// It has a document type, of which only these are read.
     pub has_doctype: bool,
+    defaults: AttributeDefaults,
 }
 
 impl XmlPieces {
@@ -280,9 +293,9 @@ impl XmlPieces {
                 reference(name, &mut character)?;
                 self.text(&character, visit)
             }
-            Event::DocType(_) => {
+            Event::DocType(text) => {
                 self.has_doctype = true;
-                Ok(())
+                self.defaults.read(text)
             }
             _ => Ok(()),
         }
@@ -297,7 +310,7 @@ impl XmlPieces {
         if self.open.len() == DEEPEST {
             return Err((IssueKind::TooLarge, format!("elements are nested more than {DEEPEST} levels deep")));
         }
-        self.attributes.read(tag)?;
+        self.attributes.read(tag, self.defaults.of(name))?;
         self.roots += u64::from(self.open.is_empty());
         let line = self.line(bytes);
         self.open.push((self.names.len(), line));

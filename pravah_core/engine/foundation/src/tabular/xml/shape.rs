@@ -206,7 +206,9 @@ impl XmlLearner {
             notes.push(format!("has {} elements that are in no other, where XML has one", self.pieces.roots));
         }
         if self.pieces.has_doctype {
-            notes.push("declares a document type, which is not read: it has no effect on the values".to_owned());
+            let note = "declares a document type, of which only the defaults of attributes are read that the file itself \
+                        holds";
+            notes.push(note.to_owned());
         }
         let shape = XmlShape {
             tree,

@@ -47,6 +47,11 @@ fn a_document_is_the_same_whatever_the_pieces() {
         ),
         ("<a>&lt;1\r\n2\r3&#x20ac;<![CDATA[<&>]]]]><![CDATA[>]]></a>", "(a|<1\n2\n3€<&>]]>)"),
         ("<!DOCTYPE a [<!ELEMENT a (b>c)><!ENTITY x \"y\">]><a> \u{feff}\u{feff}x</a>", "(a| \u{feff}\u{feff}x)"),
+        (
+            "<!DOCTYPE a PUBLIC '[x' '>' [<!-- <!ATTLIST b z CDATA 'no'> --><!ELEMENT b EMPTY>\n<!ATTLIST b x CDATA \"1>\"\n\
+             y (m|n) 'n' x CDATA 'late' i ID #IMPLIED r CDATA #REQUIRED f NOTATION (p) #FIXED\t'&lt;'>]><a><b/><b x='2'/></a>",
+            "(a(b x=\"1>\" y=\"n\" f=\"<\")(b x=\"2\" y=\"n\" f=\"<\"))",
+        ),
         ("<a>\u{feff}<b>\u{feff}</b></a>", "(a|\u{feff}(b|\u{feff}))"),
         ("<a b='>'/>", "(a b=\">\")"),
     ] {
