@@ -98,6 +98,16 @@ fn sorted_rows_are_those_of_a_stable_sort_whatever_the_runs() {
 }
 
 #[test]
+fn folders_of_floats_have_the_shortest_names_that_stand_for_them() {
+    let tree = Tree::new();
+    tree.file("t.csv", "x,y\n1e300,1\n-2.5,2\n0.5e-8,3\n");
+    let done = arranged(&tree, &["x"], &[]).run();
+    let found: Vec<_> = files(&converted(&done)).into_keys().collect();
+    assert_eq!(found, ["x=-2.5/t.parquet", "x=1e300/t.parquet", "x=5e-9/t.parquet"]);
+    assert_eq!(done.summary()["verdict"], "whole");
+}
+
+#[test]
 fn rows_are_divided_by_the_values_of_columns_and_named_as_hive_does() {
     let tree = Tree::new();
     let (lines, all) = table(20_000);

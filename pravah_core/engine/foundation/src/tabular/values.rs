@@ -225,6 +225,9 @@ fn digit(digits: &[u8], place: usize) -> Option<u64> {
     (value < 10).then_some(u64::from(value))
 }
 
+/// Floats whose digits are written without an exponent.
+const PLAIN_FLOATS: std::ops::Range<f64> = 1e-5..1e16;
+
 #[cold]
 fn long_integer(text: &[u8], digits: usize) -> Value {
     let parsed = std::str::from_utf8(text).ok().filter(|_| digits > 0).and_then(|text| text.parse().ok());
@@ -263,7 +266,9 @@ impl Value {
     pub fn shown(self) -> String {
         match self {
             Self::Integer(value) => value.to_string(),
-            Self::Float(value) => value.to_string(),
+            // Digits of 1e300 tell nothing: the shortest text that reads back.
+            Self::Float(value) if value == 0.0 || PLAIN_FLOATS.contains(&value.abs()) => value.to_string(),
+            Self::Float(value) => format!("{value:e}"),
             Self::Boolean(value) => value.to_string(),
             Self::Date(days) => shown_moment(i64::from(days) * DAY_MICROS, "%Y-%m-%d", ""),
             Self::Timestamp(micros) => shown_moment(micros, "%Y-%m-%d %H:%M:%S", "%.6f"),
@@ -363,6 +368,8 @@ mod tests {
             ("-12.50", "-12.5"),
             ("true", "true"),
             ("-9", "-9"),
+            ("1e300", "1e300"),
+            ("-0.00000123", "-1.23e-6"),
         ] {
             let value = Value::of(text.as_bytes());
             assert_eq!(value.shown(), shown);
