@@ -102,6 +102,8 @@ class Door:
         elif visit.is_socket and "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
         else:
+            if not visit.is_socket and limits.announces_too_much(scope):
+                await limits.drain(scope, receive)
             await answer(visit.scope, receive, send)
 
     async def _answer(self, visit: Visit) -> Response | None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services import bootstrap
 from services.api.http import limits, problems, visits
 
+_SHOWN_CHARACTERS = 100
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -49,13 +53,43 @@ class Guard:
             if body is None:
                 await problems.response_of(limits.too_large(), scope)(scope, receive, with_headers)
                 return
+            twice = _key_given_twice(body)
+            if twice is not None:
+                message = f"the request body has the key {twice[:_SHOWN_CHARACTERS]!r} twice in one object"
+                malformed = problems.MalformedRequestError(message)
+                await problems.response_of(malformed, scope)(scope, receive, with_headers)
+                return
             receive = _replay(body, receive)
         await self._app(scope, receive, with_headers)
+
+
+class _TwiceError(Exception):
+    """A key is twice in an object."""
+
+
+def _key_given_twice(body: bytes) -> str | None:
+    """Return a key that an object of a JSON text has twice: one of its values would count, and nobody would know."""
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise _TwiceError(key)
+            seen.add(key)
+
+    try:
+        json.loads(body, object_pairs_hook=check)
+    except _TwiceError as twice:
+        return str(twice)
+    except (ValueError, RecursionError):
+        pass  # what is no JSON is told by who reads it
+    return None
 
 
 async def _read(scope: Scope, receive: Receive) -> bytes | None:
     """Return the body, or ``None`` when it is too large; what the client announces is enough to refuse it."""
     if limits.announces_too_much(scope):
+        await limits.drain(scope, receive)
         return None
     body = bytearray()
     more = True
@@ -64,9 +98,11 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > limits.MAX_BODY_BYTES:
-            return None
         more = message.get("more_body", False)
+        if len(body) > limits.MAX_BODY_BYTES:
+            if more:
+                await limits.drain(scope, receive)
+            return None
     return bytes(body)
 
 

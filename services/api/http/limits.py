@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope
 
@@ -12,6 +13,8 @@ from services.base import errors
 
 MAX_BODY_BYTES = 1 << 20
 _BURST_SECONDS = 10
+_DRAIN_BYTES = 64 << 20
+_DRAIN_SECONDS = 10
 _REMEMBERED = 10_000
 
 
@@ -54,6 +57,19 @@ def announces_too_much(scope: Scope) -> bool:
     """Return whether a client says that its body is too large."""
     announced = Headers(scope=scope).get("content-length", "0")
     return announced.isdecimal() and (len(announced) > 18 or int(announced) > MAX_BODY_BYTES)
+
+
+async def drain(scope: Scope, receive: Receive) -> None:
+    """Take the rest of a body that is refused: a client that still sends sees a broken line, and not the answer."""
+    if Headers(scope=scope).get("expect", "").lower() == "100-continue":
+        return  # it asks first, and has sent nothing yet
+    taken = 0
+    with anyio.move_on_after(_DRAIN_SECONDS):
+        while taken <= _DRAIN_BYTES:
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                return
 
 
 def bounded(receive: Receive) -> Receive:

@@ -177,6 +177,14 @@ def test_what_a_client_announces_is_enough_to_refuse_it(strict: TestClient, leng
     assert answer.status_code == (413 if length.isdecimal() else 422)
 
 
+def test_a_key_that_is_twice_in_an_object_is_refused_by_its_name(strict: TestClient) -> None:
+    for body in ['{"name": "a", "name": "b"}', '{"source": {"path": "/x", "path": "/y"}, "operations": []}']:
+        told = problem(
+            strict.post("/jobs", content=body, headers={"Content-Type": "application/json"}), 400, "malformed_request"
+        )
+        assert ("'name' twice" if "name" in body else "'path' twice") in told["detail"]
+
+
 def test_a_body_where_none_belongs_is_bounded_too(strict: TestClient) -> None:
     path = "/jobs/00000000-0000-0000-0000-000000000000"
     problem(strict.request("DELETE", path, content=b"x" * (MIB + 1)), 413, "limit_exceeded")

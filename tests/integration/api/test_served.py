@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -84,6 +85,10 @@ def test_the_road_over_the_wire(server: httpx.Client, running: bootstrap.Service
     # What a raw client can send and a library cannot.
     problem(server.get("/api/jobs", headers={"Host": "evil.example"}), 403, "request_forbidden")
     problem(server.post("/api/jobs", content=iter([b"x" * (1 << 20), b"x"])), 413, "limit_exceeded")
+    # It is refused by what it announces, and the answer waits until the client has sent it.
+    with contextlib.closing(http.client.HTTPConnection(server.base_url.host, server.base_url.port)) as plain:
+        plain.request("POST", "/api/jobs", body=b"x" * (50 << 20), headers={**server.headers, "connection": "close"})
+        assert plain.getresponse().status == 413
     problem(server.post("/", json={}), 405, "method_not_allowed")
     problem(server.get("/nothing"), 404, "not_found")
     assert server.delete(address).status_code == 204
