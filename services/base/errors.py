@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,8 +223,32 @@ ERRORS: tuple[ErrorRow, ...] = tuple(
 )
 
 
+_OUTPUT_REMEDIES = (
+    ({errno.ENOSPC, errno.EDQUOT}, "Free space on the disk of the path in the message, then re-run the job."),
+    (
+        {errno.EACCES, errno.EPERM, errno.EROFS},
+        "Let the user that runs Pravah write to the path in the message, or choose another destination.",
+    ),
+)
+_NOT_OF_THE_SYSTEM = (
+    "The message says what is in the way. "
+    "If nothing is wrong there, this is a bug in Pravah: report it with the message."
+)
+
+
+def _output_remedy(message: str) -> str | None:
+    """Return what to do about an output that failed; ``None`` where the system gave another reason."""
+    for numbers, remedy in _OUTPUT_REMEDIES:
+        if any(os.strerror(number) in message for number in numbers):
+            return remedy
+    is_of_the_system = "os error" in message or any(os.strerror(number) in message for number in errno.errorcode)
+    return None if is_of_the_system else _NOT_OF_THE_SYSTEM
+
+
 def of_code(code: str, message: str, remedy: str | None = None) -> PravahError:
     """Return the error of a code; an unknown code is an internal error."""
+    if code == OutputError.code:
+        remedy = remedy or _output_remedy(message)
     for row in ERRORS:
         if row.code == code:
             return row.cls(message, remedy=remedy)
