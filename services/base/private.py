@@ -35,9 +35,14 @@ def open_file(path: Path, flags: int = os.O_CREAT | os.O_TRUNC) -> BinaryIO:
     Raises:
         OSError: it cannot be opened.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, _FILE)
-    close(descriptor)
-    return os.fdopen(descriptor, "wb")
+
+    def opened(name: str, _: int) -> int:
+        return os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | flags, _FILE)
+
+    # So the file knows its name, and messages do.
+    file = open(path, "wb", opener=opened)  # noqa: SIM115 - the caller closes it
+    close(file.fileno())
+    return file
 
 
 def close(path: Path | int) -> None:

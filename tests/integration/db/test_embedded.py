@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -208,4 +209,33 @@ def test_a_broken_configuration_is_quoted_from_the_servers_log(directory: Path, 
     with (directory / "postgresql.conf").open("a") as file:
         file.write("no_such_parameter = 1\n")
     with pytest.raises(errors.DatabaseError, match=r"configuration file .* contains errors"):
+        embedded.start(directory)
+
+
+def test_a_lock_that_another_process_keeps_is_told(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(embedded, "_WARN_SECONDS", 0.1)
+    monkeypatch.setattr(embedded, "_WAIT_SECONDS", 0.3)
+    directory.mkdir(parents=True)
+    with (directory.parent / "postgres.lock").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(errors.DatabaseError, match=r"another process holds a lock on .*postgres\.lock"):
+            embedded.start(directory)
+    assert "waiting for another process" in caplog.text
+    assert not (directory / "PG_VERSION").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["postgres.lock", "postgres.users"])
+def test_a_lock_file_of_another_user_holds_up_no_start(directory: Path, name: str) -> None:
+    directory.mkdir(parents=True)
+    lock = directory.parent / name
+    lock.touch()
+    os.chown(lock, 65534, 65534)
+    with pytest.raises(errors.DatabaseError, match=rf"{name} belongs to another user \(65534\)"):
+        embedded.start(directory)
+    lock.unlink()
+    lock.symlink_to("/etc/passwd")
+    with pytest.raises(errors.DatabaseError, match="did not start"):
         embedded.start(directory)
