@@ -61,8 +61,8 @@ class Installation:
 
     def postmaster(self) -> tuple[int, str]:
         """Return number and socket directory of the embedded server."""
-        lines = (self.data / "postgres" / "postmaster.pid").read_text().splitlines()
-        return int(lines[0]), lines[4]
+        directory = self.data / "postgres"
+        return int((directory / "postmaster.pid").read_text().partition("\n")[0]), str(directory)
 
     def query(self, sql: str, *values: object) -> list[dict[str, Any]]:
         """Ask the embedded server, past Pravah."""
