@@ -254,9 +254,11 @@ class SchemaOptions(ReadOptions):
         None,
         title="Schema",
         description="Path of a Table Schema (Frictionless) or JSON Schema file, or job:ID for what the files of an "
-        "earlier profile have in common. Validate checks the records against it. Convert gives the columns its types: "
-        "a value of another type is a bad record; other rules of the schema are not checked. Without a schema, types "
-        "are those of the records.",
+        "earlier profile have in common. Validate checks the records against it. Values of JSON, Parquet, Arrow and "
+        "Avro must themselves have the types of a JSON Schema: 1 is not a string, and null only has the type null in "
+        "JSON. Otherwise text that reads as a type has it. Bounds are compared by all digits. Convert gives the "
+        "columns its types: a value of another type is a bad record; other rules of the schema are not checked. "
+        "Without a schema, types are those of the records.",
         widget="path",
         result_of="profile",
         result_as="schema",

@@ -58,6 +58,7 @@ mod text_statistics;
 mod validate;
 mod validate_again;
 mod validate_keys;
+mod validate_types;
 mod verify;
 mod verify_etags;
 mod walk;

@@ -40,7 +40,7 @@ mod width;
 mod work;
 mod workbook;
 
-pub use batches::leaves;
+pub use batches::{is_nested, leaves};
 pub use cells::Lost;
 pub use first::lines;
 pub use format::{Format, stem};

@@ -3,29 +3,37 @@
 //!
 //! What is not understood is refused, not passed over: a rule that is not checked must not look as if it held.
 
+mod bound;
 mod dialect;
 mod formats;
 mod keys;
+mod moments;
 mod package;
 mod parse;
 mod patterns;
 mod rule;
+mod typed;
 
+pub use bound::Bound;
 pub use dialect::TableDialect;
 pub use keys::{Key, Reference};
 pub use package::{Resource, described, parse_all};
 pub use parse::parse;
 pub use patterns::Budget as PatternBudget;
 pub use rule::Rule;
+pub use typed::{Property, TypedKind};
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use regex::bytes::Regex;
 use serde_json::{Value as Json, json};
 
+use self::bound::large;
+use crate::tabular::csv;
 use crate::tabular::formats::ValueFormat;
-use crate::tabular::values::{Value, ValueType};
+use crate::tabular::values::{Digits, Value, ValueType};
 
 /// What one column has to be.
 #[derive(Debug, Clone, Default)]
@@ -40,10 +48,10 @@ pub struct Field {
     pub required: bool,
     /// No value is there twice.
     pub unique: bool,
-    /// The least value allowed, and whether it is allowed itself.
-    pub minimum: Option<(Value, bool)>,
-    /// The greatest value allowed, and whether it is allowed itself.
-    pub maximum: Option<(Value, bool)>,
+    /// The least value allowed.
+    pub minimum: Option<Bound>,
+    /// The greatest value allowed.
+    pub maximum: Option<Bound>,
     /// The least number of characters.
     pub min_length: Option<u64>,
     /// The greatest number of characters.
@@ -54,6 +62,10 @@ pub struct Field {
     pub pattern_text: String,
     /// The values allowed.
     pub values: Option<HashSet<Vec<u8>>>,
+    /// Those of a column of numbers, each in one form: `1.0` is `1`.
+    pub numbers: HashSet<Vec<u8>>,
+    /// What JSON Schema asks of values that have a type of their own; none: it is no property of one.
+    pub property: Option<Arc<Property>>,
 }
 
 /// What a table has to be.
@@ -87,44 +99,53 @@ impl Field {
     /// What is wrong with a value that stands for `text`, and is written in another way.
     #[inline]
     fn check_as(&self, text: &[u8], written: &[u8]) -> Option<Rule> {
-        let is_typed = match self.kind {
-            None | Some(ValueType::Text) => false,
-            Some(kind) => {
-                let value = Value::of(text);
-                if value.kind() != kind && value.kind().join(kind) != kind {
-                    return Some(Rule::Type);
-                }
-                if let Some(rule) = self.range(value) {
-                    return Some(rule);
-                }
-                true
-            }
-        };
-        if !is_typed && (self.minimum.is_some() || self.maximum.is_some()) {
+        let kind = self.kind.filter(|kind| *kind != ValueType::Text);
+        if kind.is_some() || self.minimum.is_some() || self.maximum.is_some() {
             let value = Value::of(text);
-            if value == Value::Text {
-                return Some(Rule::Type);
-            }
-            if let Some(rule) = self.range(value) {
+            let is_of = match kind {
+                Some(kind) => value.kind() == kind || value.kind().join(kind) == kind,
+                None => value != Value::Text,
+            };
+            let value = if is_of { Some(value) } else { self.large(text) };
+            let Some(value) = value else { return Some(Rule::Type) };
+            if let Some(rule) = self.range(value, text) {
                 return Some(rule);
             }
         }
         if self.has_form() { self.form(written) } else { None }
     }
 
+    /// A number that 64 bits do not hold: it is one.
+    #[cold]
+    fn large(&self, text: &[u8]) -> Option<Value> {
+        let fits = match self.kind {
+            Some(ValueType::Integer) => Digits::of(text)?.is_plain(),
+            kind => matches!(kind, None | Some(ValueType::Text | ValueType::Float)),
+        };
+        large(text).filter(|_| fits)
+    }
+
     #[inline]
-    fn range(&self, value: Value) -> Option<Rule> {
-        if let Some((least, is_allowed)) = self.minimum
-            && !(least.is_less(value) || is_allowed && !value.is_less(least))
-        {
+    fn range(&self, value: Value, text: &[u8]) -> Option<Rule> {
+        let is_beyond = |bound: &Bound, side: Ordering| match bound.order(value, text) {
+            Ordering::Equal => !bound.is_allowed,
+            order => order == side,
+        };
+        if self.minimum.as_ref().is_some_and(|least| is_beyond(least, Ordering::Less)) {
             return Some(Rule::Minimum);
         }
-        if let Some((greatest, is_allowed)) = self.maximum
-            && !(value.is_less(greatest) || is_allowed && !greatest.is_less(value))
-        {
-            return Some(Rule::Maximum);
+        self.maximum.as_ref().is_some_and(|most| is_beyond(most, Ordering::Greater)).then_some(Rule::Maximum)
+    }
+
+    /// What is wrong with what is no value to others, as it stands in a table of types: an infinite number is one beyond
+    /// every bound.
+    pub fn check_none(&self, field: &[u8], is_typed: bool) -> Option<Rule> {
+        match field {
+            _ if self.required => Some(Rule::Required),
+            csv::INFINITE if is_typed && self.maximum.is_some() => Some(Rule::Maximum),
+            csv::MINUS_INFINITE if is_typed && self.minimum.is_some() => Some(Rule::Minimum),
+            _ => None,
         }
-        None
     }
 
     fn has_form(&self) -> bool {
@@ -132,34 +153,41 @@ impl Field {
     }
 
     fn form(&self, text: &[u8]) -> Option<Rule> {
-        if self.min_length.is_some() || self.max_length.is_some() {
-            // Characters are counted by the bytes they begin with.
-            let characters = text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64;
-            if self.min_length.is_some_and(|least| characters < least) {
-                return Some(Rule::MinLength);
-            }
-            if self.max_length.is_some_and(|most| characters > most) {
-                return Some(Rule::MaxLength);
-            }
+        self.lengths(text).or_else(|| self.unmatched(text)).or_else(|| {
+            self.values.as_ref().filter(|values| !values.contains(text))?;
+            let number = if self.numbers.is_empty() { None } else { Digits::of(text) };
+            (!number.is_some_and(|number| self.numbers.contains(&number.canonical()))).then_some(Rule::Values)
+        })
+    }
+
+    fn lengths(&self, text: &[u8]) -> Option<Rule> {
+        if self.min_length.is_none() && self.max_length.is_none() {
+            return None;
         }
-        if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)) {
-            return Some(Rule::Pattern);
+        // Characters are counted by the bytes they begin with.
+        let characters = text.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u64;
+        if self.min_length.is_some_and(|least| characters < least) {
+            return Some(Rule::MinLength);
         }
-        self.values.as_ref().is_some_and(|values| !values.contains(text)).then_some(Rule::Values)
+        self.max_length.is_some_and(|most| characters > most).then_some(Rule::MaxLength)
+    }
+
+    fn unmatched(&self, text: &[u8]) -> Option<Rule> {
+        self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(text)).then_some(Rule::Pattern)
     }
 
     /// What a value has to be for a rule, in words.
     pub fn expectation(&self, rule: Rule) -> String {
-        let bound = |bound: Option<(Value, bool)>, at: &str, beyond: &str| {
-            bound.map(|(value, is_allowed)| format!("{} {}", if is_allowed { at } else { beyond }, value.shown()))
+        let bound = |bound: &Option<Bound>, at: &str, beyond: &str| {
+            bound.as_ref().map(|bound| format!("{} {}", if bound.is_allowed { at } else { beyond }, bound.shown()))
         };
         let words = match rule {
             Rule::Type => match &self.format {
                 Some(format) => Some(format.to_string()),
                 None => Some(self.kind.map_or("a number", ValueType::as_str).to_owned()),
             },
-            Rule::Minimum => bound(self.minimum, "at least", "more than"),
-            Rule::Maximum => bound(self.maximum, "at most", "less than"),
+            Rule::Minimum => bound(&self.minimum, "at least", "more than"),
+            Rule::Maximum => bound(&self.maximum, "at most", "less than"),
             Rule::MinLength => self.min_length.map(|length| format!("at least {length} characters")),
             Rule::MaxLength => self.max_length.map(|length| format!("at most {length} characters")),
             Rule::Pattern => Some(format!("matches {}", self.pattern_text)),
@@ -201,15 +229,10 @@ impl Field {
             put("unique", true.into());
         }
         for (name, exclusive, bound) in
-            [("minimum", "exclusiveMinimum", self.minimum), ("maximum", "exclusiveMaximum", self.maximum)]
+            [("minimum", "exclusiveMinimum", &self.minimum), ("maximum", "exclusiveMaximum", &self.maximum)]
         {
-            if let Some((value, is_allowed)) = bound {
-                let shown = match value {
-                    Value::Integer(value) => value.into(),
-                    Value::Float(value) => value.into(),
-                    other => other.shown().into(),
-                };
-                put(if is_allowed { name } else { exclusive }, shown);
+            if let Some(bound) = bound {
+                put(if bound.is_allowed { name } else { exclusive }, bound.described());
             }
         }
         for (name, length) in [("minLength", self.min_length), ("maxLength", self.max_length)] {
@@ -294,6 +317,33 @@ mod tests {
                 "9007199254740993",
                 Some(Rule::Maximum),
             ),
+            (
+                r#""type": "number", "constraints": {"maximum": 12345678901234567.88}"#,
+                "12345678901234567.89",
+                Some(Rule::Maximum),
+            ),
+            (
+                r#""type": "number", "constraints": {"maximum": "12345678901234567.88"}"#,
+                "12345678901234567.89",
+                Some(Rule::Maximum),
+            ),
+            (r#""type": "number", "constraints": {"maximum": 12345678901234567.88}"#, "12345678901234567.880", None),
+            (r#""type": "number", "constraints": {"maximum": 10}"#, "10.0000000000000000001", Some(Rule::Maximum)),
+            (r#""type": "number", "constraints": {"minimum": -0.1}"#, "-0.10000000000000000001", Some(Rule::Minimum)),
+            (r#""type": "number", "constraints": {"exclusiveMaximum": 10}"#, "9.99999999999999999999", None),
+            (r#""type": "number", "constraints": {"exclusiveMaximum": 10}"#, "10.00", Some(Rule::Maximum)),
+            (r#""type": "number", "constraints": {"maximum": 1e400}"#, "2e400", Some(Rule::Maximum)),
+            (r#""constraints": {"maximum": 10}"#, "10.0000000000000000001", Some(Rule::Maximum)),
+            (r#""type": "integer""#, "18446744073709551615", None),
+            (
+                r#""type": "integer", "constraints": {"maximum": 18446744073709551616}"#,
+                "18446744073709551617",
+                Some(Rule::Maximum),
+            ),
+            (r#""type": "integer""#, "1e30", Some(Rule::Type)),
+            (r#""type": "number", "constraints": {"enum": [1, "2.50"]}"#, "1.0", None),
+            (r#""type": "number", "constraints": {"enum": [1, "2.50"]}"#, "2.5", None),
+            (r#""type": "string", "constraints": {"enum": ["1"]}"#, "1.0", Some(Rule::Values)),
             (r#""type": "string", "constraints": {"maxLength": 2}"#, "éé", None),
             (r#""type": "string", "constraints": {"minLength": 3}"#, "éé", Some(Rule::MinLength)),
             (r#""type": "string", "constraints": {"pattern": "a|b+"}"#, "bb", None),

@@ -33,6 +33,10 @@ pub use split::{Bares, CsvSplitter, Swallowed};
 
 /// What stands for no value in a dialect that is typed, as an empty field does.
 pub const NULL: &[u8] = b"null";
+/// Floats that no type of ours holds, in a table that is typed: no values, but they are beyond every bound.
+pub const INFINITE: &[u8] = b"inf";
+/// See [`INFINITE`].
+pub const MINUS_INFINITE: &[u8] = b"-inf";
 
 /// The bytes that mean something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

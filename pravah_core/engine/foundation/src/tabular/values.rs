@@ -4,12 +4,14 @@
 //! ISO 8601 (`2024-02-29`, also with `/`), times `12:30`, `12:30:00.5`, timestamps both with a blank or `T` between
 //! and perhaps a zone.
 
+mod digits;
 mod exact;
 mod needs;
 mod temporal;
 
 use self::temporal::{DAY_MICROS, shown_moment, temporal};
 
+pub use self::digits::Digits;
 pub use self::exact::{Number, number, unscaled};
 pub use self::needs::{Clock, ColumnType, Needs, Scales};
 pub use self::temporal::{Moment, clock, day, moment};

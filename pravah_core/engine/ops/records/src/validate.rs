@@ -26,6 +26,7 @@ mod rows;
 mod rules;
 mod sorter;
 mod tables;
+mod typed;
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};

@@ -204,6 +204,11 @@ pub fn leaves(schema: &Schema) -> Vec<(String, DataType)> {
     flat(schema.fields()).into_iter().map(|leaf| (leaf.name, leaf.field.data_type().clone())).collect()
 }
 
+/// By column: its values are lists, maps or the like.
+pub fn is_nested(schema: &Schema) -> Vec<bool> {
+    flat(schema.fields()).iter().map(|leaf| cells::is_nested(leaf.field.data_type())).collect()
+}
+
 fn flat(fields: &Fields) -> Vec<Leaf> {
     let mut all = Vec::new();
     flatten(fields, "", &mut Vec::new(), &mut all);

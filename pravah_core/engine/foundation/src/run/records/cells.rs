@@ -70,7 +70,7 @@ pub enum Cell<'a> {
     /// Of a type that tables are full of.
     Direct(ValueWriter<'a>),
     /// Those that are numbers.
-    Float(ValueWriter<'a>),
+    Float(ValueWriter<'a>, &'a dyn Array),
     /// As they are shown.
     Plain(ArrayFormatter<'a>),
     /// As they are shown, in quotes.
@@ -97,7 +97,7 @@ impl<'a> Cell<'a> {
             return Ok(Self::Direct(writer));
         }
         if let Some(writer) = direct::floats(array.as_ref()) {
-            return Ok(Self::Float(writer));
+            return Ok(Self::Float(writer, array.as_ref()));
         }
         let formatter = || ArrayFormatter::try_new(array.as_ref(), &SHOWN);
         Ok(match array.data_type() {
@@ -119,10 +119,10 @@ impl<'a> Cell<'a> {
                     out.extend_from_slice(NULL);
                 }
             }
-            Self::Float(write) => {
+            Self::Float(write, array) => {
                 if !write(row, out) {
                     lost.no_numbers += 1;
-                    out.extend_from_slice(NULL);
+                    out.extend_from_slice(direct::no_number(*array, row));
                 }
             }
             Self::Plain(formatter) => {
@@ -158,7 +158,8 @@ impl fmt::Write for Bytes<'_> {
     }
 }
 
-fn is_nested(kind: &DataType) -> bool {
+/// True for types whose values hold others.
+pub fn is_nested(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, values) => is_nested(values),
         DataType::RunEndEncoded(_, values) => is_nested(values.data_type()),

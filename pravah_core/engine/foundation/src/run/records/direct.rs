@@ -105,6 +105,19 @@ pub fn floats(array: &dyn Array) -> Option<ValueWriter<'_>> {
     }
 }
 
+/// What stands for a float that is no finite number, among fields.
+pub fn no_number(array: &dyn Array, row: usize) -> &'static [u8] {
+    let value = match array.data_type() {
+        DataType::Float32 => f64::from(array.as_primitive::<Float32Type>().value(row)),
+        _ => array.as_primitive::<Float64Type>().value(row),
+    };
+    match value {
+        f64::INFINITY => csv::INFINITE,
+        f64::NEG_INFINITY => csv::MINUS_INFINITE,
+        _ => csv::NULL,
+    }
+}
+
 fn digits_of<T: ArrowPrimitiveType<Native: ryu::Float + Into<f64>>>(array: &dyn Array) -> ValueWriter<'_> {
     let array = array.as_primitive::<T>();
     Box::new(move |row, out| {

@@ -145,6 +145,8 @@ fn formatted(contract: &mut Contract, formats: &Formats) -> Result<()> {
             }
         }
         field.format = Some(Arc::clone(format));
+        // It is a text that stands for a value of the type.
+        field.property = None;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Fields without a value.
 
 use super::options::ReadOptions;
-use crate::tabular::csv::{Dialect, NULL};
+use crate::tabular::csv::{Dialect, INFINITE, MINUS_INFINITE, NULL};
 
 /// Texts that stand for no value.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Nulls {
             return (of_texts || dialect.is_typed || !value.is_empty()).then_some(value);
         }
         if dialect.is_typed {
-            return (!field.is_empty() && field != NULL).then_some(field);
+            return (!is_none(field)).then_some(field);
         }
         if dialect.escape_without_quotes().is_some() {
             return (!self.holds(field)).then(|| dialect.unquoted(field, buffer).0);
@@ -91,6 +91,11 @@ impl Nulls {
             None => true,
         }
     }
+}
+
+/// True where nothing stands for a value in a dialect that is typed.
+pub fn is_none(field: &[u8]) -> bool {
+    matches!(field, b"" | NULL | INFINITE | MINUS_INFINITE)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use arrow_schema::{ArrowError, FieldRef};
 use super::batches::quietly;
 use super::cells::{self, Cell, Lost};
 use super::nested;
-use crate::tabular::csv::NULL;
+use super::nulls::is_none;
 
 /// Write the rows; `names`: by column, in quotes. Returns what they lose.
 ///
@@ -67,7 +67,7 @@ pub fn texts(field: &FieldRef, array: &ArrayRef) -> Result<(ArrayRef, Lost), Str
                 cell.write(row, &mut buffer, &mut out, &mut lost);
             }
             match out.as_slice() {
-                b"" | NULL => texts.append_null(),
+                none if is_none(none) => texts.append_null(),
                 [b'"', text @ .., b'"'] => texts.append_value(String::from_utf8_lossy(text).replace("\"\"", "\"")),
                 text => texts.append_value(String::from_utf8_lossy(text)),
             }

@@ -1,13 +1,16 @@
 //! Schemas as people write them.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use super::bound::{self, Bound};
 use super::patterns::Budget;
+use super::typed::{Asked, Property, forms};
 use super::{Contract, Field, formats, keys};
 use crate::base::error::{EngineError, Result};
-use crate::tabular::values::{Value, ValueType};
+use crate::tabular::values::{Digits, ValueType};
 
 /// Read a Table Schema, or a JSON Schema of an object.
 ///
@@ -19,11 +22,16 @@ pub fn parse(text: &str) -> Result<Contract> {
 
 /// The object that a text is.
 pub(super) fn object(text: &str) -> Result<Map<String, Json>> {
-    let document: Json = serde_json::from_str(text).map_err(|error| invalid(&format!("is not valid JSON: {error}")))?;
+    let document: Json = parsed(text).map_err(|error| invalid(&format!("is not valid JSON: {error}")))?;
     match document {
         Json::Object(document) => Ok(document),
         _ => Err(invalid("is not a JSON object")),
     }
+}
+
+fn parsed(text: &str) -> serde_json::Result<Json> {
+    // What is wrong is told with its place in the text itself.
+    serde_json::from_str(&bound::exact(text)).or_else(|_| serde_json::from_str(text))
 }
 
 /// Read one schema.
@@ -119,20 +127,17 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>, budget: &Budget
     let name = field.name.clone();
     let wrong = |key: &str, what: &str| invalid(&format!("has a {key} in the field {name:?} that is {what}"));
     for (key, value) in constraints {
-        let limit = || bound(value).ok_or_else(|| wrong(key, "not a number or date"));
+        let limit = |is_allowed| Bound::of(value, is_allowed).ok_or_else(|| wrong(key, "not a number or date"));
         match key.as_str() {
             "required" => field.required = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
             "unique" => field.unique = value.as_bool().ok_or_else(|| wrong(key, "neither true nor false"))?,
             "minimum" | "exclusiveMinimum" => {
-                let new = (limit()?, key == "minimum");
-                // Of two, the stricter one holds.
-                let is_looser = |old: (Value, bool)| new.0.is_less(old.0) || (!old.0.is_less(new.0) && new.1);
-                field.minimum = Some(field.minimum.filter(|old| is_looser(*old)).unwrap_or(new));
+                let new = limit(key == "minimum")?;
+                tighten(&mut field.minimum, new, Ordering::Greater);
             }
             "maximum" | "exclusiveMaximum" => {
-                let new = (limit()?, key == "maximum");
-                let is_looser = |old: (Value, bool)| old.0.is_less(new.0) || (!new.0.is_less(old.0) && new.1);
-                field.maximum = Some(field.maximum.filter(|old| is_looser(*old)).unwrap_or(new));
+                let new = limit(key == "maximum")?;
+                tighten(&mut field.maximum, new, Ordering::Less);
             }
             "minLength" => field.min_length = Some(value.as_u64().ok_or_else(|| wrong(key, "not a whole number"))?),
             "maxLength" => field.max_length = Some(value.as_u64().ok_or_else(|| wrong(key, "not a whole number"))?),
@@ -142,8 +147,11 @@ fn constrain(field: &mut Field, constraints: &Map<String, Json>, budget: &Budget
             }
             "enum" => {
                 let values = value.as_array().ok_or_else(|| wrong(key, "not a list"))?;
-                let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned).into_bytes();
+                let text = |value: &Json| bound::text(value).into_owned().into_bytes();
                 field.values = Some(values.iter().map(text).collect());
+                let is_number = matches!(field.kind, Some(ValueType::Integer | ValueType::Float));
+                let number = |value: &Json| Some(Digits::of(bound::text(value).as_bytes())?.canonical());
+                field.numbers = values.iter().filter(|_| is_number).filter_map(number).collect();
             }
             _ => {
                 return Err(invalid(&format!(
@@ -169,9 +177,15 @@ fn set_pattern(field: &mut Field, text: &str, expression: &str, budget: &Budget)
     Ok(())
 }
 
-fn bound(value: &Json) -> Option<Value> {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    Some(Value::of(text.as_bytes())).filter(|value| !matches!(value, Value::Text | Value::Boolean(_)))
+/// Of two limits the stricter one holds: the one on this side of the other.
+fn tighten(limit: &mut Option<Bound>, new: Bound, stricter: Ordering) {
+    let is_looser = |old: &Bound| match new.against(old) {
+        Ordering::Equal => new.is_allowed,
+        order => order != stricter,
+    };
+    if !limit.as_ref().is_some_and(is_looser) {
+        *limit = Some(new);
+    }
 }
 
 fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> Result<Contract> {
@@ -189,7 +203,7 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
         let Json::Object(property) = property else {
             return Err(invalid(&format!("has a property {name:?} that is not an object")));
         };
-        let (kind, may_be_null) = json_kind(property, name)?;
+        let (kind, asked, may_be_null) = json_kind(property, name)?;
         let mut field = Field::of(name.clone(), kind);
         let constraints: Map<String, Json> = property
             .iter()
@@ -207,12 +221,24 @@ fn json_schema(document: &Map<String, Json>, properties: &Map<String, Json>) -> 
             // Here any part may match.
             set_pattern(&mut field, text, text, &budget)?;
         }
-        field.required |= required.contains(name) && !may_be_null;
+        let is_required = field.required || required.contains(name);
+        field.required |= is_required && !may_be_null;
+        let values = property.get("enum").and_then(Json::as_array);
+        // The keys of an object are columns of their own.
+        if values.is_some_and(|values| values.iter().any(|value| value.as_object().is_some_and(|one| !one.is_empty())))
+        {
+            return Err(invalid(&format!(
+                "has an object in the enum of the property {name:?}, which is not supported"
+            )));
+        }
+        let values = values.map(|values| forms(values));
+        field.property = Some(Arc::new(Property { asked, may_be_null, is_required, values }));
         fields.push(field);
     }
     for (place, name) in required.iter().enumerate() {
         if !properties.contains_key(name) && !required[..place].contains(name) {
-            fields.push(Field { required: true, ..Field::of(name.clone(), None) });
+            let property = Some(Arc::new(Property { is_required: true, ..Property::default() }));
+            fields.push(Field { required: true, property, ..Field::of(name.clone(), None) });
         }
     }
     Ok(Contract { fields, ..Contract::default() })
@@ -222,7 +248,7 @@ fn no_text(key: &str, name: &str) -> EngineError {
     invalid(&format!("has a {key} in the property {name:?} that is not a text"))
 }
 
-fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<ValueType>, bool)> {
+fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<ValueType>, Asked, bool)> {
     let strange = || invalid(&format!("has a type in the property {name:?} that is not supported"));
     let (kind, may_be_null) = match property.get("type") {
         None => (None, false),
@@ -238,6 +264,13 @@ fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<ValueTy
         Some(_) => return Err(strange()),
     };
     let format = property.get("format").map(|format| format.as_str().ok_or_else(|| no_text("format", name)));
+    let asked = match kind {
+        Some("string") => Asked::Text,
+        Some("integer") => Asked::Integer,
+        Some("number") => Asked::Number,
+        Some("boolean") => Asked::Boolean,
+        _ => Asked::Any,
+    };
     let kind = match (kind, format.transpose()?) {
         (None, None) => None,
         (Some("string") | None, Some("date")) => Some(ValueType::Date),
@@ -249,7 +282,7 @@ fn json_kind(property: &Map<String, Json>, name: &str) -> Result<(Option<ValueTy
         (Some("boolean"), None) => Some(ValueType::Boolean),
         _ => return Err(strange()),
     };
-    Ok((kind, may_be_null))
+    Ok((kind, asked, may_be_null))
 }
 
 #[cfg(test)]
@@ -270,6 +303,7 @@ mod tests {
             (r#"{"fields": [{"name": "a", "constraints": {"pattern": "("}}]}"#, "pattern"),
             (r#"{"fields": [{"name": "a"}], "uniqueKeys": []}"#, "uniqueKeys"),
             (r#"{"properties": {"a": {"type": "array"}}}"#, "type"),
+            (r#"{"properties": {"a": {"enum": [1, {"x": 1}]}}}"#, "object in the enum"),
             (r#"{"properties": {"a": {"oneOf": []}}}"#, "oneOf"),
             (r#"{"properties": {}, "allOf": []}"#, "allOf"),
             (r#"{"properties": {"a": {"type": "string", "pattern": 5}}}"#, "pattern"),
@@ -328,7 +362,8 @@ mod tests {
         let (table, json) = (table.unwrap(), json.unwrap());
         assert_eq!(table.null_values, Some(vec!["-".to_owned()]));
         let described = |contract: &Contract, name: &str| {
-            contract.fields.iter().find(|field| field.name == name).map(|field| format!("{field:?}"))
+            let field = contract.fields.iter().find(|field| field.name == name).cloned();
+            field.map(|field| format!("{:?}", Field { property: None, ..field }))
         };
         for name in ["id", "day"] {
             assert_eq!(described(&table, name), described(&json, name));

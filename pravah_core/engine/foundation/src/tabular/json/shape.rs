@@ -1,6 +1,6 @@
 //! Which keys the objects of a file have: found in one reading, known in the next.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
@@ -58,6 +58,28 @@ impl Shape {
         &self.texts
     }
 
+    /// The columns of what is in objects, by the name of the column of these, or of the one that they would have.
+    pub fn inside(&self) -> HashMap<String, Vec<usize>> {
+        let mut inside: HashMap<u32, Vec<usize>> = HashMap::new();
+        for node in 1..self.nodes.len() as u32 {
+            let Some(column) = self.column(node) else { continue };
+            let mut outer = self.nodes[node as usize].parent;
+            while outer != 0 {
+                inside.entry(outer).or_default().push(column);
+                outer = self.nodes[outer as usize].parent;
+            }
+        }
+        let (own, others): (Vec<_>, Vec<_>) = inside.into_iter().partition(|(node, _)| self.column(*node).is_some());
+        let named = |(node, columns): (u32, Vec<usize>)| match self.column(node) {
+            Some(column) => (self.names[column].clone(), columns),
+            None => (String::from_utf8_lossy(&path(&self.nodes, node)).into_owned(), columns),
+        };
+        // A key with a dot in it may have the name of an object in another: a column goes first.
+        let columns: HashSet<&String> = self.names.iter().collect();
+        let others = others.into_iter().map(named).filter(|(name, _)| !columns.contains(name));
+        others.chain(own.into_iter().map(named)).collect()
+    }
+
     /// Lines that are objects, and all lines.
     pub fn objects(&self) -> (u64, u64) {
         self.objects
@@ -90,6 +112,17 @@ fn find(nodes: &[Node], object: u32, hint: usize, key: &[u8]) -> Option<u32> {
     }
     let mut buffer = Vec::new();
     node.by_key.get(unescaped(key, &mut buffer)).copied()
+}
+
+/// The keys that lead to a node, joined by dots.
+fn path(nodes: &[Node], node: u32) -> Vec<u8> {
+    let (mut name, mut node) = (nodes[node as usize].key.to_vec(), nodes[node as usize].parent);
+    while node != 0 {
+        let outer = &nodes[node as usize];
+        name = [&outer.key[..], b".", &name].concat();
+        node = outer.parent;
+    }
+    name
 }
 
 /// Looks for keys.
@@ -195,16 +228,7 @@ impl Learner {
                 columns.push(place as u32);
             }
         }
-        let name = |&column: &u32| {
-            let (mut name, mut node) = (nodes[column as usize].key.to_vec(), nodes[column as usize].parent);
-            while node != 0 {
-                let outer = &nodes[node as usize];
-                name = [&outer.key[..], b".", &name].concat();
-                node = outer.parent;
-            }
-            name
-        };
-        let mut fields: Vec<Vec<u8>> = columns.iter().map(name).collect();
+        let mut fields: Vec<Vec<u8>> = columns.iter().map(|column| path(&nodes, *column)).collect();
         let given = fields.iter().map(|field| String::from_utf8_lossy(field).into_owned()).collect();
         if fields.is_empty() {
             // Objects without keys, or no object: a table has a column.

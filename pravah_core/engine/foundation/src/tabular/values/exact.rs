@@ -127,7 +127,7 @@ fn long(text: &[u8]) -> Option<Number> {
 }
 
 /// The number behind `e`; a very large one is not what it is, but as large.
-fn exponent(text: &[u8]) -> Option<i64> {
+pub(super) fn exponent(text: &[u8]) -> Option<i64> {
     let (is_negative, digits) = match text {
         [b'-', digits @ ..] => (true, digits),
         [b'+', digits @ ..] | digits => (false, digits),

@@ -122,10 +122,15 @@ impl ValidatedChunk {
         }
         let mut buffer = Vec::new();
         for (column, field) in rules.plan.fields.iter().enumerate() {
-            if let Some(field) = field {
-                self.column(records, column, field, rules, &mut buffer);
+            let Some(field) = field else { continue };
+            match (&field.property, rules.plan.typed.get(&column)) {
+                (Some(property), Some(of)) => {
+                    self.typed(records, (column, field), (property, of), rules, &mut buffer);
+                }
+                _ => self.column(records, column, field, rules, &mut buffer),
             }
         }
+        self.objects(records, &rules.plan.objects);
         if rules.plan.rules.is_some() {
             self.across(records, rules);
         }
@@ -158,6 +163,7 @@ impl ValidatedChunk {
         buffer: &mut Vec<u8>,
     ) {
         let of_texts = matches!(field.kind, None | Some(ValueType::Text));
+        let is_table = rules.dialect.is_typed && !rules.dialect.is_json;
         let mut usual = Vec::new();
         let key = rules.plan.unique(column).filter(|_| !rules.plan.is_again);
         for record in 0..records.split.len() {
@@ -165,8 +171,8 @@ impl ValidatedChunk {
             // What a short record lacks is told once, for the record.
             let Some(bytes) = records.text.get(start..end) else { continue };
             let Some(value) = rules.nulls.value(bytes, rules.dialect, of_texts, buffer) else {
-                if field.required {
-                    self.fault(records, record, column as u32, Rule::Required, None);
+                if let Some(rule) = field.check_none(bytes, is_table) {
+                    self.fault(records, record, column as u32, rule, Some(bytes).filter(|_| rule != Rule::Required));
                 }
                 continue;
             };
@@ -248,7 +254,8 @@ impl ValidatedChunk {
         (start, self.values.len() as u32)
     }
 
-    fn fault(&mut self, records: Records<'_>, record: usize, column: u32, rule: Rule, value: Option<&[u8]>) {
+    /// One fault more.
+    pub fn fault(&mut self, records: Records<'_>, record: usize, column: u32, rule: Rule, value: Option<&[u8]>) {
         let number = records.first + record as u32;
         self.bad[number as usize] = true;
         let counted = self.counts.entry((column, rule)).or_insert((0, u64::from(number)));

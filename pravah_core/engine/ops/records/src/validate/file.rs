@@ -66,6 +66,7 @@ impl Validate {
         }
         let Error { place, column, rule, key, value } = *error;
         let field = of.plan.fields.get(column as usize).and_then(Option::as_ref);
+        let field = field.or_else(|| of.plan.object_of(column as usize));
         let expected = match (key, rule, field) {
             (Some(key), ..) => self.keys.all[usize::from(key)].expectation(),
             (_, Rule::Fields, _) => format!("{} fields", of.head.names.len()),

@@ -1,8 +1,11 @@
 //! What a file is checked for: told by its columns and by the schema.
 
+use std::collections::HashMap;
+
 use super::Validate;
 use super::rows::Hash;
 use super::rules::FileRules;
+use super::typed::TypedColumn;
 use pravah_foundation::run::records;
 use pravah_foundation::run::records::{Head, Nulls, Sample};
 use pravah_foundation::tabular::contract::{Contract, Field, Key, Reference, Resource};
@@ -30,6 +33,10 @@ pub struct ValidationPlan {
     pub missing: Vec<Field>,
     /// Columns of the source that the schema lacks.
     pub extra: Vec<usize>,
+    /// Columns whose values have types of their own, of a JSON Schema.
+    pub typed: HashMap<usize, TypedColumn>,
+    /// Properties without a column: all of their values are objects, whose columns these are.
+    pub objects: Vec<(Field, Vec<usize>)>,
     /// Rules across columns; none where no rule is about records.
     pub rules: Option<FileRules>,
 }
@@ -176,6 +183,8 @@ impl Validate {
             named: Vec::new(),
             missing: Vec::new(),
             extra: Vec::new(),
+            typed: HashMap::new(),
+            objects: Vec::new(),
             rules: None,
         };
         let Some(dataset) = plan.dataset else {
@@ -209,6 +218,7 @@ impl Validate {
         plan.missing = missing().cloned().collect();
         plan.extra =
             plan.fields.iter().enumerate().filter(|(_, field)| field.is_none()).map(|(place, _)| place).collect();
+        plan.take_types(head);
         plan.rules = self.file_rules(head, &plan.fields);
         plan
     }
