@@ -185,6 +185,7 @@ OPERATION = Operation(
         Figure(key="bytes", title="Size", unit="bytes"),
         Figure(key="unpacked_bytes", title="Unpacked", unit="bytes"),
         Figure(key="other_files", title="Not compressed", unit="files"),
+        Figure(key="links", title="Links"),
         Figure(key="left_out", title="Left out by filters", unit="entries"),
         Figure(key="tested_only", title="Test only"),
         Figure(key="destination", title="Destination", optional=True),

@@ -110,7 +110,8 @@ _RESULT = (
         dtype="text",
         meaning="reference: in a reference directory; kept: the file of the group to keep; redundant: a copy; "
         "hard_link: another name of a listed file; through_link: a path to a listed file through a symbolic link or a "
-        "mount, or what may be one: a file that an overlay shows, for example; shared_extents: a copy that shares its "
+        "mount, or what may be one: a file that an overlay shows, for example, or a copy of a file that is in memory "
+        "only; shared_extents: a copy that shares its "
         "disk blocks, linked_elsewhere: a copy with paths outside of the scanned files, so that removing it frees "
         "nothing",
     ),

@@ -51,8 +51,11 @@ def _reference(summary: Mapping[str, Any]) -> None:
         return
     files = text.count(found["unique_files"], "file", "files")
     if found["safe_to_wipe"] == "yes":
+        linked = " Some are hard links: to remove them is safe, to overwrite their content is not."
         st.success(
-            "**Safe to wipe.** The references contain a copy of every file of the source.", icon=":material/verified:"
+            "**Safe to wipe.** The references contain a copy of every file of the source."
+            + (linked if summary["hard_linked_inodes"] else ""),
+            icon=":material/verified:",
         )
     elif found["safe_to_wipe"] == "no" and not found["unique_files"]:
         st.error(
@@ -84,7 +87,7 @@ def _unknown(summary: Mapping[str, Any]) -> str:
     if unproven := found.get("unproven_files", 0):
         systems = ", ".join(found["unproven_file_systems"])
         copies = text.count(unproven, "file has its copy", "files have their copies")
-        why.append(f"{copies} only on a file system that may depend on the source ({systems})")
+        why.append(f"{copies} only on a file system that may depend on the source, or is in memory ({systems})")
     if points := found.get("mount_points", 0):
         why.append(f"files may be hidden below {text.count(points, 'mount point', 'mount points')} in the source")
     if not summary["files"]:

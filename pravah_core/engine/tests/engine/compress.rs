@@ -116,6 +116,13 @@ fn a_mirror_holds_every_file_with_what_is_known_of_it() {
         let sum: i64 = done.table("by_extension").iter().map(|row| row.integer("packed_bytes")).sum();
         assert_eq!(done.summary()["packed_bytes"], sum);
         assert_eq!(done.count("issues"), 0);
+        if format == FORMATS[0].0 {
+            let back = tree.beside("back");
+            let job = spec("decompress", &packed).option("destination", back.to_str().unwrap());
+            let done = job.option("unpack_archives", false).run();
+            assert!(contents(&back) == expected, "{:?}", contents(&back).keys().collect::<Vec<_>>());
+            assert_eq!((&done.summary()["links"], done.count("issues")), (&3.into(), 0));
+        }
         fs::remove_dir_all(packed).unwrap();
     }
 }
@@ -149,7 +156,7 @@ fn times_beyond_2262_and_before_1677_are_kept_where_the_file_system_has_them() {
     let back = tree.beside("back");
     let job = spec("decompress", &packed).option("destination", back.to_str().unwrap());
     assert_eq!(job.run().summary()["times_cut"], 0);
-    assert_eq!(["folder/far", "old"].map(|path| time(&back.join(path))), [has[0], has[1]]);
+    assert_eq!(["folder/far", "old", "folder"].map(|path| time(&back.join(path))), has);
 }
 
 #[test]

@@ -71,8 +71,26 @@ fn records_without_line_ends_come_back_and_what_is_left_is_counted() {
     let counts = ["records_read", "records_written", "records_rejected"].map(|name| summary[name].as_u64().unwrap());
     assert_eq!((counts, &summary["verdict"]), ([501, 500, 1], &json!("partial")));
     assert!(remarks(&done).contains("the last 8 characters are no whole record of 30"), "{}", remarks(&done));
+    // What is cut by one character, or reads as a total, is no line after a table that has no lines; nor is the first
+    // record one before it.
+    let broken = format!("\n{}", &text[1..]);
+    for odd in [format!("{text}{}", "x".repeat(29)), format!("{text}total end"), broken] {
+        tree.file("a.txt", odd);
+        let (_, done) = converted(&run);
+        assert_eq!((&done.summary()["records_rejected"], &done.summary()["verdict"]), (&json!(1), &json!("partial")));
+    }
     // Lines of another length are no records of this one.
     tree.file("a.txt", "0001Ünal      20240105  9.50\n0002Bob\n0003Eve       20240105  1.50\n");
     let told = remarks(&spec("profile", &tree.path()).option("widths_text", LAYOUT).option("record_length", 28).run());
     assert!(told.contains("have a line end in them") && told.contains("is the record length right"), "{told}");
+}
+
+#[test]
+fn a_table_called_csv_that_is_read_by_fixed_widths_says_so() {
+    let tree = Tree::new();
+    tree.file("words.csv", "address\n12 Main St  Apt 4\n9 Oak Ave   Apt 7\n77 Elm Rd   Apt 9\n")
+        .file("named.csv", "name\n22\nJohn  Doe\n22\nMary  Roe\n")
+        .file("columns.txt", "id   name\n1    Ann\n22   Bob\n333  Eve\n");
+    let told = remarks(&spec("profile", &tree.path()).run());
+    assert_eq!(told.matches("is read by fixed widths").count(), 2, "{told}");
 }

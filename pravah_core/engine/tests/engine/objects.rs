@@ -127,6 +127,13 @@ fn the_rules_of_a_walk_hold() {
 }
 
 #[test]
+fn an_archive_tells_of_a_key_that_is_a_file_and_a_folder() {
+    let bucket = Bucket::new([("in/both".to_owned(), b"file".to_vec()), ("in/both/x".to_owned(), b"x".to_vec())]);
+    let done = bucket.spec("archive", "in").run();
+    assert_eq!(done.issue_kinds(), [("unsupported".to_owned(), b"both".to_vec())]);
+}
+
+#[test]
 fn no_key_is_lost() {
     let long = "x".repeat(900);
     let taken = ["a", "a/b", "...", " ", "c/\u{85}", long.as_str(), "trailing/x"];

@@ -152,10 +152,14 @@ fn other_texts_that_are_called_tables_are_told_unless_the_delimiter_is_set() {
         .file("field.csv", "{\"error\": \"a, b\"},1\n{\"error\": \"c, d\"},2\n")
         .file("fields.csv", "{\"a\":1},{\"b\":2}\n{\"a\":3},{\"b\":4}\n")
         .file("array.csv", "[1,2]\n[3,4]\n")
+        // `id,s%1,name1%2,name2%` in EBCDIC, whose line end is `%`.
+        .file("mainframe.csv", b"\x89\x84\x6b\xa2\x25\xf1\x6b\x95\x81\x94\x85\xf1\x25\xf2\x6b\x95\x81\x94\x85\xf2\x25")
+        .file("separated.csv", "id\x1fname\x1e1\x1fx\x1e2\x1fy\x1e")
+        .file("minified.json", "[{\"a\":\"x\u{2028}\u{2028}\"}]")
         .file("plain.csv", "version,b\n<html>,2\n");
     for operation in ["profile", "convert", "validate"] {
         let done = spec(operation, &tree.path()).run();
-        let words = ["looks like ", "is text in UTF-32"];
+        let words = ["looks like ", "is text in UTF-32", "is text in EBCDIC", "has no line ends, but U+001E"];
         let issues = done.issues();
         let mut told: Vec<_> = issues
             .iter()
@@ -170,12 +174,14 @@ fn other_texts_that_are_called_tables_are_told_unless_the_delimiter_is_set() {
             "error.tsv",
             "lines.csv",
             "little.csv",
+            "mainframe.csv",
             "page.csv",
             "paper.csv",
             "part.csv",
             "pointer.jsonl",
             "pointer.parquet",
             "pointer.txt",
+            "separated.csv",
             "unmarked.csv",
             "wide.csv",
             "wide_page.csv",

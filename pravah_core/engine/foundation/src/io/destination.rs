@@ -189,11 +189,16 @@ impl Destination {
     /// [`Refused`].
     pub fn directory(&self, path: &[u8], attributes: Attributes) -> std::result::Result<Arc<OwnedFd>, Refused> {
         let made = self.make(path).map_err(|error| self.refuse(path, error))?;
+        self.attributes_of(path, attributes);
+        Ok(made)
+    }
+
+    /// Give the directory at `path` attributes, if it is made for what is in it.
+    pub fn attributes_of(&self, path: &[u8], attributes: Attributes) {
         if attributes.mode.is_some() || attributes.mtime.is_some() {
             // At the end: a directory that may not be written takes no file, and each file changes its time.
             lock(&self.attributes).push((path.to_vec(), attributes));
         }
-        Ok(made)
     }
 
     fn note(&self, given: GivenTime) {

@@ -98,6 +98,11 @@ impl FileSystem {
         self.backing == Backing::Unknown
     }
 
+    /// True when it is in memory only: it is gone when the machine stops.
+    pub fn is_volatile(&self) -> bool {
+        matches!(self.kind.as_str(), "tmpfs" | "ramfs" | "devtmpfs" | "hugetlbfs")
+    }
+
     /// Files that hold its blocks: it goes when they go.
     pub fn images(&self) -> &[PathBuf] {
         match &self.backing {

@@ -11,7 +11,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::file::{Confidence, FileText, Found};
-pub use self::guess::{has_words, is_binary};
+pub use self::guess::{has_words, is_binary, is_ebcdic, other_line_end};
 use self::wide::UTF_32_MARK;
 pub use self::wide::is_utf_32;
 

@@ -1,6 +1,9 @@
 //! decompress: every compressed file of the tree unpacked into a destination, archives as folders; without a
 //! destination all of it is unpacked and checked, and nothing written.
 //!
+//! Links of the tree are made again, its empty folders too, and folders of what is unpacked look as they did: a mirror that
+//! `compress` made comes back.
+//!
 //! Files are told by their first bytes, not by their names: gzip, zstd, xz, bzip2, lz4, tar in any of them or bare, zip.
 //! What comes out is bounded, by ratio and in all. No member of an archive is written outside the archive's own folder:
 //! a name that is absolute or climbs is refused, a link that leads out is refused, and the destination follows no link.
@@ -31,16 +34,17 @@ use self::unzip::NameEncoding;
 use self::verdict::Verdicts;
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::issue::IssueKind;
-use pravah_foundation::base::meta::Meta;
+use pravah_foundation::base::meta::{EntryKind, Meta};
+use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::Slots;
 use pravah_foundation::io::destination;
-use pravah_foundation::io::destination::Destination;
+use pravah_foundation::io::destination::{Attributes, Destination};
 use pravah_foundation::io::digest::{Algorithm, Reading};
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::names::Names;
 use pravah_foundation::run::operation::Options;
 use pravah_foundation::run::operation::{Operation, Stages};
-use pravah_foundation::source::walk::WalkTotals;
+use pravah_foundation::source::walk::{Batch, WalkTotals};
 use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sink::Staged;
@@ -121,6 +125,7 @@ impl Options for DecompressOptions {
             name_encoding: self.zip_encoding.as_deref().and_then(NameEncoding::named),
             outside_links: self.allow_outside_links,
             other: AtomicU64::new(0),
+            links: AtomicU64::new(0),
             names: OnceLock::new(),
             full_names: AtomicU64::new(0),
             attributes_left_out: AtomicU64::new(0),
@@ -143,6 +148,8 @@ struct Shared {
     rows: Slots<Rows>,
     /// Files that are not compressed.
     other: AtomicU64,
+    /// Links of the source that are made again.
+    links: AtomicU64,
     /// The names that more than one file would get.
     names: OnceLock<Names>,
     /// Files that keep their full names for it.
@@ -170,6 +177,19 @@ impl Shared {
         self.rows.acquire().file(file, status)
     }
 
+    /// Make a link of the source again, as it is.
+    fn link(&self, path: &[u8], meta: &Meta) -> Result<()> {
+        let control = &self.context.control;
+        match self.context.root.read_link(path) {
+            Err(error) => control.io_issue("read", path, &error),
+            Ok(target) => match self.output.symlink(path, &target, Attributes::of(&self.context.root, path, meta)) {
+                Err(refused) => refused.tell(control, path)?,
+                Ok(()) => drop(self.links.fetch_add(1, Relaxed)),
+            },
+        }
+        Ok(())
+    }
+
     /// Nothing compressed begins with `start`: the name of the file may say otherwise.
     fn no_form(&self, path: &[u8], start: &[u8], size: u64) {
         if !self.verdicts.claims(&self.context.control, path, start, size, self.unpack_archives) {
@@ -194,6 +214,24 @@ impl Operation for Decompress {
         Ok(())
     }
 
+    fn entries(&self, batch: &Batch) -> Result<()> {
+        let shared = &self.shared;
+        if shared.output.path().is_none() {
+            return Ok(());
+        }
+        let mut links = batch.iter().filter(|(_, meta)| meta.kind == EntryKind::Symlink);
+        links.try_for_each(|(name, meta)| shared.link(&paths::join(&batch.directory.path, name), meta))?;
+        if !batch.last {
+            return Ok(());
+        }
+        let path = &batch.directory.path;
+        let attributes = Attributes::of(&shared.context.root, path, &batch.directory.meta);
+        match shared.output.mirror(path, attributes, batch.empty_directory) {
+            Err(refused) => refused.tell(&shared.context.control, path),
+            Ok(()) => Ok(()),
+        }
+    }
+
     fn reads(&self) -> Option<&[Algorithm]> {
         Some(&[])
     }
@@ -209,8 +247,9 @@ impl Operation for Decompress {
 
     fn finish(self: Box<Self>, totals: WalkTotals) -> Result<Report> {
         let shared = Arc::into_inner(self.shared).ok_or_else(|| EngineError::internal("a thread still unpacks"))?;
-        let Shared { context, output, rows, other, full_names, attributes_left_out, special_bits, verdicts, .. } =
-            shared;
+        let Shared {
+            context, output, rows, other, links, full_names, attributes_left_out, special_bits, verdicts, ..
+        } = shared;
         let mut sums = entries::UnpackTotals::default();
         let mut staged: Vec<Staged> = Vec::new();
         let mut failed = verdicts.failed(&context.control).into_iter();
@@ -237,6 +276,7 @@ impl Operation for Decompress {
             "bytes": sums.bytes,
             "unpacked_bytes": sums.unpacked,
             "other_files": other.load(Relaxed),
+            "links": links.load(Relaxed),
             "tested_only": path.is_none(),
             "destination": path,
         });

@@ -164,6 +164,11 @@ pub fn is_named(path: &[u8]) -> bool {
     named(path).1.is_some()
 }
 
+/// True when the name of a file says that a delimiter stands between its fields.
+pub fn is_named_delimited(path: &[u8]) -> bool {
+    named(path).1 == Some(Some(Format::Delimited))
+}
+
 /// A path without what tells its format: `a/b.csv.gz` is `a/b`.
 pub fn stem(path: &[u8]) -> &[u8] {
     named(path).0

@@ -293,6 +293,16 @@ impl ReadOptions {
         self.with_columns_of("widths_file", &regular::text("widths_file", path, MOST_LAYOUT)?)
     }
 
+    /// Lines before a table of fixed widths. Text without lines has none: what does not fit is a bad record.
+    pub(super) fn preamble(&self) -> Option<u64> {
+        self.skip_lines.or(self.record_length.map(|_| 0))
+    }
+
+    /// Lines after the table of `head`; text without lines has none either.
+    pub(super) fn footer_of(&self, head: &Head) -> Option<u64> {
+        self.footer.or(self.record_length.filter(|_| head.format == Format::FixedWidth).map(|_| 0))
+    }
+
     /// The layout of text whose records have no line ends between them, where it begins so.
     pub(super) fn solid(&self, start: &[u8]) -> Option<FixedLayout> {
         self.record_length?;

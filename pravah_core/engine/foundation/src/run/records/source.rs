@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::first::lines;
 use super::footer::Footer;
-use super::format::Format;
+use super::format::{Format, is_named_delimited};
 use super::head::{Head, Origin};
 use super::later::KnownFormat;
 use super::piece::{Piece, give, give_last};
@@ -108,7 +108,7 @@ impl<T: RecordHandler> Source<T> {
     /// Take the next bytes; false when it has seen enough.
     pub fn take(&mut self, mut bytes: &[u8], last: bool) -> Result<bool> {
         if self.decoder.is_none() {
-            if self.is_no_stream(bytes) || self.is_table(bytes) || self.is_utf_32(bytes) {
+            if self.is_no_stream(bytes) || self.is_table(bytes) || self.is_foreign(bytes) {
                 return Ok(false);
             }
             let (encoding, mark) = self.encoding.map_or_else(|| self.guess(bytes), |known| (known, 0));
@@ -117,7 +117,8 @@ impl<T: RecordHandler> Source<T> {
             }
             bytes = &bytes[mark..];
             let (start, mut buffer) = (&bytes[..bytes.len().min(LOOKED_AT)], Vec::new());
-            if self.is_other_text(Decoder::new(encoding).decode(start, false, &mut buffer)) {
+            let text = Decoder::new(encoding).decode(start, false, &mut buffer);
+            if self.is_other_text(text) || self.has_other_line_ends(text) {
                 return Ok(false);
             }
             self.decoder = Some((Decoder::new(encoding), mark as u64));
@@ -249,7 +250,7 @@ impl<T: RecordHandler> Source<T> {
             return Some(Head::of_objects(origin, self.format.unwrap_or(Format::JsonLines), encoding, shape));
         }
         let layout = self.layout.as_ref().map(|lines| &lines.layout);
-        let asked = layout.map_or_else(|| options.asked(), |_| csv::Asked::made(options.skip_lines));
+        let asked = layout.map_or_else(|| options.asked(), |_| csv::Asked::made(options.preamble()));
         let sniffed = csv::sniff(start, &asked);
         let is_whole = !may_wait || sniffed.ends_a_record(start);
         let is_skipped = !may_wait || lines(start) > options.skip_lines.unwrap_or_default();
@@ -261,6 +262,12 @@ impl<T: RecordHandler> Source<T> {
             let mut head = Head::of(origin, encoding, start, sniffed, header_rows);
             if let Some(layout) = layout {
                 head = head.laid_out(layout);
+                if options.widths.is_empty() && is_named_delimited(&self.origin.path) {
+                    head.notes.push(format!(
+                        "is read by fixed widths: {}; to divide it by a delimiter, set that",
+                        layout.reason
+                    ));
+                }
             }
             if let (true, Some(note)) = (is_guessed, encoding.0.told_by_letters()) {
                 head.notes.push(note);
@@ -290,7 +297,7 @@ impl<T: RecordHandler> Source<T> {
         // What the columns are is told without what follows the table.
         let skip = (head.records_at as usize - begins).min(start.len() - begins);
         let table = &start[begins..];
-        let footer = last.then(|| Footer::of(&table[skip..], &head, shared.options.footer, true)).flatten();
+        let footer = last.then(|| Footer::of(&table[skip..], &head, shared.options.footer_of(&head), true)).flatten();
         let end = footer.as_ref().map_or(start.len(), |footer| begins + skip + footer.at);
         let work = Arc::new(Work::new(&shared.table, head, &start[..end])?);
         if last && start.len() <= shared.chunk_bytes {

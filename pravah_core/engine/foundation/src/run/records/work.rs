@@ -298,7 +298,7 @@ impl<T: RecordHandler> Work<T> {
         if lock(&self.state).counts.is_broken_off {
             return text.len();
         }
-        let footer = Footer::of(&text[skip..], &self.head, shared.options.footer, is_all);
+        let footer = Footer::of(&text[skip..], &self.head, shared.options.footer_of(&self.head), is_all);
         self.end_with(footer, text, skip)
     }
 

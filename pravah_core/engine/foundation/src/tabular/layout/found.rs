@@ -123,7 +123,10 @@ fn by_blanks(lines: &[Line]) -> Option<FixedLayout> {
         }
     }
     let is_padded = columns.windows(2).any(|pair| is_padding(pair[0], pair[1], records));
-    let are_columns = columns.len() > 1 && is_padded && columns.iter().all(|column| is_column(*column, records));
+    // What has a name for its first column only is one column of words.
+    let are_named = columns.iter().skip(1).any(|column| names.cell(*column).is_some());
+    let are_columns =
+        columns.len() > 1 && is_padded && are_named && columns.iter().all(|column| is_column(*column, records));
     are_columns.then(|| {
         let reason = format!("in {} lines only blanks divide {}", lines.len(), widths(&columns));
         let lines = records.len() as f64;

@@ -125,6 +125,38 @@ pub fn is_binary(start: &[u8]) -> bool {
     is_no_utf8(start) && controls >= 4 && controls * 50 > start.len()
 }
 
+/// True when a file that begins so is text of a mainframe: its letters and digits are where no text of others has them
+/// alone, and its blanks and line ends where others have signs.
+pub fn is_ebcdic(start: &[u8]) -> bool {
+    let start = &start[..start.len().min(GUESSED_BYTES)];
+    let is_written = |byte: u8| matches!(byte, 0x81..=0x89 | 0x91..=0x99 | 0xa2..=0xa9 | 0xc1..=0xc9 | 0xd1..=0xd9 | 0xe2..=0xe9 | 0xf0..=0xf9);
+    let is_usual = |byte: u8| {
+        is_written(byte)
+            || matches!(byte, 0x05 | 0x0d | 0x15 | 0x25 | 0x40 | 0x4a..=0x50 | 0x5a..=0x61 | 0x6a..=0x6f | 0x79..=0x7f)
+    };
+    let count = |is: &dyn Fn(u8) -> bool| start.iter().filter(|byte| is(**byte)).count();
+    start.len() >= 16
+        && is_no_utf8(start)
+        && !start.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b' '))
+        && count(&is_usual) * 50 >= start.len() * 49
+        && count(&is_written) * 2 >= start.len()
+}
+
+/// What stands in the place of line ends in a text without any, in words.
+pub fn other_line_end(start: &[u8]) -> Option<&'static str> {
+    const ENDS: [(&[u8], &str); 4] = [
+        (b"\x1e", "U+001E (record separator)"),
+        ("\u{85}".as_bytes(), "U+0085 (next line)"),
+        ("\u{2028}".as_bytes(), "U+2028 (line separator)"),
+        ("\u{2029}".as_bytes(), "U+2029 (paragraph separator)"),
+    ];
+    if memchr::memchr2(b'\n', b'\r', start).is_some() {
+        return None;
+    }
+    let found = |end: &[u8]| memchr::memmem::find_iter(start, end).nth(1).is_some();
+    ENDS.iter().find(|(end, _)| found(end)).map(|(_, name)| *name)
+}
+
 /// Bytes of lines that are not ASCII by which an encoding is told, and of ASCII before them in their line.
 const FED_BYTES: usize = 64 << 10;
 const LED_BYTES: usize = 256;
@@ -134,6 +166,23 @@ pub(super) const GUESSED_BYTES: usize = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_of_a_mainframe_is_told_from_text_in_one_line() {
+        let table =
+            [0x89, 0x84, 0x6b, 0xa2, 0x25, 0xf1, 0x6b, 0x95, 0x81, 0x94, 0x85, 0xf1, 0x25, 0xf2, 0x6b, 0xd5, 0x25];
+        assert!(is_ebcdic(&table));
+        for text in ["Привет,Мир,Москва,Петербург", "naïve,café,Übergröße,Ängström,Ñandú"]
+        {
+            assert!(!is_ebcdic(text.as_bytes()), "{text}");
+            for encoding in [encoding_rs::WINDOWS_1251, encoding_rs::WINDOWS_1252, encoding_rs::KOI8_R] {
+                assert!(!is_ebcdic(&encoding.encode(text).0), "{text}");
+            }
+        }
+        assert_eq!(other_line_end("a\x1fb\x1ec\x1fd\x1e".as_bytes()), Some("U+001E (record separator)"));
+        assert_eq!(other_line_end("a,b\u{2028}c,d\u{2028}".as_bytes()), Some("U+2028 (line separator)"));
+        assert_eq!(other_line_end("a,b\u{2028}c,d\u{2028}\n".as_bytes()), None);
+    }
 
     #[test]
     fn noise_is_no_text_and_text_of_any_encoding_is() {

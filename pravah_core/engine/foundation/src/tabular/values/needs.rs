@@ -105,6 +105,8 @@ const NAIVE: u8 = 8;
 const NANOS: u8 = 16;
 /// A time that 64 bits of nanoseconds do not hold.
 const FAR: u8 = 32;
+/// A day without a time.
+const DAY: u8 = 64;
 /// Digits of the longest decimal.
 const MOST_DIGITS: u16 = 76;
 
@@ -120,7 +122,10 @@ impl Needs {
         let needs = Self::of_kind(Some(value.kind()));
         match value {
             Value::Integer(_) | Value::Float(_) => needs.number(exact::number(text), has_labels),
-            Value::Date(days) => needs.moment(Some((i64::from(days) * DAY_MICROS, 0)), false),
+            Value::Date(days) => {
+                let needs = needs.moment(Some((i64::from(days) * DAY_MICROS, 0)), false);
+                Self { flags: needs.flags | DAY, ..needs }
+            }
             Value::Timestamp(_) => match temporal::moment(text) {
                 Some(moment) => needs.moment(Some((moment.micros, moment.nanos)), moment.is_zoned),
                 None => needs,
@@ -224,6 +229,9 @@ impl Needs {
             (Some(ValueType::Timestamp), ColumnType::Text) => {
                 Some("text: some timestamps have nanoseconds, others are outside the years 1678 to 2261")
             }
+            (Some(ValueType::Timestamp), _) if self.has(DAY) => {
+                Some("timestamp: some values are dates without a time, which become midnight")
+            }
             _ => None,
         }
     }
@@ -261,8 +269,11 @@ mod tests {
         ] {
             let needs = values.iter().fold(Needs::default(), |all, value| all.join(Needs::of(value.as_bytes(), true)));
             assert_eq!(needs.column().to_string(), kind, "{values:?}");
-            let is_told =
-                !values.is_empty() && matches!(kind, "text") && !values.contains(&"x") || kind.starts_with("dec");
+            let is_told = match kind {
+                "text" => !values.is_empty() && !values.contains(&"x"),
+                _ if kind.starts_with("timestamp") => values.iter().any(|value| value.len() == 10),
+                _ => kind.starts_with("dec"),
+            };
             assert_eq!(needs.reason().is_some(), is_told, "{values:?}");
         }
     }

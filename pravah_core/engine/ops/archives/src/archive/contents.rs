@@ -50,6 +50,12 @@ impl Contents<'_> {
         let columns = Columns::new(RESULT);
         let counts = Counts::default();
         let mut run = Run { context: self.context, writer, names: HashMap::new(), columns, rows, counts };
+        // Keys of a bucket can be so.
+        for pair in items.windows(2).filter(|pair| pair[0].path == pair[1].path) {
+            let message =
+                "is the name of a file and of a folder: a program that unpacks the archive makes only one of them";
+            self.context.control.issue("write", &pair[0].path, IssueKind::Unsupported, message.to_owned());
+        }
         let mut rest = items;
         while !rest.is_empty() {
             self.context.control.check()?;

@@ -215,6 +215,17 @@ impl UnpackTarget {
         Ok(if self.keep_metadata { xattrs::set(&*made, xattrs) } else { 0 })
     }
 
+    /// A directory of the source has these attributes; it is made if it is empty, else only for what is unpacked in it.
+    pub fn mirror(&self, path: &[u8], attributes: Attributes, is_empty: bool) -> std::result::Result<(), Refused> {
+        let Some(destination) = &self.destination else { return Ok(()) };
+        if is_empty {
+            destination.directory(path, self.kept(attributes))?;
+        } else {
+            destination.attributes_of(path, self.kept(attributes));
+        }
+        Ok(())
+    }
+
     pub fn symlink(&self, path: &[u8], target: &[u8], own: Attributes) -> std::result::Result<(), Refused> {
         self.destination.as_ref().map_or(Ok(()), |destination| destination.symlink(path, target, self.kept(own)))
     }

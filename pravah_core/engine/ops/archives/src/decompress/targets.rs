@@ -33,7 +33,7 @@ fn possible(path: &[u8]) -> [Vec<u8>; 3] {
 /// As [`pravah_foundation::source::walk::walk`].
 pub fn decide(context: &Context, archives: bool) -> Result<Names> {
     let by_name = Names::decide(context, |path, meta, claims| match meta.kind {
-        EntryKind::Directory => claims.push(NameClaim::fixed(path)),
+        EntryKind::Directory | EntryKind::Symlink => claims.push(NameClaim::fixed(path)),
         EntryKind::File => {
             let mut all = possible(path).to_vec();
             all.sort();
@@ -48,13 +48,13 @@ pub fn decide(context: &Context, archives: bool) -> Result<Names> {
     let alike = visit(context, move |path, meta: &Meta, found: &mut Vec<(Vec<u8>, Meta)>| {
         let is_named = |path: &[u8]| by_name.is_shared(path);
         match meta.kind {
-            EntryKind::Directory if is_named(path) => found.push((path.to_vec(), *meta)),
+            EntryKind::Directory | EntryKind::Symlink if is_named(path) => found.push((path.to_vec(), *meta)),
             EntryKind::File if possible(path).iter().any(|name| is_named(name)) => found.push((path.to_vec(), *meta)),
             _ => {}
         }
     })?;
     let claims = alike.par_iter().filter_map(|(path, meta)| match meta.kind {
-        EntryKind::Directory => Some(NameClaim::fixed(path)),
+        EntryKind::Directory | EntryKind::Symlink => Some(NameClaim::fixed(path)),
         _ => short(context, path, archives).map(|short| NameClaim::new(&short, path)),
     });
     let claims: Vec<NameClaim> = context.pool.get()?.install(|| claims.collect());

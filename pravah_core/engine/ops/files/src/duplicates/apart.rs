@@ -147,10 +147,21 @@ impl<'a> Wipe<'a> {
     pub fn proves(&self, candidate: u32, names: &[u32]) -> bool {
         let store = &self.job.store;
         names.iter().any(|&name| match self.apart(candidate, name) {
-            Apart::Yes => true,
+            Apart::Yes => self.lasts(candidate, name),
             Apart::ByInode => store.files[candidate as usize].inode != store.files[name as usize].inode,
             Apart::Unknown => false,
         })
+    }
+
+    /// Whether a copy is not in memory only, or what it is a copy of is, too.
+    pub fn lasts(&self, candidate: u32, name: u32) -> bool {
+        let system = |file: u32| self.system(place(&self.job.store, file), file);
+        let reference = system(name);
+        let lasts = !reference.is_volatile() || system(candidate).is_volatile();
+        if !lasts {
+            self.views.borrow_mut().insert(reference.kind);
+        }
+        lasts
     }
 
     /// One name, or two of two inodes, for each place that these names are in: no more are needed as a proof.

@@ -1,6 +1,7 @@
 //! Copies that may be a second view of a file: an overlay, say, shows the files of the folders below it.
 //!
-//! Nothing goes because of such a copy, and it does not go itself: both may be the same bytes.
+//! Nothing goes because of such a copy, and it does not go itself: both may be the same bytes. Nor does anything go because
+//! of a copy in memory, which is gone when the machine stops.
 
 use std::collections::{HashMap, HashSet};
 
@@ -38,7 +39,7 @@ fn mark_group(job: &Duplicates, wipe: &Wipe<'_>, group: &mut DuplicateGroup) {
             let is_apart = |(&there, (one, inodes)): (&Place, &(u32, HashSet<u64, RandomState>))| {
                 there == place
                     || match wipe.apart(member.file, *one) {
-                        Apart::Yes => true,
+                        Apart::Yes => wipe.lasts(member.file, *one),
                         Apart::ByInode => !inodes.contains(&file.inode),
                         Apart::Unknown => false,
                     }

@@ -255,10 +255,26 @@ impl Whole<'_> {
         if let Some(path) = &self.sums.cut {
             return Err(Some(format!("{}: not all records of the file could be read", paths::escape(path))));
         }
-        self.set.rules[rule].node.holds(self).map_err(|why| match why {
-            Undecided::Null => None,
+        let node = &self.set.rules[rule].node;
+        node.holds(self).map_err(|why| match why {
             Undecided::Failed(reason) => Some(reason.to_owned()),
+            // The first job of a schedule has none before it.
+            Undecided::Null if self.lacks_last(node) => None,
+            Undecided::Null => Some("no record has a value that it is about".to_owned()),
         })
+    }
+
+    /// True when an expression is about the last result, and there is none.
+    fn lacks_last(&self, node: &Node) -> bool {
+        let mut lacks = false;
+        node.each(&mut |part| {
+            lacks |= match part {
+                Node::LastRecords => self.last_records().is_err(),
+                Node::LastTime => self.last_time().is_err(),
+                _ => false,
+            }
+        });
+        lacks
     }
 }
 

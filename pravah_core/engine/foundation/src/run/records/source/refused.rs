@@ -15,12 +15,26 @@ impl<T: RecordHandler> Source<T> {
         self.refuse(kind, claim.broken(start))
     }
 
-    /// Text in UTF-32 holds no records that are read.
-    pub(super) fn is_utf_32(&mut self, start: &[u8]) -> bool {
-        if self.shared.options.encoding != ChosenEncoding::AUTO || !text::is_utf_32(start) {
+    /// Text in UTF-32 or EBCDIC holds no records that are read.
+    pub(super) fn is_foreign(&mut self, start: &[u8]) -> bool {
+        let found = || {
+            let kinds = [("UTF-32", text::is_utf_32(start)), ("EBCDIC", text::is_ebcdic(start))];
+            kinds.into_iter().find(|(_, is_it)| *is_it).map(|(name, _)| name)
+        };
+        let Some(name) =
+            Some(()).filter(|()| self.shared.options.encoding == ChosenEncoding::AUTO).and_then(|()| found())
+        else {
             return false;
-        }
-        let message = "is text in UTF-32, which is not supported; save it in UTF-8".to_owned();
+        };
+        self.refuse(IssueKind::Unsupported, format!("is text in {name}, which is not supported; save it in UTF-8"))
+    }
+
+    /// A text whose lines end in another character would be one line, its header.
+    pub(super) fn has_other_line_ends(&mut self, start: &[u8]) -> bool {
+        let is_in_lines =
+            self.shared.options.record_length.is_none() && Format::of(&self.origin.path, start) == Format::Delimited;
+        let Some(name) = is_in_lines.then(|| text::other_line_end(start)).flatten() else { return false };
+        let message = format!("has no line ends, but {name} in their place, which ends no record here; replace it");
         self.refuse(IssueKind::Unsupported, message)
     }
 
