@@ -41,6 +41,7 @@ mod odd_csv;
 mod old_book;
 mod parquet_pages;
 mod pass;
+mod pieces;
 mod plan;
 mod profile;
 mod profile_again;

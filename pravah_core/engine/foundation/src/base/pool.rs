@@ -3,6 +3,7 @@
 pub mod crew;
 pub mod feed;
 mod groups;
+pub mod turns;
 
 pub use self::groups::Groups;
 

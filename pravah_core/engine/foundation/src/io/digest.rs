@@ -9,12 +9,14 @@ mod file;
 mod large;
 mod parts;
 mod reading;
+mod rest;
 mod state;
 
-pub use file::{Digested, FileReader, Place, Trouble};
+pub use file::{Digested, FileReader, Place, Stop, Trouble};
 pub use large::{BLOCK_BYTES, read_at, with_block};
 pub use parts::{PART_BYTES, Parts, Ranges, digest_of_parts, has_parts, have_parts, parts_in};
 pub use reading::{End, Reading, Readings};
+pub use rest::{ALIGNED_BYTES, Piece, Rest};
 pub use state::rest;
 
 use serde::{Deserialize, Serialize};

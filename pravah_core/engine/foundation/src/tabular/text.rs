@@ -10,7 +10,7 @@ use encoding_rs::{DecoderResult, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use self::file::{Confidence, FileText, Found};
+pub use self::file::{Confidence, FileText, Found, Look};
 pub use self::guess::{has_words, is_binary, is_ebcdic, other_line_end};
 use self::wide::UTF_32_MARK;
 pub use self::wide::is_utf_32;

@@ -8,13 +8,14 @@
 //! Every file that was searched whole and without an issue has a row in `searched`: a later run takes it over.
 //!
 //! Cost: O(bytes) reading and matching; memory: the batches in flight, the longest line of each file in work (16 MiB
-//! at most), a row group per thread, and counts per extension and per top-level folder.
+//! at most), a piece of a large file and a row group per thread, and counts per extension and per top-level folder.
 
 mod counts;
 mod known;
 mod lines;
 mod options;
 mod patterns;
+mod pieces;
 mod reading;
 mod rows;
 
@@ -30,7 +31,7 @@ use self::counts::{BY_EXTENSION, BY_FILE, BY_FOLDER, BY_PATTERN, MatchCounts};
 use self::known::{KnownMatches, SEARCHED, SearchedFile};
 use self::patterns::Patterns;
 use self::reading::SearchReading;
-use self::rows::{Extent, RESULT};
+use self::rows::{Extent, MatchListing, RESULT};
 use pravah_foundation::base::error::{EngineError, Result};
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::Slots;
@@ -45,6 +46,7 @@ use pravah_foundation::store::columns::TableColumns;
 use pravah_foundation::store::report::Report;
 use pravah_foundation::store::sheet::Sheet;
 use pravah_foundation::store::sink::{Staged, Table};
+use pravah_foundation::tabular::text::Encoding;
 
 /// What a reading gets at once; the last block of a file may be shorter, and a file of one block may have none.
 const BLOCK_BYTES: usize = pravah_foundation::io::digest::BLOCK_BYTES;
@@ -151,6 +153,12 @@ struct Shared {
 }
 
 impl Shared {
+    /// What lists the matches in a file; none when they are only counted.
+    fn listing<'a>(&'a self, sheet: &'a mut Sheet, path: &'a [u8], encoding: Encoding) -> Option<MatchListing<'a>> {
+        let (names, extent) = (&self.patterns.names[..], self.extent);
+        (!self.options.count_only).then_some(MatchListing { sheet, path, names, extent, encoding })
+    }
+
     /// True while the job may list one match more; which ones are listed when there are too many is chance.
     fn allows_one_more(&self) -> bool {
         let allows = self.options.count_only || self.figures.taken.fetch_add(1, Relaxed) < self.options.max_matches;

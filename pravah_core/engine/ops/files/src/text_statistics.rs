@@ -4,7 +4,8 @@
 //! counted, and read no further. A line ends at `\n`, `\r\n` or `\r`; a last line without an end is a line too. Words are runs of what is
 //! no white space, as `wc` has them in the C locale.
 //!
-//! Cost: O(bytes) reading; memory: a row group per thread, and counts per language and encoding.
+//! Cost: O(bytes) reading; memory: a piece of a large file and a row group per thread, and counts per language and
+//! encoding.
 
 mod count;
 mod languages;
@@ -20,7 +21,7 @@ use pravah_foundation::base::error::Result;
 use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::paths;
 use pravah_foundation::base::pool::Slots;
-use pravah_foundation::io::digest::{Algorithm, BLOCK_BYTES, End, Reading};
+use pravah_foundation::io::digest::{Algorithm, BLOCK_BYTES, End, Reading, Rest, Stop};
 use pravah_foundation::run::context::Context;
 use pravah_foundation::run::encodings::{self, BY_ENCODING, FOUND, Mix};
 use pravah_foundation::run::operation::Options;
@@ -259,6 +260,10 @@ impl Reading for FileReading<'_> {
     fn block(&mut self, bytes: &[u8]) -> Result<bool> {
         // The last block of a file is the only one that may be short.
         Ok(self.counter.block(bytes, bytes.len() < BLOCK_BYTES))
+    }
+
+    fn rest(&mut self, rest: &Rest<'_>) -> std::result::Result<u64, Stop> {
+        self.counter.rest(rest, self.operation.context.chunk_bytes)
     }
 
     fn end(self: Box<Self>, end: End<'_>) -> Result<()> {

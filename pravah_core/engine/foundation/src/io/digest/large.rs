@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::file::{Meter, Stop};
 use super::parts::{PART_BYTES, Parts, has_parts};
 use super::reading::Readings;
+use super::rest::Rest;
 use super::state::same;
 use super::{Algorithm, Digest, Hasher};
 use crate::base::meta::Meta;
@@ -47,7 +48,7 @@ pub fn read_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> std::io::Result
 }
 
 /// Fill `block` from `offset`.
-fn read_exact_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> Result<(), Stop> {
+pub(super) fn read_exact_at(file: &OwnedFd, block: &mut [u8], offset: u64) -> Result<(), Stop> {
     let mut filled = 0;
     while filled < block.len() {
         match read_at(file, &mut block[filled..], offset + filled as u64)? {
@@ -193,10 +194,16 @@ pub fn stream(
         taken?;
         read?;
         meter.add(length);
+        let taken =
+            if hashers.is_empty() { readings.rest(&Rest::new(file, following..size, meter))? } else { following };
+        if taken > following {
+            next.truncate((size - taken).min(BLOCK_BYTES as u64) as usize);
+            read_exact_at(file, &mut next, taken)?;
+        }
         if next.is_empty() || (hashers.is_empty() && readings.are_sated()) {
             return Ok(hashers.into_iter().map(Hasher::finish).collect());
         }
         std::mem::swap(&mut current, &mut next);
-        offset = following;
+        offset = taken;
     }
 }

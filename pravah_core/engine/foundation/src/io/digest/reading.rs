@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::file::Stop;
 use super::large::BLOCK_BYTES;
+use super::rest::Rest;
 use crate::base::error;
 use crate::base::issue::IssueKind;
 use crate::base::meta::Meta;
@@ -19,6 +21,15 @@ pub trait Reading: Send {
     /// would have it take such work while nobody reads.
     fn hands_on(&self) -> bool {
         false
+    }
+
+    /// Take some of what is left of the file in pieces, on all threads; where that ends, blocks go on. Asked after each
+    /// block of a file that nobody else reads.
+    ///
+    /// # Errors
+    /// [`Stop`].
+    fn rest(&mut self, rest: &Rest<'_>) -> Result<u64, Stop> {
+        Ok(rest.start())
     }
 
     /// The file's end, told exactly once.
@@ -56,6 +67,13 @@ impl<'a> Readings<'a> {
     /// True when there is one that hands its work on.
     pub(super) fn hands_on(&self) -> bool {
         matches!(&self.all[..], [(one, _)] if one.hands_on())
+    }
+
+    pub(super) fn rest(&mut self, rest: &Rest<'_>) -> Result<u64, Stop> {
+        match &mut self.all[..] {
+            [(one, true)] => one.rest(rest),
+            _ => Ok(rest.start()),
+        }
     }
 
     pub(super) fn block(&mut self, bytes: &[u8]) -> error::Result<()> {

@@ -68,6 +68,40 @@ enum State {
     Other,
 }
 
+/// What the bytes of a piece in the middle of a file hold, should the file be UTF-8: any thread may look at them.
+#[derive(Debug)]
+pub struct Look {
+    is_ascii: bool,
+    bytes: u64,
+    invalid: u64,
+    characters: u64,
+    cut: Vec<u8>,
+}
+
+impl Look {
+    /// Look at what follows `before`, of which the last three bytes are enough; `counts`: its characters.
+    #[must_use]
+    pub fn at(before: &[u8], bytes: &[u8], counts: bool) -> Self {
+        let mut text = FileText::new(ChosenEncoding(Some(Encoding::UTF_8)), counts);
+        text.keep_cut(before);
+        let is_ascii = bytes.is_ascii();
+        if is_ascii && text.cut.is_empty() {
+            text.characters = bytes.len() as u64;
+        } else {
+            text.check(bytes, false);
+        }
+        let FileText { invalid, characters, cut, .. } = text;
+        Self { is_ascii, bytes: bytes.len() as u64, invalid, characters, cut }
+    }
+
+    /// What comes behind the piece is taken for text, too.
+    #[must_use]
+    pub fn and_behind(mut self, behind: &[u8]) -> Self {
+        self.is_ascii &= behind.is_ascii();
+        self
+    }
+}
+
 /// Makes text of a file's bytes, block by block.
 pub struct FileText {
     chosen: ChosenEncoding,
@@ -164,6 +198,24 @@ impl FileText {
         buffer.clear();
         buffer.extend_from_slice(text);
         buffer
+    }
+
+    /// True while text is the bytes as they are, so that what comes next may be looked at in pieces.
+    pub fn is_as_it_is(&self) -> bool {
+        self.held.is_empty() && self.state != State::Unseen && self.encoding() == Encoding::UTF_8
+    }
+
+    /// True where [`FileText::pass`] may take that piece: it does not tell the encoding.
+    pub fn may_pass(&self, look: &Look) -> bool {
+        self.is_as_it_is() && (look.is_ascii || self.state != State::Ascii)
+    }
+
+    /// Go on behind a piece that was looked at.
+    pub fn pass(&mut self, look: Look) {
+        self.offset += look.bytes;
+        self.invalid += look.invalid;
+        self.characters += look.characters;
+        self.cut = look.cut;
     }
 
     /// Look at the first bytes.

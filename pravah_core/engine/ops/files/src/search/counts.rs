@@ -82,6 +82,15 @@ impl FileMatches {
         self.all.files = 1;
     }
 
+    /// Those of another part of the file.
+    pub fn merge(&mut self, other: &Self) {
+        self.all.add(other.all);
+        merge(&mut self.patterns, other.patterns.iter());
+        // It is one file.
+        self.all.files = u64::from(self.all.matches > 0);
+        self.patterns.values_mut().for_each(|count| count.files = 1);
+    }
+
     /// Write what is found of each pattern; nothing when nothing is.
     pub fn write(&self, out: &mut Writer) {
         let mut patterns: Vec<_> = self.patterns.iter().collect();

@@ -1,5 +1,7 @@
 //! The lines of one file, which comes in blocks: each is searched once, whole, with its neighbours at hand.
 
+use std::ops::Range;
+
 use memchr::{memchr, memchr_iter, memrchr};
 
 use pravah_foundation::base::error::Result;
@@ -8,7 +10,9 @@ use pravah_foundation::tabular::text::Encoding;
 /// The longest line that is searched whole; one that is longer is searched in pieces.
 pub const LONGEST_BYTES: usize = 16 << 20;
 /// What is kept of the lines before those that are still to be searched.
-const CONTEXT_BYTES: usize = 1 << 20;
+pub const CONTEXT_BYTES: usize = 1 << 20;
+/// A line that has not ended after so many bytes waits for its end here: no piece of a file takes it.
+const UNENDED_BYTES: usize = 512 << 10;
 
 /// A line where a pattern may match.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +57,8 @@ pub struct Lines {
     offset: Option<u64>,
     cut: u64,
     in_cut_line: bool,
+    // Of what comes, searched elsewhere already.
+    skipped: usize,
 }
 
 impl Lines {
@@ -69,7 +75,24 @@ impl Lines {
             offset: Some(0),
             cut: 0,
             in_cut_line: false,
+            skipped: 0,
         }
+    }
+
+    /// The number of the first line that was not searched, and where it begins; none while it is here that the search has
+    /// to go on.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        let is_usual = !self.in_cut_line && self.skipped == 0 && self.kept.len() - self.searched <= UNENDED_BYTES;
+        Some((self.number, self.offset.filter(|_| is_usual)?))
+    }
+
+    /// Go on at a line of this number and place; all before it was searched elsewhere, also the first bytes of what comes.
+    /// `before` is the text before it, as much of it as there may be context.
+    pub fn go_on_at(&mut self, (number, offset): (u64, u64), mut before: Vec<u8>, skipped: usize) {
+        before.drain(..self.context_start(&before, before.len()));
+        self.searched = before.len();
+        (self.kept, self.skipped) = (before, skipped);
+        (self.number, self.offset) = (number, Some(offset));
     }
 
     /// The first line begins there.
@@ -87,6 +110,8 @@ impl Lines {
     /// # Errors
     /// Those of `search`.
     pub fn block(&mut self, bytes: &[u8], last: bool, search: &mut impl Search) -> Result<bool> {
+        let (skipped, bytes) = bytes.split_at(self.skipped.min(bytes.len()));
+        self.skipped -= skipped.len();
         if self.kept.is_empty() {
             return self.borrowed(bytes, 0, last, search);
         }
@@ -198,6 +223,18 @@ impl Lines {
         }
         self.in_cut_line = is_cut;
     }
+}
+
+/// Search whole lines of a text that is at hand with what is around it, the first of which has the number 0 and begins at
+/// `offset` of a file of UTF-8; how many they are.
+///
+/// # Errors
+/// Those of `search`.
+pub fn search_lines(text: &[u8], lines: Range<usize>, offset: u64, search: &mut impl Search) -> Result<u64> {
+    let mut found = Lines::new(0, 0);
+    (found.number, found.offset) = (0, Some(offset));
+    found.window(text, lines.start, lines.end, true, search)?;
+    Ok(found.number)
 }
 
 /// Where the line begins that is so many lines before the one at `start`, or the first there is.

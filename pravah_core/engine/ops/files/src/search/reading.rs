@@ -2,7 +2,6 @@
 //! counted and listed.
 
 use std::io::BufRead;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -10,9 +9,10 @@ use grep_regex::RegexMatcher;
 use memchr::memchr;
 
 use super::known::SearchedFile;
-use super::lines::{CandidateLine, LONGEST_BYTES, Lines, Search};
+use super::lines::{CONTEXT_BYTES, CandidateLine, LONGEST_BYTES, Lines, Search};
 use super::options::Binary;
-use super::rows::Shown;
+use super::pieces::{Pieces, Searched};
+use super::rows::MatchListing;
 use super::{BLOCK_BYTES, Shared, Worker};
 use pravah_foundation::base::error::Result;
 use pravah_foundation::base::issue::IssueKind;
@@ -20,13 +20,13 @@ use pravah_foundation::base::meta::Meta;
 use pravah_foundation::base::pool::feed::Feed;
 use pravah_foundation::io::claims::Claim;
 use pravah_foundation::io::codec::Codec;
-use pravah_foundation::io::digest::{End, Reading};
+use pravah_foundation::io::digest::{End, Reading, Rest, Stop};
 use pravah_foundation::io::unpack::{self, UnpackTrouble};
 use pravah_foundation::run::encodings;
 use pravah_foundation::tabular::text::{Encoding, FileText};
 
 /// Matches of a file between two looks at the cancel flag.
-const CANCEL_EVERY: u64 = 1024;
+pub const CANCEL_EVERY: u64 = 1024;
 
 /// A file that is being read.
 pub struct SearchReading<'a> {
@@ -93,6 +93,14 @@ impl Reading for SearchReading<'_> {
         }
     }
 
+    fn rest(&mut self, rest: &Rest<'_>) -> std::result::Result<u64, Stop> {
+        let Some(file) = self.file.as_mut().filter(|file| !file.ended) else { return Ok(rest.start()) };
+        let end = file.rest(self.shared, rest)?;
+        self.shared.figures.bytes.fetch_add(end - rest.start(), Relaxed);
+        self.bytes += end - rest.start();
+        Ok(end)
+    }
+
     fn end(self: Box<Self>, end: End<'_>) -> Result<()> {
         let file = match self.feed {
             Some(feed) => Some(feed.finish()?),
@@ -120,12 +128,14 @@ struct FileSearch {
     ended: bool,
     /// All that is to be found in it was, and there is nothing to say of it.
     is_plain: bool,
+    /// It has a line that no piece takes.
+    has_long_lines: bool,
 }
 
 impl FileSearch {
     fn new(path: &[u8], size: u64) -> Self {
         let seen = SearchedFile::default();
-        Self { path: path.to_vec(), size, text: None, seen, ended: false, is_plain: true }
+        Self { path: path.to_vec(), size, text: None, seen, ended: false, is_plain: true, has_long_lines: false }
     }
 
     /// Search the next bytes; false when it has seen enough.
@@ -154,11 +164,34 @@ impl FileSearch {
             (self.seen.is_binary, self.ended) = (true, true);
             return Ok(false);
         }
-        let (path, seen, is_plain) = (&self.path[..], &mut self.seen, &mut self.is_plain);
-        let mut search = InFile { shared, finder, encoding, sheet, path, seen, is_plain };
+        let listing = shared.listing(sheet, &self.path, encoding);
+        let mut search = InFile { shared, finder, listing, seen: &mut self.seen, is_plain: &mut self.is_plain };
         let goes_on = lines.block(text, last, &mut search)?;
         self.ended = last || !goes_on;
         Ok(!self.ended)
+    }
+
+    /// Search what is left of the file in pieces, up to one that has to be seen as a block; where that one begins.
+    fn rest(&mut self, shared: &Shared, rest: &Rest<'_>) -> std::result::Result<u64, Stop> {
+        let is_for_pieces = |(reader, _): &&mut (FileText, Lines)| reader.is_as_it_is() && !self.has_long_lines;
+        let Some((reader, lines)) = self.text.as_mut().filter(is_for_pieces) else { return Ok(rest.start()) };
+        let Some(first) = lines.place() else { return Ok(rest.start()) };
+        let mark = reader.mark() as u64;
+        let pieces = Pieces { shared, rest, path: &self.path, first: first.1, mark };
+        let all = Searched { reader, found: &mut self.seen.found, next: first, has_long_lines: false };
+        let (Searched { next, has_long_lines, .. }, end) =
+            rest.in_pieces(shared.context.chunk_bytes, all, |bytes, text, piece| pieces.search(&bytes, text, piece))?;
+        self.has_long_lines = has_long_lines;
+        if end > rest.start() {
+            let mut before = Vec::new();
+            if shared.extent.before > 0 && end < rest.end() {
+                let start = next.1.saturating_sub(CONTEXT_BYTES as u64 + 1).max(mark);
+                before.resize((next.1 - start) as usize, 0);
+                rest.read(&mut before, start)?;
+            }
+            lines.go_on_at(next, before, (next.1 - end) as usize);
+        }
+        Ok(end)
     }
 
     /// Search what `packed` holds.
@@ -224,9 +257,8 @@ impl FileSearch {
 struct InFile<'a> {
     shared: &'a Shared,
     finder: &'a RegexMatcher,
-    encoding: Encoding,
-    sheet: &'a mut pravah_foundation::store::sheet::Sheet,
-    path: &'a [u8],
+    /// None where matches are only counted.
+    listing: Option<MatchListing<'a>>,
     seen: &'a mut SearchedFile,
     is_plain: &'a mut bool,
 }
@@ -249,7 +281,9 @@ impl Search for InFile<'_> {
             }
             self.seen.found.add(pattern, last_pattern.is_none(), last_pattern != Some(pattern));
             last_pattern = Some(pattern);
-            self.list(line, &mut shown, pattern, range)?;
+            if let Some(listing) = &mut self.listing {
+                listing.add(line, &mut shown, pattern, range)?;
+            }
             let is_enough = self.shared.options.max_matches_per_file == Some(self.seen.found.all.matches);
             if is_enough {
                 self.seen.is_left_early = true;
@@ -257,32 +291,5 @@ impl Search for InFile<'_> {
             }
             Ok(!is_enough)
         })
-    }
-}
-
-impl<'a> InFile<'a> {
-    fn list<'l>(
-        &mut self,
-        line: CandidateLine<'l>,
-        shown: &mut Option<Shown<'l>>,
-        pattern: usize,
-        range: Range<usize>,
-    ) -> Result<()> {
-        let shared: &'a Shared = self.shared;
-        if shared.options.count_only {
-            return Ok(());
-        }
-        let shown = shown.get_or_insert_with(|| Shown::new(line, shared.extent));
-        let before = &line.text[line.start..line.start + range.start];
-        let offset = line.offset.zip(self.encoding.original_bytes(before)).map(|(line, before)| line + before);
-        shown.row(
-            &mut self.sheet.rows,
-            self.path,
-            &shared.patterns.names[pattern],
-            range,
-            offset,
-            shared.extent.length,
-        );
-        self.sheet.write_if_full()
     }
 }

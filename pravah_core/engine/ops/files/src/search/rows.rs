@@ -6,7 +6,10 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::lines::{CandidateLine, line_start_before};
+use pravah_foundation::base::error::Result;
 use pravah_foundation::store::columns::{Column, Columns};
+use pravah_foundation::store::sheet::Sheet;
+use pravah_foundation::tabular::text::Encoding;
 
 /// The columns of `result`.
 pub const RESULT: &[Column] = &[
@@ -33,6 +36,40 @@ pub struct Extent {
     pub after: usize,
     /// Characters of a line.
     pub length: usize,
+}
+
+/// Lists the matches in one file.
+pub struct MatchListing<'a> {
+    /// Where the rows go.
+    pub sheet: &'a mut Sheet,
+    /// The file's path.
+    pub path: &'a [u8],
+    /// The names of the patterns.
+    pub names: &'a [String],
+    /// How much is shown.
+    pub extent: Extent,
+    /// The file's encoding.
+    pub encoding: Encoding,
+}
+
+impl MatchListing<'_> {
+    /// A match at `range` of a line, which is made ready once for all its matches.
+    ///
+    /// # Errors
+    /// As [`Sheet::write_if_full`].
+    pub fn add<'l>(
+        &mut self,
+        line: CandidateLine<'l>,
+        shown: &mut Option<Shown<'l>>,
+        pattern: usize,
+        range: Range<usize>,
+    ) -> Result<()> {
+        let shown = shown.get_or_insert_with(|| Shown::new(line, self.extent));
+        let before = &line.text[line.start..line.start + range.start];
+        let offset = line.offset.zip(self.encoding.original_bytes(before)).map(|(line, before)| line + before);
+        shown.row(&mut self.sheet.rows, self.path, &self.names[pattern], range, offset, self.extent.length);
+        self.sheet.write_if_full()
+    }
 }
 
 /// A line whose matches become rows. Columns are characters of the line as it is shown, counted from 1.

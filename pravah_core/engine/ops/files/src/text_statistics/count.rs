@@ -2,8 +2,9 @@
 
 use memchr::{memchr, memchr2_iter};
 
+use pravah_foundation::io::digest::{ALIGNED_BYTES, Rest, Stop};
 use pravah_foundation::run::encodings;
-use pravah_foundation::tabular::text::{ChosenEncoding, FileText, Found};
+use pravah_foundation::tabular::text::{ChosenEncoding, FileText, Found, Look};
 
 /// What a text holds.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -50,6 +51,72 @@ impl Text {
     pub fn is_ended(&self) -> bool {
         self.rest == 0
     }
+
+    /// Add what follows.
+    fn add(&mut self, part: &Part) {
+        let Part { text, first } = part;
+        self.lf += text.lf;
+        self.crlf += text.crlf;
+        self.cr = self.cr.wrapping_add(text.cr);
+        self.words += text.words;
+        match first {
+            Some(first) => {
+                self.longest = self.longest.max(self.rest + first).max(text.longest);
+                self.rest = text.rest;
+            }
+            None => self.rest += text.rest,
+        }
+    }
+}
+
+/// What a part of a text holds. One that begins with the second half of a `\r\n` has -1 `\r`: the first half counted as
+/// one in the part before.
+#[derive(Debug, Default)]
+struct Part {
+    text: Text,
+    /// Bytes before its first line end; none without one.
+    first: Option<u64>,
+}
+
+impl Part {
+    /// Count these bytes, which follow the byte `last`.
+    fn of(last: u8, bytes: &[u8]) -> Self {
+        let mut part = Self::default();
+        part.lines(last, bytes);
+        part.text.words = words(last, bytes);
+        part
+    }
+
+    fn lines(&mut self, last: u8, bytes: &[u8]) {
+        let text = &mut self.text;
+        let mut start = 0;
+        for place in memchr2_iter(b'\n', b'\r', bytes) {
+            let before = if place == 0 { last } else { bytes[place - 1] };
+            if bytes[place] == b'\n' && before == b'\r' {
+                text.cr = text.cr.wrapping_sub(1);
+                text.crlf += 1;
+            } else {
+                let line = (place - start) as u64;
+                self.first.get_or_insert(line);
+                text.longest = text.longest.max(line);
+                if bytes[place] == b'\n' { text.lf += 1 } else { text.cr = text.cr.wrapping_add(1) }
+            }
+            start = place + 1;
+        }
+        text.rest = (bytes.len() - start) as u64;
+    }
+}
+
+/// Words that begin in these bytes, which follow the byte `last`.
+fn words(last: u8, bytes: &[u8]) -> u64 {
+    let Some(&first) = bytes.first() else { return 0 };
+    let mut words = u64::from(is_space(last) && !is_space(first));
+    // Pairs without a branch: the compiler makes vectors of them. Blocks of 255 keep the sums in bytes.
+    for (before, here) in bytes.chunks(255).zip(bytes[1..].chunks(255)) {
+        let starts = before.iter().zip(here).map(|(&a, &b)| u8::from(is_space(a) & !is_space(b)));
+        words += u64::from(starts.fold(0u8, u8::wrapping_add));
+    }
+    words
 }
 
 /// Counts one text. Ends of lines and white space are the same bytes in every encoding except UTF-16, and no part of
@@ -61,8 +128,8 @@ pub struct Counter {
     wide: Option<fn([u8; 2]) -> u16>,
     is_binary: bool,
     begun: bool,
-    after_cr: bool,
-    after_space: bool,
+    /// The character that came last, where it is of ASCII; white space before the first.
+    last: u8,
     /// The beginning of a unit whose rest is still to come.
     half: Option<u8>,
 }
@@ -77,8 +144,7 @@ impl Counter {
             wide: None,
             is_binary: false,
             begun: false,
-            after_cr: false,
-            after_space: true,
+            last: b' ',
             half: None,
         }
     }
@@ -103,11 +169,37 @@ impl Counter {
         match self.wide {
             Some(unit) => self.utf16(bytes, unit),
             None => {
-                self.lines(bytes);
-                self.words(bytes);
+                self.text.add(&Part::of(self.last, bytes));
+                self.last = bytes.last().copied().unwrap_or(self.last);
             }
         }
         true
+    }
+
+    /// Count what is left of the file in pieces, up to one that tells the encoding; where that ends.
+    pub fn rest(&mut self, rest: &Rest<'_>, piece_bytes: Option<usize>) -> Result<u64, Stop> {
+        if !self.begun || self.is_binary || !self.reader.is_as_it_is() {
+            return Ok(rest.start());
+        }
+        let (_, end) = rest.in_pieces(piece_bytes, self, |bytes, buffer, piece| {
+            // What comes before it tells whether a character, a word or the end of a line goes on.
+            let start = bytes.start - ALIGNED_BYTES;
+            buffer.resize((bytes.end - start) as usize, 0);
+            rest.read(buffer, start)?;
+            let (before, bytes) = buffer.split_at(ALIGNED_BYTES as usize);
+            let look = Look::at(before, bytes, true);
+            let last = |bytes: &[u8]| bytes.last().copied().unwrap_or_default();
+            let part = Part::of(last(before), bytes);
+            piece.take(|counter| {
+                counter.reader.may_pass(&look).then(|| {
+                    counter.reader.pass(look);
+                    counter.text.add(&part);
+                    counter.last = last(bytes);
+                })
+            });
+            Ok(())
+        })?;
+        Ok(end)
     }
 
     /// What was counted, what is known of the encoding, and whether there was a byte order mark.
@@ -122,43 +214,6 @@ impl Counter {
             true => (Text::default(), encodings::binary(), has_mark),
             false => (self.text, self.reader.found(), has_mark),
         }
-    }
-
-    fn lines(&mut self, bytes: &[u8]) {
-        let mut start = 0;
-        for place in memchr2_iter(b'\n', b'\r', bytes) {
-            let after_cr = if place == 0 { self.after_cr } else { bytes[place - 1] == b'\r' };
-            if bytes[place] == b'\n' && after_cr {
-                self.text.cr -= 1;
-                self.text.crlf += 1;
-            } else {
-                self.break_line((place - start) as u64);
-                if bytes[place] == b'\n' { self.text.lf += 1 } else { self.text.cr += 1 }
-            }
-            start = place + 1;
-        }
-        self.text.rest += (bytes.len() - start) as u64;
-        if let Some(&last) = bytes.last() {
-            self.after_cr = last == b'\r';
-        }
-    }
-
-    /// A line ends `more` bytes after what was seen of it.
-    fn break_line(&mut self, more: u64) {
-        self.text.longest = self.text.longest.max(self.text.rest + more);
-        self.text.rest = 0;
-    }
-
-    fn words(&mut self, bytes: &[u8]) {
-        let Some((&first, &last)) = bytes.first().zip(bytes.last()) else { return };
-        let mut words = u64::from(self.after_space && !is_space(first));
-        // Pairs without a branch: the compiler makes vectors of them. Blocks of 255 keep the sums in bytes.
-        for (before, here) in bytes.chunks(255).zip(bytes[1..].chunks(255)) {
-            let starts = before.iter().zip(here).map(|(&a, &b)| u8::from(is_space(a) & !is_space(b)));
-            words += u64::from(starts.fold(0u8, u8::wrapping_add));
-        }
-        self.text.words += words;
-        self.after_space = is_space(last);
     }
 
     fn utf16(&mut self, bytes: &[u8], unit: fn([u8; 2]) -> u16) {
@@ -177,20 +232,21 @@ impl Counter {
 
     fn unit(&mut self, unit: u16) {
         let byte = u8::try_from(unit).unwrap_or(b'x');
+        let text = &mut self.text;
         match byte {
-            b'\n' if self.after_cr => {
-                self.text.cr -= 1;
-                self.text.crlf += 1;
+            b'\n' if self.last == b'\r' => {
+                text.cr -= 1;
+                text.crlf += 1;
             }
             b'\n' | b'\r' => {
-                self.break_line(0);
-                if byte == b'\n' { self.text.lf += 1 } else { self.text.cr += 1 }
+                text.longest = text.longest.max(text.rest);
+                text.rest = 0;
+                if byte == b'\n' { text.lf += 1 } else { text.cr += 1 }
             }
-            _ => self.text.rest += 2,
+            _ => text.rest += 2,
         }
-        self.after_cr = byte == b'\r';
-        self.text.words += u64::from(self.after_space && !is_space(byte));
-        self.after_space = is_space(byte);
+        text.words += u64::from(is_space(self.last) && !is_space(byte));
+        self.last = byte;
     }
 }
 

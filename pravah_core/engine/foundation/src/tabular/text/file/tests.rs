@@ -103,6 +103,15 @@ fn what_is_not_valid_is_counted_in_pieces_of_any_length() {
                 pieces.push(piece);
                 rest = further;
             }
+            let mut looked_at = FileText::new(utf8(), true);
+            looked_at.decode(&text[..6], false, &mut Vec::new());
+            let mut at = 6;
+            for piece in &pieces[1..] {
+                looked_at.pass(Look::at(&text[at - 3..at], piece, true));
+                at += piece.len();
+            }
+            looked_at.decode(&[], true, &mut Vec::new());
+            assert_eq!((looked_at.invalid, looked_at.characters as usize), (invalid, characters), "{text:?}");
             let (found, known, counted) = read_as(utf8(), pieces);
             assert_eq!(found, text, "bytes of UTF-8 stay as they are");
             assert_eq!((&*known.name, known.invalid, counted as usize), ("utf-8", invalid, characters), "{text:?}");
