@@ -11,6 +11,9 @@ import os
 import sys
 
 _KEEP_CAPABILITIES = 8
+# PostgreSQL asks with `access` for its own programs, and that leaves capabilities out, unless these bits say that users
+# other than root may have some. The second bit is what the line above sets.
+_SECURE_BITS, _NO_FIX_UP, _KEPT = 28, 1 << 2, 1 << 4
 _AMBIENT, _RAISE = 47, 2
 # To read and pass everything is enough. Docker's root may only do the other one, to write everything.
 _READ_SEARCH, _OVERRIDE = 2, 1
@@ -36,6 +39,7 @@ def _prctl(option: int, *arguments: int) -> bool:
 def main(number: int, program: list[str]) -> None:
     """Become the program."""
     _prctl(_KEEP_CAPABILITIES, 1)
+    _prctl(_SECURE_BITS, _NO_FIX_UP | _KEPT)
     os.setgroups([])
     os.setgid(number)
     os.setuid(number)

@@ -61,9 +61,9 @@ _UNCHECKED = "time, or that of the file to keep, is outside 1678 to 2262 and can
 _SCRIPT = """#!/usr/bin/env bash
 # Plan to remove duplicates, made by Pravah: job {job}, rule "{rule}", {files} files, {size}.
 # Without an option it only shows what it would do. With --remove it removes the copies. With --hardlink each copy
-# becomes another name of the kept file; with --reflink it shares the kept file's blocks (Btrfs, XFS, ZFS). Before each
-# step it checks again: a file that is not as it was when the job read it (size, time), or whose kept copy is not,
-# stays. Then it compares both byte for byte, and a file that differs stays, too.
+# becomes another name of the kept file, with its owner, permissions and times; with --reflink it shares the kept
+# file's blocks (Btrfs, XFS, ZFS). Before each step it checks again: a file that is not as it was when the job read it
+# (size, time), or whose kept copy is not, stays. Then it compares both byte for byte, and a file that differs stays.
 set -u
 export LC_ALL=C
 # What was cut off while it was sent or saved does nothing.

@@ -80,7 +80,7 @@ def test_bar_leads_to_its_files_and_their_download(inventory: str, page: Page) -
 def _downloaded_rows(page: Page) -> list[dict[str, str]]:
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("link", name="CSV").click()
+        page.get_by_role("link", name="CSV", exact=True).click()
     with Path(download.value.path()).open(newline="") as file:
         return list(csv.DictReader(file))
 

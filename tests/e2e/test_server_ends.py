@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -28,9 +27,10 @@ def test_uvicorn_with_sigterm_stops_the_embedded_server(tmp_path: Path, factory:
 def test_a_worker_that_was_killed_does_not_keep_the_embedded_server(tmp_path: Path) -> None:
     with serving(tmp_path, None) as server:
         lock = server.data_dir / "postgres" / "postmaster.pid"
-        users = server.data_dir / "postgres" / ".handle_pids.json"
+        users = server.data_dir / "postgres.users"
         with urllib.request.urlopen(f"{server.url}/api/health/ready", timeout=20) as answer:
             worker = int(re.findall(rb"running as process (\d+)", answer.read())[0])
-        wait_until(lambda: worker in json.loads(users.read_text()), "the worker uses the embedded server")
+        held = Path(f"/proc/{worker}/fd")
+        wait_until(lambda: users in [file.resolve() for file in held.iterdir()], "the worker uses the embedded server")
         os.kill(worker, signal.SIGKILL)
     wait_until(lambda: not lock.exists(), "PostgreSQL has stopped")

@@ -65,7 +65,8 @@ def _verdict(summary: Mapping[str, Any]) -> None:
     elif summary["verdict"] == "partial":
         parts = [f"{text.count(failed, 'file was', 'files were')} not converted"] if failed else []
         parts += [f"of {text.count(partial, 'file', 'files')} something is missing"] if partial else []
-        words = ", and ".join(parts) or "not everything could be looked at"
+        words = ", and ".join(parts)
+        words = words or ("not everything could be looked at" if summary["files"] else "there was no table to convert")
         st.warning(f"**Partial.** {words[0].upper()}{words[1:]}.", icon=":material/content_cut:")
 
 

@@ -17,7 +17,7 @@ import pytest
 import schemathesis
 from schemathesis.checks import load_all_checks
 from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
-from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 from schemathesis.pytest.lazy import get_all_tests
 
 from services import bootstrap
@@ -137,6 +137,9 @@ def _is_meant(failure: Failure, response: Any) -> bool:
         return response.status_code == 503 and b'"storage_unavailable"' in response.content
     if isinstance(failure, AcceptedNegativeData):
         return bool(response.status_code == 413)  # refused before it was looked at
+    if isinstance(failure, EnsureResourceAvailability):
+        # A job that is there has no result while it waits.
+        return b'"artifact_not_found"' in response.content
     if not isinstance(failure, RejectedPositiveData):
         return False
     if response.status_code in _CONDITIONS:
@@ -147,7 +150,8 @@ def _is_meant(failure: Failure, response: Any) -> bool:
     return (
         any(_BEYOND_SCHEMA.fullmatch(field) for field in named)
         or re.search(
-            "_globs|patterns|schema_text|partition_by|sort_by|bloom_filters|widths|record_length", problem["detail"]
+            "_globs|patterns|schema_text|partition_by|sort_by|bloom_filters|widths|record_length|spreadsheet",
+            problem["detail"],
         )
         is not None
     )

@@ -204,6 +204,8 @@ def test_files_are_made_of_objects(opened: bootstrap.Services, s3: Any, s3_bucke
     source = Source(s3_uri=f"s3://{s3_bucket}/same")
     assert summary(run(opened, source, "compress", options={"destination": str(out), "format": "gzip"}))["files"] == 7
     assert summary(run(opened, Source.of_path(out), "decompress", options={"destination": f"{out}2"}))["files"] == 7
+    # It goes when the end of the job is known to last.
+    wait_until(lambda: not (Path(f"{out}2") / ".pravah-unfinished").exists(), "the marker is gone")
     assert {path.name: path.read_bytes() for path in Path(f"{out}2").rglob("*") if path.is_file()} == {
         Path(str(name)).name: content for name, content in _FILES.items()
     }

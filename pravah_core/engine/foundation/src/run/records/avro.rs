@@ -94,13 +94,15 @@ impl AvroRows {
     }
 }
 
-/// The same, with identifiers as the texts that people write.
+/// The same, with identifiers as the texts that people write, and nulls where there is nothing else.
 fn with_texts(schema: &SchemaRef) -> SchemaRef {
     let is_uuid = |field: &Field| field.metadata().get("logicalType").is_some_and(|name| name == "uuid");
     let fields = schema.fields().iter().map(|field| match field.data_type() {
         DataType::FixedSizeBinary(16) if is_uuid(field) => {
             Arc::new(Field::new(field.name(), DataType::Utf8, field.is_nullable()))
         }
+        // A type without values: nothing else is in it.
+        DataType::Null => Arc::new(Field::new(field.name(), DataType::Null, true)),
         _ => Arc::clone(field),
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))

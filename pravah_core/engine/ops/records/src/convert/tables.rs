@@ -158,6 +158,8 @@ impl ConversionTotals {
             (_, 1.., 0) => "failed",
             _ if self.proof.changed > 0 => "failed",
             _ if failed + unseen + self.partial > 0 => "partial",
+            // Where there was nothing, nothing is whole.
+            (0, ..) => "partial",
             _ => "whole",
         }
     }
