@@ -191,6 +191,10 @@ class Proxy:
             return
         with self._lock:
             self._pairs.add(pair)
+        # Those that `refuse` ends are those that were there: one that came beside it would stay.
+        if self._refuses:
+            self._close_pairs()
+            return
         threading.Thread(target=self._pump, args=(pair, self._down), daemon=True).start()
         self._pump(pair, self._up)
 
